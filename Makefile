@@ -1,0 +1,41 @@
+# Every target works from a fresh clone with Python 3.11+ and make: it creates .venv and installs only what is missing.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+EXTRAS := graph,optim,sweep,fast,images,dev
+INSTALLED := $(VENV)/.installed
+
+.PHONY: demo test check format bench docs clean
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "infotorch needs Python 3.11 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip --upgrade
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
+	@touch $@
+
+demo: $(INSTALLED)
+	$(BIN)/infotorch demo
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest
+
+check: $(INSTALLED)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/basedpyright
+
+format: $(INSTALLED)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(INSTALLED)
+	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/loop.py
+
+docs: $(INSTALLED)
+	@$(BIN)/python -c 'import pdoc' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	$(BIN)/python -m pdoc --docformat google --output-directory docs/api infotorch
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache docs/api

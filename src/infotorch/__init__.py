@@ -1,0 +1,29 @@
+"""infotorch trains, measures and explains PyTorch networks with information.
+
+Public names load on first use (PEP 562), so that `import infotorch` is light. Information is in nats.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+# public name -> module that defines it
+_HOME = {
+    "Estimate": "infotorch.estimators.estimate",
+    "seed_streams": "infotorch.numerics.seeds",
+}
+
+__all__ = ["__version__", *sorted(_HOME)]  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'infotorch' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

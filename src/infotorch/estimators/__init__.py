@@ -1,0 +1,1 @@
+"""Estimators: paired samples -> `Estimate`, in nats."""

@@ -1,0 +1,62 @@
+"""What every estimator returns: a number of nats that knows what it is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+from torch import Tensor
+
+Bound = Literal["lower", "upper", "none"]
+
+#: An estimate this close to its ceiling, in nats, says "at least this much" and no more.
+SATURATION_MARGIN = 0.1
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """An amount of information in nats.
+
+    Args:
+        value: 0-d tensor, in nats, with its gradient where the estimator has one. Never clamped: an estimator without
+            a bound may be negative.
+        bound: "lower" or "upper" when the expectation lies on that side of the truth, else "none".
+        ceiling: the largest value that the estimator can give on this input, in nats (log n for many), or infinity.
+        n: number of samples used.
+        estimator: name of the estimator and of the settings that matter.
+        error: computes the standard error in nats, or None when the estimator has none.
+
+    Example:
+        >>> import torch
+        >>> e = Estimate(torch.tensor(0.6931), bound="none", n=100, estimator="example")
+        >>> round(float(e), 2), round(e.bits, 2), e.saturated
+        (0.69, 1.0, False)
+    """
+
+    value: Tensor
+    bound: Bound
+    n: int
+    estimator: str
+    ceiling: float = math.inf
+    error: Callable[[], float] | None = field(default=None, repr=False, compare=False)
+
+    def __float__(self) -> float:
+        return float(self.value.detach())
+
+    @property
+    def bits(self) -> float:
+        """The value in bits."""
+        return float(self) / math.log(2)
+
+    @cached_property
+    def std_error(self) -> float:
+        """Standard error in nats, computed when first asked for; NaN when the estimator has none."""
+        return math.nan if self.error is None else self.error()
+
+    @property
+    def saturated(self) -> bool:
+        """Whether the value lies within 0.1 nats of its ceiling: then it says "at least this much"."""
+        return math.isfinite(self.ceiling) and float(self) > self.ceiling - SATURATION_MARGIN

@@ -1,0 +1,1 @@
+"""Numerics: input checks, log-space sums, kernels, nearest neighbours, seed streams."""

@@ -1,0 +1,199 @@
+"""The run directory: what a run decided, where it ran, what happened and how it ended. Plain files, no torch.
+
+    recipe.json        everything that decides a number of the run
+    environment.json   versions, device, threads, precision, when it started
+    metrics.jsonl      one flat JSON object a line, in the order of training; no wall-clock time, so that a run and its
+                       resumed twin are equal byte for byte
+    outcome.json       how it ended and its final numbers; absent while the run goes on
+    checkpoint/        the newest state that training can go on from
+
+JSON has no NaN: a non-finite number is written as null.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+Status = Literal["completed", "diverged", "interrupted", "failed"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    Args:
+        status: "completed", "diverged" (a non-finite loss), "interrupted" or "failed".
+        message: one line for people.
+        recipe: name of the recipe.
+        variant: the table row.
+        seed: the run's seed.
+        metrics: final numbers that a seed fixes; accuracies are fractions of one, information is in nats.
+        published: metric name -> {"value", "source"}, from the paper.
+        seconds: time spent training and evaluating, all sessions of the run together.
+        memory: `peak_saved_activation_bytes` and the device's peak where there is one.
+    """
+
+    status: Status
+    message: str
+    recipe: str
+    variant: str
+    seed: int
+    metrics: dict[str, float] = field(default_factory=dict)
+    published: dict[str, dict[str, Any]] = field(default_factory=dict)
+    seconds: float = 0.0
+    memory: dict[str, int] = field(default_factory=dict)
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """Replace `path` by `content` so that a reader, or a crash at any moment, sees the old file or the new one."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write one JSON object, atomically."""
+    write_atomic(path, (json.dumps(_finite(content), indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read one JSON object.
+
+    Raises:
+        ValueError: the file is not a JSON object; the message names it.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is damaged: {error}.") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} is damaged: expected a JSON object, got {type(content).__name__}.")
+    return content
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run directory.
+
+    Example:
+        >>> import tempfile
+        >>> record = RunRecord(Path(tempfile.mkdtemp()) / "run")
+        >>> record.begin({"name": "demo"}, {"python": "3.11"})
+        >>> record.append({"epoch": 1, "train_loss": 0.5})
+        >>> [line["train_loss"] for line in record.metrics()]
+        [0.5]
+    """
+
+    directory: Path
+
+    @property
+    def checkpoint_directory(self) -> Path:
+        """Where checkpoints lie."""
+        return self.directory / "checkpoint"
+
+    @property
+    def _metrics_file(self) -> Path:
+        return self.directory / "metrics.jsonl"
+
+    def exists(self) -> bool:
+        """Whether a run has begun here."""
+        return (self.directory / "recipe.json").exists()
+
+    def begin(self, recipe: Mapping[str, Any], environment: Mapping[str, Any]) -> None:
+        """Start the run: write what decides it, and empty the metrics."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        (self.directory / "outcome.json").unlink(missing_ok=True)
+        write_atomic(self._metrics_file, b"")
+        write_json(self.directory / "environment.json", environment)
+        write_json(self.directory / "recipe.json", recipe)  # last: its presence says that the run has begun
+
+    def append(self, line: Mapping[str, Any]) -> None:
+        """Add one line of metrics."""
+        with self._metrics_file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(_finite(line), ensure_ascii=False) + "\n")
+
+    def metrics_bytes(self) -> int:
+        """Length of the metrics so far; a checkpoint remembers it."""
+        return self._metrics_file.stat().st_size
+
+    def cut_metrics(self, length: int) -> None:
+        """Forget the metrics written after a checkpoint; a resumed run writes them again."""
+        with self._metrics_file.open("r+b") as file:
+            file.truncate(length)
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """The lines so far; a last line that a crash cut short is left out."""
+        if not self._metrics_file.exists():
+            return []
+        lines = self._metrics_file.read_text(encoding="utf-8").split("\n")
+        return [json.loads(line) for line in lines[:-1] if line]
+
+    def recipe(self) -> dict[str, Any]:
+        """What decided the run."""
+        return read_json(self.directory / "recipe.json")
+
+    def environment(self) -> dict[str, Any]:
+        """Where the run was made."""
+        return read_json(self.directory / "environment.json")
+
+    def outcome(self) -> Outcome | None:
+        """How the run ended, or None while it goes on.
+
+        Raises:
+            ValueError: outcome.json is damaged.
+        """
+        path = self.directory / "outcome.json"
+        if not path.exists():
+            return None
+        content = read_json(path)
+        try:
+            return Outcome(**content)
+        except TypeError as error:
+            raise ValueError(f"{path} is damaged: {error}.") from error
+
+    def finish(self, outcome: Outcome) -> None:
+        """Write how the run ended."""
+        write_json(self.directory / "outcome.json", asdict(outcome))
+
+
+def find_runs(*directories: Path) -> list[RunRecord]:
+    """Every run directory at or below the given ones, sorted by path; trials of a tuning are left out.
+
+    Raises:
+        FileNotFoundError: a directory does not exist.
+        ValueError: a directory holds no run.
+    """
+    found: dict[Path, RunRecord] = {}
+    for directory in directories:
+        if not directory.is_dir():
+            raise FileNotFoundError(f"{directory} is not a directory.")
+        here = [path.parent for path in sorted(directory.rglob("recipe.json"))]
+        here = [path for path in here if "tuning" not in path.relative_to(directory).parts]
+        if not here:
+            raise ValueError(f"{directory} holds no run: no recipe.json at or below it.")
+        found.update((path, RunRecord(path)) for path in here)
+    return list(found.values())

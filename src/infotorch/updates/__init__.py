@@ -1,0 +1,1 @@
+"""Updates: how one step moves weights."""
