@@ -1,0 +1,93 @@
+"""Multilayer perceptrons, and the folding of one linear layer into another."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import nn
+
+
+def mlp(inputs: int, hidden: Sequence[int], outputs: int, *, head: bool = False) -> nn.Sequential:
+    """Linear layers fc1, fc2, ... with ReLU between them, on the flattened input.
+
+    Args:
+        inputs: number of input features.
+        hidden: widths of the hidden layers.
+        outputs: number of outputs of the last layer.
+        head: add a linear layer (outputs -> outputs) named "head" behind the last layer, without a nonlinearity before
+            it: it adds no capacity and can be folded into the last layer.
+
+    Raises:
+        ValueError: a width below 1.
+
+    Example:
+        >>> [name for name, _ in mlp(4, (8,), 3, head=True).named_children()]
+        ['flatten', 'fc1', 'relu1', 'fc2', 'head']
+    """
+    widths = [inputs, *hidden, outputs]
+    if min(widths) < 1:
+        raise ValueError(f"mlp: every width must be at least 1, got {', '.join(map(str, widths))}.")
+    layers: OrderedDict[str, nn.Module] = OrderedDict(flatten=nn.Flatten())
+    for number, (before, after) in enumerate(pairwise(widths), start=1):
+        layers[f"fc{number}"] = nn.Linear(before, after)
+        if number < len(widths) - 1:
+            layers[f"relu{number}"] = nn.ReLU()
+    if head:
+        layers["head"] = nn.Linear(outputs, outputs)
+    return nn.Sequential(layers)
+
+
+def fold_linear(first: nn.Linear, second: nn.Linear) -> nn.Linear:
+    """One linear layer equal to `second` after `first`; the product is taken in float64.
+
+    Args:
+        first: (b, i) -> (b, h).
+        second: (b, h) -> (b, o).
+
+    Raises:
+        ValueError: the widths do not fit.
+
+    Example:
+        >>> folded = fold_linear(nn.Linear(4, 3), nn.Linear(3, 2))
+        >>> folded.in_features, folded.out_features
+        (4, 2)
+    """
+    if first.out_features != second.in_features:
+        raise ValueError(f"fold_linear: first gives {first.out_features} features, second takes {second.in_features}.")
+    bias = first.bias is not None or second.bias is not None
+    folded = nn.Linear(
+        first.in_features, second.out_features, bias, device=first.weight.device, dtype=first.weight.dtype
+    )
+    with torch.no_grad():
+        weight = second.weight.double()
+        folded.weight.copy_(weight @ first.weight.double())
+        if bias:
+            shift = torch.zeros(second.out_features, dtype=torch.float64, device=weight.device)
+            shift = shift if first.bias is None else shift + weight @ first.bias.double()
+            folded.bias.copy_(shift if second.bias is None else shift + second.bias.double())
+    return folded
+
+
+def fold_head(network: nn.Sequential) -> nn.Sequential:
+    """The network without its last layer, folded into the linear layer right before it; the outputs are equal.
+
+    Args:
+        network: a chain that ends in two linear layers; it is left as it is.
+
+    Raises:
+        TypeError: the last two layers are not linear.
+
+    Example:
+        >>> [name for name, _ in fold_head(mlp(4, (8,), 3, head=True)).named_children()]
+        ['flatten', 'fc1', 'relu1', 'fc2']
+    """
+    layers = list(network.named_children())
+    if len(layers) < 2 or not all(isinstance(layer, nn.Linear) for _, layer in layers[-2:]):
+        raise TypeError("fold_head: the network must end in two linear layers without a nonlinearity between them.")
+    (name, last), (_, head) = layers[-2:]
+    assert isinstance(last, nn.Linear)
+    assert isinstance(head, nn.Linear)
+    return nn.Sequential(OrderedDict([*layers[:-2], (name, fold_linear(last, head))]))

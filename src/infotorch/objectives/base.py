@@ -1,0 +1,97 @@
+"""What an objective is: an `nn.Module` that turns what one local module sees into a loss.
+
+A bound or estimate is information, larger is more; an objective is a loss and is minimised. The sign, and beta, live
+here. Parameters of an objective (a read-out, a decoder) cooperate: the loss that trains their module trains them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from infotorch.numerics.seeds import SeedStreams
+
+Direction = Literal["lower", "upper", "exact"]
+
+
+@dataclass(frozen=True)
+class LocalBatch:
+    """What one local module sees in one step.
+
+    Args:
+        x: the network's raw input, (b, ...).
+        module_input: the previous module's output without its history, (b, ...).
+        output: the module's output, (b, ...), with its gradient.
+        y: targets, (b,) class numbers with -1 for unlabelled rows, or real (b, t), or None.
+        streams: the run's random streams.
+        position: (stage, epoch, step), the key of this step's noise.
+    """
+
+    x: Tensor
+    module_input: Tensor
+    output: Tensor
+    y: Tensor | None
+    streams: SeedStreams = field(default_factory=lambda: SeedStreams(0))
+    position: tuple[int, ...] = ()
+
+    def generator(self) -> torch.Generator:
+        """This step's noise stream, on the batch's device."""
+        return self.streams.generator("noise", *self.position, device=self.output.device)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss to minimise and the named quantities it is made of (0-d, without gradient; nats where named so)."""
+
+    total: Tensor
+    terms: dict[str, Tensor]
+
+
+class Objective(nn.Module):
+    """What one local module minimises: `(LocalBatch) -> Loss`.
+
+    Attributes:
+        bounds: for each information term, on which side of the truth its expectation lies.
+        needs_labels: whether every batch must bring targets.
+    """
+
+    bounds: ClassVar[dict[str, Direction]] = {}
+    needs_labels: ClassVar[bool] = False
+
+    def build(self, example: LocalBatch, labels: Tensor | None) -> None:
+        """Make the parts whose shape depends on the data; called once, before training.
+
+        Args:
+            example: the shapes, from one forward pass.
+            labels: the targets of all training rows, or None.
+        """
+
+    def scores(self, output: Tensor) -> Tensor | None:
+        """Class scores (b, classes) that this objective reads from the module's output, or None."""
+        return None
+
+    def forward(self, batch: LocalBatch) -> Loss:
+        """The loss of one batch; every objective defines its own."""
+        raise TypeError(f"{type(self).__name__} must define forward(batch) -> Loss.")
+
+
+def check_labels(labels: Tensor | None, *, where: str) -> Tensor:
+    """The labelled rows' classes.
+
+    Raises:
+        TypeError: there are no labels, or they are not integers.
+        ValueError: every row is unlabelled.
+    """
+    if labels is None:
+        raise TypeError(f"{where}: this objective needs class labels, got y=None.")
+    if labels.is_floating_point() or labels.ndim != 1:
+        raise TypeError(
+            f"{where}: class labels must be integers of shape (n,), got {labels.dtype} of shape {tuple(labels.shape)}."
+        )
+    known = labels[labels >= 0]
+    if len(known) == 0:
+        raise ValueError(f"{where}: every row is unlabelled (y = -1).")
+    return known

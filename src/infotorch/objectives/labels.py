@@ -1,0 +1,105 @@
+"""Objectives that look at the label: cross-entropy, and the read-out bound on I(Y; T)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from infotorch.objectives.base import Direction, LocalBatch, Loss, Objective, check_labels
+
+
+def masked_cross_entropy(scores: Tensor, y: Tensor | None) -> Tensor:
+    """Mean cross-entropy in nats over the labelled rows; 0 when there is none.
+
+    Args:
+        scores: class scores, (b, classes).
+        y: classes, (b,), -1 for unlabelled rows; None when no row has a label.
+
+    Example:
+        >>> masked_cross_entropy(torch.zeros(3, 4), torch.tensor([0, -1, 2])).item()  # log 4
+        1.386...
+    """
+    if y is None:
+        return scores.sum() * 0.0
+    total = F.cross_entropy(scores, y, ignore_index=-1, reduction="sum")
+    return total / (y >= 0).sum().clamp(min=1)
+
+
+class CrossEntropy(Objective):
+    """Cross-entropy of the module's own output, taken as class scores: the objective of an output module.
+
+    Raises:
+        TypeError: no integer labels.
+        ValueError: the output has another number of columns than there are classes.
+
+    Example:
+        >>> batch = LocalBatch(torch.zeros(2, 3), torch.zeros(2, 3), torch.zeros(2, 4), torch.tensor([0, 3]))
+        >>> CrossEntropy()(batch).total.item()
+        1.386...
+    """
+
+    needs_labels: ClassVar[bool] = True
+
+    def build(self, example: LocalBatch, labels: Tensor | None) -> None:
+        """Check that the output can hold a score for each class.
+
+        Raises:
+            ValueError: it cannot.
+        """
+        highest = int(check_labels(labels, where="CrossEntropy").max())
+        shape = tuple(example.output.shape)
+        if len(shape) != 2 or shape[1] <= highest:
+            raise ValueError(
+                f"CrossEntropy: the output must have a column for each class, {highest + 1} or more, got {shape}."
+            )
+
+    def scores(self, output: Tensor) -> Tensor:
+        """The output itself."""
+        return output
+
+    def forward(self, batch: LocalBatch) -> Loss:
+        """The mean cross-entropy over the labelled rows."""
+        loss = masked_cross_entropy(batch.output.float(), batch.y)
+        return Loss(loss, {"cross_entropy_nats": loss.detach()})
+
+
+class ReadoutInformation(Objective):
+    """Minus the read-out bound on I(Y; T): I(Y; T) >= H(Y) - CE of a linear read-out, in nats.
+
+    The read-out is trained together with the module. H(Y) is the entropy of the training labels, a constant, so that
+    the reported term is information and never exceeds H(Y).
+
+    Source: Barber & Agakov 2003; Amjad & Geiger 2019, arXiv:1802.09766, Sec. 9: I(Y; L) >= I(Y; Yhat) >= H(Y) - CE.
+
+    Example:
+        >>> objective = ReadoutInformation()
+        >>> batch = LocalBatch(torch.zeros(4, 3), torch.zeros(4, 3), torch.ones(4, 5), torch.tensor([0, 1, 0, 1]))
+        >>> objective.build(batch, batch.y)
+        >>> bool(objective(batch).terms["mi_ty_nats"] <= 0.6932)  # H(Y) = log 2
+        True
+    """
+
+    bounds: ClassVar[dict[str, Direction]] = {"mi_ty_nats": "lower"}
+    needs_labels: ClassVar[bool] = True
+
+    readout: nn.Linear
+    label_entropy: Tensor
+
+    def build(self, example: LocalBatch, labels: Tensor | None) -> None:
+        """Make the linear read-out and measure H(Y)."""
+        counts = torch.bincount(check_labels(labels, where="ReadoutInformation")).double()
+        probabilities = counts / counts.sum()
+        self.readout = nn.Linear(example.output[0].numel(), len(counts), device=example.output.device)
+        self.register_buffer("label_entropy", torch.special.entr(probabilities).sum().float().to(example.output.device))
+
+    def scores(self, output: Tensor) -> Tensor:
+        """The read-out's class scores."""
+        return self.readout(output.flatten(1))
+
+    def forward(self, batch: LocalBatch) -> Loss:
+        """CE - H(Y), which is minus the bound."""
+        information = self.label_entropy - masked_cross_entropy(self.scores(batch.output).float(), batch.y)
+        return Loss(-information, {"mi_ty_nats": information.detach()})

@@ -1,0 +1,57 @@
+"""Outputs of frozen modules, computed once a stage instead of once a step.
+
+A frozen module is deterministic (evaluation mode, no noise), so its output for a row never changes.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+CacheKind = Literal["memory", "disk"]
+
+
+class OutputCache:
+    """One row of output for each row of input.
+
+    Args:
+        function: the frozen modules, rows to rows.
+        x: all inputs, (n, ...).
+        batch_size: rows a call, as in training.
+        kind: "memory" keeps the rows on x's device; "disk" in a temporary file that goes with the cache.
+
+    Example:
+        >>> cache = OutputCache(lambda rows: rows * 2, torch.arange(4.0), batch_size=3, kind="memory")
+        >>> cache[torch.tensor([3, 0])]
+        tensor([6., 0.])
+    """
+
+    def __init__(
+        self, function: Callable[[Tensor], Tensor], x: Tensor, *, batch_size: int, kind: CacheKind = "memory"
+    ) -> None:
+        self._directory: tempfile.TemporaryDirectory[str] | None = None
+        rows: Tensor | None = None
+        for start in range(0, len(x), batch_size):
+            part = function(x[start : start + batch_size])
+            if rows is None:
+                rows = self._allocate((len(x), *part.shape[1:]), part, kind)
+            rows[start : start + len(part)] = part
+        assert rows is not None
+        self._rows, self._device = rows, x.device
+
+    def _allocate(self, shape: tuple[int, ...], like: Tensor, kind: CacheKind) -> Tensor:
+        if kind == "memory":
+            return torch.empty(shape, dtype=like.dtype, device=like.device)
+        self._directory = tempfile.TemporaryDirectory(prefix="infotorch-cache-")
+        dtype = torch.empty(0, dtype=like.dtype).numpy().dtype
+        path = Path(self._directory.name) / "rows.npy"
+        return torch.from_numpy(np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape))
+
+    def __getitem__(self, index: Tensor) -> Tensor:
+        return self._rows[index.to(self._rows.device)].to(self._device)

@@ -1,0 +1,68 @@
+"""Devices and precision, through Lightning Fabric."""
+
+from __future__ import annotations
+
+import difflib
+import warnings
+
+import torch
+from lightning_fabric import Fabric
+
+PRECISIONS = ("32-true", "64-true", "bf16-mixed")
+
+
+def resolve_device(device: str) -> torch.device:
+    """The device of that name: "auto" takes the first accelerator there is, else the CPU.
+
+    Raises:
+        ValueError: an unknown name, or a device that is not there.
+
+    Example:
+        >>> resolve_device("cpu")
+        device(type='cpu')
+    """
+    if device == "auto":
+        return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
+    try:
+        wanted = torch.device(device)
+    except RuntimeError:
+        near = difflib.get_close_matches(device, ("auto", "cpu", "cuda", "mps"), n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise ValueError(f"device: must be auto, cpu, cuda, cuda:N or mps, got {device!r}{hint}") from None
+    if wanted.type == "cpu":
+        return wanted
+    there = torch.accelerator.current_accelerator(check_available=True)
+    if there is None or there.type != wanted.type or (wanted.index or 0) >= torch.accelerator.device_count():
+        raise ValueError(f"device: {device} is not there; available: cpu{f', {there.type}' if there else ''}.")
+    return wanted
+
+
+def launch(device: str = "auto", precision: str = "32-true") -> Fabric:
+    """A Fabric of one process on one device.
+
+    Args:
+        device: "auto", "cpu", "cuda", "cuda:1", "mps".
+        precision: "32-true"; "bf16-mixed" runs forward passes in bfloat16 autocast; "64-true" for checks.
+
+    Raises:
+        ValueError: an unknown precision or device.
+
+    Example:
+        >>> launch("cpu").device
+        device(type='cpu')
+    """
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision: must be one of {', '.join(PRECISIONS)}, got {precision!r}.")
+    chosen = resolve_device(device)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Fabric advises on hardware that the caller has just chosen
+        return Fabric(
+            accelerator=chosen.type,
+            devices=1 if chosen.type == "cpu" or chosen.index is None else [chosen.index],
+            precision=precision,  # pyright: ignore[reportArgumentType]
+        )
+
+
+def peak_device_bytes(device: torch.device) -> int | None:
+    """The most memory that tensors held on an accelerator since the process began; None on a CPU."""
+    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None

@@ -1,0 +1,269 @@
+"""The loop: a generator that trains a plan and yields what happened in each step.
+
+The caller's `for` loop logs, watches, saves and stops. A step is a function of (plan, seed, position) alone: batches
+are keyed by (seed, epoch, step), noise and dropout by the position, so a run that goes on from a checkpoint repeats
+the uninterrupted one bit for bit on a CPU with the same number of threads.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from torch import Tensor, nn
+
+from infotorch.data.batches import Batch
+from infotorch.numerics.checks import check_choice
+from infotorch.numerics.seeds import SeedStreams, seed_streams
+from infotorch.objectives.base import LocalBatch, Loss
+from infotorch.training.cache import CacheKind, OutputCache
+from infotorch.training.memory import track_saved_activations
+from infotorch.training.plan import Batches, LocalModule, Plan
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+
+@dataclass(frozen=True)
+class Position:
+    """A step boundary of a run: `steps` are done, and the next is (stage, epoch, step), all counted from 0."""
+
+    stage: int = 0
+    epoch: int = 0
+    step: int = 0
+    steps: int = 0
+
+
+@dataclass(frozen=True)
+class StepInfo:
+    """What happened in one step.
+
+    Args:
+        position: which step this was.
+        next: where a run resumed after this step starts.
+        losses: module name -> its loss before this step's update.
+        learning_rates: module name -> the rate of this step.
+        ends_epoch: the last step of its epoch.
+        ends_stage: the last step of its stage.
+        diverged: name of the module whose loss was not finite; its weights were left as they were, and training ends.
+        peak_saved_activation_bytes: what autograd kept at its highest; measured in a stage's first step, else None.
+    """
+
+    position: Position
+    next: Position
+    losses: dict[str, Loss]
+    learning_rates: dict[str, float]
+    ends_epoch: bool
+    ends_stage: bool
+    diverged: str | None = None
+    peak_saved_activation_bytes: int | None = None
+
+
+def train(
+    plan: Plan,
+    batches: Batches,
+    *,
+    epochs: int,
+    seed: int = 0,
+    start: Position | None = None,
+    cache: CacheKind | None = None,
+    handoff: Literal["before", "after"] = "before",
+    fabric: Fabric | None = None,
+) -> Iterator[StepInfo]:
+    """Train `plan` on `batches`, yielding after every step.
+
+    Args:
+        plan: what to train; its weights change in place.
+        batches: mini-batches keyed by epoch, on the device of the weights.
+        epochs: epochs of each stage: of every module in sequential order, of the whole run in simultaneous order.
+        seed: decides read-outs, noise and dropout; the batches have their own.
+        start: go on from here; the plan must hold the state that belongs to it.
+        cache: keep the outputs of frozen modules in "memory" or on "disk" (sequential order, in-memory batches).
+        handoff: in simultaneous order, the next module sees the output from "before" this step's update, or a second
+            forward pass from "after" it.
+        fabric: device and precision (autocast); None: float32 where the tensors are.
+
+    Returns:
+        A generator of one `StepInfo` a step; after a non-finite loss the last one says `diverged`.
+
+    Raises:
+        ValueError: epochs below 1, or a cache for batches that cannot serve rows.
+
+    Example:
+        >>> from infotorch.data.batches import TensorBatches
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> x = torch.randn(64, 4, generator=generator)
+        >>> model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+        >>> plan = Plan.layerwise(model, objectives="Y,CE", optimizer=lambda p: torch.optim.Adam(p, lr=1e-2))
+        >>> batches = TensorBatches(x, (x[:, 0] > 0).long(), batch_size=32)
+        >>> [(info.position.stage, info.position.epoch) for info in train(plan, batches, epochs=2) if info.ends_epoch]
+        [(0, 0), (0, 1), (1, 0), (1, 1)]
+    """
+    if epochs < 1:
+        raise ValueError(f"train: epochs must be at least 1, got {epochs}.")
+    check_choice(handoff, ("before", "after"), where="train", name="handoff")
+    if cache is not None:
+        check_choice(cache, ("memory", "disk"), where="train", name="cache")
+        if getattr(batches, "x", None) is None:
+            raise ValueError("train: a cache needs batches that hold their rows in memory, such as TensorBatches.")
+    if plan.num_steps is None:
+        plan.prepare(batches, epochs=epochs, seed=seed)
+    return _steps(plan, batches, epochs, seed_streams(seed), start or Position(), cache, handoff, fabric)
+
+
+def _steps(
+    plan: Plan,
+    batches: Batches,
+    epochs: int,
+    streams: SeedStreams,
+    start: Position,
+    cache: CacheKind | None,
+    handoff: str,
+    fabric: Fabric | None,
+) -> Iterator[StepInfo]:
+    steps, stages = start.steps, plan.stages()
+    for number in range(start.stage, len(stages)):
+        first = start if number == start.stage else Position(number)
+        stage = _Stage(plan, stages[number], streams, handoff == "after", fabric)
+        if first.epoch < epochs and cache is not None:
+            stage.fill_cache(batches, cache)
+        for epoch in range(first.epoch, epochs):
+            skip = first.step if epoch == first.epoch else 0
+            # Epochs are numbered through all stages, so that no two stages see one order.
+            for step, batch in enumerate(batches.epoch(number * epochs + epoch, start=skip), start=skip):
+                position = Position(number, epoch, step, steps)
+                steps += 1
+                ends_epoch = step + 1 == len(batches)
+                info = stage.step(batch, position, _following(position, ends_epoch, epochs), ends_epoch)
+                yield info
+                if info.diverged is not None:
+                    return
+
+
+def _following(position: Position, ends_epoch: bool, epochs: int) -> Position:
+    steps = position.steps + 1
+    if not ends_epoch:
+        return Position(position.stage, position.epoch, position.step + 1, steps)
+    if position.epoch + 1 < epochs:
+        return Position(position.stage, position.epoch + 1, 0, steps)
+    return Position(position.stage + 1, 0, 0, steps)
+
+
+@dataclass
+class _Stage:
+    """The modules that one stage trains, behind the frozen ones before them."""
+
+    plan: Plan
+    numbers: list[int]
+    streams: SeedStreams
+    hand_on_after: bool
+    fabric: Fabric | None
+    cached: OutputCache | None = None
+    measured: bool = False
+    modes: list[tuple[nn.Module, bool]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        trained = {self.plan[number] for number in self.numbers}
+        self.modes = [(layer, module in trained) for module in self.plan for layer in module.body.modules()]
+        self.modes += [(part, True) for module in trained if module.objective for part in module.objective.modules()]
+
+    def fill_cache(self, batches: Batches, kind: CacheKind) -> None:
+        """Compute the frozen modules' outputs for all rows, once."""
+        if self.numbers[0] > 0:
+            self._set_modes()
+            x, size = batches.x, getattr(batches, "batch_size", len(batches.x))  # pyright: ignore[reportAttributeAccessIssue]
+            self.cached = OutputCache(self._frozen_output, x, batch_size=size, kind=kind)
+
+    def step(self, batch: Batch, position: Position, following: Position, ends_epoch: bool) -> StepInfo:
+        """One update of every module of the stage."""
+        self._set_modes()
+        rates = {self.plan[n].name: self._update(self.plan[n]).learning_rate for n in self.numbers}
+        key = (position.stage, position.epoch, position.step)
+        take = self._take_isolated if self.plan.isolated else self._take_joint
+        peak = None
+        with self.streams.as_global("dropout", *key, device=batch.x.device):
+            if self.measured:
+                losses, diverged = take(batch, key)
+            else:
+                parameters = [p for module in self.plan for p in module.parameters()]
+                with track_saved_activations(parameters) as saved:
+                    losses, diverged = take(batch, key)
+                peak, self.measured = saved.peak_bytes, True
+        ends_stage = following.stage > position.stage
+        return StepInfo(position, following, losses, rates, ends_epoch, ends_stage, diverged, peak)
+
+    def _take_isolated(self, batch: Batch, key: tuple[int, ...]) -> tuple[dict[str, Loss], str | None]:
+        """Module after module: forward, loss, and backward at once, so that one module's graph is all there is."""
+        losses: dict[str, Loss] = {}
+        hidden = self._frozen_output(batch.x) if self.cached is None else self.cached[batch.index]
+        for number in range(self.numbers[0], self.numbers[-1] + 1):
+            module = self.plan[number]
+            if module.update is None:
+                hidden = self._forward_frozen(module, hidden, batch.x)
+                continue
+            output, loss = self._local_loss(module, hidden, batch, key)
+            losses[module.name] = loss
+            if not math.isfinite(loss.total.item()):
+                return losses, module.name
+            module.update.step(loss.total)
+            if number < self.numbers[-1]:
+                hidden = self._forward_frozen(module, hidden, batch.x) if self.hand_on_after else output.detach()
+        return losses, None
+
+    def _take_joint(self, batch: Batch, key: tuple[int, ...]) -> tuple[dict[str, Loss], str | None]:
+        """Deep supervision: the local losses are summed and their gradients cross the modules."""
+        losses: dict[str, Loss] = {}
+        hidden = batch.x
+        for module in self.plan:
+            if module.update is None:
+                with self._autocast():
+                    hidden = module(hidden, batch.x)
+                continue
+            hidden, losses[module.name] = self._local_loss(module, hidden, batch, key)
+            if not math.isfinite(losses[module.name].total.item()):
+                return losses, module.name
+        updates = [self._update(self.plan[number]) for number in self.numbers]
+        for update in updates:
+            update.clear()
+        torch.stack([loss.total for loss in losses.values()]).sum().backward()
+        for update in updates:
+            update.apply()
+        return losses, None
+
+    def _local_loss(
+        self, module: LocalModule, hidden: Tensor, batch: Batch, key: tuple[int, ...]
+    ) -> tuple[Tensor, Loss]:
+        assert module.objective is not None
+        with self._autocast():
+            output = module(hidden, batch.x)
+            position = (*key, self.plan.modules.index(module))
+            loss = module.objective(LocalBatch(batch.x, hidden.detach(), output, batch.y, self.streams, position))
+        return output, loss
+
+    def _frozen_output(self, x: Tensor) -> Tensor:
+        hidden = x
+        for number in range(self.numbers[0]):
+            hidden = self._forward_frozen(self.plan[number], hidden, x)
+        return hidden
+
+    def _forward_frozen(self, module: LocalModule, hidden: Tensor, x: Tensor) -> Tensor:
+        with torch.no_grad(), self._autocast():
+            return module(hidden, x)
+
+    def _autocast(self) -> AbstractContextManager[object]:
+        return nullcontext() if self.fabric is None else self.fabric.autocast()
+
+    def _set_modes(self) -> None:
+        # Every step anew: between two steps the caller may have evaluated the network in another mode.
+        for layer, training in self.modes:
+            if layer.training is not training:
+                layer.training = training
+
+    @staticmethod
+    def _update(module: LocalModule):
+        assert module.update is not None
+        return module.update

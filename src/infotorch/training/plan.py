@@ -1,0 +1,276 @@
+"""The plan: which layers form a module, and which objective and update train it.
+
+A plan owns everything that a step changes (weights, objectives, optimisers, schedules); the loop owns nothing. So
+`state_dict()` and a position in the run are all that a checkpoint needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from infotorch.data.batches import Batch
+from infotorch.numerics.checks import check_choice
+from infotorch.numerics.seeds import SeedStreams
+from infotorch.objectives.base import LocalBatch, Objective
+from infotorch.objectives.names import parse_objectives
+from infotorch.training.segments import Segment, check_no_shared_parameters, split, starting_layers
+from infotorch.updates.gradient import GradientUpdate, OptimizerFactory, SchedulerFactory
+
+Order = Literal["sequential", "simultaneous"]
+
+
+class Batches(Protocol):
+    """What training reads: mini-batches keyed by epoch. `TensorBatches` is one.
+
+    Attributes:
+        y: the targets of all training rows, or None.
+    """
+
+    y: Tensor | None
+
+    def __len__(self) -> int:
+        """Steps in an epoch."""
+        ...
+
+    def epoch(self, epoch: int, *, start: int = 0) -> Iterator[Batch]:
+        """The batches of one epoch from step `start` on, the same whenever they are asked for."""
+        ...
+
+
+class LocalModule:
+    """Some layers, the objective that they minimise, and the update that moves them.
+
+    Args:
+        name: for records and messages.
+        body: `body(module_input, x)` for a `Segment`, `body(module_input)` for any other module.
+        objective: what is minimised, or None to leave the body as it was initialised.
+        optimizer: makes an optimiser of the parameters of body and objective.
+        scheduler: makes a schedule of (optimiser, number of steps); or None for a constant rate.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        body: nn.Module,
+        objective: Objective | None,
+        *,
+        optimizer: OptimizerFactory,
+        scheduler: SchedulerFactory | None = None,
+    ) -> None:
+        self.name, self.body, self.objective = name, body, objective
+        self.optimizer, self.scheduler = optimizer, scheduler
+        self.update: GradientUpdate | None = None
+
+    def __call__(self, module_input: Tensor, x: Tensor) -> Tensor:
+        """The body's output."""
+        return self.body(module_input, x) if isinstance(self.body, Segment) else self.body(module_input)
+
+    def parameters(self) -> list[nn.Parameter]:
+        """The parameters of body and objective."""
+        own = [] if self.objective is None else list(self.objective.parameters())
+        return [*self.body.parameters(), *own]
+
+    def prepare(self, example: LocalBatch, labels: Tensor | None, streams: SeedStreams, num_steps: int) -> None:
+        """Give the objective its shapes and make the update; a module without an objective has none.
+
+        Raises:
+            ValueError: the body has no parameter to train.
+        """
+        if self.objective is None:
+            return
+        if not any(parameter.requires_grad for parameter in self.body.parameters()):
+            raise ValueError(
+                f"module {self.name!r} has an objective and no parameter to train; name it 'frozen' or cut elsewhere."
+            )
+        with streams.as_global("objective", *example.position):
+            self.objective.build(example, labels)
+        self.objective.to(example.output.device)
+        self.update = GradientUpdate(self.parameters(), self.optimizer, self.scheduler, num_steps)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Weights, objective, optimiser and schedule."""
+        return {
+            "body": self.body.state_dict(),
+            "objective": None if self.objective is None else self.objective.state_dict(),
+            "update": None if self.update is None else self.update.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from `state`."""
+        self.body.load_state_dict(state["body"])
+        if self.objective is not None:
+            self.objective.load_state_dict(state["objective"])
+        if self.update is not None:
+            self.update.load_state_dict(state["update"])
+
+
+class Plan:
+    """A tuple of local modules and the order in which they are trained.
+
+    Args:
+        modules: the local modules, from the input to the output.
+        order: "sequential" trains each to its end and freezes it; "simultaneous" trains all in every step.
+        isolated: False lets the gradients cross the modules: the sum of the local losses is back-propagated through the
+            whole network (deep supervision, the comparison row). Simultaneous order only.
+
+    Raises:
+        ValueError: no modules, two of one name, a shared parameter, an unknown order, or not isolated and sequential.
+
+    Example:
+        >>> model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+        >>> plan = Plan.layerwise(model, objectives="Y,CE", optimizer=lambda p: torch.optim.Adam(p, lr=1e-3))
+        >>> [module.name for module in plan]
+        ['0', '2']
+    """
+
+    def __init__(self, modules: Sequence[LocalModule], *, order: Order = "sequential", isolated: bool = True) -> None:
+        check_choice(order, ("sequential", "simultaneous"), where="Plan", name="order")
+        if not modules:
+            raise ValueError("Plan: at least one local module is needed.")
+        names = [module.name for module in modules]
+        if len(set(names)) != len(names):
+            raise ValueError(f"Plan: module names must differ, got {', '.join(names)}.")
+        if not isolated and order == "sequential":
+            raise ValueError("Plan: gradients can cross modules only in simultaneous order.")
+        check_no_shared_parameters([module.body for module in modules])
+        self.modules = tuple(modules)
+        self.order, self.isolated = order, isolated
+        self.num_steps: int | None = None
+
+    @classmethod
+    def layerwise(
+        cls,
+        model: nn.Module,
+        cuts: Sequence[str] | None = None,
+        objectives: str | Sequence[Objective | str | None] = "X,Y,CE",
+        *,
+        order: Order = "sequential",
+        isolated: bool = True,
+        optimizer: OptimizerFactory,
+        scheduler: SchedulerFactory | None = None,
+    ) -> Plan:
+        """Cut `model` at named layers and give every module its objective.
+
+        Args:
+            model: any module whose forward takes one tensor; its weights are trained in place.
+            cuts: names of the layers that start the second, third, ... module; None: every child with parameters
+                starts one.
+            objectives: one for each module: names such as "X,Y,CE", or `Objective`s; None or "frozen" for none.
+            order: "sequential" or "simultaneous".
+            isolated: see `Plan`.
+            optimizer: makes an optimiser of a list of parameters; called once a module.
+            scheduler: makes a schedule of (optimiser, number of steps).
+
+        Raises:
+            ValueError: as many objectives as modules are needed; a cut that cannot be made (see `split`).
+        """
+        cuts = starting_layers(model) if cuts is None else tuple(cuts)
+        parsed = parse_objectives(objectives)
+        if len(parsed) != len(cuts) + 1:
+            raise ValueError(
+                f"Plan.layerwise: {len(cuts)} cuts ({', '.join(cuts) or 'none'}) make {len(cuts) + 1} modules, "
+                f"and there are {len(parsed)} objectives. Give as many objectives as modules, or choose the cuts."
+            )
+        bodies = split(model, cuts) if cuts else (model,)
+        first = next(
+            (name for name, child in model.named_children() if any(True for _ in child.parameters())), "network"
+        )
+        modules = [
+            LocalModule(name, body, objective, optimizer=optimizer, scheduler=scheduler)
+            for name, body, objective in zip((first, *cuts), bodies, parsed, strict=True)
+        ]
+        return cls(modules, order=order, isolated=isolated)
+
+    @classmethod
+    def end_to_end(
+        cls,
+        model: nn.Module,
+        objective: str | Objective = "CE",
+        *,
+        optimizer: OptimizerFactory,
+        scheduler: SchedulerFactory | None = None,
+    ) -> Plan:
+        """Ordinary back-propagation: the whole network is one module."""
+        (parsed,) = parse_objectives([objective])
+        return cls([LocalModule("network", model, parsed, optimizer=optimizer, scheduler=scheduler)])
+
+    def __len__(self) -> int:
+        return len(self.modules)
+
+    def __iter__(self) -> Iterator[LocalModule]:
+        return iter(self.modules)
+
+    def __getitem__(self, number: int) -> LocalModule:
+        return self.modules[number]
+
+    def stages(self) -> list[list[int]]:
+        """The numbers of the modules that each stage trains."""
+        trained = [number for number, module in enumerate(self.modules) if module.objective is not None]
+        return [trained] if self.order == "simultaneous" else [[number] for number in trained]
+
+    def outputs(self, x: Tensor, *, stop: int | None = None) -> list[Tensor]:
+        """Every module's output for the raw input x, up to module `stop`."""
+        outputs: list[Tensor] = []
+        for module in self.modules[:stop]:
+            outputs.append(module(outputs[-1] if outputs else x, x))
+        return outputs
+
+    def prepare(self, batches: Batches, *, epochs: int, seed: int) -> None:
+        """Give every objective its shapes and every module its update; `train` calls this when nobody has.
+
+        Args:
+            batches: the training data; its first batch gives the shapes.
+            epochs: epochs of each stage, which schedules span.
+            seed: decides the initial read-outs.
+
+        Raises:
+            ValueError: nothing is left to train.
+        """
+        if not self.stages() or not self.stages()[0]:
+            raise ValueError("Plan: every module is frozen, nothing is left to train.")
+        batch = next(iter(batches.epoch(0)))
+        streams = SeedStreams(seed)
+        with torch.no_grad(), evaluating(self):
+            outputs = self.outputs(batch.x)
+        self.num_steps = epochs * len(batches)
+        for number, (module, output) in enumerate(zip(self.modules, outputs, strict=True)):
+            module_input = outputs[number - 1] if number else batch.x
+            example = LocalBatch(batch.x, module_input, output, batch.y, streams, (number,))
+            module.prepare(example, batches.y, streams, self.num_steps)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Weights, objectives, optimisers and schedules of every module."""
+        return {module.name: module.state_dict() for module in self.modules}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from `state`.
+
+        Raises:
+            ValueError: the state belongs to other modules.
+        """
+        if set(state) != {module.name for module in self.modules}:
+            raise ValueError(
+                f"the state holds the modules {', '.join(state)}, the plan {', '.join(m.name for m in self)}."
+            )
+        for module in self.modules:
+            module.load_state_dict(state[module.name])
+
+
+class evaluating:
+    """A context in which every layer of a plan is in evaluation mode; each layer's own mode comes back afterwards."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._layers = [layer for module in plan for layer in module.body.modules()]
+
+    def __enter__(self) -> None:
+        self._modes = [layer.training for layer in self._layers]
+        for layer in self._layers:
+            layer.training = False
+
+    def __exit__(self, *_: object) -> None:
+        for layer, mode in zip(self._layers, self._modes, strict=True):
+            layer.training = mode

@@ -1,0 +1,262 @@
+"""Cut any `nn.Module` at named layers into a chain of modules that share its weights.
+
+The forward pass is traced symbolically (torch.fx) with every submodule that holds no cut as one opaque step, so only
+the code between the cuts has to be traceable. A cut is legal when a single value crosses it: a skip connection over a
+cut would carry a gradient around it, and is refused with its name.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import operator
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from torch import Tensor, fx, nn
+
+_SHAPE_METHODS = {"size", "dim", "numel"}
+_SHAPE_FUNCTIONS = {operator.getitem, operator.mul, operator.floordiv, operator.add, operator.sub, getattr, len}
+
+
+class Segment(nn.Module):
+    """The layers from one cut to the next: `forward(module_input, x)`, x the network's raw input.
+
+    Holds one traced graph for training mode and one for evaluation mode, for `forward`s that read `self.training`. Both
+    refer to the layers of the original network, which is trained in place.
+    """
+
+    def __init__(self, training_graph: fx.GraphModule, evaluation_graph: fx.GraphModule, *, reads_x: bool) -> None:
+        super().__init__()
+        self.training_graph = training_graph
+        self.evaluation_graph = evaluation_graph
+        self.reads_x = reads_x
+
+    def forward(self, module_input: Tensor, x: Tensor) -> Tensor:
+        """The segment's output for the previous segment's output and the raw input."""
+        graph = self.training_graph if self.training else self.evaluation_graph
+        return graph(module_input, x) if self.reads_x else graph(module_input)
+
+
+def starting_layers(model: nn.Module) -> tuple[str, ...]:
+    """Names of the children that start a module when no cuts are given: every child with parameters but the first.
+
+    Example:
+        >>> starting_layers(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1)))
+        ('2',)
+    """
+    names = [name for name, child in model.named_children() if next(child.parameters(), None) is not None]
+    return tuple(names[1:])
+
+
+def check_cuts(model: nn.Module, cuts: Sequence[str]) -> None:
+    """Refuse cuts that name no layer, or name one twice.
+
+    Raises:
+        ValueError: naming the layer and the near misses.
+    """
+    names = [name for name, _ in model.named_modules() if name]
+    for cut in cuts:
+        if cut not in names:
+            near = difflib.get_close_matches(cut, names, n=3) or names[:8]
+            raise ValueError(f"cuts: the network has no layer {cut!r}; did you mean {', '.join(near)}?")
+    if len(set(cuts)) != len(cuts):
+        raise ValueError(f"cuts: each layer may be named once, got {', '.join(cuts)}.")
+
+
+def split(model: nn.Module, cuts: Sequence[str]) -> tuple[Segment, ...]:
+    """Segments of `model`: a new one starts at every layer named in `cuts`.
+
+    Args:
+        model: any module whose forward takes one tensor.
+        cuts: layer names as in `model.named_modules()`, in the order in which they run.
+
+    Returns:
+        len(cuts) + 1 segments whose composition equals the model.
+
+    Raises:
+        ValueError: a cut names no layer, runs out of order or twice, a value other than the cut's own crosses it, two
+            segments share a parameter, or the code between the cuts cannot be traced.
+
+    Example:
+        >>> model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
+        >>> first, second = split(model, ("2",))
+        >>> x = torch.ones(4, 2)
+        >>> torch.equal(second(first(x, x), x), model(x))
+        True
+    """
+    check_cuts(model, cuts)
+    by_mode = [_split_traced(model, _trace(model, cuts, training=mode), cuts) for mode in (True, False)]
+    segments = tuple(
+        Segment(trained, evaluated, reads_x=_reads_x(trained) or _reads_x(evaluated))
+        for trained, evaluated in zip(*by_mode, strict=True)
+    )
+    check_no_shared_parameters(segments)
+    return segments
+
+
+def check_no_shared_parameters(bodies: Iterable[nn.Module]) -> None:
+    """Refuse bodies that share a parameter: training one module would silently change the other.
+
+    Raises:
+        ValueError: naming the two modules and the parameter.
+    """
+    owner: dict[nn.Parameter, int] = {}
+    for number, body in enumerate(bodies):
+        for name, parameter in body.named_parameters():
+            if owner.setdefault(parameter, number) != number:
+                shared = name.removeprefix("training_graph.")
+                raise ValueError(
+                    f"modules {owner[parameter]} and {number} share the parameter {shared!r}: "
+                    "training one would change the other. Cut so that a shared layer lies in one module."
+                )
+
+
+class _CutTracer(fx.Tracer):
+    """Looks only into modules that contain a cut; any other module is one opaque call."""
+
+    def __init__(self, cuts: Sequence[str]) -> None:
+        super().__init__()
+        self._cuts = cuts
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return not any(cut.startswith(module_qualified_name + ".") for cut in self._cuts)
+
+
+def _trace(model: nn.Module, cuts: Sequence[str], *, training: bool) -> fx.Graph:
+    modes = {module: module.training for module in model.modules()}
+    try:
+        model.train(training)
+        graph = _CutTracer(cuts).trace(model, concrete_args=_defaults(model))
+        _drop_defaulted_inputs(graph)
+        return graph
+    except Exception as error:
+        raise ValueError(
+            f"cuts: the code between the cuts cannot be traced ({type(error).__name__}: {error}). Cut elsewhere, or "
+            "build the LocalModules of a Plan from your own modules."
+        ) from error
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
+def _defaults(model: nn.Module) -> dict[str, Any]:
+    """Default values of every argument of forward but the first."""
+    arguments = list(inspect.signature(model.forward).parameters.values())
+    missing = [a.name for a in arguments[1:] if a.default is a.empty]
+    if not arguments or missing:
+        raise TypeError(f"forward must take one tensor and otherwise defaults, it also needs {', '.join(missing)}")
+    return {argument.name: argument.default for argument in arguments[1:]}
+
+
+def _drop_defaulted_inputs(graph: fx.Graph) -> None:
+    """Remove the inputs that tracing fixed to their defaults, with the assertions that it left on them."""
+    for extra in [node for node in graph.nodes if node.op == "placeholder"][1:]:
+        doomed = [extra]
+        for node in doomed:
+            doomed.extend(user for user in node.users if user not in doomed)
+        for node in reversed(doomed):
+            graph.erase_node(node)
+
+
+def _split_traced(model: nn.Module, graph: fx.Graph, cuts: Sequence[str]) -> list[fx.GraphModule]:
+    nodes = [node for node in graph.nodes if node.op != "placeholder"]
+    raw_input = next(node for node in graph.nodes if node.op == "placeholder")
+    starts = [0, *_positions(nodes, cuts), len(nodes)]
+    boundaries = [_crossing(nodes, start, cut) for start, cut in zip(starts[1:-1], cuts, strict=True)]
+    ends = [*boundaries, nodes[-1].args[0]]
+    return [
+        _build(model, nodes[start:stop], None if number == 0 else boundaries[number - 1], raw_input, end)
+        for number, (start, stop, end) in enumerate(zip(starts[:-1], starts[1:], ends, strict=True))
+    ]
+
+
+def _positions(nodes: list[fx.Node], cuts: Sequence[str]) -> list[int]:
+    positions = []
+    for cut in cuts:
+        calls = [i for i, node in enumerate(nodes) if node.op == "call_module" and _is_within(str(node.target), cut)]
+        if not calls:
+            raise ValueError(f"cuts: the forward pass never calls the layer {cut!r}.")
+        positions.append(calls[0])
+    if positions != sorted(set(positions)):
+        raise ValueError(f"cuts: name the layers in the order in which they run, got {', '.join(cuts)}.")
+    if positions and positions[0] == 0:
+        raise ValueError(f"cuts: {cuts[0]!r} is the first layer; nothing lies before it.")
+    return positions
+
+
+def _is_within(target: str, cut: str) -> bool:
+    return target == cut or target.startswith(cut + ".")
+
+
+def _crossing(nodes: list[fx.Node], start: int, cut: str) -> fx.Node:
+    """The one value made before position `start` that is used from there on."""
+    later = set(nodes[start:])
+    crossing = [
+        node
+        for node in nodes[:start]
+        if node.op != "get_attr" and not _is_shape_of_input(node) and any(user in later for user in node.users)
+    ]
+    if len(crossing) != 1:
+        names = ", ".join(node.name for node in crossing) or "none"
+        raise ValueError(
+            f"cuts: exactly one value must cross the cut at {cut!r}, found {len(crossing)} ({names}). A skip "
+            "connection over the cut would carry a gradient around it: cut before or after the whole block."
+        )
+    return crossing[0]
+
+
+def _is_shape_of_input(node: fx.Node) -> bool:
+    """Whether the value is a size computed from the raw input alone: it carries no gradient and can be recomputed."""
+    if node.op == "call_method":
+        known = node.target in _SHAPE_METHODS
+    else:
+        known = node.op == "call_function" and node.target in _SHAPE_FUNCTIONS
+        known = known and (node.target is not getattr or node.args[1] == "shape")
+    if not known:
+        return False
+    sources = node.all_input_nodes
+    reads_placeholder = any(source.op == "placeholder" for source in sources)
+    takes_shape = node.op == "call_method" or node.target in {getattr, len}
+    if reads_placeholder and not takes_shape:
+        return False  # x[0] or x + 1 is a value, not a size
+    return all(source.op == "placeholder" or _is_shape_of_input(source) for source in sources)
+
+
+def _build(
+    model: nn.Module, nodes: list[fx.Node], boundary: fx.Node | None, raw_input: fx.Node, end: Any
+) -> fx.GraphModule:
+    graph = fx.Graph()
+    copies: dict[fx.Node, fx.Node] = {}
+    copies[boundary or raw_input] = graph.placeholder("module_input")
+    if boundary is not None and _needs(nodes, raw_input, boundary):
+        copies[raw_input] = graph.placeholder("x")
+
+    def copy(node: fx.Node) -> fx.Node:
+        # Sizes of the raw input and constants are made again here rather than carried over the cut.
+        if node not in copies:
+            copies[node] = graph.node_copy(node, copy)
+        return copies[node]
+
+    for node in nodes:
+        if node.op != "output":
+            copy(node)
+    graph.output(fx.map_arg(end, copy))
+    return fx.GraphModule(model, graph, "Segment")
+
+
+def _needs(nodes: list[fx.Node], source: fx.Node, boundary: fx.Node) -> bool:
+    """Whether the nodes read `source` other than through `boundary`."""
+    stack, seen = list(nodes), set()
+    while stack:
+        for earlier in stack.pop().all_input_nodes:
+            if earlier is source:
+                return True
+            if earlier is not boundary and earlier not in seen:
+                seen.add(earlier)
+                stack.append(earlier)
+    return False
+
+
+def _reads_x(module: fx.GraphModule) -> bool:
+    return sum(node.op == "placeholder" for node in module.graph.nodes) == 2
