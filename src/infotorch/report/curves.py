@@ -1,0 +1,183 @@
+"""Lines of metrics -> curves: one per quantity, split, label and seed, thinned for the page. No plotly here."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from infotorch.report.numbers import split_name
+from infotorch.report.runs import Run, is_number
+
+# A figure 600 pixels wide cannot show more; the page stays small.
+MAX_POINTS = 300
+_PLACES = frozenset({"stage", "epoch", "step", "module", "seed"})
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One quantity of one run over training.
+
+    Args:
+        label: what the colour stands for: a module or a variant.
+        split: "train", "validation", "test" or "".
+        seed: the run's seed; None for the mean over seeds.
+        completed: whether the run completed.
+        x: global steps, or epochs where a run does not count steps.
+        y: values as stored; None where the run wrote null, which means not finite.
+    """
+
+    label: str
+    split: str
+    seed: int | None
+    completed: bool
+    x: list[float]
+    y: list[float | None]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stretch of training in which the same modules learn.
+
+    Args:
+        start: where it begins on the horizontal axis.
+        end: where it ends.
+        label: the modules, joined by commas.
+    """
+
+    start: float
+    end: float
+    label: str
+
+
+def positions(run: Run) -> list[float]:
+    """Where each line of a run stands on the horizontal axis: its global step, or its epoch counted over all stages."""
+    if has_steps([run]):
+        return [float(line["step"]) for line in run.lines]
+    places, done, longest, stage = [], 0.0, 0.0, None
+    for line in run.lines:
+        if line.get("stage") != stage:
+            stage, done, longest = line.get("stage"), done + longest, 0.0
+        longest = max(longest, float(line["epoch"]) if is_number(line.get("epoch")) else longest + 1)
+        places.append(done + longest)
+    return places
+
+
+def has_steps(runs: Sequence[Run]) -> bool:
+    """Whether every line of every run counts global steps."""
+    return all(is_number(line.get("step")) for run in runs for line in run.lines)
+
+
+def stages(run: Run) -> list[Stage]:
+    """The stages of a run, in order.
+
+    Args:
+        run: the run.
+
+    Returns:
+        One per stage; empty for a run without lines.
+
+    Example:
+        >>> from pathlib import Path
+        >>> places = ((0, "fc1", 10), (0, "fc1", 20), (1, "fc2", 30))
+        >>> lines = [{"stage": stage, "module": module, "step": step} for stage, module, step in places]
+        >>> [(stage.label, stage.start, stage.end) for stage in stages(Run(Path(), {"name": "demo"}, {}, lines, None))]
+        [('fc1', 0.0, 20.0), ('fc2', 20.0, 30.0)]
+    """
+    ends: dict[Any, float] = {}
+    modules: dict[Any, dict[str, None]] = {}
+    for line, x in zip(run.lines, positions(run), strict=True):
+        stage = line.get("stage")
+        ends[stage] = x
+        modules.setdefault(stage, {})[str(line.get("module", ""))] = None
+    starts = [0.0, *ends.values()]
+    return [Stage(starts[i], end, ", ".join(modules[stage])) for i, (stage, end) in enumerate(ends.items())]
+
+
+def quantities(runs: Sequence[Run]) -> list[str]:
+    """What the runs measured during training, without the split, in order of first appearance."""
+    names = {key: None for run in runs for line in run.lines for key, v in line.items() if v is None or is_number(v)}
+    return list(dict.fromkeys(split_name(name)[1] for name in names if name not in _PLACES))
+
+
+def curves_by_module(runs: Sequence[Run], quantity: str) -> list[Curve]:
+    """A quantity of every module, split and seed; for the runs of one variant."""
+    found = []
+    for run in runs:
+        keys = [key for key in _keys(run) if split_name(key)[1] == quantity]
+        for module in dict.fromkeys(str(line.get("module", "")) for line in run.lines):
+            of_module = _selector(module)
+            found += [_curve(run, module or run.variant, key, of_module) for key in keys]
+    return [curve for curve in found if curve.x]
+
+
+def curves_by_variant(runs: Sequence[Run], name: str) -> list[Curve]:
+    """One metric of every variant and seed; where modules train together, the last one that reports it at a step."""
+    found = [_curve(run, run.variant, name, lambda line: True) for run in runs]
+    return [curve for curve in found if curve.x]
+
+
+def _keys(run: Run) -> list[str]:
+    return list(dict.fromkeys(key for line in run.lines for key in line if key not in _PLACES))
+
+
+def _selector(module: str) -> Callable[[Mapping[str, Any]], bool]:
+    return lambda line: str(line.get("module", "")) == module
+
+
+def _curve(run: Run, label: str, key: str, wanted: Callable[[Mapping[str, Any]], bool]) -> Curve:
+    points: dict[float, float | None] = {}
+    for line, x in zip(run.lines, positions(run), strict=True):
+        if key in line and wanted(line) and (line[key] is None or is_number(line[key])):
+            points[x] = line[key]
+    kept = thin(sorted(points))
+    return Curve(label, split_name(key)[0], run.seed, run.completed, kept, [points[x] for x in kept])
+
+
+def thin(values: list[float], limit: int = MAX_POINTS) -> list[float]:
+    """At most `limit` of the values, evenly spread, the first and the last among them.
+
+    Args:
+        values: any values.
+        limit: how many to keep, at least two.
+
+    Returns:
+        The kept ones, in order.
+
+    Example:
+        >>> thin([0.0, 1.0, 2.0, 3.0, 4.0], limit=3)
+        [0.0, 2.0, 4.0]
+    """
+    if len(values) <= limit:
+        return values
+    return [values[round(i * (len(values) - 1) / (limit - 1))] for i in range(limit)]
+
+
+def mean_curve(curves: Sequence[Curve]) -> Curve | None:
+    """Mean over the completed seeds of one label and split, at the places that all of them have.
+
+    Args:
+        curves: curves of one label and split.
+
+    Returns:
+        The mean, or None below two completed seeds or without a common place.
+
+    Example:
+        >>> twins = [Curve("bp", "train", seed, True, [1.0, 2.0], [0.5 + seed, 0.25]) for seed in (0, 1)]
+        >>> mean_curve(twins).y
+        [1.0, 0.25]
+    """
+    tables = [dict(zip(curve.x, curve.y, strict=True)) for curve in curves if curve.completed]
+    shared = [x for x in tables[0] if all(x in table for table in tables)] if len(tables) > 1 else []
+    if not shared:
+        return None
+    columns = [[y for table in tables if (y := table[x]) is not None] for x in shared]
+    means = [statistics.fmean(column) if len(column) == len(tables) else None for column in columns]
+    return Curve(curves[0].label, curves[0].split, None, True, shared, means)
+
+
+def constant_value(curves: Sequence[Curve]) -> float | None:
+    """The one value that all curves keep from beginning to end, or None where there are several."""
+    values = {y for curve in curves for y in curve.y}
+    return next(iter(values)) if len(values) == 1 else None

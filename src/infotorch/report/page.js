@@ -1,0 +1,28 @@
+"use strict";
+// Each figure is drawn when it can be seen: inside closed details a plot has no width to fill.
+const specs = JSON.parse(document.getElementById("figures").textContent);
+const config = {
+  displaylogo: false,
+  responsive: true,
+  modeBarButtons: [["toImage", "zoom2d", "resetScale2d"]],
+};
+const narrow = () => window.innerWidth < 560;
+
+function draw(place) {
+  if (place.dataset.drawn) return;
+  place.dataset.drawn = "yes";
+  const spec = specs[Number(place.dataset.figure)];
+  // On a touch screen a drag should scroll the page.
+  if (narrow()) spec.layout.dragmode = false;
+  Plotly.newPlot(place, spec.data, spec.layout, config);
+}
+
+function drawVisible() {
+  document.querySelectorAll(".plot").forEach((place) => {
+    if (place.offsetParent !== null) draw(place);
+  });
+}
+
+drawVisible();
+document.addEventListener("toggle", drawVisible, true);
+window.addEventListener("beforeprint", drawVisible);

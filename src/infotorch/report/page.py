@@ -1,0 +1,191 @@
+"""Run directories -> one HTML page that needs nothing else: style, figures and plotly.js stand inside it.
+
+The page forbids itself every request (Content-Security-Policy), so opening it cannot reach the network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from infotorch.records import find_runs, write_atomic
+from infotorch.report.curves import constant_value, curves_by_module, quantities
+from infotorch.report.figures import measured_figure, module_figure, overview_curve, rates_vary, variants_figure
+from infotorch.report.numbers import format_setting, metric_label
+from infotorch.report.rows import Row, main_metrics, rows_of
+from infotorch.report.runs import Run, load_runs
+from infotorch.report.sections import (
+    by_recipe,
+    counted,
+    environment_section,
+    escape,
+    incomplete_section,
+    lead,
+    metrics_table,
+    reading_section,
+    run_details,
+    summary_table,
+)
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
+# With more variants than this on a page their curves start folded.
+_UNFOLDED = 4
+
+
+def write_report(
+    directories: Sequence[Path], out: Path, *, title: str | None = None, made: datetime | None = None
+) -> Path:
+    """Write one self-contained HTML page about the runs at or below some directories.
+
+    Args:
+        directories: run directories, or directories above them.
+        out: the page to write; replaced atomically, its directory is made where it is missing.
+        title: heading of the page; the recipe's own title where it is left out and there is one recipe.
+        made: when the page was made, in its header; now where it is left out.
+
+    Returns:
+        `out`.
+
+    Raises:
+        FileNotFoundError: a directory does not exist.
+        ValueError: no directory is given, one holds no run, or a file is damaged; the message names it.
+
+    Example:
+        >>> import tempfile
+        >>> from infotorch.records import Outcome, RunRecord
+        >>> record = RunRecord(Path(tempfile.mkdtemp()) / "run")
+        >>> record.begin({"name": "demo", "variant": "bp", "seed": 0}, {"python": "3.11"})
+        >>> record.append({"stage": 0, "module": "fc1", "epoch": 1, "step": 10, "train_loss": 0.5})
+        >>> record.finish(Outcome("completed", "", "demo", "bp", 0, {"test_accuracy": 0.9}))
+        >>> page = write_report([record.directory], record.directory / "report.html")
+        >>> "90.00" in page.read_text(encoding="utf-8")
+        True
+    """
+    if not directories:
+        raise ValueError("write_report: directories is empty; give at least one run directory.")
+    runs = load_runs(find_runs(*(Path(directory) for directory in directories)))
+    content = page(runs, title=title, made=made or datetime.now(UTC))
+    out = Path(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(out, content.encode())
+    return out
+
+
+def page(runs: Sequence[Run], *, title: str | None, made: datetime) -> str:
+    """The page's HTML text."""
+    rows = rows_of(runs)
+    specs: list[str] = []
+    unfolded = len(rows) <= _UNFOLDED
+    groups = by_recipe(rows)
+    recipes = "".join(_recipe(group, place, specs, unfolded) for place, group in enumerate(groups))
+    heading = title or (_title(groups[0]) if len(groups) == 1 else "Measured beside published")
+    stamp = made.strftime("%Y-%m-%d %H:%M %Z").strip()
+    body = (
+        f"<header><p class=eyebrow>infotorch report</p><h1>{escape(heading)}</h1>{lead(runs, rows)}"
+        f"<p class=quiet>Made {escape(stamp)}</p>{_contents(groups, runs)}</header><main>"
+        f"<section id=summary><h2>Results</h2>{summary_table(rows)}</section>{recipes}{incomplete_section(runs)}"
+        f"{environment_section(runs)}{reading_section()}</main>"
+        "<footer>Every number comes from the run directories; the page makes no network request.</footer>"
+    )
+    return _document(heading, body, specs)
+
+
+def _document(heading: str, body: str, specs: Sequence[str]) -> str:
+    from plotly.offline import get_plotlyjs
+
+    folder = resources.files("infotorch.report")
+    style = folder.joinpath("page.css").read_text(encoding="utf-8")
+    script = folder.joinpath("page.js").read_text(encoding="utf-8")
+    plotly = f"<script>{get_plotlyjs()}</script>" if specs else ""
+    # "<" as an escape: a run's text cannot close the script element.
+    figures = f"[{','.join(specs)}]".replace("<", "\\u003c")
+    drawing = f'{plotly}<script type="application/json" id="figures">{figures}</script><script>{script}</script>'
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<link rel="icon" href="data:,"><title>{escape(heading)}</title><style>\n{style}</style></head>\n'
+        f"<body>{body}\n<noscript><p>The figures need JavaScript; the tables have every number.</p></noscript>\n"
+        f"{drawing if specs else ''}</body></html>\n"
+    )
+
+
+def _title(rows: Sequence[Row]) -> str:
+    return str(rows[0].runs[0].recipe.get("title") or rows[0].recipe)
+
+
+def _contents(groups: Sequence[Sequence[Row]], runs: Sequence[Run]) -> str:
+    links = [("summary", "Results")] + [(f"recipe-{place}", group[0].recipe) for place, group in enumerate(groups)]
+    links += [] if all(run.completed for run in runs) else [("incomplete", "Not completed")]
+    links += [("environment", "Environment")] if any(run.environment for run in runs) else []
+    links.append(("reading", "How to read"))
+    items = "".join(f'<li><a href="#{target}">{escape(text)}</a></li>' for target, text in links)
+    return f'<nav aria-label="Contents"><ul>{items}</ul></nav>'
+
+
+def _recipe(rows: Sequence[Row], place: int, specs: list[str], unfolded: bool) -> str:
+    first, runs = rows[0].runs[0], [run for row in rows for run in row.runs]
+    about = escape(first.recipe.get("description") or "")
+    source = f"<p class=quiet>Published in {escape(first.recipe['source'])}.</p>" if first.recipe.get("source") else ""
+    name = f"<span class=name>{escape(first.name)}</span>" if _title(rows) != first.name else ""
+    variants = "".join(_variant(row, specs, unfolded) for row in rows)
+    return (
+        f"<section class=recipe id=recipe-{place}><h2>{escape(_title(rows))}{name}</h2><p>{about}</p>{source}"
+        f"<div class=figures>{_overview(rows, runs, specs)}</div>{variants}"
+        f"<details class=variant><summary>Every metric, every seed</summary>{metrics_table(rows)}</details>"
+        f"<details class=variant><summary>Settings and environment of each run<span class=quiet>"
+        f"{counted(len(runs), 'run')}</span></summary>{run_details(runs)}</details></section>"
+    )
+
+
+def _overview(rows: Sequence[Row], runs: Sequence[Run], specs: list[str]) -> str:
+    found = [
+        _figure(measured_figure(rows, name), f"Measured {metric_label(name, unit=False)}", "", specs)
+        for name in main_metrics(rows)
+    ]
+    curve = overview_curve(rows)
+    if curve is not None:
+        caption = metric_label(curve, unit=False).capitalize()
+        found.append(_figure(variants_figure(runs, curve), f"{caption} during training", "By variant.", specs))
+    if rates_vary(runs):
+        note = "By variant; of modules that train together, the last one."
+        found.append(_figure(variants_figure(runs, "learning_rate"), "Learning rate", note, specs))
+    return "".join(found)
+
+
+def _variant(row: Row, specs: list[str], unfolded: bool) -> str:
+    figures, constant = [], []
+    for quantity in quantities(row.runs):
+        label = metric_label(quantity, unit=False)
+        value = constant_value(curves_by_module(row.runs, quantity))
+        if value is not None:
+            constant.append(f"{escape(label)} {format_setting(value)} throughout")
+        else:
+            caption = label[0].upper() + label[1:]
+            figures.append(_figure(module_figure(row.runs, quantity), caption, "", specs))
+    if not figures:
+        return ""
+    said = f"<span class=quiet>{'; '.join(constant)}</span>" if constant else ""
+    mark = " open" if unfolded else ""
+    return (
+        f"<details class=variant{mark}><summary>Training of {escape(row.variant)}, module by module{said}</summary>"
+        f"<div class=figures>{''.join(figures)}</div></details>"
+    )
+
+
+def _figure(figure: Figure | None, caption: str, note: str, specs: list[str]) -> str:
+    if figure is None:
+        return ""
+    height = figure.to_dict()["layout"]["height"]
+    specs.append(str(figure.to_json()))
+    said = f"<span>{escape(note)}</span>" if note else ""
+    return (
+        f"<figure><figcaption>{escape(caption)}{said}</figcaption><div class=plot role=img "
+        f'aria-label="{escape(caption)}" data-figure={len(specs) - 1} style="min-height:{height}px"></div></figure>'
+    )

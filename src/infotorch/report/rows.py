@@ -1,0 +1,203 @@
+"""Runs -> rows: measured over seeds beside published; no run vanishes, and only completed ones enter a mean."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from infotorch.records import RunRecord
+from infotorch.report.numbers import flatten, format_setting
+from infotorch.report.runs import Run, count_statuses, load_runs
+
+ACTIVATIONS = "peak_saved_activation_bytes"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One metric of a row.
+
+    Args:
+        name: metric name.
+        values: seed -> stored value, completed runs alone.
+        published: the paper's value, or None.
+        source: where the paper gives it.
+    """
+
+    name: str
+    values: dict[int, float]
+    published: float | None = None
+    source: str = ""
+
+    @property
+    def n(self) -> int:
+        """How many seeds have a value."""
+        return len(self.values)
+
+    @property
+    def mean(self) -> float | None:
+        """Mean over seeds; None without a value."""
+        return statistics.fmean(self.values.values()) if self.values else None
+
+    @property
+    def sd(self) -> float | None:
+        """Standard deviation over seeds, with n - 1; None below two seeds."""
+        return statistics.stdev(self.values.values()) if self.n > 1 else None
+
+    @property
+    def std_error(self) -> float | None:
+        """Standard error of the mean, sd / sqrt(n); None below two seeds."""
+        return None if self.sd is None else self.sd / self.n**0.5
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table: a variant of a recipe over its seeds.
+
+    Args:
+        recipe: name of the recipe.
+        variant: the variant.
+        runs: every run of the row, completed or not.
+        metrics: metric name -> measured and published.
+        seconds: median over completed runs; None without one.
+        memory: largest of the completed runs, in bytes.
+        notes: what a reader must know before comparing the row, one sentence each.
+    """
+
+    recipe: str
+    variant: str
+    runs: tuple[Run, ...]
+    metrics: dict[str, Measured]
+    seconds: float | None
+    memory: dict[str, int]
+    notes: tuple[str, ...]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Status -> number of runs."""
+        return count_statuses(self.runs)
+
+    @property
+    def incomplete(self) -> tuple[Run, ...]:
+        """The runs that do not enter the means."""
+        return tuple(run for run in self.runs if not run.completed)
+
+
+def summarise(runs: Sequence[RunRecord]) -> list[Row]:
+    """Group runs by recipe and variant, in order of first appearance, and average over seeds.
+
+    Args:
+        runs: run directories, for example from `records.find_runs`.
+
+    Returns:
+        A row per recipe and variant. Runs that diverged, failed, were interrupted or did not finish stand in their row
+        with their message and enter no mean. Of several completed runs with one seed the last one counts.
+
+    Raises:
+        ValueError: there is no run, or a file is damaged; the message names it.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from infotorch.records import Outcome
+        >>> records = [RunRecord(Path(tempfile.mkdtemp())) for _ in range(2)]
+        >>> for seed, record in enumerate(records):
+        ...     record.begin({"name": "demo", "variant": "bp", "seed": seed}, {})
+        ...     record.finish(Outcome("completed", "", "demo", "bp", seed, {"test_accuracy": 0.9 + 0.02 * seed}))
+        >>> [row] = summarise(records)
+        >>> accuracy = row.metrics["test_accuracy"]
+        >>> round(accuracy.mean, 4), round(accuracy.std_error, 4), accuracy.n
+        (0.91, 0.01, 2)
+    """
+    return rows_of(load_runs(runs))
+
+
+def rows_of(runs: Sequence[Run]) -> list[Row]:
+    """Rows of runs that are loaded already; see `summarise`.
+
+    Raises:
+        ValueError: there is no run.
+    """
+    if not runs:
+        raise ValueError("summarise: runs is empty; give at least one run directory.")
+    groups: dict[tuple[str, str], list[Run]] = {}
+    for run in runs:
+        groups.setdefault((run.name, run.variant), []).append(run)
+    return [_row(recipe, variant, group) for (recipe, variant), group in groups.items()]
+
+
+def _row(recipe: str, variant: str, runs: list[Run]) -> Row:
+    counted = {run.seed: run for run in runs if run.completed}  # of several runs with one seed the last one stays
+    outcomes = {seed: run.outcome for seed, run in sorted(counted.items()) if run.outcome}
+    memory: dict[str, int] = {}
+    for outcome in outcomes.values():
+        for name, count in outcome.memory.items():
+            memory[name] = max(memory.get(name, 0), count or 0)
+    return Row(
+        recipe=recipe,
+        variant=variant,
+        runs=tuple(runs),
+        metrics=_measure(runs, counted),
+        seconds=statistics.median(outcome.seconds for outcome in outcomes.values()) if outcomes else None,
+        memory=memory,
+        notes=tuple(_notes(runs, counted)),
+    )
+
+
+def _measure(runs: list[Run], counted: dict[int, Run]) -> dict[str, Measured]:
+    published = {name: entry for run in runs if run.outcome for name, entry in run.outcome.published.items()}
+    names = dict.fromkeys(name for run in counted.values() if run.outcome for name in run.outcome.metrics)
+    measured = {}
+    for name in [*names, *(name for name in published if name not in names)]:
+        found = {seed: run.outcome.metrics.get(name) for seed, run in sorted(counted.items()) if run.outcome}
+        values = {seed: float(value) for seed, value in found.items() if value is not None}
+        entry = published.get(name, {})
+        measured[name] = Measured(name, values, entry.get("value"), str(entry.get("source") or ""))
+    return measured
+
+
+def _notes(runs: list[Run], counted: dict[int, Run]) -> list[str]:
+    notes = []
+    for seed, run in sorted(counted.items()):
+        twins = sum(other.completed and other.seed == seed for other in runs)
+        if twins > 1:
+            notes.append(f"Seed {seed} was run {twins} times; {run.directory} counts.")
+        if run.outcome:
+            notes += [f"Seed {seed}: {name} is not finite." for name, v in run.outcome.metrics.items() if v is None]
+    differing = _differing_settings(list(counted.values()))
+    if differing:
+        notes.append("Settings differ between the averaged runs: " + "; ".join(differing) + ".")
+    return notes
+
+
+def _differing_settings(runs: list[Run]) -> list[str]:
+    flats = [flatten(run.recipe) for run in runs]
+    found = []
+    for name in dict.fromkeys(name for flat in flats for name in flat):
+        values = list(dict.fromkeys(format_setting(flat.get(name)) for flat in flats))
+        if name.rsplit(".", 1)[-1] != "seed" and len(values) > 1:
+            found.append(f"{name} ({' | '.join(values)})")
+    return found
+
+
+def main_metrics(rows: Sequence[Row]) -> list[str]:
+    """The metrics a table of these rows is about.
+
+    Args:
+        rows: rows of one table.
+
+    Returns:
+        The published ones, test metrics first; without any, the first test metric, or else the first metric; empty
+        where the rows have no metric at all.
+    """
+    names = list(dict.fromkeys(name for row in rows for name in row.metrics))
+    names.sort(key=lambda name: (not name.startswith("test_"), name != "test_accuracy"))
+    published = [
+        name for name in names if any(name in row.metrics and row.metrics[name].published is not None for row in rows)
+    ]
+    return published or names[:1]
+
+
+def validation_twin(name: str) -> str:
+    """The validation metric that belongs to a test metric: "test_accuracy" -> "validation_accuracy"."""
+    return "validation_" + name.removeprefix("test_")

@@ -1,0 +1,162 @@
+"""A run as the report reads it: everything of one run directory, loaded once and checked."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from infotorch.records import Outcome, RunRecord, Status
+
+UNFINISHED = "unfinished"
+STATUSES: tuple[str, ...] = (*get_args(Status), UNFINISHED)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: what decided it, where it ran, its lines of metrics and its end.
+
+    Args:
+        directory: the run directory.
+        recipe: what decided the run.
+        environment: where it ran; empty when the file is missing.
+        lines: metrics in the order of training.
+        outcome: how it ended, or None without an outcome.json.
+    """
+
+    directory: Path
+    recipe: Mapping[str, Any]
+    environment: Mapping[str, Any]
+    lines: Sequence[Mapping[str, Any]]
+    outcome: Outcome | None
+
+    @property
+    def name(self) -> str:
+        """Name of the recipe."""
+        return str(self.recipe["name"])
+
+    @property
+    def variant(self) -> str:
+        """The table row the run belongs to."""
+        return str(self.recipe.get("variant") or "default")
+
+    @property
+    def seed(self) -> int:
+        """The run's seed."""
+        return int(self.recipe.get("seed") or 0)
+
+    @property
+    def status(self) -> str:
+        """One of `STATUSES`; "unfinished" means that there is no outcome.json."""
+        return UNFINISHED if self.outcome is None else self.outcome.status
+
+    @property
+    def completed(self) -> bool:
+        """Whether the run's numbers enter a mean."""
+        return self.status == "completed"
+
+    @property
+    def message(self) -> str:
+        """One line on how the run ended."""
+        if self.outcome is None:
+            return "no outcome.json: the run still goes on, or was killed"
+        return self.outcome.message
+
+    @property
+    def last_place(self) -> str:
+        """Where the last line of metrics was written, for example "stage 1, fc2, epoch 3, step 430"."""
+        if not self.lines:
+            return "before the first line of metrics"
+        last = self.lines[-1]
+        places = (("stage {}", "stage"), ("{}", "module"), ("epoch {}", "epoch"), ("step {}", "step"))
+        return ", ".join(form.format(last[key]) for form, key in places if last.get(key) is not None)
+
+
+def load_run(record: RunRecord) -> Run:
+    """Read one run directory.
+
+    Args:
+        record: the run directory.
+
+    Returns:
+        The run.
+
+    Raises:
+        ValueError: a file is damaged; the message names it.
+        FileNotFoundError: there is no recipe.json.
+
+    Example:
+        >>> import tempfile
+        >>> record = RunRecord(Path(tempfile.mkdtemp()) / "run")
+        >>> record.begin({"name": "demo", "variant": "bp", "seed": 3}, {"python": "3.11"})
+        >>> run = load_run(record)
+        >>> run.variant, run.seed, run.status
+        ('bp', 3, 'unfinished')
+    """
+    recipe = record.recipe()
+    where = record.directory / "recipe.json"
+    if not isinstance(recipe.get("name"), str):
+        raise ValueError(f"{where} is damaged: it has no name of a recipe.")
+    if not isinstance(recipe.get("seed", 0), int):
+        raise ValueError(f"{where} is damaged: seed must be an integer, got {recipe['seed']!r}.")
+    try:
+        environment = record.environment()
+    except FileNotFoundError:
+        environment = {}
+    return Run(record.directory, recipe, environment, _lines(record), _outcome(record))
+
+
+def load_runs(records: Iterable[RunRecord]) -> list[Run]:
+    """Read every run directory, in the order given; errors as in `load_run`."""
+    return [load_run(record) for record in records]
+
+
+def count_statuses(runs: Iterable[Run]) -> dict[str, int]:
+    """How many runs ended in which way, in the order of `STATUSES`; ways that do not occur are left out."""
+    counts = Counter(run.status for run in runs)
+    return {status: counts[status] for status in STATUSES if counts[status]}
+
+
+def _lines(record: RunRecord) -> list[dict[str, Any]]:
+    where = record.directory / "metrics.jsonl"
+    try:
+        lines = record.metrics()
+    except ValueError as error:
+        raise ValueError(f"{where} is damaged: {error}.") from error
+    for number, line in enumerate(lines, start=1):
+        if not isinstance(line, dict):
+            raise ValueError(f"{where} is damaged: line {number} is not a JSON object.")
+    return lines
+
+
+def _outcome(record: RunRecord) -> Outcome | None:
+    outcome = record.outcome()
+    if outcome is None:
+        return None
+    where = record.directory / "outcome.json"
+    if outcome.status not in get_args(Status):
+        allowed = ", ".join(get_args(Status))
+        raise ValueError(f"{where} is damaged: status must be one of {allowed}, got {outcome.status!r}.")
+    for field in ("metrics", "memory"):
+        _check_numbers(getattr(outcome, field), where=where, field=field)
+    published = outcome.published
+    if not isinstance(published, dict) or not all(isinstance(entry, dict) for entry in published.values()):
+        raise ValueError(f"{where} is damaged: published must map a metric to its value and source.")
+    _check_numbers({name: entry.get("value") for name, entry in published.items()}, where=where, field="published")
+    _check_numbers({"seconds": outcome.seconds}, where=where, field="outcome")
+    return outcome
+
+
+def _check_numbers(content: Any, *, where: Path, field: str) -> None:
+    if not isinstance(content, dict):
+        raise ValueError(f"{where} is damaged: {field} must be a JSON object, got {type(content).__name__}.")
+    for name, value in content.items():
+        if value is not None and not is_number(value):
+            raise ValueError(f"{where} is damaged: {field}.{name} must be a number or null, got {value!r}.")
+
+
+def is_number(value: Any) -> bool:
+    """Whether a JSON value is a number; true and false are not."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
