@@ -56,21 +56,51 @@ def is_discrete(values: Tensor) -> bool:
 
 
 def check_paired(x: Tensor, y: Tensor, *, where: str) -> None:
-    """Raise ValueError unless x and y have the same number of rows."""
+    """Refuse x and y with different numbers of rows.
+
+    Raises:
+        ValueError: they differ.
+    """
     if len(x) != len(y):
         raise ValueError(f"{where}: x and y must be paired row by row, got {len(x)} and {len(y)} rows.")
 
 
 def check_positive(value: float, *, where: str, name: str) -> None:
-    """Raise TypeError or ValueError unless value is a finite number above 0."""
+    """Refuse what is not a finite number above 0.
+
+    Raises:
+        TypeError: not a number.
+        ValueError: zero, negative or not finite.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{where}: {name} must be a number, got {type(value).__name__}.")
     if not 0 < value < float("inf"):
         raise ValueError(f"{where}: {name} must be positive and finite, got {value}.")
 
 
+def check_rows(values: Tensor, *, where: str, name: str, at_least: int) -> None:
+    """Raise ValueError unless values has at least so many rows."""
+    if len(values) < at_least:
+        raise ValueError(f"{where}: {name} must have at least {at_least} rows, got {len(values)}.")
+
+
+def check_noise_std(noise_std: float | Tensor, *, where: str) -> None:
+    """Raise TypeError or ValueError unless noise_std is a positive number or a positive 0-d tensor."""
+    if isinstance(noise_std, Tensor):
+        if noise_std.ndim != 0:
+            raise ValueError(
+                f"{where}: noise_std must be a number or a 0-d tensor, got shape {tuple(noise_std.shape)}."
+            )
+        noise_std = float(noise_std.detach())
+    check_positive(noise_std, where=where, name="noise_std")
+
+
 def check_choice(value: str, choices: tuple[str, ...], *, where: str, name: str) -> None:
-    """Raise ValueError unless value is one of choices."""
+    """Refuse a value outside choices.
+
+    Raises:
+        ValueError: value is not one of them.
+    """
     if value not in choices:
         raise ValueError(f"{where}: {name} must be one of {', '.join(choices)}, got {value!r}.")
 

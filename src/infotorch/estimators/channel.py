@@ -1,0 +1,236 @@
+"""Bounds on I(X; T) for a known Gaussian channel T = F(x) + noise: p(t | x) is known, so no critic is trained.
+
+`features` are the clean outputs F(x), one row a sample, and noise ~ N(0, noise_std^2 I). Every bound is differentiable
+in `features`, and in `noise_std` when that is a tensor. A penalty that is minimised must be an upper bound.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from infotorch.estimators.estimate import Bound, Estimate
+from infotorch.numerics.checks import as_rows, check_noise_std, check_rows
+from infotorch.numerics.distances import squared_distances
+
+#: rows in units of the noise -> log p(t_i | x_j) up to one constant, shape (n, n), the true pairs on the diagonal
+LogLikelihood = Callable[[Tensor], Tensor]
+
+
+def pairwise_bounds(features: Any, noise_std: float | Tensor) -> tuple[Estimate, Estimate]:
+    """Lower and upper bound on I(X; T), in nats, from the distances between the rows.
+
+    upper = -1/n sum_i log 1/n sum_j exp(-|f_i - f_j|^2 / (2 s^2)); lower has 8 s^2 (the Bhattacharyya distance).
+
+    They bracket the information of the channel whose input is one of these n rows, each equally likely, which is at
+    most log n. On average over samples that information is below the population's, so the lower bound holds for the
+    population too; the upper one does only where it stays well below log n (look at `saturated`).
+
+    Args:
+        features: clean outputs F(x), shape (n, ...), n >= 2; trailing axes are flattened.
+        noise_std: standard deviation s of the noise in every coordinate, a number or a 0-d tensor.
+
+    Returns:
+        (lower, upper), each in [0, log n], lower <= upper; 0 when all rows are equal.
+
+    Raises:
+        ValueError: fewer than two rows, NaN or infinite values, or noise_std not positive.
+        TypeError: features or noise_std is not made of real numbers.
+
+    Source: Kolchinsky & Tracey 2017, arXiv:1706.02419, Sec. 4. We include j = i in the sums, as they do.
+
+    Example:
+        >>> lower, upper = pairwise_bounds(torch.tensor([[0.0], [1.0]]), noise_std=1.0)
+        >>> round(float(lower), 4), round(float(upper), 4)
+        (0.0605, 0.2191)
+    """
+    rows = _in_noise_units(features, noise_std, where="pairwise_bounds")
+    ceiling = math.log(len(rows))
+
+    def bound(factor: float, side: Bound) -> Estimate:
+        def log_kernel(rows: Tensor) -> Tensor:
+            return squared_distances(rows, rows).fill_diagonal_(0) / -factor
+
+        return _contrast(rows, log_kernel, bound=side, estimator=f"pairwise_bounds {side}", ceiling=ceiling)
+
+    return bound(8.0, "lower"), bound(2.0, "upper")
+
+
+def leave_one_out_bound(features: Any, noise_std: float | Tensor, *, generator: torch.Generator) -> Estimate:
+    """Upper bound on I(X; T), in nats: the other rows stand for the marginal of T.
+
+    mean_i [log p(t_i | x_i) - log 1/(n-1) sum_{j != i} p(t_i | x_j)], with one noise draw t_i per row.
+
+    Args:
+        features: clean outputs F(x), shape (n, ...), n >= 2; trailing axes are flattened.
+        noise_std: standard deviation of the noise in every coordinate, a number or a 0-d tensor.
+        generator: draws the noise.
+
+    Returns:
+        An upper bound for the population, without ceiling: rows far apart (in units of the noise) make it very large.
+        About 0 when all rows are equal.
+
+    Raises:
+        ValueError: fewer than two rows, NaN or infinite values, or noise_std not positive.
+        TypeError: features or noise_std is not made of real numbers.
+
+    Source: Poole et al. 2019, arXiv:1905.06922, eq. 13.
+
+    Example:
+        >>> e = leave_one_out_bound(torch.ones(5, 2), 1.0, generator=torch.Generator().manual_seed(0))
+        >>> round(abs(float(e)), 4), e.bound
+        (0.0, 'upper')
+    """
+    rows = _in_noise_units(features, noise_std, where="leave_one_out_bound")
+    log_likelihood = _noisy_likelihood(rows, generator)
+    return _contrast(rows, log_likelihood, bound="upper", estimator="leave_one_out_bound", leave_one_out=True)
+
+
+def infonce_known_channel(features: Any, noise_std: float | Tensor, *, generator: torch.Generator) -> Estimate:
+    """InfoNCE lower bound on I(X; T), in nats, with the true log-ratio instead of a critic.
+
+    mean_i [log p(t_i | x_i) - log 1/n sum_j p(t_i | x_j)], with one noise draw t_i per row.
+
+    Args:
+        features: clean outputs F(x), shape (n, ...), n >= 2; trailing axes are flattened.
+        noise_std: standard deviation of the noise in every coordinate, a number or a 0-d tensor.
+        generator: draws the noise.
+
+    Returns:
+        A lower bound, at most log n (`ceiling`); close to log n it says "at least this much" (`saturated`).
+
+    Raises:
+        ValueError: fewer than two rows, NaN or infinite values, or noise_std not positive.
+        TypeError: features or noise_std is not made of real numbers.
+
+    Source: Poole et al. 2019, arXiv:1905.06922, eq. 12 (InfoNCE with a known conditional).
+
+    Example:
+        >>> features = torch.tensor([[0.0], [100.0]])
+        >>> e = infonce_known_channel(features, 1.0, generator=torch.Generator().manual_seed(0))
+        >>> round(float(e), 4), e.saturated
+        (0.6931, True)
+    """
+    rows = _in_noise_units(features, noise_std, where="infonce_known_channel")
+    log_likelihood = _noisy_likelihood(rows, generator)
+    ceiling = math.log(len(rows))
+    return _contrast(rows, log_likelihood, bound="lower", estimator="infonce_known_channel", ceiling=ceiling)
+
+
+def gaussian_channel_bound(features: Any, noise_std: float | Tensor) -> Estimate:
+    """Upper bound on I(X; T), in nats, by the Gaussian with the same moments: 1/2 log det(I + S / noise_std^2).
+
+    S is the covariance of the features, divided by n (not n - 1). The bound holds for the population's covariance;
+    from a batch it is biased low, by about d (d + 3) / (4 n) while d << n, and by far more once d approaches n, because
+    S has rank n - 1 at most. Equality holds when the features are Gaussian.
+
+    Args:
+        features: clean outputs F(x), shape (n, ...), n >= 2; trailing axes are flattened.
+        noise_std: standard deviation of the noise in every coordinate, a number or a 0-d tensor.
+
+    Returns:
+        At least 0, without ceiling; 0 when all rows are equal. Computed in float64 through the smaller of the n x n and
+        the d x d Gram matrix, with an exact gradient.
+
+    Raises:
+        ValueError: fewer than two rows, NaN or infinite values, or noise_std not positive.
+        TypeError: features or noise_std is not made of real numbers.
+
+    Source: maximum entropy of the Gaussian, Cover & Thomas 2006, Thm. 8.6.5.
+
+    Example:
+        >>> round(float(gaussian_channel_bound(torch.tensor([[-1.0], [1.0]]), noise_std=1.0)), 4)
+        0.3466
+    """
+    rows = _in_noise_units(features, noise_std, where="gaussian_channel_bound")
+    n, d = rows.shape
+    wide = rows if rows.device.type == "mps" else rows.double()  # Apple's GPUs have no float64
+    centered = (wide - wide.mean(dim=0)) / math.sqrt(n)
+    gram = centered.T @ centered if d <= n else centered @ centered.T
+    identity = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
+    value = 0.5 * torch.linalg.slogdet(identity + gram).logabsdet
+    return Estimate(
+        value.to(rows.dtype),
+        bound="upper",
+        n=n,
+        estimator="gaussian_channel_bound",
+        error=lambda: _gaussian_error(centered.detach(), gram.detach()),
+    )
+
+
+def _in_noise_units(features: Any, noise_std: float | Tensor, *, where: str) -> Tensor:
+    """The rows divided by the noise's standard deviation: from here on the noise is N(0, I)."""
+    rows = as_rows(features, where=where, name="features")
+    check_rows(rows, where=where, name="features", at_least=2)
+    check_noise_std(noise_std, where=where)
+    rows = rows if rows.is_floating_point() else rows.to(torch.float64)
+    return rows / noise_std
+
+
+def _noisy_likelihood(rows: Tensor, generator: torch.Generator) -> LogLikelihood:
+    """The function log p(t_i | x_j) with the noise fixed here, so that the standard error sees the draw that the value saw."""
+    noise = torch.randn(rows.shape, generator=generator, device=generator.device, dtype=rows.dtype).to(rows.device)
+    own = (noise * noise).sum(dim=1)
+
+    def log_likelihood(rows: Tensor) -> Tensor:
+        squares = squared_distances(rows + noise, rows)
+        on_diagonal = torch.eye(len(rows), dtype=torch.bool, device=rows.device)
+        # The true pair's distance is the noise itself: no rounding, and no gradient.
+        return torch.where(on_diagonal, own[:, None], squares) / -2
+
+    return log_likelihood
+
+
+def _contrast(
+    rows: Tensor,
+    log_likelihood: LogLikelihood,
+    *,
+    bound: Bound,
+    estimator: str,
+    ceiling: float = math.inf,
+    leave_one_out: bool = False,
+) -> Estimate:
+    """mean_i [log p(t_i | x_i) - log mean_j p(t_i | x_j)], the mean over all j or over j != i."""
+    log_p = log_likelihood(rows)
+    terms = log_p.diagonal() - _log_mean_exp(log_p, leave_one_out)
+
+    def error() -> float:
+        with torch.no_grad():
+            return _contrast_error(log_likelihood(rows.detach()), leave_one_out)
+
+    return Estimate(terms.mean(), bound=bound, n=len(rows), estimator=estimator, ceiling=ceiling, error=error)
+
+
+def _log_mean_exp(log_p: Tensor, leave_one_out: bool) -> Tensor:
+    if not leave_one_out:
+        return log_p.logsumexp(dim=1) - math.log(len(log_p))
+    return _without_diagonal(log_p).logsumexp(dim=1) - math.log(len(log_p) - 1)
+
+
+def _without_diagonal(log_p: Tensor) -> Tensor:
+    on_diagonal = torch.eye(len(log_p), dtype=torch.bool, device=log_p.device)
+    return log_p.masked_fill(on_diagonal, -math.inf)
+
+
+def _contrast_error(log_p: Tensor, leave_one_out: bool) -> float:
+    """Infinitesimal jackknife: a row's own term, and what it does as a component of everyone's mixture."""
+    terms = log_p.diagonal() - _log_mean_exp(log_p, leave_one_out)
+    weights = (_without_diagonal(log_p) if leave_one_out else log_p).softmax(dim=1)
+    influence = terms - weights.sum(dim=0)
+    return float(influence.std()) / math.sqrt(len(log_p))
+
+
+def _gaussian_error(centered: Tensor, gram: Tensor) -> float:
+    """Infinitesimal jackknife of 1/2 log det: half of every row's squared length in the metric (I + S)^-1."""
+    n, d = centered.shape
+    system = torch.eye(len(gram), dtype=gram.dtype, device=gram.device) + gram
+    if d <= n:
+        leverage = (torch.linalg.solve(system, centered.T).T * centered).sum(dim=1)
+    else:
+        leverage = torch.linalg.solve(system, gram).diagonal()
+    # n * leverage is the squared length; its standard error divides by sqrt(n).
+    return 0.5 * math.sqrt(n) * float(leverage.std())

@@ -1,0 +1,31 @@
+"""Squared Euclidean distances by one matrix product, differentiable."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def squared_distances(a: Tensor, b: Tensor) -> Tensor:
+    """All squared Euclidean distances |a_i - b_j|^2, never negative.
+
+    Both sets are first moved by the mean of `b`: distances do not change, and |a|^2 + |b|^2 - 2ab loses the least when
+    the cloud lies around the origin. What is left is an absolute error of about 1e-7 (float32) or 1e-16 (float64) times
+    the squared radius of the cloud. Autocast is switched off: bfloat16 products would leave no digit.
+
+    Args:
+        a: shape (n, d), floating point.
+        b: shape (m, d), the same dtype and device.
+
+    Returns:
+        Shape (n, m), differentiable in both.
+
+    Example:
+        >>> squared_distances(torch.tensor([[0.0, 0.0]]), torch.tensor([[3.0, 4.0], [0.0, 1.0]]))
+        tensor([[25.,  1.]])
+    """
+    with torch.autocast(device_type=a.device.type, enabled=False):
+        center = b.detach().mean(dim=0)
+        a, b = a - center, b - center
+        product = torch.addmm((b * b).sum(dim=1), a, b.T, alpha=-2)
+        return (product + (a * a).sum(dim=1, keepdim=True)).clamp_min(0)

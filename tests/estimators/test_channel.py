@@ -1,0 +1,178 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from tests.reference import channel as slow
+
+from infotorch.estimators.channel import (
+    gaussian_channel_bound,
+    infonce_known_channel,
+    leave_one_out_bound,
+    pairwise_bounds,
+)
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def linear_layer(n, d, scale, *, seed=0, dtype=torch.float64):
+    """Features W x + b of standard Gaussian x, and the closed form of I(X; WX + b + eps) for unit noise."""
+    generator = seeded(seed)
+    weight = scale * torch.randn(d, d, generator=generator, dtype=torch.float64) / math.sqrt(d)
+    x = torch.randn(n, d, generator=generator, dtype=torch.float64)
+    truth = 0.5 * float(torch.logdet(torch.eye(d, dtype=torch.float64) + weight @ weight.T))
+    return (x @ weight.T + 3).to(dtype), truth
+
+
+def every_bound(features, noise_std, seed=0):
+    return [
+        *pairwise_bounds(features, noise_std),
+        leave_one_out_bound(features, noise_std, generator=seeded(seed)),
+        infonce_known_channel(features, noise_std, generator=seeded(seed)),
+        gaussian_channel_bound(features, noise_std),
+    ]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_bounds_enclose_the_information_of_a_linear_gaussian_layer(seed, dtype):
+    features, truth = linear_layer(2048, 10, 0.95, seed=seed, dtype=dtype)
+    assert 2.5 < truth < 4
+    pair_low, pair_high, above, below, gauss = every_bound(features, 1.0, seed)
+    assert pair_low.value < truth < pair_high.value
+    # Measured: both within 0.1 of the truth at n = 2048, with a standard error of 0.05.
+    assert float(below) == pytest.approx(truth, abs=0.25)
+    assert float(above) == pytest.approx(truth, abs=0.25)
+    assert float(below) < float(above)
+    assert float(gauss) == pytest.approx(truth, abs=4 * gauss.std_error)
+
+
+def test_a_lower_bound_beyond_log_n_is_saturated():
+    features, truth = linear_layer(512, 30, 5000.0)
+    low, high, above, below, gauss = every_bound(features, 1.0)
+    assert truth > 100
+    for e in (low, high, below):
+        assert e.saturated
+        assert float(e) == pytest.approx(math.log(512), abs=1e-6)
+        assert float(e) <= e.ceiling + 1e-12
+    assert float(above) > truth
+    assert not above.saturated
+    assert float(gauss) == pytest.approx(truth, abs=2)
+
+
+def test_each_bound_declares_its_side():
+    assert [e.bound for e in every_bound(torch.rand(5, 2, generator=seeded()), 1.0)] == [
+        "lower", "upper", "upper", "lower", "upper",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("scale", [1e-3, 0.1, 1, 10, 1e3])
+def test_pairwise_lower_never_exceeds_upper(scale):
+    low, high = pairwise_bounds(scale * torch.randn(60, 3, generator=seeded(1)), 1.0)
+    assert 0 <= float(low) <= float(high) <= math.log(60) + 1e-6
+
+
+@pytest.mark.parametrize(("n", "d"), [(12, 3), (7, 20)])
+def test_every_bound_equals_its_slow_twin(n, d):
+    generator = seeded(n)
+    features = torch.randn(n, d, generator=generator, dtype=torch.float64)
+    low, high, above, below, gauss = every_bound(features, 0.7, seed=5)
+    noise = torch.randn(n, d, generator=seeded(5), dtype=torch.float64)
+    f, t = features.numpy(), (features + 0.7 * noise).numpy()
+    assert float(low) == pytest.approx(slow.pairwise(f, 8 * 0.49), abs=1e-9)
+    assert float(high) == pytest.approx(slow.pairwise(f, 2 * 0.49), abs=1e-9)
+    assert float(above) == pytest.approx(slow.contrast(f, t, 0.7, leave_one_out=True), abs=1e-9)
+    assert float(below) == pytest.approx(slow.contrast(f, t, 0.7, leave_one_out=False), abs=1e-9)
+    assert float(gauss) == pytest.approx(slow.gaussian(f, 0.7), abs=1e-9)
+
+
+def test_pairwise_and_gaussian_do_not_see_translation_and_rotation():
+    features = torch.randn(40, 5, generator=seeded(2), dtype=torch.float64)
+    rotation, _ = torch.linalg.qr(torch.randn(5, 5, generator=seeded(3), dtype=torch.float64))
+    moved = features @ rotation + 100
+    for a, b in zip(
+        [*pairwise_bounds(features, 1.0), gaussian_channel_bound(features, 1.0)],
+        [*pairwise_bounds(moved, 1.0), gaussian_channel_bound(moved, 1.0)],
+        strict=True,
+    ):
+        assert float(a) == pytest.approx(float(b), abs=1e-9)
+
+
+def test_only_features_over_noise_matters():
+    features = torch.randn(40, 5, generator=seeded(2), dtype=torch.float64)
+    for a, b in zip(every_bound(features, 1.0), every_bound(50 * features, 50.0), strict=True):
+        assert float(a) == pytest.approx(float(b), abs=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_constant_features_carry_no_information(dtype):
+    for e in every_bound(torch.full((50, 4), 0.1, dtype=dtype), 1.0):
+        assert float(e) == pytest.approx(0, abs=1e-5 if dtype == torch.float32 else 1e-12)
+
+
+def test_repeated_rows_carry_the_log_of_their_number():
+    features = torch.arange(4.0).repeat_interleave(25) * 1000
+    for e in every_bound(features, 1.0)[:2]:
+        assert float(e) == pytest.approx(math.log(4), abs=1e-5)
+
+
+@pytest.mark.parametrize(("n", "d"), [(6, 2), (4, 7)])
+def test_gradients(n, d):
+    features = torch.randn(n, d, generator=seeded(4), dtype=torch.float64, requires_grad=True)
+    noise_std = torch.tensor(0.8, dtype=torch.float64, requires_grad=True)
+    for i in range(5):
+        assert torch.autograd.gradcheck(lambda f, s, i=i: every_bound(f, s)[i].value, (features, noise_std))
+
+
+@pytest.mark.parametrize("position", range(5))
+def test_standard_error_is_the_spread_over_samples(position):
+    weight = torch.randn(3, 3, generator=seeded(9), dtype=torch.float64)
+    generator = seeded(10)
+    estimates = []
+    for seed in range(150):
+        features = torch.randn(200, 3, generator=generator, dtype=torch.float64) @ weight
+        estimates.append(every_bound(features, 1.0, seed)[position])
+    spread = np.std([float(e) for e in estimates], ddof=1)
+    # The spread of 150 values has a relative error of 6 %, and the linear approximation is off by up to 10 %.
+    assert np.mean([e.std_error for e in estimates]) == pytest.approx(spread, rel=0.3)
+
+
+def test_half_precision_integers_and_images_are_read():
+    images = torch.rand(6, 1, 4, 4, generator=seeded(0))
+    for features in (images.half(), images.bfloat16(), (images * 255).to(torch.uint8), images.numpy()):
+        assert all(math.isfinite(float(e)) for e in every_bound(features, 1.0))
+
+
+def test_autocast_does_not_touch_the_distances():
+    features = torch.randn(30, 8, generator=seeded(0))
+    plain = [float(e) for e in every_bound(features, 1.0)]
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert [float(e) for e in every_bound(features, 1.0)] == plain
+
+
+def test_caller_and_global_state_are_untouched():
+    features = torch.randn(30, 8, generator=seeded(0))
+    before, state = features.clone(), torch.get_rng_state()
+    for e in every_bound(features, 1.0):
+        assert e.std_error > 0
+    assert torch.equal(features, before)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("bound", [pairwise_bounds, gaussian_channel_bound])
+def test_wrong_input_is_refused(bound):
+    name = bound.__name__
+    with pytest.raises(ValueError, match=f"{name}: features must have at least 2 rows, got 1"):
+        bound(torch.ones(1, 3), 1.0)
+    with pytest.raises(ValueError, match=f"{name}: features must be finite, got 1 NaN"):
+        bound(torch.tensor([1.0, math.nan]), 1.0)
+    with pytest.raises(ValueError, match=f"{name}: noise_std must be positive and finite, got 0"):
+        bound(torch.ones(3), 0)
+    with pytest.raises(ValueError, match=f"{name}: noise_std must be positive and finite, got -1"):
+        bound(torch.ones(3), torch.tensor(-1.0))
+    with pytest.raises(ValueError, match=f"{name}: noise_std must be a number or a 0-d tensor"):
+        bound(torch.ones(3), torch.ones(2))
+    with pytest.raises(TypeError, match=f"{name}: noise_std must be a number, got str"):
+        bound(torch.ones(3), "1")
