@@ -1,0 +1,210 @@
+"""Files of a listed data set: found, verified, or downloaded from the publisher.
+
+A file under its own name is always complete: a download happens in a hidden folder beside, is compared with the
+checksum there, and is then moved. A file that is there and does not match its checksum is an error, and is left alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from infotorch.data.catalogue import Download, File, Source
+
+_BROKEN_ARCHIVE = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, KeyError)
+_NO_CONNECTION = {"ConnectionError", "ConnectTimeout", "ReadTimeout", "ProxyError", "SSLError"}
+_TIMEOUT_SECONDS = (10, 60)  # to connect, and between two pieces
+
+
+@dataclass(frozen=True)
+class FileStatus:
+    """What was found of one file.
+
+    Args:
+        path: where it was looked for.
+        status: "ok", "missing" or "damaged" (there, with another checksum).
+        size: bytes of the publisher's file.
+        expected: the publisher's checksums; one of them must match.
+        found: the checksum of the file that is there, or None.
+    """
+
+    path: Path
+    status: Literal["ok", "missing", "damaged"]
+    size: int
+    expected: tuple[str, ...]
+    found: str | None
+
+
+def data_root(root: str | os.PathLike[str] | None = None) -> Path:
+    """The data folder: `root`, else INFOTORCH_DATA, else a folder in the user's cache.
+
+    Example:
+        >>> data_root("sets").name
+        'sets'
+    """
+    chosen = root if root is not None else os.environ.get("INFOTORCH_DATA")
+    if chosen:
+        return Path(chosen).expanduser()
+    import pooch
+
+    return Path(pooch.os_cache("infotorch")) / "data"
+
+
+def inspect(file: File, root: Path) -> FileStatus:
+    """Compare one file with its checksum."""
+    path = root / file.path
+    if not path.is_file():
+        return FileStatus(path, "missing", file.size, file.checksums, None)
+    found = _checksum(path, file.checksums)
+    return FileStatus(path, "ok" if found in file.checksums else "damaged", file.size, file.checksums, found)
+
+
+def _checksum(path: Path, checksums: tuple[str, ...]) -> str:
+    algorithm = checksums[0].split(":")[0]
+    with path.open("rb") as stream:
+        return f"{algorithm}:{hashlib.file_digest(stream, algorithm).hexdigest()}"
+
+
+def ensure(source: Source, root: Path, *, progress: bool = True) -> dict[str, Path]:
+    """Verified paths of all files of a set, by file name; what is missing is downloaded.
+
+    Args:
+        source: a listed data set.
+        root: the data folder.
+        progress: show downloads on the standard error.
+
+    Returns:
+        File name (without folders) -> path.
+
+    Raises:
+        ValueError: a file is damaged, or what a publisher sent has the wrong checksum.
+        FileNotFoundError: a file is missing and could not be downloaded.
+    """
+    found = [inspect(file, root) for file in source.files]
+    for status in found:
+        if status.status == "damaged":
+            raise ValueError(
+                f"{source.name}: {status.path} is damaged: expected {' or '.join(status.expected)}, "
+                f"got {status.found}. It was left as it is; delete it to download it again."
+            )
+    missing = [file for file, status in zip(source.files, found, strict=True) if status.status == "missing"]
+    if missing:
+        _download(source, missing, root, progress=progress)
+    return {status.path.name: status.path for status in found}
+
+
+def require_local(paths: Iterable[Path], *, name: str, page: str) -> None:
+    """Raise FileNotFoundError unless all files of an unlisted set are there; nothing unverified is downloaded."""
+    for path in paths:
+        if not path.exists():
+            raise FileNotFoundError(
+                f"{name}: {path.name} is not in {path.parent}. No checksum of this set is known, so it is not "
+                f"downloaded: get it from {page} and put it there, or set INFOTORCH_DATA to the folder that has it."
+            )
+
+
+def _download(source: Source, missing: list[File], root: Path, *, progress: bool) -> None:
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=root, prefix=".download-") as workplace:
+            for file in missing:
+                arrived = _obtain(source, file, root, Path(workplace), progress=progress)
+                (root / file.path).parent.mkdir(parents=True, exist_ok=True)
+                os.replace(arrived, root / file.path)
+    except PermissionError as error:
+        reason = f"the folder {root} cannot be written to ({error.strerror})"
+        raise FileNotFoundError(_absent(source, missing[0], root, [reason])) from error
+
+
+def _obtain(source: Source, file: File, root: Path, workplace: Path, *, progress: bool) -> Path:
+    """One verified file in the workplace, from the first place that has it."""
+    problems: list[str] = []
+    wrong = False
+    for download in file.downloads:
+        try:
+            arrived = _retrieve(download, workplace, source.name, progress=progress)
+        except _BROKEN_ARCHIVE as error:
+            problems.append(f"{download.url} is not an archive with {download.member} in it ({error})")
+            wrong = True
+            continue
+        except OSError as error:
+            problems.append(f"{download.url}: {_reason(error)}")
+            continue
+        found = _checksum(arrived, file.checksums)
+        if found in file.checksums:
+            return arrived
+        problems.append(f"{download.url} sent a wrong file: expected {' or '.join(file.checksums)}, got {found}")
+        wrong = True
+    message = _absent(source, file, root, problems)
+    raise ValueError(message) if wrong else FileNotFoundError(message)
+
+
+def _retrieve(download: Download, workplace: Path, name: str, *, progress: bool) -> Path:
+    """Download once for each URL, and unpack the member where there is one."""
+    label = hashlib.sha256(download.url.encode()).hexdigest()[:16]
+    fetched = workplace / label
+    if not fetched.exists():
+        partial = workplace / f"{label}.part"
+        _transfer(download.url, partial, name, progress=progress)
+        os.replace(partial, fetched)
+    if download.member is None:
+        return fetched
+    unpacked = workplace / f"{label}.member"
+    _unpack(fetched, download.member, unpacked)
+    return unpacked
+
+
+def _transfer(url: str, target: Path, name: str, *, progress: bool) -> None:
+    import pooch
+
+    from infotorch.data.progress import download_bar
+
+    # Some servers mark .gz files as compressed in transit; the checksum is of the file as it is published.
+    options = {"timeout": _TIMEOUT_SECONDS, "headers": {"Accept-Encoding": "identity"}}
+    with download_bar(f"{name}: {url}", show=progress) as bar:
+        pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 16, **options)(url, str(target), None)
+
+
+def _unpack(archive: Path, member: str, target: Path) -> None:
+    """Copy one member to `target`; names inside the archive never become paths.
+
+    Raises:
+        KeyError: the archive has no such member.
+    """
+    if zipfile.is_zipfile(archive):
+        with zipfile.ZipFile(archive) as packed, packed.open(member) as stream, target.open("wb") as out:
+            shutil.copyfileobj(stream, out)
+        return
+    with tarfile.open(archive) as packed:
+        stream = packed.extractfile(member)
+        if stream is None:
+            raise KeyError(f"{member} is not a file")
+        with stream, target.open("wb") as out:
+            shutil.copyfileobj(stream, out)
+
+
+def _reason(error: OSError) -> str:
+    kind = type(error).__name__
+    if kind in _NO_CONNECTION:
+        return "no connection"
+    if kind == "ChunkedEncodingError":
+        return "the connection broke off"
+    return f"{kind}: {str(error).splitlines()[0] if str(error) else 'no details'}"
+
+
+def _absent(source: Source, file: File, root: Path, problems: list[str]) -> str:
+    path = root / file.path
+    tried = "; ".join(problems) or "no address is known"
+    return (
+        f"{source.name}: {path.name} is not in {path.parent} and could not be downloaded: {tried}. Get it by hand "
+        f"(see {source.page}) and put it there, or set INFOTORCH_DATA to the folder that has it."
+    )

@@ -1,0 +1,125 @@
+"""`load`: one name, one data set, and the same splits for the same seed."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from infotorch.data import catalogue
+from infotorch.data.adult import read_adult
+from infotorch.data.assembly import Options, Raw, assemble
+from infotorch.data.catalogue import Source
+from infotorch.data.cifar import read_cifar10, read_cifar100
+from infotorch.data.digits import read_digits
+from infotorch.data.fetch import data_root, ensure
+from infotorch.data.folders import ImageFolders, load_folder, load_imagenet
+from infotorch.data.idnns import read_idnns
+from infotorch.data.idx import read_mnist
+from infotorch.data.planetoid import load_planetoid, read_planetoid, with_options
+from infotorch.data.sets import Dataset, Graph, GraphSet
+from infotorch.data.temperature import read_temperature
+from infotorch.data.tudataset import load_tudataset, read_tudataset
+from infotorch.numerics.seeds import seed_streams
+
+Loaded = Dataset | Graph | GraphSet | ImageFolders
+
+_READERS: dict[str, Callable[[Mapping[str, Path], int], Raw]] = {
+    "digits": read_digits,
+    "mnist": read_mnist,
+    "fashion-mnist": read_mnist,
+    "cifar10": read_cifar10,
+    "cifar100": read_cifar100,
+    "adult": read_adult,
+    "idnns": read_idnns,
+    "temperature": read_temperature,
+}
+_FOLDER = "folder:"
+_FAMILIES: dict[str, Callable[[str, Path, Options], Graph | GraphSet]] = {
+    "planetoid": load_planetoid,
+    "tudataset": load_tudataset,
+}
+
+
+def load(
+    name: str,
+    *,
+    root: str | os.PathLike[str] | None = None,
+    seed: int = 0,
+    validation: int | float | None = None,
+    limit: int | None = None,
+    scaling: str | None = None,
+    image_size: int | None = None,
+) -> Loaded:
+    """A data set by name, with its train, validation and test splits.
+
+    Files are looked for below `root`, compared with the publisher's checksums, and downloaded where they are missing.
+    Images have pixels in [0, 1]. Validation is taken from the official training rows, then the limit, then the
+    scaling is fitted on the training rows that are left; test is never touched by any of them.
+
+    Args:
+        name: a listed set (`infotorch.data.names()`); or "planetoid/NAME", "tudataset/NAME" or "folder:PATH", read
+            from raw files whose checksum is not known.
+        root: the data folder; by default INFOTORCH_DATA, else the user's cache.
+        seed: decides which rows become validation (stream "split") and which are kept by `limit` (stream "limit").
+        validation: rows (int), or the fraction (float) of the official training rows. By default 5,000 for MNIST and
+            its kin and CIFAR, 15 % for digits and 10 % elsewhere. Stratified by class; whole days for temperature.
+        limit: this many training rows exactly, in the proportions of the classes. For one graph: labelled nodes.
+        scaling: "standard" (zero mean and unit deviation of a column, or of a channel of images) or "none". By
+            default "standard" for adult (its six numbers) and temperature (inputs and targets), else "none".
+        image_size: height and width of pictures in a folder, in pixels.
+
+    Returns:
+        `Dataset` for vectors, images and regression; `Graph`; `GraphSet`; `ImageFolders` for ImageNet. What was
+        dropped, and how the split was made, stands in `.note`.
+
+    Raises:
+        ValueError: an unknown name (near ones are suggested), a damaged file, or an option that does not fit.
+        FileNotFoundError: a file is missing and cannot be downloaded; the message says where it belongs.
+        TypeError: an option of the wrong type.
+
+    Example:
+        >>> digits = load("digits", limit=100)
+        >>> tuple(digits.train.x.shape), len(digits.validation), len(digits.test)
+        ((100, 1, 8, 8), 216, 359)
+        >>> digits.train.y.bincount().tolist()
+        [10, 10, 10, 10, 10, 10, 10, 10, 10, 10]
+    """
+    options = Options(seed_streams(seed).seed, validation, limit, scaling, image_size)
+    if isinstance(name, str) and name.startswith(_FOLDER):
+        return load_folder(Path(name.removeprefix(_FOLDER)).expanduser(), options, name=name)
+    if isinstance(name, str) and "/" in name:
+        return _load_unlisted(name, data_root(root), options)
+    return load_source(catalogue.find(name), data_root(root), options)
+
+
+def load_source(source: Source, root: Path, options: Options) -> Loaded:
+    """A data set whose files and checksums are given; `load` passes the listed ones.
+
+    Raises:
+        ValueError: a damaged file, or an option that does not fit.
+        FileNotFoundError: a file is missing and cannot be downloaded.
+    """
+    if source.kind == "image-files":
+        return load_imagenet(root, options, page=source.page)
+    options.refuse("image_size", reason=f"{source.name} has one size; it is for folders of pictures")
+    paths = ensure(source, root)
+    if source.name in _READERS:
+        return assemble(_READERS[source.name](paths, options.seed), source.name, options)
+    folder = root / Path(source.files[0].path).parent
+    published = folder.parent.name  # both families keep the set NAME in NAME/raw
+    if source.kind == "graph":
+        return replace(with_options(read_planetoid(folder, published), options), name=source.name)
+    return replace(read_tudataset(folder, published, options), name=source.name)
+
+
+def _load_unlisted(name: str, root: Path, options: Options) -> Loaded:
+    family, _, member = name.partition("/")
+    if family not in _FAMILIES or not re.fullmatch(r"[\w-]+", member):
+        raise ValueError(f"data: there is no data set {name!r}; beside the listed ones there are {catalogue.UNLISTED}.")
+    if member.lower() in catalogue.SOURCES:
+        return load_source(catalogue.find(member), root, options)
+    options.refuse("image_size", reason=f"{name} has no pictures")
+    return replace(_FAMILIES[family](member, root, options), name=name)

@@ -1,0 +1,242 @@
+"""What `load` returns: splits of vectors or images, one graph, or a set of graphs.
+
+Every set has train, validation and test: choices are made on validation, and only the final number touches test.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Split:
+    """Paired inputs and targets.
+
+    Args:
+        x: float32 rows (n, d) or images (n, c, h, w).
+        y: int64 labels (n,), or float32 targets (n, t) for regression.
+
+    Raises:
+        ValueError: x and y have different lengths.
+
+    Example:
+        >>> len(Split(torch.zeros(3, 2), torch.zeros(3, dtype=torch.int64)))
+        3
+    """
+
+    x: Tensor
+    y: Tensor
+
+    def __post_init__(self) -> None:
+        if len(self.x) != len(self.y):
+            raise ValueError(f"Split: x and y must be paired row by row, got {len(self.x)} and {len(self.y)} rows.")
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def rows(self, index: Tensor) -> Split:
+        """The rows at `index`, int64 of shape (m,)."""
+        return Split(self.x[index], self.y[index])
+
+    def to(self, device: torch.device | str) -> Split:
+        """The same split on a device."""
+        return Split(self.x.to(device), self.y.to(device))
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Standardisation, z = (v - mean) / std, with moments of the training split.
+
+    Args:
+        mean: broadcastable to the values, in their own unit.
+        std: likewise; 1 where a training column is constant.
+
+    Example:
+        >>> celsius = Scaling(torch.tensor([20.0]), torch.tensor([5.0]))
+        >>> celsius.invert(celsius.apply(torch.tensor([[25.0]]))).item()
+        25.0
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def apply(self, values: Tensor) -> Tensor:
+        """From the original unit to standard units."""
+        return (values - self.mean.to(values.device)) / self.std.to(values.device)
+
+    def invert(self, values: Tensor) -> Tensor:
+        """From standard units back to the original unit."""
+        return values * self.std.to(values.device) + self.mean.to(values.device)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Vectors, images or a regression task, split in three.
+
+    Args:
+        name: what `load` was asked for.
+        kind: "vectors", "images" or "regression".
+        train: what a network is fitted to.
+        validation: what choices are made on.
+        test: what the final number is measured on.
+        num_classes: None for regression.
+        feature_names: one a column for vectors and regression, empty for images.
+        note: what a reader should know: counts, what was dropped, which split, whether checksums were known.
+        input_scaling: the standardisation that x has had, or None.
+        target_scaling: the standardisation that y has had, or None; `target_scaling.invert(prediction)` is in the
+            targets' own unit.
+        target_names: one a target for regression, else empty.
+    """
+
+    name: str
+    kind: Literal["vectors", "images", "regression"]
+    train: Split
+    validation: Split
+    test: Split
+    num_classes: int | None
+    feature_names: tuple[str, ...] = ()
+    note: str = ""
+    input_scaling: Scaling | None = None
+    target_scaling: Scaling | None = None
+    target_names: tuple[str, ...] = ()
+
+    def to(self, device: torch.device | str) -> Dataset:
+        """The same data set with its three splits on a device."""
+        moved = {part: getattr(self, part).to(device) for part in ("train", "validation", "test")}
+        return replace(self, **moved)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """One graph whose nodes are classified.
+
+    Args:
+        name: what `load` was asked for.
+        x: node features, float32 (n, d).
+        edge_index: int64 (2, e), both directions of every edge, no self loops, no duplicates.
+        y: labels, int64 (n,).
+        train: labelled nodes, int64 (t,).
+        validation: nodes that choices are made on.
+        test: nodes that the final number is measured on.
+        num_classes: labels run from 0 to num_classes - 1.
+        note: what a reader should know.
+
+    Raises:
+        ValueError: lengths that do not agree, or an index out of range.
+    """
+
+    name: str
+    x: Tensor
+    edge_index: Tensor
+    y: Tensor
+    train: Tensor
+    validation: Tensor
+    test: Tensor
+    num_classes: int
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        where, nodes = f"Graph {self.name}", len(self.x)
+        check_lengths(where, "nodes", x=self.x, y=self.y)
+        check_edge_index(self.edge_index, nodes, where=where)
+        _check_labels(self.y, self.num_classes, where=where)
+        _check_parts(self, nodes, where=where)
+
+    def to(self, device: torch.device | str) -> Graph:
+        """The same graph on a device."""
+        return replace(self, **_moved(self, device))
+
+
+@dataclass(frozen=True)
+class GraphSet:
+    """Many graphs, each with one label, stored as one graph of disconnected parts.
+
+    Args:
+        name: what `load` was asked for.
+        node_features: one-hot node labels beside node attributes, float32 (n, d); a constant 1 where there are none.
+        edge_index: int64 (2, e); an edge joins nodes of one graph.
+        graph_index: the graph of every node, int64 (n,), in ascending order.
+        edge_features: one-hot edge labels beside edge attributes, float32 (e, f), or None.
+        y: graph labels, int64 (g,).
+        train: graphs a network is fitted to, int64.
+        validation: graphs that choices are made on.
+        test: graphs that the final number is measured on.
+        num_classes: labels run from 0 to num_classes - 1.
+        note: what a reader should know.
+
+    Raises:
+        ValueError: lengths that do not agree, an index out of range, or an edge between two graphs.
+    """
+
+    name: str
+    node_features: Tensor
+    edge_index: Tensor
+    graph_index: Tensor
+    edge_features: Tensor | None
+    y: Tensor
+    train: Tensor
+    validation: Tensor
+    test: Tensor
+    num_classes: int
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        where, nodes, graphs = f"GraphSet {self.name}", len(self.node_features), len(self.y)
+        check_lengths(where, "nodes", node_features=self.node_features, graph_index=self.graph_index)
+        check_edge_index(self.edge_index, nodes, where=where)
+        check_graph_index(self.graph_index, self.edge_index, graphs, where=where)
+        if self.edge_features is not None:
+            check_lengths(where, "edges", edge_index=self.edge_index.T, edge_features=self.edge_features)
+        _check_labels(self.y, self.num_classes, where=where)
+        _check_parts(self, graphs, where=where)
+
+    def to(self, device: torch.device | str) -> GraphSet:
+        """The same graphs on a device."""
+        return replace(self, **_moved(self, device))
+
+
+def check_lengths(where: str, what: str, **tensors: Tensor) -> None:
+    """Raise ValueError unless all tensors have the same number of rows."""
+    if len({len(tensor) for tensor in tensors.values()}) > 1:
+        counts = ", ".join(f"{name} has {len(tensor)}" for name, tensor in tensors.items())
+        raise ValueError(f"{where}: the numbers of {what} do not agree: {counts}.")
+
+
+def check_edge_index(edge_index: Tensor, num_nodes: int, *, where: str) -> None:
+    """Raise ValueError unless edge_index is (2, e) with entries in 0 .. num_nodes - 1."""
+    if edge_index.ndim != 2 or len(edge_index) != 2:
+        raise ValueError(f"{where}: edge_index must have shape (2, e), got {tuple(edge_index.shape)}.")
+    _check_range(edge_index, num_nodes, where=where, name="edge_index")
+
+
+def check_graph_index(graph_index: Tensor, edge_index: Tensor, num_graphs: int, *, where: str) -> None:
+    """Raise ValueError unless nodes are sorted by graph, in 0 .. num_graphs - 1, and no edge joins two graphs."""
+    _check_range(graph_index, num_graphs, where=where, name="graph_index")
+    if bool((graph_index.diff() < 0).any()):
+        raise ValueError(f"{where}: nodes must be in the order of their graphs.")
+    crossing = int((graph_index[edge_index[0]] != graph_index[edge_index[1]]).sum())
+    if crossing:
+        raise ValueError(f"{where}: {crossing} edges join nodes of different graphs.")
+
+
+def _check_range(index: Tensor, size: int, *, where: str, name: str) -> None:
+    if index.numel() and (int(index.min()) < 0 or int(index.max()) >= size):
+        got = f"{int(index.min())} to {int(index.max())}"
+        raise ValueError(f"{where}: {name} must lie in 0 to {size - 1}, got {got}.")
+
+
+def _check_labels(y: Tensor, num_classes: int, *, where: str) -> None:
+    _check_range(y, num_classes, where=where, name="y")
+
+
+def _check_parts(data: Graph | GraphSet, size: int, *, where: str) -> None:
+    for part in ("train", "validation", "test"):
+        _check_range(getattr(data, part), size, where=where, name=part)
+
+
+def _moved(data: Graph | GraphSet, device: torch.device | str) -> dict[str, Tensor]:
+    return {name: value.to(device) for name, value in vars(data).items() if isinstance(value, Tensor)}

@@ -1,0 +1,97 @@
+"""Next-day temperatures of 25 stations in Seoul, from a forecast model and today's measurements."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from infotorch.data.assembly import Raw
+from infotorch.data.sets import Split
+
+FEATURES = (
+    "Present_Tmax", "Present_Tmin", "LDAPS_RHmin", "LDAPS_RHmax", "LDAPS_Tmax_lapse", "LDAPS_Tmin_lapse", "LDAPS_WS",
+    "LDAPS_LH", "LDAPS_CC1", "LDAPS_CC2", "LDAPS_CC3", "LDAPS_CC4", "LDAPS_PPT1", "LDAPS_PPT2", "LDAPS_PPT3",
+    "LDAPS_PPT4", "lat", "lon", "DEM", "Slope", "Solar radiation",
+)  # fmt: skip
+TARGETS = ("Next_Tmax", "Next_Tmin")
+_TEST_YEAR = 2017
+_VALIDATION_FRACTION = 0.1
+
+
+def read_temperature(paths: Mapping[str, Path], seed: int) -> Raw:
+    """Complete rows of 2013-2016 for training and of 2017 for test; two targets in degrees Celsius.
+
+    The last two rows of the file have no date: they are the minimum and the maximum of every column, and are left
+    out. Rows with a missing value are dropped and not imputed, since 27 of them lack the target itself. The date and
+    the station's number are no features; latitude, longitude, height and slope say which station it is.
+
+    Args:
+        paths: file name -> path.
+        seed: unused, the split is by year.
+
+    Raises:
+        ValueError: not this table, a cell that is neither a number nor missing, or a year without rows.
+
+    Source: Cho et al. 2020, doi:10.1029/2019EA000740; train and test years as in the paper on rate decay.
+    """
+    del seed
+    path = paths["Bias_correction_ucl.csv"]
+    dated, table, dates = _read_table(path)
+    days = torch.tensor([date.toordinal() for date in dates])
+    tested = torch.tensor([date.year == _TEST_YEAR for date in dates], dtype=torch.bool)
+    if not tested.any() or tested.all():
+        raise ValueError(f"{path} must hold complete rows of {_TEST_YEAR} and of the years before.")
+    every = Split(table[:, : len(FEATURES)], table[:, len(FEATURES) :])
+    train, test = every.rows(~tested), every.rows(tested)
+    note = (
+        f"{dated} rows with a date, {len(every)} of them complete; the others are dropped, not imputed. "
+        f"{len(train)} rows of 2013-2016 for training and {len(test)} of {_TEST_YEAR} for test; "
+        f"validation is whole days drawn from training. Targets in degC before scaling."
+    )
+    return Raw(
+        "regression",
+        train,
+        test,
+        num_classes=None,
+        note=note,
+        validation=_VALIDATION_FRACTION,
+        standardise=True,
+        feature_names=FEATURES,
+        target_names=TARGETS,
+        groups=days[~tested],
+    )
+
+
+def _read_table(path: Path) -> tuple[int, Tensor, list[datetime.date]]:
+    """Number of dated rows; values (n, 23) and dates of those that are complete."""
+    dated, values, dates = 0, [], []
+    for number, row in enumerate(_rows(path), start=2):
+        if not row["Date"]:
+            continue
+        dated += 1
+        try:
+            date = datetime.date.fromisoformat(row["Date"])
+            cells = [float(row[name] or "nan") for name in FEATURES + TARGETS]
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{path}, line {number}: {error}.") from error
+        if all(cell == cell for cell in cells):
+            values.append(cells)
+            dates.append(date)
+    return dated, torch.tensor(values, dtype=torch.float32).reshape(-1, len(FEATURES + TARGETS)), dates
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    try:
+        with path.open(newline="", encoding="ascii") as stream:
+            rows = list(csv.DictReader(stream))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path} is not a table: {error}.") from error
+    absent = [name for name in ("Date", *FEATURES, *TARGETS) if not rows or rows[0].get(name) is None]
+    if absent:
+        raise ValueError(f"{path} lacks the columns {', '.join(absent)}.")
+    return rows
