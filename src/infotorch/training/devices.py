@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import os
+import platform
 import warnings
+from datetime import UTC, datetime
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
+
+import infotorch
 
 PRECISIONS = ("32-true", "64-true", "bf16-mixed")
 
@@ -66,3 +72,18 @@ def launch(device: str = "auto", precision: str = "32-true") -> Fabric:
 def peak_device_bytes(device: torch.device) -> int | None:
     """The most memory that tensors held on an accelerator since the process began; None on a CPU."""
     return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
+
+
+def environment(device: torch.device, precision: str) -> dict[str, Any]:
+    """The content of environment.json; no names of people, machines or folders."""
+    return {
+        "infotorch": infotorch.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "platform": f"{platform.system()} {platform.machine()}",
+        "processors": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "precision": precision,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+    }

@@ -66,11 +66,12 @@ def fit(
         ValueError: rows that do not pair, or a plan that does not fit the model.
 
     Example:
+        >>> _ = torch.manual_seed(0)
         >>> generator = torch.Generator().manual_seed(0)
         >>> x = torch.randn(256, 4, generator=generator)
         >>> y = (x[:, 0] > 0).long()
         >>> model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
-        >>> result = fit(model, (x, y), plan="Y,CE", epochs=20, lr=1e-2)
+        >>> result = fit(model, (x, y), plan="Y,CE", epochs=20, batch_size=32, lr=1e-2)
         >>> result.metrics["train_accuracy"] > 0.95
         True
     """

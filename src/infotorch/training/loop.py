@@ -199,14 +199,14 @@ class _Stage:
     def _take_isolated(self, batch: Batch, key: tuple[int, ...]) -> tuple[dict[str, Loss], str | None]:
         """Module after module: forward, loss, and backward at once, so that one module's graph is all there is."""
         losses: dict[str, Loss] = {}
-        hidden = self._frozen_output(batch.x) if self.cached is None else self.cached[batch.index]
+        hidden = self._frozen_output(batch.x) if self.cached is None else self.cached[batch.rows]
         for number in range(self.numbers[0], self.numbers[-1] + 1):
             module = self.plan[number]
             if module.update is None:
                 hidden = self._forward_frozen(module, hidden, batch.x)
                 continue
             output, loss = self._local_loss(module, hidden, batch, key)
-            losses[module.name] = loss
+            losses[module.name] = Loss(loss.total.detach(), loss.terms)
             if not math.isfinite(loss.total.item()):
                 return losses, module.name
             module.update.step(loss.total)
@@ -217,19 +217,22 @@ class _Stage:
     def _take_joint(self, batch: Batch, key: tuple[int, ...]) -> tuple[dict[str, Loss], str | None]:
         """Deep supervision: the local losses are summed and their gradients cross the modules."""
         losses: dict[str, Loss] = {}
+        totals: list[Tensor] = []
         hidden = batch.x
         for module in self.plan:
             if module.update is None:
                 with self._autocast():
                     hidden = module(hidden, batch.x)
                 continue
-            hidden, losses[module.name] = self._local_loss(module, hidden, batch, key)
-            if not math.isfinite(losses[module.name].total.item()):
+            hidden, loss = self._local_loss(module, hidden, batch, key)
+            totals.append(loss.total)
+            losses[module.name] = Loss(loss.total.detach(), loss.terms)
+            if not math.isfinite(loss.total.item()):
                 return losses, module.name
         updates = [self._update(self.plan[number]) for number in self.numbers]
         for update in updates:
             update.clear()
-        torch.stack([loss.total for loss in losses.values()]).sum().backward()
+        torch.stack(totals).sum().backward()
         for update in updates:
             update.apply()
         return losses, None

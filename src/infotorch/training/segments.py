@@ -79,6 +79,7 @@ def split(model: nn.Module, cuts: Sequence[str]) -> tuple[Segment, ...]:
             segments share a parameter, or the code between the cuts cannot be traced.
 
     Example:
+        >>> import torch
         >>> model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
         >>> first, second = split(model, ("2",))
         >>> x = torch.ones(4, 2)

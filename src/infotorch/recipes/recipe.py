@@ -1,0 +1,256 @@
+"""A recipe: everything that decides a number of a run, as validated plain values."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+
+class Settings(BaseModel):
+    """Frozen settings that refuse unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Published(Settings):
+    """A number from the literature, in the unit of the metric, and where it stands."""
+
+    value: float
+    source: str
+
+
+class DataSettings(Settings):
+    """Which rows a run sees.
+
+    Args:
+        name: a data set of `infotorch data list`.
+        limit: number of training rows, drawn in equal proportions from the classes; None for all.
+        validation: number of rows (int) or fraction (float) held out of the training rows; None for the set's default.
+        scaling: "standard" fits mean and deviation on the training rows; "none"; None for the set's default.
+    """
+
+    name: str
+    limit: int | None = Field(default=None, ge=1)
+    validation: int | float | None = Field(default=None, gt=0)
+    scaling: Literal["none", "standard"] | None = None
+
+
+class NetworkSettings(Settings):
+    """A multilayer perceptron on the flattened input.
+
+    Args:
+        hidden: widths of the hidden layers.
+        head: a linear layer without a nonlinearity before it behind the last one; folded into it after training.
+    """
+
+    hidden: tuple[int, ...] = Field(min_length=1)
+    head: bool = False
+
+
+class PlanSettings(Settings):
+    """Which layers form a module and what each minimises.
+
+    Args:
+        cuts: names of the layers that start the second, third, ... module; empty for end-to-end back-propagation.
+        objectives: one for each module: "CE", "Y", "X", "IB", "frozen", ... (`infotorch list objectives`).
+        order: "sequential" or "simultaneous".
+        isolated: False lets gradients cross modules (deep supervision).
+        handoff: in simultaneous order, hand on the output from "before" or "after" the update.
+        beta: weight of the compression term of "IB".
+        noise_std: standard deviation of the noise inside the compression term of "IB".
+        noise: its unit, "fixed" or "relative" to the layer's deviation.
+        penalty: upper bound used by "IB".
+    """
+
+    cuts: tuple[str, ...] = ()
+    objectives: tuple[str, ...] = ("CE",)
+    order: Literal["sequential", "simultaneous"] = "sequential"
+    isolated: bool = True
+    handoff: Literal["before", "after"] = "before"
+    beta: float = Field(default=0.0, ge=0)
+    noise_std: float = Field(default=1.0, gt=0)
+    noise: Literal["fixed", "relative"] = "fixed"
+    penalty: Literal["gaussian", "pairwise", "leave_one_out"] = "gaussian"
+
+
+class OptimizerSettings(Settings):
+    """How weights move.
+
+    Args:
+        name: "adam", "adamw" (decoupled weight decay) or "sgd".
+        lr: initial rate.
+        weight_decay: as the optimiser defines it.
+        momentum: of "sgd".
+        schedule: "constant", or "cosine" to 0 over each stage.
+    """
+
+    name: Literal["adam", "adamw", "sgd"] = "adam"
+    lr: float = Field(default=1e-3, gt=0)
+    weight_decay: float = Field(default=0.0, ge=0)
+    momentum: float = Field(default=0.0, ge=0, lt=1)
+    schedule: Literal["constant", "cosine"] = "cosine"
+
+
+class SearchRange(Settings):
+    """Where a search looks for one setting: a list of values, or an interval searched on a logarithmic scale."""
+
+    values: tuple[Any, ...] | None = None
+    low: float | None = Field(default=None, gt=0)
+    high: float | None = Field(default=None, gt=0)
+
+
+class SearchSettings(Settings):
+    """A search on validation rows: `--set tune=true`.
+
+    Args:
+        space: dotted setting -> where to look.
+        trials: settings tried, the same number for every variant of a table.
+        seeds: seeds a trial is averaged over; none of them is a seed of the table.
+        metric: what is maximised.
+    """
+
+    space: dict[str, SearchRange] = Field(default_factory=dict)
+    trials: int = Field(default=12, ge=1)
+    seeds: tuple[int, ...] = (1000,)
+    metric: Literal["validation_accuracy"] = "validation_accuracy"
+
+
+class Recipe(Settings):
+    """One row of one table.
+
+    Args:
+        name: name of the table.
+        variant: name of the row.
+        title: the table in a few words.
+        description: the row in one line.
+        source: where the table was published.
+        data: which rows.
+        network: which network.
+        plan: which layers form a module, and their objectives.
+        optimizer: how weights move.
+        epochs: epochs of every stage (sequential) or of the run.
+        batch_size: rows a step.
+        validate_every: epochs between two looks at the validation rows.
+        precision: "32-true", "64-true" or "bf16-mixed" (autocast).
+        cache: keep the outputs of frozen modules: "memory", "disk" or None. Changes no number but by rounding.
+        published: metric -> number from the literature.
+        search: where the settings were looked for.
+        tune: search again before the run.
+        changed: the settings that were changed on the command line.
+    """
+
+    name: str
+    variant: str
+    title: str
+    description: str
+    source: str
+    data: DataSettings
+    network: NetworkSettings
+    plan: PlanSettings = PlanSettings()
+    optimizer: OptimizerSettings = OptimizerSettings()
+    epochs: int = Field(default=10, ge=1)
+    batch_size: int = Field(default=128, ge=1)
+    validate_every: int = Field(default=1, ge=1)
+    precision: Literal["32-true", "64-true", "bf16-mixed"] = "32-true"
+    cache: Literal["memory", "disk"] | None = None
+    published: dict[str, Published] = Field(default_factory=dict)
+    search: SearchSettings = SearchSettings()
+    tune: bool = False
+    changed: tuple[str, ...] = ()
+
+
+#: What names a row rather than deciding a number: not to be set from outside.
+_FIXED = {"name", "variant", "title", "description", "source", "published", "changed", "search.space"}
+
+
+def settable_keys(recipe: Recipe) -> list[str]:
+    """The dotted settings that `--set` takes.
+
+    Example:
+        >>> from infotorch.recipes.registry import find_recipe
+        >>> "data.limit" in settable_keys(find_recipe("demo"))
+        True
+    """
+    return [key for key, _ in _leaves(recipe) if key not in _FIXED]
+
+
+def change(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
+    """The recipe with some dotted settings replaced, validated anew.
+
+    A row on other data has no published number: `published` is emptied when data.name changes.
+
+    Raises:
+        ValueError: an unknown setting (near misses are suggested), or a value that is not allowed.
+
+    Example:
+        >>> from infotorch.recipes.registry import find_recipe
+        >>> change(find_recipe("demo"), {"epochs": 2}).epochs
+        2
+    """
+    content = recipe.model_dump()
+    allowed = settable_keys(recipe)
+    for key, value in settings.items():
+        if key not in allowed:
+            near = difflib.get_close_matches(key, allowed, n=3)
+            hint = f"did you mean {', '.join(near)}?" if near else f"settings: {', '.join(allowed)}."
+            raise ValueError(f"{recipe.name} has no setting {key!r}; {hint}")
+        place = content
+        *path, last = key.split(".")
+        for part in path:
+            place = place[part]
+        place[last] = value
+    if content["data"]["name"] != recipe.data.name:
+        content["published"] = {}
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        raise ValueError(_first_complaint(recipe, error)) from None
+
+
+def change_from_text(recipe: Recipe, assignments: Sequence[str]) -> Recipe:
+    """The recipe with settings such as "data.limit=5000" from a command line; they are noted in `changed`.
+
+    Raises:
+        ValueError: an assignment without "=", an unknown setting, or a value that is not allowed.
+
+    Example:
+        >>> from infotorch.recipes.registry import find_recipe
+        >>> change_from_text(find_recipe("demo"), ["plan.beta=0.5"]).plan.beta
+        0.5
+    """
+    settings: dict[str, Any] = {}
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals:
+            raise ValueError(f"--set takes key=value, got {assignment!r}.")
+        settings[key.strip()] = _parse(text.strip())
+    changed = change(recipe, settings)
+    return changed.model_copy(update={"changed": (*recipe.changed, *assignments)})
+
+
+def _parse(text: str) -> Any:
+    if text.lower() == "none":
+        return None
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text.split(",") if "," in text else text
+
+
+def _leaves(settings: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, BaseModel):
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def _first_complaint(recipe: Recipe, error: ValidationError) -> str:
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"] if not str(part).startswith(("int", "float", "literal")))
+    return f"{recipe.name}: {place}: {first['msg'].lower()}, got {first['input']!r}."

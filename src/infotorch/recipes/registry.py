@@ -1,0 +1,63 @@
+"""Recipes by name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+
+from infotorch.recipes import demo, ib_mnist, ib_mnist_1pct
+from infotorch.recipes.recipe import Recipe
+
+# name -> the table's rows, the method's own first: it is what `run` takes when no variant is named
+_TABLES: dict[str, Callable[[], list[Recipe]]] = {
+    "demo": demo.rows,
+    "ib-mnist-1pct": ib_mnist_1pct.rows,
+    "ib-mnist": ib_mnist.rows,
+}
+
+
+def recipe_names() -> list[str]:
+    """The names of all recipes.
+
+    Example:
+        >>> "ib-mnist" in recipe_names()
+        True
+    """
+    return list(_TABLES)
+
+
+def table_rows(name: str) -> list[Recipe]:
+    """The rows of a table.
+
+    Raises:
+        ValueError: no recipe has that name; near misses are suggested.
+
+    Example:
+        >>> [row.variant for row in table_rows("ib-mnist")][:2]
+        ['full-bound', 'mi-only']
+    """
+    if name not in _TABLES:
+        near = difflib.get_close_matches(name, _TABLES, n=2, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"recipes: {', '.join(_TABLES)}."
+        raise ValueError(f"there is no recipe {name!r}; {hint}")
+    return _TABLES[name]()
+
+
+def find_recipe(name: str, variant: str | None = None) -> Recipe:
+    """One row; without a variant the table's first, which is the method itself.
+
+    Raises:
+        ValueError: no recipe or no variant has that name; near misses are suggested.
+
+    Example:
+        >>> find_recipe("ib-mnist", "ce").plan.objectives
+        ('CE',)
+    """
+    rows = {row.variant: row for row in table_rows(name)}
+    if variant is None:
+        return next(iter(rows.values()))
+    if variant not in rows:
+        near = difflib.get_close_matches(variant, rows, n=2, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"variants: {', '.join(rows)}."
+        raise ValueError(f"{name} has no variant {variant!r}; {hint}")
+    return rows[variant]

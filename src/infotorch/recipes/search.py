@@ -1,0 +1,89 @@
+"""Search a recipe's settings on its validation rows; the test rows are never looked at.
+
+    trials.jsonl             one line a trial: its settings, and the validation score of every seed
+    trial-003/seed-1000/     the runs of one trial, without outcomes of their own
+
+The sampler is seeded and is told the finished trials in order, so a resumed search asks what it would have asked.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from infotorch.numerics.checks import require
+from infotorch.recipes.recipe import Recipe, SearchRange, change
+
+#: Runs a recipe with a seed in a directory and returns its final metrics; empty when it diverged.
+RunTrial = Callable[[Recipe, Path, int], Mapping[str, float]]
+
+#: The sampler's own seed: a search is a function of the recipe alone.
+SAMPLER_SEED = 0
+
+
+def search(recipe: Recipe, directory: Path, run_trial: RunTrial) -> dict[str, Any]:
+    """The best settings of `recipe.search`, by their mean validation score over its seeds.
+
+    Args:
+        recipe: what is searched, with its space, number of trials and seeds.
+        directory: where trials are kept; those that `trials.jsonl` holds are not run again.
+        run_trial: runs one trial with one seed.
+
+    Returns:
+        Dotted setting -> value, for `change`.
+
+    Raises:
+        ValueError: the space is empty, or every trial diverged.
+        ModuleNotFoundError: optuna is not installed (extra `sweep`).
+    """
+    if not recipe.search.space:
+        raise ValueError(f"{recipe.name} {recipe.variant}: there is nothing to search, its space is empty.")
+    optuna = require("sweep", "optuna", "a search of settings")
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    directory.mkdir(parents=True, exist_ok=True)
+    log = directory / "trials.jsonl"
+    done = _read(log)
+    space = {key: _distribution(optuna, where) for key, where in recipe.search.space.items()}
+    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=SAMPLER_SEED))
+    for number in range(recipe.search.trials):
+        trial = study.ask(space)
+        if number == len(done):
+            done.append(_run(recipe, dict(trial.params), directory / f"trial-{number:03d}", number, run_trial))
+            with log.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(done[-1]) + "\n")
+        elif done[number]["settings"] != trial.params:
+            raise ValueError(f"{log} was written by another search; choose another --out.")
+        score = done[number]["mean"]
+        study.tell(trial, score, state=None if score is not None else optuna.trial.TrialState.FAIL)
+    finished = [trial for trial in done if trial["mean"] is not None]
+    if not finished:
+        raise ValueError(f"{recipe.name} {recipe.variant}: every one of {len(done)} trials diverged.")
+    return dict(max(finished, key=lambda trial: trial["mean"])["settings"])
+
+
+def _run(recipe: Recipe, settings: dict[str, Any], directory: Path, number: int, run_trial: RunTrial) -> dict[str, Any]:
+    changed = change(recipe, {**settings, "tune": False})
+    scores = {
+        str(seed): run_trial(changed, directory / f"seed-{seed}", seed).get(recipe.search.metric)
+        for seed in recipe.search.seeds
+    }
+    # One diverged seed rules the settings out: they are not safe.
+    known = [score for score in scores.values() if score is not None]
+    mean = statistics.fmean(known) if len(known) == len(scores) else None
+    return {"trial": number, "settings": settings, "scores": scores, "mean": mean}
+
+
+def _distribution(optuna: Any, where: SearchRange) -> Any:
+    if where.values is not None:
+        return optuna.distributions.CategoricalDistribution(where.values)
+    return optuna.distributions.FloatDistribution(where.low, where.high, log=True)
+
+
+def _read(log: Path) -> list[dict[str, Any]]:
+    if not log.exists():
+        return []
+    lines = log.read_text(encoding="utf-8").split("\n")
+    return [json.loads(line) for line in lines[:-1] if line]

@@ -1,0 +1,32 @@
+"""What several test files share."""
+
+import pytest
+import torch
+from torch import nn
+
+
+@pytest.fixture
+def two_blobs():
+    """256 points of two classes in four dimensions, linearly separable but for noise."""
+    generator = torch.Generator().manual_seed(0)
+    y = torch.arange(256) % 2
+    x = torch.randn(256, 4, generator=generator) + 2.0 * y[:, None]
+    return x, y
+
+
+@pytest.fixture
+def make_mlp():
+    """A function that makes the same three-layer network every time it is called."""
+
+    def make(widths=(4, 8, 6, 2)):
+        generator = torch.Generator().manual_seed(1)
+        layers = []
+        for before, after in zip(widths[:-1], widths[1:], strict=True):
+            linear = nn.Linear(before, after)
+            with torch.no_grad():
+                linear.weight.copy_(torch.randn(after, before, generator=generator) / before**0.5)
+                linear.bias.zero_()
+            layers += [linear, nn.ReLU()]
+        return nn.Sequential(*layers[:-1])
+
+    return make
