@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from infotorch.report.numbers import split_name
+from infotorch.report.numbers import is_fraction, split_name
 from infotorch.report.runs import Run, is_number
 
 # A figure 600 pixels wide cannot show more; the page stays small.
@@ -24,6 +24,7 @@ class Curve:
         split: "train", "validation", "test" or "".
         seed: the run's seed; None for the mean over seeds.
         completed: whether the run completed.
+        stopped: whether a run that did not complete came to its end on this curve.
         x: global steps, or epochs where a run does not count steps.
         y: values as stored; None where the run wrote null, which means not finite.
     """
@@ -32,6 +33,7 @@ class Curve:
     split: str
     seed: int | None
     completed: bool
+    stopped: bool
     x: list[float]
     y: list[float | None]
 
@@ -96,9 +98,16 @@ def stages(run: Run) -> list[Stage]:
 
 
 def quantities(runs: Sequence[Run]) -> list[str]:
-    """What the runs measured during training, without the split, in order of first appearance."""
+    """What the runs measured during training, without the split: accuracies, losses, information, others, rates."""
     names = {key: None for run in runs for line in run.lines for key, v in line.items() if v is None or is_number(v)}
-    return list(dict.fromkeys(split_name(name)[1] for name in names if name not in _PLACES))
+    found = dict.fromkeys(split_name(name)[1] for name in names if name not in _PLACES)
+    return sorted(found, key=_rank)
+
+
+def _rank(quantity: str) -> int:
+    if quantity == "learning_rate":
+        return 4
+    return 0 if is_fraction(quantity) else 1 if quantity == "loss" else 2 if quantity.endswith("_nats") else 3
 
 
 def curves_by_module(runs: Sequence[Run], quantity: str) -> list[Curve]:
@@ -128,11 +137,13 @@ def _selector(module: str) -> Callable[[Mapping[str, Any]], bool]:
 
 def _curve(run: Run, label: str, key: str, wanted: Callable[[Mapping[str, Any]], bool]) -> Curve:
     points: dict[float, float | None] = {}
-    for line, x in zip(run.lines, positions(run), strict=True):
+    places = positions(run)
+    for line, x in zip(run.lines, places, strict=True):
         if key in line and wanted(line) and (line[key] is None or is_number(line[key])):
             points[x] = line[key]
     kept = thin(sorted(points))
-    return Curve(label, split_name(key)[0], run.seed, run.completed, kept, [points[x] for x in kept])
+    stopped = not run.completed and kept[-1:] == places[-1:]
+    return Curve(label, split_name(key)[0], run.seed, run.completed, stopped, kept, [points[x] for x in kept])
 
 
 def thin(values: list[float], limit: int = MAX_POINTS) -> list[float]:
@@ -164,7 +175,7 @@ def mean_curve(curves: Sequence[Curve]) -> Curve | None:
         The mean, or None below two completed seeds or without a common place.
 
     Example:
-        >>> twins = [Curve("bp", "train", seed, True, [1.0, 2.0], [0.5 + seed, 0.25]) for seed in (0, 1)]
+        >>> twins = [Curve("bp", "train", seed, True, False, [1.0, 2.0], [0.5 + seed, 0.25]) for seed in (0, 1)]
         >>> mean_curve(twins).y
         [1.0, 0.25]
     """
@@ -174,7 +185,7 @@ def mean_curve(curves: Sequence[Curve]) -> Curve | None:
         return None
     columns = [[y for table in tables if (y := table[x]) is not None] for x in shared]
     means = [statistics.fmean(column) if len(column) == len(tables) else None for column in columns]
-    return Curve(curves[0].label, curves[0].split, None, True, shared, means)
+    return Curve(curves[0].label, curves[0].split, None, True, False, shared, means)
 
 
 def constant_value(curves: Sequence[Curve]) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from infotorch.report.curves import (
@@ -18,7 +18,7 @@ from infotorch.report.curves import (
     stages,
 )
 from infotorch.report.numbers import format_metric, metric_label, metric_unit, scale
-from infotorch.report.rows import Row, main_metrics, validation_twin
+from infotorch.report.rows import Measured, Row, main_metrics, validation_twin
 from infotorch.report.runs import Run
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ def measured_figure(rows: Sequence[Row], name: str) -> Figure:
         name: metric name.
 
     Returns:
-        The figure.
+        The figure. A variant far from all others, such as the majority class, is named at the edge with its mean, so
+        that the others stay apart.
 
     Example:
         >>> from infotorch.report.rows import Measured
@@ -50,44 +51,70 @@ def measured_figure(rows: Sequence[Row], name: str) -> Figure:
         >>> [trace.name for trace in measured_figure([row], "test_accuracy").data]
         ['one seed', 'mean ± s.e.', 'published']
     """
-    figure = _figure(height=118 + 34 * len(rows))
+    figure = _figure(height=96 + 34 * len(rows))
     found = [(place, row.metrics[name]) for place, row in enumerate(rows) if name in row.metrics]
-    times = scale(name)
-    seeds = [(value * times, place, seed) for place, m in found for seed, value in m.values.items()]
-    means = [(m.mean * times, place, m) for place, m in found if m.mean is not None]
-    published = [(m.published * times, place, m.source) for place, m in found if m.published is not None]
-    unit = _spaced(metric_unit(name))
-    if seeds:
-        ring = {"symbol": "circle-open", "size": 8, "color": PALETTE[5], "line": {"width": 1.5}}
-        _dots(figure, "one seed", seeds, ring, [f"seed {s}: {v:.5g}{unit}" for v, _, s in seeds])
-    if means:
-        errors = [(m.std_error or 0.0) * times for _, _, m in means]
-        said = [f"mean {format_metric(name, m.mean)}{unit}, n = {m.n}" for _, _, m in means]
-        bar = {"type": "data", "array": errors, "thickness": 2, "width": 6, "color": PALETTE[0]}
-        _dots(figure, "mean ± s.e.", means, {"size": 9, "color": PALETTE[0]}, said, error_x=bar)
-    if published:
-        said = [_text(f"published {v:.5g}{unit}" + (f", {source}" if source else "")) for v, _, source in published]
-        _dots(
-            figure,
-            "published",
-            published,
-            {"symbol": "diamond-open", "size": 11, "color": PALETTE[1], "line": {"width": 2}},
-            said,
-        )
+    means = {place: measured.mean for place, measured in found if measured.mean is not None}
+    far = far_places(means)
+    _add_measured(figure, name, [(place, measured) for place, measured in found if place not in far])
+    for place, side in far.items():
+        shown = format_metric(name, means[place])
+        text, anchor = (f"◂ {shown}", "left") if side < 0 else (f"{shown} ▸", "right")
+        at = {"x": 0 if side < 0 else 1, "xref": "paper", "xanchor": anchor, "y": place, "yanchor": "middle"}
+        figure.add_annotation(text=text, showarrow=False, font={"color": PALETTE[0]}, **at)
     figure.update_xaxes(title_text=_text(metric_label(name)), showgrid=True)
     names = [_text(row.variant) for row in rows]
     # Top to bottom as in the table; half a line of air above and below.
-    figure.update_yaxes(tickvals=list(range(len(rows))), ticktext=names, range=[len(rows) - 0.4, -0.6], zeroline=False)
+    figure.update_yaxes(tickvals=list(range(len(rows))), ticktext=names, range=[len(rows) - 0.4, -0.6])
     return figure
+
+
+def far_places(means: Mapping[int, float]) -> dict[int, int]:
+    """Which lines lie so far out that the others would fill less than a fifth of the axis.
+
+    Args:
+        means: line -> mean.
+
+    Returns:
+        Line -> -1 (far below) or 1 (far above); at most two, and three lines or more always remain.
+
+    Example:
+        >>> far_places({0: 0.97, 1: 0.98, 2: 0.113, 3: 0.975})
+        {2: -1}
+    """
+    ranked = sorted(means, key=means.__getitem__)
+    for below, above in ((1, 0), (0, 1), (2, 0), (1, 1), (0, 2)):
+        kept = ranked[below : len(ranked) - above]
+        if len(kept) >= 3 and means[kept[-1]] - means[kept[0]] < (means[ranked[-1]] - means[ranked[0]]) / 5:
+            return dict.fromkeys(ranked[:below], -1) | dict.fromkeys(ranked[len(ranked) - above :], 1)
+    return {}
+
+
+def _add_measured(figure: Figure, name: str, found: Sequence[tuple[int, Measured]]) -> None:
+    times, unit = scale(name), _spaced(metric_unit(name))
+    seeds = [(value * times, place, seed) for place, m in found for seed, value in m.values.items()]
+    means = [(m.mean * times, place, m) for place, m in found if m.mean is not None]
+    published = [(m.published * times, place, m) for place, m in found if m.published is not None]
+    if seeds:
+        ring = {"symbol": "circle-open", "size": 9, "color": PALETTE[5], "line": {"width": 1.5}}
+        _dots(figure, "one seed", seeds, ring, [f"seed {seed}: {value:.5g}{unit}" for value, _, seed in seeds])
+    if means:
+        errors = [(m.std_error or 0.0) * times for _, _, m in means]
+        said = [f"mean {format_metric(name, m.mean)}{unit}, n = {m.n}" for _, _, m in means]
+        bar = {"type": "data", "array": errors, "thickness": 2, "width": 5, "color": PALETTE[0]}
+        _dots(figure, "mean ± s.e.", means, {"size": 8, "color": PALETTE[0]}, said, error_x=bar)
+    if published:
+        said = [_text(f"published {value:.5g}{unit}, {m.source}".removesuffix(", ")) for value, _, m in published]
+        diamond = {"symbol": "diamond-open", "size": 11, "color": PALETTE[1], "line": {"width": 2}}
+        _dots(figure, "published", published, diamond, said)
 
 
 def _dots(
     figure: Figure,
     name: str,
     points: Sequence[tuple[float, int, Any]],
-    marker: dict[str, Any],
-    said: list[str],
-    **more: Any,
+    marker: Mapping[str, Any],
+    said: Sequence[str],
+    error_x: Mapping[str, Any] | None = None,
 ) -> None:
     figure.add_scatter(
         x=[_short(x) for x, _, _ in points],
@@ -95,9 +122,9 @@ def _dots(
         name=name,
         mode="markers",
         marker=marker,
+        error_x=error_x,
         hovertext=said,
         hoverinfo="text",
-        **more,
     )
 
 
@@ -158,7 +185,8 @@ def rates_vary(runs: Sequence[Run]) -> bool:
 
 def _curves_figure(curves: Sequence[Curve], name: str, steps: bool) -> Figure:
     labels = list(dict.fromkeys(curve.label for curve in curves))
-    figure = _figure(height=300 + 18 * (len(labels) // 4))
+    figure = _figure(height=290 + 18 * (len(labels) // 4) if len(labels) > 1 else 264)
+    figure.update_layout(showlegend=len(labels) > 1)
     named: set[str] = set()
     splits = sorted({curve.split for curve in curves}, key=("validation", "", "test", "train").index)
     for split in splits:
@@ -197,15 +225,18 @@ def _add_curve(figure: Figure, curve: Curve, name: str, index: int, *, faint: bo
         marker={"symbol": MARKS[(index + index // len(PALETTE)) % len(MARKS)], "size": 5},
         hovertemplate=_text(f"{curve.label} {curve.split}".strip() + f", {who}{ended}") + ": %{y:.5g}<extra></extra>",
     )
-    if not curve.completed and y[-1:] != [None]:
+    ends = [(x, value) for x, value in zip(curve.x, y, strict=True) if value is not None][-1:]
+    if curve.stopped and ends:
         cross = {"symbol": "x", "size": 9, "color": colour}
-        figure.add_scatter(x=curve.x[-1:], y=y[-1:], mode="markers", marker=cross, showlegend=False, hoverinfo="skip")
+        x, value = ends[0]
+        figure.add_scatter(x=[x], y=[value], mode="markers", marker=cross, showlegend=False, hoverinfo="skip")
 
 
 def _add_stages(figure: Figure, run: Run) -> None:
     found = stages(run)
     if len(found) < 2:
         return
+    figure.update_layout(margin={"t": 24})  # room for the names of the stages
     for index, stage in enumerate(found):
         if index % 2:
             figure.add_vrect(
@@ -236,11 +267,11 @@ def _figure(height: int) -> Figure:
     figure.update_layout(
         template="none",
         height=height,
-        margin={"l": 8, "r": 14, "t": 30, "b": 8},
+        margin={"l": 8, "r": 14, "t": 14, "b": 8},
         font={"family": _FONT, "size": 12, "color": _INK},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
-        legend={"orientation": "h", "x": 0, "y": -0.24, "yanchor": "top", "font": {"size": 12}},
+        legend={"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom", "font": {"size": 12}},
         hoverlabel={"font": {"family": _FONT, "size": 12}, "align": "left"},
         showlegend=True,
         xaxis={**axis, "showgrid": False, "ticks": "outside", "ticklen": 4, "showline": True},

@@ -25,4 +25,26 @@ function drawVisible() {
 
 drawVisible();
 document.addEventListener("toggle", drawVisible, true);
-window.addEventListener("beforeprint", drawVisible);
+
+// Two figures fit beside each other on A4: 96 pixels an inch, less the margins of the style sheet.
+const PAPER_WIDTH = 324;
+const resize = (layout) => {
+  document.querySelectorAll(".plot[data-drawn]").forEach((place) => Plotly.relayout(place, layout));
+};
+
+// On paper nothing unfolds later.
+window.addEventListener("beforeprint", () => {
+  document.querySelectorAll("details.printed:not([open])").forEach((part) => {
+    part.open = true;
+    part.dataset.unfolded = "yes";
+  });
+  drawVisible();
+  resize({ width: PAPER_WIDTH, autosize: false });
+});
+window.addEventListener("afterprint", () => {
+  resize({ width: null, autosize: true });
+  document.querySelectorAll("details[data-unfolded]").forEach((part) => {
+    part.open = false;
+    delete part.dataset.unfolded;
+  });
+});

@@ -11,14 +11,13 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infotorch.records import find_runs, write_atomic
+from infotorch.records import RunRecord, find_runs, write_atomic
 from infotorch.report.curves import constant_value, curves_by_module, quantities
 from infotorch.report.figures import measured_figure, module_figure, overview_curve, rates_vary, variants_figure
 from infotorch.report.numbers import format_setting, metric_label
-from infotorch.report.rows import Row, main_metrics, rows_of
+from infotorch.report.rows import Row, by_recipe, main_metrics, rows_of
 from infotorch.report.runs import Run, load_runs
 from infotorch.report.sections import (
-    by_recipe,
     counted,
     environment_section,
     escape,
@@ -69,12 +68,25 @@ def write_report(
     """
     if not directories:
         raise ValueError("write_report: directories is empty; give at least one run directory.")
-    runs = load_runs(find_runs(*(Path(directory) for directory in directories)))
+    runs = load_runs(_in_order(directories))
     content = page(runs, title=title, made=made or datetime.now(UTC))
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(out, content.encode())
     return out
+
+
+def _in_order(directories: Sequence[Path]) -> list[RunRecord]:
+    # Runs of one directory as they were started: the order of the table that made them.
+    records = [sorted(find_runs(Path(directory)), key=_started) for directory in directories]
+    return list({record.directory.resolve(): record for group in records for record in group}.values())
+
+
+def _started(record: RunRecord) -> str:
+    try:
+        return str(record.environment().get("started", ""))
+    except FileNotFoundError:
+        return ""
 
 
 def page(runs: Sequence[Run], *, title: str | None, made: datetime) -> str:
@@ -138,7 +150,7 @@ def _recipe(rows: Sequence[Row], place: int, specs: list[str], unfolded: bool) -
     return (
         f"<section class=recipe id=recipe-{place}><h2>{escape(_title(rows))}{name}</h2><p>{about}</p>{source}"
         f"<div class=figures>{_overview(rows, runs, specs)}</div>{variants}"
-        f"<details class=variant><summary>Every metric, every seed</summary>{metrics_table(rows)}</details>"
+        f'<details class="variant printed"><summary>Every metric, every seed</summary>{metrics_table(rows)}</details>'
         f"<details class=variant><summary>Settings and environment of each run<span class=quiet>"
         f"{counted(len(runs), 'run')}</span></summary>{run_details(runs)}</details></section>"
     )
@@ -152,9 +164,9 @@ def _overview(rows: Sequence[Row], runs: Sequence[Run], specs: list[str]) -> str
     curve = overview_curve(rows)
     if curve is not None:
         caption = metric_label(curve, unit=False).capitalize()
-        found.append(_figure(variants_figure(runs, curve), f"{caption} during training", "By variant.", specs))
+        found.append(_figure(variants_figure(runs, curve), f"{caption} during training", "", specs))
     if rates_vary(runs):
-        note = "By variant; of modules that train together, the last one."
+        note = "Of modules that train together, the last one."
         found.append(_figure(variants_figure(runs, "learning_rate"), "Learning rate", note, specs))
     return "".join(found)
 
@@ -168,7 +180,8 @@ def _variant(row: Row, specs: list[str], unfolded: bool) -> str:
             constant.append(f"{escape(label)} {format_setting(value)} throughout")
         else:
             caption = label[0].upper() + label[1:]
-            figures.append(_figure(module_figure(row.runs, quantity), caption, "", specs))
+            note = _splits_note({curve.split for curve in curves_by_module(row.runs, quantity)})
+            figures.append(_figure(module_figure(row.runs, quantity), caption, note, specs))
     if not figures:
         return ""
     said = f"<span class=quiet>{'; '.join(constant)}</span>" if constant else ""
@@ -177,6 +190,13 @@ def _variant(row: Row, specs: list[str], unfolded: bool) -> str:
         f"<details class=variant{mark}><summary>Training of {escape(row.variant)}, module by module{said}</summary>"
         f"<div class=figures>{''.join(figures)}</div></details>"
     )
+
+
+def _splits_note(splits: set[str]) -> str:
+    if {"train", "validation"} <= splits:
+        return "Validation solid, training dotted."
+    names = {"train": "training", "validation": "validation", "test": "test"}
+    return "".join(f"On {names[split]} data." for split in splits if split) if len(splits) == 1 else ""
 
 
 def _figure(figure: Figure | None, caption: str, note: str, specs: list[str]) -> str:

@@ -180,6 +180,11 @@ def _differing_settings(runs: list[Run]) -> list[str]:
     return found
 
 
+def by_recipe(rows: Sequence[Row]) -> list[list[Row]]:
+    """Rows grouped by recipe, in order of first appearance."""
+    return [[row for row in rows if row.recipe == name] for name in dict.fromkeys(row.recipe for row in rows)]
+
+
 def main_metrics(rows: Sequence[Row]) -> list[str]:
     """The metrics a table of these rows is about.
 

@@ -18,7 +18,7 @@ from infotorch.report.numbers import (
     lower_is_better,
     metric_label,
 )
-from infotorch.report.rows import ACTIVATIONS, Measured, Row, main_metrics, validation_twin
+from infotorch.report.rows import ACTIVATIONS, Measured, Row, by_recipe, main_metrics, validation_twin
 from infotorch.report.runs import Run, count_statuses
 
 # More values than this are not compared at a glance; the runs' own details have them.
@@ -73,21 +73,31 @@ def lead(runs: Sequence[Run], rows: Sequence[Row]) -> str:
     what = f"{counted(len(runs), 'run')} of {counted(recipes, 'recipe')} in {counted(len(rows), 'variant')}"
     if set(counts) == {"completed"}:
         return f"<p class=lead>{what}. <span class=good>Every run completed.</span></p>"
-    ways = ", ".join(f"{count} {status}" for status, count in counts.items())
-    return f'<p class=lead>{what}. <a class=warn href="#incomplete">{ways}.</a></p>'
+    ways = ", ".join(f"{count} {status}" for status, count in counts.items() if status != "completed")
+    done = f"{counts.get('completed', 0)} completed"
+    return f'<p class=lead>{what}: {done}, <a class=warn href="#incomplete">{ways}</a>.</p>'
 
 
 def summary_table(rows: Sequence[Row]) -> str:
     """Published beside measured for every recipe, a block of lines per recipe and main metric."""
     blocks = "".join(_block(group, name) for group in by_recipe(rows) for name in main_metrics(group) or [""])
-    names = ("Variant", "Published", "Measured", "± s.e.", "Seeds", "Validation", "Saved MiB", "Time", "Completed")
-    head = _head(*names, left=("Variant", "Completed")).replace("<th class=number>±", "<th class=error>±")
+    names = (
+        "Variant",
+        "Published",
+        "Measured",
+        "± s.e.",
+        "Seeds",
+        "Validation",
+        "Activations, MiB",
+        "Time",
+        "Completed",
+    )
+    head = (
+        _head(*names, left=("Variant", "Completed"))
+        .replace("<th class=number>±", "<th class=error>±")
+        .replace("<th>Completed", "<th class=ended>Completed")
+    )
     return _table(head, blocks, "summary") + _notes(rows)
-
-
-def by_recipe(rows: Sequence[Row]) -> list[list[Row]]:
-    """Rows grouped by recipe, in order of first appearance."""
-    return [[row for row in rows if row.recipe == name] for name in dict.fromkeys(row.recipe for row in rows)]
 
 
 def _block(rows: Sequence[Row], name: str) -> str:
@@ -102,7 +112,7 @@ def _line(row: Row, name: str) -> str:
     measured = row.metrics.get(name, Measured(name, {}))
     twin = validation_twin(name)
     validation = row.metrics.get(twin, Measured(twin, {}))
-    error = ABSENT if measured.std_error is None else f"± {format_metric(name, measured.std_error)}"
+    error = "" if measured.std_error is None else f"± {format_metric(name, measured.std_error)}"
     cells = (
         f"<td class=number>{number(format_metric(name, measured.published))}</td>"
         f'<td class="number mean">{number(format_metric(name, measured.mean))}</td><td class=error>{error}</td>'
@@ -110,8 +120,10 @@ def _line(row: Row, name: str) -> str:
         f"<td class=number>{format_mebibytes(row.memory.get(ACTIVATIONS))}</td>"
         f"<td class=number>{format_seconds(row.seconds)}</td>"
     )
-    kind = " class=warn" if row.incomplete else ""
-    return f"<tr><th scope=row>{escape(row.variant)}</th>{cells}<td{kind}>{format_counts(row.counts)}</td></tr>"
+    kind = "ended warn" if row.incomplete else "ended"
+    return (
+        f'<tr><th scope=row>{escape(row.variant)}</th>{cells}<td class="{kind}">{format_counts(row.counts)}</td></tr>'
+    )
 
 
 def _notes(rows: Sequence[Row]) -> str:
@@ -136,7 +148,7 @@ def _metric_line(row: Row, measured: Measured) -> str:
     published = number(format_metric(name, measured.published))
     source = f"<span class=source>{escape(measured.source)}</span>" if measured.source else ""
     seeds = ", ".join(
-        f"{number(format_metric(name, v))} <span class=quiet>({s})</span>" for s, v in measured.values.items()
+        f"{number(format_metric(name, v))}&nbsp;<span class=quiet>({s})</span>" for s, v in measured.values.items()
     )
     return (
         f"<tr><th scope=row>{escape(row.variant)}</th><td>{escape(metric_label(name))}</td>{numbers}"

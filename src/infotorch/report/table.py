@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from infotorch.report.numbers import (
+    ABSENT,
     format_counts,
     format_measured,
     format_mebibytes,
@@ -14,7 +15,7 @@ from infotorch.report.numbers import (
     format_seconds,
     metric_label,
 )
-from infotorch.report.rows import ACTIVATIONS, Measured, Row, main_metrics, summarise, validation_twin
+from infotorch.report.rows import ACTIVATIONS, Measured, Row, by_recipe, main_metrics, summarise, validation_twin
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -22,23 +23,33 @@ if TYPE_CHECKING:
 __all__ = ["markdown_table", "summarise", "terminal_table"]
 
 
+_LEFT = frozenset({"recipe", "variant", "metric", "runs"})
+
+
+def _lines(rows: Sequence[Row]) -> list[tuple[Row, str]]:
+    groups = by_recipe(rows)
+    return [(row, name) for group in groups for name in main_metrics(group) or [""] for row in group]
+
+
 def _columns(rows: Sequence[Row]) -> list[tuple[str, list[str]]]:
-    mains = main_metrics(rows)
-    twins = [twin for twin in map(validation_twin, mains) if any(twin in row.metrics for row in rows)]
-    columns = [("recipe", [row.recipe for row in rows])] if len({row.recipe for row in rows}) > 1 else []
-    columns.append(("variant", [row.variant for row in rows]))
-    for name in mains:
-        columns += [
-            (f"published {metric_label(name)}", [_published(row, name) for row in rows]),
-            (f"measured {metric_label(name)}", [_measured(row, name) for row in rows]),
-        ]
-    columns += [(metric_label(name), [_measured(row, name, count=False) for row in rows]) for name in twins]
+    """Header and cells of each column; a line per row and main metric of its recipe."""
+    lines = _lines(rows)
+    names = list(dict.fromkeys(name for _, name in lines))
+    one = names[0] if len(names) == 1 else ""
+    columns = [("recipe", [row.recipe for row, _ in lines])] if len({row.recipe for row in rows}) > 1 else []
+    columns.append(("variant", [row.variant for row, _ in lines]))
+    if len(names) > 1:
+        columns.append(("metric", [metric_label(name) for _, name in lines]))
+    validation = metric_label(validation_twin(one)) if one else "validation"
     columns += [
-        ("saved activations, MiB", [format_mebibytes(row.memory.get(ACTIVATIONS)) for row in rows]),
-        ("time", [format_seconds(row.seconds) for row in rows]),
-        ("runs", [format_counts(row.counts) for row in rows]),
+        (f"published {metric_label(one)}".strip(), [_published(row, name) for row, name in lines]),
+        (f"measured {metric_label(one)}".strip(), [_measured(row, name) for row, name in lines]),
+        (validation, [_measured(row, validation_twin(name), count=False) for row, name in lines]),
+        ("saved activations, MiB", [format_mebibytes(row.memory.get(ACTIVATIONS)) for row, _ in lines]),
+        ("time", [format_seconds(row.seconds) for row, _ in lines]),
+        ("runs", [format_counts(row.counts) for row, _ in lines]),
     ]
-    return columns
+    return [(header, cells) for header, cells in columns if header != validation or set(cells) != {ABSENT}]
 
 
 def _published(row: Row, name: str) -> str:
@@ -81,7 +92,7 @@ def markdown_table(rows: Sequence[Row]) -> str:
         <BLANKLINE>
     """
     columns = _columns(rows)
-    marks = [":--" if header in {"recipe", "variant", "runs"} else "--:" for header, _ in columns]
+    marks = [":--" if header in _LEFT else "--:" for header, _ in columns]
     lines = [[header for header, _ in columns], marks]
     lines += [list(cells) for cells in zip(*(cells for _, cells in columns), strict=True)]
     table = "".join(f"| {' | '.join(_markdown(cell) for cell in line)} |\n" for line in lines)
@@ -95,31 +106,53 @@ def _markdown(text: str) -> str:
 
 
 def terminal_table(rows: Sequence[Row], *, title: str | None = None) -> Table:
-    """The same table for a terminal; `rich.console.Console().print` shows it.
+    """Published beside measured for a terminal; `rich.console.Console().print` shows it.
 
     Args:
         rows: from `summarise`.
         title: what stands above the table.
 
     Returns:
-        The table, its caption naming the runs that did not complete.
+        The table, a block per recipe and main metric, its caption naming the runs that did not complete.
 
     Example:
-        >>> row = Row("demo", "bp", (), {"test_accuracy": Measured("test_accuracy", {0: 0.9})}, 4.0, {}, ())
-        >>> [column.header.plain for column in terminal_table([row]).columns][:2]
-        ['variant', 'published test accuracy, %']
+        >>> from rich.console import Console
+        >>> accuracy = Measured("test_accuracy", {0: 0.9, 1: 0.92}, published=0.91)
+        >>> table = terminal_table([Row("demo", "bp", (), {"test_accuracy": accuracy}, 4.0, {}, ())])
+        >>> Console(width=80).print(table)
+        <BLANKLINE>
+        ...
+        bp         91.00     91.00 ± 1.00            –          –   4.00 s  0 of 0
     """
+    from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    columns = _columns(rows)
-    # Text, not str: square brackets in a name or a message are no markup.
-    table = Table(title=None if title is None else Text(title), caption_justify="left")
-    for header, _ in columns:
-        left = header in {"recipe", "variant", "runs"}
-        table.add_column(Text(header), justify="left" if left else "right", overflow="fold")
-    for cells in zip(*(cells for _, cells in columns), strict=True):
-        table.add_row(*map(Text, cells))
-    remarks = _remarks(rows)
-    table.caption = Text("\n".join(remarks)) if remarks else None
+    table = Table(title=title and Text(title), box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left")
+    for header in ("variant", "published", "measured", "validation", "saved MiB", "time", "runs"):
+        left = header in _LEFT
+        table.add_column(header, justify="left" if left else "right", no_wrap=header != "runs")
+    shown = None
+    for row, name in _lines(rows):
+        if shown != (row.recipe, name):
+            table.add_section()
+            # Text, not str: square brackets in a name or a message are no markup.
+            table.add_row(Text(row.recipe, "bold"), None, Text(metric_label(name), "bold"))
+            shown = row.recipe, name
+        table.add_row(*map(Text, _terminal_cells(row, name)), style="yellow" if row.incomplete else None)
+    table.caption = Text("\n".join(_remarks(rows)))
+    table.caption_justify = "left"
     return table
+
+
+def _terminal_cells(row: Row, name: str) -> list[str]:
+    twin = validation_twin(name)
+    return [
+        row.variant,
+        _published(row, name),
+        _measured(row, name, count=False),
+        format_metric(twin, row.metrics.get(twin, Measured(twin, {})).mean),
+        format_mebibytes(row.memory.get(ACTIVATIONS)),
+        format_seconds(row.seconds),
+        format_counts(row.counts),
+    ]

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infotorch.report.curves import curves_by_module, curves_by_variant, positions, quantities, stages, thin
+from infotorch.report.figures import (
+    far_places,
+    measured_figure,
+    module_figure,
+    overview_curve,
+    rates_vary,
+    variants_figure,
+)
+from infotorch.report.rows import rows_of, summarise
+from infotorch.report.runs import Run, load_runs
+
+
+def run_of(lines: list[dict[str, Any]], variant: str = "bp") -> Run:
+    return Run(Path(), {"name": "demo", "variant": variant}, {}, lines, None)
+
+
+def test_measured_figure_shows_every_seed_the_mean_its_error_and_the_published_value(make_run):
+    published = {"test_accuracy": 0.86}
+    values = (0.80, 0.84, 0.88)
+    records = [make_run(seed=s, metrics={"test_accuracy": v}, published=published) for s, v in enumerate(values)]
+    seeds, mean, paper = measured_figure(summarise(records), "test_accuracy").data
+    assert list(seeds.x) == [80.0, 84.0, 88.0]
+    assert list(mean.x) == [84.0]
+    assert mean.error_x.array[0] == pytest.approx(4 / 3**0.5)
+    assert list(paper.x) == [86.0]
+
+
+def test_a_far_variant_is_named_at_the_edge_and_leaves_the_axis_to_the_others(make_run):
+    values = {"a": 0.97, "b": 0.98, "majority": 0.11, "c": 0.975}
+    rows = summarise([make_run(variant=name, metrics={"test_accuracy": value}) for name, value in values.items()])
+    figure = measured_figure(rows, "test_accuracy")
+    assert list(figure.data[1].x) == [97.0, 98.0, 97.5]
+    assert [note.text for note in figure.layout.annotations] == ["◂ 11.00"]
+
+
+def test_far_places_leaves_a_plain_spread_alone():
+    assert far_places({0: 0.90, 1: 0.93, 2: 0.96, 3: 0.99}) == {}
+    assert far_places({0: 0.1, 1: 0.9}) == {}
+
+
+def test_far_places_finds_two_of_them_on_one_side_or_on_both():
+    assert far_places({0: 1.0, 1: 1.1, 2: 1.2, 3: 9.0, 4: -9.0}) == {3: 1, 4: -1}
+    assert far_places({0: 0.97, 1: 0.113, 2: 0.98, 3: 0.975, 4: 0.115}) == {1: -1, 4: -1}
+
+
+def test_curves_start_a_new_stage_after_the_last_step_of_the_one_before(make_run):
+    [run] = load_runs([make_run()])
+    assert [(stage.label, stage.start, stage.end) for stage in stages(run)] == [("fc1", 0, 258), ("fc2", 258, 516)]
+    [fc1, fc2] = [curve for curve in curves_by_module([run], "loss") if curve.split == "validation"]
+    assert (fc1.x[-1], fc2.x[0]) == (258, 301)
+    assert fc1.y[0] == run.lines[0]["validation_loss"]
+
+
+def test_without_steps_epochs_are_counted_over_all_stages():
+    lines = [{"stage": s, "module": m, "epoch": e, "train_loss": 1.0} for s, m in ((0, "a"), (1, "b")) for e in (1, 2)]
+    assert positions(run_of(lines)) == [1, 2, 3, 4]
+    assert positions(run_of([{"train_loss": 1.0}, {"train_loss": 0.5}])) == [1, 2]
+
+
+def test_null_is_a_gap_and_a_missing_key_is_no_point():
+    lines = [
+        {"step": 1, "train_loss": 2.0},
+        {"step": 2, "train_loss": None},
+        {"step": 3},
+        {"step": 4, "train_loss": 1.0},
+    ]
+    [curve] = curves_by_variant([run_of(lines)], "train_loss")
+    assert (curve.x, curve.y) == ([1, 2, 4], [2.0, None, 1.0])
+
+
+def test_where_modules_train_together_the_last_one_stands_for_the_variant():
+    lines = [{"step": 1, "module": m, "validation_accuracy": v} for m, v in (("fc1", 0.5), ("fc2", 0.7))]
+    [curve] = curves_by_variant([run_of(lines)], "validation_accuracy")
+    assert curve.y == [0.7]
+
+
+def test_words_and_truth_values_are_no_quantities():
+    assert quantities([run_of([{"step": 1, "note": "x", "done": True, "train_loss": 1.0, "learning_rate": 0.1}])]) == [
+        "loss",
+        "learning_rate",
+    ]
+
+
+def test_long_curves_are_thinned_and_keep_their_ends():
+    kept = thin([float(x) for x in range(10_000)])
+    assert (len(kept), kept[0], kept[-1]) == (300, 0.0, 9999.0)
+
+
+def test_the_thick_curve_is_the_mean_of_the_completed_seeds(make_run):
+    for seed in (0, 1):
+        make_run(seed=seed, lines=[{"step": 1, "validation_loss": 1.0 + seed}, {"step": 2, "validation_loss": 0.5}])
+    bad = make_run(seed=2, lines=[{"step": 1, "validation_loss": 9.0}], status="diverged")
+    runs = load_runs([*(make_run(seed=s, lines=[{"step": 1, "validation_loss": 1.0 + s}]) for s in (0, 1)), bad])
+    figure = variants_figure(runs, "validation_loss")
+    assert figure is not None
+    thick = [trace for trace in figure.data if trace.showlegend]
+    assert [list(trace.y) for trace in thick] == [[1.5]]
+    assert sum(trace.marker.symbol == "x" for trace in figure.data) == 1  # the diverged run's end
+
+
+def test_the_cross_stands_at_the_last_finite_value():
+    lines = [{"step": 1, "train_loss": 1.0}, {"step": 2, "train_loss": None}]
+    figure = variants_figure([run_of(lines)], "train_loss")
+    assert figure is not None
+    assert [(trace.x[0], trace.y[0]) for trace in figure.data if trace.marker.symbol == "x"] == [(1.0, 1.0)]
+
+
+def test_module_figure_shows_accuracy_in_percent_and_stages_as_bands(make_run):
+    figure = module_figure(load_runs([make_run()]), "accuracy")
+    assert figure is not None
+    assert [note.text for note in figure.layout.annotations] == ["fc1", "fc2"]
+    assert len(figure.layout.shapes) == 1  # every second stage is shaded
+    assert 50 < figure.data[0].y[0] < 100
+
+
+def test_figures_of_absent_quantities_are_none(make_run):
+    runs = load_runs([make_run(lines=[])])
+    assert variants_figure(runs, "validation_accuracy") is None
+    assert module_figure(runs, "loss") is None
+    assert overview_curve(rows_of(runs)) is None
+    assert not rates_vary(runs)
+
+
+def test_overview_prefers_the_validation_twin_of_the_main_metric(make_run):
+    assert overview_curve(summarise([make_run(metrics={"test_accuracy": 0.9})])) == "validation_accuracy"
+    assert overview_curve(summarise([make_run(metrics={"test_mae": 0.9})])) == "validation_loss"
+
+
+def test_a_rate_over_decades_is_shown_on_a_logarithmic_axis():
+    lines = [{"step": t, "learning_rate": 10.0**-t} for t in (1, 2, 3)]
+    figure = variants_figure([run_of(lines)], "learning_rate")
+    assert figure is not None
+    assert figure.layout.yaxis.type == "log"
+    assert rates_vary([run_of(lines)])
+
+
+def test_markup_in_a_name_stays_text():
+    lines = [{"step": 1, "module": '<a href="https://example.org">m</a>', "train_loss": math.pi}]
+    figure = module_figure([run_of(lines)], "loss")
+    assert figure is not None
+    assert "<a" not in str(figure.to_json()).replace("<extra></extra>", "")
