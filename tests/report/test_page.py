@@ -39,6 +39,12 @@ def test_rows_stand_in_the_order_in_which_the_runs_were_started(report):
     assert names[:6] == ["ce", "mi-only", "full", "full-bound", "best", "majority"]
 
 
+def test_the_block_of_a_recipe_says_what_is_better_and_what_the_majority_class_gives(report, make_run, tmp_path):
+    assert "test accuracy, %; higher is better; the majority class alone gives 11.35" in own_text(report)
+    record = make_run(metrics={"mi_xt_nats": 1.5})
+    assert "<span class=quiet>I(X; T), nats</span>" in own_text(write_report([record.directory], tmp_path / "r.html"))
+
+
 def test_nothing_is_fetched_and_the_page_forbids_it(report):
     text = own_text(report)
     assert "default-src 'none'" in text

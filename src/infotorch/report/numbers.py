@@ -80,9 +80,23 @@ def split_name(name: str) -> tuple[str, str]:
     return (head, rest) if head in _SPLITS and rest else ("", name)
 
 
-def lower_is_better(name: str) -> bool:
-    """Whether a smaller value of the metric is the better one: errors and losses."""
-    return any(word in {"mae", "rmse", "mse", "loss", "error"} for word in name.split("_"))
+def better(name: str) -> str:
+    """Which direction of a metric is the better one, where its name tells.
+
+    Args:
+        name: metric name.
+
+    Returns:
+        "higher", "lower" or "": information is wanted high in one place and low in another.
+
+    Example:
+        >>> better("test_accuracy"), better("test_mae"), better("mi_xt_nats")
+        ('higher', 'lower', '')
+    """
+    words = set(name.split("_"))
+    if words & {"mae", "rmse", "mse", "loss", "error"}:
+        return "lower"
+    return "higher" if words & {"accuracy", "psnr", "ssim"} else ""
 
 
 def format_metric(name: str, value: float | None) -> str:

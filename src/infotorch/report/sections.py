@@ -9,13 +9,14 @@ from typing import Any
 
 from infotorch.report.numbers import (
     ABSENT,
+    better,
     flatten,
     format_counts,
     format_mebibytes,
     format_metric,
     format_seconds,
     format_setting,
-    lower_is_better,
+    is_fraction,
     metric_label,
 )
 from infotorch.report.rows import ACTIVATIONS, Measured, Row, by_recipe, main_metrics, validation_twin
@@ -42,7 +43,9 @@ READING = (
 
 
 def _head(*columns: str, left: tuple[str, ...] = ()) -> str:
-    cells = "".join(f"<th{'' if name in left else ' class=number'}>{name}</th>" for name in columns)
+    # A column of words after one of numbers keeps its distance.
+    kinds = ["number" if name not in left else "ended" if name == columns[-1] else "words" for name in columns]
+    cells = "".join(f"<th class={kind}>{name}</th>" for kind, name in zip(kinds, columns, strict=True))
     return f"<thead><tr>{cells}</tr></thead>"
 
 
@@ -92,20 +95,25 @@ def summary_table(rows: Sequence[Row]) -> str:
         "Time",
         "Completed",
     )
-    head = (
-        _head(*names, left=("Variant", "Completed"))
-        .replace("<th class=number>±", "<th class=error>±")
-        .replace("<th>Completed", "<th class=ended>Completed")
-    )
+    head = _head(*names, left=("Variant", "Completed")).replace("<th class=number>±", "<th class=error>±")
     return _table(head, blocks, "summary") + _notes(rows)
 
 
 def _block(rows: Sequence[Row], name: str) -> str:
-    aim = "lower is better" if lower_is_better(name) else "higher is better"
-    said = f"{escape(metric_label(name))}, {aim}" if name else "no run has completed"
+    said = f"{escape(metric_label(name))}{_aim(rows, name)}" if name else "no run has completed"
     title = f"{escape(rows[0].recipe)}<span class=quiet>{said}</span>"
     head = f"<tr class=group><th colspan=9 scope=rowgroup>{title}</th></tr>"
     return f"<tbody>{head}{''.join(_line(row, name) for row in rows)}</tbody>"
+
+
+def _aim(rows: Sequence[Row], name: str) -> str:
+    aim = f"; {better(name)} is better" if better(name) else ""
+    shares = {
+        format_metric("majority_class", row.metrics["majority_class"].mean)
+        for row in rows
+        if "majority_class" in row.metrics
+    }
+    return aim + (f"; the majority class alone gives {shares.pop()}" if is_fraction(name) and len(shares) == 1 else "")
 
 
 def _line(row: Row, name: str) -> str:
@@ -135,13 +143,19 @@ def _notes(rows: Sequence[Row]) -> str:
 
 def metrics_table(rows: Sequence[Row]) -> str:
     """Every metric of every variant with every seed."""
-    lines = [_metric_line(row, measured) for row in rows for measured in row.metrics.values()]
+    bodies = "".join(_metric_lines(row) for row in rows)
     left = ("Variant", "Metric", "Each seed")
     head = _head("Variant", "Metric", "Mean", "s.e.", "s.d.", "Published", "Each seed", left=left)
-    return _table(head, f"<tbody>{''.join(lines)}</tbody>")
+    return _table(head, bodies, "metrics")
 
 
-def _metric_line(row: Row, measured: Measured) -> str:
+def _metric_lines(row: Row) -> str:
+    name = f"<th scope=rowgroup rowspan={len(row.metrics)}>{escape(row.variant)}</th>"
+    lines = "</tr><tr>".join(_metric_cells(measured) for measured in row.metrics.values())
+    return f"<tbody><tr>{name}{lines}</tr></tbody>" if lines else ""
+
+
+def _metric_cells(measured: Measured) -> str:
     name = measured.name
     shown = [measured.mean, measured.std_error, measured.sd]
     numbers = "".join(f"<td class=number>{number(format_metric(name, value))}</td>" for value in shown)
@@ -151,8 +165,8 @@ def _metric_line(row: Row, measured: Measured) -> str:
         f"{number(format_metric(name, v))}&nbsp;<span class=quiet>({s})</span>" for s, v in measured.values.items()
     )
     return (
-        f"<tr><th scope=row>{escape(row.variant)}</th><td>{escape(metric_label(name))}</td>{numbers}"
-        f"<td class=number>{published}{source}</td><td>{seeds or ABSENT}</td></tr>"
+        f"<td>{escape(metric_label(name))}</td>{numbers}"
+        f"<td class=number>{published}{source}</td><td class=ended>{seeds or ABSENT}</td>"
     )
 
 
@@ -160,7 +174,7 @@ def incomplete_section(runs: Sequence[Run]) -> str:
     """Every run that did not complete: which, how, why, how far it came; nothing where all completed."""
     lines = [
         f"<tr><th scope=row>{escape(run.name)}</th><td>{escape(run.variant)}</td><td class=number>{run.seed}</td>"
-        f'<td class="status warn">{run.status}</td><td>{escape(run.message)}<span class=source>last line: '
+        f'<td class="status warn">{run.status}</td><td class=ended>{escape(run.message)}<span class=source>last line: '
         f"{escape(run.last_place)}; <code>{escape(run.directory)}</code></span></td></tr>"
         for run in runs
         if not run.completed
