@@ -113,16 +113,21 @@ def require_local(paths: Iterable[Path], *, name: str, page: str) -> None:
 
 
 def _download(source: Source, missing: list[File], root: Path, *, progress: bool) -> None:
+    with _workplace(source, missing[0], root) as workplace:
+        for file in missing:
+            arrived = _obtain(source, file, root, Path(workplace), progress=progress)
+            (root / file.path).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(arrived, root / file.path)
+
+
+def _workplace(source: Source, file: File, root: Path) -> tempfile.TemporaryDirectory[str]:
+    """A hidden folder beside the data, so that a finished file is moved and not copied."""
     try:
         root.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=root, prefix=".download-") as workplace:
-            for file in missing:
-                arrived = _obtain(source, file, root, Path(workplace), progress=progress)
-                (root / file.path).parent.mkdir(parents=True, exist_ok=True)
-                os.replace(arrived, root / file.path)
-    except PermissionError as error:
+        return tempfile.TemporaryDirectory(dir=root, prefix=".download-")
+    except OSError as error:
         reason = f"the folder {root} cannot be written to ({error.strerror})"
-        raise FileNotFoundError(_absent(source, missing[0], root, [reason])) from error
+        raise FileNotFoundError(_absent(source, file, root, [reason])) from error
 
 
 def _obtain(source: Source, file: File, root: Path, workplace: Path, *, progress: bool) -> Path:
