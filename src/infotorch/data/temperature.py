@@ -71,13 +71,15 @@ def _read_table(path: Path) -> tuple[int, Tensor, list[datetime.date]]:
     """Number of dated rows; values (n, 23) and dates of those that are complete."""
     dated, values, dates = 0, [], []
     for number, row in enumerate(_rows(path), start=2):
+        if None in row or None in row.values():  # csv's sign for too many fields, and for too few
+            raise ValueError(f"{path}, line {number}: there are more or fewer fields than in the header.")
         if not row["Date"]:
             continue
         dated += 1
         try:
             date = datetime.date.fromisoformat(row["Date"])
             cells = [float(row[name] or "nan") for name in FEATURES + TARGETS]
-        except (TypeError, ValueError) as error:
+        except ValueError as error:
             raise ValueError(f"{path}, line {number}: {error}.") from error
         if all(cell == cell for cell in cells):
             values.append(cells)
@@ -88,10 +90,11 @@ def _read_table(path: Path) -> tuple[int, Tensor, list[datetime.date]]:
 def _rows(path: Path) -> list[dict[str, str]]:
     try:
         with path.open(newline="", encoding="ascii") as stream:
-            rows = list(csv.DictReader(stream))
+            reader = csv.DictReader(stream)
+            rows, header = list(reader), reader.fieldnames or ()
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{path} is not a table: {error}.") from error
-    absent = [name for name in ("Date", *FEATURES, *TARGETS) if not rows or rows[0].get(name) is None]
+    absent = [name for name in ("Date", *FEATURES, *TARGETS) if name not in header]
     if absent:
         raise ValueError(f"{path} lacks the columns {', '.join(absent)}.")
     return rows
