@@ -20,10 +20,12 @@ from infotorch.recipes.recipe import (
 )
 
 _LAYERWISE = ("fc2", "fc3", "head")
-_RATE = SearchRange(low=2e-4, high=1e-2)
-_BETA = SearchRange(low=1e-4, high=1e-1)
-_NOISE = SearchRange(low=0.1, high=10.0)
-_DECAY = SearchRange(low=1e-4, high=1.0)
+# The linear layer behind frozen features is a convex problem of a hundred weights: a high rate, annealed, solves it.
+_OUTPUT_LR = 0.03
+_RATE = {"optimizer.lr": SearchRange(low=3e-4, high=1e-2)}
+_CONVEX_RATE = {"optimizer.lr": SearchRange(low=1e-3, high=1e-1)}
+_PENALTY = {"plan.beta": SearchRange(low=1e-3, high=1.0), "plan.noise_std": SearchRange(low=1.0, high=30.0)}
+_DECAY = {"optimizer.weight_decay": SearchRange(low=1e-3, high=1.0)}
 
 
 class _Row(NamedTuple):
@@ -31,36 +33,36 @@ class _Row(NamedTuple):
     plan: dict[str, Any]
     head: bool = True
     optimizer: str = "adam"
-    search: dict[str, SearchRange] = {}  # noqa: RUF012  (a NamedTuple's default, never changed)
+    search: dict[str, SearchRange] = _RATE
 
 
 _IB = {"cuts": _LAYERWISE, "objectives": ("IB", "IB", "IB", "CE")}
 _Y = {"cuts": _LAYERWISE, "objectives": ("Y", "Y", "Y", "CE")}
-_IB_SEARCH = {"plan.beta": _BETA, "plan.noise_std": _NOISE}
 
 _ROWS: dict[str, _Row] = {
     "full-bound": _Row(
         "layer by layer, -I(Y;L) + beta I(X;L+eps): read-out bound, Gaussian upper bound as penalty",
         _IB,
-        search=_IB_SEARCH,
+        search=_RATE | _PENALTY,
     ),
     "mi-only": _Row("layer by layer, -I(Y;L): read-out bound, no penalty", _Y),
     "weight-decay": _Row(
         "mi-only with decoupled weight decay in place of the penalty",
         _Y,
         optimizer="adamw",
-        search={"optimizer.weight_decay": _DECAY},
+        search=_RATE | _DECAY,
     ),
     "ce": _Row("end-to-end back-propagation of cross-entropy", {}, head=False),
     "deep-bp": _Row(
         "back-propagation through the whole network with full-bound's local losses attached (deep supervision)",
         {**_IB, "order": "simultaneous", "isolated": False},
-        search=_IB_SEARCH,
+        search=_RATE | _PENALTY,
     ),
     "random": _Row(
         "fc1 and fc2 as initialised, fc3 by cross-entropy: what untrained features give",
         {"cuts": ("fc2", "fc3"), "objectives": ("frozen", "frozen", "CE")},
         head=False,
+        search=_CONVEX_RATE,
     ),
 }
 
@@ -109,6 +111,7 @@ def bottleneck_rows(
             optimizer=OptimizerSettings(
                 name=row.optimizer,  # pyright: ignore[reportArgumentType]
                 lr=settings[variant]["lr"],
+                output_lr=_OUTPUT_LR if _is_staged(row) else None,
                 weight_decay=settings[variant].get("weight_decay", 0.0),
             ),
             epochs=epochs if _is_staged(row) else 4 * epochs,
@@ -116,7 +119,7 @@ def bottleneck_rows(
             validate_every=validate_every,
             cache="memory" if _is_staged(row) or variant == "random" else None,
             published={"test_accuracy": published[variant]} if variant in published else {},
-            search=search.model_copy(update={"space": {"optimizer.lr": _RATE, **row.search}}),
+            search=search.model_copy(update={"space": row.search}),
         )
         for variant, row in _ROWS.items()
     ]

@@ -12,6 +12,7 @@ from infotorch.objectives.base import Objective
 from infotorch.objectives.bottleneck import InformationBottleneck
 from infotorch.recipes.recipe import OptimizerSettings, PlanSettings, Recipe
 from infotorch.training.plan import Plan
+from infotorch.updates.gradient import OptimizerFactory
 
 
 def build_network(recipe: Recipe, dataset: Dataset) -> nn.Sequential:
@@ -35,7 +36,7 @@ def build_plan(recipe: Recipe, network: nn.Module) -> Plan:
         [_objective(name, settings) for name in settings.objectives],
         order=settings.order,
         isolated=settings.isolated,
-        optimizer=lambda parameters: _optimizer(recipe.optimizer, parameters),
+        optimizer=[_optimizer(recipe.optimizer, name == "CE") for name in settings.objectives],
         scheduler=_cosine if recipe.optimizer.schedule == "cosine" else None,
     )
 
@@ -48,13 +49,13 @@ def _objective(name: str, settings: PlanSettings) -> Objective | str:
     )
 
 
-def _optimizer(settings: OptimizerSettings, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+def _optimizer(settings: OptimizerSettings, is_output: bool) -> OptimizerFactory:
+    own = settings.output_lr if is_output else None
+    shared = {"lr": settings.lr if own is None else own, "weight_decay": settings.weight_decay, "fused": True}
     if settings.name == "sgd":
-        return torch.optim.SGD(
-            parameters, lr=settings.lr, momentum=settings.momentum, weight_decay=settings.weight_decay, fused=True
-        )
+        return lambda parameters: torch.optim.SGD(parameters, momentum=settings.momentum, **shared)
     kind = torch.optim.AdamW if settings.name == "adamw" else torch.optim.Adam
-    return kind(parameters, lr=settings.lr, weight_decay=settings.weight_decay, fused=True)
+    return lambda parameters: kind(parameters, **shared)
 
 
 def _cosine(optimizer: torch.optim.Optimizer, num_steps: int) -> LRScheduler:

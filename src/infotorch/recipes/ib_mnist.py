@@ -36,6 +36,6 @@ def rows() -> list[Recipe]:
             "mi-only": Published(value=0.9777, source=f"{_TABLE}: I(Y;L), there with MINE"),
             "ce": Published(value=0.9773, source=f"{_TABLE}: cross-entropy"),
         },
-        search=SearchSettings(trials=8, seeds=(1000,)),
+        search=SearchSettings(trials=6, seeds=(1000,)),
         settings=_FOUND,
     )

@@ -30,7 +30,7 @@ def rows() -> list[Recipe]:
         source=_TABLE,
         data=DataSettings(name="mnist", limit=600, validation=5000),
         hidden=(500, 256),
-        epochs=60,
+        epochs=40,
         batch_size=100,
         validate_every=5,
         published={

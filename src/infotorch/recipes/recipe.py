@@ -83,6 +83,8 @@ class OptimizerSettings(Settings):
     Args:
         name: "adam", "adamw" (decoupled weight decay) or "sgd".
         lr: initial rate.
+        output_lr: initial rate of the output module (objective "CE"), a convex problem in a layer-wise plan; None
+            for lr.
         weight_decay: as the optimiser defines it.
         momentum: of "sgd".
         schedule: "constant", or "cosine" to 0 over each stage.
@@ -90,6 +92,7 @@ class OptimizerSettings(Settings):
 
     name: Literal["adam", "adamw", "sgd"] = "adam"
     lr: float = Field(default=1e-3, gt=0)
+    output_lr: float | None = Field(default=None, gt=0)
     weight_decay: float = Field(default=0.0, ge=0)
     momentum: float = Field(default=0.0, ge=0, lt=1)
     schedule: Literal["constant", "cosine"] = "cosine"

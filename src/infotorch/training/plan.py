@@ -150,7 +150,7 @@ class Plan:
         *,
         order: Order = "sequential",
         isolated: bool = True,
-        optimizer: OptimizerFactory,
+        optimizer: OptimizerFactory | Sequence[OptimizerFactory],
         scheduler: SchedulerFactory | None = None,
     ) -> Plan:
         """Cut `model` at named layers and give every module its objective.
@@ -162,11 +162,12 @@ class Plan:
             objectives: one for each module: names such as "X,Y,CE", or `Objective`s; None or "frozen" for none.
             order: "sequential" or "simultaneous".
             isolated: see `Plan`.
-            optimizer: makes an optimiser of a list of parameters; called once a module.
+            optimizer: makes an optimiser of a list of parameters: one for every module, or one for each.
             scheduler: makes a schedule of (optimiser, number of steps).
 
         Raises:
-            ValueError: as many objectives as modules are needed; a cut that cannot be made (see `split`).
+            ValueError: as many objectives (and optimizers, where each has its own) as modules are needed; a cut that
+                cannot be made (see `split`).
         """
         cuts = starting_layers(model) if cuts is None else tuple(cuts)
         parsed = parse_objectives(objectives)
@@ -175,13 +176,16 @@ class Plan:
                 f"Plan.layerwise: {len(cuts)} cuts ({', '.join(cuts) or 'none'}) make {len(cuts) + 1} modules, "
                 f"and there are {len(parsed)} objectives. Give as many objectives as modules, or choose the cuts."
             )
+        optimizers = [optimizer] * len(parsed) if callable(optimizer) else list(optimizer)
+        if len(optimizers) != len(parsed):
+            raise ValueError(f"Plan.layerwise: {len(parsed)} modules need as many optimizers, got {len(optimizers)}.")
         bodies = split(model, cuts) if cuts else (model,)
         first = next(
             (name for name, child in model.named_children() if any(True for _ in child.parameters())), "network"
         )
         modules = [
-            LocalModule(name, body, objective, optimizer=optimizer, scheduler=scheduler)
-            for name, body, objective in zip((first, *cuts), bodies, parsed, strict=True)
+            LocalModule(name, body, objective, optimizer=made_by, scheduler=scheduler)
+            for name, body, objective, made_by in zip((first, *cuts), bodies, parsed, optimizers, strict=True)
         ]
         return cls(modules, order=order, isolated=isolated)
 
