@@ -49,6 +49,10 @@ class Source:
         page: where the publisher describes it.
         files: everything the reader needs; empty when it is embedded, or a folder that nobody may pass on.
         folder: below the data folder, for a set whose files are too many to list.
+
+    Example:
+        >>> find("digits").embedded, find("mnist").size
+        (True, 11594722)
     """
 
     name: str

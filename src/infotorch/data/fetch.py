@@ -35,6 +35,10 @@ class FileStatus:
         size: bytes of the publisher's file.
         expected: the publisher's checksums; one of them must match.
         found: the checksum of the file that is there, or None.
+
+    Example:
+        >>> inspect(File("toy.txt", 3, ("md5:0",)), Path("nowhere")).status
+        'missing'
     """
 
     path: Path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 
 from infotorch.data.assembly import Options, Raw, assemble, limited_rows
+from infotorch.data.progress import counted
 from infotorch.data.sets import Dataset, Split
 from infotorch.data.splits import holdout, rows_for
 from infotorch.numerics.checks import require
@@ -32,6 +34,10 @@ class ImageFiles:
     Args:
         paths: one a picture.
         size: height and width of what is returned, in pixels.
+
+    Example:
+        >>> ImageFiles((Path("cat.png"), Path("dog.png")), size=32).shape
+        (2, 3, 32, 32)
     """
 
     paths: tuple[Path, ...]
@@ -53,18 +59,18 @@ class ImageFiles:
     def __getitem__(self, index: int | slice | Tensor) -> Tensor:
         """Decode one picture (3, size, size), or those of a slice or an int64 tensor (m, 3, size, size)."""
         if isinstance(index, int):
-            return self.pixels([self.paths[index]])[0].float().div_(255)
+            return _decode(self.paths[index], self.size).float().div_(255)
         chosen = self.paths[index] if isinstance(index, slice) else [self.paths[k] for k in index.tolist()]
-        return self.pixels(chosen).float().div_(255)
+        return replace(self, paths=tuple(chosen)).pixels().float().div_(255)
 
-    def pixels(self, paths: tuple[Path, ...] | list[Path]) -> Tensor:
-        """Decoded pictures, uint8 (m, 3, size, size).
+    def pixels(self, label: str = "decoding pictures") -> Tensor:
+        """All pictures, uint8 (n, 3, size, size); with progress where there are many of them.
 
         Raises:
             ValueError: a file is not a picture, or cut short; the message names it.
         """
-        out = torch.empty(len(paths), 3, self.size, self.size, dtype=torch.uint8)
-        for row, path in enumerate(paths):
+        out = torch.empty(self.shape, dtype=torch.uint8)
+        for row, path in enumerate(counted(self.paths, label)):
             out[row] = _decode(path, self.size)
         return out
 
@@ -102,6 +108,11 @@ class ImageFolders:
         class_names: names of the class folders, in the order of the labels.
         note: what a reader should know.
         kind: always "image-files".
+
+    Example:
+        >>> part = FolderSplit(ImageFiles((Path("red/1.png"),), size=8), torch.tensor([0]))
+        >>> len(ImageFolders("mine", part, part, part, 1, ("red",), note="").train)
+        1
     """
 
     name: str
@@ -115,7 +126,7 @@ class ImageFolders:
 
 
 def image_folders(
-    folder: Path,
+    folder: str | os.PathLike[str],
     *,
     size: int | None = None,
     seed: int = 0,
@@ -141,7 +152,22 @@ def image_folders(
         FileNotFoundError: there is no such folder.
         ValueError: no class folders, a class without pictures, classes that differ between parts, pictures of
             different sizes without `size`, or a number of rows that cannot be taken.
+
+    Example:
+        >>> import tempfile
+        >>> from PIL import Image
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> for name in ("black", "white"):
+        ...     (folder / name).mkdir()
+        ...     for k in range(10):
+        ...         Image.new("L", (4, 4), name).save(folder / name / f"{k}.png")
+        >>> files = image_folders(folder)
+        >>> files.class_names, len(files.train), len(files.validation), len(files.test)
+        (('black', 'white'), 16, 2, 2)
+        >>> files.train.x[torch.tensor([0, 15])].amax(dim=(1, 2, 3)).tolist()
+        [0.0, 1.0]
     """
+    folder = Path(folder).expanduser()
     if not folder.is_dir():
         raise FileNotFoundError(f"{name or folder}: {folder} is not a folder.")
     train, held, test, classes, note = _parts(folder, seed)
@@ -207,7 +233,11 @@ def load_folder(folder: Path, options: Options, *, name: str) -> Dataset:
             f"{name}: its pictures take {needed / 2**30:.1f} GiB in memory, more than {_MEMORY_LIMIT >> 30}: choose a "
             f"smaller image_size or limit, or infotorch.data.image_folders, which leaves them on disk."
         )
-    train, held, test = (Split(part.x.pixels(part.x.paths), part.y) for part in parts)
+    words = ("training", "validation", "test")
+    train, held, test = (
+        Split(part.x.pixels(f"decoding {len(part)} {word} pictures"), part.y)
+        for part, word in zip(parts, words, strict=True)
+    )
     raw = Raw("images", train, test, files.num_classes, files.note, validation=_FRACTION, held_out=held)
     return assemble(raw, name, Options(seed=options.seed, scaling=options.scaling))
 

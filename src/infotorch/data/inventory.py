@@ -20,6 +20,10 @@ class Entry:
         summary: one line for people.
         place: the folder that has its files, "embedded", "not here", or "incomplete: ..." with the folder.
         size: bytes of its files; 0 when embedded or not known.
+
+    Example:
+        >>> next(entry.size for entry in describe() if entry.name == "mnist")
+        11594722
     """
 
     name: str

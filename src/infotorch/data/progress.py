@@ -1,10 +1,13 @@
-"""Progress of a download on the standard error: a bar on a terminal, plain lines elsewhere."""
+"""Progress on the standard error: a bar on a terminal, one plain line elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
+
+Item = TypeVar("Item")
+MANY = 2_000  # items that take about a second
 
 
 class _Bar:
@@ -55,3 +58,21 @@ def download_bar(label: str, *, show: bool) -> Iterator[Any]:
     columns = (BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as display:
         yield _Bar(display, display.add_task("", total=None))
+
+
+def counted(items: Sequence[Item], label: str) -> Iterator[Item]:
+    """The items one by one, with progress where there are many of them.
+
+    Example:
+        >>> list(counted([1, 2], "counting"))
+        [1, 2]
+    """
+    if len(items) < MANY:
+        yield from items
+        return
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    console.print(label, markup=False, highlight=False, soft_wrap=True)
+    yield from track(items, "", console=console, transient=True, disable=not console.is_terminal)

@@ -90,6 +90,11 @@ class Dataset:
         target_scaling: the standardisation that y has had, or None; `target_scaling.invert(prediction)` is in the
             targets' own unit.
         target_names: one a target for regression, else empty.
+
+    Example:
+        >>> split = Split(torch.zeros(4, 2), torch.tensor([0, 1, 0, 1]))
+        >>> len(Dataset("toy", "vectors", split, split, split, num_classes=2).test)
+        4
     """
 
     name: str
@@ -127,6 +132,12 @@ class Graph:
 
     Raises:
         ValueError: lengths that do not agree, or an index out of range.
+
+    Example:
+        >>> nodes = torch.tensor([[0], [1], [2]])
+        >>> edges, y = torch.tensor([[0, 1], [1, 0]]), torch.tensor([0, 1, 1])
+        >>> Graph("toy", torch.eye(3), edges, y, *nodes, num_classes=2).test.tolist()
+        [2]
     """
 
     name: str
@@ -170,6 +181,12 @@ class GraphSet:
 
     Raises:
         ValueError: lengths that do not agree, an index out of range, or an edge between two graphs.
+
+    Example:
+        >>> edges, of_graph, y = torch.tensor([[0, 1], [1, 0]]), torch.tensor([0, 0, 1]), torch.tensor([1, 0])
+        >>> parts = (torch.tensor([0]), torch.tensor([1]), torch.tensor([1]))
+        >>> len(GraphSet("toy", torch.eye(3), edges, of_graph, None, y, *parts, num_classes=2).node_features)
+        3
     """
 
     name: str
