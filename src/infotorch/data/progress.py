@@ -16,14 +16,10 @@ class _Bar:
     def __init__(self, display: Any, task: Any) -> None:
         self._display, self._task = display, task
 
-    @property
-    def total(self) -> int:
-        """Bytes to come; 0 when the server does not say."""
-        return int(self._display.tasks[0].total or 0)
-
-    @total.setter
-    def total(self, size: int) -> None:
+    def _set_total(self, size: int) -> None:
         self._display.update(self._task, total=size or None)
+
+    total = property(fset=_set_total, doc="Bytes to come; pooch writes it, 0 when the server does not say.")
 
     def update(self, size: int) -> None:
         """Count `size` more bytes."""
