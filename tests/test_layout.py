@@ -27,6 +27,7 @@ ROOMS = (
     "report",
     "terminal",
     "cli",
+    "__main__",
 )
 # records are plain files without torch: any room may write them
 OPEN_TO_ALL = {"records"}
@@ -75,7 +76,9 @@ def test_a_file_fits_in_a_readers_head(path):
 
 def test_importing_infotorch_is_light():
     code = "import sys, infotorch; print([m for m in ('torch', 'numpy', 'plotly', 'pydantic') if m in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )
 
 
 def test_every_public_name_loads_and_has_a_docstring():

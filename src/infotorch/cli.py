@@ -205,16 +205,16 @@ def report(
 @data_app.command(name="list")
 def data_list() -> None:
     """Every data set, and whether its files are here."""
-    from infotorch.data.catalogue import describe
+    from infotorch.data import describe
 
-    for line in describe():
-        print(f"{line.name:<16} {line.kind:<12} {line.where:<34} {line.what}")
+    for entry in describe():
+        print(f"{entry.name:<14} {entry.place:<10} {entry.summary}")
 
 
 @data_app.command(name="get")
 def data_get(name: str) -> None:
     """Download what is missing of a data set, and check it."""
-    from infotorch.data.catalogue import get
+    from infotorch.data import get
 
     for path in get(name):
         print(path)
@@ -223,7 +223,7 @@ def data_get(name: str) -> None:
 @data_app.command(name="check")
 def data_check(name: str) -> None:
     """Compare the files of a data set with their checksums."""
-    from infotorch.data.catalogue import check
+    from infotorch.data import check
 
     statuses = check(name)
     for status in statuses:

@@ -71,7 +71,9 @@ def test_a_cut_before_a_whole_residual_block_is_legal_and_one_inside_is_refused_
 
 def test_a_transformer_encoder_is_cut_between_its_parts():
     layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
-    model = nn.Sequential(nn.Embedding(11, 8), nn.TransformerEncoder(layer, 2, enable_nested_tensor=False), nn.Flatten())
+    model = nn.Sequential(
+        nn.Embedding(11, 8), nn.TransformerEncoder(layer, 2, enable_nested_tensor=False), nn.Flatten()
+    )
     model.append(nn.Linear(40, 3)).eval()
     segments = [segment.eval() for segment in split(model, ("1", "3"))]
     tokens = torch.randint(11, (2, 5), generator=torch.Generator().manual_seed(0))
@@ -147,7 +149,7 @@ def test_a_network_of_two_inputs_is_refused():
 def test_a_layer_used_on_both_sides_of_a_cut_is_refused():
     shared = nn.Linear(3, 3)
     model = nn.Sequential(shared, nn.ReLU(), nn.Linear(3, 3), shared)
-    with pytest.raises(ValueError, match="modules 0 and 1 share the parameter '0.weight'"):
+    with pytest.raises(ValueError, match=r"modules 0 and 1 share the parameter '0\.weight'"):
         split(model, ("2",))
 
 

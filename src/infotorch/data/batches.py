@@ -16,11 +16,11 @@ from infotorch.numerics.seeds import SeedStreams, seed_streams
 
 
 class Batch(NamedTuple):
-    """Rows of a data set: inputs (b, ...), targets (b, ...) or None, and their row numbers (b,)."""
+    """Rows of a data set: inputs (b, ...), targets (b, ...) or None, and their row numbers `rows` (b,)."""
 
     x: Tensor
     y: Tensor | None
-    index: Tensor
+    rows: Tensor
 
 
 class TensorBatches:
@@ -72,16 +72,16 @@ class TensorBatches:
 
     def __len__(self) -> int:
         """Steps in an epoch."""
-        rows = len(self.x)
-        return rows // self.batch_size if self.drop_last else math.ceil(rows / self.batch_size)
+        count = len(self.x)
+        return count // self.batch_size if self.drop_last else math.ceil(count / self.batch_size)
 
     def epoch(self, epoch: int, *, start: int = 0) -> Iterator[Batch]:
         """The batches of one epoch, from step `start` on."""
-        rows = len(self.x)
+        count = len(self.x)
         if self.shuffle:
-            order = torch.randperm(rows, generator=self.streams.generator("order", epoch)).to(self.x.device)
+            order = torch.randperm(count, generator=self.streams.generator("order", epoch)).to(self.x.device)
         else:
-            order = torch.arange(rows, device=self.x.device)
+            order = torch.arange(count, device=self.x.device)
         for step in range(start, len(self)):
-            index = order[step * self.batch_size : (step + 1) * self.batch_size]
-            yield Batch(self.x[index], None if self.y is None else self.y[index], index)
+            rows = order[step * self.batch_size : (step + 1) * self.batch_size]
+            yield Batch(self.x[rows], None if self.y is None else self.y[rows], rows)

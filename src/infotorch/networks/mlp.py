@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import cast
 
 import torch
 from torch import nn
@@ -58,9 +59,9 @@ def fold_linear(first: nn.Linear, second: nn.Linear) -> nn.Linear:
     if first.out_features != second.in_features:
         raise ValueError(f"fold_linear: first gives {first.out_features} features, second takes {second.in_features}.")
     bias = first.bias is not None or second.bias is not None
-    folded = nn.Linear(
-        first.in_features, second.out_features, bias, device=first.weight.device, dtype=first.weight.dtype
-    )
+    shape, like = (first.in_features, second.out_features, bias), first.weight
+    # Not nn.Linear itself: its initial weights would be drawn from the caller's random stream, to be thrown away.
+    folded = cast(nn.Linear, nn.utils.skip_init(nn.Linear, *shape, device=like.device, dtype=like.dtype))
     with torch.no_grad():
         weight = second.weight.double()
         folded.weight.copy_(weight @ first.weight.double())

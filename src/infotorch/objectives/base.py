@@ -78,6 +78,16 @@ class Objective(nn.Module):
         raise TypeError(f"{type(self).__name__} must define forward(batch) -> Loss.")
 
 
+def full_precision(tensor: Tensor) -> Tensor:
+    """The tensor in float32 when autocast made it narrower: a loss in bfloat16 has three digits.
+
+    Example:
+        >>> full_precision(torch.ones(2, dtype=torch.bfloat16)).dtype, full_precision(torch.ones(2).double()).dtype
+        (torch.float32, torch.float64)
+    """
+    return tensor.float() if tensor.dtype in {torch.bfloat16, torch.float16} else tensor
+
+
 def check_labels(labels: Tensor | None, *, where: str) -> Tensor:
     """The labelled rows' classes.
 

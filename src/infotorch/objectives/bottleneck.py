@@ -13,7 +13,7 @@ from torch import Tensor
 
 from infotorch.estimators.channel import gaussian_channel_bound, leave_one_out_bound, pairwise_bounds
 from infotorch.numerics.checks import check_choice, check_positive
-from infotorch.objectives.base import Direction, LocalBatch, Loss
+from infotorch.objectives.base import Direction, LocalBatch, Loss, full_precision
 from infotorch.objectives.labels import ReadoutInformation
 
 PENALTIES = ("gaussian", "pairwise", "leave_one_out")
@@ -27,7 +27,7 @@ class InformationBottleneck(ReadoutInformation):
     Args:
         beta: weight of the compression term, 0 or more.
         noise_std: standard deviation of eps, in units of the layer ("fixed") or of its root-mean-square deviation over
-            the batch ("relative", so that scaling the layer changes nothing). At 0 the quantity is infinite: no default.
+            the batch ("relative", scaling the layer changes nothing). At 0 the quantity is infinite: no default.
         penalty: "gaussian" (the Gaussian with the batch's moments), "pairwise" (Kolchinsky & Tracey), "leave_one_out".
         noise: "fixed" or "relative".
 
@@ -65,7 +65,7 @@ class InformationBottleneck(ReadoutInformation):
         return Loss(precision.total + self.beta * mi_xt, {**precision.terms, "mi_xt_nats": mi_xt.detach()})
 
     def _compression(self, batch: LocalBatch) -> Tensor:
-        features = batch.output.flatten(1).float()
+        features = full_precision(batch.output.flatten(1))
         if self.noise == "relative":
             deviation = (features - features.mean(dim=0)).square().mean()
             features = features * (deviation + 1e-12).rsqrt()  # 1e-12: a dead layer has no scale, and no information

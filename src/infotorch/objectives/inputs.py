@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from infotorch.numerics.checks import check_choice, check_positive
-from infotorch.objectives.base import Direction, LocalBatch, Loss, Objective
+from infotorch.objectives.base import Direction, LocalBatch, Loss, Objective, full_precision
 
 
 class Reconstruction(Objective):
@@ -53,13 +53,14 @@ class Reconstruction(Objective):
         wanted = self._wanted(example)
         if not torch.is_floating_point(wanted):
             raise TypeError(f"Reconstruction: {self.target} must be real-valued, got {wanted.dtype}.")
-        self.decoder = nn.Linear(example.output[0].numel(), wanted[0].numel(), device=example.output.device)
+        like = example.output
+        self.decoder = nn.Linear(like[0].numel(), wanted[0].numel(), device=like.device, dtype=like.dtype)
 
     def _wanted(self, batch: LocalBatch) -> Tensor:
         return (batch.x if self.target == "x" else batch.module_input).flatten(1)
 
     def forward(self, batch: LocalBatch) -> Loss:
         """Half the squared error over the error's variance: minus the log-likelihood without its constant."""
-        error = self._wanted(batch) - self.decoder(batch.output.flatten(1))
+        error = self._wanted(batch) - full_precision(self.decoder(batch.output.flatten(1)))
         loss = error.square().sum(dim=1).mean() / (2 * self.decoder_std**2)
         return Loss(loss, {"log_likelihood_nats": -loss.detach()})

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from infotorch.objectives.base import Direction, LocalBatch, Loss, Objective, check_labels
+from infotorch.objectives.base import Direction, LocalBatch, Loss, Objective, check_labels, full_precision
 
 
 def masked_cross_entropy(scores: Tensor, y: Tensor | None) -> Tensor:
@@ -62,7 +62,7 @@ class CrossEntropy(Objective):
 
     def forward(self, batch: LocalBatch) -> Loss:
         """The mean cross-entropy over the labelled rows."""
-        loss = masked_cross_entropy(batch.output.float(), batch.y)
+        loss = masked_cross_entropy(full_precision(batch.output), batch.y)
         return Loss(loss, {"cross_entropy_nats": loss.detach()})
 
 
@@ -92,8 +92,9 @@ class ReadoutInformation(Objective):
         """Make the linear read-out and measure H(Y)."""
         counts = torch.bincount(check_labels(labels, where="ReadoutInformation")).double()
         probabilities = counts / counts.sum()
-        self.readout = nn.Linear(example.output[0].numel(), len(counts), device=example.output.device)
-        self.register_buffer("label_entropy", torch.special.entr(probabilities).sum().float().to(example.output.device))
+        like = example.output
+        self.readout = nn.Linear(like[0].numel(), len(counts), device=like.device, dtype=like.dtype)
+        self.register_buffer("label_entropy", torch.special.entr(probabilities).sum().to(like.device, like.dtype))
 
     def scores(self, output: Tensor) -> Tensor:
         """The read-out's class scores."""
@@ -101,5 +102,5 @@ class ReadoutInformation(Objective):
 
     def forward(self, batch: LocalBatch) -> Loss:
         """CE - H(Y), which is minus the bound."""
-        information = self.label_entropy - masked_cross_entropy(self.scores(batch.output).float(), batch.y)
+        information = self.label_entropy - masked_cross_entropy(full_precision(self.scores(batch.output)), batch.y)
         return Loss(-information, {"mi_ty_nats": information.detach()})

@@ -49,6 +49,6 @@ def load_checkpoint(directory: Path, *, device: torch.device | str = "cpu") -> d
         raise FileNotFoundError(f"{directory} holds no checkpoint.")
     try:
         return torch.load(path, map_location=device, weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError, ValueError) as error:
+    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(f"{path} is damaged, or not a checkpoint of infotorch: {reason}") from error

@@ -180,9 +180,8 @@ class Plan:
         if len(optimizers) != len(parsed):
             raise ValueError(f"Plan.layerwise: {len(parsed)} modules need as many optimizers, got {len(optimizers)}.")
         bodies = split(model, cuts) if cuts else (model,)
-        first = next(
-            (name for name, child in model.named_children() if any(True for _ in child.parameters())), "network"
-        )
+        children = (name for name, child in model.named_children() if next(child.parameters(), None) is not None)
+        first = next(children, "network") if cuts else "network"
         modules = [
             LocalModule(name, body, objective, optimizer=made_by, scheduler=scheduler)
             for name, body, objective, made_by in zip((first, *cuts), bodies, parsed, optimizers, strict=True)

@@ -1,0 +1,200 @@
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from infotorch.estimators.channel import gaussian_channel_bound, pairwise_bounds
+from infotorch.numerics.seeds import SeedStreams
+from infotorch.objectives.base import LocalBatch, Objective
+from infotorch.objectives.bottleneck import InformationBottleneck
+from infotorch.objectives.inputs import Reconstruction
+from infotorch.objectives.labels import CrossEntropy, ReadoutInformation, masked_cross_entropy
+from infotorch.objectives.names import describe_objectives, objective_from_name, parse_objectives
+
+
+def batch_of(output, y, x=None, **settings):
+    x = torch.zeros(len(output), 3) if x is None else x
+    return LocalBatch(x, x, output, y, **settings)
+
+
+@pytest.fixture
+def features():
+    return torch.randn(40, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+
+LABELS = torch.arange(40) % 4
+
+
+class TestReadout:
+    def test_perfect_scores_reach_the_entropy_of_the_labels(self):
+        output = 100.0 * F.one_hot(LABELS, 4).float()
+        objective = ReadoutInformation()
+        objective.build(batch_of(output, LABELS), LABELS)
+        with torch.no_grad():
+            objective.readout.weight.copy_(torch.eye(4))
+            objective.readout.bias.zero_()
+        loss = objective(batch_of(output, LABELS))
+        assert float(loss.terms["mi_ty_nats"]) == pytest.approx(math.log(4), abs=1e-6)
+        assert loss.total.item() == -loss.terms["mi_ty_nats"].item()
+
+    def test_a_constant_read_out_of_the_prior_gives_zero(self):
+        skewed = torch.tensor([0] * 30 + [1] * 10)
+        objective = ReadoutInformation()
+        output = torch.zeros(40, 2)
+        objective.build(batch_of(output, skewed), skewed)
+        with torch.no_grad():
+            objective.readout.weight.zero_()
+            objective.readout.bias.copy_(torch.tensor([math.log(0.75), math.log(0.25)]))
+        assert float(objective(batch_of(output, skewed)).total) == pytest.approx(0.0, abs=1e-6)
+
+    def test_unlabelled_rows_do_not_count(self):
+        objective = ReadoutInformation()
+        output = torch.randn(40, 5, generator=torch.Generator().manual_seed(0))
+        y = torch.where(torch.arange(40) < 12, LABELS, -1)
+        objective.build(batch_of(output, y), y)
+        mixed = objective(batch_of(output, y)).total
+        assert torch.equal(mixed, objective(batch_of(output[:12], y[:12])).total)
+
+    def test_a_batch_without_any_label_has_loss_zero_and_a_gradient_of_zero(self):
+        scores = torch.randn(5, 3, generator=torch.Generator().manual_seed(0), requires_grad=True)
+        for y in (torch.full((5,), -1), None):
+            loss = masked_cross_entropy(scores, y)
+            (gradient,) = torch.autograd.grad(loss, scores)
+            assert float(loss) == 0
+            assert torch.count_nonzero(gradient) == 0
+
+    def test_images_are_read_out_flattened(self):
+        objective = ReadoutInformation()
+        output = torch.randn(40, 2, 3, 3, generator=torch.Generator().manual_seed(0))
+        objective.build(batch_of(output, LABELS), LABELS)
+        assert objective.readout.in_features == 18
+        assert objective.scores(output).shape == (40, 4)
+
+
+class TestBottleneck:
+    def build(self, features, **settings):
+        objective = InformationBottleneck(**settings)
+        objective.build(batch_of(features.float(), LABELS), LABELS)
+        return objective
+
+    def test_the_loss_is_minus_precision_plus_beta_times_compression(self, features):
+        objective = self.build(features, beta=0.3, noise_std=0.7)
+        loss = objective(batch_of(features.float(), LABELS))
+        wanted = -loss.terms["mi_ty_nats"] + 0.3 * gaussian_channel_bound(features.float(), 0.7).value
+        assert float(loss.total) == pytest.approx(float(wanted), abs=1e-6)
+
+    @pytest.mark.parametrize("penalty", ["gaussian", "pairwise", "leave_one_out"])
+    def test_the_penalty_is_an_upper_bound_that_falls_with_the_noise(self, penalty, features):
+        values = [
+            float(
+                self.build(features, beta=1.0, noise_std=s, penalty=penalty)(batch_of(features.float(), LABELS)).terms[
+                    "mi_xt_nats"
+                ]
+            )
+            for s in (0.5, 1.0, 2.0, 4.0)
+        ]
+        assert values == sorted(values, reverse=True)
+        assert InformationBottleneck.bounds["mi_xt_nats"] == "upper"
+        lower = float(pairwise_bounds(features, 1.0)[0])
+        assert values[1] > lower
+
+    def test_relative_noise_ignores_the_scale_of_the_layer_and_fixed_noise_does_not(self, features):
+        for noise, changes in (("relative", False), ("fixed", True)):
+            objective = self.build(features, beta=1.0, noise_std=1.0, noise=noise)
+            values = [
+                float(objective(batch_of(scale * features.float(), LABELS)).terms["mi_xt_nats"]) for scale in (1.0, 7.0)
+            ]
+            assert (abs(values[0] - values[1]) > 1e-4) == changes
+
+    def test_a_dead_layer_carries_no_information(self):
+        for noise in ("fixed", "relative"):
+            objective = self.build(torch.ones(40, 6), beta=1.0, noise_std=1.0, noise=noise)
+            loss = objective(batch_of(torch.ones(40, 6), LABELS))
+            assert float(loss.terms["mi_xt_nats"]) == pytest.approx(0.0, abs=1e-6)
+
+    def test_noise_follows_the_position_of_the_step_alone(self, features):
+        objective = self.build(features, beta=1.0, noise_std=1.0, penalty="leave_one_out")
+        at = [
+            float(objective(batch_of(features.float(), LABELS, streams=SeedStreams(seed), position=position)).total)
+            for seed, position in ((0, (1, 2)), (0, (1, 2)), (0, (1, 3)), (1, (1, 2)))
+        ]
+        assert at[0] == at[1]
+        assert len({at[0], at[2], at[3]}) == 3
+
+    @pytest.mark.parametrize(
+        ("settings", "message"),
+        [
+            ({"beta": -1.0, "noise_std": 1.0}, "beta must be at least 0, got -1.0"),
+            ({"beta": 1.0, "noise_std": 0.0}, "noise_std must be positive and finite, got 0.0"),
+            ({"beta": 1.0, "noise_std": 1.0, "penalty": "mine"}, "penalty must be one of gaussian, pairwise"),
+            ({"beta": 1.0, "noise_std": 1.0, "noise": "loud"}, "noise must be one of fixed, relative, got 'loud'"),
+        ],
+    )
+    def test_wrong_settings_are_refused(self, settings, message):
+        with pytest.raises(ValueError, match=message):
+            InformationBottleneck(**settings)
+
+
+class TestReconstruction:
+    def test_the_loss_is_half_the_squared_error_over_the_variance(self):
+        x = torch.randn(10, 3, generator=torch.Generator().manual_seed(0))
+        objective = Reconstruction(decoder_std=0.5)
+        batch = batch_of(torch.zeros(10, 2), None, x)
+        objective.build(batch, None)
+        with torch.no_grad():
+            objective.decoder.bias.zero_()
+        assert float(objective(batch).total) == pytest.approx(float(x.square().sum(1).mean() / 0.5), rel=1e-6)
+
+    def test_raw_input_and_module_input_are_two_targets(self):
+        x, hidden = torch.zeros(10, 3), torch.ones(10, 4)
+        for target, width in (("x", 3), ("module_input", 4)):
+            objective = Reconstruction(target=target)
+            objective.build(LocalBatch(x, hidden, torch.zeros(10, 2), None), None)
+            assert objective.decoder.out_features == width
+
+    def test_token_ids_cannot_be_reconstructed_with_gaussian_error(self):
+        tokens = torch.zeros(4, 3, dtype=torch.int64)
+        with pytest.raises(TypeError, match=r"x must be real-valued, got torch\.int64"):
+            Reconstruction().build(LocalBatch(tokens, tokens, torch.zeros(4, 2), None), None)
+
+    def test_wrong_settings_are_refused(self):
+        with pytest.raises(ValueError, match="target must be one of x, module_input, got 'y'"):
+            Reconstruction(target="y")
+        with pytest.raises(ValueError, match="decoder_std must be positive"):
+            Reconstruction(decoder_std=-1.0)
+
+
+class TestLabels:
+    def test_missing_real_or_absent_labels_are_refused(self):
+        for objective in (CrossEntropy(), ReadoutInformation()):
+            batch = batch_of(torch.zeros(4, 3), None)
+            with pytest.raises(TypeError, match="needs class labels, got y=None"):
+                objective.build(batch, None)
+            with pytest.raises(TypeError, match=r"must be integers of shape \(n,\), got torch.float32"):
+                objective.build(batch, torch.zeros(4))
+            with pytest.raises(ValueError, match=r"every row is unlabelled"):
+                objective.build(batch, torch.full((4,), -1))
+
+    def test_an_output_too_narrow_for_the_classes_is_refused(self):
+        with pytest.raises(ValueError, match=r"a column for each class, 4 or more, got \(40, 3\)"):
+            CrossEntropy().build(batch_of(torch.zeros(40, 3), LABELS), LABELS)
+
+
+class TestNames:
+    def test_a_string_names_objectives(self):
+        kinds = [type(o) for o in parse_objectives("X, Y:readout,frozen,CE")]
+        assert kinds == [Reconstruction, ReadoutInformation, type(None), CrossEntropy]
+
+    def test_every_described_name_makes_an_objective(self):
+        for name in describe_objectives():
+            made = objective_from_name(name)
+            assert (made is None) == (name == "frozen")
+
+    def test_an_unknown_name_suggests_near_misses(self):
+        with pytest.raises(ValueError, match=r"got 'Y:readuot'; did you mean Y:readout\?"):
+            objective_from_name("Y:readuot")
+
+    def test_an_objective_without_a_loss_says_so(self):
+        with pytest.raises(TypeError, match="Objective must define forward"):
+            Objective()(batch_of(torch.zeros(2, 2), None))

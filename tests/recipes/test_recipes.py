@@ -1,0 +1,160 @@
+import json
+
+import pytest
+
+from infotorch.recipes.recipe import Recipe, change, change_from_text, settable_keys
+from infotorch.recipes.registry import find_recipe, recipe_names, table_rows
+from infotorch.recipes.search import search
+
+
+def test_every_table_has_the_rows_that_keep_it_honest():
+    for name in recipe_names():
+        variants = {row.variant for row in table_rows(name)}
+        end_to_end = "bp" if name == "demo" else "ce"
+        assert variants >= {"full-bound", "mi-only", "weight-decay", "deep-bp", "random", end_to_end}
+
+
+def test_every_row_of_a_table_has_the_same_search_budget():
+    for name in recipe_names():
+        assert len({(row.search.trials, row.search.seeds) for row in table_rows(name)}) == 1
+
+
+def test_no_search_seed_is_a_seed_of_a_table():
+    assert all(min(row.search.seeds) >= 1000 for name in recipe_names() for row in table_rows(name))
+
+
+def test_every_row_sees_its_data_as_often():
+    """A staged row trains four modules, so end-to-end rows get four times a stage's epochs."""
+    for name in recipe_names():
+        epochs = {row.variant: row.epochs for row in table_rows(name)}
+        assert epochs["deep-bp"] == 4 * epochs["mi-only"] == 4 * epochs["full-bound"]
+
+
+def test_published_numbers_name_their_table():
+    published = find_recipe("ib-mnist-1pct", "ce").published["test_accuracy"]
+    assert (published.value, published.source) == (0.8578, "Elad et al. 2019, Table 1: cross-entropy")
+
+
+def test_a_recipe_survives_json():
+    for row in table_rows("ib-mnist"):
+        assert Recipe.model_validate(json.loads(row.model_dump_json())) == row
+
+
+class TestChanging:
+    def test_nested_settings_are_replaced_and_validated(self):
+        changed = change_from_text(
+            find_recipe("ib-mnist"), ["data.limit=5000", "optimizer.lr=1e-2", "plan.cuts=fc2,fc3,head", "cache=none"]
+        )
+        assert (changed.data.limit, changed.optimizer.lr, changed.cache) == (5000, 0.01, None)
+        assert changed.plan.cuts == ("fc2", "fc3", "head")
+        assert changed.changed == ("data.limit=5000", "optimizer.lr=1e-2", "plan.cuts=fc2,fc3,head", "cache=none")
+
+    def test_other_data_have_no_published_number(self):
+        assert find_recipe("ib-mnist").published
+        assert change(find_recipe("ib-mnist"), {"data.name": "fashion-mnist"}).published == {}
+
+    @pytest.mark.parametrize(
+        ("assignment", "message"),
+        [
+            ("epochs", "--set takes key=value, got 'epochs'"),
+            ("epoch=3", "has no setting 'epoch'; did you mean epochs"),
+            ("data.limt=3", "did you mean data.limit"),
+            ("variant=ce", "has no setting 'variant'"),
+            ("data=3", "has no setting 'data'"),
+            ("epochs=0", r"epochs: input should be greater than or equal to 1, got 0\."),
+            ("epochs=many", "epochs: input should be a valid integer, .* got 'many'"),
+            (
+                "plan.penalty=mine",
+                "plan.penalty: input should be 'gaussian', 'pairwise' or 'leave_one_out', got 'mine'",
+            ),
+            ("optimizer.lr=-1", "optimizer.lr: input should be greater than 0, got -1"),
+            ("data.scaling=log", "data.scaling: input should be 'none' or 'standard'"),
+        ],
+    )
+    def test_bad_assignments_get_one_clear_line(self, assignment, message):
+        with pytest.raises(ValueError, match=message) as raised:
+            change_from_text(find_recipe("ib-mnist"), [assignment])
+        assert "\n" not in str(raised.value)
+
+    def test_what_names_a_row_cannot_be_set(self):
+        keys = settable_keys(find_recipe("ib-mnist"))
+        assert {"data.name", "plan.beta", "optimizer.lr", "epochs", "tune"} <= set(keys)
+        assert not {"name", "variant", "published", "title"} & set(keys)
+
+
+class TestFinding:
+    def test_unknown_names_suggest_near_misses(self):
+        with pytest.raises(ValueError, match="no recipe 'ib-mnst'; did you mean ib-mnist"):
+            find_recipe("ib-mnst")
+        with pytest.raises(ValueError, match="no recipe 'zzz'; recipes: demo, ib-mnist-1pct"):
+            find_recipe("zzz")
+        with pytest.raises(ValueError, match="no variant 'mi-onyl'; did you mean mi-only"):
+            find_recipe("ib-mnist", "mi-onyl")
+        with pytest.raises(ValueError, match="no variant 'zzz'; variants: full-bound"):
+            find_recipe("ib-mnist", "zzz")
+
+
+class TestSearch:
+    def recipe(self):
+        return change(find_recipe("demo", "mi-only"), {"search.trials": 5, "search.seeds": (1000, 1001)})
+
+    @staticmethod
+    def score(recipe, seed):
+        """Best at lr = 1e-3; the seeds differ by a constant."""
+        import math
+
+        return 1.0 - (math.log10(recipe.optimizer.lr) + 3) ** 2 - 0.01 * (seed - 1000)
+
+    def test_the_best_mean_wins_and_every_trial_is_written_down(self, tmp_path):
+        calls = []
+
+        def run_trial(recipe, where, seed):
+            calls.append((recipe.optimizer.lr, where.parent.name, seed))
+            return {"validation_accuracy": self.score(recipe, seed)}
+
+        best = search(self.recipe(), tmp_path, run_trial)
+        lines = [json.loads(line) for line in (tmp_path / "trials.jsonl").read_text().splitlines()]
+        assert len(calls) == 10
+        assert len(lines) == 5
+        assert best == max(lines, key=lambda line: line["mean"])["settings"]
+        assert lines[2]["mean"] == pytest.approx(sum(lines[2]["scores"].values()) / 2)
+
+    def test_a_search_goes_on_where_it_stopped_and_asks_the_same(self, tmp_path):
+        def run_trial(recipe, where, seed):
+            return {"validation_accuracy": self.score(recipe, seed)}
+
+        whole = search(self.recipe(), tmp_path / "whole", run_trial)
+
+        def stopping(recipe, where, seed):
+            if where.parent.name == "trial-003":
+                raise KeyboardInterrupt
+            return run_trial(recipe, where, seed)
+
+        with pytest.raises(KeyboardInterrupt):
+            search(self.recipe(), tmp_path / "cut", stopping)
+        assert search(self.recipe(), tmp_path / "cut", run_trial) == whole
+        assert (tmp_path / "cut" / "trials.jsonl").read_text() == (tmp_path / "whole" / "trials.jsonl").read_text()
+
+    def test_a_setting_with_a_diverged_seed_cannot_win(self, tmp_path):
+        def run_trial(recipe, where, seed):
+            return {} if seed == 1001 and recipe.optimizer.lr > 3e-3 else {"validation_accuracy": recipe.optimizer.lr}
+
+        assert search(self.recipe(), tmp_path, run_trial)["optimizer.lr"] <= 3e-3
+
+    def test_a_search_that_only_diverges_says_so(self, tmp_path):
+        with pytest.raises(ValueError, match="every one of 5 trials diverged"):
+            search(self.recipe(), tmp_path, lambda *_: {})
+
+    def test_a_log_of_another_search_is_refused(self, tmp_path):
+        (tmp_path / "trials.jsonl").write_text(
+            '{"trial": 0, "settings": {"optimizer.lr": 5}, "scores": {}, "mean": 1.0}\n'
+        )
+        with pytest.raises(ValueError, match="was written by another search"):
+            search(self.recipe(), tmp_path, lambda *_: {"validation_accuracy": 0.5})
+
+    def test_an_empty_space_is_refused(self, tmp_path):
+        recipe = find_recipe("demo").model_copy(
+            update={"search": find_recipe("demo").search.model_copy(update={"space": {}})}
+        )
+        with pytest.raises(ValueError, match="nothing to search"):
+            search(recipe, tmp_path, lambda *_: {})

@@ -1,0 +1,282 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from infotorch.recipes.recipe import change
+from infotorch.recipes.registry import find_recipe
+from infotorch.records import RunRecord
+from infotorch.runner import run, run_table
+from infotorch.training.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
+
+# 300 rows in batches of 64: 5 steps an epoch, 10 a stage, 40 a run of four stages.
+SMALL = {"epochs": 2, "data.limit": 300}
+
+
+def small(variant="full-bound", **settings):
+    return change(find_recipe("demo", variant), {**SMALL, **settings})
+
+
+def metrics_bytes(directory):
+    return (directory / "metrics.jsonl").read_bytes()
+
+
+def same_run(first, second):
+    return (
+        metrics_bytes(first) == metrics_bytes(second)
+        and RunRecord(first).outcome().metrics == RunRecord(second).outcome().metrics
+    )
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("runs") / "whole"
+    assert run(small(), directory, device="cpu").status == "completed"
+    return directory
+
+
+class TestARun:
+    def test_it_leaves_the_run_directory_of_the_design(self, uninterrupted):
+        assert sorted(os.listdir(uninterrupted)) == [
+            "checkpoint", "environment.json", "metrics.jsonl", "outcome.json", "recipe.json",
+        ]  # fmt: skip
+        record = RunRecord(uninterrupted)
+        assert record.recipe()["data"]["limit"] == 300
+        assert record.recipe()["seed"] == 0
+        assert record.environment()["torch"] == torch.__version__
+        lines = record.metrics()
+        assert [(line["stage"], line["module"], line["epoch"]) for line in lines] == [
+            (stage, module, epoch) for stage, module in enumerate(("fc1", "fc2", "fc3", "head")) for epoch in (1, 2)
+        ]
+        assert [line["step"] for line in lines] == [5 * n for n in range(1, 9)]
+        assert all("validation_accuracy" in line and "train_loss" in line for line in lines)
+        assert all("train_mi_xt_nats" in line for line in lines[:6])
+
+    def test_the_outcome_has_numbers_that_a_seed_fixes_and_the_memory(self, uninterrupted):
+        outcome = RunRecord(uninterrupted).outcome()
+        assert set(outcome.metrics) == {
+            "train_accuracy", "validation_accuracy", "test_accuracy", "majority_class", "folding_max_difference",
+            "mi_xt_nats", "mi_ty_nats",
+        }  # fmt: skip
+        assert outcome.metrics["folding_max_difference"] < 1e-4
+        assert 0.09 < outcome.metrics["majority_class"] < 0.12  # ten classes of nearly equal size
+        assert outcome.metrics["mi_ty_nats"] < 2.31  # log 10
+        # fc1 keeps a batch of 64 inputs, outputs and scores; all layers together keep several times that
+        assert 64 * 128 * 4 < outcome.memory["peak_saved_activation_bytes"] < 4 * 64 * (64 + 2 * 128 + 2 * 10) * 4
+
+    def test_the_same_seed_gives_the_same_run_and_another_seed_another(self, uninterrupted, tmp_path):
+        run(small(), tmp_path / "again", device="cpu")
+        run(small(), tmp_path / "other", seed=1, device="cpu")
+        assert same_run(uninterrupted, tmp_path / "again")
+        assert not same_run(uninterrupted, tmp_path / "other")
+
+    def test_a_cache_changes_nothing_but_rounding(self, tmp_path):
+        accuracies = []
+        for cache in (None, "memory", "disk"):
+            outcome = run(small(cache=cache), tmp_path / str(cache), device="cpu")
+            accuracies.append(outcome.metrics["test_accuracy"])
+        assert max(accuracies) - min(accuracies) <= 1 / 359  # one test row at most
+
+    @pytest.mark.parametrize("variant", ["bp", "mi-only", "weight-decay", "deep-bp", "random"])
+    def test_every_row_of_the_demo_runs(self, variant, tmp_path):
+        outcome = run(small(variant), tmp_path / "run", device="cpu")
+        assert outcome.status == "completed"
+        assert outcome.metrics["test_accuracy"] > outcome.metrics["majority_class"]
+
+    @pytest.mark.parametrize("precision", ["64-true", "bf16-mixed"])
+    def test_other_precisions_run(self, precision, tmp_path):
+        outcome = run(small(precision=precision, epochs=1), tmp_path / "run", device="cpu")
+        assert outcome.status == "completed"
+        assert outcome.metrics["folding_max_difference"] < (1e-12 if precision == "64-true" else 1e-4)
+
+    def test_a_run_leaves_the_global_random_state_alone(self, tmp_path):
+        before = torch.get_rng_state()
+        run(small(epochs=1), tmp_path / "run", device="cpu")
+        assert torch.equal(torch.get_rng_state(), before)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from infotorch.recipes.recipe import change
+from infotorch.recipes.registry import find_recipe
+from infotorch.runner import run
+
+def progress(what, done, total):
+    if done == int(sys.argv[2]):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+recipe = change(find_recipe("demo", "full-bound"), {"epochs": 2, "data.limit": 300})
+run(recipe, Path(sys.argv[1]), device="cpu", resume=True, progress=progress, checkpoint_seconds=float(sys.argv[3]))
+"""
+
+
+class TestResume:
+    @pytest.mark.parametrize(
+        ("steps", "seconds"),
+        [
+            ((1,), 1e9),  # killed before the first checkpoint: starts afresh
+            ((3, 10, 17), 0.0),  # mid-epoch, at the end of a stage, in the middle of the next
+            ((5, 39), 0.0),  # at the end of an epoch, before the very last step
+        ],
+    )
+    def test_a_killed_run_goes_on_bit_for_bit(self, steps, seconds, uninterrupted, tmp_path):
+        directory = tmp_path / "killed"
+        for step in steps:
+            killed = subprocess.run([sys.executable, "-c", KILLED, str(directory), str(step), str(seconds)])
+            assert killed.returncode == -signal.SIGKILL
+            assert RunRecord(directory).outcome() is None
+        outcome = run(small(), directory, device="cpu", resume=True)
+        assert outcome.status == "completed"
+        assert same_run(uninterrupted, directory)
+        assert not [path for path in directory.rglob("*") if path.name.startswith(".")]
+
+    def test_a_kill_between_metrics_and_checkpoint_leaves_no_line_twice(self, uninterrupted, tmp_path):
+        directory = tmp_path / "killed"
+        subprocess.run([sys.executable, "-c", KILLED, str(directory), "12", "0"])
+        with (directory / "metrics.jsonl").open("a") as file:
+            file.write('{"epoch": 99}\n{"cut sho')
+        run(small(), directory, device="cpu", resume=True)
+        assert same_run(uninterrupted, directory)
+
+    def test_a_finished_run_is_returned_as_it_is(self, uninterrupted):
+        before = {path: path.stat().st_mtime_ns for path in uninterrupted.rglob("*")}
+        assert run(small(), uninterrupted, device="cpu", resume=True).status == "completed"
+        assert {path: path.stat().st_mtime_ns for path in uninterrupted.rglob("*")} == before
+
+    def test_without_resume_a_run_is_never_overwritten(self, uninterrupted):
+        with pytest.raises(FileExistsError, match="holds a run already; add --resume"):
+            run(small(), uninterrupted, device="cpu")
+
+    def test_a_folder_of_other_things_is_refused(self, tmp_path):
+        (tmp_path / "letter.txt").write_text("dear")
+        for resume in (False, True):
+            with pytest.raises(FileExistsError, match="is not empty and holds no run"):
+                run(small(), tmp_path, device="cpu", resume=resume)
+        with pytest.raises(FileExistsError, match="is a file"):
+            run(small(), tmp_path / "letter.txt", device="cpu")
+        assert os.listdir(tmp_path) == ["letter.txt"]
+
+    def test_other_settings_are_refused_by_name(self, tmp_path):
+        subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "run"), "3", "0"])
+        changed = small(**{"optimizer.lr": 0.5})
+        with pytest.raises(ValueError, match=r"begun with other settings \(optimizer\.lr\)"):
+            run(changed, tmp_path / "run", device="cpu", resume=True)
+        with pytest.raises(ValueError, match=r"other settings \(seed\)"):
+            run(small(), tmp_path / "run", seed=3, device="cpu", resume=True)
+
+    def test_a_damaged_checkpoint_is_an_error_that_names_the_file(self, tmp_path):
+        subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "run"), "3", "0"])
+        (tmp_path / "run" / "checkpoint" / "state.pt").write_bytes(b"not a checkpoint")
+        with pytest.raises(ValueError, match=r"state\.pt is damaged"):
+            run(small(), tmp_path / "run", device="cpu", resume=True)
+
+
+class TestInterruption:
+    def test_ctrl_c_ends_with_130_and_a_directory_that_resumes(self, tmp_path):
+        command = [sys.executable, "-m", "infotorch", "run", "demo", "--set", "epochs=40", "--device", "cpu", "--out"]
+        interrupted, whole = tmp_path / "interrupted", tmp_path / "whole"
+        process = subprocess.Popen([*command, str(interrupted)], stderr=subprocess.PIPE, text=True)
+        deadline = time.monotonic() + 120
+        while not (interrupted / "metrics.jsonl").exists() or not RunRecord(interrupted).metrics():
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 130, errors
+        assert "Traceback" not in errors
+        assert RunRecord(interrupted).outcome().status == "interrupted"
+        assert has_checkpoint(interrupted / "checkpoint")
+        assert subprocess.run([*command, str(interrupted), "--resume"], capture_output=True).returncode == 0
+        assert subprocess.run([*command, str(whole)], capture_output=True).returncode == 0
+        assert same_run(interrupted, whole)
+
+
+class TestEndings:
+    def test_a_diverged_run_is_a_result_with_its_step_and_last_value(self, tmp_path):
+        recipe = small("bp", **{"optimizer.name": "sgd", "optimizer.lr": 1e20, "optimizer.schedule": "constant"})
+        outcome = run(recipe, tmp_path / "run", device="cpu")
+        assert outcome.status == "diverged"
+        assert "the loss of module 'network' was not finite at step" in outcome.message
+        assert outcome.metrics["diverged_at_step"] >= 1
+        assert RunRecord(tmp_path / "run").outcome() == outcome
+
+    def test_a_failure_in_training_is_written_down_with_its_traceback(self, tmp_path, monkeypatch):
+        def broken(*_, **__):
+            raise RuntimeError("the disk is on fire")
+
+        monkeypatch.setattr("infotorch.runner.evaluate_modules", broken)
+        outcome = run(small("bp"), tmp_path / "run", device="cpu")
+        assert (outcome.status, outcome.message) == ("failed", "RuntimeError: the disk is on fire")
+        assert "in broken" in (tmp_path / "run" / "traceback.txt").read_text()
+
+    def test_wrong_data_leaves_nothing_behind(self, tmp_path):
+        for settings, message in (
+            ({"data.name": "digitz"}, "digits"),
+            ({"data.limit": 10**6}, "limit"),
+            ({"plan.objectives": ("Y", "CE")}, "3 cuts .* make 4 modules"),
+            ({"plan.cuts": ("fc9", "fc3", "head")}, "no layer 'fc9'"),
+        ):
+            with pytest.raises(ValueError, match=message):
+                run(small(**settings), tmp_path / "run", device="cpu")
+            assert not (tmp_path / "run").exists()
+
+
+class TestTuning:
+    def test_a_tuned_run_keeps_its_search_and_uses_what_it_found(self, tmp_path):
+        recipe = small("mi-only", **{"epochs": 1, "tune": True, "search.trials": 3, "search.seeds": (1000,)})
+        outcome = run(recipe, tmp_path / "run", device="cpu")
+        assert outcome.status == "completed"
+        trials = [json.loads(line) for line in (tmp_path / "run/tuning/trials.jsonl").read_text().splitlines()]
+        best = max(trials, key=lambda trial: trial["mean"])
+        assert RunRecord(tmp_path / "run").recipe()["optimizer"]["lr"] == best["settings"]["optimizer.lr"]
+        assert not list((tmp_path / "run" / "tuning").rglob("outcome.json"))
+        assert run(recipe, tmp_path / "run", device="cpu", resume=True) == outcome
+
+
+class TestTables:
+    def test_every_row_and_seed_has_its_directory_and_a_bad_row_stops_no_other(self, tmp_path):
+        wild = small("bp", **{"optimizer.name": "sgd", "optimizer.lr": 1e20, "optimizer.schedule": "constant"})
+        outcomes = run_table([wild, small("random")], tmp_path / "table", seeds=2, device="cpu")
+        assert [outcome.status for outcome in outcomes] == ["diverged"] * 2 + ["completed"] * 2
+        assert (tmp_path / "table/demo/random/seed-1/outcome.json").exists()
+
+    def test_no_seed_is_refused(self, tmp_path):
+        with pytest.raises(ValueError, match="seeds must be at least 1, got 0"):
+            run_table([small()], tmp_path, seeds=0)
+
+
+class TestCheckpoints:
+    def test_everything_a_step_depends_on_comes_back(self, uninterrupted):
+        state = load_checkpoint(uninterrupted / "checkpoint")
+        assert set(state["plan"]) == {"fc1", "fc2", "fc3", "head"}
+        assert {"body", "objective", "update"} == set(state["plan"]["fc1"])
+        assert state["position"] == {"stage": 4, "epoch": 0, "step": 0, "steps": 40}
+
+    def test_a_file_that_would_execute_code_is_refused(self, tmp_path):
+        class Evil:
+            def __reduce__(self):
+                return (os.system, ("true",))
+
+        torch.save({"x": Evil()}, tmp_path / "state.pt")
+        with pytest.raises(ValueError, match="is damaged, or not a checkpoint"):
+            load_checkpoint(tmp_path)
+
+    def test_a_truncated_file_is_refused(self, tmp_path):
+        save_checkpoint(tmp_path, {"x": torch.ones(1000)})
+        path = tmp_path / "state.pt"
+        path.write_bytes(path.read_bytes()[:-500])
+        with pytest.raises(ValueError, match="is damaged"):
+            load_checkpoint(tmp_path)
+
+    def test_a_missing_one_says_so(self, tmp_path):
+        assert not has_checkpoint(tmp_path)
+        with pytest.raises(FileNotFoundError, match="holds no checkpoint"):
+            load_checkpoint(Path(tmp_path))
