@@ -39,7 +39,7 @@ def every_bound(features, noise_std, seed=0):
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_bounds_enclose_the_information_of_a_linear_gaussian_layer(seed, dtype):
     features, truth = linear_layer(2048, 10, 0.95, seed=seed, dtype=dtype)
-    assert 2.5 < truth < 4
+    assert 2 < truth < 4
     pair_low, pair_high, above, below, gauss = every_bound(features, 1.0, seed)
     assert pair_low.value < truth < pair_high.value
     # Measured: both within 0.1 of the truth at n = 2048, with a standard error of 0.05.
@@ -126,17 +126,17 @@ def test_gradients(n, d):
         assert torch.autograd.gradcheck(lambda f, s, i=i: every_bound(f, s)[i].value, (features, noise_std))
 
 
-@pytest.mark.parametrize("position", range(5))
-def test_standard_error_is_the_spread_over_samples(position):
+def test_standard_error_is_the_spread_over_samples():
     weight = torch.randn(3, 3, generator=seeded(9), dtype=torch.float64)
     generator = seeded(10)
-    estimates = []
-    for seed in range(150):
-        features = torch.randn(200, 3, generator=generator, dtype=torch.float64) @ weight
-        estimates.append(every_bound(features, 1.0, seed)[position])
-    spread = np.std([float(e) for e in estimates], ddof=1)
-    # The spread of 150 values has a relative error of 6 %, and the linear approximation is off by up to 10 %.
-    assert np.mean([e.std_error for e in estimates]) == pytest.approx(spread, rel=0.3)
+    rounds = [
+        every_bound(torch.randn(100, 3, generator=generator, dtype=torch.float64) @ weight, 1.0, seed)
+        for seed in range(100)
+    ]
+    for estimates in zip(*rounds, strict=True):
+        spread = np.std([float(e) for e in estimates], ddof=1)
+        # The spread of 100 values has a relative error of 7 %, and the linear approximation is off by up to 10 %.
+        assert np.mean([e.std_error for e in estimates]) == pytest.approx(spread, rel=0.3)
 
 
 def test_half_precision_integers_and_images_are_read():

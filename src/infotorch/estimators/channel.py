@@ -172,7 +172,7 @@ def _in_noise_units(features: Any, noise_std: float | Tensor, *, where: str) -> 
 
 
 def _noisy_likelihood(rows: Tensor, generator: torch.Generator) -> LogLikelihood:
-    """The function log p(t_i | x_j) with the noise fixed here, so that the standard error sees the draw that the value saw."""
+    """What gives log p(t_i | x_j), with the noise fixed here: the standard error sees the draw that the value saw."""
     noise = torch.randn(rows.shape, generator=generator, device=generator.device, dtype=rows.dtype).to(rows.device)
     own = (noise * noise).sum(dim=1)
 

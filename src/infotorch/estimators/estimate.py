@@ -27,6 +27,7 @@ class Estimate:
         ceiling: the largest value that the estimator can give on this input, in nats (log n for many), or infinity.
         n: number of samples used.
         estimator: name of the estimator and of the settings that matter.
+        reason: why this estimator was picked, where it was picked for the caller.
         error: computes the standard error in nats, or None when the estimator has none.
 
     Example:
@@ -41,6 +42,7 @@ class Estimate:
     n: int
     estimator: str
     ceiling: float = math.inf
+    reason: str = ""
     error: Callable[[], float] | None = field(default=None, repr=False, compare=False)
 
     def __float__(self) -> float:

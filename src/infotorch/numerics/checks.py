@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from numbers import Integral, Real
 from types import ModuleType
 from typing import Any
 
@@ -16,6 +17,7 @@ def as_tensor(values: Any, *, where: str, name: str) -> Tensor:
 
     Raises:
         TypeError: values is neither a tensor nor something numpy reads as numbers.
+        ValueError: an unsigned integer is too large for 64 bits with a sign.
     """
     if isinstance(values, Tensor):
         tensor = values
@@ -23,11 +25,22 @@ def as_tensor(values: Any, *, where: str, name: str) -> Tensor:
         array = np.asarray(values)
         if array.dtype.kind not in "fiub":
             raise TypeError(f"{where}: {name} must hold real numbers, got dtype {array.dtype}.")
-        # A read-only or negatively strided array cannot be shared with torch.
-        tensor = torch.from_numpy(array if array.flags.writeable and array.flags.c_contiguous else array.copy())
+        tensor = torch.from_numpy(_shareable(array, where=where, name=name))
     if tensor.is_complex():
         raise TypeError(f"{where}: {name} must hold real numbers, got dtype {tensor.dtype}.")
     return tensor
+
+
+def _shareable(array: np.ndarray, *, where: str, name: str) -> np.ndarray:
+    """An array that torch can read: native byte order, a type it can compute with, writeable and contiguous."""
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    if array.dtype.kind == "u" and array.dtype.itemsize > 1:
+        if array.size and int(array.max()) > np.iinfo(np.int64).max:
+            raise ValueError(f"{where}: {name} must fit 64-bit integers, got {array.max()}.")
+        return array.astype(np.int64)
+    if array.dtype.kind == "f" and array.dtype.itemsize > 8:
+        return array.astype(np.float64)
+    return array if array.flags.writeable and array.flags.c_contiguous else array.copy()
 
 
 def as_rows(values: Any, *, where: str, name: str) -> Tensor:
@@ -48,6 +61,33 @@ def as_rows(values: Any, *, where: str, name: str) -> Tensor:
     if tensor.dtype in {torch.float16, torch.bfloat16}:
         tensor = tensor.float()
     return tensor.reshape(len(tensor), -1)
+
+
+def as_samples(values: Any, *, where: str, name: str) -> Tensor:
+    """Rows of samples as a float64 tensor of shape (n, d) without gradient, a copy unless the caller's are float64.
+
+    Raises:
+        TypeError: not real numbers.
+        ValueError: no rows, no columns, or NaN or infinite values.
+    """
+    rows = as_rows(values, where=where, name=name).detach()
+    # Apple's GPUs have no float64.
+    return (rows.cpu() if rows.device.type == "mps" else rows).to(torch.float64)
+
+
+def check_neighbours(k: int, n: int, *, where: str) -> None:
+    """Refuse a number of neighbours that n rows cannot have.
+
+    Raises:
+        TypeError: k is not an integer.
+        ValueError: k is below 1, or n <= k.
+    """
+    if isinstance(k, bool) or not isinstance(k, Integral):
+        raise TypeError(f"{where}: k must be an integer, got {type(k).__name__}.")
+    if k < 1:
+        raise ValueError(f"{where}: k must be at least 1, got {k}.")
+    if n <= k:
+        raise ValueError(f"{where}: needs more rows than neighbours, got {n} rows for k = {k}.")
 
 
 def is_discrete(values: Tensor) -> bool:
@@ -72,20 +112,29 @@ def check_positive(value: float, *, where: str, name: str) -> None:
         TypeError: not a number.
         ValueError: zero, negative or not finite.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{where}: {name} must be a number, got {type(value).__name__}.")
     if not 0 < value < float("inf"):
         raise ValueError(f"{where}: {name} must be positive and finite, got {value}.")
 
 
 def check_rows(values: Tensor, *, where: str, name: str, at_least: int) -> None:
-    """Raise ValueError unless values has at least so many rows."""
+    """Refuse too few rows.
+
+    Raises:
+        ValueError: values has fewer than at_least.
+    """
     if len(values) < at_least:
         raise ValueError(f"{where}: {name} must have at least {at_least} rows, got {len(values)}.")
 
 
 def check_noise_std(noise_std: float | Tensor, *, where: str) -> None:
-    """Raise TypeError or ValueError unless noise_std is a positive number or a positive 0-d tensor."""
+    """Refuse a noise_std that is not a positive number or a positive 0-d tensor.
+
+    Raises:
+        TypeError: neither a number nor a tensor.
+        ValueError: not positive, not finite, or a tensor with more than one entry.
+    """
     if isinstance(noise_std, Tensor):
         if noise_std.ndim != 0:
             raise ValueError(

@@ -1,0 +1,142 @@
+"""Ross: mutual information of a continuous variable with a discrete one, from nearest neighbours within each class."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from infotorch.estimators.estimate import Estimate
+from infotorch.estimators.subsampling import subsampling_error
+from infotorch.numerics.checks import as_samples, check_choice, check_neighbours, check_paired
+from infotorch.numerics.neighbours import (
+    METRICS,
+    Metric,
+    count_leq,
+    count_within,
+    distances_between,
+    nearest_distances,
+    nearest_in_block,
+    prefers_tree,
+    row_blocks,
+)
+from infotorch.numerics.symbols import as_symbols
+
+
+def ross(x: Any, labels: Any, *, k: int = 3, metric: Metric = "euclidean") -> Estimate:
+    """Mutual information of continuous x and discrete labels, in nats.
+
+    psi(n) - <psi(n_c)> + <psi(k_i)> - <psi(m_i)>: n_c rows in the row's class; the radius is the distance to the k-th
+    nearest row of the same class; k_i rows of the class, and m_i of all rows, lie within it (ties counted).
+
+    Where more than k rows of a class coincide the radius is 0, and the row itself is counted in k_i and m_i: so a
+    representation that is the same for all rows has exactly 0 nats. A class of n_c <= k rows uses k = n_c - 1, and
+    classes with a single row are dropped (`n` says how many rows were used).
+
+    Args:
+        x: shape (n,) or (n, ...), n > k.
+        labels: integers, shape (n,); several columns are one symbol.
+        k: number of neighbours.
+        metric: the norm in x. "euclidean" goes by matrix products in many dimensions.
+
+    Returns:
+        No bound, not clamped: it may be negative. Computed in float64. The ceiling is psi(n) - <psi(n_c)>, about the
+        entropy of the labels, reached when no class has a neighbour of another. `std_error` by subsampling.
+
+    Raises:
+        ValueError: rows not paired, n <= k, NaN or infinite values, an unknown metric, or no two rows share a label.
+        TypeError: x is not made of real numbers, labels are not integers, or k is not an integer.
+
+    Source: Ross 2014, doi:10.1371/journal.pone.0087357. Its code counts ties in no fixed way; without ties we agree.
+
+    Example:
+        >>> labels = torch.arange(300) % 3
+        >>> x = labels + torch.rand(300, generator=torch.Generator().manual_seed(0)) / 2
+        >>> round(float(ross(x, labels)), 3), round(float(ross(torch.zeros(300), labels)), 3)  # log 3 = 1.099
+        (1.102, 0.0)
+    """
+    xs = as_samples(x, where="ross", name="x")
+    classes = as_symbols(labels, where="ross", name="labels").to(xs.device)
+    check_paired(xs, classes, where="ross")
+    check_neighbours(k, len(xs), where="ross")
+    check_choice(metric, METRICS, where="ross", name="metric")
+    xs, classes = _without_singletons(xs, classes)
+    n = len(xs)
+    if n == 0:
+        raise ValueError("ross: labels must repeat, got a different one in every row.")
+
+    def part(rows: Tensor) -> float:
+        some, labels = _without_singletons(xs[rows], classes[rows])
+        return float(_ross(some, labels, k, metric)) if len(some) else math.nan
+
+    sizes = torch.bincount(classes)
+    return Estimate(
+        _ross(xs, classes, k, metric),
+        bound="none",
+        n=n,
+        estimator=f"ross k={k} {metric}",
+        ceiling=float((_digamma(n, xs) - sizes[classes].double().digamma()).mean()),
+        # Groups in which most classes have k rows say what the whole sample says.
+        error=lambda: subsampling_error(part, n, smallest=(k + 1) * max(5, int((sizes > 0).sum()))),
+    )
+
+
+def _without_singletons(x: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
+    keep = torch.bincount(classes)[classes] > 1
+    return x[keep], classes[keep]
+
+
+def _ross(x: Tensor, classes: Tensor, k: int, metric: Metric) -> Tensor:
+    """The estimate on rows whose classes all have two rows or more."""
+    order = classes.argsort(stable=True)
+    x, classes = x[order], classes[order]
+    slices = list(_class_slices(classes))
+    count = _counts_by_tree if prefers_tree(x) else _counts_by_block
+    radius, in_class, in_all = count(x, slices, k, metric)
+    itself = (radius > 0).long()
+    size = torch.bincount(classes)[classes]
+    terms = [_psi(in_class - itself), -_psi(in_all - itself), -_psi(size)]
+    return torch.stack(terms).sum(dim=0).mean() + _digamma(len(x), x)
+
+
+def _class_slices(classes: Tensor) -> Iterator[slice]:
+    start = 0
+    for size in torch.unique_consecutive(classes, return_counts=True)[1].tolist():
+        yield slice(start, start + size)
+        start += size
+
+
+def _counts_by_tree(x: Tensor, slices: list[slice], k: int, metric: Metric) -> tuple[Tensor, Tensor, Tensor]:
+    radii, within = [], []
+    for own in slices:
+        points = x[own]
+        radii.append(nearest_distances(points, min(k, len(points) - 1), metric)[:, -1])
+        within.append(count_within(points, radii[-1], metric))
+    radius = torch.cat(radii)
+    return radius, torch.cat(within), count_within(x, radius, metric)
+
+
+def _counts_by_block(x: Tensor, slices: list[slice], k: int, metric: Metric) -> tuple[Tensor, Tensor, Tensor]:
+    """One pass: the distances of a block of rows to all rows give the radius and both counts."""
+    between = distances_between(x, metric)
+    parts = []
+    for own in slices:
+        for block in row_blocks(own.stop - own.start, columns=len(x)):
+            distances = between(slice(own.start + block.start, own.start + block.stop))
+            of_class = distances[:, own].clone()
+            nearest, _ = nearest_in_block(of_class, block.start, min(k, of_class.shape[1] - 1))
+            radius = nearest[:, -1]
+            parts.append((radius, count_leq(distances[:, own], radius), count_leq(distances, radius)))
+    radius, in_class, in_all = (torch.cat(column) for column in zip(*parts, strict=True))
+    return radius, in_class, in_all
+
+
+def _psi(counts: Tensor) -> Tensor:
+    return counts.double().digamma()
+
+
+def _digamma(count: int, like: Tensor) -> Tensor:
+    return torch.tensor(float(count), dtype=torch.float64, device=like.device).digamma()

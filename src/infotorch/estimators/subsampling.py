@@ -1,0 +1,57 @@
+"""Standard errors of neighbour estimators: how much disjoint parts of the sample disagree."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from infotorch.numerics.seeds import derive_seed
+
+_ROUNDS = 10
+_MOST_GROUPS = 10
+# In smaller groups k neighbours reach so far that the variance no longer falls as 1/n: at 20 rows the standard error
+# came out 40 % too small, at 100 rows 10 % (Gaussians, k = 3).
+_GROUP_SIZE = 100
+
+
+def subsampling_error(estimate: Callable[[Tensor], float], n: int, *, smallest: int) -> float:
+    """Standard error by subsampling: estimate in disjoint groups of rows, divide the variance by their number.
+
+    The variance of a neighbour estimate falls as 1/n, so at n it is the variance between groups divided by their
+    number: ten groups, fewer where they would have under 100 rows, never fewer than two. Averaged over ten random
+    splits, always the same ones: no global random state is read or changed. Bias is not part of it. It takes about as
+    long as the estimate where all distances are computed, and ten times as long where a tree is used or n is small.
+
+    Args:
+        estimate: from row numbers to the estimate on these rows, in nats; NaN where a group has none.
+        n: number of rows.
+        smallest: least number of rows of a group.
+
+    Returns:
+        The standard error in nats, NaN when n < 2 * smallest.
+
+    Source: Holmes & Nemenman 2019, arXiv:1903.09280, Sec. II.
+
+    Example:
+        >>> x = torch.linspace(0, 1, 1000, dtype=torch.float64)
+        >>> error = subsampling_error(lambda rows: float(x[rows].mean()), 1000, smallest=20)
+        >>> bool(abs(error - float(x.std()) / 1000**0.5) < 0.003)
+        True
+    """
+    if n < 2 * smallest:
+        return math.nan
+    groups = min(max(2, n // max(_GROUP_SIZE, smallest)), _MOST_GROUPS)
+    generator = torch.Generator().manual_seed(derive_seed(0, "subsampling"))
+    variances = [_variance_between_groups(estimate, n, groups, generator) for _ in range(_ROUNDS)]
+    return math.sqrt(sum(variances) / _ROUNDS / groups)
+
+
+def _variance_between_groups(
+    estimate: Callable[[Tensor], float], n: int, groups: int, generator: torch.Generator
+) -> float:
+    parts = torch.randperm(n, generator=generator).tensor_split(groups)
+    values = torch.tensor([estimate(part) for part in parts], dtype=torch.float64)
+    return float(values[~values.isnan()].var())
