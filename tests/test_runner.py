@@ -171,6 +171,12 @@ class TestResume:
         with pytest.raises(ValueError, match=r"other settings \(seed\)"):
             run(small(), tmp_path / "run", seed=3, device="cpu", resume=True)
 
+    def test_a_finished_run_of_other_settings_is_not_passed_off_as_this_one(self, uninterrupted):
+        with pytest.raises(ValueError, match=r"other settings \(epochs\)"):
+            run(small(epochs=1), uninterrupted, device="cpu", resume=True)
+        with pytest.raises(ValueError, match=r"other settings \(seed\)"):
+            run(small(), uninterrupted, seed=1, device="cpu", resume=True)
+
     def test_a_damaged_checkpoint_is_an_error_that_names_the_file(self, tmp_path):
         subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "run"), "3", "0"])
         (tmp_path / "run" / "checkpoint" / "state.pt").write_bytes(b"not a checkpoint")
@@ -247,6 +253,14 @@ class TestTables:
         outcomes = run_table([wild, small("random")], tmp_path / "table", seeds=2, device="cpu")
         assert [outcome.status for outcome in outcomes] == ["diverged"] * 2 + ["completed"] * 2
         assert (tmp_path / "table/demo/random/seed-1/outcome.json").exists()
+
+    def test_a_row_that_fails_before_training_stops_no_other_and_each_is_told_at_once(self, tmp_path):
+        heard = []
+        bad = small("bp", **{"data.limit": 10**6})
+        rows = [bad, small("random", epochs=1)]
+        assert run_table(rows, tmp_path / "table", seeds=1, device="cpu", finished=heard.append) == heard
+        assert [outcome.status for outcome in heard] == ["failed", "completed"]
+        assert "limit" in heard[0].message
 
     def test_no_seed_is_refused(self, tmp_path):
         with pytest.raises(ValueError, match="seeds must be at least 1, got 0"):

@@ -75,10 +75,10 @@ def run(
     record = RunRecord(directory)
     _check_directory(record, resume)
     if resume and record.exists():
+        check_same(record, recipe, seed)
         outcome = record.outcome()
         if outcome is not None and outcome.status in {"completed", "diverged"}:
             return outcome
-        _check_same(record, recipe, seed)
     if recipe.tune:
         recipe = change(recipe, _tune(recipe, directory / "tuning", device, progress, checkpoint_seconds))
     session = _Session(recipe, record, seed, device, progress, checkpoint_seconds)
@@ -95,8 +95,9 @@ def run_table(
     device: str = "auto",
     resume: bool = False,
     progress: Progress | None = None,
+    finished: Callable[[Outcome], None] | None = None,
 ) -> list[Outcome]:
-    """Run every row with every seed, in `directory/<recipe>/<variant>/seed-<seed>`.
+    """Run every row with every seed, in `directory/<recipe>/<variant>/seed-<seed>`; `finished` hears of each at once.
 
     A row that diverges or fails is an outcome and the others go on; an interruption ends the table.
 
@@ -109,7 +110,13 @@ def run_table(
     for row in rows:
         for seed in range(seeds):
             where = directory / row.name / row.variant / f"seed-{seed}"
-            outcomes.append(run(row, where, seed=seed, device=device, resume=resume, progress=progress))
+            try:
+                outcome = run(row, where, seed=seed, device=device, resume=resume, progress=progress)
+            except Exception as error:  # before training, in a search: this row fails, the others go on
+                outcome = Outcome("failed", f"{type(error).__name__}: {error}", row.name, row.variant, seed)
+            outcomes.append(outcome)
+            if finished is not None:
+                finished(outcome)
             if outcomes[-1].status == "interrupted":
                 return outcomes
     return outcomes
@@ -147,10 +154,15 @@ def _check_directory(record: RunRecord, resume: bool) -> None:
         )
 
 
-def _check_same(record: RunRecord, recipe: Recipe, seed: int) -> None:
+def check_same(record: RunRecord, recipe: Recipe, seed: int) -> None:
+    """Refuse to go on with a run that other settings or another seed began: its numbers would be passed off as these.
+
+    Raises:
+        ValueError: they differ; the message names them.
+    """
     recorded = record.recipe()
     wanted = describe(recipe, seed)
-    searched = set(recipe.search.space) if recipe.tune else set()
+    searched = {"changed", *(recipe.search.space if recipe.tune else ())}  # what was typed decides no number
     differing = sorted(
         key for key, value in _flat(wanted).items() if _flat(recorded).get(key) != value and key not in searched
     )
