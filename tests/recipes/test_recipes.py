@@ -23,11 +23,14 @@ def test_no_search_seed_is_a_seed_of_a_table():
     assert all(min(row.search.seeds) >= 1000 for name in recipe_names() for row in table_rows(name))
 
 
-def test_every_row_sees_its_data_as_often():
-    """A staged row trains four modules, so end-to-end rows get four times a stage's epochs."""
+def test_end_to_end_rows_get_at_least_twice_a_stages_epochs():
+    """The four stages of a layer-wise row together cost about as much arithmetic as one end-to-end pass."""
     for name in recipe_names():
-        epochs = {row.variant: row.epochs for row in table_rows(name)}
-        assert epochs["deep-bp"] == 4 * epochs["mi-only"] == 4 * epochs["full-bound"]
+        rows = {row.variant: row for row in table_rows(name)}
+        staged = {rows[variant].epochs for variant in ("full-bound", "mi-only", "weight-decay")}
+        whole = {row.epochs for row in rows.values() if row.variant in {"ce", "bp", "deep-bp", "random"}}
+        assert len(staged) == len(whole) == 1
+        assert min(whole) >= 2 * max(staged)
 
 
 def test_published_numbers_name_their_table():

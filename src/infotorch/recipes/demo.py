@@ -24,10 +24,12 @@ def rows() -> list[Recipe]:
         data=DataSettings(name="digits"),
         hidden=(128, 64),
         epochs=30,
+        end_to_end_epochs=120,
         batch_size=64,
         validate_every=1,
         published={},
         search=SearchSettings(trials=12, seeds=(1000, 1001, 1002)),
+        highest_lr=3e-2,
         settings=_FOUND,
         renamed={"ce": "bp"},
     )

@@ -31,6 +31,7 @@ def rows() -> list[Recipe]:
         data=DataSettings(name="mnist", limit=600, validation=5000),
         hidden=(500, 256),
         epochs=40,
+        end_to_end_epochs=160,
         batch_size=100,
         validate_every=5,
         published={
@@ -38,6 +39,7 @@ def rows() -> list[Recipe]:
             "mi-only": Published(value=0.8512, source=f"{_TABLE}: I(Y;L), there with MINE"),
             "ce": Published(value=0.8578, source=f"{_TABLE}: cross-entropy"),
         },
-        search=SearchSettings(trials=12, seeds=(1000, 1001, 1002)),
+        search=SearchSettings(trials=20, seeds=(1000, 1001, 1002)),
+        highest_lr=3e-2,
         settings=_FOUND,
     )
