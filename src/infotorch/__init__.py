@@ -13,7 +13,19 @@ __version__ = "0.1.0"
 # public name -> module that defines it
 _HOME = {
     "Estimate": "infotorch.estimators.estimate",
+    "FitResult": "infotorch.training.fit",
+    "InformationBottleneck": "infotorch.objectives.bottleneck",
+    "LocalModule": "infotorch.training.plan",
+    "Objective": "infotorch.objectives.base",
+    "Plan": "infotorch.training.plan",
+    "StepInfo": "infotorch.training.loop",
+    "TensorBatches": "infotorch.data.batches",
+    "fit": "infotorch.training.fit",
+    "fold_linear": "infotorch.networks.mlp",
+    "load": "infotorch.data.loading",
+    "pairwise_bounds": "infotorch.estimators.channel",
     "seed_streams": "infotorch.numerics.seeds",
+    "train": "infotorch.training.loop",
 }
 
 __all__ = ["__version__", *sorted(_HOME)]  # pyright: ignore[reportUnsupportedDunderAll]

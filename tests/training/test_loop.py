@@ -233,7 +233,7 @@ class TestOrders:
             features = moved(x) if handoff == "after" else twin[:2](x)
             wanted = nn.functional.cross_entropy(twin[2](features), y)
             torch.testing.assert_close(info.losses["2"].total, wanted, atol=1e-6, rtol=1e-6)
-            seen[handoff] = float(wanted)
+            seen[handoff] = wanted.item()
         assert seen["before"] != pytest.approx(seen["after"], abs=1e-5)
 
     def test_bfloat16_autocast_learns_with_float32_weights(self, make_mlp, two_blobs):

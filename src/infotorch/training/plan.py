@@ -182,6 +182,7 @@ class Plan:
         bodies = split(model, cuts) if cuts else (model,)
         children = (name for name, child in model.named_children() if next(child.parameters(), None) is not None)
         first = next(children, "network") if cuts else "network"
+        first = "input" if first in cuts else first
         modules = [
             LocalModule(name, body, objective, optimizer=made_by, scheduler=scheduler)
             for name, body, objective, made_by in zip((first, *cuts), bodies, parsed, optimizers, strict=True)

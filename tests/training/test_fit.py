@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import infotorch
+from infotorch.training.fit import fit
+from infotorch.training.plan import Plan
+
+
+def test_a_model_is_trained_in_place_and_predicts(make_mlp, two_blobs):
+    x, y = two_blobs
+    model = make_mlp()
+    result = fit(model, (x, y), plan="X,Y,CE", epochs=30, batch_size=64, lr=1e-2)
+    assert result.metrics["train_accuracy"] == float((model(x).argmax(1) == y).float().mean())
+    assert result.metrics["train_accuracy"] > 0.95  # the Bayes rate of two blobs 4 deviations apart is 0.977
+    assert result.diverged is None
+    assert {"0/log_likelihood_nats", "2/mi_ty_nats", "4/cross_entropy_nats"} <= set(result.metrics)
+    assert 0.3 < result.metrics["2/mi_ty_nats"] < 0.6932
+
+
+def test_arrays_and_tensors_give_the_same_model(make_mlp, two_blobs):
+    x, y = two_blobs
+    models = [make_mlp(), make_mlp()]
+    fit(models[0], (x, y), epochs=1)
+    fit(models[1], (x.double().numpy(), y.to(torch.int32).numpy()), epochs=1)
+    for a, b in zip(models[0].parameters(), models[1].parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_unlabelled_rows_serve_the_label_free_modules(make_mlp, two_blobs):
+    x, y = two_blobs
+    few = torch.where(torch.arange(len(y)) < 32, y, -1)
+    with_all, with_few = make_mlp(), make_mlp()
+    fit(with_all, (x, y), epochs=2)
+    result = fit(with_few, (x, few), epochs=2)
+    assert torch.equal(with_all[0].weight, with_few[0].weight)  # X reads every row, labelled or not
+    assert not torch.equal(with_all[2].weight, with_few[2].weight)
+    assert "train_accuracy" in result.metrics
+
+
+def test_no_labels_at_all_train_label_free_modules_only(make_mlp, two_blobs):
+    result = fit(make_mlp(), (two_blobs[0], None), plan="X,X,frozen", epochs=1)
+    assert set(result.metrics) == {"0/log_likelihood_nats", "2/log_likelihood_nats"}
+    with pytest.raises(TypeError, match="needs class labels, got y=None"):
+        fit(make_mlp(), (two_blobs[0], None), plan="X,Y,CE")
+
+
+def test_a_plan_of_ones_own(make_mlp, two_blobs):
+    model = make_mlp()
+    plan = Plan.end_to_end(model, optimizer=lambda p: torch.optim.SGD(p, lr=0.5))
+    assert fit(model, two_blobs, plan=plan, epochs=10).metrics["train_accuracy"] > 0.95
+
+
+def test_a_residual_network_and_token_ids():
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(8, 8)
+
+        def forward(self, h):
+            return h + self.layer(torch.relu(h))
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = nn.Sequential(
+            nn.Sequential(nn.Embedding(10, 2), nn.Flatten(), nn.Linear(8, 8)), Block(), nn.Linear(8, 10)
+        )
+    tokens = torch.randint(10, (200, 4), generator=torch.Generator().manual_seed(0))
+    result = fit(model, (tokens, tokens[:, 0]), plan="Y,Y,CE", epochs=40, batch_size=20, lr=1e-2)
+    assert result.metrics["train_accuracy"] > 0.9
+
+
+def test_divergence_is_a_result(make_mlp, two_blobs):
+    result = fit(make_mlp(), (two_blobs[0] * 1e30, two_blobs[1]), plan="X,Y,CE")
+    assert result.diverged == "0"
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "message"),
+    [
+        (([1.0, 2.0],), TypeError, "data must be the pair"),
+        ((torch.full((4, 4), float("nan")), torch.zeros(4, dtype=torch.int64)), ValueError, "x must be finite"),
+        ((torch.zeros(4, 4), torch.zeros(3, dtype=torch.int64)), ValueError, "got 4 and 3 rows"),
+        ((torch.zeros(4, 4), torch.zeros(4)), TypeError, "class labels must be integers"),
+        ((np.array(["a", "b"]), None), TypeError, "must hold real numbers"),
+        ((torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64)), ValueError, "has no rows"),
+    ],
+)
+def test_bad_data_are_refused(data, error, message, make_mlp):
+    with pytest.raises(error, match=message):
+        fit(make_mlp(), data)
+
+
+def test_a_model_without_parameters_is_refused():
+    with pytest.raises(ValueError, match="no parameters to train"):
+        fit(nn.Sequential(nn.ReLU()), (torch.zeros(2, 2), None))
+
+
+def test_the_public_name_is_this_function():
+    assert infotorch.fit is fit

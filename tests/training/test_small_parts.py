@@ -1,0 +1,98 @@
+"""Devices, evaluation, interrupts and the cache: one behaviour a test."""
+
+import os
+import signal
+
+import pytest
+import torch
+
+from infotorch.data.batches import TensorBatches
+from infotorch.training.cache import OutputCache
+from infotorch.training.devices import environment, launch, peak_device_bytes, resolve_device
+from infotorch.training.evaluate import accuracy, evaluate_modules, evaluate_network
+from infotorch.training.interrupts import stop_requests
+from infotorch.training.loop import train
+from infotorch.training.plan import Plan
+
+
+def adam(parameters):
+    return torch.optim.Adam(parameters, lr=1e-2)
+
+
+class TestDevices:
+    def test_unknown_and_absent_devices_are_refused(self):
+        with pytest.raises(ValueError, match=r"must be auto, cpu, cuda, .* got 'cdua'; did you mean cuda\?"):
+            resolve_device("cdua")
+        if not torch.accelerator.is_available():
+            with pytest.raises(ValueError, match=r"cuda is not there; available: cpu\."):
+                resolve_device("cuda")
+            assert resolve_device("auto") == torch.device("cpu")
+
+    def test_unknown_precision_is_refused(self):
+        with pytest.raises(ValueError, match="precision: must be one of 32-true, 64-true, bf16-mixed, got '16'"):
+            launch("cpu", "16")
+
+    def test_the_environment_names_no_place_and_no_person(self):
+        found = environment(torch.device("cpu"), "32-true")
+        assert found["device"] == "cpu"
+        assert not any(os.sep in str(value) for value in found.values())
+
+    def test_a_cpu_has_no_device_peak(self):
+        assert peak_device_bytes(torch.device("cpu")) is None
+
+
+class TestEvaluation:
+    def test_accuracy_counts_labelled_rows_by_hand(self):
+        scores = torch.tensor([[2.0, 1.0], [0.0, 1.0], [3.0, 0.0], [0.0, 9.0]])
+        assert accuracy(lambda x: x, scores, torch.tensor([0, 0, 0, -1])) == pytest.approx(2 / 3)
+        assert accuracy(lambda x: x, scores, torch.full((4,), -1)) != accuracy(lambda x: x, scores, torch.zeros(4))
+
+    def test_chunks_make_no_difference(self):
+        generator = torch.Generator().manual_seed(0)
+        x, y = torch.randn(2500, 3, generator=generator), torch.randint(3, (2500,), generator=generator)
+        assert accuracy(lambda rows: rows, x, y) == int((x.argmax(1) == y).sum()) / 2500
+
+    def test_local_losses_are_row_weighted_means_and_change_nothing(self, make_mlp, two_blobs):
+        x, y = two_blobs
+        x, y = x.repeat(5, 1)[:1100], y.repeat(5)[:1100]
+        plan = Plan.layerwise(make_mlp(), objectives="Y,Y,CE", optimizer=adam)
+        list(train(plan, TensorBatches(x, y, batch_size=100), epochs=1))
+        before = [parameter.clone() for module in plan for parameter in module.parameters()]
+        found = evaluate_modules(plan, x, y, [0, 2])
+        with torch.no_grad():
+            outputs = plan.outputs(x)
+            wanted = torch.nn.functional.cross_entropy(outputs[-1], y)
+        assert found["4"]["loss"] == pytest.approx(float(wanted), rel=1e-5)
+        assert found["4"]["accuracy"] == pytest.approx(evaluate_network(plan, x, y), abs=1e-6)
+        assert set(found["0"]) == {"loss", "mi_ty_nats", "accuracy"}
+        after = [parameter for module in plan for parameter in module.parameters()]
+        assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+class TestInterrupts:
+    def test_the_first_signal_asks_and_the_second_interrupts(self, capsys):
+        kept = signal.getsignal(signal.SIGINT)
+        with stop_requests() as stop:
+            assert not stop.is_set()
+            os.kill(os.getpid(), signal.SIGINT)
+            assert stop.is_set()
+            with pytest.raises(KeyboardInterrupt):
+                os.kill(os.getpid(), signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is kept
+        assert "stopping at the next step boundary" in capsys.readouterr().err
+
+
+class TestCache:
+    @pytest.mark.parametrize("kind", ["memory", "disk"])
+    def test_rows_come_back_as_computed(self, kind):
+        x = torch.randn(10, 3, generator=torch.Generator().manual_seed(0))
+        cache = OutputCache(lambda rows: rows.square(), x, batch_size=4, kind=kind)
+        index = torch.tensor([9, 0, 5, 5])
+        assert torch.equal(cache[index], x[index].square())
+
+    def test_the_file_goes_with_the_cache(self):
+        cache = OutputCache(lambda rows: rows, torch.ones(4, 2), batch_size=4, kind="disk")
+        folder = cache._directory.name
+        assert os.listdir(folder) == ["rows.npy"]
+        del cache
+        assert not os.path.exists(folder)
