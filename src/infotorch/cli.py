@@ -5,230 +5,295 @@ Exit codes: 0 done, 1 the run diverged or failed, 2 wrong usage (one line on std
 
 from __future__ import annotations
 
-import difflib
+import io
 import json
+import os
 import sys
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+
+import infotorch
+from infotorch.terminal import complain, print_columns, print_data, watch_run, watch_table
+from infotorch.usage import check_choices, explain_parser, pick
+
+if TYPE_CHECKING:
+    from infotorch.recipes.recipe import Recipe
+
+_HELP = {"help_option_names": ["-h", "--help"]}
+
+
+class _Commands(TyperGroup):
+    """A group of commands in which Ctrl-C is one line and exit code 130, whichever click typer brings."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            complain("interrupted.")
+            raise typer.Exit(130) from None
+
 
 app = typer.Typer(
+    cls=_Commands,
     help="Train, measure and explain PyTorch networks with information.",
-    no_args_is_help=True,
+    epilog="Example: infotorch run demo --variant bp --set epochs=2",
+    invoke_without_command=True,
+    context_settings=_HELP,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-data_app = typer.Typer(help="List, get and check data sets.", no_args_is_help=True, rich_markup_mode=None)
+data_app = typer.Typer(
+    help="List, get and check data sets; alone it lists them.",
+    epilog="Example: infotorch data get mnist",
+    invoke_without_command=True,
+    context_settings=_HELP,
+    rich_markup_mode=None,
+)
 app.add_typer(data_app, name="data")
 
-_EXIT = {"completed": 0, "diverged": 1, "failed": 1, "interrupted": 130}
 
-Recipes = Annotated[list[str], typer.Argument(metavar="RECIPE...", help="Names from `infotorch list`.")]
-RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="A name from `infotorch list`.")]
-Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; may be repeated.")]
+def _whole(at_least: int) -> Any:
+    def parse(text: Any) -> int:
+        if not str(text).isdecimal() or int(text) < at_least:
+            raise typer.BadParameter(f"must be a whole number, at least {at_least}, got {str(text)!r}.")
+        return int(text)
+
+    return parse
+
+
+Recipes = Annotated[list[str], typer.Argument(metavar="RECIPE...", help="names from `infotorch list`.")]
+RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="a name from `infotorch list`.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, e.g. epochs=2 or data.limit=500; repeatable."),
+]
+Seed = Annotated[int, typer.Option(parser=_whole(0), metavar="N", help="Decides everything random; from 0.")]
+Seeds = Annotated[int, typer.Option(parser=_whole(1), metavar="N", help="Seeds 0 to N-1 for every row.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
-Out = Annotated[Path | None, typer.Option(help="Where to write; by default below ./runs.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on with what is in --out.")]
+Out = Annotated[Path | None, typer.Option(metavar="DIR", help="Where to write; by default a new folder in ./runs.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with what is in --out; finished runs are kept.")]
+DataName = Annotated[str, typer.Argument(metavar="NAME", help="a name from `infotorch data list`.")]
 
 
-@app.command()
-def demo(out: Out = None, seeds: int = 3, device: Device = "auto", resume: Resume = False) -> None:
-    """Train the systems beside back-propagation on embedded data; write a table and report.html."""
-    directory = _run_table(["demo"], None, None, seeds, device, out, resume, "demo")
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"infotorch {infotorch.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Train, measure and explain PyTorch networks with information."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@app.command(epilog="Example: infotorch demo --seeds 1")
+def demo(out: Out = None, seeds: Seeds = 3, device: Device = "auto", resume: Resume = False) -> None:
+    """Run the demo table on embedded data; write report.html."""
+    directory, code = _table(["demo"], None, [], seeds, device, out, resume, "demo")
+    if code == 130:
+        raise typer.Exit(code)
     from infotorch.report.page import write_report
 
     page = write_report([directory], directory / "report.html", title="infotorch demo")
     print(f"report: {page}")
+    raise typer.Exit(code)
 
 
-@app.command()
+@app.command(epilog="Example: infotorch run ib-mnist --variant ce --set data.limit=5000 --seed 1")
 def run(
     recipe: RecipeName,
-    variant: Annotated[str | None, typer.Option(help="A row of the recipe's table; by default its first.")] = None,
+    variant: Annotated[
+        str | None, typer.Option(help="A row of the table, `infotorch list variants RECIPE`; by default the first.")
+    ] = None,
     set_: Set = None,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: Seed = 0,
     device: Device = "auto",
     out: Out = None,
     resume: Resume = False,
 ) -> None:
     """Run one row of a recipe with one seed."""
-    from infotorch.recipes.recipe import change_from_text
-    from infotorch.recipes.registry import find_recipe
+    from infotorch.preflight import check_folder
 
-    row = change_from_text(find_recipe(recipe, variant), set_ or [])
+    [row] = _rows([recipe], [variant] if variant else None, set_ or [], first=True)
     directory = _directory(out, f"{row.name}-{row.variant}-seed-{seed}", resume)
-    if _is_finished(directory) and resume:
-        print(f"{directory} is finished.")
-    from infotorch import runner
-    from infotorch.terminal import show_progress
-
-    with show_progress() as progress:
-        outcome = runner.run(row, directory, seed=seed, device=device, resume=resume, progress=progress)
-    for name, value in outcome.metrics.items():
-        published = outcome.published.get(name)
-        print(f"{name} {value:.6g}" + (f"  (published {published['value']:.6g})" if published else ""))
-    print(
-        f"{outcome.status}: {outcome.message}; {directory}",
-        file=sys.stdout if outcome.status == "completed" else sys.stderr,
-    )
-    raise typer.Exit(_EXIT[outcome.status])
+    check_folder(directory)
+    raise typer.Exit(watch_run(row, directory, seed=seed, device=device, resume=resume))
 
 
-@app.command()
+@app.command(epilog="Example: infotorch table ib-mnist --variant ce --variant full-bound --seeds 3 --out runs/ib")
 def table(
     recipe: Recipes,
-    seeds: Annotated[int, typer.Option(min=1, help="Seeds 0 to N-1 for every row.")] = 3,
-    variant: Annotated[list[str] | None, typer.Option(help="Only these rows; may be repeated.")] = None,
+    seeds: Seeds = 3,
+    variant: Annotated[list[str] | None, typer.Option(help="Only these rows; repeatable.")] = None,
     set_: Set = None,
     device: Device = "auto",
     out: Out = None,
     resume: Resume = False,
 ) -> None:
-    """Run every row of recipes with several seeds; print published beside measured, mean and spread."""
-    _run_table(recipe, variant, set_, seeds, device, out, resume, "table-" + "-".join(recipe))
+    """Run all rows with several seeds, beside the published numbers."""
+    _, code = _table(
+        recipe, variant, set_ or [], seeds, device, out, resume, "table-" + "-".join(dict.fromkeys(recipe))
+    )
+    raise typer.Exit(code)
 
 
-def _run_table(
+def _table(
     names: list[str],
     variants: list[str] | None,
-    settings: list[str] | None,
+    settings: list[str],
     seeds: int,
     device: str,
     out: Path | None,
     resume: bool,
     stem: str,
-) -> Path:
+) -> tuple[Path, int]:
+    from infotorch.preflight import check_table
+
+    rows = _rows(names, variants, settings)
+    directory = _directory(out, stem, resume)
+    kept = check_table(rows, directory, seeds, resume=resume)
+    return directory, watch_table(rows, directory, seeds=seeds, device=device, resume=resume, kept=kept)
+
+
+def _rows(names: list[str], variants: list[str] | None, settings: list[str], *, first: bool = False) -> list[Recipe]:
+    """The rows that are named, each once, with their settings changed; everything that names can get wrong is found."""
+    from infotorch.preflight import check_names
     from infotorch.recipes.recipe import change_from_text
     from infotorch.recipes.registry import find_recipe, table_rows
 
-    rows = [find_recipe(name, v) for name in names for v in variants or [row.variant for row in table_rows(name)]]
-    rows = [change_from_text(row, settings or []) for row in rows]
-    directory = _directory(out, stem, resume)
-    _refuse_foreign(directory, resume)
-    from rich.console import Console
-
-    from infotorch.records import find_runs, write_atomic
-    from infotorch.report.rows import summarise
-    from infotorch.report.table import markdown_table, terminal_table
-    from infotorch.runner import run_table
-    from infotorch.terminal import show_progress
-
-    with show_progress() as progress:
-        outcomes = run_table(rows, directory, seeds=seeds, device=device, resume=resume, progress=progress)
-    if outcomes[-1].status == "interrupted":
-        print(f"interrupted; --resume --out {directory} goes on.", file=sys.stderr)
-        raise typer.Exit(130)
-    summary = summarise(find_runs(directory))
-    write_atomic(directory / "table.md", markdown_table(summary).encode())
-    Console().print(terminal_table(summary))
-    print(f"runs: {directory}")
-    if any(outcome.status != "completed" for outcome in outcomes):
-        print("some runs did not complete; the table names them.", file=sys.stderr)
-        raise typer.Exit(1)
-    return directory
+    rows = []
+    for name in dict.fromkeys(names):
+        wanted = list(dict.fromkeys(variants or [row.variant for row in table_rows(name)]))
+        rows += [find_recipe(name, variant) for variant in (wanted[:1] if first else wanted)]
+    for row in rows:
+        check_choices(row, settings)
+    rows = [change_from_text(row, settings) for row in rows]
+    check_names(rows)
+    return rows
 
 
-class Topic(StrEnum):
-    """What `infotorch list` can list."""
-
-    recipes = "recipes"
-    variants = "variants"
-    estimators = "estimators"
-    objectives = "objectives"
-    data = "data"
-
-
-@app.command(name="list")
+@app.command(name="list", epilog="Example: infotorch list variants demo")
 def list_(
-    topic: Annotated[Topic, typer.Argument()] = Topic.recipes,
-    recipe: Annotated[str | None, typer.Argument(help="For `variants`: whose.")] = None,
+    topic: Annotated[
+        str, typer.Argument(metavar="[TOPIC]", help="recipes, variants, estimators, objectives or data.")
+    ] = "recipes",
+    recipe: Annotated[str | None, typer.Argument(metavar="[RECIPE]", help="For `variants`: whose.")] = None,
 ) -> None:
-    """List recipes, variants of a recipe, estimators, objectives or data sets."""
-    if topic is Topic.data:
-        return data_list()
-    for name, line in _lines(topic, recipe).items():
-        print(f"{name:<18} {line}")
-    return None
+    """List recipes, their variants, estimators, objectives or data."""
+    topic = pick(topic, ["recipes", "variants", "estimators", "objectives", "data"], what="topic")
+    if recipe is not None and topic != "variants":
+        raise ValueError(f"list {topic}: takes no name, got {recipe!r}; only `list variants RECIPE` does.")
+    if topic == "data":
+        print_data()
+    else:
+        print_columns(list(_lines(topic, recipe).items()))
 
 
-def _lines(topic: Topic, recipe: str | None) -> dict[str, str]:
-    if topic is Topic.estimators:
-        from infotorch.estimators.choose import describe_estimators
+def _lines(topic: str, recipe: str | None) -> dict[str, str]:
+    if topic == "estimators":
+        from infotorch.measuring import describe_estimators
 
         return describe_estimators()
-    if topic is Topic.objectives:
+    if topic == "objectives":
         from infotorch.objectives.names import describe_objectives
 
         return describe_objectives()
     from infotorch.recipes.registry import recipe_names, table_rows
 
-    if topic is Topic.variants:
-        if recipe is None:
-            raise ValueError(f"list variants needs a recipe: {', '.join(recipe_names())}.")
-        return {row.variant: row.description for row in table_rows(recipe)}
-    return {name: table_rows(name)[0].title for name in recipe_names()}
+    if topic == "recipes":
+        return {name: table_rows(name)[0].title for name in recipe_names()}
+    if recipe is None:
+        raise ValueError(f"list variants: RECIPE is missing; recipes: {', '.join(recipe_names())}.")
+    return {row.variant: row.description for row in table_rows(recipe)}
 
 
-@app.command()
+@app.command(epilog="Example: infotorch measure layer3.npy labels.npy --json")
 def measure(
-    x: Annotated[Path, typer.Argument(metavar="X.npy")],
-    y: Annotated[Path, typer.Argument(metavar="Y.npy")],
-    estimator: Annotated[str, typer.Option(help="auto, or a name from `infotorch list estimators`.")] = "auto",
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    x: Annotated[Path, typer.Argument(metavar="X.npy", help="an array, one sample a row.")],
+    y: Annotated[Path, typer.Argument(metavar="Y.npy", help="an array with as many rows.")],
+    estimator: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="auto, ksg, ross, mixed-ksg, discrete, gaussian; `infotorch list estimators`."
+        ),
+    ] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object; null where a number is not known.")] = False,
 ) -> None:
-    """Mutual information of two arrays whose rows are paired samples, in nats; integers are discrete."""
-    from infotorch.estimators.choose import measure_files
+    """Mutual information of two arrays; integers are discrete."""
+    from infotorch.measuring import describe_estimators, measure_files
 
+    pick(estimator, list(describe_estimators()), what="estimator")
     found = measure_files(x, y, estimator=estimator)
     if as_json:
         print(json.dumps(found))
         return
-    width = max(map(len, found))
-    for name, value in found.items():
-        print(f"{name:<{width}}  {value:.6g}" if isinstance(value, float) else f"{name:<{width}}  {value}")
+    shown = {name: f"{value:.6g}" if isinstance(value, float) else value for name, value in found.items()}
+    words = {None: "none", True: "yes", False: "no"}
+    print_columns([(name, words.get(value, str(value))) for name, value in shown.items()])
 
 
-@app.command()
+@app.command(epilog="Example: infotorch report runs/demo --out report.html")
 def report(
-    directories: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Run directories, or folders of them.")],
-    out: Annotated[Path, typer.Option(help="The page to write.")] = Path("report.html"),
+    directories: Annotated[list[Path], typer.Argument(metavar="DIR...", help="run folders, or folders above them.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The page to write.")] = Path("report.html"),
 ) -> None:
-    """Make one self-contained HTML page of run directories."""
+    """Make one self-contained HTML page of run folders."""
+    from infotorch.preflight import check_file
     from infotorch.report.page import write_report
 
+    check_file(out)
     print(f"report: {write_report(directories, out)}")
 
 
-@data_app.command(name="list")
+@data_app.callback()
+def data(context: typer.Context) -> None:
+    """List, get and check data sets; alone it lists them."""
+    if context.invoked_subcommand is None:
+        print_data()
+
+
+@data_app.command(name="list", epilog="Example: infotorch data list")
 def data_list() -> None:
     """Every data set, and whether its files are here."""
-    from infotorch.data import describe
-
-    for entry in describe():
-        print(f"{entry.name:<14} {entry.place:<10} {entry.summary}")
+    print_data()
 
 
-@data_app.command(name="get")
-def data_get(name: str) -> None:
+@data_app.command(name="get", epilog="Example: infotorch data get mnist")
+def data_get(name: DataName) -> None:
     """Download what is missing of a data set, and check it."""
     from infotorch.data import get
 
-    for path in get(name):
+    paths = get(name)
+    for path in paths:
         print(path)
+    if not paths:
+        print(f"{name} is embedded; there is nothing to get.")
 
 
-@data_app.command(name="check")
-def data_check(name: str) -> None:
-    """Compare the files of a data set with their checksums."""
+@data_app.command(name="check", epilog="Example: infotorch data check mnist")
+def data_check(name: DataName) -> None:
+    """Compare a data set's files with their checksums."""
     from infotorch.data import check
 
     statuses = check(name)
+    if not statuses:
+        print(f"{name} is embedded; there is nothing to check.")
     for status in statuses:
         print(f"{status.status:<8} {status.path}")
-    if any(status.status != "ok" for status in statuses):
+    wrong = [status for status in statuses if status.status != "ok"]
+    if wrong:
+        complain(f"data check: {len(wrong)} of {len(statuses)} files of {name} are missing or damaged.")
         raise typer.Exit(1)
 
 
@@ -245,26 +310,20 @@ def _directory(out: Path | None, stem: str, resume: bool) -> Path:
     return taken if resume and taken is not None else candidate
 
 
-def _refuse_foreign(directory: Path, resume: bool) -> None:
-    if directory.exists() and not directory.is_dir():
-        raise ValueError(f"--out {directory} is a file, and a directory is needed.")
-    if directory.exists() and any(directory.iterdir()) and not resume:
-        raise ValueError(f"--out {directory} is not empty; add --resume to go on with it, or choose another.")
-
-
-def _is_finished(directory: Path) -> bool:
-    from infotorch.records import RunRecord
-
-    return (outcome := RunRecord(directory).outcome()) is not None and outcome.status in {"completed", "diverged"}
-
-
 def main() -> None:
     """Run the command line; every error is one plain line."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without "±" shows a question mark
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="infotorch", standalone_mode=False)
+        sys.stdout.flush()
     except KeyboardInterrupt:
-        print("infotorch: interrupted.", file=sys.stderr)
+        complain("interrupted.")
         code = 130
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
     except Exception as error:
         code = _explain(error)
     sys.exit(code if isinstance(code, int) else 0)
@@ -272,26 +331,10 @@ def main() -> None:
 
 def _explain(error: Exception) -> int:
     """Print one line for wrong usage; anything else is our own fault and keeps its traceback."""
-    if hasattr(error, "format_message"):  # the parser's own errors, whichever click typer brings
-        message = error.format_message() or "wrong usage"  # pyright: ignore[reportAttributeAccessIssue]
-        print(f"infotorch: {_first_line(message)}{_near_command(message)}", file=sys.stderr)
+    if hasattr(error, "format_message"):  # the parser's own errors
+        complain(explain_parser(error))
         return 2
-    if type(error).__name__ == "Abort":
-        return 130
     if isinstance(error, ValueError | TypeError | OSError | ModuleNotFoundError):
-        print(f"infotorch: {_first_line(str(error))}", file=sys.stderr)
+        complain(str(error))
         return 2
     raise error
-
-
-def _first_line(message: str) -> str:
-    return " ".join(message.split())
-
-
-def _near_command(message: str) -> str:
-    if "No such command" not in message:
-        return ""
-    names = [command.name or command.callback.__name__ for command in app.registered_commands if command.callback]
-    word = message.split("'")[1] if "'" in message else ""
-    near = difflib.get_close_matches(word, [*names, "data"], n=1)
-    return f" Did you mean {near[0]}?" if near else f" Commands: {', '.join([*names, 'data'])}."

@@ -1,0 +1,127 @@
+"""Mutual information of two .npy files: what stands behind `infotorch measure`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from infotorch.estimators.estimate import Estimate
+
+AUTO = "auto"
+
+# Those that need no assumption about the data: a bin width or a bandwidth is the caller's to choose, in Python.
+_ESTIMATORS = {
+    AUTO: "by type and number of columns; says what it picked and why",
+    "ksg": "continuous with continuous, nearest neighbours (Kraskov 2004), k = 3",
+    "ross": "continuous with discrete, nearest neighbours within each class (Ross 2014), k = 3",
+    "mixed-ksg": "mixtures of continuous and discrete, nearest neighbours (Gao 2017), k = 3",
+    "discrete": "discrete with discrete, from counts, with Miller and Madow's correction",
+    "gaussian": "exact where x and y are jointly Gaussian",
+}
+
+_MAGIC, _ZIP = b"\x93NUMPY", b"PK\x03\x04"
+
+
+def describe_estimators() -> dict[str, str]:
+    """The names that `--estimator` takes, with one line on each. No torch.
+
+    Example:
+        >>> list(describe_estimators())[0]
+        'auto'
+    """
+    return dict(_ESTIMATORS)
+
+
+def measure_files(x: Path, y: Path, *, estimator: str = AUTO) -> dict[str, Any]:
+    """Mutual information of the arrays in two .npy files, whose rows are paired samples.
+
+    Args:
+        x: shape (n,) or (n, ...); integers are discrete.
+        y: the same number of rows.
+        estimator: a name of `describe_estimators`.
+
+    Returns:
+        Plain values that JSON can hold: `value_nats`, `value_bits`, `std_error_nats` (None: not known), `bound`,
+        `ceiling_nats` (None: there is none), `saturated`, `n`, `estimator`, `reason`.
+
+    Raises:
+        FileNotFoundError: a file does not exist.
+        ValueError: a file is not one array of numbers, or the arrays do not fit the estimator.
+        TypeError: an array does not fit the estimator's kind of data.
+
+    Example:
+        >>> import tempfile
+        >>> file = Path(tempfile.mkdtemp()) / "coin.npy"
+        >>> np.save(file, np.arange(1000) % 2)
+        >>> round(measure_files(file, file)["value_bits"], 2)
+        1.0
+    """
+    if estimator not in _ESTIMATORS:
+        raise ValueError(f"measure: estimator must be one of {', '.join(_ESTIMATORS)}, got {estimator!r}.")
+    first, second = read_array(x), read_array(y)
+    if len(first) != len(second):
+        raise ValueError(f"{x} and {y} must be paired row by row, got {len(first)} and {len(second)} rows.")
+    found = _function(estimator)(first, second)
+    return {
+        "value_nats": float(found),
+        "value_bits": found.bits,
+        "std_error_nats": _finite(found.std_error),
+        "bound": found.bound,
+        "ceiling_nats": _finite(found.ceiling),
+        "saturated": found.saturated,
+        "n": found.n,
+        "estimator": found.estimator,
+        "reason": found.reason or "asked for by name",
+    }
+
+
+def read_array(path: Path) -> np.ndarray:
+    """The array in a .npy file; pickled objects are refused, for loading them would run code.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is not a .npy file, is damaged, or does not hold rows of real numbers.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is a folder." if path.is_dir() else f"{path} does not exist.")
+    with path.open("rb") as file:
+        start = file.read(len(_MAGIC))
+    if start.startswith(_ZIP):
+        raise ValueError(f"{path} is an archive (.npz) and not a .npy file; save one array with numpy.save.")
+    if start != _MAGIC:
+        raise ValueError(f"{path} is not a .npy file; save an array with numpy.save.")
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError, MemoryError) as error:
+        if "allow_pickle" in str(error):
+            raise ValueError(f"{path} holds Python objects, and numbers are needed; they are not loaded.") from None
+        raise ValueError(f"{path} is damaged: {error}.") from error
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{path} must hold real numbers, got dtype {array.dtype}.")
+    if array.ndim == 0:
+        raise ValueError(f"{path} must hold rows of samples, got a single number.")
+    return array
+
+
+def _function(estimator: str) -> Callable[[np.ndarray, np.ndarray], Estimate]:
+    # Here and not above: the list of names must not wait for torch.
+    from infotorch.estimators import choose, discrete, gaussian, ksg, mixed, ross
+
+    by_name = {
+        AUTO: choose.mutual_information,
+        "ksg": ksg.ksg,
+        "ross": lambda x, y: ross.ross(y, x) if x.dtype.kind in "iub" and y.dtype.kind == "f" else ross.ross(x, y),
+        "mixed-ksg": mixed.mixed_ksg,
+        "discrete": lambda x, y: discrete.discrete_mi(x, y, correction="miller-madow"),
+        "gaussian": gaussian.gaussian_mi,
+    }
+    return by_name[estimator]
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
