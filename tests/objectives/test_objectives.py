@@ -46,7 +46,7 @@ class TestReadout:
         with torch.no_grad():
             objective.readout.weight.zero_()
             objective.readout.bias.copy_(torch.tensor([math.log(0.75), math.log(0.25)]))
-        assert float(objective(batch_of(output, skewed)).total) == pytest.approx(0.0, abs=1e-6)
+        assert objective(batch_of(output, skewed)).total.item() == pytest.approx(0.0, abs=1e-6)
 
     def test_unlabelled_rows_do_not_count(self):
         objective = ReadoutInformation()
