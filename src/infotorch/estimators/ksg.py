@@ -82,7 +82,7 @@ def _ksg(x: Tensor, y: Tensor, k: int, variant: int, metric: Metric) -> Tensor:
     # Both counts include the row itself, as n_x + 1 of variant 1 does; n_x of variant 2 does not.
     itself = torch.where(coincident, 0, variant - 1)
     terms = in_joint.digamma() - sum(torch.digamma((count - itself).double()) for count in counts.marginal)
-    correction = torch.where(coincident, 0.0, (variant - 1) / k)
+    correction = (~coincident).double() * ((variant - 1) / k)
     return (terms - correction).mean() + _digamma(len(x))
 
 

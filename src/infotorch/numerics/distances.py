@@ -24,8 +24,17 @@ def squared_distances(a: Tensor, b: Tensor) -> Tensor:
         >>> squared_distances(torch.tensor([[0.0, 0.0]]), torch.tensor([[3.0, 4.0], [0.0, 1.0]]))
         tensor([[25.,  1.]])
     """
+    center = b.detach().mean(dim=0)
+    return squared_distances_near_origin(a - center, b - center)
+
+
+def squared_distances_near_origin(a: Tensor, b: Tensor) -> Tensor:
+    """The same for sets that the caller has moved to the origin already.
+
+    Example:
+        >>> squared_distances_near_origin(torch.tensor([[1.0]]), torch.tensor([[-1.0], [1.0]]))
+        tensor([[4., 0.]])
+    """
     with torch.autocast(device_type=a.device.type, enabled=False):
-        center = b.detach().mean(dim=0)
-        a, b = a - center, b - center
         product = torch.addmm((b * b).sum(dim=1), a, b.T, alpha=-2)
         return (product + (a * a).sum(dim=1, keepdim=True)).clamp_min(0)

@@ -16,7 +16,7 @@ import torch
 from scipy.spatial import KDTree
 from torch import Tensor
 
-from infotorch.numerics.distances import squared_distances
+from infotorch.numerics.distances import squared_distances_near_origin
 
 Metric = Literal["chebyshev", "euclidean"]
 METRICS: tuple[Metric, Metric] = ("chebyshev", "euclidean")
@@ -33,6 +33,8 @@ DistanceBlock = Callable[[slice], Tensor]
 _TREE_COLUMNS = 8
 # Below it, differences are exact and cheap; above, one matrix product is many times faster.
 _EXACT_COLUMNS = 16
+# Starting threads costs more than they save below so many rows.
+_THREADED_ROWS = 2000
 # Entries of one block of distances: 32 MB in float64.
 _BLOCK_ENTRIES = 2**22
 
@@ -152,7 +154,7 @@ def _euclidean_by_product(points: Tensor) -> DistanceBlock:
     grid = torch.where(ulp > 0, torch.exp2(torch.ceil(torch.log2(ulp)) + 10), 2.0**-500)
 
     def block(rows: slice) -> Tensor:
-        squares = squared_distances(points[rows], points)
+        squares = squared_distances_near_origin(points[rows], points)
         return squares.div_(grid[rows]).round_().mul_(grid[rows]).sqrt_()
 
     return block
@@ -192,7 +194,7 @@ def nearest_by_tree(points: Tensor, k: int, metric: Metric) -> tuple[Tensor, Ten
     """Distance and index of the k nearest other rows, each of shape (n, k), ascending."""
     array = points.cpu().numpy()
     tree = KDTree(array)
-    distance, index = map(np.asarray, tree.query(array, k + 1, p=_p(metric), workers=-1))
+    distance, index = map(np.asarray, tree.query(array, k + 1, p=_p(metric), workers=_workers(array)))
     # Among equal rows the tree may list another one first: drop the row itself where it stands, else the farthest.
     itself = index == np.arange(len(array))[:, None]
     itself[~itself.any(axis=1), -1] = True
@@ -206,7 +208,7 @@ def _count_by_tree(points: Tensor, radius: Tensor, metric: Metric) -> Tensor:
     if metric == "euclidean":
         # The tree compares squares, and the square of a rounded root may fall short of the square it came from.
         reach = reach * (1 + 1e-12)
-    counts = KDTree(array).query_ball_point(array, reach, p=_p(metric), workers=-1, return_length=True)
+    counts = KDTree(array).query_ball_point(array, reach, p=_p(metric), workers=_workers(array), return_length=True)
     return torch.from_numpy(np.asarray(counts, dtype=np.int64)).to(points.device)
 
 
@@ -240,3 +242,7 @@ def _bisect(holds: Callable[[np.ndarray], np.ndarray], low: np.ndarray, high: np
 
 def _p(metric: Metric) -> float:
     return np.inf if metric == "chebyshev" else 2.0
+
+
+def _workers(array: np.ndarray) -> int:
+    return -1 if len(array) >= _THREADED_ROWS else 1

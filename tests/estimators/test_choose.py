@@ -1,0 +1,85 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from infotorch.distributions.discrete import BinarySymmetricChannel
+from infotorch.distributions.gaussian import CorrelatedGaussian
+from infotorch.estimators.choose import mutual_information, normal_scores
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+N = 1000
+LABELS = torch.randint(4, (N,), generator=seeded(0))
+NOISE = torch.randn(N, 12, generator=seeded(1), dtype=torch.float64)
+CLUSTERS = NOISE[:, :3] + 20 * LABELS[:, None]
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "picked"),
+    [
+        (LABELS, LABELS, "discrete_mi"),
+        (LABELS.bool(), LABELS, "discrete_mi"),
+        (torch.nn.functional.one_hot(LABELS).float(), LABELS, "discrete_mi"),
+        (CLUSTERS, LABELS, "ross"),
+        (LABELS, CLUSTERS, "ross"),
+        (CLUSTERS.relu(), torch.nn.functional.one_hot(LABELS).float(), "ross"),
+        ((NOISE[:, :9] * 50).round().long(), LABELS, "ross"),
+        (NOISE[:, :1].relu(), NOISE[:, :2], "mixed_ksg"),
+        (NOISE[:, 0], NOISE[:, 1:3], "ksg k=3 variant=1 chebyshev"),
+        (NOISE[:, :6], NOISE[:, 6:], "ksg k=3 variant=1 euclidean"),
+    ],
+)
+def test_picks_by_type_and_dimension_and_says_why(x, y, picked):
+    estimate = mutual_information(x, y)
+    assert estimate.estimator.startswith(picked)
+    assert "columns" in estimate.reason
+    assert math.isfinite(float(estimate))
+
+
+def test_values_are_right_whatever_is_picked():
+    assert float(mutual_information(CLUSTERS, LABELS)) == pytest.approx(math.log(4), abs=0.02)
+    law = BinarySymmetricChannel(0.1)
+    assert float(mutual_information(*law.sample(N, seeded(2)))) == pytest.approx(law.mutual_information(), abs=0.06)
+    gaussian = CorrelatedGaussian(0.8)
+    x, y = gaussian.sample(N, seeded(3))
+    # Spread 0.03; the cube, the exponential and the units change nothing.
+    assert float(mutual_information(x, y)) == pytest.approx(gaussian.mutual_information(), abs=0.1)
+    assert float(mutual_information(1e-6 * x**3, y.exp())) == pytest.approx(float(mutual_information(x, y)), abs=1e-12)
+
+
+def test_a_constant_has_no_information():
+    for y in (LABELS, NOISE, NOISE.relu()):
+        assert float(mutual_information(torch.full((N, 3), 0.2), y)) == pytest.approx(0, abs=1e-12)
+
+
+def test_numpy_and_a_standard_error():
+    estimate = mutual_information(CLUSTERS.numpy().astype(np.float32), LABELS.numpy())
+    assert 0 < estimate.std_error < 0.1
+
+
+def test_normal_scores_keep_order():
+    x = torch.randn(50, 2, generator=seeded(4))
+    scores = normal_scores(x.exp())
+    assert torch.equal(scores.argsort(dim=0), x.argsort(dim=0))
+    assert float(scores.mean()) == pytest.approx(0, abs=1e-12)
+
+
+def test_caller_and_global_state_are_untouched():
+    x, before, state = NOISE.clone().requires_grad_(), NOISE.clone(), torch.get_rng_state()
+    assert mutual_information(x[:, :2], x[:, 2:4]).std_error > 0
+    assert torch.equal(x, before)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_wrong_input_is_refused():
+    with pytest.raises(ValueError, match="mutual_information: x and y must be paired row by row, got 1000 and 999"):
+        mutual_information(NOISE, LABELS[1:])
+    with pytest.raises(ValueError, match="mutual_information: needs more rows than neighbours, got 3 rows"):
+        mutual_information(NOISE[:3], LABELS[:3])
+    with pytest.raises(ValueError, match="mutual_information: x must be finite"):
+        mutual_information(NOISE / 0, LABELS)

@@ -1,0 +1,84 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from tests.reference import counts as slow
+
+from infotorch.distributions.discrete import BinarySymmetricChannel, DiscreteJoint
+from infotorch.estimators.discrete import discrete_entropy, discrete_mi
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize("correction", [None, "miller-madow"])
+@pytest.mark.parametrize("sizes", [(2, 2), (3, 50), (1, 4)])
+def test_equals_the_slow_twin(sizes, correction):
+    a, b = (torch.randint(-5, size - 5, (80,), generator=seeded(s)) for s, size in enumerate(sizes))
+    corrected = correction is not None
+    expected = slow.mutual_information(a.tolist(), b.tolist(), miller_madow=corrected)
+    assert float(discrete_mi(a, b, correction=correction)) == pytest.approx(expected, abs=1e-12)
+    expected = slow.entropy(b.tolist(), miller_madow=corrected)
+    assert float(discrete_entropy(b, correction=correction)) == pytest.approx(expected, abs=1e-12)
+
+
+def test_equals_scikit_learn():
+    metrics = pytest.importorskip("sklearn.metrics")
+    a, b = torch.randint(4, (2, 300), generator=seeded(0))
+    theirs = metrics.mutual_info_score(a.numpy(), b.numpy())
+    assert float(discrete_mi(a, b)) == pytest.approx(theirs, abs=1e-12)
+
+
+def test_identities():
+    a, b = torch.randint(4, (2, 300), generator=seeded(1))
+    value = float(discrete_mi(a, b))
+    assert float(discrete_mi(b, a)) == pytest.approx(value, abs=1e-12)
+    assert float(discrete_mi(a, a)) == pytest.approx(float(discrete_entropy(a)), abs=1e-12)
+    assert float(discrete_mi(2**62 - 3 * a, b)) == pytest.approx(value, abs=1e-12)
+    assert float(discrete_mi(torch.zeros(300, dtype=torch.bool), b, correction="miller-madow")) == 0
+
+
+def test_several_columns_are_one_symbol():
+    bits = torch.randint(2, (100, 3), generator=seeded(2))
+    code = bits @ torch.tensor([4, 2, 1])
+    assert float(discrete_entropy(bits)) == pytest.approx(float(discrete_entropy(code)), abs=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.uint16, np.uint32, np.uint64, np.int64, ">i4", bool])
+def test_every_integer_type_is_read(dtype):
+    a = (np.arange(60) % 2).astype(dtype)
+    assert float(discrete_mi(a, a)) == pytest.approx(math.log(2))
+
+
+def test_all_different_is_saturated():
+    estimate = discrete_mi(torch.arange(50), torch.arange(50))
+    assert float(estimate) == pytest.approx(math.log(50))
+    assert estimate.saturated
+    corrected = discrete_mi(torch.arange(50), torch.arange(50), correction="miller-madow")
+    assert float(corrected) == pytest.approx(corrected.ceiling)
+
+
+@pytest.mark.parametrize("law", [BinarySymmetricChannel(0.2), DiscreteJoint([[0.3, 0.1, 0.1], [0.05, 0.15, 0.3]])])
+def test_interval_covers_the_truth(law):
+    generator = seeded(3)
+    estimates = [discrete_mi(*law.sample(500, generator), correction="miller-madow") for _ in range(200)]
+    covered = [abs(float(e) - law.mutual_information()) < 1.96 * e.std_error for e in estimates]
+    assert 0.9 <= np.mean(covered) <= 0.99  # 0.95 +- 0.015
+
+
+def test_wrong_input_is_refused():
+    a = torch.arange(4)
+    with pytest.raises(TypeError, match=r"discrete_mi: b must be integers or booleans, got torch\.float32"):
+        discrete_mi(a, a.float())
+    with pytest.raises(TypeError, match="discrete_entropy: a must be integers"):
+        discrete_entropy([0.5])
+    with pytest.raises(ValueError, match="discrete_mi: x and y must be paired"):
+        discrete_mi(a, a[1:])
+    with pytest.raises(ValueError, match="discrete_mi: correction must be one of miller-madow, got 'jackknife'"):
+        discrete_mi(a, a, correction="jackknife")  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ValueError, match="discrete_entropy: a is empty"):
+        discrete_entropy(a[:0])
+    with pytest.raises(ValueError, match="discrete_entropy: a must fit 64-bit integers, got 18446744073709551615"):
+        discrete_entropy(np.array([2**64 - 1], dtype=np.uint64))

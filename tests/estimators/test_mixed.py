@@ -1,0 +1,80 @@
+import math
+
+import pytest
+import torch
+from scipy.special import digamma
+from tests.reference import neighbours as slow
+
+from infotorch.distributions.discrete import BinarySymmetricChannel
+from infotorch.distributions.gaussian import CorrelatedGaussian
+from infotorch.estimators.ksg import ksg
+from infotorch.estimators.mixed import mixed_ksg
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def rectified(n, columns, seed=0):
+    x = torch.randn(n, columns, generator=seeded(seed), dtype=torch.float64)
+    return x.relu(), (x + 0.5 * torch.randn(n, columns, generator=seeded(seed + 1), dtype=torch.float64)).relu()
+
+
+@pytest.mark.parametrize("columns", [1, 3, 12])
+@pytest.mark.parametrize("k", [1, 3, 5])
+def test_equals_the_authors_code(columns, k):
+    x, y = rectified(50, columns)
+    y = y.round()
+    for a, b in ((x, y), (y, x), (10 * x, 100 * y)):
+        assert float(mixed_ksg(a, b, k=k)) == pytest.approx(slow.mixed_ksg(a.numpy(), b.numpy(), k), abs=1e-9)
+
+
+def test_on_a_density_it_is_ksg_with_log_n():
+    x, y = CorrelatedGaussian(0.7).sample(400, seeded(1))
+    expected = float(ksg(x, y)) - digamma(400) + math.log(400)
+    assert float(mixed_ksg(x, y)) == pytest.approx(expected, abs=1e-9)
+
+
+def test_finds_the_information_of_a_binary_channel():
+    law = BinarySymmetricChannel(0.1)
+    x, y = law.sample(2000, seeded(2))
+    assert float(mixed_ksg(x, y)) == pytest.approx(law.mutual_information(), abs=0.04)  # spread 0.015 at n = 2000
+
+
+def test_finds_the_information_of_uniform_noise_on_an_integer():
+    """X uniform on 0..4, Y = X + U(0, 2): I = log 5 - 4/5 log 2 (Gao et al. 2017, experiment I)."""
+    x = torch.randint(5, (2000,), generator=seeded(3))
+    y = x + 2 * torch.rand(2000, generator=seeded(4), dtype=torch.float64)
+    assert float(mixed_ksg(x, y)) == pytest.approx(math.log(5) - 0.8 * math.log(2), abs=0.05)  # spread 0.015
+
+
+@pytest.mark.parametrize("columns", [1, 10])
+def test_constant_input_has_next_to_no_information(columns):
+    varied = torch.randn(100, columns, generator=seeded(5))
+    for y in (varied, torch.zeros(100)):
+        assert float(mixed_ksg(torch.full((100, columns), 0.3), y)) == pytest.approx(1 / 200, abs=1e-4)
+
+
+def test_ceiling_is_reached_by_a_copy():
+    x, _ = CorrelatedGaussian(0.5).sample(100, seeded(1))
+    estimate = mixed_ksg(x, x)
+    assert float(estimate) == pytest.approx(estimate.ceiling, abs=1e-9) == math.log(100) - digamma(3)
+
+
+def test_caller_and_global_state_are_untouched():
+    x, y = rectified(100, 2)
+    before, state = (x.clone(), y.clone()), torch.get_rng_state()
+    assert mixed_ksg(x, y).std_error > 0
+    assert torch.equal(x, before[0])
+    assert torch.equal(y, before[1])
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_wrong_input_is_refused():
+    x, y = rectified(10, 1)
+    with pytest.raises(ValueError, match="mixed_ksg: x and y must be paired"):
+        mixed_ksg(x, y[1:])
+    with pytest.raises(ValueError, match="mixed_ksg: needs more rows than neighbours, got 10 rows for k = 12"):
+        mixed_ksg(x, y, k=12)
+    with pytest.raises(ValueError, match="mixed_ksg: y must be finite"):
+        mixed_ksg(x, y / 0)

@@ -1,0 +1,84 @@
+import pytest
+import torch
+
+from infotorch.numerics import neighbours
+from infotorch.numerics.distances import squared_distances
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def lattice(n, d, seed=0):
+    """Few different values: many ties, at 0 and at every other distance."""
+    return torch.randint(-3, 4, (n, d), generator=seeded(seed)).double() / 4
+
+
+def exact(points, metric):
+    gaps = points[:, None] - points
+    return gaps.abs().amax(dim=2) if metric == "chebyshev" else gaps.pow(2).sum(dim=2).sqrt()
+
+
+@pytest.mark.parametrize("metric", neighbours.METRICS)
+@pytest.mark.parametrize("d", [1, 3, 12, 40])
+@pytest.mark.parametrize("make", [lattice, lambda n, d: torch.randn(n, d, generator=seeded(1), dtype=torch.float64)])
+def test_counts_and_distances_are_exact(make, d, metric):
+    points = make(80, d)
+    truth = exact(points, metric)
+    others = truth.clone().fill_diagonal_(torch.inf).sort(dim=1).values
+    assert torch.allclose(neighbours.nearest_distances(points, 5, metric), others[:, :5], atol=1e-7)
+    radius = neighbours.nearest_distances(points, 5, metric)[:, -1]
+    expected = (truth <= others[:, 4:5] * (1 + 1e-12)).sum(dim=1)
+    assert torch.equal(neighbours.count_within(points, radius, metric), expected)
+
+
+def test_a_neighbour_on_the_radius_counts_however_it_rounds():
+    """0.1 + 0.2 > 0.3 in floating point: searching for x + radius would miscount; the difference itself decides."""
+    x = torch.tensor([0.1, 0.3, 0.30000000000000004, 1e16, 1e16 + 2], dtype=torch.float64)[:, None]
+    radius = (x[:, 0] - x[[1, 0, 0, 4, 3], 0]).abs()
+    assert neighbours.count_within(x, radius, "chebyshev").tolist() == [2, 3, 3, 2, 2]
+    below = torch.nextafter(radius, torch.zeros_like(radius))
+    assert neighbours.count_within(x, below, "chebyshev").tolist() == [1, 2, 2, 1, 1]
+
+
+def test_one_column_counts_agree_with_all_differences():
+    x = torch.cat([torch.randn(300, generator=seeded(2), dtype=torch.float64), torch.zeros(50, dtype=torch.float64)])
+    radius = torch.rand(350, generator=seeded(3), dtype=torch.float64)
+    radius[::7] = 0
+    expected = ((x[:, None] - x).abs() <= radius[:, None]).sum(dim=1)
+    assert torch.equal(neighbours.count_within(x[:, None], radius, "chebyshev"), expected)
+
+
+@pytest.mark.parametrize("d", [3, 40])
+def test_a_row_is_never_its_own_neighbour(d):
+    points = torch.zeros(20, d, dtype=torch.float64)
+    points[10:] = torch.randn(10, d, generator=seeded(4), dtype=torch.float64)
+    _, index = neighbours.nearest_by_tree(points, 4, "chebyshev")
+    assert not (index == torch.arange(20)[:, None]).any()
+    assert (neighbours.nearest_distances(points, 4, "euclidean")[:10] == 0).all()
+
+
+def test_matrix_products_survive_outliers_and_copies():
+    points = torch.randn(50, 30, generator=seeded(5), dtype=torch.float64)
+    points[0] *= 1e6
+    points[7] = points[8]
+    between = neighbours.distances_between(points, "euclidean")
+    distances = between(slice(0, 50))
+    assert torch.allclose(distances[1:, 1:], exact(points, "euclidean")[1:, 1:], rtol=1e-6)
+    assert distances[7, 8] == distances[8, 7] == 0
+    assert (distances.diagonal() == 0).all()
+
+
+def test_row_blocks_cover_every_row_once(monkeypatch):
+    monkeypatch.setattr(neighbours, "_BLOCK_ENTRIES", 100)
+    rows = [i for block in neighbours.row_blocks(33) for i in range(block.start, block.stop)]
+    assert rows == list(range(33))
+
+
+def test_squared_distances_and_their_gradient():
+    a, b = (torch.randn(n, 4, generator=seeded(n), dtype=torch.float64, requires_grad=True) for n in (5, 7))
+    expected = (a[:, None] - b).pow(2).sum(dim=2)
+    assert torch.allclose(squared_distances(a, b), expected, atol=1e-12)
+    assert torch.autograd.gradcheck(squared_distances, (a, b))
+    far = (a + 1e6).detach()
+    assert torch.allclose(squared_distances(far, far), (far[:, None] - far).pow(2).sum(dim=2), atol=1e-6)

@@ -1,0 +1,36 @@
+import contextlib
+
+import pytest
+import torch
+
+from infotorch.numerics.seeds import derive_seed, seed_streams
+
+
+def draw(streams, *key):
+    return torch.rand(4, generator=streams.generator(*key))
+
+
+def test_streams_are_functions_of_seed_name_and_position():
+    streams = seed_streams(3)
+    assert torch.equal(draw(streams, "noise", 1, 2), draw(seed_streams(3), "noise", 1, 2))
+    different = [draw(streams, "noise", 1, 2), draw(streams, "data", 1, 2), draw(streams, "noise", 2, 1)]
+    different.append(draw(seed_streams(4), "noise", 1, 2))
+    assert len({tuple(d.tolist()) for d in different}) == 4
+    assert 0 <= derive_seed(3, "noise") < 2**63
+
+
+def test_a_stream_as_global_state_leaves_the_global_state_as_it_was():
+    state = torch.get_rng_state()
+    with seed_streams(0).as_global("init"):
+        inside = torch.rand(3)
+    with contextlib.suppress(ArithmeticError), seed_streams(0).as_global("init"):
+        assert torch.equal(torch.rand(3), inside)
+        raise ArithmeticError
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_wrong_seeds_are_refused():
+    with pytest.raises(TypeError, match="seed_streams: seed must be an integer, got bool"):
+        seed_streams(True)
+    with pytest.raises(ValueError, match="seed_streams: seed must be at least 0, got -1"):
+        seed_streams(-1)
