@@ -29,6 +29,7 @@ class _Commands(TyperGroup):
     """A group of commands in which Ctrl-C is one line and exit code 130, whichever click typer brings."""
 
     def invoke(self, ctx: Any) -> Any:
+        """Run a command."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
@@ -321,9 +322,9 @@ def main() -> None:
     except KeyboardInterrupt:
         complain("interrupted.")
         code = 130
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+    except BrokenPipeError:  # the reader, such as `head`, has left; click, too, ends with 1 and without a word
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+        code = 1
     except Exception as error:
         code = _explain(error)
     sys.exit(code if isinstance(code, int) else 0)
