@@ -30,7 +30,7 @@ DistanceBlock = Callable[[slice], Tensor]
 
 # Beyond so many columns a k-d tree visits nearly every row, and all distances are faster (measured, n = 1000 to
 # 10,000).
-_TREE_COLUMNS = 8
+_TREE_COLUMNS = 10
 # Below it, differences are exact and cheap; above, one matrix product is many times faster.
 _EXACT_COLUMNS = 16
 # Starting threads costs more than they save below so many rows.
