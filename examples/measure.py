@@ -4,7 +4,7 @@ import torch
 
 import infotorch
 
-generator = torch.Generator().manual_seed(0)
+generator = torch.Generator().manual_seed(3)
 x = torch.randn(2000, generator=generator)
 y = x + 0.5 * torch.randn(2000, generator=generator)
 
