@@ -52,6 +52,10 @@ class TestChanging:
         assert changed.plan.cuts == ("fc2", "fc3", "head")
         assert changed.changed == ("data.limit=5000", "optimizer.lr=1e-2", "plan.cuts=fc2,fc3,head", "cache=none")
 
+    def test_a_single_value_is_a_list_of_one(self):
+        changed = change_from_text(find_recipe("ib-mnist", "ce"), ["network.hidden=64", "plan.objectives=CE"])
+        assert (changed.network.hidden, changed.plan.objectives) == ((64,), ("CE",))
+
     def test_other_data_have_no_published_number(self):
         assert find_recipe("ib-mnist").published
         assert change(find_recipe("ib-mnist"), {"data.name": "fashion-mnist"}).published == {}

@@ -230,7 +230,10 @@ def change_from_text(recipe: Recipe, assignments: Sequence[str]) -> Recipe:
         key, equals, text = assignment.partition("=")
         if not equals:
             raise ValueError(f"--set takes key=value, got {assignment!r}.")
-        settings[key.strip()] = _parse(text.strip())
+        value = _parse(text.strip())
+        # One name or width alone is a list of one: --set plan.objectives=CE, --set network.hidden=64.
+        alone = isinstance(dict(_leaves(recipe)).get(key.strip()), tuple) and not isinstance(value, list)
+        settings[key.strip()] = [value] if alone else value
     changed = change(recipe, settings)
     return changed.model_copy(update={"changed": (*recipe.changed, *assignments)})
 
