@@ -63,7 +63,8 @@ def main() -> None:
     table = {}
     for name, (inputs, hidden) in NETWORKS.items():
         x, y = torch.randn(ROWS, inputs, generator=generator), torch.arange(ROWS) % CLASSES
-        sides = {"infotorch": ours(mlp(inputs, hidden, CLASSES), x, y), "bare": bare(mlp(inputs, hidden, CLASSES), x, y)}
+        models = [mlp(inputs, hidden, CLASSES) for _ in range(2)]
+        sides = {"infotorch": ours(models[0], x, y), "bare": bare(models[1], x, y)}
         times: dict[str, list[float]] = {side: [] for side in sides}
         for repeat in range(REPEATS + 1):
             for side, epoch in sides.items():

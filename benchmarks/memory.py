@@ -1,6 +1,7 @@
 """What autograd keeps at its highest: module by module against back-propagation and its two usual savings.
 
-A 16-layer perceptron of width 1024, batch 512, a linear read-out of 10 classes a module. Run: python benchmarks/memory.py
+A 16-layer perceptron of width 1024, batch 512, a linear read-out of 10 classes a module.
+Run: python benchmarks/memory.py
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ from infotorch.training.plan import Plan
 DEPTH, WIDTH, BATCH, CLASSES = 16, 1024, 512, 10
 STEPS, MIB = 8, 2**20
 RESULT = Path(__file__).parent / "results" / "memory.json"
+
+#: One forward and backward pass: (network, read-outs, x, y).
+Pass = Callable[[nn.Sequential, list[nn.Linear], torch.Tensor, torch.Tensor], None]
 
 
 def network() -> nn.Sequential:
@@ -70,7 +74,7 @@ def end_to_end(model: nn.Sequential) -> Plan:
     return Plan.end_to_end(model, ReadoutInformation(), optimizer=adam)
 
 
-def bare(run: Callable[[nn.Sequential, list[nn.Linear], torch.Tensor, torch.Tensor], None]) -> Callable[[], SavedActivations]:
+def bare(run: Pass) -> Callable[[], SavedActivations]:
     """A row in plain PyTorch: `run` does forward and backward."""
 
     def step() -> SavedActivations:
@@ -146,10 +150,12 @@ def main() -> None:
             "time_ratio_to_bp": ratio,
         }
         took = "" if ratio is None else f"{ratio:.2f} x"
-        print(f"{name:<36} {saved.peak_bytes / MIB:>8.1f} {saved.peak_bytes_as_saved / MIB:>9.1f} {share:>6.0%} {took:>7}")
+        distinct, as_saved = saved.peak_bytes / MIB, saved.peak_bytes_as_saved / MIB
+        print(f"{name:<36} {distinct:>8.1f} {as_saved:>9.1f} {share:>6.0%} {took:>7}")
     machine = {"torch": torch.__version__, "python": platform.python_version(), "threads": torch.get_num_threads()}
     RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps({"unit": "MiB kept by autograd at its highest", "machine": machine, "rows": table}, indent=2) + "\n")
+    content = {"unit": "MiB kept by autograd at its highest", "machine": machine, "rows": table}
+    RESULT.write_text(json.dumps(content, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Draw the README's picture from the committed runs: python docs/picture.py
+"""Draw the README's picture from the committed runs; run `python docs/picture.py`.
 
 Left: how a layer-by-layer run works. Right: test accuracy of every row of the MNIST 1 % table, each seed a dot.
 """
@@ -31,8 +31,8 @@ def text(
 def box(x: float, y: float, width: float, words: str, color: str) -> str:
     """A rounded box with a word in it."""
     return (
-        f'<rect x="{x}" y="{y}" width="{width}" height="34" rx="7" fill="{GROUND}" stroke="{color}" stroke-width="1.6"/>'
-        + text(x + width / 2, y + 22, words, anchor="middle", color=color)
+        f'<rect x="{x}" y="{y}" width="{width}" height="34" rx="7" fill="{GROUND}" stroke="{color}" '
+        'stroke-width="1.6"/>' + text(x + width / 2, y + 22, words, anchor="middle", color=color)
     )
 
 
@@ -112,7 +112,8 @@ def main() -> None:
     )
     body = "\n".join([*scheme(), *dots()])
     PICTURE.write_text(
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="system-ui, sans-serif" role="img" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
+        'font-family="system-ui, sans-serif" '
         f'aria-label="A network in three modules with local losses, and the accuracies of the MNIST 1 % table">'
         f'<defs>{heads}</defs><rect width="{WIDTH}" height="{HEIGHT}" fill="{GROUND}"/>\n{body}\n</svg>\n',
         encoding="utf-8",

@@ -1,5 +1,7 @@
 """What several test files share."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import nn
@@ -21,7 +23,7 @@ def make_mlp():
     def make(widths=(4, 8, 6, 2)):
         generator = torch.Generator().manual_seed(1)
         layers = []
-        for before, after in zip(widths[:-1], widths[1:], strict=True):
+        for before, after in pairwise(widths):
             linear = nn.Linear(before, after)
             with torch.no_grad():
                 linear.weight.copy_(torch.randn(after, before, generator=generator) / before**0.5)

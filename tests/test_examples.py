@@ -13,7 +13,8 @@ EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.py"))
 @pytest.fixture(scope="module")
 def printed():
     def output(path):
-        return subprocess.run([sys.executable, str(path)], capture_output=True, text=True, check=True, timeout=120).stdout
+        ended = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, check=True, timeout=120)
+        return ended.stdout
 
     return {path.stem: output(path) for path in EXAMPLES}
 
