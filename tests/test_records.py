@@ -69,6 +69,12 @@ def test_an_atomic_write_leaves_the_old_file_when_it_fails(tmp_path, monkeypatch
     assert os.listdir(tmp_path) == ["file"]
 
 
+def test_written_files_are_readable_as_the_umask_says(tmp_path):
+    write_atomic(tmp_path / "atomic", b"")
+    (tmp_path / "plain").write_bytes(b"")
+    assert (tmp_path / "atomic").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
 def test_damaged_files_are_named(record):
     (record.directory / "outcome.json").write_text('{"status": "completed"')
     with pytest.raises(ValueError, match=r"outcome\.json is damaged"):

@@ -16,7 +16,7 @@ import contextlib
 import json
 import math
 import os
-import tempfile
+import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -54,9 +54,10 @@ class Outcome:
 
 def write_atomic(path: Path, content: bytes) -> None:
     """Replace `path` by `content` so that a reader, or a crash at any moment, sees the old file or the new one."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    # Not tempfile: its files are private to the user, and a report is there to be read.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -100,8 +101,7 @@ class RunRecord:
     """One run directory.
 
     Example:
-        >>> import tempfile
-        >>> record = RunRecord(Path(tempfile.mkdtemp()) / "run")
+        >>>         >>> record = RunRecord(Path(tempfile.mkdtemp()) / "run")
         >>> record.begin({"name": "demo"}, {"python": "3.11"})
         >>> record.append({"epoch": 1, "train_loss": 0.5})
         >>> [line["train_loss"] for line in record.metrics()]
