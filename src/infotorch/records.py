@@ -101,7 +101,8 @@ class RunRecord:
     """One run directory.
 
     Example:
-        >>>         >>> record = RunRecord(Path(tempfile.mkdtemp()) / "run")
+        >>> import tempfile
+        >>> record = RunRecord(Path(tempfile.mkdtemp()) / "run")
         >>> record.begin({"name": "demo"}, {"python": "3.11"})
         >>> record.append({"epoch": 1, "train_loss": 0.5})
         >>> [line["train_loss"] for line in record.metrics()]

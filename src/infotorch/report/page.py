@@ -143,12 +143,14 @@ def _contents(groups: Sequence[Sequence[Row]], runs: Sequence[Run]) -> str:
 
 def _recipe(rows: Sequence[Row], place: int, specs: list[str], unfolded: bool) -> str:
     first, runs = rows[0].runs[0], [run for row in rows for run in row.runs]
-    about = escape(first.recipe.get("description") or "")
+    about = "".join(
+        f"<dt>{escape(row.variant)}</dt><dd>{escape(row.runs[0].recipe.get('description') or '')}</dd>" for row in rows
+    )
     source = f"<p class=quiet>Published in {escape(first.recipe['source'])}.</p>" if first.recipe.get("source") else ""
     name = f"<span class=name>{escape(first.name)}</span>" if _title(rows) != first.name else ""
     variants = "".join(_variant(row, specs, unfolded) for row in rows)
     return (
-        f"<section class=recipe id=recipe-{place}><h2>{escape(_title(rows))}{name}</h2><p>{about}</p>{source}"
+        f"<section class=recipe id=recipe-{place}><h2>{escape(_title(rows))}{name}</h2><dl class=rows>{about}</dl>{source}"
         f"<div class=figures>{_overview(rows, runs, specs)}</div>{variants}"
         f'<details class="variant printed"><summary>Every metric, every seed</summary>{metrics_table(rows)}</details>'
         f"<details class=variant><summary>Settings and environment of each run<span class=quiet>"
