@@ -35,7 +35,7 @@ bench: $(INSTALLED)
 
 docs: $(INSTALLED)
 	@$(BIN)/python -c 'import pdoc' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
-	$(BIN)/python -m pdoc --docformat google --output-directory docs/api infotorch
+	$(BIN)/python docs/build.py
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache docs/api

@@ -49,7 +49,9 @@ __all__ = ["__version__", *sorted(_HOME)]  # pyright: ignore[reportUnsupportedDu
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'infotorch' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOME[name]), name)
+    value = getattr(importlib.import_module(_HOME[name]), name)
+    globals()[name] = value  # the next look-up is an ordinary one
+    return value
 
 
 def __dir__() -> list[str]:
