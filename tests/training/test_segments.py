@@ -158,3 +158,52 @@ def test_tied_weights_of_two_layers_are_refused():
     second.weight = first.weight
     with pytest.raises(ValueError, match="modules 0 and 1 share the parameter 'weight'"):
         check_no_shared_parameters([first, second])
+
+
+class ReadsInputInTraining(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(4, 4), nn.Linear(4, 4)
+
+    def forward(self, x):
+        h = self.b(self.a(x))
+        return h + x if self.training else h
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_raw_input_may_be_read_in_one_mode_only(training):
+    model, x = ReadsInputInTraining(), torch.rand(5, 4, generator=torch.Generator().manual_seed(0))
+    segments = split(model, ("b",))
+    for module in (model, *segments):
+        module.train(training)
+    assert torch.equal(run(segments, x), model(x))
+
+
+class Noisy(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(4, 4), nn.Linear(4, 4)
+
+    def forward(self, x):
+        return self.b(self.a(x) + torch.randn(4))
+
+
+def test_noise_that_tracing_would_draw_once_and_for_all_is_refused():
+    model, before = Noisy(), torch.get_rng_state()
+    with pytest.raises(ValueError, match=r"draws random numbers .* torch\.randn_like"):
+        split(model, ("b",))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+class TupleDefault(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(4, 4), nn.Linear(4, 4)
+
+    def forward(self, x, shape=(2, 2)):
+        return self.b(self.a(x).reshape(-1, *shape).flatten(1))
+
+
+def test_a_default_may_be_a_tuple():
+    model, x = TupleDefault(), torch.rand(5, 4, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(run(split(model, ("b",)), x), model(x))

@@ -13,6 +13,7 @@ import operator
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, fx, nn
 
 _SHAPE_METHODS = {"size", "dim", "numel"}
@@ -26,16 +27,16 @@ class Segment(nn.Module):
     refer to the layers of the original network, which is trained in place.
     """
 
-    def __init__(self, training_graph: fx.GraphModule, evaluation_graph: fx.GraphModule, *, reads_x: bool) -> None:
+    def __init__(self, training_graph: fx.GraphModule, evaluation_graph: fx.GraphModule) -> None:
         super().__init__()
         self.training_graph = training_graph
         self.evaluation_graph = evaluation_graph
-        self.reads_x = reads_x
+        self._reads_x = {True: _reads_x(training_graph), False: _reads_x(evaluation_graph)}
 
     def forward(self, module_input: Tensor, x: Tensor) -> Tensor:
         """The segment's output for the previous segment's output and the raw input."""
         graph = self.training_graph if self.training else self.evaluation_graph
-        return graph(module_input, x) if self.reads_x else graph(module_input)
+        return graph(module_input, x) if self._reads_x[self.training] else graph(module_input)
 
 
 def starting_layers(model: nn.Module) -> tuple[str, ...]:
@@ -76,7 +77,8 @@ def split(model: nn.Module, cuts: Sequence[str]) -> tuple[Segment, ...]:
 
     Raises:
         ValueError: a cut names no layer, runs out of order or twice, a value other than the cut's own crosses it, two
-            segments share a parameter, or the code between the cuts cannot be traced.
+            segments share a parameter, or the code between the cuts cannot be traced, or draws random numbers that
+            do not depend on its input.
 
     Example:
         >>> import torch
@@ -88,10 +90,7 @@ def split(model: nn.Module, cuts: Sequence[str]) -> tuple[Segment, ...]:
     """
     check_cuts(model, cuts)
     by_mode = [_split_traced(model, _trace(model, cuts, training=mode), cuts) for mode in (True, False)]
-    segments = tuple(
-        Segment(trained, evaluated, reads_x=_reads_x(trained) or _reads_x(evaluated))
-        for trained, evaluated in zip(*by_mode, strict=True)
-    )
+    segments = tuple(Segment(trained, evaluated) for trained, evaluated in zip(*by_mode, strict=True))
     check_no_shared_parameters(segments)
     return segments
 
@@ -126,9 +125,14 @@ class _CutTracer(fx.Tracer):
 
 def _trace(model: nn.Module, cuts: Sequence[str], *, training: bool) -> fx.Graph:
     modes = {module: module.training for module in model.modules()}
+    random_state = torch.get_rng_state()
     try:
         model.train(training)
         graph = _CutTracer(cuts).trace(model, concrete_args=_defaults(model))
+        if not torch.equal(torch.get_rng_state(), random_state):
+            raise RuntimeError(
+                "it draws random numbers that would stay the same in every step; torch.randn_like is fine"
+            )
         _drop_defaulted_inputs(graph)
         return graph
     except Exception as error:
@@ -137,6 +141,7 @@ def _trace(model: nn.Module, cuts: Sequence[str], *, training: bool) -> fx.Graph
             "build the LocalModules of a Plan from your own modules."
         ) from error
     finally:
+        torch.set_rng_state(random_state)
         for module, mode in modes.items():
             module.training = mode
 
@@ -165,7 +170,9 @@ def _split_traced(model: nn.Module, graph: fx.Graph, cuts: Sequence[str]) -> lis
     raw_input = next(node for node in graph.nodes if node.op == "placeholder")
     starts = [0, *_positions(nodes, cuts), len(nodes)]
     boundaries = [_crossing(nodes, start, cut) for start, cut in zip(starts[1:-1], cuts, strict=True)]
-    ends = [*boundaries, nodes[-1].args[0]]
+    result = nodes[-1].args[0]
+    # Tracing flattens a default that is a tuple, and then wraps the one output in a list.
+    ends = [*boundaries, result[0] if isinstance(result, list) and len(result) == 1 else result]
     return [
         _build(model, nodes[start:stop], None if number == 0 else boundaries[number - 1], raw_input, end)
         for number, (start, stop, end) in enumerate(zip(starts[:-1], starts[1:], ends, strict=True))
