@@ -56,13 +56,17 @@ class TestReadout:
         mixed = objective(batch_of(output, y)).total
         assert torch.equal(mixed, objective(batch_of(output[:12], y[:12])).total)
 
-    def test_a_batch_without_any_label_has_loss_zero_and_a_gradient_of_zero(self):
-        scores = torch.randn(5, 3, generator=torch.Generator().manual_seed(0), requires_grad=True)
-        for y in (torch.full((5,), -1), None):
-            loss = masked_cross_entropy(scores, y)
-            (gradient,) = torch.autograd.grad(loss, scores)
-            assert float(loss) == 0
-            assert torch.count_nonzero(gradient) == 0
+    @pytest.mark.parametrize("objective", [CrossEntropy(), ReadoutInformation()])
+    @pytest.mark.parametrize("y", [torch.full((5,), -1), None])
+    def test_a_batch_without_any_label_has_a_gradient_of_zero_and_measures_nothing(self, objective, y):
+        output = torch.randn(5, 3, generator=torch.Generator().manual_seed(0), requires_grad=True)
+        objective.build(batch_of(output, LABELS[:3]), LABELS[:3])
+        loss = objective(batch_of(output, y))
+        (gradient,) = torch.autograd.grad(loss.total, output)
+        assert loss.total.item() == 0
+        assert torch.count_nonzero(gradient) == 0
+        assert loss.terms == {}
+        assert masked_cross_entropy(output, y) is None
 
     def test_images_are_read_out_flattened(self):
         objective = ReadoutInformation()
@@ -112,6 +116,15 @@ class TestBottleneck:
             objective = self.build(torch.ones(40, 6), beta=1.0, noise_std=1.0, noise=noise)
             loss = objective(batch_of(torch.ones(40, 6), LABELS))
             assert float(loss.terms["mi_xt_nats"]) == pytest.approx(0.0, abs=1e-6)
+
+    @pytest.mark.parametrize("value", [math.nan, math.inf])
+    @pytest.mark.parametrize("penalty", ["gaussian", "pairwise", "leave_one_out"])
+    def test_a_diverged_layer_has_a_loss_that_is_not_finite(self, penalty, value, features):
+        objective = self.build(features, beta=0.0, noise_std=1.0, penalty=penalty)
+        output = features.float().clone()
+        output[3, 2] = value
+        unlabelled = torch.where(torch.arange(40) == 3, -1, LABELS)
+        assert objective(batch_of(output, unlabelled)).total.isnan()
 
     def test_noise_follows_the_position_of_the_step_alone(self, features):
         objective = self.build(features, beta=1.0, noise_std=1.0, penalty="leave_one_out")
@@ -175,6 +188,8 @@ class TestLabels:
                 objective.build(batch, torch.zeros(4))
             with pytest.raises(ValueError, match=r"every row is unlabelled"):
                 objective.build(batch, torch.full((4,), -1))
+            with pytest.raises(ValueError, match=r"unlabelled rows are -1, got -100"):
+                objective.build(batch, torch.tensor([0, 1, -100, 2]))
 
     def test_an_output_too_narrow_for_the_classes_is_refused(self):
         with pytest.raises(ValueError, match=r"a column for each class, 4 or more, got \(40, 3\)"):

@@ -93,7 +93,7 @@ def check_labels(labels: Tensor | None, *, where: str) -> Tensor:
 
     Raises:
         TypeError: there are no labels, or they are not integers.
-        ValueError: every row is unlabelled.
+        ValueError: every row is unlabelled, or a label lies below -1.
     """
     if labels is None:
         raise TypeError(f"{where}: this objective needs class labels, got y=None.")
@@ -101,6 +101,9 @@ def check_labels(labels: Tensor | None, *, where: str) -> Tensor:
         raise TypeError(
             f"{where}: class labels must be integers of shape (n,), got {labels.dtype} of shape {tuple(labels.shape)}."
         )
+    lowest = int(labels.min())
+    if lowest < -1:
+        raise ValueError(f"{where}: classes count from 0 and unlabelled rows are -1, got {lowest}.")
     known = labels[labels >= 0]
     if len(known) == 0:
         raise ValueError(f"{where}: every row is unlabelled (y = -1).")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from infotorch.estimators.channel import gaussian_channel_bound, leave_one_out_bound, pairwise_bounds
@@ -66,6 +67,10 @@ class InformationBottleneck(ReadoutInformation):
 
     def _compression(self, batch: LocalBatch) -> Tensor:
         features = full_precision(batch.output.flatten(1))
+        if not torch.isfinite(features.detach()).all():
+            return features.new_full(
+                (), torch.nan
+            )  # the run has diverged: a result, where the bounds refuse their input
         if self.noise == "relative":
             deviation = (features - features.mean(dim=0)).square().mean()
             features = features * (deviation + 1e-12).rsqrt()  # 1e-12: a dead layer has no scale, and no information

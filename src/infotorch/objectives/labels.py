@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from infotorch.objectives.base import Direction, LocalBatch, Loss, Objective, check_labels, full_precision
 
 
-def masked_cross_entropy(scores: Tensor, y: Tensor | None) -> Tensor:
-    """Mean cross-entropy in nats over the labelled rows; 0 when there is none.
+def masked_cross_entropy(scores: Tensor, y: Tensor | None) -> Tensor | None:
+    """Mean cross-entropy in nats over the labelled rows; None when there is none.
 
     Args:
         scores: class scores, (b, classes).
@@ -27,7 +27,12 @@ def masked_cross_entropy(scores: Tensor, y: Tensor | None) -> Tensor:
         # The mean over no row is NaN; looking for labels only then keeps two kernels out of every other step.
         if not loss.isnan() or (y >= 0).any():
             return loss
-    return scores.sum() * 0.0
+    return None
+
+
+def _nothing_to_learn(scores: Tensor) -> Loss:
+    """The loss of a batch without a label: a gradient of zero, and no term, since nothing was measured."""
+    return Loss(scores.sum() * 0.0, {})
 
 
 class CrossEntropy(Objective):
@@ -64,8 +69,9 @@ class CrossEntropy(Objective):
 
     def forward(self, batch: LocalBatch) -> Loss:
         """The mean cross-entropy over the labelled rows."""
-        loss = masked_cross_entropy(full_precision(batch.output), batch.y)
-        return Loss(loss, {"cross_entropy_nats": loss.detach()})
+        scores = full_precision(batch.output)
+        loss = masked_cross_entropy(scores, batch.y)
+        return _nothing_to_learn(scores) if loss is None else Loss(loss, {"cross_entropy_nats": loss.detach()})
 
 
 class ReadoutInformation(Objective):
@@ -104,5 +110,9 @@ class ReadoutInformation(Objective):
 
     def forward(self, batch: LocalBatch) -> Loss:
         """CE - H(Y), which is minus the bound."""
-        information = self.label_entropy - masked_cross_entropy(full_precision(self.scores(batch.output)), batch.y)
+        scores = full_precision(self.scores(batch.output))
+        cross_entropy = masked_cross_entropy(scores, batch.y)
+        if cross_entropy is None:
+            return _nothing_to_learn(scores)
+        information = self.label_entropy - cross_entropy
         return Loss(-information, {"mi_ty_nats": information.detach()})
