@@ -6,12 +6,12 @@ training agree to rounding: a matrix product over a batch of another size may di
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -52,9 +52,8 @@ class OutputCache:
         if kind == "memory":
             return torch.empty(shape, dtype=like.dtype, device=like.device)
         self._directory = tempfile.TemporaryDirectory(prefix="infotorch-cache-")
-        dtype = torch.empty(0, dtype=like.dtype).numpy().dtype
-        path = Path(self._directory.name) / "rows.npy"
-        return torch.from_numpy(np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape))
+        path = str(Path(self._directory.name) / "rows")
+        return torch.from_file(path, shared=True, size=math.prod(shape), dtype=like.dtype).view(shape)
 
     def __getitem__(self, index: Tensor) -> Tensor:
         return self._rows[index.to(self._rows.device)].to(self._device)
