@@ -36,6 +36,15 @@ def test_an_epoch_can_be_entered_at_any_step(batches):
 
 def test_sizes(batches):
     assert [len(rows) for rows in rows_of(batches, 0)] == [4, 4, 2]
+    nine = TensorBatches(batches.x[:9], None, batch_size=4)
+    assert ([len(rows) for rows in rows_of(nine, 0)], len(nine)) == ([4, 5], 2)  # no batch of a single row
+    ones = TensorBatches(batches.x[:3], None, batch_size=1)
+    assert ([len(rows) for rows in rows_of(ones, 0)], len(ones)) == ([1, 1, 1], 3)
+    assert rows_of(TensorBatches(batches.x[:1], None, batch_size=4), 0) == [[0]]
+    assert [len(rows) for rows in rows_of(TensorBatches(batches.x[:9], None, batch_size=4, drop_last=True), 0)] == [
+        4,
+        4,
+    ]
     full = TensorBatches(batches.x, None, batch_size=4, drop_last=True)
     assert [len(batch.x) for batch in full.epoch(0)] == [4, 4]
     assert len(full) == 2

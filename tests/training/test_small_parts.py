@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from infotorch.data.batches import TensorBatches
+from infotorch.objectives.bottleneck import InformationBottleneck
 from infotorch.training.cache import OutputCache
 from infotorch.training.devices import environment, launch, peak_device_bytes, resolve_device
 from infotorch.training.evaluate import accuracy, evaluate_modules, evaluate_network
@@ -68,6 +69,24 @@ class TestEvaluation:
         after = [parameter for module in plan for parameter in module.parameters()]
         assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
 
+    def test_unlabelled_rows_do_not_count_in_any_accuracy(self, make_mlp, two_blobs):
+        x, y = two_blobs
+        plan = Plan.layerwise(make_mlp(), objectives="Y,Y,CE", optimizer=adam)
+        list(train(plan, TensorBatches(x, y, batch_size=64), epochs=5))
+        x, y = x.repeat(9, 1), y.repeat(9)
+        few = torch.where(torch.arange(len(y)) < 1100, y, -1)  # the last of three evaluation batches has no label
+        found = evaluate_modules(plan, x, few, [2])["4"]["accuracy"]
+        assert found == pytest.approx(evaluate_network(plan, x[:1100], y[:1100]), abs=1e-6)
+
+    def test_a_lone_last_row_is_evaluated_with_the_rows_before_it(self, make_mlp, two_blobs):
+        x, y = two_blobs
+        objectives = [InformationBottleneck(beta=0.1, noise_std=1.0), "Y", "CE"]
+        plan = Plan.layerwise(make_mlp(), objectives=objectives, optimizer=adam)
+        list(train(plan, TensorBatches(x, y, batch_size=64), epochs=1))
+        x, y = x.repeat(4, 1)[:1001], y.repeat(4)[:1001]
+        assert evaluate_modules(plan, x, y, [0])["0"]["mi_xt_nats"] > 0
+        assert accuracy(lambda rows: torch.nn.functional.one_hot(y[: len(rows)]), x, y) == 1.0
+
 
 class TestInterrupts:
     def test_the_first_signal_asks_and_the_second_interrupts(self, capsys):
@@ -90,9 +109,14 @@ class TestCache:
         index = torch.tensor([9, 0, 5, 5])
         assert torch.equal(cache[index], x[index].square())
 
+    def test_bfloat16_rows_lie_on_disk_as_they_are(self):
+        x = torch.randn(10, 3, generator=torch.Generator().manual_seed(0))
+        cache = OutputCache(lambda rows: rows.bfloat16(), x, batch_size=4, kind="disk")
+        assert torch.equal(cache[torch.arange(10)], x.bfloat16())
+
     def test_the_file_goes_with_the_cache(self):
         cache = OutputCache(lambda rows: rows, torch.ones(4, 2), batch_size=4, kind="disk")
         folder = cache._directory.name
-        assert os.listdir(folder) == ["rows.npy"]
+        assert os.listdir(folder) == ["rows"]
         del cache
         assert not os.path.exists(folder)

@@ -5,7 +5,6 @@ Indexing tensors costs microseconds; a worker process would cost more than the 6
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -31,7 +30,8 @@ class TensorBatches:
     Args:
         x: inputs, shape (n, ...).
         y: targets, shape (n, ...), or None.
-        batch_size: rows a step; the last batch of an epoch may be smaller.
+        batch_size: rows a step; the last batch of an epoch may be smaller. A lone last row joins the batch before it:
+            batch norm and bounds on a batch need two rows.
         seed: decides the order of every epoch.
         shuffle: False keeps the order of the rows.
         drop_last: leave out a last batch that is not full.
@@ -40,9 +40,9 @@ class TensorBatches:
         ValueError: no rows, x and y of different lengths, a batch size below 1, or `drop_last` that leaves nothing.
 
     Example:
-        >>> batches = TensorBatches(torch.arange(5.0), None, batch_size=2, seed=0)
+        >>> batches = TensorBatches(torch.arange(8.0), None, batch_size=3, seed=0)
         >>> len(batches), [len(batch.x) for batch in batches.epoch(0)]
-        (3, [2, 2, 1])
+        (3, [3, 3, 2])
         >>> whole = list(batches.epoch(3))
         >>> torch.equal(next(batches.epoch(3, start=2)).x, whole[2].x)
         True
@@ -72,8 +72,8 @@ class TensorBatches:
 
     def __len__(self) -> int:
         """Steps in an epoch."""
-        count = len(self.x)
-        return count // self.batch_size if self.drop_last else math.ceil(count / self.batch_size)
+        full, rest = divmod(len(self.x), self.batch_size)
+        return full if full and (self.drop_last or rest <= 1) else full + 1
 
     def epoch(self, epoch: int, *, start: int = 0) -> Iterator[Batch]:
         """The batches of one epoch, from step `start` on."""
@@ -82,6 +82,8 @@ class TensorBatches:
             order = torch.randperm(count, generator=self.streams.generator("order", epoch)).to(self.x.device)
         else:
             order = torch.arange(count, device=self.x.device)
+        last, whole = len(self) - 1, not self.drop_last
         for step in range(start, len(self)):
-            rows = order[step * self.batch_size : (step + 1) * self.batch_size]
+            stop = count if whole and step == last else (step + 1) * self.batch_size
+            rows = order[step * self.batch_size : stop]
             yield Batch(self.x[rows], None if self.y is None else self.y[rows], rows)

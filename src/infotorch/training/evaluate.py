@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -13,6 +14,12 @@ from infotorch.training.plan import LocalModule, Plan, evaluating
 
 #: Rows a forward pass: large enough to be fast, and the n of every bound that is evaluated on held-out rows.
 EVALUATION_BATCH = 1000
+
+
+def _chunks(count: int) -> list[slice]:
+    """Slices of at most 1000 rows; a lone last row joins the slice before it, as some bounds need two rows."""
+    starts = [start for start in range(0, count, EVALUATION_BATCH) if start == 0 or start < count - 1]
+    return [slice(start, stop) for start, stop in pairwise([*starts, count])]
 
 
 def accuracy(scores: Callable[[Tensor], Tensor], x: Tensor, y: Tensor) -> float:
@@ -29,8 +36,7 @@ def accuracy(scores: Callable[[Tensor], Tensor], x: Tensor, y: Tensor) -> float:
     """
     right = 0
     with torch.no_grad():
-        for start in range(0, len(x), EVALUATION_BATCH):
-            rows = slice(start, start + EVALUATION_BATCH)
+        for rows in _chunks(len(x)):
             right += int(((scores(x[rows]).argmax(dim=1) == y[rows]) & (y[rows] >= 0)).sum())
     known = int((y >= 0).sum())
     return right / known if known else float("nan")
@@ -50,7 +56,8 @@ def evaluate_network(plan: Plan, x: Tensor, y: Tensor) -> float:
 def evaluate_modules(plan: Plan, x: Tensor, y: Tensor | None, numbers: list[int]) -> dict[str, dict[str, float]]:
     """Local loss, its terms and the accuracy of its read-out on held-out rows, for some modules of a plan.
 
-    Bounds that depend on the batch are evaluated on batches of 1000 rows and averaged by rows.
+    Bounds that depend on the batch are evaluated on batches of 1000 rows and averaged by rows; accuracy counts labelled
+    rows only.
 
     Args:
         plan: a prepared plan.
@@ -61,10 +68,9 @@ def evaluate_modules(plan: Plan, x: Tensor, y: Tensor | None, numbers: list[int]
     Returns:
         Module name -> {"loss", its terms, "accuracy" where the objective reads class scores}.
     """
-    sums: dict[str, dict[str, float]] = {plan[number].name: {} for number in numbers}
+    sums: dict[str, dict[str, list[tuple[float, int]]]] = {plan[number].name: {} for number in numbers}
     with torch.no_grad(), evaluating(plan):
-        for start in range(0, len(x), EVALUATION_BATCH):
-            rows = slice(start, start + EVALUATION_BATCH)
+        for rows in _chunks(len(x)):
             outputs = plan.outputs(x[rows], stop=max(numbers) + 1)
             for number in numbers:
                 module_input = outputs[number - 1] if number else x[rows]
@@ -74,20 +80,23 @@ def evaluate_modules(plan: Plan, x: Tensor, y: Tensor | None, numbers: list[int]
                     outputs[number],
                     None if y is None else y[rows],
                     SeedStreams(0),
-                    (start, number),
+                    (rows.start, number),
                 )
-                for name, value in _local_numbers(plan[number], batch).items():
-                    sums[plan[number].name][name] = sums[plan[number].name].get(name, 0.0) + value * len(
-                        outputs[number]
-                    )
-    return {module: {name: total / len(x) for name, total in values.items()} for module, values in sums.items()}
+                for name, value, weight in _local_numbers(plan[number], batch):
+                    sums[plan[number].name].setdefault(name, []).append((value, weight))
+    return {
+        module: {name: sum(v * w for v, w in pairs) / sum(w for _, w in pairs) for name, pairs in values.items()}
+        for module, values in sums.items()
+    }
 
 
-def _local_numbers(module: LocalModule, batch: LocalBatch) -> dict[str, float]:
+def _local_numbers(module: LocalModule, batch: LocalBatch) -> Iterator[tuple[str, float, int]]:
+    """(name, value, number of rows that it is a mean over); what needs labels is left out where there is none."""
     assert module.objective is not None
-    loss = module.objective(batch)
-    numbers = {"loss": loss.total.item(), **{name: term.item() for name, term in loss.terms.items()}}
+    loss, rows = module.objective(batch), len(batch.output)
+    yield "loss", loss.total.item(), rows
+    for name, term in loss.terms.items():
+        yield name, term.item(), rows
     scores = module.objective.scores(batch.output)
-    if scores is not None and batch.y is not None:
-        numbers["accuracy"] = float((scores.argmax(dim=1) == batch.y).float().mean())
-    return numbers
+    if scores is not None and batch.y is not None and (known := batch.y >= 0).any():
+        yield "accuracy", float((scores.argmax(dim=1) == batch.y)[known].float().mean()), int(known.sum())
