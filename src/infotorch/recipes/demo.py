@@ -6,12 +6,12 @@ from infotorch.recipes.bottleneck_rows import bottleneck_rows
 from infotorch.recipes.recipe import DataSettings, Recipe, SearchSettings
 
 _FOUND = {
-    "full-bound": {"lr": 2e-3, "beta": 1e-3, "noise_std": 1.0},
-    "mi-only": {"lr": 2e-3},
-    "weight-decay": {"lr": 2e-3, "weight_decay": 1e-2},
-    "ce": {"lr": 2e-3},
-    "deep-bp": {"lr": 2e-3, "beta": 1e-3, "noise_std": 1.0},
-    "random": {"lr": 2e-3},
+    "full-bound": {"lr": 0.00376, "beta": 0.14, "noise_std": 7.77},
+    "mi-only": {"lr": 0.00587},
+    "weight-decay": {"lr": 0.0254, "weight_decay": 0.0141},
+    "ce": {"lr": 0.00808},
+    "deep-bp": {"lr": 0.0041, "beta": 0.598, "noise_std": 1.27},
+    "random": {"lr": 0.0607},
 }
 
 

@@ -11,12 +11,12 @@ from infotorch.recipes.recipe import DataSettings, Published, Recipe, SearchSett
 _TABLE = "Elad et al. 2019, Table 1"
 
 _FOUND = {
-    "full-bound": {"lr": 1e-3, "beta": 1e-2, "noise_std": 1.0},
-    "mi-only": {"lr": 1e-3},
-    "weight-decay": {"lr": 1e-3, "weight_decay": 1e-2},
-    "ce": {"lr": 1e-3},
-    "deep-bp": {"lr": 1e-3, "beta": 1e-2, "noise_std": 1.0},
-    "random": {"lr": 1e-3},
+    "full-bound": {"lr": 0.00139, "beta": 0.473, "noise_std": 26.5},
+    "mi-only": {"lr": 0.00206},
+    "weight-decay": {"lr": 0.00206, "weight_decay": 0.14},
+    "ce": {"lr": 0.00289},
+    "deep-bp": {"lr": 0.00139, "beta": 0.473, "noise_std": 26.5},
+    "random": {"lr": 0.0269},
 }
 
 
