@@ -71,6 +71,46 @@ def test_a_residual_network_and_token_ids():
     assert result.metrics["train_accuracy"] > 0.9
 
 
+def test_batch_norm_and_dropout_are_left_as_they_came_and_no_number_is_taken_in_training_mode(two_blobs):
+    x, y = two_blobs
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        layers = [nn.Linear(4, 8), nn.Dropout(), nn.Linear(8, 8), nn.BatchNorm1d(8), nn.Dropout(), nn.Linear(8, 2)]
+    model = nn.Sequential(*layers)
+    model[1].eval()
+    modes, state = [layer.training for layer in model.modules()], torch.get_rng_state()
+    result = fit(model, (x[:129], y[:129]), plan="Y,CE", cuts=("2",), epochs=2)  # 129 = 128 + 1: a lone last row
+    assert [layer.training for layer in model.modules()] == modes
+    assert torch.equal(torch.get_rng_state(), state)
+    assert model[3].num_batches_tracked == 2  # one batch in each of two epochs, and nothing else
+    model.eval()
+    right = int((model(x[:129]).argmax(1) == y[:129]).sum())
+    assert result.metrics["train_accuracy"] == right / 129
+
+
+def test_lazy_layers_follow_the_seed_and_not_the_global_stream(two_blobs):
+    def first_layer(seed, noise):
+        model = nn.Sequential(nn.LazyLinear(8), nn.ReLU(), nn.LazyLinear(2))
+        with torch.random.fork_rng():
+            torch.manual_seed(noise)
+            before = torch.get_rng_state()
+            fit(model, two_blobs, plan="frozen,CE", epochs=1, seed=seed)
+            assert torch.equal(torch.get_rng_state(), before)
+        return model[0].weight
+
+    assert torch.equal(first_layer(0, 1), first_layer(0, 2))
+    assert not torch.equal(first_layer(0, 1), first_layer(1, 1))
+
+
+def test_a_layer_that_would_change_the_callers_rows_is_refused_before_it_does(two_blobs):
+    x, y = two_blobs
+    kept = x.clone()
+    model = nn.Sequential(nn.ReLU(inplace=True), nn.Linear(4, 8), nn.ReLU(inplace=True), nn.Linear(8, 2))
+    with pytest.raises(ValueError, match="module '1' changes its input in place"):
+        fit(model, (x, y), plan="Y,CE", cuts=("3",))
+    assert torch.equal(x, kept)
+
+
 def test_divergence_is_a_result(make_mlp, two_blobs):
     result = fit(make_mlp(), (two_blobs[0] * 1e30, two_blobs[1]), plan="X,Y,CE")
     assert result.diverged == "0"

@@ -88,6 +88,18 @@ class TestIsolation:
         for trained, start, gradient in zip(model.parameters(), twin.parameters(), gradients, strict=True):
             torch.testing.assert_close(trained, start - 0.1 * gradient, atol=1e-6, rtol=0)  # float32 rounding
 
+    @pytest.mark.parametrize("cache", [None, "memory"])
+    @pytest.mark.parametrize("objectives", ["frozen,Y,CE", "Y,frozen,CE"])
+    def test_deep_supervision_leaves_no_gradient_in_frozen_modules(self, objectives, cache, make_mlp, two_blobs):
+        model = make_mlp()
+        plan = Plan.layerwise(model, objectives=objectives, order="simultaneous", isolated=False, optimizer=adam)
+        finish(plan, TensorBatches(*two_blobs, batch_size=64), epochs=1, cache=cache)
+        frozen = objectives.split(",").index("frozen") * 2
+        assert same(weights(model[frozen]), weights(make_mlp()[frozen]))
+        assert all(parameter.grad is None for parameter in model[frozen].parameters())
+        moved = [not same(weights(model[n]), weights(make_mlp()[n])) for n in (0, 2, 4)]
+        assert moved == [n != frozen for n in (0, 2, 4)]
+
 
 class TestEqualsPlainTraining:
     def test_end_to_end_equals_a_bare_loop_bit_for_bit(self, make_mlp, two_blobs):

@@ -66,6 +66,7 @@ def test_evaluating_restores_every_layers_own_mode(make_mlp):
     plan = Plan.end_to_end(model, optimizer=sgd)
     with evaluating(plan):
         assert not any(layer.training for layer in model.modules())
+        assert not plan[0].objective.training
     assert [layer.training for layer in model] == [True, False, True]
 
 
@@ -96,6 +97,34 @@ class TestRefusals:
         modules = [LocalModule(name, layer, ReadoutInformation(), optimizer=sgd) for name in "ab"]
         with pytest.raises(ValueError, match="share the parameter 'weight'"):
             Plan(modules)
+
+    def test_one_objective_for_two_modules(self, make_mlp):
+        objective = ReadoutInformation()
+        with pytest.raises(ValueError, match="each module needs an objective of its own"):
+            Plan.layerwise(make_mlp(), objectives=[objective, objective, "CE"], optimizer=sgd)
+
+    def test_a_state_for_a_plan_that_is_not_prepared(self, make_mlp, two_blobs):
+        batches = TensorBatches(*two_blobs, batch_size=64)
+        plan = Plan.end_to_end(make_mlp(), optimizer=sgd)
+        plan.prepare(batches, epochs=1, seed=0)
+        with pytest.raises(ValueError, match=r"module 'network': call plan\.prepare before load_state_dict"):
+            Plan.end_to_end(make_mlp(), optimizer=sgd).load_state_dict(plan.state_dict())
+
+    def test_a_cut_before_a_layer_that_works_in_place(self, two_blobs):
+        model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(inplace=True), nn.Linear(8, 2))
+        batches = TensorBatches(*two_blobs, batch_size=64)
+        with pytest.raises(ValueError, match="module '1' changes its input in place"):
+            Plan.layerwise(model, ("1",), "Y,CE", optimizer=sgd).prepare(batches, epochs=1, seed=0)
+        Plan.layerwise(model, ("2",), "Y,CE", optimizer=sgd).prepare(batches, epochs=1, seed=0)
+
+    def test_a_module_of_several_outputs(self, two_blobs):
+        class Pair(nn.Linear):
+            def forward(self, x):
+                return super().forward(x), x
+
+        plan = Plan.end_to_end(Pair(4, 2), optimizer=sgd)
+        with pytest.raises(TypeError, match="module 'network' must give one tensor, got tuple"):
+            plan.prepare(TensorBatches(*two_blobs, batch_size=64), epochs=1, seed=0)
 
     def test_nothing_to_train(self, make_mlp, two_blobs):
         batches = TensorBatches(*two_blobs, batch_size=64)

@@ -14,7 +14,7 @@ from infotorch.numerics.checks import as_tensor
 from infotorch.numerics.seeds import seed_streams
 from infotorch.training.evaluate import evaluate_network
 from infotorch.training.loop import StepInfo, train
-from infotorch.training.plan import Order, Plan
+from infotorch.training.plan import Order, Plan, evaluating
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def fit(
     lr: float = 1e-3,
     seed: int = 0,
 ) -> FitResult:
-    """Train `model` in place, module by module.
+    """Train `model` in place, module by module; every layer is left in the mode it was in.
 
     Args:
         model: any module whose forward takes one tensor.
@@ -82,12 +82,13 @@ def fit(
     metrics: dict[str, float] = {}
     sums: dict[str, list[float]] = {}
     info: StepInfo | None = None
-    for info in train(plan, batches, epochs=epochs, seed=seed):
-        for name, value in _terms(info):
-            sums.setdefault(name, []).append(value)
-        if info.ends_epoch:
-            metrics |= {name: sum(values) / len(values) for name, values in sums.items()}
-            sums = {}
+    with evaluating(plan):  # the loop sets modes of its own; each layer's comes back afterwards
+        for info in train(plan, batches, epochs=epochs, seed=seed):
+            for name, value in _terms(info):
+                sums.setdefault(name, []).append(value)
+            if info.ends_epoch:
+                metrics |= {name: sum(values) / len(values) for name, values in sums.items()}
+                sums = {}
     if y is not None and (y >= 0).any() and not y.is_floating_point() and _scores_classes(plan, x, y):
         metrics["train_accuracy"] = evaluate_network(plan, x, y)
     return FitResult(metrics, plan, None if info is None else info.diverged)
@@ -117,6 +118,6 @@ def _terms(info: StepInfo) -> list[tuple[str, float]]:
 
 
 def _scores_classes(plan: Plan, x: Tensor, y: Tensor) -> bool:
-    with torch.no_grad():
+    with torch.no_grad(), evaluating(plan):
         output = plan.outputs(x[:1])[-1]
     return output.ndim == 2 and output.shape[1] > int(y.max())

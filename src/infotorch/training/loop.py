@@ -199,7 +199,7 @@ class _Stage:
     def _take_isolated(self, batch: Batch, key: tuple[int, ...]) -> tuple[dict[str, Loss], str | None]:
         """Module after module: forward, loss, and backward at once, so that one module's graph is all there is."""
         losses: dict[str, Loss] = {}
-        hidden = self._frozen_output(batch.x) if self.cached is None else self.cached[batch.rows]
+        hidden = self._first_input(batch)
         for number in range(self.numbers[0], self.numbers[-1] + 1):
             module = self.plan[number]
             if module.update is None:
@@ -218,8 +218,8 @@ class _Stage:
         """Deep supervision: the local losses are summed and their gradients cross the modules."""
         losses: dict[str, Loss] = {}
         totals: list[Tensor] = []
-        hidden = batch.x
-        for module in self.plan:
+        hidden = self._first_input(batch)
+        for module in self.plan.modules[self.numbers[0] : self.numbers[-1] + 1]:
             if module.update is None:
                 with self._autocast():
                     hidden = module(hidden, batch.x)
@@ -232,7 +232,11 @@ class _Stage:
         updates = [self._update(self.plan[number]) for number in self.numbers]
         for update in updates:
             update.clear()
-        torch.stack(totals).sum().backward()
+        # Gradients pass through a frozen module between two others, and stay out of its weights.
+        trained = [
+            parameter for n in self.numbers for parameter in self.plan[n].parameters() if parameter.requires_grad
+        ]
+        torch.stack(totals).sum().backward(inputs=trained)
         for update in updates:
             update.apply()
         return losses, None
@@ -246,6 +250,9 @@ class _Stage:
             position = (*key, self.plan.modules.index(module))
             loss = module.objective(LocalBatch(batch.x, hidden.detach(), output, batch.y, self.streams, position))
         return output, loss
+
+    def _first_input(self, batch: Batch) -> Tensor:
+        return self._frozen_output(batch.x) if self.cached is None else self.cached[batch.rows]
 
     def _frozen_output(self, x: Tensor) -> Tensor:
         hidden = x

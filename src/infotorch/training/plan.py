@@ -66,8 +66,22 @@ class LocalModule:
         self.update: GradientUpdate | None = None
 
     def __call__(self, module_input: Tensor, x: Tensor) -> Tensor:
-        """The body's output."""
-        return self.body(module_input, x) if isinstance(self.body, Segment) else self.body(module_input)
+        """The body's output.
+
+        Raises:
+            TypeError: the output is not one tensor.
+            ValueError: the body changed its input, which others hold: the previous module's output, or the caller's x.
+        """
+        before = _versions(module_input, x)
+        output = self.body(module_input, x) if isinstance(self.body, Segment) else self.body(module_input)
+        if not isinstance(output, Tensor):
+            raise TypeError(f"module {self.name!r} must give one tensor, got {type(output).__name__}; cut elsewhere.")
+        if _versions(module_input, x) != before:
+            raise ValueError(
+                f"module {self.name!r} changes its input in place, which the module before it and the objectives still "
+                "read; use inplace=False there, or cut elsewhere."
+            )
+        return output
 
     def parameters(self) -> list[nn.Parameter]:
         """The parameters of body and objective."""
@@ -86,7 +100,7 @@ class LocalModule:
             raise ValueError(
                 f"module {self.name!r} has an objective and no parameter to train; name it 'frozen' or cut elsewhere."
             )
-        with streams.as_global("objective", *example.position):
+        with streams.as_global("objective", *example.position, device=example.output.device):
             self.objective.build(example, labels)
         self.objective.to(example.output.device)
         self.update = GradientUpdate(self.parameters(), self.optimizer, self.scheduler, num_steps)
@@ -100,12 +114,23 @@ class LocalModule:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from `state`."""
+        """Go on from `state`.
+
+        Raises:
+            ValueError: the module is not prepared as the saved one was: the optimiser's state would be lost.
+        """
+        if (state["update"] is None) != (self.update is None):
+            raise ValueError(f"module {self.name!r}: call plan.prepare before load_state_dict, as for the saved plan.")
         self.body.load_state_dict(state["body"])
         if self.objective is not None:
             self.objective.load_state_dict(state["objective"])
         if self.update is not None:
             self.update.load_state_dict(state["update"])
+
+
+def _versions(*tensors: Tensor) -> list[int]:
+    """How often each tensor was changed in place; tensors made under `inference_mode` do not count it."""
+    return [tensor._version for tensor in tensors if not tensor.is_inference()]
 
 
 class Plan:
@@ -118,7 +143,8 @@ class Plan:
             whole network (deep supervision, the comparison row). Simultaneous order only.
 
     Raises:
-        ValueError: no modules, two of one name, a shared parameter, an unknown order, or not isolated and sequential.
+        ValueError: no modules, two of one name, a shared parameter or objective, an unknown order, or not isolated and
+            sequential.
 
     Example:
         >>> model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
@@ -136,6 +162,9 @@ class Plan:
             raise ValueError(f"Plan: module names must differ, got {', '.join(names)}.")
         if not isolated and order == "sequential":
             raise ValueError("Plan: gradients can cross modules only in simultaneous order.")
+        objectives = [module.objective for module in modules if module.objective is not None]
+        if len(set(objectives)) != len(objectives):
+            raise ValueError("Plan: each module needs an objective of its own: its read-out fits one module's output.")
         check_no_shared_parameters([module.body for module in modules])
         self.modules = tuple(modules)
         self.order, self.isolated = order, isolated
@@ -238,7 +267,8 @@ class Plan:
             raise ValueError("Plan: every module is frozen, nothing is left to train.")
         batch = next(iter(batches.epoch(0)))
         streams = SeedStreams(seed)
-        with torch.no_grad(), evaluating(self):
+        # A lazy layer draws its weights in its first forward pass.
+        with torch.no_grad(), evaluating(self), streams.as_global("lazy", device=batch.x.device):
             outputs = self.outputs(batch.x)
         self.num_steps = epochs * len(batches)
         for number, (module, output) in enumerate(zip(self.modules, outputs, strict=True)):
@@ -265,10 +295,11 @@ class Plan:
 
 
 class evaluating:
-    """A context in which every layer of a plan is in evaluation mode; each layer's own mode comes back afterwards."""
+    """A context in which a plan's layers and objectives are in evaluation mode; their own modes come back after it."""
 
     def __init__(self, plan: Plan) -> None:
-        self._layers = [layer for module in plan for layer in module.body.modules()]
+        parts = [part for module in plan for part in (module.body, module.objective) if part is not None]
+        self._layers = [layer for part in parts for layer in part.modules()]
 
     def __enter__(self) -> None:
         self._modes = [layer.training for layer in self._layers]
