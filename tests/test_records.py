@@ -27,7 +27,7 @@ def test_metrics_are_cut_back_to_a_checkpoint(record):
     record.append({"epoch": 1})
     kept = record.metrics_bytes()
     record.append({"epoch": 2})
-    record.cut_metrics(kept)
+    record.reopen(kept)
     record.append({"epoch": 3})
     assert [line["epoch"] for line in record.metrics()] == [1, 3]
 
@@ -104,9 +104,18 @@ def test_a_folder_without_runs_and_a_missing_folder_are_refused(tmp_path):
 def test_beginning_again_forgets_the_last_ending(record):
     record.append({"epoch": 1})
     record.finish(Outcome("failed", "", "demo", "bp", 0))
+    (record.directory / "traceback.txt").write_text("oh")
     record.begin({"name": "demo"}, {})
+    assert not (record.directory / "traceback.txt").exists()
     assert record.outcome() is None
     assert record.metrics() == []
+
+
+def test_what_a_crash_left_of_a_write_is_replaced_by_the_next(tmp_path):
+    path = tmp_path / "state"
+    (tmp_path / ".state.partial").write_bytes(b"half")
+    write_atomic(path, b"whole")
+    assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("state", b"whole")]
 
 
 def test_json_is_written_for_people(tmp_path):

@@ -11,7 +11,7 @@ import torch
 
 from infotorch.recipes.recipe import change
 from infotorch.recipes.registry import find_recipe
-from infotorch.records import RunRecord
+from infotorch.records import Outcome, RunRecord
 from infotorch.runner import run, run_table
 from infotorch.training.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
 
@@ -145,6 +145,29 @@ class TestResume:
         run(small(), directory, device="cpu", resume=True)
         assert same_run(uninterrupted, directory)
 
+    def test_a_kill_while_the_directory_is_begun_is_no_obstacle(self, uninterrupted, tmp_path):
+        directory = tmp_path / "killed"
+        directory.mkdir()
+        for name in ("metrics.jsonl", "environment.json", ".recipe.json.partial"):
+            (directory / name).write_text("")
+        assert run(small(), directory, device="cpu", resume=True).status == "completed"
+        assert same_run(uninterrupted, directory)
+        assert not [path for path in directory.rglob("*") if path.name.startswith(".")]
+
+    def test_a_run_that_goes_on_has_not_ended(self, uninterrupted, tmp_path):
+        directory, seen = tmp_path / "run", []
+        subprocess.run([sys.executable, "-c", KILLED, str(directory), "12", "0"])
+        RunRecord(directory).finish(Outcome("interrupted", "", "demo", "full-bound", 0))
+        (directory / "traceback.txt").write_text("from an earlier failure")
+
+        def look(*_):
+            seen.append(RunRecord(directory).outcome())
+
+        run(small(), directory, device="cpu", resume=True, progress=look)
+        assert set(seen) == {None}
+        assert not (directory / "traceback.txt").exists()
+        assert same_run(uninterrupted, directory)
+
     def test_a_finished_run_is_returned_as_it_is(self, uninterrupted):
         before = {path: path.stat().st_mtime_ns for path in uninterrupted.rglob("*")}
         assert run(small(), uninterrupted, device="cpu", resume=True).status == "completed"
@@ -213,6 +236,21 @@ class TestEndings:
         assert "the loss of module 'network' was not finite at step" in outcome.message
         assert outcome.metrics["diverged_at_step"] >= 1
         assert RunRecord(tmp_path / "run").outcome() == outcome
+
+    def test_the_last_finite_loss_is_the_diverged_modules_own(self, tmp_path):
+        wild = {"optimizer.name": "sgd", "optimizer.lr": 1e38, "optimizer.output_lr": 1e-3}
+        outcome = run(small("mi-only", **wild, **{"plan.order": "simultaneous"}), tmp_path / "run", device="cpu")
+        assert "the loss of module 'fc1' was not finite at step 1" in outcome.message
+        assert outcome.metrics["last_finite_loss"] < 1  # CE - H(Y) of fc1; the head's cross-entropy is about log 10
+
+    def test_a_bottleneck_that_diverges_is_no_failure(self, tmp_path):
+        wild = {"optimizer.name": "sgd", "optimizer.lr": 1e30, "optimizer.schedule": "constant"}
+        outcome = run(small("full-bound", **wild), tmp_path / "run", device="cpu")
+        assert (outcome.status, outcome.metrics["diverged_at_step"]) == ("diverged", 1)
+
+    def test_the_coordinates_of_two_layers_are_not_mixed(self, tmp_path):
+        recipe = small("full-bound", **{"plan.objectives": ("IB", "Y", "Y", "CE"), "epochs": 1})
+        assert "mi_xt_nats" not in run(recipe, tmp_path / "run", device="cpu").metrics
 
     def test_a_failure_in_training_is_written_down_with_its_traceback(self, tmp_path, monkeypatch):
         def broken(*_, **__):

@@ -6,17 +6,16 @@
                        resumed twin are equal byte for byte
     outcome.json       how it ended and its final numbers; absent while the run goes on
     checkpoint/        the newest state that training can go on from
+    traceback.txt      where a failed run failed; only then
 
 JSON has no NaN: a non-finite number is written as null.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -53,19 +52,25 @@ class Outcome:
 
 
 def write_atomic(path: Path, content: bytes) -> None:
-    """Replace `path` by `content` so that a reader, or a crash at any moment, sees the old file or the new one."""
+    """Replace `path` by `content` so that a reader, or a crash at any moment, sees the old file or the new one.
+
+    What a crash leaves lies in a hidden file beside `path`, which the next write replaces.
+    """
     # Not tempfile: its files are private to the user, and a report is there to be read.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    temporary = _partial(path)
     try:
-        with temporary.open("xb") as file:
+        with temporary.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
+        temporary.unlink(missing_ok=True)
         raise
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(f".{path.name}.partial")
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -124,10 +129,16 @@ class RunRecord:
         """Whether a run has begun here."""
         return (self.directory / "recipe.json").exists()
 
+    def cut_short(self) -> bool:
+        """Whether the directory holds nothing but a search of settings and what `begin` writes before it is done."""
+        begun = [self._metrics_file, self.directory / "environment.json"]
+        left = {*begun, *map(_partial, [*begun, self.directory / "recipe.json"]), self.directory / "tuning"}
+        return set(self.directory.iterdir()) <= left
+
     def begin(self, recipe: Mapping[str, Any], environment: Mapping[str, Any]) -> None:
         """Start the run: write what decides it, and empty the metrics."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        (self.directory / "outcome.json").unlink(missing_ok=True)
+        self._forget_ending()
         write_atomic(self._metrics_file, b"")
         write_json(self.directory / "environment.json", environment)
         write_json(self.directory / "recipe.json", recipe)  # last: its presence says that the run has begun
@@ -141,10 +152,15 @@ class RunRecord:
         """Length of the metrics so far; a checkpoint remembers it."""
         return self._metrics_file.stat().st_size
 
-    def cut_metrics(self, length: int) -> None:
-        """Forget the metrics written after a checkpoint; a resumed run writes them again."""
+    def reopen(self, length: int) -> None:
+        """Go on from a checkpoint: forget how the run ended, and the metrics written after the first `length` bytes."""
+        self._forget_ending()
         with self._metrics_file.open("r+b") as file:
             file.truncate(length)
+
+    def _forget_ending(self) -> None:
+        for name in ("outcome.json", "traceback.txt"):
+            (self.directory / name).unlink(missing_ok=True)
 
     def metrics(self) -> list[dict[str, Any]]:
         """The lines so far; a last line that a crash cut short is left out."""

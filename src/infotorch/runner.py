@@ -23,7 +23,7 @@ from infotorch.recipes.recipe import Recipe, change
 from infotorch.recipes.search import search
 from infotorch.records import Outcome, RunRecord
 from infotorch.training.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
-from infotorch.training.devices import environment, launch, peak_device_bytes
+from infotorch.training.devices import environment, launch, peak_device_bytes, reset_peak_device_bytes
 from infotorch.training.evaluate import accuracy, evaluate_modules, evaluate_network
 from infotorch.training.interrupts import stop_requests
 from infotorch.training.loop import Position, StepInfo, train
@@ -146,7 +146,7 @@ def _check_directory(record: RunRecord, resume: bool) -> None:
         raise FileExistsError(f"{directory} is a file, and a run needs a directory.")
     if not directory.exists() or not any(directory.iterdir()):
         return
-    if not record.exists() and not (resume and (directory / "tuning").exists()):
+    if not record.exists() and not (resume and record.cut_short()):
         raise FileExistsError(f"{directory} is not empty and holds no run; choose another --out.")
     if not resume:
         raise FileExistsError(
@@ -219,6 +219,7 @@ class _Session:
         streams = seed_streams(seed)
         self.fabric = launch(device, recipe.precision)
         self.device = self.fabric.device
+        reset_peak_device_bytes(self.device)
         self.dataset = _load(recipe, seed, self.device)
         with streams.as_global("init"):
             network = build_network(recipe, self.dataset)
@@ -231,7 +232,7 @@ class _Session:
         self.total_steps = len(self.plan.stages()) * recipe.epochs * len(self.batches)
         self.position, self.sums = Position(), _EpochSums()
         self.peak = 0
-        self.last_loss: float | None = None
+        self.last_losses: dict[str, float] = {}
         self.elapsed = 0.0
         self.failure: Exception | None = None
 
@@ -270,7 +271,7 @@ class _Session:
                 if info.diverged is not None:
                     return self._diverged(info)
                 self.sums.add(info)
-                self.last_loss = float(next(reversed(info.losses.values())).total)
+                self.last_losses = {name: float(loss.total) for name, loss in info.losses.items()}
                 if info.ends_epoch:
                     self._end_epoch(info)
                 self._tell(info)
@@ -285,12 +286,13 @@ class _Session:
 
     def _diverged(self, info: StepInfo) -> Outcome:
         step = info.position
-        last = "none" if self.last_loss is None else f"{self.last_loss:.6g}"
+        last = self.last_losses.get(info.diverged or "")  # None in a stage's first step
+        shown = "none" if last is None else f"{last:.6g}"
         return self._outcome(
             "diverged",
             f"the loss of module {info.diverged!r} was not finite at step {step.steps} "
-            f"(stage {step.stage}, epoch {step.epoch + 1}); last finite loss {last}",
-            {} if self.last_loss is None else {"last_finite_loss": self.last_loss, "diverged_at_step": step.steps},
+            f"(stage {step.stage}, epoch {step.epoch + 1}); last finite loss {shown}",
+            {"diverged_at_step": step.steps} | ({} if last is None else {"last_finite_loss": last}),
         )
 
     def _end_epoch(self, info: StepInfo) -> None:
@@ -334,7 +336,8 @@ class _Session:
         local = evaluate_modules(self.plan, held_out.x, held_out.y, trained)
         found: dict[str, float] = {}
         for values in local.values():
-            found |= {name: values[name] for name in ("mi_xt_nats", "mi_ty_nats") if name in values}
+            # Not merged: two coordinates of two layers are no point of any plane.
+            found = {name: values[name] for name in ("mi_xt_nats", "mi_ty_nats") if name in values} or found
         return found
 
     def _go_on(self) -> None:
@@ -342,8 +345,8 @@ class _Session:
         self.plan.load_state_dict(state["plan"])
         self.position = Position(**state["position"])
         self.sums = _EpochSums(state["epoch"]["steps"], state["epoch"]["sums"])
-        self.peak, self.last_loss, self.elapsed = state["peak"], state["last_loss"], state["seconds"]
-        self.record.cut_metrics(state["metrics_bytes"])
+        self.peak, self.last_losses, self.elapsed = state["peak"], state["last_loss"], state["seconds"]
+        self.record.reopen(state["metrics_bytes"])
 
     def _save(self) -> None:
         state = {
@@ -351,7 +354,7 @@ class _Session:
             "position": vars(self.position),
             "epoch": {"steps": self.sums.steps, "sums": self.sums.sums},
             "peak": self.peak,
-            "last_loss": self.last_loss,
+            "last_loss": self.last_losses,
             "seconds": self._seconds(),
             "metrics_bytes": self.record.metrics_bytes(),
             "seed": self.seed,

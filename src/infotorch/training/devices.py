@@ -69,8 +69,14 @@ def launch(device: str = "auto", precision: str = "32-true") -> Fabric:
         )
 
 
+def reset_peak_device_bytes(device: torch.device) -> None:
+    """Begin to measure anew: the runs of a table share a process, and each has a peak of its own."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
 def peak_device_bytes(device: torch.device) -> int | None:
-    """The most memory that tensors held on an accelerator since the process began; None on a CPU."""
+    """The most memory that tensors held on an accelerator since the reset; None on a CPU."""
     return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
 
 
