@@ -13,12 +13,12 @@ from infotorch.recipes.recipe import DataSettings, Published, Recipe, SearchSett
 _TABLE = "Elad et al. 2019, Table 1"
 
 _FOUND = {
-    "full-bound": {"lr": 1e-3, "beta": 1e-2, "noise_std": 1.0},
-    "mi-only": {"lr": 1e-3},
-    "weight-decay": {"lr": 1e-3, "weight_decay": 1e-2},
-    "ce": {"lr": 1e-3},
-    "deep-bp": {"lr": 1e-3, "beta": 1e-2, "noise_std": 1.0},
-    "random": {"lr": 1e-3},
+    "full-bound": {"lr": 0.0108, "beta": 0.407, "noise_std": 27.9},
+    "mi-only": {"lr": 0.0106},
+    "weight-decay": {"lr": 0.0132, "weight_decay": 0.722},
+    "ce": {"lr": 0.00808},
+    "deep-bp": {"lr": 0.00922, "beta": 0.00608, "noise_std": 9.58},
+    "random": {"lr": 0.026},
 }
 
 
