@@ -29,6 +29,20 @@ def test_a_stream_as_global_state_leaves_the_global_state_as_it_was():
     assert torch.equal(torch.get_rng_state(), state)
 
 
+def test_a_stream_on_another_device_seeds_that_devices_generator(monkeypatch):
+    """Two stand-ins for the generators of two GPUs, the first of them the current one."""
+    gpus = tuple(torch.Generator() for _ in range(2))
+    monkeypatch.setattr(torch.cuda, "init", lambda: None)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "default_generators", gpus)
+    for device, mine, other in (("cuda:1", 1, 0), ("cuda", 0, 1)):
+        before = [gpu.get_state() for gpu in gpus]
+        with seed_streams(0).as_global("init", device=device):
+            assert gpus[mine].initial_seed() == derive_seed(0, "init")
+            assert torch.equal(gpus[other].get_state(), before[other])
+        assert all(torch.equal(gpu.get_state(), state) for gpu, state in zip(gpus, before, strict=True))
+
+
 def test_wrong_seeds_are_refused():
     with pytest.raises(TypeError, match="seed_streams: seed must be an integer, got bool"):
         seed_streams(True)

@@ -51,18 +51,20 @@ class SeedStreams:
     def as_global(self, name: str, *position: int, device: torch.device | str = "cpu") -> Iterator[None]:
         """Code inside (dropout, `nn.init`) draws from this stream; the global generators are restored afterwards."""
         seed = derive_seed(self.seed, name, *position)
-        on_cuda = torch.device(device).type == "cuda"
-        saved = torch.default_generator.get_state()
-        saved_cuda = torch.cuda.get_rng_state(device) if on_cuda else None
-        torch.default_generator.manual_seed(seed)
-        if on_cuda:
-            torch.cuda.manual_seed(seed)
+        generators = [torch.default_generator]
+        where = torch.device(device)
+        if where.type == "cuda":  # its own generator: torch.cuda.manual_seed would seed the current device's
+            torch.cuda.init()
+            index = torch.cuda.current_device() if where.index is None else where.index
+            generators.append(torch.cuda.default_generators[index])
+        saved = [generator.get_state() for generator in generators]
+        for generator in generators:
+            generator.manual_seed(seed)
         try:
             yield
         finally:
-            torch.default_generator.set_state(saved)
-            if saved_cuda is not None:
-                torch.cuda.set_rng_state(saved_cuda, device)
+            for generator, state in zip(generators, saved, strict=True):
+                generator.set_state(state)
 
 
 def seed_streams(seed: int) -> SeedStreams:
