@@ -272,7 +272,7 @@ class TestRun:
         def broken(*_, **__):
             raise RuntimeError("the disk is on fire\nand so is the house")
 
-        monkeypatch.setattr("infotorch.runner.evaluate_modules", broken)
+        monkeypatch.setattr("infotorch.session.evaluate_modules", broken)
         code, _, errors = call("run", "demo", "--variant", "bp", *SMALL, "--out", "here")
         assert code == 1
         last = "infotorch: failed: RuntimeError: the disk is on fire and so is the house; see here"

@@ -23,6 +23,7 @@ ROOMS = (
     "diagnostics",
     "records",
     "recipes",
+    "session",
     "runner",
     "report",
     "measuring",

@@ -14,6 +14,7 @@ from infotorch.recipes.registry import find_recipe
 from infotorch.records import Outcome, RunRecord
 from infotorch.runner import run, run_table
 from infotorch.training.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
+from infotorch.training.evaluate import evaluate_network
 
 # 300 rows in batches of 64: 5 steps an epoch, 10 a stage, 40 a run of four stages.
 SMALL = {"epochs": 2, "data.limit": 300}
@@ -227,6 +228,21 @@ class TestInterruption:
         assert subprocess.run([*command, str(whole)], capture_output=True).returncode == 0
         assert same_run(interrupted, whole)
 
+    def test_ctrl_c_during_the_final_numbers_ends_a_table_after_the_finished_run(self, tmp_path, monkeypatch):
+        asked = []
+
+        def interrupted(*arguments):
+            if not asked:  # a second Ctrl-C would interrupt at once
+                asked.append(True)
+                os.kill(os.getpid(), signal.SIGINT)
+            return evaluate_network(*arguments)
+
+        monkeypatch.setattr("infotorch.session.evaluate_network", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run_table([small("random", epochs=1)], tmp_path, seeds=2, device="cpu")
+        assert RunRecord(tmp_path / "demo/random/seed-0").outcome().status == "completed"
+        assert not (tmp_path / "demo/random/seed-1").exists()
+
 
 class TestEndings:
     def test_a_diverged_run_is_a_result_with_its_step_and_last_value(self, tmp_path):
@@ -256,7 +272,7 @@ class TestEndings:
         def broken(*_, **__):
             raise RuntimeError("the disk is on fire")
 
-        monkeypatch.setattr("infotorch.runner.evaluate_modules", broken)
+        monkeypatch.setattr("infotorch.session.evaluate_modules", broken)
         outcome = run(small("bp"), tmp_path / "run", device="cpu")
         assert (outcome.status, outcome.message) == ("failed", "RuntimeError: the disk is on fire")
         assert "in broken" in (tmp_path / "run" / "traceback.txt").read_text()
@@ -265,6 +281,7 @@ class TestEndings:
         for settings, message in (
             ({"data.name": "digitz"}, "digits"),
             ({"data.limit": 10**6}, "limit"),
+            ({"data.limit": 5}, "must leave a row of each of 10 classes"),
             ({"plan.objectives": ("Y", "CE")}, "3 cuts .* make 4 modules"),
             ({"plan.cuts": ("fc9", "fc3", "head")}, "no layer 'fc9'"),
         ):

@@ -323,6 +323,12 @@ class TestDivergence:
         assert min(float(info.losses["0"].total) for info in infos if "0" in info.losses) < 0
         assert all(info.diverged is None for info in infos)
 
+    def test_a_weight_spoiled_by_a_stages_last_update_is_a_divergence_too(self, make_mlp, two_blobs):
+        plan = Plan.end_to_end(make_mlp(), optimizer=lambda p: torch.optim.SGD(p, lr=math.inf))
+        infos = finish(plan, TensorBatches(*two_blobs, batch_size=256), epochs=1)
+        assert [info.diverged for info in infos] == ["network"]
+        assert math.isfinite(infos[0].losses["network"].total)
+
 
 class TestMemory:
     def deep(self, depth=6, width=64):
@@ -378,6 +384,19 @@ class TestWrongUse:
             train(plan, batches, epochs=1, handoff="between")
         with pytest.raises(ValueError, match="cache must be one of memory, disk, got 'cloud'"):
             train(plan, batches, epochs=1, cache="cloud")
+
+    def test_a_plan_whose_schedule_has_run_is_not_trained_on_by_accident(self, make_mlp, two_blobs):
+        batches = TensorBatches(*two_blobs, batch_size=64)
+        plan = Plan.end_to_end(
+            make_mlp(),
+            optimizer=adam,
+            scheduler=lambda optimizer, steps: torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps),
+        )
+        assert finish(plan, batches, epochs=1)[0].learning_rates["network"] == 1e-2
+        with pytest.raises(ValueError, match="the plan's schedules have run; prepare the plan again"):
+            train(plan, batches, epochs=1)
+        plan.prepare(batches, epochs=1, seed=0)
+        assert finish(plan, batches, epochs=1)[0].learning_rates["network"] == 1e-2
 
     def test_local_modules_of_ones_own_need_no_tracing(self, two_blobs):
         x, y = two_blobs

@@ -7,12 +7,14 @@ import pytest
 import torch
 
 from infotorch.data.batches import TensorBatches
+from infotorch.objectives.base import Loss
 from infotorch.objectives.bottleneck import InformationBottleneck
+from infotorch.training.averages import EpochMeans
 from infotorch.training.cache import OutputCache
 from infotorch.training.devices import environment, launch, peak_device_bytes, resolve_device
 from infotorch.training.evaluate import accuracy, evaluate_modules, evaluate_network
 from infotorch.training.interrupts import stop_requests
-from infotorch.training.loop import train
+from infotorch.training.loop import Position, StepInfo, train
 from infotorch.training.plan import Plan
 
 
@@ -99,6 +101,21 @@ class TestInterrupts:
                 os.kill(os.getpid(), signal.SIGINT)
         assert signal.getsignal(signal.SIGINT) is kept
         assert "stopping at the next step boundary" in capsys.readouterr().err
+
+
+class TestAverages:
+    def test_a_term_is_averaged_over_the_steps_that_report_it(self):
+        def step(total, **terms):
+            losses = {"fc1": Loss(torch.tensor(total), {name: torch.tensor(value) for name, value in terms.items()})}
+            return StepInfo(Position(), Position(), losses, {}, False, False)
+
+        means = EpochMeans()
+        for info in (step(1.0, mi_ty_nats=0.5), step(2.0), step(6.0, mi_ty_nats=1.5)):
+            means.add(info)
+        assert means.of("fc1") == {"loss": 3.0, "mi_ty_nats": 1.0}
+        again = EpochMeans(means.sums)
+        again.add(step(3.0))
+        assert again.of("fc1")["loss"] == 3.0
 
 
 class TestCache:

@@ -150,7 +150,8 @@ def _recipe(rows: Sequence[Row], place: int, specs: list[str], unfolded: bool) -
     name = f"<span class=name>{escape(first.name)}</span>" if _title(rows) != first.name else ""
     variants = "".join(_variant(row, specs, unfolded) for row in rows)
     return (
-        f"<section class=recipe id=recipe-{place}><h2>{escape(_title(rows))}{name}</h2><dl class=rows>{about}</dl>{source}"
+        f"<section class=recipe id=recipe-{place}><h2>{escape(_title(rows))}{name}</h2>"
+        f"<dl class=rows>{about}</dl>{source}"
         f"<div class=figures>{_overview(rows, runs, specs)}</div>{variants}"
         f'<details class="variant printed"><summary>Every metric, every seed</summary>{metrics_table(rows)}</details>'
         f"<details class=variant><summary>Settings and environment of each run<span class=quiet>"

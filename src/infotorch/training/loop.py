@@ -49,7 +49,8 @@ class StepInfo:
         learning_rates: module name -> the rate of this step.
         ends_epoch: the last step of its epoch.
         ends_stage: the last step of its stage.
-        diverged: name of the module whose loss was not finite; its weights were left as they were, and training ends.
+        diverged: name of the module whose loss was not finite (its weights were left as they were) or whose weights are
+            not finite after the stage's last update; training ends.
         peak_saved_activation_bytes: what autograd kept at its highest; measured in a stage's first step, else None.
     """
 
@@ -91,7 +92,7 @@ def train(
         A generator of one `StepInfo` a step; after a non-finite loss the last one says `diverged`.
 
     Raises:
-        ValueError: epochs below 1, or a cache for batches that cannot serve rows.
+        ValueError: epochs below 1, a cache for batches that cannot serve rows, or a plan whose schedules have run.
 
     Example:
         >>> from infotorch.data.batches import TensorBatches
@@ -112,6 +113,8 @@ def train(
             raise ValueError("train: a cache needs batches that hold their rows in memory, such as TensorBatches.")
     if plan.num_steps is None:
         plan.prepare(batches, epochs=epochs, seed=seed)
+    if start is None and plan.schedules_have_moved():
+        raise ValueError("train: the plan's schedules have run; prepare the plan again, or say where to start.")
     return _steps(plan, batches, epochs, seed_streams(seed), start or Position(), cache, handoff, fabric)
 
 
@@ -194,6 +197,8 @@ class _Stage:
                     losses, diverged = take(batch, key)
                 peak, self.measured = saved.peak_bytes, True
         ends_stage = following.stage > position.stage
+        if ends_stage and diverged is None:
+            diverged = self._spoiled()
         return StepInfo(position, following, losses, rates, ends_epoch, ends_stage, diverged, peak)
 
     def _take_isolated(self, batch: Batch, key: tuple[int, ...]) -> tuple[dict[str, Loss], str | None]:
@@ -240,6 +245,13 @@ class _Stage:
         for update in updates:
             update.apply()
         return losses, None
+
+    def _spoiled(self) -> str | None:
+        """A module whose last update made a weight non-finite: no later loss of the stage would tell."""
+        for number in self.numbers:
+            if not all(torch.isfinite(parameter).all() for parameter in self.plan[number].body.parameters()):
+                return self.plan[number].name
+        return None
 
     def _local_loss(
         self, module: LocalModule, hidden: Tensor, batch: Batch, key: tuple[int, ...]

@@ -276,6 +276,11 @@ class Plan:
             example = LocalBatch(batch.x, module_input, output, batch.y, streams, (number,))
             module.prepare(example, batches.y, streams, self.num_steps)
 
+    def schedules_have_moved(self) -> bool:
+        """Whether a schedule stands elsewhere than at its beginning."""
+        schedules = [module.update.scheduler for module in self.modules if module.update is not None]
+        return any(schedule is not None and schedule.last_epoch > 0 for schedule in schedules)
+
     def state_dict(self) -> dict[str, Any]:
         """Weights, objectives, optimisers and schedules of every module."""
         return {module.name: module.state_dict() for module in self.modules}
