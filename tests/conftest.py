@@ -1,10 +1,15 @@
 """What several test files share."""
 
+import os
+from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
+
+from infotorch.data import check
 
 
 @pytest.fixture
@@ -32,3 +37,16 @@ def make_mlp():
         return nn.Sequential(*layers[:-1])
 
     return make
+
+
+@pytest.fixture
+def real() -> Callable[[str], Path]:
+    """The folder of a real set's data, or skip the test."""
+
+    def folder(name: str) -> Path:
+        root = os.environ.get("INFOTORCH_DATA")
+        if not root or any(status.status == "missing" for status in check(name, root)):
+            pytest.skip(f"INFOTORCH_DATA does not hold {name}")
+        return Path(root)
+
+    return folder

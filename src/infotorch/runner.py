@@ -45,7 +45,7 @@ def run(
     Raises:
         FileExistsError: the directory holds something and resume is not asked for, or holds no run.
         ValueError: resume with another recipe or seed than the directory's, or settings that do not fit the data.
-        KeyboardInterrupt: Ctrl-C came while the final numbers were made: the run is complete, what follows is not begun.
+        KeyboardInterrupt: Ctrl-C came during the final numbers: the run is complete, what follows is not begun.
 
     Example:
         >>> import tempfile

@@ -170,7 +170,7 @@ class Session:
         if self.recipe.network.head:
             metrics |= self._fold()
         common = torch.bincount(splits["train"].y).argmax()
-        metrics["majority_class"] = float((splits["test"].y == common).float().mean())
+        metrics["majority_class"] = float((splits["test"].y == common).double().mean())
         return metrics | self._information()
 
     def _fold(self) -> dict[str, float]:

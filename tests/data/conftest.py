@@ -1,30 +1,13 @@
-"""Real sets where INFOTORCH_DATA has them, and a web server of one's own."""
+"""A web server of one's own."""
 
 from __future__ import annotations
 
-import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
-
-from infotorch.data import check
-
-
-@pytest.fixture
-def real() -> Callable[[str], Path]:
-    """The folder of a real set's data, or skip the test."""
-
-    def folder(name: str) -> Path:
-        root = os.environ.get("INFOTORCH_DATA")
-        if not root or any(status.status == "missing" for status in check(name, root)):
-            pytest.skip(f"INFOTORCH_DATA does not hold {name}")
-        return Path(root)
-
-    return folder
 
 
 @dataclass
