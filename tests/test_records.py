@@ -94,6 +94,12 @@ def test_runs_are_found_below_a_folder_and_trials_are_not(tmp_path):
     assert len(find_runs(tmp_path, tmp_path / "a")) == 2
 
 
+def test_runs_come_in_the_order_in_which_they_were_started(tmp_path):
+    for name, started in (("a", "2026-11-21T10:00:01"), ("b", "2026-11-21T10:00:00"), ("c", "2026-11-21T10:00:01")):
+        RunRecord(tmp_path / name).begin({}, {"started": started})
+    assert [run.directory.name for run in find_runs(tmp_path)] == ["b", "a", "c"]
+
+
 def test_a_folder_without_runs_and_a_missing_folder_are_refused(tmp_path):
     with pytest.raises(ValueError, match="holds no run"):
         find_runs(tmp_path)

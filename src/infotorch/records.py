@@ -198,7 +198,9 @@ class RunRecord:
 
 
 def find_runs(*directories: Path) -> list[RunRecord]:
-    """Every run directory at or below the given ones, sorted by path; trials of a tuning are left out.
+    """Every run directory at or below the given ones; trials of a tuning are left out.
+
+    Runs of one directory come as they were started, which is the order of the table that made them, then by path.
 
     Raises:
         FileNotFoundError: a directory does not exist.
@@ -212,5 +214,13 @@ def find_runs(*directories: Path) -> list[RunRecord]:
         here = [path for path in here if "tuning" not in path.relative_to(directory).parts]
         if not here:
             raise ValueError(f"{directory} holds no run: no recipe.json at or below it.")
-        found.update((path, RunRecord(path)) for path in here)
+        records = sorted((RunRecord(path) for path in here), key=_started)
+        found.update((record.directory.resolve(), record) for record in records)
     return list(found.values())
+
+
+def _started(record: RunRecord) -> str:
+    try:
+        return str(record.environment().get("started", ""))
+    except FileNotFoundError:
+        return ""

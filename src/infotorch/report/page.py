@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infotorch.records import RunRecord, find_runs, write_atomic
+from infotorch.records import find_runs, write_atomic
 from infotorch.report.curves import constant_value, curves_by_module, quantities
 from infotorch.report.figures import measured_figure, module_figure, overview_curve, rates_vary, variants_figure
 from infotorch.report.numbers import format_setting, metric_label
@@ -68,25 +68,12 @@ def write_report(
     """
     if not directories:
         raise ValueError("write_report: directories is empty; give at least one run directory.")
-    runs = load_runs(_in_order(directories))
+    runs = load_runs(find_runs(*map(Path, directories)))
     content = page(runs, title=title, made=made or datetime.now(UTC))
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(out, content.encode())
     return out
-
-
-def _in_order(directories: Sequence[Path]) -> list[RunRecord]:
-    # Runs of one directory as they were started: the order of the table that made them.
-    records = [sorted(find_runs(Path(directory)), key=_started) for directory in directories]
-    return list({record.directory.resolve(): record for group in records for record in group}.values())
-
-
-def _started(record: RunRecord) -> str:
-    try:
-        return str(record.environment().get("started", ""))
-    except FileNotFoundError:
-        return ""
 
 
 def page(runs: Sequence[Run], *, title: str | None, made: datetime) -> str:
