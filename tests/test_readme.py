@@ -1,0 +1,62 @@
+"""The README's promises: its code runs, its files are there, its numbers are those of the committed runs."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from infotorch.records import find_runs
+from infotorch.report import markdown_table, summarise
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+RESULTS = (ROOT / "RESULTS.md").read_text(encoding="utf-8")
+
+
+def test_its_code_runs_in_the_order_in_which_it_stands():
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(500, generator=generator)
+    names = {"torch": torch, "x": x, "y": x + torch.randn(500, generator=generator)}
+    measure, fit, loop = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    exec(measure, names)
+    exec(fit.replace("epochs=30", "epochs=1"), names)
+    names |= {"x": names["data"].train.x, "y": names["data"].train.y}
+    exec(loop.replace("epochs=15", "epochs=1"), names)
+    assert names["info"].ends_stage
+
+
+def test_its_links_lead_somewhere():
+    links = re.findall(r"\]\(([^)#]+)\)", README)
+    assert links
+    assert all((ROOT / link).exists() for link in links if not link.startswith("http"))
+
+
+@pytest.mark.parametrize("recipe", ["ib-mnist-1pct", "ib-mnist", "demo"])
+def test_the_tables_of_results_are_those_of_the_committed_runs(recipe):
+    table = markdown_table(summarise(find_runs(ROOT / "results" / recipe)))
+    assert table.strip() in RESULTS
+
+
+def test_the_costs_are_those_of_the_committed_benchmarks():
+    memory = json.loads((ROOT / "benchmarks/results/memory.json").read_text())["rows"]
+    ours, bp = memory["module by module, K = 16"], memory["back-propagation"]
+    assert f"{ours['distinct_mib']:.0f} MiB against {bp['distinct_mib']:.0f} MiB" in README
+    assert (round(ours["as_saved_mib"]), round(bp["as_saved_mib"])) == (6, 66)
+    loop = json.loads((ROOT / "benchmarks/results/loop.json").read_text())["rows"]["784-500-256-10"]
+    assert f"{loop['median_ratio']:.2f} x a bare PyTorch loop" in RESULTS
+
+
+def test_every_search_that_a_recipe_names_is_kept():
+    from infotorch.recipes.registry import recipe_names, table_rows
+
+    for name in recipe_names():
+        for row in table_rows(name):
+            trials = [
+                json.loads(line)
+                for line in (ROOT / f"results/tuning/{name}/{row.variant}.jsonl").read_text().splitlines()
+            ]
+            assert len(trials) == row.search.trials
+            best = max(trials, key=lambda trial: trial["mean"])["settings"]
+            assert best["optimizer.lr"] == pytest.approx(row.optimizer.lr, rel=5e-3)  # kept to three digits
