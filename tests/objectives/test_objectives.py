@@ -86,7 +86,7 @@ class TestBottleneck:
         objective = self.build(features, beta=0.3, noise_std=0.7)
         loss = objective(batch_of(features.float(), LABELS))
         wanted = -loss.terms["mi_ty_nats"] + 0.3 * gaussian_channel_bound(features.float(), 0.7).value
-        assert float(loss.total) == pytest.approx(float(wanted), abs=1e-6)
+        assert loss.total.item() == pytest.approx(wanted.item(), abs=1e-6)
 
     @pytest.mark.parametrize("penalty", ["gaussian", "pairwise", "leave_one_out"])
     def test_the_penalty_is_an_upper_bound_that_falls_with_the_noise(self, penalty, features):

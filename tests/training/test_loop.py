@@ -200,6 +200,16 @@ class TestLayersWithState:
         assert not torch.equal(statistics[0], statistics[3])
         assert all(torch.equal(statistics[3], later) for later in statistics[4:])
 
+    def test_batch_norm_counts_a_batch_once_whatever_the_hand_off(self, two_blobs):
+        statistics = []
+        for handoff in ("before", "after"):
+            model = self.make()
+            plan = Plan.layerwise(model, ("4", "6"), "Y,Y,CE", order="simultaneous", optimizer=adam)
+            finish(plan, TensorBatches(*two_blobs, batch_size=256), epochs=1, handoff=handoff)
+            assert int(model[1].num_batches_tracked) == 1
+            statistics.append(model[1].running_mean.clone())
+        assert torch.equal(*statistics)
+
     def test_a_mode_changed_by_the_caller_between_steps_does_not_matter(self, two_blobs):
         results = []
         for meddle in (False, True):
@@ -396,6 +406,8 @@ class TestWrongUse:
         with pytest.raises(ValueError, match="the plan's schedules have run; prepare the plan again"):
             train(plan, batches, epochs=1)
         plan.prepare(batches, epochs=1, seed=0)
+        with pytest.raises(ValueError, match="the plan was prepared for 4 steps a stage, got 8"):
+            train(plan, batches, epochs=2)
         assert finish(plan, batches, epochs=1)[0].learning_rates["network"] == 1e-2
 
     def test_local_modules_of_ones_own_need_no_tracing(self, two_blobs):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from infotorch.data.batches import Batch
 from infotorch.numerics.checks import check_choice
@@ -92,7 +93,8 @@ def train(
         A generator of one `StepInfo` a step; after a non-finite loss the last one says `diverged`.
 
     Raises:
-        ValueError: epochs below 1, a cache for batches that cannot serve rows, or a plan whose schedules have run.
+        ValueError: epochs below 1, a cache for batches that cannot serve rows, or a plan whose schedules have run or
+            were prepared for another number of steps.
 
     Example:
         >>> from infotorch.data.batches import TensorBatches
@@ -115,6 +117,10 @@ def train(
         plan.prepare(batches, epochs=epochs, seed=seed)
     if start is None and plan.schedules_have_moved():
         raise ValueError("train: the plan's schedules have run; prepare the plan again, or say where to start.")
+    if plan.num_steps != epochs * len(batches) and plan.has_schedules():
+        raise ValueError(
+            f"train: the plan was prepared for {plan.num_steps} steps a stage, got {epochs * len(batches)}."
+        )
     return _steps(plan, batches, epochs, seed_streams(seed), start or Position(), cache, handoff, fabric)
 
 
@@ -216,7 +222,7 @@ class _Stage:
                 return losses, module.name
             module.update.step(loss.total)
             if number < self.numbers[-1]:
-                hidden = self._forward_frozen(module, hidden, batch.x) if self.hand_on_after else output.detach()
+                hidden = self._forward_again(module, hidden, batch.x) if self.hand_on_after else output.detach()
         return losses, None
 
     def _take_joint(self, batch: Batch, key: tuple[int, ...]) -> tuple[dict[str, Loss], str | None]:
@@ -275,6 +281,15 @@ class _Stage:
     def _forward_frozen(self, module: LocalModule, hidden: Tensor, x: Tensor) -> Tensor:
         with torch.no_grad(), self._autocast():
             return module(hidden, x)
+
+    def _forward_again(self, module: LocalModule, hidden: Tensor, x: Tensor) -> Tensor:
+        """The moved module's output; batch norm has counted this batch once already."""
+        norms = [layer for layer in module.body.modules() if isinstance(layer, _BatchNorm)]
+        kept = [(buffer, buffer.clone()) for layer in norms for buffer in layer.buffers()]
+        output = self._forward_frozen(module, hidden, x)
+        for buffer, value in kept:
+            buffer.copy_(value)
+        return output
 
     def _autocast(self) -> AbstractContextManager[object]:
         return nullcontext() if self.fabric is None else self.fabric.autocast()

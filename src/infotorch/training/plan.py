@@ -276,6 +276,10 @@ class Plan:
             example = LocalBatch(batch.x, module_input, output, batch.y, streams, (number,))
             module.prepare(example, batches.y, streams, self.num_steps)
 
+    def has_schedules(self) -> bool:
+        """Whether any module's rate follows a schedule."""
+        return any(module.update is not None and module.update.scheduler is not None for module in self.modules)
+
     def schedules_have_moved(self) -> bool:
         """Whether a schedule stands elsewhere than at its beginning."""
         schedules = [module.update.scheduler for module in self.modules if module.update is not None]
