@@ -129,7 +129,7 @@ class TestBottleneck:
     def test_noise_follows_the_position_of_the_step_alone(self, features):
         objective = self.build(features, beta=1.0, noise_std=1.0, penalty="leave_one_out")
         at = [
-            float(objective(batch_of(features.float(), LABELS, streams=SeedStreams(seed), position=position)).total)
+            objective(batch_of(features.float(), LABELS, streams=SeedStreams(seed), position=position)).total.item()
             for seed, position in ((0, (1, 2)), (0, (1, 2)), (0, (1, 3)), (1, (1, 2)))
         ]
         assert at[0] == at[1]
@@ -157,7 +157,7 @@ class TestReconstruction:
         objective.build(batch, None)
         with torch.no_grad():
             objective.decoder.bias.zero_()
-        assert float(objective(batch).total) == pytest.approx(float(x.square().sum(1).mean() / 0.5), rel=1e-6)
+        assert objective(batch).total.item() == pytest.approx(float(x.square().sum(1).mean() / 0.5), rel=1e-6)
 
     def test_raw_input_and_module_input_are_two_targets(self):
         x, hidden = torch.zeros(10, 3), torch.ones(10, 4)
