@@ -406,8 +406,21 @@ class TestMeasure:
         assert errors.startswith("infotorch: ")
         assert message in errors
 
+    def test_an_unfinished_header_is_one_line(self, call, tmp_path):
+        np.save(tmp_path / "x.npy", np.zeros((100, 2)))
+        header = (tmp_path / "x.npy").read_bytes().replace(b"2), }", b"2)   ")
+        (tmp_path / "x.npy").write_bytes(header)
+        code, out, errors = call("measure", "x.npy", "x.npy")
+        assert (code, out, errors.count("\n")) == (2, "", 1)
+        assert "x.npy is damaged" in errors
+
 
 class TestOtherWays:
+    def test_an_empty_variant_is_no_variant(self, call):
+        code, out, errors = call("run", "demo", "--variant", "")
+        assert (code, out) == (2, "")
+        assert errors.startswith("infotorch: demo has no variant ''; ")
+
     def test_ctrl_c_anywhere_is_one_line_and_130(self, call, monkeypatch):
         def interrupted(*_, **__):
             raise KeyboardInterrupt

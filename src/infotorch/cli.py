@@ -126,7 +126,7 @@ def run(
     """Run one row of a recipe with one seed."""
     from infotorch.preflight import check_folder
 
-    [row] = _rows([recipe], [variant] if variant else None, set_ or [], first=True)
+    [row] = _rows([recipe], None if variant is None else [variant], set_ or [], first=True)
     directory = _directory(out, f"{row.name}-{row.variant}-seed-{seed}", resume)
     check_folder(directory)
     raise typer.Exit(watch_run(row, directory, seed=seed, device=device, resume=resume))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
+from tokenize import TokenError
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -97,7 +98,7 @@ def read_array(path: Path) -> np.ndarray:
         raise ValueError(f"{path} is not a .npy file; save an array with numpy.save.")
     try:
         array = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, MemoryError) as error:
+    except (ValueError, EOFError, MemoryError, SyntaxError, TokenError) as error:
         if "allow_pickle" in str(error):
             raise ValueError(f"{path} holds Python objects, and numbers are needed; they are not loaded.") from None
         raise ValueError(f"{path} is damaged: {error}.") from error

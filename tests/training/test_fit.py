@@ -139,3 +139,37 @@ def test_a_model_without_parameters_is_refused():
 
 def test_the_public_name_is_this_function():
     assert infotorch.fit is fit
+
+
+@pytest.mark.parametrize(
+    ("changed", "kind", "message"),
+    [
+        ({"model": "mlp"}, TypeError, "fit: model must be a torch.nn.Module, got str"),
+        ({"plan": ["Y", "CE"]}, TypeError, 'fit: plan must be a string such as "X,Y,CE" or a Plan, got list'),
+        ({"data": (1.0, 1)}, ValueError, "fit: x and y must have rows of samples, got a single number"),
+        ({"data": ([[1.0, 2.0]], 1)}, ValueError, "fit: x and y must have rows of samples, got a single number"),
+        ({"epochs": 1.5}, TypeError, "train: epochs must be an integer, got 1.5"),
+        ({"epochs": None}, TypeError, "train: epochs must be an integer, got None"),
+        ({"batch_size": "8"}, TypeError, "TensorBatches: batch_size must be an integer, got '8'"),
+        (
+            {"data": ([[1.0]] * 4, [0, 1, 0, 1])},
+            ValueError,
+            r"the model cannot take this x \(shape \(4, 1\), torch.float32",
+        ),
+        (
+            {"data": ([[1, 2]] * 4, [0, 1, 0, 1])},
+            ValueError,
+            r"the model cannot take this x \(shape \(4, 2\), torch.int64",
+        ),
+    ],
+)
+def test_a_wrong_argument_is_named(make_mlp, two_blobs, changed, kind, message):
+    arguments = {"model": make_mlp(), "data": two_blobs, "epochs": 1, **changed}
+    with pytest.raises(kind, match=message):
+        fit(**arguments)
+
+
+def test_a_token_outside_the_vocabulary_is_named():
+    model = nn.Sequential(nn.Embedding(5, 4), nn.Flatten(), nn.Linear(8, 2))
+    with pytest.raises(ValueError, match=r"the model cannot take this x .*: index out of range"):
+        fit(model, ([[1, 9], [2, 3]], [0, 1]), plan="Y,CE", epochs=1)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from infotorch.numerics.checks import check_count
 from infotorch.numerics.seeds import SeedStreams, seed_streams
 
 
@@ -37,6 +38,7 @@ class TensorBatches:
         drop_last: leave out a last batch that is not full.
 
     Raises:
+        TypeError: a batch size that is not an integer.
         ValueError: no rows, x and y of different lengths, a batch size below 1, or `drop_last` that leaves nothing.
 
     Example:
@@ -62,8 +64,7 @@ class TensorBatches:
             raise ValueError("TensorBatches: x has no rows.")
         if y is not None and len(x) != len(y):
             raise ValueError(f"TensorBatches: x and y must be paired row by row, got {len(x)} and {len(y)} rows.")
-        if batch_size < 1:
-            raise ValueError(f"TensorBatches: batch_size must be at least 1, got {batch_size}.")
+        check_count(batch_size, where="TensorBatches", name="batch_size")
         if drop_last and len(x) < batch_size:
             raise ValueError(f"TensorBatches: drop_last leaves no batch of {batch_size} in {len(x)} rows.")
         self.x, self.y = x, y

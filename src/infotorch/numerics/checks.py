@@ -90,6 +90,19 @@ def check_neighbours(k: int, n: int, *, where: str) -> None:
         raise ValueError(f"{where}: needs more rows than neighbours, got {n} rows for k = {k}.")
 
 
+def check_count(value: int, *, where: str, name: str) -> None:
+    """Refuse what is not a whole number above 0.
+
+    Raises:
+        TypeError: not an integer.
+        ValueError: below 1.
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(f"{where}: {name} must be an integer, got {value!r}.")
+    if value < 1:
+        raise ValueError(f"{where}: {name} must be at least 1, got {value}.")
+
+
 def is_discrete(values: Tensor) -> bool:
     """Discrete means integer (or boolean) dtype."""
     return not values.is_floating_point()

@@ -133,7 +133,7 @@ def _recipe(rows: Sequence[Row], place: int, specs: list[str], unfolded: bool) -
     about = "".join(
         f"<dt>{escape(row.variant)}</dt><dd>{escape(row.runs[0].recipe.get('description') or '')}</dd>" for row in rows
     )
-    source = f"<p class=quiet>Published in {escape(first.recipe['source'])}.</p>" if first.recipe.get("source") else ""
+    source = f"<p class=quiet>Source: {escape(first.recipe['source'])}.</p>" if first.recipe.get("source") else ""
     name = f"<span class=name>{escape(first.name)}</span>" if _title(rows) != first.name else ""
     variants = "".join(_variant(row, specs, unfolded) for row in rows)
     return (

@@ -62,7 +62,8 @@ def fit(
         The numbers of each module's last epoch, and the plan. A non-finite loss is a result, not an exception.
 
     Raises:
-        TypeError: x is not numbers, or y has no integer classes while an objective needs them.
+        TypeError: model, data or plan is of another kind, x is not numbers, or y has no integer classes while an
+            objective needs them.
         ValueError: rows that do not pair, or a plan that does not fit the model.
 
     Example:
@@ -75,6 +76,10 @@ def fit(
         >>> result.metrics["train_accuracy"] > 0.95
         True
     """
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"fit: model must be a torch.nn.Module, got {type(model).__name__}.")
+    if not isinstance(plan, str | Plan):
+        raise TypeError(f'fit: plan must be a string such as "X,Y,CE" or a Plan, got {type(plan).__name__}.')
     x, y = _as_training_data(model, data)
     if isinstance(plan, str):
         plan = Plan.layerwise(model, cuts, plan, order=order, optimizer=lambda p: torch.optim.Adam(p, lr=lr))
@@ -101,11 +106,13 @@ def _as_training_data(model: nn.Module, data: tuple[Any, Any]) -> tuple[Tensor, 
     if parameter is None:
         raise ValueError("fit: the model has no parameters to train.")
     x = as_tensor(data[0], where="fit", name="x")
+    y = None if data[1] is None else as_tensor(data[1], where="fit", name="y").to(parameter.device)
     # Integer inputs are token ids; real ones take the precision of the weights.
     x = x.to(parameter.device, parameter.dtype if x.is_floating_point() else x.dtype)
+    if x.ndim == 0 or (y is not None and y.ndim == 0):
+        raise ValueError("fit: x and y must have rows of samples, got a single number.")
     if x.is_floating_point() and not torch.isfinite(x).all():
         raise ValueError("fit: x must be finite, got NaN or infinite values.")
-    y = None if data[1] is None else as_tensor(data[1], where="fit", name="y").to(parameter.device)
     if y is not None and len(y) != len(x):
         raise ValueError(f"fit: x and y must be paired row by row, got {len(x)} and {len(y)} rows.")
     return x, y if y is None or y.is_floating_point() else y.long()

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from infotorch.data.batches import Batch
-from infotorch.numerics.checks import check_choice
+from infotorch.numerics.checks import check_choice, check_count
 from infotorch.numerics.seeds import SeedStreams, seed_streams
 from infotorch.objectives.base import LocalBatch, Loss
 from infotorch.training.cache import CacheKind, OutputCache
@@ -93,6 +93,7 @@ def train(
         A generator of one `StepInfo` a step; after a non-finite loss the last one says `diverged`.
 
     Raises:
+        TypeError: epochs is not an integer.
         ValueError: epochs below 1, a cache for batches that cannot serve rows, or a plan whose schedules have run or
             were prepared for another number of steps.
 
@@ -106,8 +107,7 @@ def train(
         >>> [(info.position.stage, info.position.epoch) for info in train(plan, batches, epochs=2) if info.ends_epoch]
         [(0, 0), (0, 1), (1, 0), (1, 1)]
     """
-    if epochs < 1:
-        raise ValueError(f"train: epochs must be at least 1, got {epochs}.")
+    check_count(epochs, where="train", name="epochs")
     check_choice(handoff, ("before", "after"), where="train", name="handoff")
     if cache is not None:
         check_choice(cache, ("memory", "disk"), where="train", name="cache")

@@ -261,7 +261,8 @@ class Plan:
             seed: decides the initial read-outs.
 
         Raises:
-            ValueError: nothing is left to train.
+            ValueError: nothing is left to train, or the model cannot take x.
+            OutOfMemoryError: the first batch does not fit the device.
         """
         if not self.stages() or not self.stages()[0]:
             raise ValueError("Plan: every module is frozen, nothing is left to train.")
@@ -269,7 +270,13 @@ class Plan:
         streams = SeedStreams(seed)
         # A lazy layer draws its weights in its first forward pass.
         with torch.no_grad(), evaluating(self), streams.as_global("lazy", device=batch.x.device):
-            outputs = self.outputs(batch.x)
+            try:
+                outputs = self.outputs(batch.x)
+            except torch.OutOfMemoryError:
+                raise
+            except (RuntimeError, IndexError) as error:  # torch's words for a wrong shape, dtype or token
+                got = f"shape {tuple(batch.x.shape)}, {batch.x.dtype}"
+                raise ValueError(f"Plan: the model cannot take this x ({got}): {error}") from error
         self.num_steps = epochs * len(batches)
         for number, (module, output) in enumerate(zip(self.modules, outputs, strict=True)):
             module_input = outputs[number - 1] if number else batch.x
