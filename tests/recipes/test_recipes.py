@@ -66,6 +66,7 @@ class TestChanging:
             ("epochs", "--set takes key=value, got 'epochs'"),
             ("epoch=3", "has no setting 'epoch'; did you mean epochs"),
             ("data.limt=3", "did you mean data.limit"),
+            ("lr=3", r"did you mean optimizer\.lr\?"),
             ("variant=ce", "has no setting 'variant'"),
             ("data=3", "has no setting 'data'"),
             ("epochs=0", r"epochs: input should be greater than or equal to 1, got 0\."),

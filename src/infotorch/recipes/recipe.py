@@ -198,7 +198,8 @@ def change(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
     allowed = settable_keys(recipe)
     for key, value in settings.items():
         if key not in allowed:
-            near = difflib.get_close_matches(key, allowed, n=3)
+            last_parts = [full for full in allowed if full.split(".")[-1] == key]
+            near = last_parts or difflib.get_close_matches(key, allowed, n=3)
             hint = f"did you mean {', '.join(near)}?" if near else f"settings: {', '.join(allowed)}."
             raise ValueError(f"{recipe.name} has no setting {key!r}; {hint}")
         place = content

@@ -203,7 +203,8 @@ class Plan:
         if len(parsed) != len(cuts) + 1:
             raise ValueError(
                 f"Plan.layerwise: {len(cuts)} cuts ({', '.join(cuts) or 'none'}) make {len(cuts) + 1} modules, "
-                f"and there are {len(parsed)} objectives. Give as many objectives as modules, or choose the cuts."
+                f"and there are {len(parsed)} objectives. Give as many objectives as modules, "
+                "or choose the cuts; cuts=() is one module, plain back-propagation."
             )
         optimizers = [optimizer] * len(parsed) if callable(optimizer) else list(optimizer)
         if len(optimizers) != len(parsed):
