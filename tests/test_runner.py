@@ -301,6 +301,19 @@ class TestTuning:
         assert not list((tmp_path / "run" / "tuning").rglob("outcome.json"))
         assert run(recipe, tmp_path / "run", device="cpu", resume=True) == outcome
 
+    def test_a_search_never_looks_at_test_rows(self, tmp_path, monkeypatch):
+        rows = []
+
+        def counted(plan, x, y):
+            rows.append(len(x))
+            return evaluate_network(plan, x, y)
+
+        monkeypatch.setattr("infotorch.session.evaluate_network", counted)
+        recipe = small("bp", **{"epochs": 1, "tune": True, "search.trials": 2, "search.seeds": (1000,)})
+        run(recipe, tmp_path / "run", device="cpu")
+        validation, test = 216, 359  # rows of the digits
+        assert rows == [validation, validation, 300, validation, test]
+
 
 class TestTables:
     def test_every_row_and_seed_has_its_directory_and_a_bad_row_stops_no_other(self, tmp_path):

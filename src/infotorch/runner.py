@@ -116,7 +116,7 @@ def _tune(
             if progress is not None:
                 progress(f"search {where.parent.name}, {what}", done, total)
 
-        session = Session(trial, RunRecord(where), seed, device, told, checkpoint_seconds)
+        session = Session(trial, RunRecord(where), seed, device, told, checkpoint_seconds, is_trial=True)
         outcome = session.run(resume=True)
         if outcome.status == "interrupted" or session.stop_requested:
             raise KeyboardInterrupt

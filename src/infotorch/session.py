@@ -45,6 +45,7 @@ class Session:
         device: see `launch`.
         progress: told about every step.
         checkpoint_seconds: at most this much work is lost when the process is killed.
+        is_trial: a trial of a search, which ends with its validation score and never looks at test rows.
 
     Attributes:
         failure: the exception that ended training, or None.
@@ -62,9 +63,11 @@ class Session:
         device: str,
         progress: Progress | None,
         checkpoint_seconds: float,
+        *,
+        is_trial: bool = False,
     ) -> None:
         self.recipe, self.record, self.seed = recipe, record, seed
-        self.progress, self.checkpoint_seconds = progress, checkpoint_seconds
+        self.progress, self.checkpoint_seconds, self.is_trial = progress, checkpoint_seconds, is_trial
         streams = seed_streams(seed)
         self.fabric = launch(device, recipe.precision)
         self.device = self.fabric.device
@@ -165,6 +168,9 @@ class Session:
         self.sums = EpochMeans()
 
     def _final_metrics(self) -> dict[str, float]:
+        if self.is_trial:
+            held_out = self.dataset.validation
+            return {"validation_accuracy": evaluate_network(self.plan, held_out.x, held_out.y)}
         splits = {"train": self.dataset.train, "validation": self.dataset.validation, "test": self.dataset.test}
         metrics = {f"{name}_accuracy": evaluate_network(self.plan, split.x, split.y) for name, split in splits.items()}
         if self.recipe.network.head:
