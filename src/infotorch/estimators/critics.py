@@ -1,0 +1,260 @@
+"""Critics: small networks that score pairs (x, y), for the bounds of `infotorch.estimators.bounds`.
+
+`critic(x, y)` scores every x against every y, shape (n, m); `critic.pairs(x, y)` scores row against row, shape (n,).
+Integer labels of shape (n,) are read as one-hot vectors.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from infotorch.numerics.checks import check_count, check_paired
+
+# Pairs that the joint critic scores at once: its hidden layers then stay within a few tens of MiB.
+_PAIRS_AT_ONCE = 2**15
+
+
+class Critic(nn.Module):
+    """What scores pairs. A subclass defines `forward`, and `pairs` where aligned rows can be had for less.
+
+    Example:
+        >>> class Distance(Critic):
+        ...     def forward(self, x, y):
+        ...         return -torch.cdist(x, y)
+        >>> Distance().pairs(torch.zeros(2, 1), torch.tensor([[1.0], [3.0]])).tolist()
+        [-1.0, -3.0]
+    """
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Scores of every x against every y, shape (n, m)."""
+        raise TypeError(f"{type(self).__name__} must define forward(x, y) -> scores of shape (n, m).")
+
+    def pairs(self, x: Tensor, y: Tensor) -> Tensor:
+        """Scores of aligned rows, shape (n,)."""
+        check_paired(x, y, where=f"{type(self).__name__}.pairs")
+        return self(x, y).diagonal()
+
+
+class JointCritic(Critic):
+    """One network on (x, y) together, with ReLU between its layers: the most general critic.
+
+    The first layer is W_x x + W_y y + b, so that scoring n x m pairs starts with an addition and not with a copy of
+    every pair; the layers behind it are paid for every pair.
+
+    Args:
+        dim_x: columns of x, or the number of classes where x holds labels.
+        dim_y: the same for y.
+        hidden: widths of the hidden layers, at least one.
+
+    Raises:
+        ValueError: a width below 1, or no hidden layer.
+        TypeError: a width is not an integer.
+
+    Source: Belghazi et al. 2018, arXiv:1801.04062; "concat" in Poole et al. 2019, arXiv:1905.06922.
+
+    Example:
+        >>> JointCritic(3, 2, hidden=(8,))(torch.zeros(4, 3), torch.zeros(5, 2)).shape
+        torch.Size([4, 5])
+    """
+
+    def __init__(self, dim_x: int, dim_y: int, *, hidden: Sequence[int] = (256, 256)) -> None:
+        super().__init__()
+        _check_widths(dim_x, dim_y, *hidden, where="JointCritic")
+        if not hidden:
+            raise ValueError("JointCritic: hidden must name at least one width, got none.")
+        self.from_x = nn.Linear(dim_x, hidden[0])
+        self.from_y = nn.Linear(dim_y, hidden[0], bias=False)
+        # The two halves of one linear layer start as one layer of dim_x + dim_y inputs would.
+        reach = 1 / math.sqrt(dim_x + dim_y)
+        for parameter in (self.from_x.weight, self.from_x.bias, self.from_y.weight):
+            nn.init.uniform_(parameter, -reach, reach)
+        self.rest = nn.Sequential(nn.ReLU(), *_layers([*hidden, 1]))
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Scores of every x against every y, shape (n, m)."""
+        hx, hy = self._halves(x, y)
+        rows = max(1, _PAIRS_AT_ONCE // len(hy))
+        return torch.cat([self.rest(part[:, None] + hy).squeeze(-1) for part in hx.split(rows)])
+
+    def pairs(self, x: Tensor, y: Tensor) -> Tensor:
+        """Scores of aligned rows, shape (n,)."""
+        check_paired(x, y, where="JointCritic.pairs")
+        hx, hy = self._halves(x, y)
+        return self.rest(hx + hy).squeeze(-1)
+
+    def _halves(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        where = "JointCritic"
+        return self.from_x(_as_input(x, self.from_x, where, "x")), self.from_y(_as_input(y, self.from_y, where, "y"))
+
+
+class SeparableCritic(Critic):
+    """The inner product of a network on x and a network on y, plus a constant: n x m scores for n + m evaluations.
+
+    Args:
+        dim_x: columns of x, or the number of classes where x holds labels.
+        dim_y: the same for y.
+        hidden: widths of the hidden layers of both networks; none makes them linear.
+        embedding: number of outputs of each network.
+
+    Raises:
+        ValueError: a width below 1.
+        TypeError: a width is not an integer.
+
+    Source: van den Oord, Li & Vinyals 2018, arXiv:1807.03748; "separable" in Poole et al. 2019, arXiv:1905.06922. The
+    constant is ours: `nwj` and `jsd` need one.
+
+    Example:
+        >>> SeparableCritic(3, 2, hidden=(8,))(torch.zeros(4, 3), torch.zeros(5, 2)).shape
+        torch.Size([4, 5])
+    """
+
+    def __init__(self, dim_x: int, dim_y: int, *, hidden: Sequence[int] = (256, 256), embedding: int = 64) -> None:
+        super().__init__()
+        _check_widths(dim_x, dim_y, *hidden, embedding, where="SeparableCritic")
+        self.tower_x = nn.Sequential(*_layers([dim_x, *hidden, embedding]))
+        self.tower_y = nn.Sequential(*_layers([dim_y, *hidden, embedding]))
+        self.offset = nn.Parameter(torch.zeros(()))
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Scores of every x against every y, shape (n, m)."""
+        hx, hy = self._embeddings(x, y)
+        return torch.addmm(self.offset, hx, hy.T)
+
+    def pairs(self, x: Tensor, y: Tensor) -> Tensor:
+        """Scores of aligned rows, shape (n,)."""
+        check_paired(x, y, where="SeparableCritic.pairs")
+        hx, hy = self._embeddings(x, y)
+        return (hx * hy).sum(dim=1) + self.offset
+
+    def _embeddings(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        first_x, first_y = self.tower_x[0], self.tower_y[0]
+        assert isinstance(first_x, nn.Linear)
+        assert isinstance(first_y, nn.Linear)
+        where = "SeparableCritic"
+        return self.tower_x(_as_input(x, first_x, where, "x")), self.tower_y(_as_input(y, first_y, where, "y"))
+
+
+class BilinearCritic(Critic):
+    """x' W y plus a constant: for representations that are already good, and for a handful of columns.
+
+    Starts at zero, where every bound is 0 or below.
+
+    Args:
+        dim_x: columns of x, or the number of classes where x holds labels.
+        dim_y: the same for y.
+
+    Raises:
+        ValueError: a width below 1.
+        TypeError: a width is not an integer.
+
+    Source: van den Oord, Li & Vinyals 2018, arXiv:1807.03748, eq. 3. The constant is ours.
+
+    Example:
+        >>> BilinearCritic(3, 2)(torch.ones(2, 3), torch.ones(2, 2)).tolist()
+        [[0.0, 0.0], [0.0, 0.0]]
+    """
+
+    def __init__(self, dim_x: int, dim_y: int) -> None:
+        super().__init__()
+        _check_widths(dim_x, dim_y, where="BilinearCritic")
+        self.from_y = nn.Linear(dim_y, dim_x, bias=False)
+        nn.init.zeros_(self.from_y.weight)
+        self.offset = nn.Parameter(torch.zeros(()))
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Scores of every x against every y, shape (n, m)."""
+        x, y = self._inputs(x, y)
+        return torch.addmm(self.offset, x, self.from_y(y).T)
+
+    def pairs(self, x: Tensor, y: Tensor) -> Tensor:
+        """Scores of aligned rows, shape (n,)."""
+        check_paired(x, y, where="BilinearCritic.pairs")
+        x, y = self._inputs(x, y)
+        return (x * self.from_y(y)).sum(dim=1) + self.offset
+
+    def _inputs(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        where, weight = "BilinearCritic", self.from_y.weight
+        return _as_columns(x, weight.shape[0], weight, where, "x"), _as_input(y, self.from_y, where, "y")
+
+
+class EncoderCritic(Critic):
+    """A critic that passes x through its own copy of an encoder F first: the architecture-aware critic.
+
+    It tells (x1, F(x1) + noise) from (x1, F(x2) + noise) by comparing two points of the same space. The copy stays in
+    evaluation mode, so that batch statistics and dropout do not make F random; the encoder itself is never touched.
+
+    Args:
+        encoder: F; called on x as it comes, its output is flattened to (n, d).
+        critic: scores F(x) against y.
+        train_encoder: let the copy's weights be trained with the critic. Without it no gradient enters the copy, nor
+            passes it on its way to x.
+
+    Source: Elad, Haviv, Blau & Michaeli 2019, "Direct Validation of the Information Bottleneck Principle for Deep
+    Nets", Sec. 3 and Fig. 2.
+
+    Example:
+        >>> critic = EncoderCritic(nn.Linear(784, 3), JointCritic(3, 3, hidden=(8,)))
+        >>> critic(torch.zeros(4, 784), torch.zeros(5, 3)).shape
+        torch.Size([4, 5])
+    """
+
+    def __init__(self, encoder: nn.Module, critic: Critic, *, train_encoder: bool = False) -> None:
+        super().__init__()
+        self.encoder = copy.deepcopy(encoder).eval()
+        self.encoder.requires_grad_(train_encoder)
+        self.critic = critic
+        self.train_encoder = train_encoder
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Scores of every x against every y, shape (n, m)."""
+        return self.critic(self._encode(x), y)
+
+    def pairs(self, x: Tensor, y: Tensor) -> Tensor:
+        """Scores of aligned rows, shape (n,)."""
+        return self.critic.pairs(self._encode(x), y)
+
+    def refresh(self, encoder: nn.Module) -> None:
+        """Copy the weights and buffers of an encoder that has been trained further."""
+        self.encoder.load_state_dict(encoder.state_dict())
+
+    def train(self, mode: bool = True) -> EncoderCritic:
+        """Set the mode of the critic; the copy of the encoder stays in evaluation mode."""
+        super().train(mode)
+        self.encoder.eval()
+        return self
+
+    def _encode(self, x: Tensor) -> Tensor:
+        with torch.set_grad_enabled(self.train_encoder and torch.is_grad_enabled()):
+            return self.encoder(x).flatten(1)
+
+
+def _layers(widths: Sequence[int]) -> list[nn.Module]:
+    layers: list[nn.Module] = []
+    for before, after in pairwise(widths):
+        layers += [nn.Linear(before, after), nn.ReLU()]
+    return layers[:-1]
+
+
+def _check_widths(*widths: int, where: str) -> None:
+    for width in widths:
+        check_count(width, where=where, name="every width")
+
+
+def _as_input(values: Tensor, layer: nn.Linear, where: str, name: str) -> Tensor:
+    return _as_columns(values, layer.in_features, layer.weight, where, name)
+
+
+def _as_columns(values: Tensor, columns: int, like: Tensor, where: str, name: str) -> Tensor:
+    if not values.is_floating_point():
+        values = F.one_hot(values.long(), columns) if values.ndim == 1 else values
+        values = values.to(like.dtype)
+    if values.ndim != 2 or values.shape[1] != columns:
+        raise ValueError(f"{where}: {name} must have shape (n, {columns}), got {tuple(values.shape)}.")
+    return values
