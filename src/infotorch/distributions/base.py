@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -23,7 +24,7 @@ class JointLaw(Protocol):
         ...
 
     def mutual_information(self) -> float:
-        """I(X; Y) in nats, exact."""
+        """I(X; Y) in nats: a closed form, or deterministic quadrature whose error the law states."""
         ...
 
 
@@ -38,3 +39,16 @@ def check_sample_size(n: int, *, where: str) -> None:
         raise TypeError(f"{where}: n must be an integer, got {type(n).__name__}.")
     if n < 1:
         raise ValueError(f"{where}: n must be at least 1, got {n}.")
+
+
+def check_information(mi: float, *, where: str) -> None:
+    """Refuse what is not a finite number of nats, at least 0.
+
+    Raises:
+        TypeError: mi is not a number.
+        ValueError: mi is negative or not finite.
+    """
+    if isinstance(mi, bool) or not isinstance(mi, Real):
+        raise TypeError(f"{where}: mi must be a number, got {type(mi).__name__}.")
+    if not 0 <= mi < float("inf"):
+        raise ValueError(f"{where}: mi must be finite and at least 0 nats, got {mi}.")
