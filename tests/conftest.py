@@ -1,6 +1,7 @@
 """What several test files share."""
 
 import os
+import sys
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -10,6 +11,7 @@ import torch
 from torch import nn
 
 from infotorch.data import check
+from infotorch.numerics.compiled import compiled_loops
 
 
 @pytest.fixture
@@ -50,3 +52,15 @@ def real() -> Callable[[str], Path]:
         return Path(root)
 
     return folder
+
+
+@pytest.fixture(params=["numba", "without numba"])
+def either_way(request, monkeypatch):
+    """Runs a test twice: with the compiled loops, and as if numba were not installed."""
+    if request.param == "without numba":
+        monkeypatch.setitem(sys.modules, "numba", None)
+        monkeypatch.delitem(sys.modules, "infotorch.numerics.loops", raising=False)
+    compiled_loops.cache_clear()
+    assert (compiled_loops() is None) == (request.param == "without numba")
+    yield
+    compiled_loops.cache_clear()

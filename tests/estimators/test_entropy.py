@@ -11,6 +11,7 @@ def normal(n, d, seed=0):
     return torch.randn(n, d, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
+@pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("metric", ["chebyshev", "euclidean"])
 @pytest.mark.parametrize("d", [1, 3, 12, 30])
 def test_equals_the_slow_twin(d, metric):

@@ -20,6 +20,7 @@ def rectified(n, columns, seed=0):
     return x.relu(), (x + 0.5 * torch.randn(n, columns, generator=seeded(seed + 1), dtype=torch.float64)).relu()
 
 
+@pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("columns", [1, 3, 12])
 @pytest.mark.parametrize("k", [1, 3, 5])
 def test_equals_the_authors_code(columns, k):

@@ -28,6 +28,7 @@ def information_of_two_gaussians(shift):
     return mixture - 0.5 * math.log(2 * math.pi * math.e)
 
 
+@pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("metric", ["chebyshev", "euclidean"])
 @pytest.mark.parametrize("columns", [1, 2, 12, 40])
 def test_equals_the_slow_twin(columns, metric):
@@ -37,6 +38,7 @@ def test_equals_the_slow_twin(columns, metric):
         assert float(ross(x, labels, k=k, metric=metric)) == pytest.approx(expected, abs=1e-9)
 
 
+@pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("metric", ["chebyshev", "euclidean"])
 @pytest.mark.parametrize("columns", [1, 3, 40])
 def test_ties_are_counted_as_the_slow_twin_counts_them(columns, metric):
@@ -62,6 +64,7 @@ def test_separate_classes_have_the_entropy_of_the_labels():
     assert float(estimate) == pytest.approx(math.log(10), abs=0.02)
 
 
+@pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("metric", ["chebyshev", "euclidean"])
 @pytest.mark.parametrize("columns", [1, 10, 784])
 @pytest.mark.parametrize("value", [0.0, 0.1, 1e6])
@@ -132,10 +135,11 @@ def test_interval_covers_the_truth(shift):
     assert 0.83 <= np.mean(covered) <= 0.99  # 0.95 +- 0.02 for a perfect interval
 
 
+@pytest.mark.usefixtures("either_way")
 def test_many_rows_go_block_by_block(monkeypatch):
     x, labels = classes(200, 30)
     whole = float(ross(x, labels))
-    monkeypatch.setattr("infotorch.numerics.neighbours._BLOCK_ENTRIES", 1500)
+    monkeypatch.setattr("infotorch.numerics.blocks._CPU_ENTRIES", 1500)
     assert float(ross(x, labels)) == pytest.approx(whole, abs=1e-9)
 
 

@@ -11,19 +11,11 @@ from torch import Tensor
 
 from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.subsampling import subsampling_error
+from infotorch.numerics.blocks import count_in_block, distances_between, nearest_in_block, row_blocks
 from infotorch.numerics.checks import as_samples, check_choice, check_neighbours, check_paired
-from infotorch.numerics.neighbours import (
-    METRICS,
-    Metric,
-    count_leq,
-    count_within,
-    distances_between,
-    nearest_distances,
-    nearest_in_block,
-    prefers_tree,
-    row_blocks,
-)
+from infotorch.numerics.neighbours import METRICS, Metric, count_within, nearest_distances
 from infotorch.numerics.symbols import as_symbols
+from infotorch.numerics.trees import suits_tree
 
 
 def ross(x: Any, labels: Any, *, k: int = 3, metric: Metric = "euclidean") -> Estimate:
@@ -94,7 +86,7 @@ def _ross(x: Tensor, classes: Tensor, k: int, metric: Metric) -> Tensor:
     order = classes.argsort(stable=True)
     x, classes = x[order], classes[order]
     slices = list(_class_slices(classes))
-    count = _counts_by_tree if prefers_tree(x) else _counts_by_block
+    count = _counts_by_tree if suits_tree([x], metric) else _counts_by_block
     radius, in_class, in_all = count(x, slices, k, metric)
     itself = (radius > 0).long()
     size = torch.bincount(classes)[classes]
@@ -125,11 +117,11 @@ def _counts_by_block(x: Tensor, slices: list[slice], k: int, metric: Metric) -> 
     parts = []
     for own in slices:
         for block in row_blocks(own.stop - own.start, columns=len(x)):
-            distances = between(slice(own.start + block.start, own.start + block.stop))
-            of_class = distances[:, own].clone()
-            nearest, _ = nearest_in_block(of_class, block.start, min(k, of_class.shape[1] - 1))
-            radius = nearest[:, -1]
-            parts.append((radius, count_leq(distances[:, own], radius), count_leq(distances, radius)))
+            rows = slice(own.start + block.start, own.start + block.stop)
+            distances = between(rows)
+            k_there = min(k, own.stop - own.start - 1)
+            radius = nearest_in_block([distances], rows.start, k_there, own)[0][:, -1]
+            parts.append((radius, count_in_block(distances, radius, own), count_in_block(distances, radius)))
     radius, in_class, in_all = (torch.cat(column) for column in zip(*parts, strict=True))
     return radius, in_class, in_all
 

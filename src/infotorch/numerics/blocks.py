@@ -1,0 +1,118 @@
+"""All distances between rows, exact, in float64, one block of rows at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from infotorch.numerics.compiled import loops_for
+from infotorch.numerics.distances import squared_distances_near_origin
+
+Metric = Literal["chebyshev", "euclidean"]
+METRICS: tuple[Metric, Metric] = ("chebyshev", "euclidean")
+
+#: a slice of rows -> their distances to all rows, shape (m, n)
+DistanceBlock = Callable[[slice], Tensor]
+
+# Up to here Euclidean distances come from differences, exact and cheap; beyond, one matrix product is many times
+# faster.
+_EXACT_COLUMNS = 16
+# Entries of a block: 2 MB in float64 stay in a core's cache between the steps; a GPU wants more work at a time.
+_CPU_ENTRIES, _GPU_ENTRIES = 2**18, 2**24
+
+
+def row_blocks(n: int, *, columns: int | None = None, device: torch.device | None = None) -> Iterator[slice]:
+    """Slices that cover n rows, so that a block of distances to `columns` rows (default n) stays small."""
+    entries = _CPU_ENTRIES if device is None or device.type == "cpu" else _GPU_ENTRIES
+    # Eight rows at least: the compiled loops take so many at a time.
+    size = max(8, entries // (columns or n))
+    return (slice(start, min(start + size, n)) for start in range(0, n, size))
+
+
+def by_product(points: Tensor, metric: Metric) -> bool:
+    """Whether the distances come from a matrix product, which divides itself among threads."""
+    return metric == "euclidean" and points.shape[1] > _EXACT_COLUMNS
+
+
+def distances_between(points: Tensor, metric: Metric) -> DistanceBlock:
+    """A function from a slice of rows to their distances to all rows, shape (m, n); equal rows are exactly 0 apart."""
+    if by_product(points, metric):
+        return _euclidean_by_product(points)
+    loops = loops_for(points.device)
+    if loops is None:
+        return _by_cdist(points, metric)
+    columns = points.T.contiguous().numpy()
+
+    def block(rows: slice) -> Tensor:
+        distances = torch.empty(rows.stop - rows.start, len(points), dtype=torch.float64)
+        loops.fill_block(columns, metric == "euclidean", rows.start, distances.numpy())
+        return distances
+
+    return block
+
+
+def _by_cdist(points: Tensor, metric: Metric) -> DistanceBlock:
+    if metric == "chebyshev":
+        return lambda rows: torch.cdist(points[rows], points, p=torch.inf)
+    return lambda rows: torch.cdist(points[rows], points, compute_mode="donot_use_mm_for_euclid_dist")
+
+
+def _euclidean_by_product(points: Tensor) -> DistanceBlock:
+    """Distances by one matrix product, rounded so that true ties are ties.
+
+    Squares carry an error of a few ulp of the row's squared norm. Rounding them to a grid of powers of two, 1024 ulp
+    wide, makes equal rows exactly 0 apart and equal distances equal; only distances below 1e-6 of the norm are moved
+    visibly.
+    """
+    # The median is a centre that no outlier moves, and small norms are what keeps the error small.
+    points = points - points.median(dim=0).values
+    ulp = torch.finfo(points.dtype).eps * (points * points).sum(dim=1, keepdim=True)
+    # At the centre itself the product is exact, and any fine grid does.
+    grid = torch.where(ulp > 0, torch.exp2(torch.ceil(torch.log2(ulp)) + 10), 2.0**-500)
+
+    def block(rows: slice) -> Tensor:
+        squares = squared_distances_near_origin(points[rows], points)
+        return squares.div_(grid[rows]).round_().mul_(grid[rows]).sqrt_()
+
+    return block
+
+
+def nearest_in_block(blocks: Sequence[Tensor], start: int, k: int, among: slice | None = None) -> tuple[Tensor, Tensor]:
+    """Distance and row number of the k nearest, shape (m, k), ascending; a row is not its own neighbour.
+
+    Args:
+        blocks: distances to all rows in each space, each of shape (m, n); the largest space counts.
+        start: number of the block's first row.
+        k: number of neighbours.
+        among: the rows that may be neighbours, more than k of them; all by default.
+    """
+    m, n = blocks[0].shape
+    among = among or slice(0, n)
+    loops = loops_for(blocks[0].device)
+    if loops is not None:
+        distance, index = torch.empty(m, k, dtype=torch.float64), torch.empty(m, k, dtype=torch.int64)
+        arrays = tuple(block.numpy() for block in blocks)
+        loops.block_nearest(arrays, start, among.start, among.stop, distance.numpy(), index.numpy())
+        return distance, index
+    joint = blocks[0][:, among].clone()
+    for block in blocks[1:]:
+        torch.maximum(joint, block[:, among], out=joint)
+    itself = torch.arange(start, start + m, device=joint.device)
+    inside = (itself >= among.start) & (itself < among.stop)
+    joint[inside.nonzero()[:, 0], itself[inside] - among.start] = torch.inf
+    nearest = joint.topk(k, dim=1, largest=False)
+    return nearest.values, nearest.indices + among.start
+
+
+def count_in_block(block: Tensor, radius: Tensor, among: slice | None = None) -> Tensor:
+    """Per row, to how many of the rows (all by default) the distance is at most the row's radius, shape (m,)."""
+    among = among or slice(0, block.shape[1])
+    loops = loops_for(block.device)
+    if loops is None:
+        return torch.count_nonzero(block[:, among] <= radius[:, None], dim=1)
+    counts = torch.empty(len(block), dtype=torch.int64)
+    loops.block_count(block.numpy(), radius.contiguous().numpy(), among.start, among.stop, counts.numpy())
+    return counts

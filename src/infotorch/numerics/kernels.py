@@ -1,0 +1,184 @@
+"""Kernel matrices: the two Gaussian conventions, the linear kernel, and rules for the bandwidth.
+
+A Gaussian kernel is exp(-|z_i - z_j|^2) of rows z that are scaled once (`kernel_columns`), so a product of Gaussian
+kernels is the Gaussian kernel of the columns side by side, each with its own scale.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from infotorch.numerics.checks import check_choice, check_positive
+from infotorch.numerics.distances import squared_distances
+from infotorch.numerics.neighbours import distances_between, nearest_distances
+from infotorch.numerics.seeds import derive_seed
+from infotorch.numerics.symbols import is_constant
+
+Kernel = Literal["exp(-d2/s)", "exp(-d2/2s2)"]
+BandwidthRule = Literal["knn", "median"]
+#: a positive number, or the name of the rule that finds one
+Bandwidth = float | BandwidthRule
+
+KERNELS: tuple[str, ...] = get_args(Kernel)
+RULES: tuple[str, ...] = get_args(BandwidthRule)
+
+# Rows among which the median of all distances is found: its standard error is then about 1 % of it.
+_MEDIAN_ROWS = 2000
+# Largest exponent error allowed of distances by matrix product.
+_TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-9}
+# exp(-28^2) is 0 in float64.
+_FARTHEST = 28.0
+
+
+def kernel_columns(x: Tensor, bandwidth: float, kernel: Kernel) -> Tensor:
+    """Rows z whose kernel is exp(-|z_i - z_j|^2): x / sqrt(s) for "exp(-d2/s)", x / (s sqrt 2) for "exp(-d2/2s2)".
+
+    Example:
+        >>> kernel_columns(torch.tensor([[6.0]]), 9.0, "exp(-d2/s)")
+        tensor([[2.]])
+    """
+    scale = math.sqrt(bandwidth) if kernel == "exp(-d2/s)" else bandwidth * math.sqrt(2)
+    return x / scale
+
+
+def gaussian_gram(x: Tensor, *, bandwidth: float, kernel: Kernel = "exp(-d2/s)") -> Tensor:
+    """Gaussian kernel matrix, shape (n, n), with ones on the diagonal; differentiable in x.
+
+    Args:
+        x: shape (n, d), floating point.
+        bandwidth: s > 0, a constant: no gradient runs through it.
+        kernel: "exp(-d2/s)" or "exp(-d2/2s2)", d2 the squared Euclidean distance.
+
+    Example:
+        >>> gaussian_gram(torch.tensor([[0.0], [2.0]]), bandwidth=4.0)
+        tensor([[1.0000, 0.3679],
+                [0.3679, 1.0000]])
+    """
+    return unit_gram(kernel_columns(x, bandwidth, kernel))
+
+
+def unit_gram(z: Tensor) -> Tensor:
+    """The matrix exp(-|z_i - z_j|^2), shape (n, n), with ones on the diagonal.
+
+    Example:
+        >>> unit_gram(torch.zeros(2, 1))
+        tensor([[1., 1.],
+                [1., 1.]])
+    """
+    return unit_gram_rows(z, slice(0, len(z)))
+
+
+def unit_gram_rows(z: Tensor, rows: slice) -> Tensor:
+    """Some rows of `unit_gram(z)`, shape (m, n): what a pass in blocks needs.
+
+    Example:
+        >>> unit_gram_rows(torch.zeros(3, 1), slice(1, 2))
+        tensor([[1., 1., 1.]])
+    """
+    squares = _distances(z, rows)
+    # A row is at distance 0 from itself, whatever the rounding.
+    squares.diagonal(rows.start).zero_()
+    return squares.neg_().exp_()
+
+
+def _distances(z: Tensor, rows: slice) -> Tensor:
+    """Squared distances to all rows; where matrix products would lose too many digits, in float64 or one by one."""
+    centered = z.detach() - z.detach().mean(dim=0)
+    radius = float(centered.square().sum(dim=1).max())
+    for dtype in _product_dtypes(z):
+        if radius * torch.finfo(dtype).eps <= _TOLERANCE[dtype]:
+            return squared_distances(z[rows].to(dtype), z.to(dtype)).to(z.dtype)
+    # Quarters, because the difference of the largest numbers would overflow.
+    far = 4 * torch.cdist(z[rows] / 4, z / 4, compute_mode="donot_use_mm_for_euclid_dist")
+    return far.clamp_max(_FARTHEST).square()
+
+
+def _product_dtypes(z: Tensor) -> tuple[torch.dtype, ...]:
+    """The rows' own type, then float64, which Apple's GPUs do not have."""
+    return (z.dtype,) if z.dtype == torch.float64 or z.device.type == "mps" else (z.dtype, torch.float64)
+
+
+def linear_gram(x: Tensor) -> Tensor:
+    """The matrix of inner products, shape (n, n).
+
+    Example:
+        >>> linear_gram(torch.tensor([[1.0, 2.0], [0.0, 1.0]]))
+        tensor([[5., 2.],
+                [2., 1.]])
+    """
+    return x @ x.T
+
+
+def knn_bandwidth(x: Tensor, k: int = 10) -> float:
+    """Mean Euclidean distance to the k nearest other rows (all other rows, where there are fewer than k).
+
+    Where that is 0, because rows repeat, it is taken among the distinct rows; 1 where all rows are equal.
+
+    Source: Yu et al. 2021, arXiv:2101.10160. Their published code takes the first k columns of the distance matrix for
+    the nearest, the row itself among them; we take the nearest.
+
+    Example:
+        >>> round(knn_bandwidth(torch.tensor([[0.0], [1.0], [3.0]]), k=1), 4)
+        1.3333
+    """
+    return _bandwidth(x, lambda points: nearest_distances(points, min(k, len(points) - 1), "euclidean").mean())
+
+
+def median_bandwidth(x: Tensor) -> float:
+    """Median Euclidean distance between two rows, among 2000 rows where there are more (always the same ones).
+
+    Where that is 0, because rows repeat, it is taken among the distinct rows; 1 where all rows are equal.
+
+    Source: Gretton et al. 2012, JMLR 13, "A kernel two-sample test", Sec. 8.
+
+    Example:
+        >>> median_bandwidth(torch.tensor([[0.0], [1.0], [3.0]]))
+        2.0
+    """
+    return _bandwidth(x, _median_distance)
+
+
+def _bandwidth(x: Tensor, rule: Callable[[Tensor], Tensor]) -> float:
+    """The rule's distance, if need be among the distinct rows."""
+    rows = x.detach().cpu() if x.device.type == "mps" else x.detach()  # Apple's GPUs have no float64
+    rows = rows.double()
+    # Squares of very large or very small values would overflow or vanish.
+    scale = float(rows.abs().max()) or 1.0
+    points = rows / scale
+    if is_constant(points):
+        return 1.0
+    distance = float(rule(points))
+    # Distinct rows may still be nearer than rounding tells: then their kernel is 1 at any bandwidth in sight.
+    return scale * (distance or float(rule(torch.unique(points, dim=0))) or 1.0)
+
+
+def _median_distance(points: Tensor) -> Tensor:
+    if len(points) > _MEDIAN_ROWS:
+        generator = torch.Generator().manual_seed(derive_seed(0, "median bandwidth"))
+        points = points[torch.randperm(len(points), generator=generator)[:_MEDIAN_ROWS].to(points.device)]
+    distances = distances_between(points, "euclidean")(slice(0, len(points)))
+    first, second = torch.triu_indices(len(points), len(points), offset=1, device=points.device)
+    return distances[first, second].median()
+
+
+def find_bandwidth(x: Tensor, bandwidth: Bandwidth, *, where: str) -> float:
+    """The number that a bandwidth argument stands for.
+
+    Raises:
+        TypeError: neither a number nor a name.
+        ValueError: an unknown rule, or not a positive, finite number.
+
+    Example:
+        >>> find_bandwidth(torch.tensor([[0.0], [1.0], [3.0]]), "median", where="example")
+        2.0
+    """
+    if not isinstance(bandwidth, str):
+        check_positive(bandwidth, where=where, name="bandwidth")
+        return float(bandwidth)
+    check_choice(bandwidth, RULES, where=where, name="bandwidth")
+    return knn_bandwidth(x) if bandwidth == "knn" else median_bandwidth(x)
