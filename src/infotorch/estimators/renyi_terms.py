@@ -1,0 +1,84 @@
+"""What the matrix-based estimators share: read the variables, sum entropies with their signs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import reduce
+from numbers import Real
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from infotorch.estimators.estimate import Estimate
+from infotorch.estimators.renyi_spectrum import KernelSample, entropy, influence, join
+from infotorch.numerics.checks import as_rows, check_choice, check_paired, check_positive, is_discrete
+from infotorch.numerics.kernels import KERNELS, Bandwidth, Kernel, find_bandwidth, kernel_columns
+from infotorch.numerics.symbols import symbols
+
+#: entropies with their signs
+Terms = Sequence[tuple[int, KernelSample]]
+
+
+def read_variables(
+    named: Sequence[tuple[str, Any]],
+    alpha: float,
+    bandwidth: Bandwidth | Sequence[Bandwidth],
+    kernel: Kernel,
+    *,
+    where: str,
+) -> tuple[list[KernelSample], str]:
+    """Check everything; the variables as their kernels see them, and the estimator's name with the bandwidths used."""
+    check_positive(alpha, where=where, name="alpha")
+    check_choice(kernel, KERNELS, where=where, name="kernel")
+    if not named:
+        raise ValueError(f"{where}: needs at least one variable, got none.")
+    rows = [as_rows(values, where=where, name=name) for name, values in named]
+    for other in rows[1:]:
+        check_paired(rows[0], other, where=where)
+    widths = _one_each(bandwidth, len(rows), where=where)
+    real = [r for r in rows if not is_discrete(r)]
+    # Powers below 1 turn the rounding of vanishing eigenvalues into entropy; symbols cost nothing.
+    exact = alpha < 1 or not real
+    dtype = torch.float64 if exact else reduce(torch.promote_types, (r.dtype for r in real))
+    device = (real or rows)[0].device
+    found = [_sample(r.to(device), width, kernel, dtype, where=where) for r, width in zip(rows, widths, strict=True)]
+    used = ", ".join(width for _, width in found)
+    return [sample for sample, _ in found], f"{where} alpha={alpha:g} {kernel} s={used}"
+
+
+def _one_each(bandwidth: Bandwidth | Sequence[Bandwidth], count: int, *, where: str) -> list[Bandwidth]:
+    if isinstance(bandwidth, (str, Real)):
+        return [bandwidth] * count  # pyright: ignore[reportReturnType]
+    if not isinstance(bandwidth, Sequence) or len(bandwidth) != count:
+        raise ValueError(f"{where}: bandwidth must be one, or {count} (one a variable), got {bandwidth!r}.")
+    return list(bandwidth)
+
+
+def _sample(
+    rows: Tensor, bandwidth: Bandwidth, kernel: Kernel, dtype: torch.dtype, *, where: str
+) -> tuple[KernelSample, str]:
+    if is_discrete(rows):
+        find_bandwidth(rows[:1], bandwidth, where=where)  # refuses what is no bandwidth, though symbols need none
+        return KernelSample(rows.new_empty((len(rows), 0), dtype=dtype), symbols(rows)), "symbols"
+    width = find_bandwidth(rows, bandwidth, where=where)
+    return KernelSample(kernel_columns(rows.to(dtype), width, kernel)), f"{width:.4g}"
+
+
+def total_correlation(samples: Sequence[KernelSample]) -> Terms:
+    """The sum of the entropies, less the joint one."""
+    return [*((1, sample) for sample in samples), (-1, join(*samples))]
+
+
+def estimate_of(terms: Terms, alpha: float, name: str, *, ceiling: float) -> Estimate:
+    """The sum of the entropies, with the infinitesimal jackknife's error."""
+    value = torch.stack([sign * entropy(sample, alpha) for sign, sample in terms]).sum()
+    n = len(terms[0][1])
+
+    def error() -> float:
+        with torch.no_grad():
+            moved = torch.stack([sign * influence(sample, alpha) for sign, sample in terms]).sum(dim=0)
+        return float(moved.std()) / math.sqrt(n) if n > 1 else math.nan
+
+    return Estimate(value, bound="none", n=n, estimator=name, ceiling=ceiling, error=error)
