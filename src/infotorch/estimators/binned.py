@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -9,69 +10,130 @@ from torch import Tensor
 
 from infotorch.estimators.discrete import plug_in_mi
 from infotorch.estimators.estimate import Estimate
-from infotorch.numerics.checks import as_rows, as_samples, check_paired, check_positive, is_discrete
+from infotorch.numerics.checks import (
+    as_rows,
+    as_samples,
+    as_tensor,
+    check_count,
+    check_paired,
+    check_positive,
+    is_discrete,
+)
 from infotorch.numerics.symbols import symbols
 
+#: float64 rows -> bin numbers of the same shape
+Binning = Callable[[Tensor], Tensor]
 
-def binned_mi(x: Any, y: Any, *, bin_width: float | None = None, num_bins: int | None = None) -> Estimate:
+
+def binned_mi(
+    x: Any,
+    y: Any,
+    *,
+    bin_width: float | None = None,
+    num_bins: int | None = None,
+    num_quantiles: int | None = None,
+    edges: Any = None,
+) -> Estimate:
     """Mutual information of x and y after every real column is cut into bins, in nats.
 
     The value depends on the bins, and for a deterministic continuous layer on nothing else: as they shrink it goes to
-    log n. So there is no default; exactly one of `bin_width` and `num_bins` is given, and belongs beside the number.
+    log n. So there is no default; exactly one way to bin is given, and belongs beside the number.
 
     Args:
         x: shape (n,) or (n, ...). Real columns are binned, integers are symbols as they are; a row is one symbol.
         y: the same number of rows, treated alike.
         bin_width: width of the bins of every column, in its units; bins start at 0.
         num_bins: number of bins of equal width between the least and the greatest value of each column.
+        num_quantiles: number of bins of each column that hold equally many values each (adaptive bins). Equal values
+            share a bin, so that ties leave some bins fuller and others empty. No increasing map of a column matters.
+        edges: inner edges of the bins of every column, increasing, shape (m,); a bin contains its lower edge, and the
+            first and the last reach to infinity. A tuple of two such sequences is one for x and one for y.
 
     Returns:
         Plug-in value in [0, log n]; at log n every row has its own bin (`saturated`). 0 when x or y is constant.
         Standard error by the delta method.
 
     Raises:
-        ValueError: neither or both of bin_width and num_bins, one of them not positive, rows not paired, or NaN or
-            infinite values.
-        TypeError: x or y is not made of real numbers, or num_bins is not an integer.
+        ValueError: none or several ways to bin, a width or number that is not positive, a width too small for the
+            values, edges that do not increase, rows not paired, or NaN or infinite values.
+        TypeError: x, y or edges is not made of real numbers, or a number of bins is not an integer.
 
-    Source: Shwartz-Ziv & Tishby 2017, arXiv:1703.00810 (num_bins, on tanh); Saxe et al. 2018, ICLR (bin_width).
+    Source: Shwartz-Ziv & Tishby 2017, arXiv:1703.00810 (num_bins, on tanh); Saxe et al. 2018, ICLR (bin_width);
+        Chelombiev, Houghton & O'Donnell 2019, arXiv:1902.09037 (num_quantiles; there all columns of a layer share
+        their bins).
 
     Example:
         >>> x = torch.linspace(0, 1, 101)[:-1]
-        >>> round(binned_mi(x, x, num_bins=4).bits, 6)
-        2.0
+        >>> round(binned_mi(x, x, num_bins=4).bits, 6), round(binned_mi(x, x.exp(), num_quantiles=4).bits, 6)
+        (2.0, 2.0)
+        >>> round(binned_mi(x, x, edges=([0.5], [0.25, 0.5, 0.75])).bits, 6)
+        1.0
     """
-    first = _bins(x, bin_width, num_bins, name="x")
-    second = _bins(y, bin_width, num_bins, name="y")
+    ways = {"bin_width": bin_width, "num_bins": num_bins, "num_quantiles": num_quantiles, "edges": edges}
+    way = _only_one(ways)
+    if edges is None:
+        binning_x = binning_y = _binning(way, ways[way])
+    else:
+        pair = edges if isinstance(edges, tuple) else (edges, edges)
+        if len(pair) != 2:
+            raise ValueError(f"binned_mi: edges must be one sequence or a tuple of two, got a tuple of {len(pair)}.")
+        binning_x, binning_y = _between(pair[0]), _between(pair[1])
+    first, second = _bins(x, binning_x, name="x"), _bins(y, binning_y, name="y")
     check_paired(first, second, where="binned_mi")
-    setting = f"num_bins={num_bins}" if bin_width is None else f"bin_width={bin_width}"
+    setting = "edges" if edges is not None else f"{way}={ways[way]}"
     return plug_in_mi(first, second.to(first.device), None, name=f"binned_mi {setting}")
 
 
-def _bins(values: Any, bin_width: float | None, num_bins: int | None, *, name: str) -> Tensor:
-    _check_bins(bin_width, num_bins)
+def _only_one(ways: dict[str, Any]) -> str:
+    given = [name for name, value in ways.items() if value is not None]
+    if len(given) != 1:
+        raise ValueError(
+            f"binned_mi: give exactly one of {', '.join(ways)}, got {' and '.join(given) if given else 'none'}."
+        )
+    return given[0]
+
+
+def _bins(values: Any, binning: Binning, *, name: str) -> Tensor:
     rows = as_rows(values, where="binned_mi", name=name)
     if is_discrete(rows):
         return symbols(rows)
-    rows = as_samples(rows, where="binned_mi", name=name)
-    if bin_width is not None:
-        # Bin numbers stay in float64: an integer type would overflow for a small width.
-        return symbols(torch.floor(rows / bin_width))
-    assert num_bins is not None
+    return symbols(binning(as_samples(rows, where="binned_mi", name=name)))
+
+
+def _binning(way: str, value: Any) -> Binning:
+    if way == "bin_width":
+        check_positive(value, where="binned_mi", name="bin_width")
+        return lambda rows: _of_width(rows, value)
+    check_count(value, where="binned_mi", name=way)
+    return (lambda rows: _of_range(rows, value)) if way == "num_bins" else (lambda rows: _of_ranks(rows, value))
+
+
+def _of_width(rows: Tensor, bin_width: float) -> Tensor:
+    # Bin numbers stay in float64: an integer type would overflow for a small width.
+    numbers = torch.floor(rows / bin_width)
+    if not numbers.isfinite().all():
+        raise ValueError(
+            f"binned_mi: bin_width is too small for values up to {float(rows.abs().max()):.3g}, got {bin_width}."
+        )
+    return numbers
+
+
+def _of_range(rows: Tensor, num_bins: int) -> Tensor:
     low, high = rows.amin(dim=0), rows.amax(dim=0)
     # Halved, so that the range of the largest doubles does not overflow.
     half_range = high / 2 - low / 2
     position = (rows / 2 - low / 2) / torch.where(half_range > 0, half_range, 1.0)
-    return symbols(torch.floor(position * num_bins).clamp_max(num_bins - 1))
+    return torch.floor(position * num_bins).clamp_max(num_bins - 1)
 
 
-def _check_bins(bin_width: float | None, num_bins: int | None) -> None:
-    if (bin_width is None) == (num_bins is None):
-        given = "neither" if bin_width is None else "both"
-        raise ValueError(f"binned_mi: give bin_width or num_bins, exactly one of them, got {given}.")
-    if bin_width is not None:
-        check_positive(bin_width, where="binned_mi", name="bin_width")
-    elif isinstance(num_bins, bool) or not isinstance(num_bins, int):
-        raise TypeError(f"binned_mi: num_bins must be an integer, got {type(num_bins).__name__}.")
-    elif num_bins < 1:
-        raise ValueError(f"binned_mi: num_bins must be at least 1, got {num_bins}.")
+def _of_ranks(rows: Tensor, num_quantiles: int) -> Tensor:
+    columns = rows.T.contiguous()
+    below = torch.searchsorted(columns.sort(dim=1).values, columns)
+    return (below * num_quantiles // len(rows)).T
+
+
+def _between(edges: Any) -> Binning:
+    inner = as_tensor(edges, where="binned_mi", name="edges").detach().to(torch.float64)
+    if inner.ndim != 1 or inner.isnan().any() or (inner[1:] <= inner[:-1]).any():
+        raise ValueError(f"binned_mi: edges must be increasing numbers in one dimension, got {edges!r}.")
+    return lambda rows: torch.bucketize(rows.contiguous(), inner.to(rows.device), right=True)
