@@ -1,0 +1,133 @@
+"""Table and figure of the accuracy benchmark."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from infotorch.numerics.checks import require
+
+Json = dict[str, Any]
+
+PANELS = 5  # laws a group shows in the figure; the table has all
+# Okabe and Ito 2008: told apart with any colour vision, and in print.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#8C6D31", "#7F7F7F")
+
+
+def write_report(result: Json, path: Path) -> None:
+    """Write the table as .md and the figure as .svg beside the .json."""
+    path.with_suffix(".md").write_text("\n".join(_document(result)) + "\n", encoding="utf-8")
+    _figure(result["cells"]).savefig(path.with_suffix(".svg"), metadata={"Date": None})
+    print(f"wrote {path.with_suffix('.md').name} and {path.with_suffix('.svg').name}", flush=True)
+
+
+def _unique(values: Iterable[Any]) -> list[Any]:
+    return list(dict.fromkeys(values))
+
+
+def _document(result: Json) -> Iterator[str]:
+    cells, host = result["cells"], result["machine"]
+    yield "# Accuracy: estimate minus truth, in nats"
+    yield ""
+    yield (
+        "Made by `python benchmarks/accuracy.py`; numbers in `accuracy.json`. Mean ± standard deviation over seeds. "
+        f"Seconds on {host['platform']}, {host['threads']} thread, torch {host['torch']}."
+    )
+    yield from _choice(result["choice"])
+    yield from _summary(cells)
+    for group in _unique(cell["group"] for cell in cells):
+        yield from _group_table(group, [cell for cell in cells if cell["group"] == group])
+
+
+def _choice(choice: Json) -> Iterator[str]:
+    yield from ("", "## `mutual_information` against plain `ksg(x, y, k=3)`", "")
+    yield "| laws | n | mean absolute error, ksg | mean absolute error, mutual_information | ratio |"
+    yield "|---|---|---|---|---|"
+    labels = {"suite": "`suite()`, on which nothing is tuned", "tuning_suite": "`tuning_suite()`"}
+    for kind, found in choice.items():
+        plain, chosen = (found[name]["mean_absolute_error_nats"] for name in ("ksg k=3", "mutual_information"))
+        count = len(found["ksg k=3"]["by_law"])
+        yield f"| {labels[kind]}, {count} laws | {found['n']} | {plain:.4f} | {chosen:.4f} | {found['ratio']:.3f} |"
+
+
+def _summary(cells: list[Json]) -> Iterator[str]:
+    yield from ("", "## Every estimator at a glance", "")
+    yield (
+        "Mean absolute error over the laws below at the largest n up to 1000; share of the truths within 1.96 standard "
+        "errors, all cells together (bounds and biased estimators are not meant to cover); seconds of one estimate."
+    )
+    yield from ("", "| estimator | laws | error | coverage | seconds |", "|---|---|---|---|---|")
+    for name in _unique(cell["estimator"] for cell in cells):
+        own = [cell for cell in cells if cell["estimator"] == name]
+        n = max((cell["n"] for cell in own if cell["n"] <= 1000), default=own[0]["n"])
+        at_n = [cell for cell in own if cell["n"] == n]
+        error = statistics.fmean(abs(e) for cell in at_n for e in cell["errors_nats"])
+        covers = [cell["coverage_95"] for cell in own if cell["coverage_95"] is not None]
+        coverage = f"{100 * statistics.fmean(covers):.0f} %" if covers else "-"
+        seconds = statistics.median(cell["seconds"] for cell in at_n)
+        yield f"| {name} | {len(at_n)} | {error:.4f} (n = {n}) | {coverage} | {seconds:.4f} |"
+
+
+def _group_table(group: str, cells: list[Json]) -> Iterator[str]:
+    sizes = sorted({cell["n"] for cell in cells})
+    yield from ("", f"## {group.capitalize()}", "")
+    yield "| estimator | law | truth | " + " | ".join(f"n = {n}" for n in sizes) + " |"
+    yield "|---" * (3 + len(sizes)) + "|"
+    found = {(cell["estimator"], cell["law"], cell["n"]): cell for cell in cells}
+    for name, law in _unique((cell["estimator"], cell["law"]) for cell in cells):
+        own = [found.get((name, law, n)) for n in sizes]
+        truth = next(cell for cell in own if cell)["truth_nats"]
+        numbers = (f"{c['mean_error_nats']:+.3f} ± {c['spread_nats']:.3f}" if c else "" for c in own)
+        yield f"| {name} | {law} | {'exact twin' if truth is None else f'{truth:.3f}'} | " + " | ".join(numbers) + " |"
+
+
+def _figure(cells: list[Json]) -> Any:
+    matplotlib = require("docs", "matplotlib", "the figure of the accuracy benchmark")
+    from matplotlib.figure import Figure
+
+    groups = _unique(cell["group"] for cell in cells)
+    matplotlib.rcParams["svg.hashsalt"] = "infotorch"
+    figure = Figure(figsize=(15, 2.3 * len(groups) + 0.6), layout="constrained")
+    figure.suptitle(
+        "Estimate minus truth (nats) against n: mean over seeds, band of one standard deviation", fontsize=12
+    )
+    axes = figure.subplots(len(groups), PANELS + 1, squeeze=False)
+    for line, group in zip(axes, groups, strict=True):
+        own = [cell for cell in cells if cell["group"] == group]
+        colours: dict[str, str] = dict(zip(_unique(cell["estimator"] for cell in own), COLOURS * 3, strict=False))
+        laws = _most_shared(own)
+        for ax, law in zip(line, laws, strict=False):
+            _panel(ax, [cell for cell in own if cell["law"] == law], colours)
+            ax.set_title(law, fontsize=9)
+        for ax in line[len(laws) :]:
+            ax.axis("off")
+        line[0].set_ylabel(group, fontsize=10, fontweight="bold")
+        for name, colour in colours.items():
+            line[len(laws)].plot([], [], color=colour, label=name)
+        line[len(laws)].legend(loc="center left", fontsize=8, frameon=False)
+    return figure
+
+
+def _most_shared(cells: list[Json]) -> list[str]:
+    """The laws that most of the group's estimators have, in the table's order."""
+    laws = _unique(cell["law"] for cell in cells)
+    shared = {law: len({cell["estimator"] for cell in cells if cell["law"] == law}) for law in laws}
+    first = sorted(laws, key=lambda law: -shared[law])[:PANELS]
+    return [law for law in laws if law in first]
+
+
+def _panel(ax: Any, cells: list[Json], colours: dict[str, str]) -> None:
+    ax.axhline(0, color="black", linewidth=0.8)
+    for name in _unique(cell["estimator"] for cell in cells):
+        own = sorted((cell for cell in cells if cell["estimator"] == name), key=lambda cell: cell["n"])
+        sizes = [cell["n"] for cell in own]
+        mean, spread = ([cell[key] for cell in own] for key in ("mean_error_nats", "spread_nats"))
+        ax.plot(sizes, mean, color=colours[name], linewidth=1.4, marker="o", markersize=2.5)
+        low, high = ([m + sign * s for m, s in zip(mean, spread, strict=True)] for sign in (-1, 1))
+        ax.fill_between(sizes, low, high, color=colours[name], alpha=0.15, linewidth=0)
+    ax.set_xscale("log")
+    ax.tick_params(labelsize=8)
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(False)
