@@ -37,7 +37,7 @@ def read_variables(
     rows = [as_rows(values, where=where, name=name) for name, values in named]
     for other in rows[1:]:
         check_paired(rows[0], other, where=where)
-    widths = _one_each(bandwidth, len(rows), where=where)
+    widths = one_bandwidth_each(bandwidth, len(rows), where=where)
     real = [r for r in rows if not is_discrete(r)]
     # Powers below 1 turn the rounding of vanishing eigenvalues into entropy; symbols cost nothing.
     exact = alpha < 1 or not real
@@ -48,7 +48,12 @@ def read_variables(
     return [sample for sample, _ in found], f"{where} alpha={alpha:g} {kernel} s={used}"
 
 
-def _one_each(bandwidth: Bandwidth | Sequence[Bandwidth], count: int, *, where: str) -> list[Bandwidth]:
+def one_bandwidth_each(bandwidth: Bandwidth | Sequence[Bandwidth], count: int, *, where: str) -> list[Bandwidth]:
+    """One bandwidth for each of count variables.
+
+    Raises:
+        ValueError: neither one nor count of them.
+    """
     if isinstance(bandwidth, (str, Real)):
         return [bandwidth] * count  # pyright: ignore[reportReturnType]
     if not isinstance(bandwidth, Sequence) or len(bandwidth) != count:

@@ -1,0 +1,213 @@
+"""Kernel measures of dependence, without unit: HSIC, and CKA, its normalised form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from infotorch.estimators.renyi_terms import one_bandwidth_each
+from infotorch.numerics.checks import as_rows, check_choice, check_paired, check_rows, is_discrete
+from infotorch.numerics.kernels import Bandwidth, find_bandwidth, gram_blocks, kernel_columns, unit_gram_rows
+from infotorch.numerics.symbols import symbols
+
+DependenceKernel = Literal["rbf", "linear"]
+KERNELS_OF_DEPENDENCE: tuple[str, ...] = get_args(DependenceKernel)
+
+
+@dataclass(frozen=True)
+class _Side:
+    """One variable's kernel matrix K, never whole.
+
+    Args:
+        rows: from a slice to these rows of K.
+        diagonal: shape (n,).
+        features: K = features @ features.T, where there are such.
+        scale: what K was divided by.
+    """
+
+    rows: Callable[[slice], Tensor]
+    diagonal: Tensor
+    features: Tensor | None = None
+    scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class _Inner:
+    """An HSIC, and the size of the sums it is the difference of."""
+
+    value: Tensor
+    size: Tensor
+
+
+def hsic(
+    x: Any,
+    y: Any,
+    *,
+    kernel: DependenceKernel = "rbf",
+    bandwidth: Bandwidth | Sequence[Bandwidth] = "median",
+    unbiased: bool = True,
+) -> Tensor:
+    """Hilbert-Schmidt independence criterion of x and y: how much their kernels vary together; 0 for independence.
+
+    Biased: tr(K H L H) / (n - 1)^2, H centring. Unbiased, with zeros put on the diagonals of K and L:
+    [tr(K L) + 1'K1 1'L1 / ((n - 1)(n - 2)) - 2 / (n - 2) 1'K L 1] / (n (n - 3)).
+
+    It is not in nats, and its size depends on the kernels. Integers and booleans are symbols: their kernel is 1 between
+    equal rows and 0 otherwise, whatever `kernel` says.
+
+    Args:
+        x: shape (n,) or (n, ...); trailing axes are flattened.
+        y: the same number of rows.
+        kernel: "rbf", exp(-d2 / (2 s^2)), which sees any dependence; or "linear", inner products, which sees covariance
+            only and needs no n x n matrix.
+        bandwidth: s of "rbf", one for both or a pair: a number, "median" (of the distances, among 1000 rows where there
+            are more) or "knn" (mean distance to the 10 nearest). It is a constant: no gradient runs through it.
+        unbiased: the U-statistic, 0 on average under independence and so negative at times, n >= 4; or the biased form,
+            at least 0, n >= 2.
+
+    Returns:
+        0-d tensor, differentiable; computed in float64. 0 when x or y is constant. Memory for a block of rows at a
+        time, also on the way back.
+
+    Raises:
+        ValueError: rows not paired, too few rows, NaN or infinite values, an unknown kernel, rule or bandwidth.
+        TypeError: x or y is not made of real numbers.
+
+    Source: Gretton et al. 2005, doi:10.1007/11564089_7, Def. 2 (biased); Song et al. 2012, JMLR 13, eq. 5 (unbiased).
+
+    Example:
+        >>> x = torch.tensor([-1.0, -1.0, 1.0, 1.0])
+        >>> hsic(x, x, kernel="linear", unbiased=False)  # (4 / 3)^2
+        tensor(1.7778)
+    """
+    (first, second), dtype = _read(x, y, kernel, bandwidth, unbiased, where="hsic")
+    value = _hsic(first, second, unbiased).value * first.scale * second.scale
+    return value.to(dtype)
+
+
+def cka(
+    x: Any,
+    y: Any,
+    *,
+    kernel: DependenceKernel = "linear",
+    bandwidth: Bandwidth | Sequence[Bandwidth] = "median",
+    unbiased: bool = True,
+) -> Tensor:
+    """Centred kernel alignment of x and y: HSIC(x, y) / sqrt(HSIC(x, x) HSIC(y, y)), the likeness of two embeddings.
+
+    It does not change with rotations and a common scale of all columns of x (or y); with "rbf" so when the bandwidth
+    comes from a rule.
+
+    Args:
+        x: shape (n,) or (n, ...); trailing axes are flattened; integers are symbols, as in `hsic`.
+        y: the same number of rows; any number of columns.
+        kernel: "linear" or "rbf"; see `hsic`.
+        bandwidth: of "rbf"; see `hsic`.
+        unbiased: with the unbiased HSIC, about 0 for independent variables, n >= 4; the biased form is then well above
+            0 unless n is far above the number of columns, n >= 2.
+
+    Returns:
+        0-d tensor, differentiable, at most 1, which it is for x and itself; at least 0 when biased, -1 when not.
+
+    Raises:
+        ValueError: x or y does not vary as far as the kernel sees (0 / 0), or as `hsic`.
+        TypeError: x or y is not made of real numbers.
+
+    Source: Kornblith et al. 2019, arXiv:1905.00414, Sec. 3; the unbiased form as in Nguyen, Raghu & Kornblith 2021,
+    arXiv:2010.15327.
+
+    Example:
+        >>> x = torch.randn(50, 3, generator=torch.Generator().manual_seed(0))
+        >>> round(float(cka(x, 5 * x.flip(1))), 4)
+        1.0
+    """
+    sides, dtype = _read(x, y, kernel, bandwidth, unbiased, where="cka")
+    own = [_hsic(side, side, unbiased) for side in sides]
+    for name, inner in zip("xy", own, strict=True):
+        # Differences of sums carry an error of about 1e-16 of the sums.
+        if float(inner.value.detach()) <= 1e-13 * float(inner.size.detach()):
+            raise ValueError(f"cka: {name} must vary as far as the kernel sees, got an HSIC with itself of 0.")
+    value = _hsic(*sides, unbiased).value / (own[0].value.sqrt() * own[1].value.sqrt())
+    return value.to(dtype)
+
+
+def _read(
+    x: Any,
+    y: Any,
+    kernel: DependenceKernel,
+    bandwidth: Bandwidth | Sequence[Bandwidth],
+    unbiased: bool,
+    *,
+    where: str,
+) -> tuple[tuple[_Side, _Side], torch.dtype]:
+    """Check everything; both kernels, and the type of the result: the inputs' real type, float64 for symbols."""
+    xs, ys = as_rows(x, where=where, name="x"), as_rows(y, where=where, name="y")
+    check_paired(xs, ys, where=where)
+    check_rows(xs, where=where, name="x", at_least=4 if unbiased else 2)
+    check_choice(kernel, KERNELS_OF_DEPENDENCE, where=where, name="kernel")
+    widths = one_bandwidth_each(bandwidth, 2, where=where)
+    real = [rows for rows in (xs, ys) if not is_discrete(rows)]
+    dtype = reduce(torch.promote_types, [rows.dtype for rows in real]) if real else torch.float64
+    device = (real or [xs])[0].device
+    return (
+        _side(xs.to(device), kernel, widths[0], where=where),
+        _side(ys.to(device), kernel, widths[1], where=where),
+    ), dtype
+
+
+def _side(rows: Tensor, kernel: DependenceKernel, bandwidth: Bandwidth, *, where: str) -> _Side:
+    # Apple's GPUs have no float64.
+    wide = rows.float() if rows.device.type == "mps" else rows.double()
+    if is_discrete(rows):
+        find_bandwidth(rows[:1], bandwidth, where=where)  # refuses what is no bandwidth, though symbols need none
+        codes = symbols(rows)
+        return _Side(lambda block: (codes[block][:, None] == codes).to(wide.dtype), wide.new_ones(len(wide)))
+    if kernel == "rbf":
+        z = kernel_columns(wide, find_bandwidth(rows, bandwidth, where=where), "exp(-d2/2s2)")
+        return _Side(unit_gram_rows(z), wide.new_ones(len(wide)))
+    # Scaled against overflow, centred against cancellation: HSIC does not see where the cloud lies.
+    scale = float(wide.detach().abs().max()) or 1.0
+    features = wide / scale
+    features = features - features.mean(dim=0)
+    return _Side(lambda block: features[block] @ features.T, features.square().sum(dim=1), features, scale**2)
+
+
+def _hsic(first: _Side, second: _Side, unbiased: bool) -> _Inner:
+    n = len(first.diagonal)
+    product, of_first, of_second = _sums(first, second)
+    if unbiased:
+        product = product - first.diagonal @ second.diagonal
+        of_first, of_second = of_first - first.diagonal, of_second - second.diagonal
+        whole = of_first.sum() * of_second.sum() / ((n - 1) * (n - 2))
+        return _Inner((product + whole - 2 / (n - 2) * (of_first @ of_second)) / (n * (n - 3)), product / n**2)
+    whole = of_first.sum() * of_second.sum() / n**2
+    return _Inner((product + whole - 2 / n * (of_first @ of_second)) / (n - 1) ** 2, product / n**2)
+
+
+def _sums(first: _Side, second: _Side) -> tuple[Tensor, Tensor, Tensor]:
+    """Sum of K_ij L_ij, 0-d, and the row sums of K and of L, shape (n,)."""
+    n = len(first.diagonal)
+    if first.features is not None and second.features is not None:
+        a, b = first.features, second.features
+        if a.shape[1] * b.shape[1] <= n * n:
+            return (a.T @ b).square().sum(), a @ a.sum(dim=0), b @ b.sum(dim=0)
+
+    def part(rows: slice) -> tuple[Tensor, Tensor, Tensor]:
+        k, other = first.rows(rows), second.rows(rows)
+        return (k * other).sum(), k.sum(dim=1), other.sum(dim=1)
+
+    blocks = list(gram_blocks(n))
+    # With a gradient, blocks are computed again on the way back rather than kept.
+    parts = (
+        [part(rows) for rows in blocks]
+        if len(blocks) == 1 or not torch.is_grad_enabled()
+        else [checkpoint(part, rows, use_reentrant=False, preserve_rng_state=False) for rows in blocks]
+    )
+    products, of_first, of_second = zip(*parts, strict=True)  # pyright: ignore[reportArgumentType]
+    return torch.stack(products).sum(), torch.cat(of_first), torch.cat(of_second)
