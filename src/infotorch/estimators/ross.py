@@ -11,7 +11,7 @@ from torch import Tensor
 
 from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.subsampling import subsampling_error
-from infotorch.numerics.blocks import count_in_block, distances_between, nearest_in_block, row_blocks
+from infotorch.numerics.blocks import count_in_block, distances_between, each_block, nearest_in_block
 from infotorch.numerics.checks import as_samples, check_choice, check_neighbours, check_paired
 from infotorch.numerics.neighbours import METRICS, Metric, count_within, nearest_distances
 from infotorch.numerics.symbols import as_symbols
@@ -114,16 +114,24 @@ def _counts_by_tree(x: Tensor, slices: list[slice], k: int, metric: Metric) -> t
 def _counts_by_block(x: Tensor, slices: list[slice], k: int, metric: Metric) -> tuple[Tensor, Tensor, Tensor]:
     """One pass: the distances of a block of rows to all rows give the radius and both counts."""
     between = distances_between(x, metric)
-    parts = []
-    for own in slices:
-        for block in row_blocks(own.stop - own.start, columns=len(x)):
-            rows = slice(own.start + block.start, own.start + block.stop)
-            distances = between(rows)
-            k_there = min(k, own.stop - own.start - 1)
-            radius = nearest_in_block([distances], rows.start, k_there, own)[0][:, -1]
-            parts.append((radius, count_in_block(distances, radius, own), count_in_block(distances, radius)))
+
+    def of_block(rows: slice, room: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
+        distances = between(rows, room[0])
+        inside = [own for own in slices if own.start < rows.stop and rows.start < own.stop]
+        return [_counts_of_class(distances, rows, own, k) for own in inside]
+
+    parts = [part for block in each_block([x], metric, of_block) for part in block]
     radius, in_class, in_all = (torch.cat(column) for column in zip(*parts, strict=True))
     return radius, in_class, in_all
+
+
+def _counts_of_class(distances: Tensor, rows: slice, own: slice, k: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Radius and counts of those rows of a block that belong to one class."""
+    start, stop = max(rows.start, own.start), min(rows.stop, own.stop)
+    distances = distances[start - rows.start : stop - rows.start]
+    nearest, _ = nearest_in_block([distances], start, min(k, own.stop - own.start - 1), own)
+    radius = nearest[:, -1]
+    return radius, count_in_block(distances, radius, own), count_in_block(distances, radius)
 
 
 def _psi(counts: Tensor) -> Tensor:

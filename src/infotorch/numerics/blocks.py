@@ -3,61 +3,83 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from infotorch.numerics.compiled import loops_for
-from infotorch.numerics.distances import squared_distances_near_origin
+from infotorch.numerics.compiled import Result, in_threads, loops_for
 
 Metric = Literal["chebyshev", "euclidean"]
 METRICS: tuple[Metric, Metric] = ("chebyshev", "euclidean")
 
-#: a slice of rows -> their distances to all rows, shape (m, n)
-DistanceBlock = Callable[[slice], Tensor]
+#: a slice of rows, and room of shape (m, n) that may be overwritten -> their distances to all rows, shape (m, n)
+DistanceBlock = Callable[[slice, Tensor], Tensor]
 
 # Up to here Euclidean distances come from differences, exact and cheap; beyond, one matrix product is many times
 # faster.
 _EXACT_COLUMNS = 16
-# Entries of a block: 2 MB in float64 stay in a core's cache between the steps; a GPU wants more work at a time.
-_CPU_ENTRIES, _GPU_ENTRIES = 2**18, 2**24
+# Entries of a block: 1 MB in float64 stays in a core's cache between the steps; a GPU wants more work at a time.
+_CPU_ENTRIES, _GPU_ENTRIES = 2**17, 2**24
 
 
-def row_blocks(n: int, *, columns: int | None = None, device: torch.device | None = None) -> Iterator[slice]:
-    """Slices that cover n rows, so that a block of distances to `columns` rows (default n) stays small."""
+def row_blocks(n: int, *, device: torch.device | None = None) -> Iterator[slice]:
+    """Slices that cover n rows, so that a block of distances to all of them stays small."""
     entries = _CPU_ENTRIES if device is None or device.type == "cpu" else _GPU_ENTRIES
     # Eight rows at least: the compiled loops take so many at a time.
-    size = max(8, entries // (columns or n))
+    size = max(8, entries // n)
     return (slice(start, min(start + size, n)) for start in range(0, n, size))
 
 
-def by_product(points: Tensor, metric: Metric) -> bool:
-    """Whether the distances come from a matrix product, which divides itself among threads."""
+def each_block(spaces: Sequence[Tensor], metric: Metric, task: Callable[[slice, Tensor], Result]) -> list[Result]:
+    """The task's result for every block of rows, in order.
+
+    Args:
+        spaces: points of shape (n, d_1), (n, d_2), ...
+        metric: the norm within each space.
+        task: (rows, room): room, shape (spaces, m, n), is the thread's own and used again for its next block. Fresh
+            memory would cost more to touch than the distances cost to compute.
+    """
+    device, n = spaces[0].device, len(spaces[0])
+    blocks = list(row_blocks(n, device=device))
+    # A matrix product divides itself among threads, and so does a GPU.
+    alone = device.type != "cpu" or any(_by_product(space, metric) for space in spaces)
+    threads = 1 if alone else min(len(blocks), torch.get_num_threads())
+
+    def part(blocks: list[slice]) -> list[Result]:
+        room = torch.empty(len(spaces), blocks[0].stop - blocks[0].start, n, dtype=torch.float64, device=device)
+        return [task(rows, room[:, : rows.stop - rows.start]) for rows in blocks]
+
+    edges = [len(blocks) * i // threads for i in range(threads + 1)]
+    parts = in_threads(part, [blocks[a:b] for a, b in pairwise(edges)])
+    return [result for results in parts for result in results]
+
+
+def _by_product(points: Tensor, metric: Metric) -> bool:
     return metric == "euclidean" and points.shape[1] > _EXACT_COLUMNS
 
 
 def distances_between(points: Tensor, metric: Metric) -> DistanceBlock:
     """A function from a slice of rows to their distances to all rows, shape (m, n); equal rows are exactly 0 apart."""
-    if by_product(points, metric):
+    if _by_product(points, metric):
         return _euclidean_by_product(points)
     loops = loops_for(points.device)
     if loops is None:
         return _by_cdist(points, metric)
     columns = points.T.contiguous().numpy()
 
-    def block(rows: slice) -> Tensor:
-        distances = torch.empty(rows.stop - rows.start, len(points), dtype=torch.float64)
-        loops.fill_block(columns, metric == "euclidean", rows.start, distances.numpy())
-        return distances
+    def block(rows: slice, room: Tensor) -> Tensor:
+        loops.fill_block(columns, metric == "euclidean", rows.start, room.numpy())
+        return room
 
     return block
 
 
 def _by_cdist(points: Tensor, metric: Metric) -> DistanceBlock:
     if metric == "chebyshev":
-        return lambda rows: torch.cdist(points[rows], points, p=torch.inf)
-    return lambda rows: torch.cdist(points[rows], points, compute_mode="donot_use_mm_for_euclid_dist")
+        return lambda rows, _: torch.cdist(points[rows], points, p=torch.inf)
+    return lambda rows, _: torch.cdist(points[rows], points, compute_mode="donot_use_mm_for_euclid_dist")
 
 
 def _euclidean_by_product(points: Tensor) -> DistanceBlock:
@@ -69,12 +91,13 @@ def _euclidean_by_product(points: Tensor) -> DistanceBlock:
     """
     # The median is a centre that no outlier moves, and small norms are what keeps the error small.
     points = points - points.median(dim=0).values
-    ulp = torch.finfo(points.dtype).eps * (points * points).sum(dim=1, keepdim=True)
+    norms = (points * points).sum(dim=1)
     # At the centre itself the product is exact, and any fine grid does.
+    ulp = torch.finfo(points.dtype).eps * norms[:, None]
     grid = torch.where(ulp > 0, torch.exp2(torch.ceil(torch.log2(ulp)) + 10), 2.0**-500)
 
-    def block(rows: slice) -> Tensor:
-        squares = squared_distances_near_origin(points[rows], points)
+    def block(rows: slice, room: Tensor) -> Tensor:
+        squares = torch.addmm(norms, points[rows], points.T, alpha=-2, out=room).add_(norms[rows, None]).clamp_min_(0)
         return squares.div_(grid[rows]).round_().mul_(grid[rows]).sqrt_()
 
     return block

@@ -134,40 +134,44 @@ def _select(values, order, low, high, middle):
 
 
 @_compile
-def _gap(point, low, high, edges, euclidean):
+def _gap(point, low, high, node, edges, euclidean):
     """Distance of a point to a box: the norm within each space, the largest across; rounds as distances do."""
     farthest = 0.0
     for s in range(len(edges) - 1):
         gap = 0.0
         if euclidean:
             for j in range(edges[s], edges[s + 1]):
-                beyond = max(max(low[j] - point[j], point[j] - high[j]), 0.0)
+                beyond = max(max(low[node, j] - point[j], point[j] - high[node, j]), 0.0)
                 gap += beyond * beyond
             gap = np.sqrt(gap)
         else:
             for j in range(edges[s], edges[s + 1]):
-                gap = max(gap, max(low[j] - point[j], point[j] - high[j]))
+                gap = max(gap, max(low[node, j] - point[j], point[j] - high[node, j]))
         farthest = max(farthest, gap)
     return farthest
 
 
 @_compile
-def _leaf_distances(point, leaf, edges, euclidean, joint, own):
+def _leaf_distances(point, leaves, leaf, edges, euclidean, joint, own):
     for s in range(len(edges) - 1):
+        out = joint if s == 0 else own
         for c in range(_LEAF):
-            own[c] = 0.0
+            out[c] = 0.0
         for j in range(edges[s], edges[s + 1]):
-            value, row = point[j], leaf[j]
+            value = point[j]
             if euclidean:
                 for c in range(_LEAF):
-                    difference = value - row[c]
-                    own[c] += difference * difference
+                    difference = value - leaves[leaf, j, c]
+                    out[c] += difference * difference
             else:
                 for c in range(_LEAF):
-                    own[c] = max(own[c], abs(value - row[c]))
-        for c in range(_LEAF):
-            distance = np.sqrt(own[c]) if euclidean else own[c]
-            joint[c] = distance if s == 0 else max(joint[c], distance)
+                    out[c] = max(out[c], abs(value - leaves[leaf, j, c]))
+        if euclidean:
+            for c in range(_LEAF):
+                out[c] = np.sqrt(out[c])
+        if s > 0:
+            for c in range(_LEAF):
+                joint[c] = max(joint[c], own[c])
 
 
 @_compile
@@ -194,12 +198,15 @@ def tree_nearest(tree, columns, edges, euclidean, start, stop, distance, index):
         distance: output, (n, k), ascending.
         index: output, (n, k).
     """
-    k, first_leaf = distance.shape[1], len(tree.leaves) - 1
+    # Arrays taken out of the tuple once: in the loop each access would count a reference.
+    order, low, high, leaves, members = tree.order, tree.low, tree.high, tree.leaves, tree.members
+    k, first_leaf = distance.shape[1], len(leaves) - 1
     point, joint, own = np.empty(len(columns)), np.empty(_LEAF), np.empty(_LEAF)
     stack, gaps = np.empty(_STACK, np.int64), np.empty(_STACK)
     for position in range(start, stop):
-        i = tree.order[position]
-        point[:] = columns[:, i]
+        i = order[position]
+        for j in range(len(columns)):
+            point[j] = columns[j, i]
         near, which = distance[i], index[i]
         near[:] = np.inf
         which[:] = i  # distances that overflow are nobody's
@@ -211,62 +218,63 @@ def tree_nearest(tree, columns, edges, euclidean, start, stop, distance, index):
                 continue
             while node < first_leaf:  # go down on the nearer side, keep the other for later
                 left = 2 * node + 1
-                a = _gap(point, tree.low[left], tree.high[left], edges, euclidean)
-                b = _gap(point, tree.low[left + 1], tree.high[left + 1], edges, euclidean)
+                a = _gap(point, low, high, left, edges, euclidean)
+                b = _gap(point, low, high, left + 1, edges, euclidean)
                 node = left if a <= b else left + 1
                 if max(a, b) < near[k - 1]:
                     stack[top], gaps[top] = left + (a <= b), max(a, b)
                     top += 1
-            members = tree.members[node - first_leaf]
-            _leaf_distances(point, tree.leaves[node - first_leaf], edges, euclidean, joint, own)
+            leaf = node - first_leaf
+            _leaf_distances(point, leaves, leaf, edges, euclidean, joint, own)
             least = np.inf
             for c in range(_LEAF):
                 least = min(least, joint[c])
             if least < near[k - 1]:
                 for c in range(_LEAF):
-                    if joint[c] < near[k - 1] and members[c] != i:
-                        _insert(joint[c], members[c], near, which)
+                    if joint[c] < near[k - 1] and members[leaf, c] != i:
+                        _insert(joint[c], members[leaf, c], near, which)
 
 
 @_compile
 def tree_count(tree, columns, euclidean, radius, start, stop, counts):
     """Write how many rows lie within each row's radius (inclusive), for the tree's rows order[start:stop]."""
-    first_leaf, edges = len(tree.leaves) - 1, np.array([0, len(columns)])
+    order, sizes, low, high, leaves = tree.order, tree.sizes, tree.low, tree.high, tree.leaves
+    first_leaf, edges = len(leaves) - 1, np.array([0, len(columns)])
     point, joint, own = np.empty(len(columns)), np.empty(_LEAF), np.empty(_LEAF)
     stack = np.empty(_STACK, np.int64)
     for position in range(start, stop):
-        i = tree.order[position]
+        i = order[position]
         reach, count = radius[i], 0
-        point[:] = columns[:, i]
+        for j in range(len(columns)):
+            point[j] = columns[j, i]
         stack[0], top = 0, 1
         while top > 0:
             top -= 1
             node = stack[top]
-            near = _gap(point, tree.low[node], tree.high[node], edges, euclidean)
+            near = far = 0.0  # to the box, and to its farthest corner
+            for j in range(len(point)):
+                below, above = low[node, j] - point[j], point[j] - high[node, j]
+                gap, corner = max(max(below, above), 0.0), max(-below, -above)
+                if euclidean:
+                    near, far = near + gap * gap, far + corner * corner
+                else:
+                    near, far = max(near, gap), max(far, corner)
+            if euclidean:
+                near, far = np.sqrt(near), np.sqrt(far)
             if near > reach:
                 continue
-            if _farthest(point, tree.low[node], tree.high[node], euclidean) <= reach:
-                count += tree.sizes[node]
+            if far <= reach:
+                count += sizes[node]
             elif node < first_leaf:
                 stack[top], stack[top + 1] = 2 * node + 1, 2 * node + 2
                 top += 2
             else:
-                _leaf_distances(point, tree.leaves[node - first_leaf], edges, euclidean, joint, own)
+                _leaf_distances(point, leaves, node - first_leaf, edges, euclidean, joint, own)
                 inside = 0
-                for c in range(tree.sizes[node]):
+                for c in range(_LEAF):  # a radius is finite, and empty places of a leaf are infinitely far
                     inside += joint[c] <= reach
                 count += inside
         counts[i] = count
-
-
-@_compile
-def _farthest(point, low, high, euclidean):
-    """Distance of a point to the farthest corner of a box."""
-    total = 0.0
-    for j in range(len(point)):
-        gap = max(point[j] - low[j], high[j] - point[j])
-        total = total + gap * gap if euclidean else max(total, gap)
-    return np.sqrt(total) if euclidean else total
 
 
 @_compile
@@ -281,13 +289,14 @@ def fill_block(columns, euclidean, start, block):
     """
     rows, n = block.shape
     for row in range(0, rows, _TILE_ROWS):
+        last = min(row + _TILE_ROWS, rows)
         for column in range(0, n, _TILE_COLUMNS):
-            tile = block[row : row + _TILE_ROWS, column : column + _TILE_COLUMNS]
-            tile[:] = 0.0
+            stop = min(column + _TILE_COLUMNS, n)
+            block[row:last, column:stop] = 0.0
             for j in range(len(columns)):
-                others = columns[j, column : column + _TILE_COLUMNS]
-                for q in range(len(tile)):
-                    value, out = columns[j, start + row + q], tile[q]
+                others = columns[j, column:stop]
+                for q in range(row, last):
+                    value, out = columns[j, start + q], block[q, column:stop]
                     if euclidean:
                         for c in range(len(out)):
                             difference = value - others[c]
@@ -296,7 +305,10 @@ def fill_block(columns, euclidean, start, block):
                         for c in range(len(out)):
                             out[c] = max(out[c], abs(value - others[c]))
             if euclidean:
-                tile[:] = np.sqrt(tile)
+                for q in range(row, last):
+                    out = block[q, column:stop]
+                    for c in range(len(out)):
+                        out[c] = np.sqrt(out[c])
 
 
 @_compile

@@ -16,13 +16,11 @@ from infotorch.numerics.blocks import (
     METRICS,
     DistanceBlock,
     Metric,
-    by_product,
     count_in_block,
     distances_between,
+    each_block,
     nearest_in_block,
-    row_blocks,
 )
-from infotorch.numerics.compiled import Result, in_threads
 from infotorch.numerics.trees import count_by_tree, distances_to, nearest_by_tree, suits_tree
 
 __all__ = ["METRICS", "JointCounts", "Metric", "RadiusRule", "count_within", "joint_counts", "nearest_distances"]
@@ -64,7 +62,7 @@ def joint_counts(spaces: Sequence[Tensor], k: int, metric: Metric, rule: RadiusR
     if suits_tree(spaces, metric):
         return _joint_counts_by_tree(spaces, k, metric, rule)
     between = [distances_between(space, metric) for space in spaces]
-    parts = _each_block(spaces, metric, lambda rows: _joint_counts_of_block(between, rows, k, rule))
+    parts = each_block(spaces, metric, lambda rows, room: _joint_counts_of_block(between, rows, room, k, rule))
     marginals = zip(*(part.marginal for part in parts), strict=True)
     return JointCounts(torch.cat([part.radius for part in parts]), tuple(torch.cat(counts) for counts in marginals))
 
@@ -81,7 +79,9 @@ def nearest_distances(points: Tensor, k: int, metric: Metric) -> Tensor:
     if suits_tree([points], metric):
         return nearest_by_tree([points], k, metric)[0]
     between = distances_between(points, metric)
-    return torch.cat(_each_block([points], metric, lambda rows: nearest_in_block([between(rows)], rows.start, k)[0]))
+    return torch.cat(
+        each_block([points], metric, lambda rows, room: nearest_in_block([between(rows, room[0])], rows.start, k)[0])
+    )
 
 
 def count_within(points: Tensor, radius: Tensor, metric: Metric) -> Tensor:
@@ -96,7 +96,9 @@ def count_within(points: Tensor, radius: Tensor, metric: Metric) -> Tensor:
     if suits_tree([points], metric):
         return count_by_tree(points, radius, metric)
     between = distances_between(points, metric)
-    return torch.cat(_each_block([points], metric, lambda rows: count_in_block(between(rows), radius[rows])))
+    return torch.cat(
+        each_block([points], metric, lambda rows, room: count_in_block(between(rows, room[0]), radius[rows]))
+    )
 
 
 def _norm_that_ties(spaces: Sequence[Tensor], metric: Metric) -> Metric:
@@ -104,15 +106,10 @@ def _norm_that_ties(spaces: Sequence[Tensor], metric: Metric) -> Metric:
     return "chebyshev" if all(space.shape[1] == 1 for space in spaces) else metric
 
 
-def _each_block(spaces: Sequence[Tensor], metric: Metric, task: Callable[[slice], Result]) -> list[Result]:
-    """The task's result for every block of rows; a thread takes a block, unless a block's own work has threads."""
-    device = spaces[0].device
-    alone = device.type != "cpu" or any(by_product(space, metric) for space in spaces)
-    return in_threads(task, list(row_blocks(len(spaces[0]), device=device)), threads=1 if alone else None)
-
-
-def _joint_counts_of_block(between: Sequence[DistanceBlock], rows: slice, k: int, rule: RadiusRule) -> JointCounts:
-    blocks = [distances(rows) for distances in between]
+def _joint_counts_of_block(
+    between: Sequence[DistanceBlock], rows: slice, room: Tensor, k: int, rule: RadiusRule
+) -> JointCounts:
+    blocks = [distances(rows, own) for distances, own in zip(between, room, strict=True)]
     nearest, index = nearest_in_block(blocks, rows.start, k)
     radii = rule(nearest, [block.gather(1, index) for block in blocks])
     return JointCounts(nearest[:, -1], tuple(map(count_in_block, blocks, radii)))
