@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -14,6 +14,7 @@ from infotorch.distributions import (
     CorrelatedGaussian,
     DiscreteJoint,
     JointLaw,
+    LabelledClusters,
     mixed_suite,
     suite,
 )
@@ -82,6 +83,52 @@ def _given_z(dim: int) -> Case:
     return Case(draw, law.mutual_information())
 
 
+def _symbols_given_z() -> Case:
+    """Each symbol is shifted round by a z that both share: given z, the shift can be taken back."""
+    law = mixed_suite()["symbols 4x3"]
+
+    def draw(n: int, generator: torch.Generator) -> Sample:
+        a, b = law.sample(n, generator)
+        z = torch.randint(3, (n,), generator=generator)
+        return Sample((a + z) % 4, (b + z) % 3, generator, z=z)
+
+    return Case(draw, law.mutual_information())
+
+
+def _renyi(alpha: float) -> Case:
+    """Rényi's information of symbols, S(A) + S(B) - S(A, B), from the table; alpha is in the estimator's name."""
+    law = mixed_suite()["symbols 4x3"]
+    assert isinstance(law, DiscreteJoint)
+    tables = [law.table.sum(dim=1), law.table.sum(dim=0), law.table]
+    entropies = [math.log(float((p**alpha).sum())) / (1 - alpha) for p in tables]
+    return replace(_pairs(law), truth=entropies[0] + entropies[1] - entropies[2])
+
+
+def _true_scores(dim: int, mi: float) -> Case:
+    """In place of a critic the truth: x holds log p(x_i, y_j) / p(x_i) p(y_j), y holds log p(y_j | x_i) + constant."""
+    law = CorrelatedGaussian.for_information(mi, dim)
+    rho = float(law.covariance[0, dim])
+
+    def draw(n: int, generator: torch.Generator) -> Sample:
+        x, y = law.sample(n, generator)
+        log_conditional = -torch.cdist(rho * x, y).square() / (2 * (1 - rho**2))
+        log_marginal = -y.square().sum(dim=1) / 2
+        return Sample(log_conditional - log_marginal + law.mutual_information(), log_conditional, generator)
+
+    return Case(draw, law.mutual_information())
+
+
+def _true_posterior() -> Case:
+    """In place of a trained read-out the truth: x holds log p(label | x) up to a constant."""
+    law = LabelledClusters([[-2.0], [0.0], [2.0]], noise_std=1.0)
+
+    def draw(n: int, generator: torch.Generator) -> Sample:
+        x, label = law.sample(n, generator)
+        return Sample(-(x - law.centres[:, 0]).square() / 2, label, generator)
+
+    return Case(draw, law.mutual_information())
+
+
 def _symbols(count: int) -> DiscreteJoint:
     """Neighbouring symbols are confused with each other: p(b | a) falls as exp(-|a - b|)."""
     numbers = torch.arange(count, dtype=torch.float64)
@@ -110,4 +157,11 @@ def cases() -> dict[str, Case]:
         **{f"channel of {d}": _channel(d, 1.0) for d in (1, 5, 20)},
         **{f"entropy of {d}": _entropy(d) for d in (1, 2, 5, 10)},
         **{f"given z, {d}x{d}": _given_z(d) for d in (1, 3)},
+        "given z, symbols": _symbols_given_z(),
+        **{f"symbols 4x3, order {alpha}": _renyi(alpha) for alpha in (1.01, 2)},
+        "true scores, 1 nat": _true_scores(1, 1.0),
+        "true scores, 1 nat, 10x10": _true_scores(10, 1.0),
+        "true scores, 4 nats": _true_scores(1, 4.0),
+        "true scores, 4 nats, 10x10": _true_scores(10, 4.0),
+        "true posterior of 3 labels": _true_posterior(),
     }

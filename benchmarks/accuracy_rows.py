@@ -24,6 +24,29 @@ MIXED = (*LABELS, "symbols plus uniform")
 SYMBOLS = ("binary symmetric", "symbols 4x3", "symbols 30x30")
 CHANNEL = ("channel of 1", "channel of 5", "channel of 20")
 
+# Estimator -> laws of few columns, or of its own model, where the interval's coverage is counted over many seeds.
+COVERAGE = {
+    "ksg k=3 variant 1": ("normal 1x1", "normal 2x2", "cross 1x1", "independent 5x5"),
+    "ksg k=3 variant 2": ("normal 1x1", "normal 2x2", "cross 1x1", "independent 5x5"),
+    "mutual_information": ("normal 1x1", "normal 2x2", "cross 1x1", "independent 5x5"),
+    "mixed_ksg k=3": ("normal 1x1", "symbols plus uniform", "poisson"),
+    "ross k=3": ("labels of 1 column", "labels of 5 columns", "symbols plus uniform"),
+    "kozachenko_leonenko chebyshev": ("entropy of 1", "entropy of 2"),
+    "discrete_mi plug-in": ("binary symmetric", "symbols 4x3"),
+    "discrete_mi miller-madow": ("binary symmetric", "symbols 4x3", "symbols 30x30"),
+    "gaussian_mi": ("normal 1x1", "normal 5x5"),
+    "gaussian_mi unbiased": ("normal 1x1", "normal 5x5", "normal 20x20"),
+    "gaussian_copula_mi": ("normal 1x1", "normal 5x5", "normal-cdf 5x5"),
+    "ksg_conditional": ("given z, 1x1",),
+    "gaussian_conditional_mi": ("given z, 1x1", "given z, 3x3"),
+    "discrete_conditional_mi": ("given z, symbols",),
+    "gaussian_channel_bound": ("channel of 1", "channel of 5"),
+    "leave_one_out_bound": ("channel of 1", "channel of 5"),
+    "infonce_known_channel": ("channel of 1", "channel of 5"),
+    "readout_mi": ("true posterior of 3 labels",),
+    "renyi_mi alpha=2": ("symbols 4x3, order 2",),
+}
+
 
 @dataclass(frozen=True)
 class Row:
@@ -36,7 +59,7 @@ class Row:
         estimate: from a sample to an Estimate.
         laws: names of cases.
         truth: of this very sample, in place of the law's, where an approximation is measured against the exact value.
-        with_std_error: whether the interval's coverage is measured (it costs time).
+        with_std_error: whether standard errors are asked for.
     """
 
     name: str
@@ -97,14 +120,67 @@ def neighbours() -> list[Row]:
             )
             for metric in ("chebyshev", "euclidean")
         ),
-        Row(
-            "ksg_conditional k=3",
-            "given z",
-            ("ksg_conditional",),
-            lambda s: infotorch.ksg_conditional(s.x, s.y, s.z),
-            ("given z, 1x1", "given z, 3x3"),
-            (100, 300, 1000, 3000),
+    ]
+
+
+def given_z() -> list[Row]:
+    real, symbols = ("given z, 1x1", "given z, 3x3"), ("given z, symbols",)
+    kinds = {
+        "ksg_conditional": real,
+        "mixed_conditional": real,
+        "gaussian_conditional_mi": real,
+        "discrete_conditional_mi": symbols,
+    }
+    return [
+        Row(name, "given z", (name,), lambda s, name=name: getattr(infotorch, name)(s.x, s.y, s.z), laws)
+        for name, laws in kinds.items()
+    ]
+
+
+def scores() -> list[Row]:
+    """Bounds read with the best critic there is: what is left is the bound's own bias and variance."""
+    laws = tuple(f"true scores, {mi}{shape}" for mi in ("1 nat", "4 nats") for shape in ("", ", 10x10"))
+    bounds = {
+        "infonce": lambda s: infotorch.infonce(s.x),
+        "donsker_varadhan": lambda s: infotorch.donsker_varadhan(s.x),
+        "nwj": lambda s: infotorch.nwj(1 + s.x),
+        "smile": lambda s: infotorch.smile(s.x),
+        "leave_one_out_upper": lambda s: infotorch.leave_one_out_upper(s.y),
+        "club": lambda s: infotorch.club(s.y),
+    }
+    return [
+        *(
+            Row(name, "true critic", (name,), estimate, laws, SMALL, with_std_error=False)
+            for name, estimate in bounds.items()
         ),
+        Row(
+            "readout_mi",
+            "labels and atoms",
+            ("readout_mi",),
+            of_pairs("readout_mi"),
+            ("true posterior of 3 labels",),
+        ),
+        *(
+            Row(f"renyi_mi alpha={a}", "renyi", ("renyi_mi",), of_pairs("renyi_mi", alpha=a), (law,), SMALL)
+            for a, law in ((1.01, "symbols 4x3, order 1.01"), (2, "symbols 4x3, order 2"))
+        ),
+    ]
+
+
+def trained() -> list[Row]:
+    """Critics trained on the sample itself, three seeds."""
+    laws = ("normal 1x1", "normal 5x5", "normal 20x20", "student 3x3 dof 2", "spiral 3x3")
+
+    def row(bound: str, critic: str, sizes: tuple[int, ...]) -> Row:
+        def estimate(s: Sample) -> Estimate:
+            return infotorch.neural_mi(s.x.float(), s.y.float(), bound=bound, critic=critic, generator=s.generator)
+
+        return Row(f"neural_mi {bound} {critic}", "trained critic", ("neural_mi",), estimate, laws, sizes, seeds=3)
+
+    return [
+        row("infonce", "separable", (300, 1000, 3000)),
+        row("infonce", "joint", (1000, 3000)),
+        *(row(bound, "separable", (1000, 3000)) for bound in ("mine", "nwj", "jsd", "smile")),
     ]
 
 
@@ -120,12 +196,19 @@ def counts_and_moments() -> list[Row]:
             SYMBOLS,
         ),
         *(
-            Row(f"binned_mi num_bins={b}", "bins", ("binned_mi",), of_pairs("binned_mi", num_bins=b), few)
-            for b in (5, 10, 30)
+            Row(f"binned_mi {way}={b}", "bins", ("binned_mi",), of_pairs("binned_mi", **{way: b}), few)
+            for way, b in (("num_bins", 5), ("num_bins", 10), ("num_bins", 30), ("num_quantiles", 10))
         ),
         *(
             Row(name, "gaussian", (name,), of_pairs(name), (*NORMAL, "normal 20x20", *OTHER, "cross 1x1"))
             for name in ("gaussian_mi", "gaussian_copula_mi", "gaussian_mi_cca")
+        ),
+        Row(
+            "gaussian_mi unbiased",
+            "gaussian",
+            ("gaussian_mi",),
+            of_pairs("gaussian_mi", unbiased=True),
+            (*NORMAL, "normal 20x20"),
         ),
     ]
 
@@ -162,7 +245,7 @@ def known_channel() -> list[Row]:
 
 def all_rows() -> list[Row]:
     """Every row, whether infotorch has its functions or not."""
-    return [*neighbours(), *counts_and_moments(), *known_channel()]
+    return [*neighbours(), *counts_and_moments(), *known_channel(), *given_z(), *scores(), *trained()]
 
 
 def available_rows() -> list[Row]:

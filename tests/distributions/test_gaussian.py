@@ -68,6 +68,14 @@ def test_wrong_shapes_are_refused():
         CorrelatedGaussian.dense(0, 2, correlation=0.5)
     with pytest.raises(TypeError, match=r"sparse: dim_y must be an integer, got 2\.5"):
         CorrelatedGaussian.sparse(2, 2.5, correlations=())
+    with pytest.raises(TypeError, match="dense: correlation must be a number, got str"):
+        CorrelatedGaussian.dense(2, 2, correlation="a")
+    with pytest.raises(TypeError, match="sparse: correlations must be a list, got float"):
+        CorrelatedGaussian.sparse(2, 2, correlations=0.5)
+    with pytest.raises(TypeError, match="sparse: each correlation must be a number, got str"):
+        CorrelatedGaussian.sparse(2, 2, correlations=["a"])
+    with pytest.raises(TypeError, match=r"CorrelatedGaussian: dim_x must be an integer, got 1\.5"):
+        CorrelatedGaussian(0.5, dim_x=1.5)
     for bad in ((0.5, 0.5), (1.0,)):
         with pytest.raises(ValueError, match=r"sparse: correlations must be at most 1 numbers in \(-1, 1\), got \["):
             CorrelatedGaussian.sparse(1, 3, correlations=bad)

@@ -27,7 +27,7 @@ def binary_input(a):
 @pytest.mark.parametrize("a", [0.01, 0.5, 1.0, 3.0, 12.0])
 def test_one_pattern_is_the_channel_with_binary_input(a):
     pattern = torch.full((1, 4, 4), a / 2)
-    assert PatternImages(pattern, noise_std=1.0).mutual_information() == pytest.approx(binary_input(a), abs=1e-10)
+    assert PatternImages(pattern, noise_std=1.0).mutual_information() == pytest.approx(binary_input(a), abs=1e-11)
 
 
 def test_the_mean_log_ratio_over_all_labels_meets_the_truth():
@@ -66,6 +66,14 @@ def test_amplitudes_are_a_linear_gaussian_channel():
 def test_faint_patterns_keep_their_information():
     law = AmplitudeImages(torch.full((1, 10, 10), 1e-9), noise_std=1.0)
     assert law.mutual_information() == pytest.approx(0.5 * 1e-16, rel=1e-6)
+    assert AmplitudeImages([[0.0, 0.0]], noise_std=1.0).mutual_information() == 0
+
+
+def test_noise_of_any_scale_has_a_finite_truth():
+    law = AmplitudeImages([[1.0, 0.0]], noise_std=1e-5)
+    assert law.mutual_information() == pytest.approx(0.5 * math.log1p(1e10), abs=1e-14, rel=0)
+    law = AmplitudeImages([[1.0, 0.0]], noise_std=1e-300)
+    assert law.mutual_information() == pytest.approx(300 * math.log(10), rel=1e-12)
 
 
 def test_wrong_input_is_refused():

@@ -72,6 +72,7 @@ def test_linear_maps_multiply_scale_and_embed():
     assert torch.allclose(Linear([[1.0, 2.0], [0.0, 1.0]])(rows)[:, 0], rows[:, 0] + 2 * rows[:, 1])
     scales = torch.tensor([1e-200, 1e200], dtype=torch.float64)
     assert torch.allclose(Linear(scales)(rows) / scales, rows)
+    assert Linear([0.5])(torch.ones(1, 1, dtype=torch.int64)).tolist() == [[0.5]]
     assert Linear(np.eye(3)[:, :2])(rows.float()).shape == (10, 3)
 
 
@@ -123,6 +124,12 @@ def test_wrong_input_is_refused():
         swiss_roll(torch.tensor([[1.5]]))
     with pytest.raises(ValueError, match=r"Spiral: plane must name two different columns, got \(1, 1\)"):
         Spiral(1.0, plane=(1, 1))
+    with pytest.raises(TypeError, match="Spiral: speed must be a number, got str"):
+        Spiral("a")
+    with pytest.raises(ValueError, match=r"Spiral: rows must have the columns \(0, 5\), got shape \(2, 2\)"):
+        Spiral(1.0, plane=(0, 5))(torch.ones(2, 2))
+    with pytest.raises(ValueError, match=r"Linear: rows must have 2 columns, got shape \(2, 3\)"):
+        Linear([1.0, 2.0])(torch.ones(2, 3))
     with pytest.raises(ValueError, match=r"Linear: matrix must be a vector or a matrix, got shape \(1, 1, 1\)"):
         Linear([[[1.0]]])
     for bad in ([1.0, 0.0], [[1.0, 1.0], [1.0, 1.0]], [[1.0, 2.0]], [math.inf, 1.0]):

@@ -62,6 +62,8 @@ def test_wrong_input_is_refused():
         DiscretePlusUniform(0)
     with pytest.raises(TypeError, match=r"DiscretePlusUniform: symbols must be an integer, got 2\.0"):
         DiscretePlusUniform(2.0)
+    with pytest.raises(TypeError, match="ZeroInflatedPoisson: p_zero must be a number, got str"):
+        ZeroInflatedPoisson("a")
     for bad in (-0.1, math.nan):
         with pytest.raises(ValueError, match=r"ZeroInflatedPoisson: p_zero must lie in \[0, 1\], got"):
             ZeroInflatedPoisson(bad)

@@ -105,7 +105,7 @@ def test_wrong_input_is_refused():
         GaussianMixture([[0.0, 0.0]], [[1.0]])
     with pytest.raises(ValueError, match="GaussianMixture: covariances must be symmetric and positive definite"):
         GaussianMixture([[0.0, 0.0]], [[1.0, 2.0], [2.0, 1.0]])
-    with pytest.raises(ValueError, match="GaussianMixture: means must be finite"):
+    with pytest.raises(ValueError, match="GaussianMixture: means must be finite and not empty"):
         GaussianMixture([[0.0, math.nan]], eye)
     with pytest.raises(TypeError, match="GaussianMixture: means must hold real numbers"):
         GaussianMixture([["a", "b"]], eye)
@@ -114,6 +114,8 @@ def test_wrong_input_is_refused():
             GaussianMixture([[0.0, 0.0]] * 2, eye, weights=bad)
     with pytest.raises(ValueError, match=r"LabelledClusters: centres must be a matrix, got shape \(2,\)"):
         LabelledClusters([0.0, 1.0], noise_std=1.0)
+    with pytest.raises(ValueError, match=r"LabelledClusters: centres must be finite and not empty, got shape \(1, 0\)"):
+        LabelledClusters([[]], noise_std=1.0)
     with pytest.raises(ValueError, match="LabelledClusters: centres must span at most 2 dimensions, got 3"):
         LabelledClusters(np.eye(4), noise_std=1.0)
     with pytest.raises(ValueError, match="LabelledClusters: noise_std must be positive and finite, got -1"):

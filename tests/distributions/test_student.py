@@ -34,7 +34,7 @@ def test_truth_is_the_mean_log_ratio_of_scipys_densities(gaussian, dof):
     assert law.mutual_information() == pytest.approx(ratios.mean(), abs=4 * ratios.std() / math.sqrt(20_000))
 
 
-@pytest.mark.parametrize("dof", [0.5, 1, 2, 30])
+@pytest.mark.parametrize("dof", [0.1, 0.5, 1, 2, 30])
 def test_every_column_is_a_student_variable(dof):
     x, y = StudentT(0.6, dof=dof).sample(20_000, seeded(1))
     assert torch.isfinite(x).all()
@@ -58,6 +58,8 @@ def test_the_two_forms_of_the_correction_meet():
 def test_wrong_input_is_refused():
     with pytest.raises(ValueError, match="StudentT: dof must be positive and finite, got 0"):
         StudentT(0.5, dof=0)
+    with pytest.raises(ValueError, match=r"StudentT: dof must be at least 0\.1, got 0\.05"):
+        StudentT(0.5, dof=0.05)
     with pytest.raises(TypeError, match="StudentT: dof must be a number, got str"):
         StudentT(0.5, dof="1")
     with pytest.raises(ValueError, match="covariance must be symmetric and positive definite"):

@@ -41,6 +41,16 @@ def check_sample_size(n: int, *, where: str) -> None:
         raise ValueError(f"{where}: n must be at least 1, got {n}.")
 
 
+def check_number(value: float, *, where: str, name: str) -> None:
+    """Refuse what is not a real number.
+
+    Raises:
+        TypeError: value is something else.
+    """
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{where}: {name} must be a number, got {type(value).__name__}.")
+
+
 def check_information(mi: float, *, where: str) -> None:
     """Refuse what is not a finite number of nats, at least 0.
 
@@ -48,7 +58,6 @@ def check_information(mi: float, *, where: str) -> None:
         TypeError: mi is not a number.
         ValueError: mi is negative or not finite.
     """
-    if isinstance(mi, bool) or not isinstance(mi, Real):
-        raise TypeError(f"{where}: mi must be a number, got {type(mi).__name__}.")
+    check_number(mi, where=where, name="mi")
     if not 0 <= mi < float("inf"):
         raise ValueError(f"{where}: mi must be finite and at least 0 nats, got {mi}.")

@@ -9,7 +9,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from infotorch.distributions.base import check_information, check_sample_size
+from infotorch.distributions.base import check_information, check_number, check_sample_size
 from infotorch.numerics.checks import as_tensor, check_count, check_positive
 
 
@@ -25,7 +25,7 @@ class CorrelatedGaussian:
 
     Raises:
         ValueError: covariance is not square, symmetric and positive definite, or dim_x is out of range.
-        TypeError: covariance is not made of real numbers.
+        TypeError: covariance is not made of real numbers, or dim_x is not an integer.
 
     Source: Cover & Thomas 2006, Sec. 8.5; the shapes after Czyż et al. 2023, arXiv:2306.11078, Sec. 4.
 
@@ -45,7 +45,8 @@ class CorrelatedGaussian:
             matrix = torch.eye(2, dtype=torch.float64) + matrix * (1 - torch.eye(2, dtype=torch.float64))
         if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
             raise ValueError(f"{where}: covariance must be square, got shape {tuple(matrix.shape)}.")
-        if not 1 <= dim_x < len(matrix):
+        check_count(dim_x, where=where, name="dim_x")
+        if dim_x >= len(matrix):
             raise ValueError(f"{where}: dim_x must be between 1 and {len(matrix) - 1}, got {dim_x}.")
         if not torch.allclose(matrix, matrix.T, rtol=1e-10, atol=0) or torch.linalg.cholesky_ex(matrix).info != 0:
             raise ValueError(f"{where}: covariance must be symmetric and positive definite.")
@@ -63,9 +64,10 @@ class CorrelatedGaussian:
 
         Raises:
             ValueError: a dimension is below 1, or correlation is out of range.
-            TypeError: a dimension is not an integer.
+            TypeError: a dimension is not an integer, or correlation is not a number.
         """
         d = _dimensions(dim_x, dim_y, where=f"{cls.__name__}.dense")
+        check_number(correlation, where=f"{cls.__name__}.dense", name="correlation")
         if not -1 / (d - 1) < correlation < 1:
             raise ValueError(
                 f"{cls.__name__}.dense: correlation must lie in ({-1 / (d - 1):.4g}, 1) for {d} variables, "
@@ -84,9 +86,13 @@ class CorrelatedGaussian:
 
         Raises:
             ValueError: a dimension is below 1, or there are too many correlations, or one is out of range.
-            TypeError: a dimension is not an integer.
+            TypeError: a dimension is not an integer, or a correlation is not a number.
         """
         d = _dimensions(dim_x, dim_y, where=f"{cls.__name__}.sparse")
+        if not isinstance(correlations, Sequence):
+            raise TypeError(f"{cls.__name__}.sparse: correlations must be a list, got {type(correlations).__name__}.")
+        for correlation in correlations:
+            check_number(correlation, where=f"{cls.__name__}.sparse", name="each correlation")
         if len(correlations) > min(dim_x, dim_y) or not all(-1 < c < 1 for c in correlations):
             raise ValueError(
                 f"{cls.__name__}.sparse: correlations must be at most {min(dim_x, dim_y)} numbers in (-1, 1), "

@@ -110,8 +110,8 @@ class AmplitudeImages:
 
     def mutual_information(self) -> float:
         """I(X; Y) in nats, exact."""
-        # log1p of the singular values keeps faint patterns.
-        return 0.5 * float((torch.linalg.svdvals(self._flat) / self.noise_std).square().log1p().sum())
+        log_ratio = torch.linalg.svdvals(self._flat).log() - math.log(self.noise_std)
+        return 0.5 * float(_softplus(2 * log_ratio).sum())
 
 
 def _patterns(values: Any, *, where: str) -> tuple[Tensor, Tensor]:
@@ -131,4 +131,9 @@ def _binary_input(a: float) -> float:
     # Beyond 10 standard deviations less than 1e-22 nats are missing.
     if a > 10:
         return math.log(2)
-    return math.log(2) - normal_expectation(lambda z: torch.nn.functional.softplus(-2 * a * (a + z[:, 0])))
+    return math.log(2) - normal_expectation(lambda z: _softplus(-2 * a * (a + z[:, 0])))
+
+
+def _softplus(values: Tensor) -> Tensor:
+    """Log(1 + exp) to the last digit; torch's own is linear above 20."""
+    return torch.logaddexp(torch.zeros_like(values), values)

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from infotorch.distributions.base import check_number
 from infotorch.numerics.checks import as_tensor, check_count
 
 
@@ -109,6 +110,7 @@ class Spiral:
 
     Raises:
         ValueError: the plane is not two different columns.
+        TypeError: speed is not a number.
 
     Source: Czyż et al. 2023, arXiv:2306.11078, Sec. 4, x -> exp(speed |x|^2 A) x with the generator A of one rotation.
 
@@ -119,13 +121,20 @@ class Spiral:
     """
 
     def __init__(self, speed: float, plane: tuple[int, int] = (0, 1)) -> None:
+        check_number(speed, where="Spiral", name="speed")
         if len(set(plane)) != 2:
             raise ValueError(f"Spiral: plane must name two different columns, got {plane}.")
         self.speed = speed
         self.plane = plane
 
     def __call__(self, rows: Tensor) -> Tensor:
-        """Turned rows, shape (n, d), d >= 2."""
+        """Turned rows, shape (n, d), of d columns that include the plane.
+
+        Raises:
+            ValueError: rows has no such columns.
+        """
+        if rows.ndim != 2 or not all(-rows.shape[1] <= column < rows.shape[1] for column in self.plane):
+            raise ValueError(f"Spiral: rows must have the columns {self.plane}, got shape {tuple(rows.shape)}.")
         i, j = self.plane
         angle = self.speed * (rows**2).sum(dim=1)
         turned = rows.clone()
@@ -152,7 +161,7 @@ class Linear:
     def __init__(self, matrix: Any) -> None:
         values = as_tensor(matrix, where="Linear", name="matrix").detach().to(torch.float64)
         self.matrix = values.diag() if values.ndim == 1 else values
-        if self.matrix.ndim != 2:
+        if self.matrix.ndim != 2 or self.matrix.numel() == 0:
             raise ValueError(f"Linear: matrix must be a vector or a matrix, got shape {tuple(values.shape)}.")
         # Scales of columns that differ by many orders lose nothing: the rank is that of columns of one scale.
         columns = self.matrix / self.matrix.abs().amax(dim=0)
@@ -160,7 +169,14 @@ class Linear:
             raise ValueError("Linear: the columns of matrix must be finite and linearly independent.")
 
     def __call__(self, rows: Tensor) -> Tensor:
-        """Mapped rows, shape (n, d_out), from shape (n, d)."""
+        """Mapped rows, shape (n, d_out), from shape (n, d); integers become float64.
+
+        Raises:
+            ValueError: rows has another number of columns.
+        """
+        if rows.ndim != 2 or rows.shape[1] != self.matrix.shape[1]:
+            raise ValueError(f"Linear: rows must have {self.matrix.shape[1]} columns, got shape {tuple(rows.shape)}.")
+        rows = rows if rows.is_floating_point() else rows.double()
         return rows @ self.matrix.T.to(rows)
 
 

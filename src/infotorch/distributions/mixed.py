@@ -8,7 +8,7 @@ import torch
 from scipy.special import digamma, gammaln, xlogy
 from torch import Tensor
 
-from infotorch.distributions.base import check_sample_size
+from infotorch.distributions.base import check_number, check_sample_size
 from infotorch.numerics.checks import check_count
 
 
@@ -54,6 +54,7 @@ class ZeroInflatedPoisson:
 
     Raises:
         ValueError: p_zero is outside [0, 1].
+        TypeError: p_zero is not a number.
 
     Source: Gao et al. 2017, arXiv:1709.06212, Sec. 5, experiment IV. Their value, (1 - p)(2 log 2 - gamma -
     sum_k 2^-k log k), is I(X; Y, inflated or not), which is I(X; Y) for p = 0 and more than it otherwise: a zero of Y
@@ -65,6 +66,7 @@ class ZeroInflatedPoisson:
     """
 
     def __init__(self, p_zero: float) -> None:
+        check_number(p_zero, where="ZeroInflatedPoisson", name="p_zero")
         if not 0 <= p_zero <= 1:
             raise ValueError(f"ZeroInflatedPoisson: p_zero must lie in [0, 1], got {p_zero}.")
         self.p_zero = float(p_zero)

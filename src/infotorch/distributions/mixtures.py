@@ -153,8 +153,8 @@ class LabelledClusters:
 
 def _numbers(values: Any, *, where: str, name: str) -> Tensor:
     tensor = as_tensor(values, where=where, name=name).detach().to("cpu", torch.float64)
-    if not torch.isfinite(tensor).all():
-        raise ValueError(f"{where}: {name} must be finite.")
+    if tensor.numel() == 0 or not torch.isfinite(tensor).all():
+        raise ValueError(f"{where}: {name} must be finite and not empty, got shape {tuple(tensor.shape)}.")
     return tensor
 
 

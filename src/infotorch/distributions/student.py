@@ -15,6 +15,8 @@ from infotorch.numerics.checks import check_positive
 
 # From here on lgamma and digamma would cancel in more digits than Stirling's series leaves out.
 _LARGE = 1e4
+# 1 - u is at least 1e-16, and W / dof about its power 2 / dof: 1e-320 here.
+_LEAST_DOF = 0.1
 
 
 class StudentT:
@@ -26,11 +28,11 @@ class StudentT:
 
     Args:
         dispersion: the Gaussian before the division; a matrix or a number is passed to `CorrelatedGaussian`.
-        dof: degrees of freedom, positive.
+        dof: degrees of freedom, at least 0.1: below, values leave the range of float64.
         dim_x: columns of X where dispersion is a matrix.
 
     Raises:
-        ValueError: dof is not positive, or the dispersion is not positive definite.
+        ValueError: dof is below 0.1 or not finite, or the dispersion is not positive definite.
         TypeError: dof is not a number.
 
     Source: Arellano-Valle, Contreras-Reyes & Genton 2013, doi:10.1111/j.1467-9469.2011.00774.x; written as in
@@ -43,6 +45,8 @@ class StudentT:
 
     def __init__(self, dispersion: CorrelatedGaussian | Any, *, dof: float, dim_x: int = 1) -> None:
         check_positive(dof, where="StudentT", name="dof")
+        if dof < _LEAST_DOF:
+            raise ValueError(f"StudentT: dof must be at least {_LEAST_DOF}, got {dof}.")
         given = isinstance(dispersion, CorrelatedGaussian)
         self.gaussian = dispersion if given else CorrelatedGaussian(dispersion, dim_x)
         self.dof = float(dof)
