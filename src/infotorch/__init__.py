@@ -60,6 +60,7 @@ _HOME = {
     "mutual_information": "infotorch.estimators.choose",
     "nwj": "infotorch.estimators.bounds",
     "pairwise_bounds": "infotorch.estimators.channel",
+    "readout_mi": "infotorch.estimators.labels",
     "renyi_entropy": "infotorch.estimators.renyi",
     "renyi_joint_entropy": "infotorch.estimators.renyi_multivariate",
     "renyi_mi": "infotorch.estimators.renyi",
@@ -69,6 +70,8 @@ _HOME = {
     "ross": "infotorch.estimators.ross",
     "seed_streams": "infotorch.numerics.seeds",
     "smile": "infotorch.estimators.bounds",
+    "soft_decision_mi": "infotorch.estimators.labels",
+    "supervised_contrastive": "infotorch.estimators.labels",
     "train": "infotorch.training.loop",
 }
 
