@@ -116,22 +116,22 @@ def _counts_by_block(x: Tensor, slices: list[slice], k: int, metric: Metric) -> 
     between = distances_between(x, metric)
 
     def of_block(rows: slice, room: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
-        distances = between(rows, room[0])
+        between(rows, room[0])
         inside = [own for own in slices if own.start < rows.stop and rows.start < own.stop]
-        return [_counts_of_class(distances, rows, own, k) for own in inside]
+        return [_counts_of_class(room, rows, own, k) for own in inside]
 
     parts = [part for block in each_block([x], metric, of_block) for part in block]
     radius, in_class, in_all = (torch.cat(column) for column in zip(*parts, strict=True))
     return radius, in_class, in_all
 
 
-def _counts_of_class(distances: Tensor, rows: slice, own: slice, k: int) -> tuple[Tensor, Tensor, Tensor]:
+def _counts_of_class(room: Tensor, rows: slice, own: slice, k: int) -> tuple[Tensor, Tensor, Tensor]:
     """Radius and counts of those rows of a block that belong to one class."""
     start, stop = max(rows.start, own.start), min(rows.stop, own.stop)
-    distances = distances[start - rows.start : stop - rows.start]
-    nearest, _ = nearest_in_block([distances], start, min(k, own.stop - own.start - 1), own)
+    blocks = room[:, start - rows.start : stop - rows.start]
+    nearest, _ = nearest_in_block(blocks, start, min(k, own.stop - own.start - 1), own)
     radius = nearest[:, -1]
-    return radius, count_in_block(distances, radius, own), count_in_block(distances, radius)
+    return radius, count_in_block(blocks[0], radius, own), count_in_block(blocks[0], radius)
 
 
 def _psi(counts: Tensor) -> Tensor:

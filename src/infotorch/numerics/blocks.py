@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Literal
@@ -14,8 +15,8 @@ from infotorch.numerics.compiled import Result, in_threads, loops_for
 Metric = Literal["chebyshev", "euclidean"]
 METRICS: tuple[Metric, Metric] = ("chebyshev", "euclidean")
 
-#: a slice of rows, and room of shape (m, n) that may be overwritten -> their distances to all rows, shape (m, n)
-DistanceBlock = Callable[[slice, Tensor], Tensor]
+#: writes the distances of a slice of rows to all rows into room, shape (m, n)
+DistanceBlock = Callable[[slice, Tensor], object]
 
 # Up to here Euclidean distances come from differences, exact and cheap; beyond, one matrix product is many times
 # faster.
@@ -48,8 +49,9 @@ def each_block(spaces: Sequence[Tensor], metric: Metric, task: Callable[[slice, 
     threads = 1 if alone else min(len(blocks), torch.get_num_threads())
 
     def part(blocks: list[slice]) -> list[Result]:
-        room = torch.empty(len(spaces), blocks[0].stop - blocks[0].start, n, dtype=torch.float64, device=device)
-        return [task(rows, room[:, : rows.stop - rows.start]) for rows in blocks]
+        room = torch.empty(len(spaces) * (blocks[0].stop - blocks[0].start) * n, dtype=torch.float64, device=device)
+        shapes = [(len(spaces), rows.stop - rows.start, n) for rows in blocks]
+        return [task(rows, room[: math.prod(shape)].view(shape)) for rows, shape in zip(blocks, shapes, strict=True)]
 
     edges = [len(blocks) * i // threads for i in range(threads + 1)]
     parts = in_threads(part, [blocks[a:b] for a, b in pairwise(edges)])
@@ -61,7 +63,7 @@ def _by_product(points: Tensor, metric: Metric) -> bool:
 
 
 def distances_between(points: Tensor, metric: Metric) -> DistanceBlock:
-    """A function from a slice of rows to their distances to all rows, shape (m, n); equal rows are exactly 0 apart."""
+    """A function that writes a block of distances; equal rows are exactly 0 apart."""
     if _by_product(points, metric):
         return _euclidean_by_product(points)
     loops = loops_for(points.device)
@@ -69,17 +71,12 @@ def distances_between(points: Tensor, metric: Metric) -> DistanceBlock:
         return _by_cdist(points, metric)
     columns = points.T.contiguous().numpy()
 
-    def block(rows: slice, room: Tensor) -> Tensor:
-        loops.fill_block(columns, metric == "euclidean", rows.start, room.numpy())
-        return room
-
-    return block
+    return lambda rows, room: loops.fill_block(columns, metric == "euclidean", rows.start, room.numpy())
 
 
 def _by_cdist(points: Tensor, metric: Metric) -> DistanceBlock:
-    if metric == "chebyshev":
-        return lambda rows, _: torch.cdist(points[rows], points, p=torch.inf)
-    return lambda rows, _: torch.cdist(points[rows], points, compute_mode="donot_use_mm_for_euclid_dist")
+    p, mode = (torch.inf if metric == "chebyshev" else 2.0), "donot_use_mm_for_euclid_dist"
+    return lambda rows, room: room.copy_(torch.cdist(points[rows], points, p=p, compute_mode=mode))
 
 
 def _euclidean_by_product(points: Tensor) -> DistanceBlock:
@@ -97,32 +94,30 @@ def _euclidean_by_product(points: Tensor) -> DistanceBlock:
     grid = torch.where(ulp > 0, torch.exp2(torch.ceil(torch.log2(ulp)) + 10), 2.0**-500)
 
     def block(rows: slice, room: Tensor) -> Tensor:
-        squares = torch.addmm(norms, points[rows], points.T, alpha=-2, out=room).add_(norms[rows, None]).clamp_min_(0)
+        torch.addmm(norms, points[rows], points.T, alpha=-2, out=room)
+        squares = room.add_(norms[rows, None]).clamp_min_(0)
         return squares.div_(grid[rows]).round_().mul_(grid[rows]).sqrt_()
 
     return block
 
 
-def nearest_in_block(blocks: Sequence[Tensor], start: int, k: int, among: slice | None = None) -> tuple[Tensor, Tensor]:
+def nearest_in_block(blocks: Tensor, start: int, k: int, among: slice | None = None) -> tuple[Tensor, Tensor]:
     """Distance and row number of the k nearest, shape (m, k), ascending; a row is not its own neighbour.
 
     Args:
-        blocks: distances to all rows in each space, each of shape (m, n); the largest space counts.
+        blocks: distances to all rows in each space, shape (spaces, m, n); the largest space counts.
         start: number of the block's first row.
         k: number of neighbours.
         among: the rows that may be neighbours, more than k of them; all by default.
     """
-    m, n = blocks[0].shape
+    _, m, n = blocks.shape
     among = among or slice(0, n)
-    loops = loops_for(blocks[0].device)
+    loops = loops_for(blocks.device)
     if loops is not None:
         distance, index = torch.empty(m, k, dtype=torch.float64), torch.empty(m, k, dtype=torch.int64)
-        arrays = tuple(block.numpy() for block in blocks)
-        loops.block_nearest(arrays, start, among.start, among.stop, distance.numpy(), index.numpy())
+        loops.block_nearest(blocks.numpy(), start, among.start, among.stop, distance.numpy(), index.numpy())
         return distance, index
-    joint = blocks[0][:, among].clone()
-    for block in blocks[1:]:
-        torch.maximum(joint, block[:, among], out=joint)
+    joint = blocks[:, :, among].amax(dim=0)
     itself = torch.arange(start, start + m, device=joint.device)
     inside = (itself >= among.start) & (itself < among.stop)
     joint[inside.nonzero()[:, 0], itself[inside] - among.start] = torch.inf

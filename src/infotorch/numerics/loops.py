@@ -16,6 +16,8 @@ from numba import njit
 # Rows of a leaf: its distances are one short run of vector instructions. 64 was the fastest of 16, 32, 64 (5 and 10
 # columns, n = 10,000).
 _LEAF = 64
+# Distances that are looked at together for the least one.
+_GROUP = 32
 # A tile of distances (8 rows x 512 columns, 32 KB) stays in the first-level cache while its columns pass by.
 _TILE_ROWS, _TILE_COLUMNS = 8, 512
 # The depth of a stack that no tree outgrows: 2^60 leaves.
@@ -316,37 +318,43 @@ def block_nearest(blocks, start, first, last, distance, index):
     """Write distance and number of the k nearest among rows first to last, (rows, k), row start + i left out.
 
     Args:
-        blocks: a tuple with the distances to all rows in each space, (rows, n); the largest space counts.
+        blocks: distances to all rows in each space, shape (spaces, rows, n); the largest space counts.
         start: number of the block's first row.
         first: first row that may be a neighbour.
         last: last one, not included.
         distance: output, (rows, k), ascending.
         index: output, (rows, k).
     """
-    k = distance.shape[1]
-    joint = np.empty(_LEAF)
+    k, width = distance.shape[1], last - first
+    joint, least = np.empty(width), np.empty(-(-width // _GROUP))
     for i in range(len(distance)):
         near, which = distance[i], index[i]
+        own = blocks[0, i, first:last]
+        for c in range(width):
+            joint[c] = own[c]
+        for s in range(1, len(blocks)):
+            own = blocks[s, i, first:last]
+            for c in range(width):
+                joint[c] = max(joint[c], own[c])
+        if first <= start + i < last:
+            joint[start + i - first] = np.inf
+        # The k-th of the groups' least distances bounds the k-th distance: few groups need a closer look.
         near[:] = np.inf
-        which[:] = start + i
-        for column in range(first, last, _LEAF):
-            width = min(_LEAF, last - column)
-            own = blocks[0][i, column : column + width]
-            for c in range(width):
-                joint[c] = own[c]
-            for s in range(1, len(blocks)):
-                own = blocks[s][i, column : column + width]
-                for c in range(width):
-                    joint[c] = max(joint[c], own[c])
-            if column <= start + i < column + width:
-                joint[start + i - column] = np.inf
-            least = np.inf
-            for c in range(width):
-                least = min(least, joint[c])
-            if least < near[k - 1]:
-                for c in range(width):
+        for g in range(len(least)):
+            group, smallest = joint[g * _GROUP : (g + 1) * _GROUP], np.inf
+            for c in range(len(group)):
+                smallest = min(smallest, group[c])
+            least[g] = smallest
+            if smallest < near[k - 1]:
+                _insert(smallest, i, near, which)
+        bound = near[k - 1]
+        near[:] = np.inf
+        which[:] = start + i  # distances that overflow are nobody's
+        for g in range(len(least)):
+            if least[g] <= bound:
+                for c in range(g * _GROUP, min((g + 1) * _GROUP, width)):
                     if joint[c] < near[k - 1]:
-                        _insert(joint[c], column + c, near, which)
+                        _insert(joint[c], first + c, near, which)
 
 
 @_compile

@@ -79,9 +79,12 @@ def nearest_distances(points: Tensor, k: int, metric: Metric) -> Tensor:
     if suits_tree([points], metric):
         return nearest_by_tree([points], k, metric)[0]
     between = distances_between(points, metric)
-    return torch.cat(
-        each_block([points], metric, lambda rows, room: nearest_in_block([between(rows, room[0])], rows.start, k)[0])
-    )
+
+    def of_block(rows: slice, room: Tensor) -> Tensor:
+        between(rows, room[0])
+        return nearest_in_block(room, rows.start, k)[0]
+
+    return torch.cat(each_block([points], metric, of_block))
 
 
 def count_within(points: Tensor, radius: Tensor, metric: Metric) -> Tensor:
@@ -96,9 +99,12 @@ def count_within(points: Tensor, radius: Tensor, metric: Metric) -> Tensor:
     if suits_tree([points], metric):
         return count_by_tree(points, radius, metric)
     between = distances_between(points, metric)
-    return torch.cat(
-        each_block([points], metric, lambda rows, room: count_in_block(between(rows, room[0]), radius[rows]))
-    )
+
+    def of_block(rows: slice, room: Tensor) -> Tensor:
+        between(rows, room[0])
+        return count_in_block(room[0], radius[rows])
+
+    return torch.cat(each_block([points], metric, of_block))
 
 
 def _norm_that_ties(spaces: Sequence[Tensor], metric: Metric) -> Metric:
@@ -109,10 +115,11 @@ def _norm_that_ties(spaces: Sequence[Tensor], metric: Metric) -> Metric:
 def _joint_counts_of_block(
     between: Sequence[DistanceBlock], rows: slice, room: Tensor, k: int, rule: RadiusRule
 ) -> JointCounts:
-    blocks = [distances(rows, own) for distances, own in zip(between, room, strict=True)]
-    nearest, index = nearest_in_block(blocks, rows.start, k)
-    radii = rule(nearest, [block.gather(1, index) for block in blocks])
-    return JointCounts(nearest[:, -1], tuple(map(count_in_block, blocks, radii)))
+    for distances, own in zip(between, room, strict=True):
+        distances(rows, own)
+    nearest, index = nearest_in_block(room, rows.start, k)
+    radii = rule(nearest, [own.gather(1, index) for own in room])
+    return JointCounts(nearest[:, -1], tuple(map(count_in_block, room, radii)))
 
 
 def _joint_counts_by_tree(spaces: Sequence[Tensor], k: int, metric: Metric, rule: RadiusRule) -> JointCounts:
