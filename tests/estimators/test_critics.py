@@ -104,6 +104,19 @@ def test_pairs_are_the_diagonal(critic):
 
 
 @pytest.mark.parametrize("critic", every_critic(), ids=lambda c: type(c).__name__)
+def test_contrast_gives_true_pairs_and_pairs_drawn_apart(critic):
+    x, y = points(6, 3), points(6, 2, 1)
+    scores = critic(x, y)
+    together, apart = critic.contrast(x, y)
+    assert torch.allclose(together, scores.diagonal(), atol=1e-12)
+    if isinstance(critic, SeparableCritic | BilinearCritic):
+        expected = scores[~torch.eye(6, dtype=torch.bool)]
+    else:
+        expected = scores[torch.arange(6), torch.tensor([5, 0, 1, 2, 3, 4])]
+    assert torch.allclose(apart, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("critic", every_critic(), ids=lambda c: type(c).__name__)
 def test_labels_are_read_as_one_hot_vectors(critic):
     x, labels = points(6, 3), torch.tensor([0, 1, 1, 0, 1, 0])
     one_hot = torch.nn.functional.one_hot(labels).double()
@@ -173,6 +186,8 @@ def test_wrong_shapes_are_refused(critic):
         critic.pairs(points(4, 3), points(4, 1)[:, 0])
     with pytest.raises(ValueError, match=rf"{name}.pairs: x and y must be paired row by row, got 4 and 3 rows"):
         critic.pairs(points(4, 3), points(3, 2))
+    with pytest.raises(ValueError, match=rf"{name}.contrast: x and y must be paired row by row, got 4 and 3 rows"):
+        critic.contrast(points(4, 3), points(3, 2))
 
 
 @pytest.mark.parametrize("make", [JointCritic, SeparableCritic, BilinearCritic])

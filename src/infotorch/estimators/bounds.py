@@ -209,7 +209,7 @@ class MineGradient(nn.Module):
             return joint.mean() - log_mean
         # At most 1 / (1 - decay), since the average holds that share of this batch.
         weight = (log_mean.detach() - self._averaged(log_mean.detach())).exp()
-        return joint.mean() - (weight * log_mean + (1 - weight) * log_mean.detach())
+        return joint.mean() - log_mean.detach().lerp(log_mean, weight)
 
     @torch.no_grad()
     def _averaged(self, log_mean: Tensor) -> Tensor:

@@ -1,7 +1,8 @@
 """Critics: small networks that score pairs (x, y), for the bounds of `infotorch.estimators.bounds`.
 
-`critic(x, y)` scores every x against every y, shape (n, m); `critic.pairs(x, y)` scores row against row, shape (n,).
-Integer labels of shape (n,) are read as one-hot vectors.
+`critic(x, y)` scores every x against every y, shape (n, m); `critic.pairs(x, y)` scores row against row, shape (n,);
+`critic.contrast(x, y)` gives true pairs and pairs drawn apart, as a training step wants them. Integer labels of shape
+(n,) are read as one-hot vectors.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from infotorch.estimators.bounds import off_diagonal
 from infotorch.numerics.checks import check_count, check_paired
 
 # Pairs that the joint critic scores at once: its hidden layers then stay within a few tens of MiB.
@@ -40,6 +42,12 @@ class Critic(nn.Module):
         """Scores of aligned rows, shape (n,)."""
         check_paired(x, y, where=f"{type(self).__name__}.pairs")
         return self(x, y).diagonal()
+
+    def contrast(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores of the n true pairs and of pairs drawn apart, each one-dimensional: here all n (n - 1) of them."""
+        check_paired(x, y, where=f"{type(self).__name__}.contrast")
+        scores = self(x, y)
+        return scores.diagonal(), off_diagonal(scores).flatten()
 
 
 class JointCritic(Critic):
@@ -75,7 +83,7 @@ class JointCritic(Critic):
         reach = 1 / math.sqrt(dim_x + dim_y)
         for parameter in (self.from_x.weight, self.from_x.bias, self.from_y.weight):
             nn.init.uniform_(parameter, -reach, reach)
-        self.rest = nn.Sequential(nn.ReLU(), *_layers([*hidden, 1]))
+        self.rest = nn.Sequential(nn.ReLU(inplace=True), *_layers([*hidden, 1]))
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Scores of every x against every y, shape (n, m)."""
@@ -88,6 +96,16 @@ class JointCritic(Critic):
         check_paired(x, y, where="JointCritic.pairs")
         hx, hy = self._halves(x, y)
         return self.rest(hx + hy).squeeze(-1)
+
+    def contrast(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores of the n true pairs and of n pairs drawn apart: every x with the next row's y.
+
+        In a batch in random order this is a random derangement, for the price of 2 n evaluations.
+        """
+        check_paired(x, y, where="JointCritic.contrast")
+        hx, hy = self._halves(x, torch.cat([y, y.roll(1, 0)]))
+        together, apart = self.rest(hx + hy.view(2, *hx.shape)).squeeze(-1)
+        return together, apart
 
     def _halves(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         where = "JointCritic"
@@ -220,6 +238,10 @@ class EncoderCritic(Critic):
         """Scores of aligned rows, shape (n,)."""
         return self.critic.pairs(self._encode(x), y)
 
+    def contrast(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores of true pairs and of pairs drawn apart, as the critic makes them."""
+        return self.critic.contrast(self._encode(x), y)
+
     def refresh(self, encoder: nn.Module) -> None:
         """Copy the weights and buffers of an encoder that has been trained further."""
         self.encoder.load_state_dict(encoder.state_dict())
@@ -238,7 +260,7 @@ class EncoderCritic(Critic):
 def _layers(widths: Sequence[int]) -> list[nn.Module]:
     layers: list[nn.Module] = []
     for before, after in pairwise(widths):
-        layers += [nn.Linear(before, after), nn.ReLU()]
+        layers += [nn.Linear(before, after), nn.ReLU(inplace=True)]
     return layers[:-1]
 
 
