@@ -32,6 +32,7 @@ from accuracy_rows import COVERAGE, Row, available_rows
 
 import infotorch
 from infotorch.distributions import JointLaw, suite, tuning_suite
+from infotorch.estimators.estimate import Estimate
 
 RESULT = Path(__file__).parent / "results" / "accuracy.json"
 CHOICE_N, CHOICE_SEEDS = 3000, 5
@@ -55,7 +56,7 @@ def measure(row: Row, name: str, case: Case, n: int) -> Json:
         estimate = row.estimate(sample)
         seconds.append(time.perf_counter() - began)
         errors.append(float(estimate) - truth)
-        std_error = estimate.std_error if row.with_std_error else math.nan
+        std_error = estimate.std_error if isinstance(estimate, Estimate) else math.nan
         if math.isfinite(std_error):
             covered.append(abs(errors[-1]) <= 1.96 * std_error)
     return {
@@ -78,6 +79,7 @@ def coverage(row: Row, name: str, case: Case) -> Json:
     for seed in range(COVERAGE_SEEDS):
         sample = case.draw(COVERAGE_N, generator_for(f"coverage {name}", COVERAGE_N, seed))
         estimate = row.estimate(sample)
+        assert isinstance(estimate, Estimate), f"{row.name} has no standard error"
         errors.append(float(estimate) - (case.truth if row.truth is None else row.truth(sample)))
         std_errors.append(estimate.std_error)
     found = {
@@ -176,15 +178,15 @@ def main() -> None:
     kept = not args.fresh and RESULT.exists()
     result = json.loads(RESULT.read_text(encoding="utf-8")) if kept else {"cells": [], "choice": {}, "coverage": []}
     if not args.report:
-        rows = [row for row in available_rows() if args.only in row.name]
-        names = {row.name for row in available_rows()}
-        redo = {row.name for row in rows} if args.only else set()
+        rows = available_rows()
+        redo = {row.name for row in rows if args.only and args.only in row.name}
+        planned = {(row.name, law) for row in rows if row.name not in redo for law in row.laws}
         result = {
             "unit": "nats; error is estimate - truth",
             "machine": machine(),
             "choice": {} if args.only and args.only in "choice" else result["choice"],
-            "coverage": [c for c in result.get("coverage", []) if c["estimator"] in names - redo],
-            "cells": [c for c in result["cells"] if c["estimator"] in names - redo],
+            "coverage": [found for found in result["coverage"] if (found["estimator"], found["law"]) in planned],
+            "cells": [cell for cell in result["cells"] if (cell["estimator"], cell["law"]) in planned],
         }
         for kind, laws in (("suite", suite()), ("tuning_suite", tuning_suite())):
             if kind not in result["choice"]:

@@ -129,6 +129,20 @@ def _true_posterior() -> Case:
     return Case(draw, law.mutual_information())
 
 
+def _true_decoder(dim: int) -> Case:
+    """In place of a trained decoder the truth: x holds log p(x_i | y_i) of standard normal x."""
+    law = CorrelatedGaussian.for_information(1.0, dim)
+    rho = float(law.covariance[0, dim])
+
+    def draw(n: int, generator: torch.Generator) -> Sample:
+        x, y = law.sample(n, generator)
+        left = (1 - rho**2) ** 0.5
+        log_p = -((x - rho * y) / left).square() / 2 - math.log(left) - math.log(2 * math.pi) / 2
+        return Sample(log_p.sum(dim=1), y, generator)
+
+    return Case(draw, law.mutual_information())
+
+
 def _symbols(count: int) -> DiscreteJoint:
     """Neighbouring symbols are confused with each other: p(b | a) falls as exp(-|a - b|)."""
     numbers = torch.arange(count, dtype=torch.float64)
@@ -164,4 +178,5 @@ def cases() -> dict[str, Case]:
         "true scores, 4 nats": _true_scores(1, 4.0),
         "true scores, 4 nats, 10x10": _true_scores(10, 4.0),
         "true posterior of 3 labels": _true_posterior(),
+        "true decoder, 5x5": _true_decoder(5),
     }

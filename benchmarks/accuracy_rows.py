@@ -5,14 +5,16 @@ A row whose functions infotorch does not have (yet) is left out and named.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from accuracy_cases import Sample
+from torch import Tensor, nn
 
 import infotorch
-from infotorch import Estimate
+from infotorch.estimators.estimate import Estimate
 
 SMALL, LARGE = (100, 300, 1000), (100, 300, 1000, 3000, 10_000)
 
@@ -22,6 +24,7 @@ CONTINUOUS = (*NORMAL, *OTHER, "cross 1x1")
 LABELS = ("labels of 1 column", "labels of 5 columns", "labels of images", "poisson", "poisson, zeros inflated")
 MIXED = (*LABELS, "symbols plus uniform")
 SYMBOLS = ("binary symmetric", "symbols 4x3", "symbols 30x30")
+POSTERIOR = ("true posterior of 3 labels",)
 CHANNEL = ("channel of 1", "channel of 5", "channel of 20")
 
 # Estimator -> laws of few columns, or of its own model, where the interval's coverage is counted over many seeds.
@@ -33,7 +36,7 @@ COVERAGE = {
     "ross k=3": ("labels of 1 column", "labels of 5 columns", "symbols plus uniform"),
     "kozachenko_leonenko chebyshev": ("entropy of 1", "entropy of 2"),
     "discrete_mi plug-in": ("binary symmetric", "symbols 4x3"),
-    "discrete_mi miller-madow": ("binary symmetric", "symbols 4x3", "symbols 30x30"),
+    "discrete_mi miller-madow": ("binary symmetric", "symbols 4x3"),
     "gaussian_mi": ("normal 1x1", "normal 5x5"),
     "gaussian_mi unbiased": ("normal 1x1", "normal 5x5", "normal 20x20"),
     "gaussian_copula_mi": ("normal 1x1", "normal 5x5", "normal-cdf 5x5"),
@@ -43,7 +46,9 @@ COVERAGE = {
     "gaussian_channel_bound": ("channel of 1", "channel of 5"),
     "leave_one_out_bound": ("channel of 1", "channel of 5"),
     "infonce_known_channel": ("channel of 1", "channel of 5"),
-    "readout_mi": ("true posterior of 3 labels",),
+    "readout_mi": POSTERIOR,
+    "soft_decision_mi": POSTERIOR,
+    "reconstruction_bound": ("true decoder, 5x5",),
     "renyi_mi alpha=2": ("symbols 4x3, order 2",),
 }
 
@@ -56,21 +61,19 @@ class Row:
         name: of the estimator, with the settings that matter.
         group: which panel of the figure.
         needs: the names of infotorch that it calls.
-        estimate: from a sample to an Estimate.
+        estimate: from a sample to an Estimate, or to nats without standard error.
         laws: names of cases.
         truth: of this very sample, in place of the law's, where an approximation is measured against the exact value.
-        with_std_error: whether standard errors are asked for.
     """
 
     name: str
     group: str
     needs: tuple[str, ...]
-    estimate: Callable[[Sample], Estimate]
+    estimate: Callable[[Sample], Estimate | Tensor]
     laws: tuple[str, ...]
     sizes: tuple[int, ...] = LARGE
     seeds: int = 5
     truth: Callable[[Sample], float] | None = None
-    with_std_error: bool = True
 
 
 def of_pairs(name: str, **settings: Any) -> Callable[[Sample], Estimate]:
@@ -149,38 +152,91 @@ def scores() -> list[Row]:
         "club": lambda s: infotorch.club(s.y),
     }
     return [
-        *(
-            Row(name, "true critic", (name,), estimate, laws, SMALL, with_std_error=False)
-            for name, estimate in bounds.items()
+        *(Row(name, "true critic", (name,), estimate, laws, SMALL) for name, estimate in bounds.items()),
+        Row("readout_mi", "true read-out", ("readout_mi",), of_pairs("readout_mi"), POSTERIOR),
+        Row(
+            "soft_decision_mi",
+            "true read-out",
+            ("soft_decision_mi",),
+            lambda s: infotorch.soft_decision_mi(s.x),
+            POSTERIOR,
         ),
         Row(
-            "readout_mi",
-            "labels and atoms",
-            ("readout_mi",),
-            of_pairs("readout_mi"),
-            ("true posterior of 3 labels",),
+            "supervised_contrastive",
+            "true read-out",
+            ("supervised_contrastive",),
+            contrast_of_posteriors,
+            POSTERIOR,
+            SMALL,
         ),
+        Row(
+            "reconstruction_bound",
+            "true read-out",
+            ("reconstruction_bound",),
+            lambda s: infotorch.reconstruction_bound(s.x, entropy=2.5 * math.log(2 * math.pi * math.e)),
+            ("true decoder, 5x5",),
+        ),
+    ]
+
+
+def contrast_of_posteriors(sample: Sample) -> Tensor:
+    """The best scores between rows: log p(t, t') / p(t) p(t') of two rows of one class, three equal classes."""
+    p = sample.x.softmax(dim=1)
+    return infotorch.supervised_contrastive((3 * p @ p.T).log(), sample.y)
+
+
+def renyi() -> list[Row]:
+    """Symbols against the table's own Rényi information; randomised traces against the exact eigenvalues."""
+
+    def exact(s: Sample) -> float:
+        return float(infotorch.renyi_mi(s.x, s.y))
+
+    def randomised(s: Sample) -> Estimate:
+        return infotorch.renyi_mi_randomised(s.x, s.y, generator=s.generator)
+
+    return [
         *(
             Row(f"renyi_mi alpha={a}", "renyi", ("renyi_mi",), of_pairs("renyi_mi", alpha=a), (law,), SMALL)
             for a, law in ((1.01, "symbols 4x3, order 1.01"), (2, "symbols 4x3, order 2"))
+        ),
+        Row(
+            "renyi_mi_randomised against exact",
+            "renyi",
+            ("renyi_mi", "renyi_mi_randomised"),
+            randomised,
+            ("normal 5x5", "spiral 3x3"),
+            (300, 1000),
+            truth=exact,
         ),
     ]
 
 
 def trained() -> list[Row]:
     """Critics trained on the sample itself, three seeds."""
-    laws = ("normal 1x1", "normal 5x5", "normal 20x20", "student 3x3 dof 2", "spiral 3x3")
+    few = ("normal 1x1", "normal 5x5", "spiral 3x3")
+    laws = (*few, "normal 20x20", "student 3x3 dof 2")
 
-    def row(bound: str, critic: str, sizes: tuple[int, ...]) -> Row:
+    def row(bound: str, critic: str, laws: tuple[str, ...], sizes: tuple[int, ...]) -> Row:
         def estimate(s: Sample) -> Estimate:
             return infotorch.neural_mi(s.x.float(), s.y.float(), bound=bound, critic=critic, generator=s.generator)
 
         return Row(f"neural_mi {bound} {critic}", "trained critic", ("neural_mi",), estimate, laws, sizes, seeds=3)
 
     return [
-        row("infonce", "separable", (300, 1000, 3000)),
-        row("infonce", "joint", (1000, 3000)),
-        *(row(bound, "separable", (1000, 3000)) for bound in ("mine", "nwj", "jsd", "smile")),
+        row("infonce", "separable", laws, (300, 1000, 3000)),
+        row("infonce", "joint", few, (1000,)),
+        *(row(bound, "separable", few, (1000, 3000)) for bound in ("mine", "nwj", "jsd", "smile")),
+        Row(
+            "architecture_aware_mine",
+            "known channel",
+            ("architecture_aware_mine",),
+            lambda s: infotorch.architecture_aware_mine(
+                nn.Identity(), s.x.float(), s.noise_std, hidden=(128, 128), generator=s.generator
+            ),
+            CHANNEL,
+            (1000, 3000),
+            seeds=3,
+        ),
     ]
 
 
@@ -215,14 +271,13 @@ def counts_and_moments() -> list[Row]:
 
 def known_channel() -> list[Row]:
     sizes = (100, 300, 1000, 3000)
-    pairwise = of_features("pairwise_bounds")
     return [
         *(
             Row(
                 f"pairwise_bounds {side}",
                 "known channel",
                 ("pairwise_bounds",),
-                lambda s, i=i: pairwise(s)[i],
+                lambda s, i=i: infotorch.pairwise_bounds(s.x, s.noise_std)[i],
                 CHANNEL,
                 sizes,
             )
@@ -245,7 +300,7 @@ def known_channel() -> list[Row]:
 
 def all_rows() -> list[Row]:
     """Every row, whether infotorch has its functions or not."""
-    return [*neighbours(), *counts_and_moments(), *known_channel(), *given_z(), *scores(), *trained()]
+    return [*neighbours(), *counts_and_moments(), *known_channel(), *given_z(), *scores(), *renyi(), *trained()]
 
 
 def available_rows() -> list[Row]:
