@@ -63,7 +63,8 @@ def mixed_conditional(x: Any, y: Any, z: Any, *, k: int = 3) -> Estimate:
 
     <psi(k_i) - psi(n_xz) - psi(n_yz) + psi(n_z)>, the counts being other rows at most as far as the k-th neighbour in
     each space, k_i in the joint one: k unless there are ties. Chebyshev distances, so scales matter, those of class
-    numbers too. On densities it is biased much as `ksg_conditional` is, by 0.06 nats less at n = 200.
+    numbers too. On densities `ksg_conditional` is the better one: this lies about 0.02 nats above it at n = 5000 and
+    0.01 at n = 80,000 (k = 3, independent columns), 0.05 at n = 200.
 
     Args:
         x: real or integer, shape (n,) or (n, ...), n > k.
