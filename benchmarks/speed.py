@@ -1,0 +1,104 @@
+"""Our estimators beside other packages', in one process, on the same data: medians, ratios, and whether values agree.
+
+The other packages need an old numpy, so they have an environment of their own (peers.txt), which `make peers` makes
+before it runs this; nothing else should run on the machine. Writes results/speed.json and results/speed.md, unless an
+argument restricts the rows: python benchmarks/speed.py KSG
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+
+import torch
+from speed_rows import critics, neighbours, renyi
+from speed_rows.row import Row
+
+RESULTS = Path(__file__).parent / "results"
+PEERS = ("npeet-plus", "benchmark-mi", "torch-mist", "scikit-learn")
+
+
+def seconds(work: Callable[[], float]) -> tuple[float, float]:
+    """How long one call takes, and what it gives."""
+    began = time.perf_counter()
+    value = float(work())
+    return time.perf_counter() - began, value
+
+
+def compare(row: Row) -> dict[str, object]:
+    """Time all sides in turn, so that a busy moment hits each of them."""
+    sides = {"infotorch": row.ours, **row.peers}
+    values = {name: seconds(work)[1] for name, work in sides.items()}  # the first call compiles and warms up
+    times: dict[str, list[float]] = {name: [] for name in sides}
+    for _ in range(row.repeats):
+        for name, work in sides.items():
+            times[name].append(seconds(work)[0])
+    medians = {name: median(spent) for name, spent in times.items()}
+    fastest = min(row.peers, key=medians.__getitem__)
+    ratio = medians[fastest] / medians["infotorch"]
+    apart = max(abs(values[name] - values["infotorch"]) for name in row.peers)
+    return {
+        "name": row.name,
+        "seconds": medians,
+        "values": values,
+        "fastest_peer": fastest,
+        "ratio": ratio,
+        "ratios": sorted(b / a for a, b in zip(times["infotorch"], times[fastest], strict=True)),
+        "goal": row.goal,
+        "reached": ratio >= row.goal,
+        "difference": apart,
+        "equal": None if row.tolerance is None else apart <= row.tolerance,
+        "tolerance": row.tolerance,
+        "repeats": row.repeats,
+        "note": row.note,
+    }
+
+
+def machine() -> dict[str, object]:
+    """What the times were measured on, and with."""
+    return {
+        "platform": platform.platform(),
+        "processor": platform.processor() or platform.machine(),
+        "threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        **{name: version(name) for name in (*PEERS, "numba", "numpy", "scipy")},
+    }
+
+
+def table(found: list[dict]) -> str:
+    """A Markdown table, a row each."""
+    head = "| | infotorch, s | fastest peer, s | times faster (goal) | difference of values |\n|---|---|---|---|---|\n"
+    lines = [
+        f"| {row['name']} | {row['seconds']['infotorch']:.4f} | {row['seconds'][row['fastest_peer']]:.4f} "
+        f"({row['fastest_peer']}) | {row['ratio']:.1f} ({row['goal']:g}) | {row['difference']:.1g} |\n"
+        for row in found
+    ]
+    return head + "".join(lines)
+
+
+def main() -> None:
+    """Compare every row whose name contains the argument; only a full run is kept."""
+    warnings.filterwarnings("ignore")
+    wanted = sys.argv[1] if len(sys.argv) > 1 else ""
+    rows = [row for part in (neighbours, renyi, critics) for row in part.rows() if wanted in row.name]
+    found = []
+    for row in rows:
+        found.append(compare(row))
+        print(table(found[-1:]).splitlines()[-1], "" if found[-1]["reached"] else "<- below the goal", flush=True)
+        if found[-1]["equal"] is False:
+            print("   values differ:", found[-1]["values"])
+    if not wanted:
+        (RESULTS / "speed.json").write_text(json.dumps({"machine": machine(), "rows": found}, indent=1) + "\n")
+        (RESULTS / "speed.md").write_text(table(found))
+
+
+if __name__ == "__main__":
+    main()
