@@ -182,7 +182,8 @@ def gaussian_information(x: Tensor, y: Tensor, *, name: str, dtype: torch.dtype,
 
 def standardised(rows: Tensor) -> Tensor:
     """Columns of mean 0 and squared length 1, so that their Gram matrix is the correlation; no constant ones."""
-    wide = rows.double()
+    # Apple's GPUs have no float64.
+    wide = (rows.cpu() if rows.device.type == "mps" else rows).double()
     wide = wide[:, (wide != wide[0]).any(dim=0)]
     # Squares of numbers beyond 1e154 overflow, of those below 1e-162 vanish.
     wide = wide / wide.detach().abs().amax(dim=0)
