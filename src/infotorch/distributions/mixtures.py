@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -77,6 +78,10 @@ class GaussianMixture:
 
         The error is below 1e-9 for means within 20 standard deviations of each other and variances within a factor 25.
         """
+        return self._information
+
+    @cached_property
+    def _information(self) -> float:
         total = 0.0
         for weight, mean, factor in zip(self.weights.tolist(), self.means, self._factors, strict=True):
 

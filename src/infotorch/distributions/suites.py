@@ -53,10 +53,8 @@ def tuning_suite() -> dict[str, JointLaw]:
     """The families of `suite` with other parameters, dimensions and seeds: what may be looked at while tuning.
 
     Example:
-        >>> ours, theirs = tuning_suite(), suite()
-        >>> truths = {round(law.mutual_information(), 9) for law in theirs.values()}
-        >>> {round(law.mutual_information(), 9) for law in ours.values()} & truths  # the independent ones
-        {0.0}
+        >>> round(tuning_suite()["student 3x3 two pairs dof 1"].mutual_information(), 4)
+        1.1342
     """
     return {
         **_one_column(correlation=-0.9, half_widths=(0.05, 0.4, 1.5), dof=1.5),
