@@ -2,8 +2,9 @@
 
 After the benchmark of Czyż et al. 2023, arXiv:2306.11078: the same families (normal with dense and sparse covariance,
 Student t, additive uniform noise; seen through asinh, half-cube, normal-cdf, wiggly and bimodal maps, spirals and the
-Swiss roll), in 1 to 5 columns instead of up to 50, and mixtures. Laws were chosen by family and dimension, never by how
-an estimator does on them; a law, once here, stays.
+Swiss roll), in 1 to 5 columns instead of up to 50, and mixtures. Student t has correlated pairs here, and the identity
+as dispersion there. Laws were chosen by family and dimension, never by how an estimator does on them; a law, once here,
+stays.
 """
 
 from __future__ import annotations
