@@ -27,7 +27,7 @@ class CorrelatedGaussian:
         ValueError: covariance is not square, symmetric and positive definite, or dim_x is out of range.
         TypeError: covariance is not made of real numbers, or dim_x is not an integer.
 
-    Source: Cover & Thomas 2006, Sec. 8.5; the shapes after Czyż et al. 2023, arXiv:2306.11078, Sec. 4.
+    Source: Cover & Thomas 2006, Sec. 8.5; the shapes after Czyż et al. 2023, arXiv:2306.11078.
 
     Example:
         >>> law = CorrelatedGaussian(0.9)

@@ -19,7 +19,7 @@ from infotorch.numerics.checks import as_tensor, check_count
 def half_cube(rows: Tensor) -> Tensor:
     """sign(x) |x|^1.5: longer tails, and a slope of 0 in the middle.
 
-    Source: Czyż et al. 2023, arXiv:2306.11078, Sec. 4.
+    Source: Czyż et al. 2023, arXiv:2306.11078, Fig. 1.
 
     Example:
         >>> half_cube(torch.tensor([-4.0, 1.0]))
@@ -86,7 +86,7 @@ def swiss_roll(rows: Tensor) -> Tensor:
     Raises:
         ValueError: rows has another shape, or a value outside [0, 1].
 
-    Source: Czyż et al. 2023, arXiv:2306.11078, Sec. 4 (the embedding of a line, "Swiss roll 2 x 1").
+    Source: Czyż et al. 2023, arXiv:2306.11078 ("Swiss roll 2 x 1"); numbers as in the authors' code.
 
     Example:
         >>> swiss_roll(torch.tensor([[0.0], [0.5]])).round(decimals=2).abs()
@@ -112,7 +112,7 @@ class Spiral:
         ValueError: the plane is not two different columns.
         TypeError: speed is not a number.
 
-    Source: Czyż et al. 2023, arXiv:2306.11078, Sec. 4, x -> exp(speed |x|^2 A) x with the generator A of one rotation.
+    Source: Czyż et al. 2023, arXiv:2306.11078, x -> exp(speed |x|^2 A) x with the generator A of one rotation.
 
     Example:
         >>> Spiral(speed=torch.pi / 4)(torch.tensor([[1.0, 0.0], [0.0, 0.0]])).round(decimals=2)

@@ -36,7 +36,7 @@ class StudentT:
         TypeError: dof is not a number.
 
     Source: Arellano-Valle, Contreras-Reyes & Genton 2013, doi:10.1111/j.1467-9469.2011.00774.x; written as in
-    Czyż et al. 2023, arXiv:2306.11078, Appendix B.
+    Czyż et al. 2023, arXiv:2306.11078.
 
     Example:
         >>> round(StudentT(0.0, dof=1).mutual_information(), 4)  # two uncorrelated Cauchy variables
