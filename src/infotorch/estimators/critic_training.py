@@ -114,7 +114,7 @@ def shuffled_batches(tensors: Sequence[Tensor], batch_size: int, generator: torc
     size = min(batch_size, n)
     while True:
         order = torch.randperm(n, generator=generator, device=generator.device)[: n // size * size]
-        gathered = [tensor[order.to(tensor.device)].split(size) for tensor in tensors]
+        gathered = [tensor.index_select(0, order.to(tensor.device)).split(size) for tensor in tensors]
         for batch in zip(*gathered, strict=True):
             yield list(batch)
 

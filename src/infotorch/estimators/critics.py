@@ -83,19 +83,19 @@ class JointCritic(Critic):
         reach = 1 / math.sqrt(dim_x + dim_y)
         for parameter in (self.from_x.weight, self.from_x.bias, self.from_y.weight):
             nn.init.uniform_(parameter, -reach, reach)
-        self.rest = nn.Sequential(nn.ReLU(inplace=True), *_layers([*hidden, 1]))
+        self.rest = nn.Sequential(*_layers([*hidden, 1]))
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Scores of every x against every y, shape (n, m)."""
         hx, hy = self._halves(x, y)
         rows = max(1, _PAIRS_AT_ONCE // len(hy))
-        return torch.cat([self.rest(part[:, None] + hy).squeeze(-1) for part in hx.split(rows)])
+        return torch.cat([self._behind(part[:, None] + hy) for part in hx.split(rows)])
 
     def pairs(self, x: Tensor, y: Tensor) -> Tensor:
         """Scores of aligned rows, shape (n,)."""
         check_paired(x, y, where="JointCritic.pairs")
         hx, hy = self._halves(x, y)
-        return self.rest(hx + hy).squeeze(-1)
+        return self._behind(hx + hy)
 
     def contrast(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Scores of the n true pairs and of n pairs drawn apart: every x with the next row's y.
@@ -104,8 +104,13 @@ class JointCritic(Critic):
         """
         check_paired(x, y, where="JointCritic.contrast")
         hx, hy = self._halves(x, torch.cat([y, y.roll(1, 0)]))
-        together, apart = self.rest(hx + hy.view(2, *hx.shape)).squeeze(-1)
+        together, apart = self._behind(hx + hy.view(2, *hx.shape))
         return together, apart
+
+    def _behind(self, sums: Tensor) -> Tensor:
+        """The layers behind the first one, on a sum of halves that nobody else holds."""
+        # ReLU in place before flattening, never on a view: autograd would copy the whole of it back.
+        return self.rest(sums.relu_().flatten(0, -2)).view(sums.shape[:-1])
 
     def _halves(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         where = "JointCritic"
