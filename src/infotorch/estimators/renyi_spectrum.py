@@ -19,7 +19,7 @@ from infotorch.numerics.symbols import symbols
 
 # Between these orders log tr A^alpha is taken as log1p(tr A^alpha - tr A): near 1 both are close to 1, and their
 # difference is what counts.
-_NEAR_ONE = (0.5, 1.5)
+NEAR_ONE = (0.5, 1.5)
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def entropy_of_spectrum(values: Tensor, alpha: float) -> Tensor:
     logs = positive.log()
     if alpha == 1:
         return -(positive * logs).sum()
-    if _NEAR_ONE[0] <= alpha <= _NEAR_ONE[1]:
+    if NEAR_ONE[0] <= alpha <= NEAR_ONE[1]:
         return (positive * ((alpha - 1) * logs).expm1()).sum().log1p() / (1 - alpha)
     return (alpha * logs).logsumexp(dim=0) / (1 - alpha)
 

@@ -31,7 +31,7 @@ RULES: tuple[str, ...] = get_args(BandwidthRule)
 _MEDIAN_ROWS = 1000
 # Largest exponent error allowed of distances by matrix product.
 _TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-9}
-# exp(-28^2) is 0 in float64.
+# Where distances are taken one by one, a kernel of exp(-28^2) is 0.
 _FARTHEST = 28.0
 # Entries of one block of rows: 16 MB in float32.
 _BLOCK_ENTRIES = 2**22
@@ -83,12 +83,14 @@ def unit_gram_rows(z: Tensor) -> Callable[[slice], Tensor]:
         tensor([[1., 1., 1.]])
     """
     distances = _squared_distances_of(z)
+    # Entries below eps^2 change no sum, and denormal numbers would slow every later step several times.
+    farthest = -2 * math.log(torch.finfo(z.dtype).eps)
 
     def block(rows: slice) -> Tensor:
         squares = distances(rows)
         # A row is at distance 0 from itself, whatever the rounding.
         squares.diagonal(rows.start).zero_()
-        return squares.neg_().exp_()
+        return torch.threshold(squares.neg_(), -farthest, -math.inf).exp_()
 
     return block
 
