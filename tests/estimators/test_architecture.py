@@ -90,12 +90,15 @@ def test_the_encoder_the_input_and_the_global_state_are_untouched():
     assert torch.equal(torch.get_rng_state(), rng)
 
 
-def test_units_do_not_matter():
+def test_units_and_the_callers_mode_do_not_matter():
     x = inputs(300, 2)
     settings = {"hidden": (16,), "max_steps": 60}
     plain = architecture_aware_mine(nn.Identity(), x, 0.5, generator=seeded(), **settings)
     large = architecture_aware_mine(nn.Identity(), 1e6 * x.double().numpy(), 0.5e6, generator=seeded(), **settings)
     assert float(large) == pytest.approx(float(plain), abs=1e-3)
+    with torch.inference_mode():
+        quiet = architecture_aware_mine(nn.Identity(), x + 0, 0.5, generator=seeded(), **settings)
+    assert float(quiet) == float(plain)
     tensor = architecture_aware_mine(nn.Identity(), x, torch.tensor(0.5), generator=seeded(), **settings)
     assert float(tensor) == float(plain)
 

@@ -198,7 +198,16 @@ def test_wrong_widths_are_refused(make):
         make(3, 2.0)
 
 
+@pytest.mark.parametrize("hidden", [(), (64,), (256, 256)])
+def test_separable_critic_starts_with_small_scores(hidden):
+    for columns in (1, 100):
+        x, y = points(50, columns).float(), points(50, columns, 1).float()
+        assert SeparableCritic(columns, columns, hidden=hidden)(x, y).std() < 1
+
+
 def test_what_is_no_critic_is_refused():
+    with pytest.raises(TypeError, match="SeparableCritic: hidden must be a sequence of widths, got 16"):
+        SeparableCritic(3, 2, hidden=16)
     with pytest.raises(ValueError, match="JointCritic: hidden must name at least one width, got none"):
         JointCritic(3, 2, hidden=())
     with pytest.raises(TypeError, match=r"Critic must define forward\(x, y\)"):

@@ -93,6 +93,16 @@ def test_units_do_not_matter_and_the_caller_is_left_alone():
     assert torch.isfinite(neural_mi(x.half(), y.detach().bfloat16(), generator=seeded(), **settings).value)
 
 
+def test_the_callers_mode_does_not_matter():
+    x, y = pair(300)
+    settings = {"hidden": (16,), "max_steps": 60}
+    plain = float(neural_mi(x, y, generator=seeded(), **settings))
+    modes = (torch.no_grad(), torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16))
+    for mode in modes:
+        with mode:
+            assert float(neural_mi(x + 0, y + 0, generator=seeded(), **settings)) == plain
+
+
 def test_the_generator_decides_everything():
     x, y = pair(300)
     settings = {"hidden": (16,), "max_steps": 60, "critic": "joint", "bound": "mine"}

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from infotorch.estimators.bounds import MineGradient
 from infotorch.estimators.critic_rows import Split, random_splits
-from infotorch.estimators.critic_training import train_until_no_better
+from infotorch.estimators.critic_training import train_until_no_better, trainable
 from infotorch.estimators.critics import JointCritic
 from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.held_out import HeldOut, held_out, pooled
@@ -101,7 +101,7 @@ def architecture_aware_mine(
     (split,) = random_splits(n, validation=validation, test=test, folds=None, generator=order, where=where)
     inputs = as_tensor(x, where=where, name="x")
     device = inputs.device if device is None else torch.device(device)
-    with streams.as_global("critic", device=device):
+    with trainable(device), streams.as_global("critic", device=device):
         clean = _encoded(encoder, inputs, device)
         if is_constant(clean):
             return _estimate(HeldOut(0.0, clean.new_zeros(len(split.test)), math.inf), n, "F(x) is constant")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -98,6 +99,19 @@ def train_until_no_better(
             break
     best.restore()
     return TrainingOutcome(steps=step, best_step=best.step, best_loss=best.loss, ended=ended)
+
+
+@contextmanager
+def trainable(device: torch.device) -> Iterator[None]:
+    """Code inside trains in full precision, whatever the caller's mode: no_grad, inference_mode or autocast.
+
+    Example:
+        >>> with torch.no_grad(), trainable(torch.device("cpu")):
+        ...     torch.is_grad_enabled()
+        True
+    """
+    with torch.inference_mode(False), torch.enable_grad(), torch.autocast(device.type, enabled=False):
+        yield
 
 
 def shuffled_batches(tensors: Sequence[Tensor], batch_size: int, generator: torch.Generator) -> Iterator[list[Tensor]]:

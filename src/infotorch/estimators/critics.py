@@ -63,7 +63,7 @@ class JointCritic(Critic):
 
     Raises:
         ValueError: a width below 1, or no hidden layer.
-        TypeError: a width is not an integer.
+        TypeError: a width is not an integer, or hidden is no sequence.
 
     Source: Belghazi et al. 2018, arXiv:1801.04062; "concat" in Poole et al. 2019, arXiv:1905.06922.
 
@@ -74,6 +74,7 @@ class JointCritic(Critic):
 
     def __init__(self, dim_x: int, dim_y: int, *, hidden: Sequence[int] = (256, 256)) -> None:
         super().__init__()
+        hidden = _check_hidden(hidden, where="JointCritic")
         _check_widths(dim_x, dim_y, *hidden, where="JointCritic")
         if not hidden:
             raise ValueError("JointCritic: hidden must name at least one width, got none.")
@@ -140,9 +141,14 @@ class SeparableCritic(Critic):
 
     def __init__(self, dim_x: int, dim_y: int, *, hidden: Sequence[int] = (256, 256), embedding: int = 64) -> None:
         super().__init__()
+        hidden = _check_hidden(hidden, where="SeparableCritic")
         _check_widths(dim_x, dim_y, *hidden, embedding, where="SeparableCritic")
         self.tower_x = nn.Sequential(*_layers([dim_x, *hidden, embedding]))
         self.tower_y = nn.Sequential(*_layers([dim_y, *hidden, embedding]))
+        # The inner product adds up `embedding` terms: scores shall start small, where every bound is about 0.
+        with torch.no_grad():
+            for parameter in self.tower_y[-1].parameters():
+                parameter.div_(math.sqrt(embedding))
         self.offset = nn.Parameter(torch.zeros(()))
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
@@ -267,6 +273,12 @@ def _layers(widths: Sequence[int]) -> list[nn.Module]:
     for before, after in pairwise(widths):
         layers += [nn.Linear(before, after), nn.ReLU(inplace=True)]
     return layers[:-1]
+
+
+def _check_hidden(hidden: Sequence[int], where: str) -> tuple[int, ...]:
+    if not isinstance(hidden, Sequence) or isinstance(hidden, str):
+        raise TypeError(f"{where}: hidden must be a sequence of widths, got {hidden!r}.")
+    return tuple(hidden)
 
 
 def _check_widths(*widths: int, where: str) -> None:

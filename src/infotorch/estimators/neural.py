@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from infotorch.estimators.bounds import MineGradient, infonce, jsd, nwj
 from infotorch.estimators.critic_rows import Split, as_columns, random_splits, standardised
-from infotorch.estimators.critic_training import TrainingOutcome, train_until_no_better
+from infotorch.estimators.critic_training import TrainingOutcome, train_until_no_better, trainable
 from infotorch.estimators.critics import BilinearCritic, Critic, EncoderCritic, JointCritic, SeparableCritic
 from infotorch.estimators.estimate import Bound, Estimate
 from infotorch.estimators.held_out import HeldOut, Measure, held_out, pooled
@@ -169,7 +169,7 @@ def neural_mi(
     device = rows[0].device if device is None else torch.device(device)
     runs = []
     for number, split in enumerate(splits):
-        with streams.as_global("fold", number, device=device):
+        with trainable(device), streams.as_global("fold", number, device=device):
             network = _as_critic(critic, columns[0].shape[1], columns[1].shape[1], hidden).to(device)
             fold = _Fold(network, [_for_network(c, split, network, device) for c in columns], split)
             fold.check_scores()
