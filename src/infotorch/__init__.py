@@ -57,6 +57,7 @@ _HOME = {
     "kozachenko_leonenko": "infotorch.estimators.entropy",
     "ksg": "infotorch.estimators.ksg",
     "ksg_conditional": "infotorch.estimators.conditional",
+    "ksg_ensemble": "infotorch.estimators.ensemble",
     "leave_one_out_bound": "infotorch.estimators.channel",
     "leave_one_out_upper": "infotorch.estimators.bounds_upper",
     "load": "infotorch.data.loading",

@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Literal
 
-import torch
 from torch import Tensor
 
 from infotorch.estimators.discrete import discrete_mi
+from infotorch.estimators.ensemble import ksg_ensemble
 from infotorch.estimators.estimate import Estimate
+from infotorch.estimators.gaussian import average_normal_scores
 from infotorch.estimators.ksg import ksg
 from infotorch.estimators.mixed import mixed_ksg
 from infotorch.estimators.ross import ross
@@ -25,17 +26,20 @@ _ROWS_PER_INTEGER = 2
 _ROWS_PER_REAL = 10
 # Share of rows that occur more than once: beyond rounding, the variable has atoms.
 _TIED = 0.05
-# Beyond so many columns the Chebyshev norm sees one column at a time, and the Euclidean one is far faster.
-_LOW_DIMENSION = 10
+_KS = (1, 2, 4, 8)
+# With one column on each side KSG has next to no bias, and a weighted sum would only add variance.
+_TWO_COLUMNS = 2
+# Pixels and the like: to give each column the same weight would turn their smallest noise into the largest distances.
+_MANY_COLUMNS = 40
 
 
 def mutual_information(x: Any, y: Any) -> Estimate:
     """Mutual information of x and y, in nats, by the estimator that suits their types and dimensions.
 
     Discrete with discrete: `discrete_mi` with Miller and Madow's correction. Discrete with anything else: `ross`.
-    Variables with atoms and a density (the output of a ReLU): `mixed_ksg`. Continuous with continuous: `ksg`, in few
-    columns after each column's ranks are mapped to a normal distribution, which changes no information and makes units
-    and heavy tails harmless.
+    Variables with atoms and a density (the output of a ReLU): `mixed_ksg`. Continuous with continuous: `ksg_ensemble`,
+    or `ksg` for two single columns, after each column's ranks are mapped to a normal distribution, which changes no
+    information and makes units and heavy tails harmless; beyond 40 columns `ksg` as the data are.
 
     Integers are discrete unless nearly every row is different (the pixels of an image), real numbers are discrete when
     few different rows occur again and again (one-hot labels). What was picked, and why, is in `estimator` and `reason`.
@@ -52,6 +56,7 @@ def mutual_information(x: Any, y: Any) -> Estimate:
         TypeError: x or y is not made of real numbers.
 
     Example:
+        >>> import torch
         >>> labels = torch.arange(100) % 2
         >>> estimate = mutual_information(labels, labels)  # log 2 = 0.69
         >>> round(float(estimate), 2), estimate.estimator
@@ -89,19 +94,14 @@ def _against_symbols(x: Tensor, labels: Tensor) -> tuple[Estimate, str]:
 
 def _both_continuous(x: Tensor, y: Tensor) -> tuple[Estimate, str]:
     x, y = (as_samples(v, where="mutual_information", name="x") for v in (x, y))
-    if x.shape[1] + y.shape[1] <= _LOW_DIMENSION:
-        estimate = ksg(normal_scores(x), normal_scores(y), k=_K)
-        return estimate, "nearest neighbours after each column's ranks are mapped to a normal distribution"
-    estimate = ksg(x, y, k=_K, metric="euclidean")
-    return estimate, "nearest neighbours; in so many columns the value lies below the truth, and scales matter"
-
-
-def normal_scores(rows: Tensor) -> Tensor:
-    """Each column's ranks as quantiles of N(0, 1): strictly increasing maps of single columns keep all information.
-
-    Example:
-        >>> normal_scores(torch.tensor([[1.0], [1e9], [-5.0]])).round(decimals=2).flatten().tolist()
-        [0.0, 0.67, -0.67]
-    """
-    ranks = rows.argsort(dim=0, stable=True).argsort(dim=0, stable=True)
-    return torch.special.ndtri((ranks.double() + 1) / (len(rows) + 1))
+    columns = x.shape[1] + y.shape[1]
+    if columns > _MANY_COLUMNS or len(x) <= max(_KS):
+        estimate = ksg(x, y, k=_K, metric="euclidean")
+        few = "with so few rows" if columns <= _MANY_COLUMNS else "in so many columns"
+        return estimate, f"nearest neighbours; {few} the value lies below the truth, and scales matter"
+    mapped = "after each column's ranks are mapped to a normal distribution"
+    x, y = average_normal_scores(x), average_normal_scores(y)
+    if columns == _TWO_COLUMNS:
+        return ksg(x, y, k=_K), f"nearest neighbours {mapped}"
+    estimate = ksg_ensemble(x, y, ks=_KS)
+    return estimate, f"nearest neighbours for several k, weighted so that their biases cancel, {mapped}"

@@ -11,7 +11,7 @@ from torch import Tensor
 from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.subsampling import subsampling_error
 from infotorch.numerics.checks import as_samples, check_choice, check_neighbours, check_paired
-from infotorch.numerics.neighbours import METRICS, Metric, joint_counts
+from infotorch.numerics.neighbours import METRICS, JointCounts, Metric, joint_counts_each
 from infotorch.numerics.symbols import is_constant, multiplicity
 
 
@@ -57,7 +57,7 @@ def ksg(x: Any, y: Any, *, k: int = 3, variant: Literal[1, 2] = 1, metric: Metri
         raise ValueError(f"ksg: variant must be 1 or 2, got {variant!r}.")
 
     def value(xs: Tensor, ys: Tensor) -> Tensor:
-        return _ksg(xs, ys, k, variant, metric)
+        return ksg_values(xs, ys, [k], variant, metric)[0]
 
     n = torch.tensor(len(xs), dtype=torch.float64)
     ceiling = float(n.digamma() - _digamma(k)) - (variant == 2) / k
@@ -71,10 +71,16 @@ def ksg(x: Any, y: Any, *, k: int = 3, variant: Literal[1, 2] = 1, metric: Metri
     )
 
 
-def _ksg(x: Tensor, y: Tensor, k: int, variant: int, metric: Metric) -> Tensor:
+def ksg_values(x: Tensor, y: Tensor, ks: Sequence[int], variant: int, metric: Metric) -> list[Tensor]:
+    """The estimate for each number of neighbours, from one search; x and y of shape (n, d), float64."""
     if is_constant(x) or is_constant(y):
-        return x.new_zeros(())
-    counts = joint_counts([x, y], k, metric, _strictly_within if variant == 1 else _extent)
+        return [x.new_zeros(())] * len(ks)
+    rule = _strictly_within if variant == 1 else _extent
+    each = joint_counts_each([x, y], ks, metric, rule)
+    return [_value(x, y, k, variant, counts) for k, counts in zip(ks, each, strict=True)]
+
+
+def _value(x: Tensor, y: Tensor, k: int, variant: int, counts: JointCounts) -> Tensor:
     coincident = counts.radius == 0
     in_joint = torch.full_like(counts.radius, k)
     if coincident.any():

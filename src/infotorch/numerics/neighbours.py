@@ -58,11 +58,29 @@ def joint_counts(spaces: Sequence[Tensor], k: int, metric: Metric, rule: RadiusR
         >>> counts.radius.tolist(), counts.marginal[0].tolist()
         ([1.0, 1.0, 2.0], [2, 2, 2])
     """
+    return joint_counts_each(spaces, [k], metric, rule)[0]
+
+
+def joint_counts_each(
+    spaces: Sequence[Tensor], ks: Sequence[int], metric: Metric, rule: RadiusRule
+) -> list[JointCounts]:
+    """`joint_counts` for several numbers of neighbours, by one search for the largest of them.
+
+    Example:
+        >>> x = torch.tensor([[0.0], [1.0], [3.0]], dtype=torch.float64)
+        >>> counts = joint_counts_each([x], [1, 2], "chebyshev", lambda nearest, _: [nearest[:, -1]])
+        >>> [count.radius.tolist() for count in counts]
+        [[1.0, 1.0, 2.0], [3.0, 2.0, 3.0]]
+    """
     metric = _norm_that_ties(spaces, metric)
     if suits_tree(spaces, metric):
-        return _joint_counts_by_tree(spaces, k, metric, rule)
+        return _joint_counts_by_tree(spaces, ks, metric, rule)
     between = [distances_between(space, metric) for space in spaces]
-    parts = each_block(spaces, metric, lambda rows, room: _joint_counts_of_block(between, rows, room, k, rule))
+    blocks = each_block(spaces, metric, lambda rows, room: _joint_counts_of_block(between, rows, room, ks, rule))
+    return [_joined(parts) for parts in zip(*blocks, strict=True)]
+
+
+def _joined(parts: Sequence[JointCounts]) -> JointCounts:
     marginals = zip(*(part.marginal for part in parts), strict=True)
     return JointCounts(torch.cat([part.radius for part in parts]), tuple(torch.cat(counts) for counts in marginals))
 
@@ -113,17 +131,27 @@ def _norm_that_ties(spaces: Sequence[Tensor], metric: Metric) -> Metric:
 
 
 def _joint_counts_of_block(
-    between: Sequence[DistanceBlock], rows: slice, room: Tensor, k: int, rule: RadiusRule
-) -> JointCounts:
+    between: Sequence[DistanceBlock], rows: slice, room: Tensor, ks: Sequence[int], rule: RadiusRule
+) -> list[JointCounts]:
     for distances, own in zip(between, room, strict=True):
         distances(rows, own)
-    nearest, index = nearest_in_block(room, rows.start, k)
-    radii = rule(nearest, [own.gather(1, index) for own in room])
-    return JointCounts(nearest[:, -1], tuple(map(count_in_block, room, radii)))
+    nearest, index = nearest_in_block(room, rows.start, max(ks))
+    gathered = [own.gather(1, index) for own in room]
+    counts = []
+    for k in ks:
+        radii = rule(nearest[:, :k], [distance[:, :k] for distance in gathered])
+        counts.append(JointCounts(nearest[:, k - 1], tuple(map(count_in_block, room, radii))))
+    return counts
 
 
-def _joint_counts_by_tree(spaces: Sequence[Tensor], k: int, metric: Metric, rule: RadiusRule) -> JointCounts:
-    nearest, index = nearest_by_tree(spaces, k, metric)
-    radii = rule(nearest, [distances_to(space, index, metric) for space in spaces])
-    marginal = tuple(count_within(space, radius, metric) for space, radius in zip(spaces, radii, strict=True))
-    return JointCounts(nearest[:, -1], marginal)
+def _joint_counts_by_tree(
+    spaces: Sequence[Tensor], ks: Sequence[int], metric: Metric, rule: RadiusRule
+) -> list[JointCounts]:
+    nearest, index = nearest_by_tree(spaces, max(ks), metric)
+    distances = [distances_to(space, index, metric) for space in spaces]
+    counts = []
+    for k in ks:
+        radii = rule(nearest[:, :k], [distance[:, :k] for distance in distances])
+        marginal = tuple(count_within(space, radius, metric) for space, radius in zip(spaces, radii, strict=True))
+        counts.append(JointCounts(nearest[:, k - 1], marginal))
+    return counts

@@ -1,0 +1,89 @@
+"""A weighted sum of KSG estimates whose biases cancel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from infotorch.estimators.estimate import Estimate
+from infotorch.estimators.ksg import ksg_values
+from infotorch.estimators.subsampling import subsampling_error
+from infotorch.numerics.checks import as_samples, check_choice, check_neighbours, check_paired
+from infotorch.numerics.neighbours import METRICS, Metric
+
+# How much the spread of the weights counts against the bias that they leave. Chosen on
+# `infotorch.distributions.tuning_suite` (n = 300 to 10,000): from 0.1 to 0.3 the mean error hardly changes.
+_RIDGE = 0.2
+
+
+def ksg_ensemble(x: Any, y: Any, *, ks: Sequence[int] = (1, 2, 4, 8), metric: Metric = "euclidean") -> Estimate:
+    """Mutual information of continuous x and y, in nats: KSG with several k, weighted so that their biases cancel.
+
+    sum_k w_k KSG_k (variant 1). The bias of KSG_k grows about as k^(2/d), d the columns of x and y together, so weights
+    with sum_k w_k k^(2/d) = 0 remove it, at the price of variance. We take the weights of sum 1 that minimise
+    (sum_k w_k k^(2/d))^2 + 0.2 mean_k w_k^2: for d = 6 they are 1.36, 0.73,
+    -0.05 and -1.04.
+
+    Where a single KSG lies far below the truth, in three columns and more, the error is about half; with one column on
+    each side there is little bias to remove. Scales of columns matter, as for `ksg`; `mutual_information` uses it on normal scores.
+
+    Args:
+        x: shape (n,) or (n, ...), n > max(ks).
+        y: the same number of rows.
+        ks: two or more different numbers of neighbours.
+        metric: the norm in x and in y; "euclidean" leaves less bias (tuning_suite).
+
+    Returns:
+        No bound, not clamped: it may be negative. Computed in float64. 0 when x or y is constant. The ceiling is what
+        a copy, y = x, gives: psi(n) - sum_k w_k psi(k). `std_error` by subsampling.
+
+    Raises:
+        ValueError: rows not paired, n <= max(ks), fewer than two or repeated ks, NaN or infinite values, or an unknown
+            metric.
+        TypeError: x or y is not made of real numbers, or a k is not an integer.
+
+    Source: weighted ensembles: Moon, Sricharan & Hero 2017, arXiv:1701.08083, for kernel estimators; the KSG members,
+        the single exponent and the ridge are ours.
+
+    Example:
+        >>> from infotorch.distributions import CorrelatedGaussian
+        >>> law = CorrelatedGaussian.sparse(5, 5, correlations=(0.8, 0.8))  # 1.02 nats
+        >>> x, y = law.sample(2000, torch.Generator().manual_seed(0))
+        >>> from infotorch.estimators.ksg import ksg
+        >>> round(float(ksg(x, y)), 2), round(float(ksg_ensemble(x, y)), 2)
+        (0.67, 0.99)
+    """
+    xs, ys = as_samples(x, where="ksg_ensemble", name="x"), as_samples(y, where="ksg_ensemble", name="y")
+    check_paired(xs, ys, where="ksg_ensemble")
+    ks = list(ks)
+    if len(set(ks)) < max(2, len(ks)):
+        raise ValueError(f"ksg_ensemble: ks must hold two or more different numbers of neighbours, got {ks}.")
+    for k in ks:
+        check_neighbours(k, len(xs), where="ksg_ensemble")
+    check_choice(metric, METRICS, where="ksg_ensemble", name="metric")
+    weights = _weights(ks, xs.shape[1] + ys.shape[1])
+
+    def value(xs: Tensor, ys: Tensor) -> Tensor:
+        return weights @ torch.stack(ksg_values(xs, ys, ks, 1, metric)).cpu()
+
+    n = len(xs)
+    counts = torch.tensor([n, *ks], dtype=torch.float64).digamma()
+    return Estimate(
+        value(xs, ys).to(xs.device),
+        bound="none",
+        n=n,
+        estimator=f"ksg_ensemble k={','.join(map(str, ks))} {metric}",
+        ceiling=float(counts[0] - weights @ counts[1:]),
+        error=lambda: subsampling_error(lambda rows: float(value(xs[rows], ys[rows])), n, smallest=5 * (max(ks) + 1)),
+    )
+
+
+def _weights(ks: Sequence[int], columns: int) -> Tensor:
+    """The weights of sum 1 that minimise (w . bias)^2 + ridge |w|^2."""
+    bias = torch.tensor(ks, dtype=torch.float64).pow(2 / columns)
+    cost = torch.outer(bias, bias) + _RIDGE / len(ks) * torch.eye(len(ks), dtype=torch.float64)
+    weights = torch.linalg.solve(cost, torch.ones_like(bias))
+    return weights / weights.sum()
