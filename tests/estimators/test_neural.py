@@ -149,6 +149,7 @@ def test_the_interval_covers_the_truth(bound):
     for seed in range(60):
         estimate = neural_mi(*pair(500, seed=seed), bound=bound, critic=LogRatio(), generator=seeded())
         assert estimate.reason.endswith("nothing to train")
+        assert estimate.estimator == f"neural_mi {bound} LogRatio"
         hits.append(abs(float(estimate) - truth) < 1.96 * estimate.std_error)
     assert 0.87 <= np.mean(hits) <= 1
 

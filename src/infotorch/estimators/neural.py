@@ -174,10 +174,10 @@ def neural_mi(
             fold = _Fold(network, [_for_network(c, split, network, device) for c in columns], split)
             fold.check_scores()
             if any(is_constant(values) for values in rows):
-                return _nothing(bound, len(rows[0]))
+                return _nothing(bound, _name(critic), len(rows[0]))
             outcome = fold.train(bound, settings, streams.generator("order", number), on_check)
             runs.append((fold.read(_WAYS[bound].reported, split.test, _TEST_GROUP), outcome))
-    return _estimate(bound, runs, len(rows[0]))
+    return _estimate(bound, _name(critic), runs, len(rows[0]))
 
 
 def streams_from(generator: torch.Generator | None, *, where: str) -> SeedStreams:
@@ -306,20 +306,24 @@ def _for_network(columns: Tensor, split: Split, network: nn.Module, device: torc
     return standardised(columns, split.train).to(dtype).to(device)
 
 
-def _nothing(bound: str, n: int) -> Estimate:
+def _name(critic: str | nn.Module) -> str:
+    return critic if isinstance(critic, str) else type(critic).__name__
+
+
+def _nothing(bound: str, critic: str, n: int) -> Estimate:
     zero = torch.zeros((), dtype=torch.float64)
-    side = _WAYS[bound].side
-    return Estimate(zero, side, n, f"neural_mi {bound}", reason="x or y is constant", error=lambda: 0.0)
+    side, estimator = _WAYS[bound].side, f"neural_mi {bound} {critic}"
+    return Estimate(zero, side, n, estimator, reason="x or y is constant", error=lambda: 0.0)
 
 
-def _estimate(bound: str, runs: Sequence[tuple[HeldOut, TrainingOutcome]], n: int) -> Estimate:
+def _estimate(bound: str, critic: str, runs: Sequence[tuple[HeldOut, TrainingOutcome]], n: int) -> Estimate:
     value, error, ceiling = pooled([held for held, _ in runs])
     read = sum(len(held.influence) for held, _ in runs)
     return Estimate(
         torch.tensor(value, dtype=torch.float64),
         bound=_WAYS[bound].side,
         n=n,
-        estimator=f"neural_mi {bound}",
+        estimator=f"neural_mi {bound} {critic}",
         ceiling=ceiling,
         reason=f"read on {read} of {n} rows; {describe_training([outcome for _, outcome in runs])}",
         error=lambda: error,
