@@ -59,6 +59,15 @@ def test_biased_linear_hsic_is_the_squared_covariance():
     assert float(hsic(x, y, kernel="linear", unbiased=False)) == pytest.approx((covariance**2).sum(), rel=1e-12)
 
 
+def test_linear_hsic_of_huge_and_tiny_numbers():
+    x, y = noise(20, 3), noise(20, 2, seed=1)
+    base = float(hsic(x, y, kernel="linear"))
+    assert float(hsic(1e100 * x, 1e-100 * y, kernel="linear")) == pytest.approx(base, rel=1e-9)
+    assert float(hsic(1e200 * x, 1e-200 * y, kernel="linear")) == pytest.approx(base, rel=1e-9)
+    assert math.isinf(float(hsic(1e200 * x, y, kernel="linear")))
+    assert float(hsic(1e200 * x, torch.zeros(20), kernel="linear")) == 0
+
+
 def test_hsic_of_labels_by_hand():
     # K = L with two pairs of equal rows. Biased: tr((KH)^2) / 9, KH has the eigenvalue 2. Unbiased: see eq. 5.
     y = torch.tensor([0, 0, 1, 1])

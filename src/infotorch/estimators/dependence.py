@@ -17,6 +17,8 @@ from infotorch.numerics.kernels import Bandwidth, find_bandwidth, gram_blocks, k
 from infotorch.numerics.symbols import symbols
 
 DependenceKernel = Literal["rbf", "linear"]
+#: sum of K_ij L_ij, 0-d, and the row sums of K and of L, shape (n,)
+Sums = tuple[Tensor, Tensor, Tensor]
 KERNELS_OF_DEPENDENCE: tuple[str, ...] = get_args(DependenceKernel)
 
 
@@ -28,13 +30,15 @@ class _Side:
         rows: from a slice to these rows of K.
         diagonal: shape (n,).
         features: K = features @ features.T, where there are such.
-        scale: what K was divided by.
+        scale: what the features were divided by, so K by its square.
+        needs_grad: whether K depends on what needs a gradient.
     """
 
     rows: Callable[[slice], Tensor]
     diagonal: Tensor
     features: Tensor | None = None
     scale: float = 1.0
+    needs_grad: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,10 @@ def hsic(
         tensor(1.7778)
     """
     (first, second), dtype = _read(x, y, kernel, bandwidth, unbiased, where="hsic")
-    value = _hsic(first, second, unbiased).value * first.scale * second.scale
+    value = _hsic(first, second, unbiased).value
+    # One factor at a time: their product may overflow, and 0 times infinity is no number.
+    for factor in (first.scale, second.scale, first.scale, second.scale):
+        value = value * factor
     return value.to(dtype)
 
 
@@ -170,12 +177,13 @@ def _side(rows: Tensor, kernel: DependenceKernel, bandwidth: Bandwidth, *, where
         return _Side(lambda block: (codes[block][:, None] == codes).to(wide.dtype), wide.new_ones(len(wide)))
     if kernel == "rbf":
         z = kernel_columns(wide, find_bandwidth(rows, bandwidth, where=where), "exp(-d2/2s2)")
-        return _Side(unit_gram_rows(z), wide.new_ones(len(wide)))
+        return _Side(unit_gram_rows(z), wide.new_ones(len(wide)), needs_grad=z.requires_grad)
     # Scaled against overflow, centred against cancellation: HSIC does not see where the cloud lies.
     scale = float(wide.detach().abs().max()) or 1.0
     features = wide / scale
     features = features - features.mean(dim=0)
-    return _Side(lambda block: features[block] @ features.T, features.square().sum(dim=1), features, scale**2)
+    squares = features.square().sum(dim=1)
+    return _Side(lambda block: features[block] @ features.T, squares, features, scale, features.requires_grad)
 
 
 def _hsic(first: _Side, second: _Side, unbiased: bool) -> _Inner:
@@ -190,24 +198,36 @@ def _hsic(first: _Side, second: _Side, unbiased: bool) -> _Inner:
     return _Inner((product + whole - 2 / n * (of_first @ of_second)) / (n - 1) ** 2, product / n**2)
 
 
-def _sums(first: _Side, second: _Side) -> tuple[Tensor, Tensor, Tensor]:
-    """Sum of K_ij L_ij, 0-d, and the row sums of K and of L, shape (n,)."""
+def _sums(first: _Side, second: _Side) -> Sums:
+    """From features where that is less work, else from blocks of rows of both matrices."""
     n = len(first.diagonal)
     if first.features is not None and second.features is not None:
         a, b = first.features, second.features
         if a.shape[1] * b.shape[1] <= n * n:
             return (a.T @ b).square().sum(), a @ a.sum(dim=0), b @ b.sum(dim=0)
 
-    def part(rows: slice) -> tuple[Tensor, Tensor, Tensor]:
+    def part(rows: slice) -> Sums:
         k, other = first.rows(rows), second.rows(rows)
         return (k * other).sum(), k.sum(dim=1), other.sum(dim=1)
 
-    blocks = list(gram_blocks(n))
-    # With a gradient, blocks are computed again on the way back rather than kept.
-    parts = (
-        [part(rows) for rows in blocks]
-        if len(blocks) == 1 or not torch.is_grad_enabled()
-        else [checkpoint(part, rows, use_reentrant=False, preserve_rng_state=False) for rows in blocks]
-    )
+    everything = slice(0, n)
+    if next(gram_blocks(n)) == everything:
+        return part(everything)
+    needed = torch.is_grad_enabled() and (first.needs_grad or second.needs_grad)
+    return _kept_sums(part, n) if needed else _running_sums(part, first.diagonal)
+
+
+def _kept_sums(part: Callable[[slice], Sums], n: int) -> Sums:
+    """Every block is computed again on the way back rather than kept."""
+    parts = [checkpoint(part, rows, use_reentrant=False, preserve_rng_state=False) for rows in gram_blocks(n)]
     products, of_first, of_second = zip(*parts, strict=True)  # pyright: ignore[reportArgumentType]
     return torch.stack(products).sum(), torch.cat(of_first), torch.cat(of_second)
+
+
+def _running_sums(part: Callable[[slice], Sums], like: Tensor) -> Sums:
+    """Kept apart, the small results would sit between the freed blocks, and memory would grow to all of K."""
+    total, of_first, of_second = like.new_zeros(()), torch.empty_like(like), torch.empty_like(like)
+    for rows in gram_blocks(len(like)):
+        product, of_first[rows], of_second[rows] = part(rows)
+        total += product
+    return total, of_first, of_second

@@ -197,17 +197,22 @@ def _operator(sample: KernelSample) -> tuple[Times, float]:
     n = len(sample)
     parts = [(rows, _rows_of(sample.columns[rows])) for rows in sample.blocks() if len(rows) > 1]
     squares = float(n - sum(len(rows) for rows, _ in parts))
-    squares += sum(float(gram(block).square().sum(dtype=torch.float64)) for r, gram in parts for block in _slices(r))
+    squares += sum(_sum_of_squares(gram(block)) for rows, gram in parts for block in _slices(rows))
 
     def times(columns: Tensor) -> Tensor:
         # A row alone in its block only meets itself.
         image = columns.clone()
         for rows, gram in parts:
             local = columns[rows]
-            image[rows] = torch.cat([gram(block) @ local for block in _slices(rows)])
+            for block in _slices(rows):
+                image[rows[block]] = gram(block) @ local
         return image / n
 
     return times, squares / n**2
+
+
+def _sum_of_squares(block: Tensor) -> float:
+    return float(torch.linalg.vector_norm(block, dim=1).double().square().sum())
 
 
 def _slices(rows: Tensor) -> list[slice]:

@@ -149,11 +149,17 @@ def _sums_of_block(z: Tensor) -> Tensor:
     gram = unit_gram_rows(z)
 
     def part(rows: slice) -> Tensor:
-        return gram(rows).square().sum(dim=1)
+        return torch.linalg.vector_norm(gram(rows), dim=1).square()
 
-    slices = list(gram_blocks(len(z)))
-    if len(slices) == 1 or not z.requires_grad:
-        return torch.cat([part(rows) for rows in slices])
-    # With a gradient every block is computed again on the way back rather than kept.
-    parts = [checkpoint(part, rows, use_reentrant=False, preserve_rng_state=False) for rows in slices]
-    return torch.cat(parts)  # pyright: ignore[reportArgumentType]
+    everything = slice(0, len(z))
+    if next(gram_blocks(len(z))) == everything:
+        return part(everything)
+    if z.requires_grad and torch.is_grad_enabled():
+        # Every block is computed again on the way back rather than kept.
+        blocks = [checkpoint(part, rows, use_reentrant=False, preserve_rng_state=False) for rows in gram_blocks(len(z))]
+        return torch.cat(blocks)  # pyright: ignore[reportArgumentType]
+    sums = z.new_empty(len(z))
+    for rows in gram_blocks(len(z)):
+        # Kept apart, the small results would sit between the freed blocks, and memory would grow to all of K.
+        sums[rows] = part(rows)
+    return sums

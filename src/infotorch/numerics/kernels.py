@@ -90,7 +90,7 @@ def unit_gram_rows(z: Tensor) -> Callable[[slice], Tensor]:
         squares = distances(rows)
         # A row is at distance 0 from itself, whatever the rounding.
         squares.diagonal(rows.start).zero_()
-        return torch.threshold(squares.neg_(), -farthest, -math.inf).exp_()
+        return torch.threshold_(squares.neg_(), -farthest, -math.inf).exp_()
 
     return block
 
