@@ -44,7 +44,7 @@ def each_block(spaces: Sequence[Tensor], metric: Metric, task: Callable[[slice, 
     """
     device, n = spaces[0].device, len(spaces[0])
     blocks = list(row_blocks(n, device=device))
-    # A matrix product divides itself among threads, and so does a GPU.
+    # A matrix product divides itself among threads, and so does a GPU's work.
     alone = device.type != "cpu" or any(_by_product(space, metric) for space in spaces)
     threads = 1 if alone else min(len(blocks), torch.get_num_threads())
 
@@ -90,13 +90,17 @@ def _euclidean_by_product(points: Tensor) -> DistanceBlock:
     points = points - points.median(dim=0).values
     norms = (points * points).sum(dim=1)
     # At the centre itself the product is exact, and any fine grid does.
-    ulp = torch.finfo(points.dtype).eps * norms[:, None]
+    ulp = torch.finfo(points.dtype).eps * norms
     grid = torch.where(ulp > 0, torch.exp2(torch.ceil(torch.log2(ulp)) + 10), 2.0**-500)
+    loops = loops_for(points.device)
 
-    def block(rows: slice, room: Tensor) -> Tensor:
+    def block(rows: slice, room: Tensor) -> None:
         torch.addmm(norms, points[rows], points.T, alpha=-2, out=room)
-        squares = room.add_(norms[rows, None]).clamp_min_(0)
-        return squares.div_(grid[rows]).round_().mul_(grid[rows]).sqrt_()
+        if loops is not None:
+            loops.finish_squares(room.numpy(), norms.numpy(), rows.start, grid.numpy())
+        else:
+            step = grid[rows, None]
+            room.add_(norms[rows, None]).clamp_min_(0).div_(step).round_().mul_(step).sqrt_()
 
     return block
 

@@ -314,6 +314,23 @@ def fill_block(columns, euclidean, start, block):
 
 
 @_compile
+def finish_squares(block, norms, start, grid):
+    """Turn products -2 a.b into distances: add both squared norms, round to the row's grid, take the root.
+
+    Args:
+        block: -2 times the products of rows start, start + 1, ... with all rows, plus the squared norms of all rows;
+            overwritten.
+        norms: squared norms of all rows, shape (n,).
+        start: number of the block's first row.
+        grid: of all rows, shape (n,).
+    """
+    for i in range(len(block)):
+        row, norm, step = block[i], norms[start + i], grid[start + i]
+        for c in range(len(row)):
+            row[c] = np.sqrt(np.rint(max(row[c] + norm, 0.0) / step) * step)
+
+
+@_compile
 def block_nearest(blocks, start, first, last, distance, index):
     """Write distance and number of the k nearest among rows first to last, (rows, k), row start + i left out.
 
