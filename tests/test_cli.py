@@ -84,8 +84,8 @@ WRONG = {
     "list variants": re.compile("list variants: RECIPE is missing; recipes: demo, "),
     "list variants demoo": "there is no recipe 'demoo'; did you mean demo?",
     "list data mnist": "list data: takes no name, got 'mnist'; only `list variants RECIPE` does.",
-    "measure a.npy b.npy --estimator kgs": "there is no estimator 'kgs'; did you mean ksg? Allowed: auto, ksg, ross, "
-    "mixed-ksg, discrete, gaussian.",
+    "measure a.npy b.npy --estimator kgs": "there is no estimator 'kgs'; did you mean ksg or ksg-2? Allowed: auto, ksg, "
+    "ksg-2, ksg-ensemble, ross, mixed-ksg, discrete, gaussian, gaussian-copula, neural, renyi.",
     "measure a.npy b.npy": "a.npy does not exist.",
     "report": "report: DIR... is missing: run folders, or folders above them.",
     "report nowhere": "nowhere is not a directory.",
@@ -175,7 +175,7 @@ class TestHelp:
 
     def test_allowed_values_stand_in_the_help(self, call):
         assert "auto, cpu, cuda, cuda:N or mps" in call("run", "--help")[1]
-        assert "mixed-ksg" in call("measure", "--help")[1]
+        assert "discrete" in call("measure", "--help")[1]
         assert "estimators, objectives" in call("list", "--help")[1]
 
     def test_the_version(self, call):
@@ -350,7 +350,9 @@ class TestMeasure:
         (tmp_path / "cut.npy").write_bytes((tmp_path / "x.npy").read_bytes()[:-100])
         (tmp_path / "folder.npy").mkdir()
 
-    @pytest.mark.parametrize("name", ["auto", "ksg", "mixed-ksg", "gaussian"])
+    @pytest.mark.parametrize(
+        "name", ["auto", "ksg", "ksg-2", "ksg-ensemble", "mixed-ksg", "gaussian", "gaussian-copula"]
+    )
     def test_gaussian_pairs_have_their_known_information(self, call, name):
         code, out, _ = call("measure", "x.npy", "y.npy", "--estimator", name, "--json")
         found = json.loads(out)
@@ -362,6 +364,18 @@ class TestMeasure:
             "reason",
         }  # fmt: skip
         assert found["n"] == 2000
+
+    def test_a_critic_is_trained_alike_at_every_call(self, call):
+        found = [json.loads(call("measure", "x.npy", "y.npy", "--estimator", "neural", "--json")[1]) for _ in range(2)]
+        assert found[0] == found[1]
+        assert found[0]["value_nats"] == pytest.approx(0.8304, abs=0.2)  # 400 test rows: s.e. 0.05
+        assert found[0]["bound"] == "lower"
+        assert "rows" in found[0]["reason"]
+
+    def test_matrix_based_information_names_its_kernel_width(self, call):
+        found = json.loads(call("measure", "x.npy", "y.npy", "--estimator", "renyi", "--json")[1])
+        assert 0 < found["value_nats"] < found["ceiling_nats"]
+        assert "alpha=1.01" in found["estimator"]
 
     @pytest.mark.parametrize("name", ["auto", "discrete"])
     def test_integers_are_discrete(self, call, name):

@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 import infotorch
-from infotorch.terminal import complain, print_columns, print_data, watch_run, watch_table
+from infotorch.terminal import complain, print_columns, print_data, show_progress, watch_run, watch_table
 from infotorch.usage import check_choices, explain_parser, pick
 
 if TYPE_CHECKING:
@@ -225,9 +225,7 @@ def measure(
     y: Annotated[Path, typer.Argument(metavar="Y.npy", help="an array with as many rows.")],
     estimator: Annotated[
         str,
-        typer.Option(
-            metavar="NAME", help="auto, ksg, ross, mixed-ksg, discrete, gaussian; `infotorch list estimators`."
-        ),
+        typer.Option(metavar="NAME", help="auto, ksg, ross, discrete, neural ...: `infotorch list estimators`."),
     ] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object; null where a number is not known.")] = False,
 ) -> None:
@@ -235,7 +233,8 @@ def measure(
     from infotorch.measuring import describe_estimators, measure_files
 
     pick(estimator, list(describe_estimators()), what="estimator")
-    found = measure_files(x, y, estimator=estimator)
+    with show_progress() as show:
+        found = measure_files(x, y, estimator=estimator, show=show)
     if as_json:
         print(json.dumps(found))
         return
