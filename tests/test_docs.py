@@ -1,0 +1,96 @@
+"""The promises of docs/: every example prints what its page shows, and every estimator has its row."""
+
+import contextlib
+import inspect
+import io
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+import infotorch
+
+DOCS = Path(__file__).parent.parent / "docs"
+PAGES = sorted(DOCS.glob("*.md"))
+NUMBER = re.compile(r"(?<![\w.+-])-?\d+(?:\.\d+)?(?![\w.])")
+
+# The fenced block of Python, and the block of output right after it where there is one.
+EXAMPLE = re.compile(r"^```python\n(.*?)^```\n(?:```text\n(.*?)^```\n)?", flags=re.DOTALL | re.MULTILINE)
+
+
+def same_output(printed: str, shown: str) -> bool:
+    """The same words, and the same numbers to one unit of the last digit shown."""
+    if NUMBER.sub("#", printed) != NUMBER.sub("#", shown):
+        return False
+    pairs = zip(NUMBER.findall(printed), NUMBER.findall(shown), strict=True)
+    return all(abs(float(a) - float(b)) <= 1.001 * last_digit(b) for a, b in pairs)
+
+
+def last_digit(number: str) -> float:
+    return 10.0 ** -len(number.partition(".")[2])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_examples_print_what_the_page_shows(page):
+    names = {}
+    with torch.random.fork_rng():
+        for code, shown in EXAMPLE.findall(page.read_text(encoding="utf-8")):
+            printed = io.StringIO()
+            with contextlib.redirect_stdout(printed):
+                exec(code, names)
+            assert same_output(printed.getvalue(), shown), f"{code}\nprints\n{printed.getvalue()}\nbut shows\n{shown}"
+
+
+def test_every_block_of_the_page_on_failures_is_an_example():
+    text = (DOCS / "what-can-go-wrong.md").read_text(encoding="utf-8")
+    sections = text.split("\n### ")[1:]
+    assert len(sections) >= 14
+    for section in sections:
+        ((_, shown),) = EXAMPLE.findall(section)
+        assert shown, section.splitlines()[0]
+        assert [f"- **{part}" in section for part in ("You see", "Why:", "It shows:", "Instead:")] == [True] * 4
+
+
+@pytest.mark.parametrize(
+    ("printed", "shown", "same"),
+    [
+        ("ksg 0.83", "ksg 0.84", True),
+        ("ksg 0.83", "ksg 0.85", False),
+        ("ksg 0.83", "mine 0.83", False),
+        ("ksg -0.01", "ksg 0.00", True),
+        ("41%", "42%", True),
+        ("0.3 nan", "0.3 nan", True),
+        ("0.3 and 1", "0.3", False),
+        ("1e-15", "1e-16", False),
+    ],
+)
+def test_output_is_compared_to_the_last_digit(printed, shown, same):
+    assert same_output(printed, shown) is same
+
+
+def test_every_public_estimator_has_its_row():
+    table = (DOCS / "choosing-an-estimator.md").read_text(encoding="utf-8")
+    rows = {name for line in table.splitlines() if line.startswith("|") for name in re.findall(r"`(\w+)`", line)}
+    estimators = {name for name, home in infotorch._HOME.items() if home.startswith("infotorch.estimators.")}
+    assert estimators <= rows, sorted(estimators - rows)
+
+
+def test_links_lead_somewhere():
+    for page in PAGES:
+        for link in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
+            path, _, anchor = link.partition("#")
+            target = page.parent / path if path else page
+            assert target.exists(), link
+            assert not anchor or anchor in anchors(target), link
+
+
+def anchors(page: Path) -> set[str]:
+    titles = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_arguments_named_in_the_table_exist():
+    table = (DOCS / "choosing-an-estimator.md").read_text(encoding="utf-8")
+    for name, argument in re.findall(r"`(\w+)\((\w+)=", table):
+        assert argument in inspect.signature(getattr(infotorch, name)).parameters
