@@ -176,3 +176,52 @@ def test_wrong_input_is_refused(bound):
         bound(torch.ones(3), torch.ones(2))
     with pytest.raises(TypeError, match=f"{name}: noise_std must be a number, got str"):
         bound(torch.ones(3), "1")
+
+
+def two_points(size, dtype=torch.float32):
+    """200 rows at two points, size apart in units of the noise: log 2, but for the shares of the points."""
+    side = torch.arange(200) % 2
+    return side[:, None] * (size * torch.tensor([0.6, 0.8], dtype=dtype))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("size", [1e2, 1e4, 1e7, 1e12])
+def test_rounding_does_not_drown_the_noise(size, dtype, generator):
+    features = two_points(size, dtype)
+    for estimate in (*pairwise_bounds(features, 1.0), infonce_known_channel(features, 1.0, generator=generator)):
+        assert estimate.value.dtype == dtype
+        # At 1e12 float64 keeps four digits of the noise.
+        assert float(estimate) == pytest.approx(math.log(2), abs=1e-3)
+    upper = leave_one_out_bound(features, 1.0, generator=generator)
+    assert float(upper) == pytest.approx(math.log(199 / 99), abs=1e-3)
+
+
+@pytest.mark.parametrize("size", [1e2, 1e9, 1e12])
+def test_the_gaussian_bound_keeps_what_does_not_vary(size):
+    features = two_points(size, torch.float64).requires_grad_()
+    estimate = gaussian_channel_bound(features, 1.0)
+    assert float(estimate) == pytest.approx(math.log(size / 2) + 0.5 * math.log1p(4 / size**2), rel=1e-9)
+    assert 0 <= estimate.std_error < 1e-6
+    estimate.value.backward()
+    assert features.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("offset", [1e4, 1e30])
+def test_an_offset_of_all_rows_changes_nothing(offset, generator):
+    features = torch.full((13, 2), offset)
+    found = [*pairwise_bounds(features, 0.5), gaussian_channel_bound(features, 0.5)]
+    found += [bound(features, 0.5, generator=generator) for bound in (infonce_known_channel, leave_one_out_bound)]
+    assert [float(estimate) for estimate in found] == pytest.approx([0.0] * 5, abs=1e-5)
+
+
+def test_gradients_of_rows_far_apart_are_finite(generator):
+    features = two_points(1e8, torch.float64).requires_grad_()
+    leave_one_out_bound(features, 1.0, generator=generator).value.backward()
+    assert features.grad.isfinite().all()
+
+
+def test_rows_too_far_apart_are_refused():
+    with pytest.raises(ValueError, match="pairwise_bounds: features must lie closer together in units of noise_std"):
+        pairwise_bounds(torch.tensor([1e308, -1e308], dtype=torch.float64), 1.0)
+    with pytest.raises(ValueError, match="gaussian_channel_bound: features must lie closer together"):
+        gaussian_channel_bound(torch.tensor([0.0, 1e30]), 1e-30 * 1e-130)

@@ -17,6 +17,9 @@ from infotorch.estimators.estimate import Bound, Estimate
 from infotorch.numerics.checks import as_rows, check_noise_std, check_rows
 from infotorch.numerics.distances import squared_distances
 
+# Largest error of a squared distance, in units of the noise, that a matrix product may make.
+_TOLERANCE = 1e-2
+
 #: rows in units of the noise -> log p(t_i | x_j) up to one constant, shape (n, n), the true pairs on the diagonal
 LogLikelihood = Callable[[Tensor], Tensor]
 
@@ -38,7 +41,8 @@ def pairwise_bounds(features: Any, noise_std: float | Tensor) -> tuple[Estimate,
         (lower, upper), each in [0, log n], lower <= upper; 0 when all rows are equal.
 
     Raises:
-        ValueError: fewer than two rows, NaN or infinite values, or noise_std not positive.
+        ValueError: fewer than two rows, NaN or infinite values, noise_std not positive, or rows too many noise_std
+            apart for float64 (1e150).
         TypeError: features or noise_std is not made of real numbers.
 
     Source: Kolchinsky & Tracey 2017, arXiv:1706.02419, Sec. 4. We include j = i in the sums, as they do.
@@ -48,14 +52,16 @@ def pairwise_bounds(features: Any, noise_std: float | Tensor) -> tuple[Estimate,
         >>> round(float(lower), 4), round(float(upper), 4)
         (0.0605, 0.2191)
     """
-    rows = _in_noise_units(features, noise_std, where="pairwise_bounds")
+    rows, dtype = _in_noise_units(features, noise_std, where="pairwise_bounds")
     ceiling = math.log(len(rows))
 
     def bound(factor: float, side: Bound) -> Estimate:
         def log_kernel(rows: Tensor) -> Tensor:
-            return squared_distances(rows, rows).fill_diagonal_(0) / -factor
+            return _squared_distances(rows, rows).fill_diagonal_(0) / -factor
 
-        return _contrast(rows, log_kernel, bound=side, estimator=f"pairwise_bounds {side}", ceiling=ceiling)
+        return _contrast(
+            rows, log_kernel, bound=side, estimator=f"pairwise_bounds {side}", ceiling=ceiling, dtype=dtype
+        )
 
     return bound(8.0, "lower"), bound(2.0, "upper")
 
@@ -75,7 +81,8 @@ def leave_one_out_bound(features: Any, noise_std: float | Tensor, *, generator: 
         About 0 when all rows are equal.
 
     Raises:
-        ValueError: fewer than two rows, NaN or infinite values, or noise_std not positive.
+        ValueError: fewer than two rows, NaN or infinite values, noise_std not positive, or rows too many noise_std
+            apart for float64 (1e150).
         TypeError: features or noise_std is not made of real numbers.
 
     Source: Poole et al. 2019, arXiv:1905.06922, eq. 13.
@@ -85,9 +92,10 @@ def leave_one_out_bound(features: Any, noise_std: float | Tensor, *, generator: 
         >>> round(abs(float(e)), 4), e.bound
         (0.0, 'upper')
     """
-    rows = _in_noise_units(features, noise_std, where="leave_one_out_bound")
+    rows, dtype = _in_noise_units(features, noise_std, where="leave_one_out_bound")
     log_likelihood = _noisy_likelihood(rows, generator)
-    return _contrast(rows, log_likelihood, bound="upper", estimator="leave_one_out_bound", leave_one_out=True)
+    name = "leave_one_out_bound"
+    return _contrast(rows, log_likelihood, bound="upper", estimator=name, leave_one_out=True, dtype=dtype)
 
 
 def infonce_known_channel(features: Any, noise_std: float | Tensor, *, generator: torch.Generator) -> Estimate:
@@ -104,7 +112,8 @@ def infonce_known_channel(features: Any, noise_std: float | Tensor, *, generator
         A lower bound, at most log n (`ceiling`); close to log n it says "at least this much" (`saturated`).
 
     Raises:
-        ValueError: fewer than two rows, NaN or infinite values, or noise_std not positive.
+        ValueError: fewer than two rows, NaN or infinite values, noise_std not positive, or rows too many noise_std
+            apart for float64 (1e150).
         TypeError: features or noise_std is not made of real numbers.
 
     Source: Poole et al. 2019, arXiv:1905.06922, eq. 12 (InfoNCE with a known conditional).
@@ -115,10 +124,10 @@ def infonce_known_channel(features: Any, noise_std: float | Tensor, *, generator
         >>> round(float(e), 4), e.saturated
         (0.6931, True)
     """
-    rows = _in_noise_units(features, noise_std, where="infonce_known_channel")
+    rows, dtype = _in_noise_units(features, noise_std, where="infonce_known_channel")
     log_likelihood = _noisy_likelihood(rows, generator)
-    ceiling = math.log(len(rows))
-    return _contrast(rows, log_likelihood, bound="lower", estimator="infonce_known_channel", ceiling=ceiling)
+    ceiling, name = math.log(len(rows)), "infonce_known_channel"
+    return _contrast(rows, log_likelihood, bound="lower", estimator=name, ceiling=ceiling, dtype=dtype)
 
 
 def gaussian_channel_bound(features: Any, noise_std: float | Tensor) -> Estimate:
@@ -137,7 +146,8 @@ def gaussian_channel_bound(features: Any, noise_std: float | Tensor) -> Estimate
         the d x d Gram matrix, with an exact gradient.
 
     Raises:
-        ValueError: fewer than two rows, NaN or infinite values, or noise_std not positive.
+        ValueError: fewer than two rows, NaN or infinite values, noise_std not positive, or rows too many noise_std
+            apart for float64 (1e150).
         TypeError: features or noise_std is not made of real numbers.
 
     Source: maximum entropy of the Gaussian, Cover & Thomas 2006, Thm. 8.6.5.
@@ -146,29 +156,50 @@ def gaussian_channel_bound(features: Any, noise_std: float | Tensor) -> Estimate
         >>> round(float(gaussian_channel_bound(torch.tensor([[-1.0], [1.0]]), noise_std=1.0)), 4)
         0.3466
     """
-    rows = _in_noise_units(features, noise_std, where="gaussian_channel_bound")
-    n, d = rows.shape
+    rows, dtype = _in_noise_units(features, noise_std, where="gaussian_channel_bound")
     wide = rows if rows.device.type == "mps" else rows.double()  # Apple's GPUs have no float64
-    centered = (wide - wide.mean(dim=0)) / math.sqrt(n)
-    gram = centered.T @ centered if d <= n else centered @ centered.T
-    identity = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
-    value = 0.5 * torch.linalg.slogdet(identity + gram).logabsdet
+    centered = (wide - wide.mean(dim=0)) / math.sqrt(len(rows))
     return Estimate(
-        value.to(rows.dtype),
+        _half_log_det(centered).to(dtype),
         bound="upper",
-        n=n,
+        n=len(rows),
         estimator="gaussian_channel_bound",
-        error=lambda: _gaussian_error(centered.detach(), gram.detach()),
+        error=lambda: _gaussian_error(centered.detach()),
     )
 
 
-def _in_noise_units(features: Any, noise_std: float | Tensor, *, where: str) -> Tensor:
-    """The rows divided by the noise's standard deviation: from here on the noise is N(0, I)."""
+def _in_noise_units(features: Any, noise_std: float | Tensor, *, where: str) -> tuple[Tensor, torch.dtype]:
+    """The rows, moved and divided by the noise's standard deviation: from here on the noise is N(0, I). And their type.
+
+    Where float32 would lose the noise beside the distances, the rows come in float64.
+
+    Raises:
+        ValueError: a bound's features or noise_std that it documents as refused.
+    """
     rows = as_rows(features, where=where, name="features")
     check_rows(rows, where=where, name="features", at_least=2)
     check_noise_std(noise_std, where=where)
     rows = rows if rows.is_floating_point() else rows.to(torch.float64)
-    return rows / noise_std
+    # By a row and not by the mean, which misses the value of equal rows by rounding.
+    moved = (rows - rows[0].detach()) / noise_std
+    if moved.dtype != torch.float64 and rows.device.type != "mps" and not _fits(moved):
+        moved = (rows.double() - rows[0].detach().double()) / noise_std
+    farthest = float(moved.detach().abs().max())
+    if not farthest < math.sqrt(torch.finfo(moved.dtype).max) / 1e4:
+        raise ValueError(f"{where}: features must lie closer together in units of noise_std, got {farthest:.3g}.")
+    return moved, rows.dtype
+
+
+def _fits(rows: Tensor) -> bool:
+    """Whether squared distances by matrix product are exact enough in the rows' type."""
+    with torch.no_grad():
+        return float((rows * rows).sum(dim=1).max()) * torch.finfo(rows.dtype).eps <= _TOLERANCE
+
+
+def _squared_distances(a: Tensor, b: Tensor) -> Tensor:
+    if _fits(b.detach() - b.detach().mean(dim=0)):
+        return squared_distances(a, b)
+    return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist").square()
 
 
 def _noisy_likelihood(rows: Tensor, generator: torch.Generator) -> LogLikelihood:
@@ -177,7 +208,7 @@ def _noisy_likelihood(rows: Tensor, generator: torch.Generator) -> LogLikelihood
     own = (noise * noise).sum(dim=1)
 
     def log_likelihood(rows: Tensor) -> Tensor:
-        squares = squared_distances(rows + noise, rows)
+        squares = _squared_distances(rows + noise, rows)
         on_diagonal = torch.eye(len(rows), dtype=torch.bool, device=rows.device)
         # The true pair's distance is the noise itself: no rounding, and no gradient.
         return torch.where(on_diagonal, own[:, None], squares) / -2
@@ -191,6 +222,7 @@ def _contrast(
     *,
     bound: Bound,
     estimator: str,
+    dtype: torch.dtype,
     ceiling: float = math.inf,
     leave_one_out: bool = False,
 ) -> Estimate:
@@ -202,7 +234,8 @@ def _contrast(
         with torch.no_grad():
             return _contrast_error(log_likelihood(rows.detach()), leave_one_out)
 
-    return Estimate(terms.mean(), bound=bound, n=len(rows), estimator=estimator, ceiling=ceiling, error=error)
+    value = terms.mean().to(dtype)
+    return Estimate(value, bound=bound, n=len(rows), estimator=estimator, ceiling=ceiling, error=error)
 
 
 def _log_mean_exp(log_p: Tensor, leave_one_out: bool) -> Tensor:
@@ -224,13 +257,19 @@ def _contrast_error(log_p: Tensor, leave_one_out: bool) -> float:
     return float(influence.std()) / math.sqrt(len(log_p))
 
 
-def _gaussian_error(centered: Tensor, gram: Tensor) -> float:
-    """Infinitesimal jackknife of 1/2 log det: half of every row's squared length in the metric (I + S)^-1."""
+def _half_log_det(centered: Tensor) -> Tensor:
+    """1/2 log det(I + C'C)."""
     n, d = centered.shape
-    system = torch.eye(len(gram), dtype=gram.dtype, device=gram.device) + gram
-    if d <= n:
-        leverage = (torch.linalg.solve(system, centered.T).T * centered).sum(dim=1)
-    else:
-        leverage = torch.linalg.solve(system, gram).diagonal()
+    gram = centered.T @ centered if d <= n else centered @ centered.T
+    # Beside large variances a Gram matrix loses the identity, and with it the directions that do not vary.
+    if float(gram.detach().trace()) * torch.finfo(gram.dtype).eps > 1e-9:
+        return 0.5 * torch.log1p(torch.linalg.svdvals(centered).square()).sum()
+    return 0.5 * torch.linalg.slogdet(torch.eye(len(gram), dtype=gram.dtype, device=gram.device) + gram).logabsdet
+
+
+def _gaussian_error(centered: Tensor) -> float:
+    """Infinitesimal jackknife of 1/2 log det: half of every row's squared length in the metric (I + S)^-1."""
+    directions, sizes, _ = torch.linalg.svd(centered, full_matrices=False)
+    leverage = (directions * sizes / torch.hypot(sizes, torch.ones_like(sizes))).square().sum(dim=1)
     # n * leverage is the squared length; its standard error divides by sqrt(n).
-    return 0.5 * math.sqrt(n) * float(leverage.std())
+    return 0.5 * math.sqrt(len(centered)) * float(leverage.std())
