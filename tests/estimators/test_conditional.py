@@ -275,3 +275,11 @@ def test_singular_gaussians_are_refused():
         gaussian_conditional_mi(x, y, torch.cat([z, z[:, :1]], dim=1))
     with pytest.raises(ValueError, match="gaussian_conditional_mi: the covariance of x and y must not be singular"):
         gaussian_conditional_mi(x, x[:, 0] + z[:, 0], z)
+
+
+@pytest.mark.parametrize("estimate", [ksg_conditional, mixed_conditional])
+@pytest.mark.parametrize("power", [-1000, 1020])
+def test_units_near_the_ends_of_float64_change_nothing(estimate, power):
+    x, y, z = torch.randn(3, 100, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    parts = x, x + y, z
+    assert float(estimate(*(2.0**power * part for part in parts))) == float(estimate(*parts))

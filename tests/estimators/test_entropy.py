@@ -45,3 +45,11 @@ def test_wrong_input_is_refused():
         kozachenko_leonenko(torch.ones(3))
     with pytest.raises(ValueError, match="kozachenko_leonenko: metric must be one of"):
         kozachenko_leonenko(normal(9, 1), metric="l1")  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("metric", ["chebyshev", "euclidean"])
+@pytest.mark.parametrize("power", [-1000, 511, 1020])
+def test_so_it_does_for_units_whose_squares_overflow_or_vanish(metric, power):
+    x = normal(100, 2)
+    found = float(kozachenko_leonenko(x * 2.0**power, metric=metric))
+    assert found == pytest.approx(float(kozachenko_leonenko(x, metric=metric)) + 2 * power * math.log(2), rel=1e-12)

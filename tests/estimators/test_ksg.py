@@ -165,3 +165,12 @@ def test_wrong_input_is_refused():
         ksg(["a"] * 10, y)
     with pytest.raises(TypeError, match=r"ksg: x must hold real numbers, got dtype torch\.complex128"):
         ksg(x + 1j, y)
+
+
+@pytest.mark.parametrize("metric", ["chebyshev", "euclidean"])
+@pytest.mark.parametrize("power", [-1000, 511, 1020])
+def test_units_whose_squares_overflow_or_vanish_change_nothing(metric, power):
+    x, y = torch.randn(2, 100, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    y = x + y
+    found = [float(ksg(a, b, metric=metric)) for a, b in ((x, y), (x * 2.0**power, y * 2.0**power))]
+    assert found[0] == found[1]

@@ -79,3 +79,16 @@ def test_wrong_input_is_refused():
         mixed_ksg(x, y, k=12)
     with pytest.raises(ValueError, match="mixed_ksg: y must be finite"):
         mixed_ksg(x, y / 0)
+
+
+def test_numbers_of_any_size_have_the_information_of_ordinary_ones():
+    x, y = CorrelatedGaussian(0.8).sample(300, seeded())
+    ordinary = float(mixed_ksg(x, y))
+    for power in (-1000, -60, -50):  # 1e-15 is larger than most of these distances, or all
+        assert float(mixed_ksg(x * 2.0**power, y * 2.0**power)) == pytest.approx(ordinary, abs=1e-9)
+
+
+def test_distances_below_the_authors_tie_are_ties():
+    labels = torch.arange(200, dtype=torch.float64) % 2
+    nearly = labels + 1e-17 * torch.arange(200) * (labels == 0)  # saturated outputs: 0, 2e-17, 4e-17, ... against 1
+    assert float(mixed_ksg(nearly, labels)) == pytest.approx(float(mixed_ksg(labels, labels)), abs=1e-12)

@@ -172,3 +172,11 @@ def test_wrong_input_is_refused():
         ross(x, labels, metric="l1")  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match="ross: x must be finite"):
         ross(x / 0, labels)
+
+
+@pytest.mark.parametrize("power", [-1000, 511, 1020])
+def test_units_whose_squares_overflow_or_vanish_change_nothing(power):
+    x = torch.randn(90, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    labels = torch.arange(90) % 3
+    x[:, 0] += labels
+    assert float(ross(x * 2.0**power, labels)) == float(ross(x, labels))

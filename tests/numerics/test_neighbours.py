@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from infotorch.numerics import blocks, neighbours, trees
-from infotorch.numerics.distances import squared_distances
+from infotorch.numerics.distances import common_unit, squared_distances
 
 
 def seeded(seed=0):
@@ -87,3 +87,11 @@ def test_squared_distances_and_their_gradient():
     assert torch.autograd.gradcheck(squared_distances, (a, b))
     far = (a + 1e6).detach()
     assert torch.allclose(squared_distances(far, far), (far[:, None] - far).pow(2).sum(dim=2), atol=1e-6)
+
+
+def test_common_unit_brings_the_largest_number_to_size_one():
+    for largest in (5e-324, 1e-200, 1e200, torch.finfo(torch.float64).max):
+        x = torch.tensor([largest, 0.0], dtype=torch.float64)
+        assert 0.5 <= float((x / common_unit(x)).max()) < 2
+        assert (x / common_unit(x) * common_unit(x)).equal(x)
+    assert common_unit(torch.zeros(2)) == common_unit(torch.ones(2), torch.full((2,), 1e30)) == 1.0

@@ -17,6 +17,7 @@ from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.gaussian import SINGULAR, gaussian_information, standardised
 from infotorch.estimators.subsampling import subsampling_error
 from infotorch.numerics.checks import as_rows, as_samples, check_choice, check_neighbours
+from infotorch.numerics.distances import common_unit
 from infotorch.numerics.neighbours import count_within, nearest_distances
 from infotorch.numerics.symbols import as_symbols, is_constant, multiplicity, symbols
 
@@ -40,7 +41,7 @@ def ksg_conditional(x: Any, y: Any, z: Any, *, k: int = 3) -> Estimate:
 
     Returns:
         No bound, not clamped: it may be negative. Computed in float64. 0 when x or y is constant. The ceiling is
-        psi(n) - psi(k). `std_error` by subsampling.
+        psi(n) - psi(k) where no two distances are equal. `std_error` by subsampling.
 
     Raises:
         ValueError: rows not paired, n <= k, or NaN or infinite values.
@@ -194,6 +195,8 @@ def _by_neighbours(
     _check_three(xs, ys, zs, where=name)
     n = len(xs)
     check_neighbours(k, n, where=name)
+    unit = common_unit(xs, ys, zs)
+    xs, ys, zs = xs / unit, ys / unit, zs / unit
     ends = torch.tensor([n - (value is _mixed), k], dtype=torch.float64).digamma()
 
     def estimate(rows: Tensor) -> float:

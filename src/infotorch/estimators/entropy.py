@@ -11,6 +11,7 @@ from torch import Tensor
 from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.subsampling import subsampling_error
 from infotorch.numerics.checks import as_samples, check_choice, check_neighbours
+from infotorch.numerics.distances import common_unit
 from infotorch.numerics.neighbours import METRICS, Metric, nearest_distances
 
 
@@ -59,9 +60,10 @@ def kozachenko_leonenko(x: Any, *, k: int = 3, metric: Metric = "chebyshev") -> 
 
 def _entropy(x: Tensor, k: int, metric: Metric) -> Tensor:
     n, d = x.shape
-    radius = nearest_distances(x, k, metric)[:, -1]
+    unit = common_unit(x)
+    radius = nearest_distances(x / unit, k, metric)[:, -1]
     counts = torch.tensor([n, k], dtype=torch.float64).digamma()
-    return counts[0] - counts[1] + _log_unit_ball(d, metric) + d * radius.log().mean()
+    return counts[0] - counts[1] + _log_unit_ball(d, metric) + d * (radius.log().mean() + math.log(unit))
 
 
 def _log_unit_ball(d: int, metric: Metric) -> float:

@@ -11,6 +11,7 @@ from torch import Tensor
 from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.subsampling import subsampling_error
 from infotorch.numerics.checks import as_samples, check_choice, check_neighbours, check_paired
+from infotorch.numerics.distances import common_unit
 from infotorch.numerics.neighbours import METRICS, JointCounts, Metric, joint_counts_each
 from infotorch.numerics.symbols import is_constant, multiplicity
 
@@ -24,7 +25,7 @@ def ksg(x: Any, y: Any, *, k: int = 3, variant: Literal[1, 2] = 1, metric: Metri
     The joint distance is the larger of the distances in x and in y, so the scales of x and y matter. In many dimensions
     the estimate falls far below the truth. Where more than k rows coincide in x and y, psi(k) becomes psi of their
     number, the rows themselves counted everywhere. Other ties (integers, zeros of a ReLU) are better left to
-    `mixed_ksg`.
+    `mixed_ksg`: here they may carry the value above the ceiling, and that of variant 2 depends on the order of rows.
 
     Args:
         x: shape (n,) or (n, ...), n > k.
@@ -35,7 +36,7 @@ def ksg(x: Any, y: Any, *, k: int = 3, variant: Literal[1, 2] = 1, metric: Metri
 
     Returns:
         No bound, not clamped: it may be negative. Computed in float64. 0 when x or y is constant. The ceiling is
-        psi(n) - psi(k), less 1/k for variant 2. `std_error` by subsampling.
+        psi(n) - psi(k), less 1/k for variant 2, where no two distances are equal. `std_error` by subsampling.
 
     Raises:
         ValueError: rows not paired, n <= k, NaN or infinite values, or an unknown variant or metric.
@@ -75,6 +76,8 @@ def ksg_values(x: Tensor, y: Tensor, ks: Sequence[int], variant: int, metric: Me
     """The estimate for each number of neighbours, from one search; x and y of shape (n, d), float64."""
     if is_constant(x) or is_constant(y):
         return [x.new_zeros(())] * len(ks)
+    unit = common_unit(x, y)
+    x, y = x / unit, y / unit
     rule = _strictly_within if variant == 1 else _extent
     each = joint_counts_each([x, y], ks, metric, rule)
     return [_value(x, y, k, variant, counts) for k, counts in zip(ks, each, strict=True)]

@@ -12,18 +12,21 @@ from torch import Tensor
 from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.subsampling import subsampling_error
 from infotorch.numerics.checks import as_samples, check_neighbours, check_paired
+from infotorch.numerics.distances import common_unit
 from infotorch.numerics.neighbours import count_within, joint_counts
 
 # The authors' code: radii below it are ties, and radii above it are shrunk by it to make "<=" strict.
 _TIE = 1e-15
+# Where all numbers are smaller, it would be no small part of their distances.
+_SMALLEST = 1e-6
 
 
 def mixed_ksg(x: Any, y: Any, *, k: int = 3) -> Estimate:
     """Mutual information of x and y that may mix atoms and densities, in nats.
 
-    <psi(k_i) + log n - psi(n_x) - psi(n_y)>, the counts including the row itself: with radius 0 (k rows coincide) k_i
-    is the number of coinciding rows and n_x, n_y count equal rows; otherwise k_i = k and n_x, n_y count rows within
-    the radius.
+    <psi(k_i) + log n - psi(n_x) - psi(n_y)>, the counts including the row itself: with radius 0 (k rows coincide, up to
+    1e-15) k_i is the number of coinciding rows and n_x, n_y count equal rows; otherwise k_i = k and n_x, n_y count rows
+    within the radius.
 
     Args:
         x: real or integer, shape (n,) or (n, ...), n > k.
@@ -32,7 +35,7 @@ def mixed_ksg(x: Any, y: Any, *, k: int = 3) -> Estimate:
 
     Returns:
         No bound, not clamped: it may be negative; about 1/(2n) above 0 for constant input. Computed in float64. The
-        ceiling is log n - psi(k). `std_error` by subsampling.
+        ceiling is log n - psi(k) where only coinciding rows tie. `std_error` by subsampling.
 
     Raises:
         ValueError: rows not paired, n <= k, or NaN or infinite values.
@@ -40,7 +43,7 @@ def mixed_ksg(x: Any, y: Any, *, k: int = 3) -> Estimate:
 
     Source: Gao, Kannan, Oh & Viswanath 2017, arXiv:1709.06212, Algorithm 1, as in the authors' code: it has psi where
         the paper has log(n_x + 1), and radius - 1e-15, which above about 8 changes nothing: the k-th neighbour then
-        counts.
+        counts. Where all numbers are below 1e-6, they are first multiplied by a power of two.
 
     Example:
         >>> bits = torch.arange(200) % 2
@@ -50,6 +53,8 @@ def mixed_ksg(x: Any, y: Any, *, k: int = 3) -> Estimate:
     xs, ys = as_samples(x, where="mixed_ksg", name="x"), as_samples(y, where="mixed_ksg", name="y")
     check_paired(xs, ys, where="mixed_ksg")
     check_neighbours(k, len(xs), where="mixed_ksg")
+    unit = common_unit(xs, ys, least=_SMALLEST, most=math.inf)
+    xs, ys = xs / unit, ys / unit
     n = len(xs)
     return Estimate(
         _mixed(xs, ys, k),
@@ -64,7 +69,7 @@ def mixed_ksg(x: Any, y: Any, *, k: int = 3) -> Estimate:
 def _mixed(x: Tensor, y: Tensor, k: int) -> Tensor:
     counts = joint_counts([x, y], k, "chebyshev", _shrunk)
     in_joint = torch.full_like(counts.radius, k)
-    tied = counts.radius == 0
+    tied = counts.radius <= _TIE
     if tied.any():
         together = count_within(torch.cat([x, y], dim=1), torch.full_like(counts.radius, _TIE), "chebyshev")
         in_joint = torch.where(tied, together, in_joint)
@@ -74,4 +79,4 @@ def _mixed(x: Tensor, y: Tensor, k: int) -> Tensor:
 
 def _shrunk(nearest: Tensor, distances: Sequence[Tensor]) -> list[Tensor]:
     radius = nearest[:, -1]
-    return [torch.where(radius == 0, _TIE, radius - _TIE)] * len(distances)
+    return [torch.where(radius <= _TIE, _TIE, radius - _TIE)] * len(distances)

@@ -13,6 +13,7 @@ from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.subsampling import subsampling_error
 from infotorch.numerics.blocks import count_in_block, distances_between, each_block, nearest_in_block
 from infotorch.numerics.checks import as_samples, check_choice, check_neighbours, check_paired
+from infotorch.numerics.distances import common_unit
 from infotorch.numerics.neighbours import METRICS, Metric, count_within, nearest_distances
 from infotorch.numerics.symbols import as_symbols
 from infotorch.numerics.trees import suits_tree
@@ -55,7 +56,7 @@ def ross(x: Any, labels: Any, *, k: int = 3, metric: Metric = "euclidean") -> Es
     check_paired(xs, classes, where="ross")
     check_neighbours(k, len(xs), where="ross")
     check_choice(metric, METRICS, where="ross", name="metric")
-    xs, classes = _without_singletons(xs, classes)
+    xs, classes = _without_singletons(xs / common_unit(xs), classes)
     n = len(xs)
     if n == 0:
         raise ValueError("ross: labels must repeat, got a different one in every row.")

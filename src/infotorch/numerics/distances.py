@@ -1,6 +1,8 @@
-"""Squared Euclidean distances by one matrix product, differentiable."""
+"""Squared Euclidean distances by one matrix product, differentiable, and the unit in which they do not overflow."""
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor
@@ -38,3 +40,19 @@ def squared_distances_near_origin(a: Tensor, b: Tensor) -> Tensor:
     with torch.autocast(device_type=a.device.type, enabled=False):
         product = torch.addmm((b * b).sum(dim=1), a, b.T, alpha=-2)
         return (product + (a * a).sum(dim=1, keepdim=True)).clamp_min(0)
+
+
+def common_unit(*variables: Tensor, least: float = 1e-100, most: float = 1e100) -> float:
+    """Power of two by which the largest number is of size 1; 1.0 where that lies between least and most, or is 0.
+
+    Squares of float64 numbers beyond 1e154 overflow, of those below 1e-162 vanish. Dividing by it rounds nothing but
+    numbers 1e300 times smaller than the largest.
+
+    Example:
+        >>> common_unit(torch.tensor([3e200], dtype=torch.float64)) == 2.0**666
+        True
+    """
+    largest = max(float(values.detach().abs().max()) for values in variables)
+    if largest == 0 or least <= largest <= most:
+        return 1.0
+    return math.ldexp(1.0, min(math.frexp(largest)[1], 1023))
