@@ -161,3 +161,10 @@ def test_wrong_input_is_refused():
         gaussian_log_likelihood(x, prediction, std=torch.ones(3))
     with pytest.raises(TypeError, match=f"{name}: std must hold real numbers"):
         gaussian_log_likelihood(x, prediction, std="wide")  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.bool])
+def test_integers_are_subtracted_as_real_numbers(dtype):
+    x, guess = torch.tensor([[0, 1], [1, 1]]), torch.tensor([[1, 1], [0, 1]])
+    expected = gaussian_log_likelihood(x.double(), guess.double(), std=1.0)
+    assert torch.equal(gaussian_log_likelihood(x.to(dtype), guess.to(dtype), std=1.0), expected)

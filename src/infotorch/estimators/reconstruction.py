@@ -56,7 +56,7 @@ def reconstruction_bound(log_likelihood: Any, *, entropy: float | Estimate) -> E
         )
     if not math.isfinite(float(entropy)):
         raise ValueError(f"reconstruction_bound: entropy must be finite, got {float(entropy)}.")
-    terms = terms[:, 0] if terms.is_floating_point() else terms[:, 0].double()
+    terms = _real(terms)[:, 0]
     return Estimate(
         terms.mean() + float(entropy),
         bound="lower",
@@ -94,10 +94,14 @@ def gaussian_log_likelihood(x: Any, prediction: Any, *, std: float | Tensor | No
     rows, guess = as_rows(x, where=where, name="x"), as_rows(prediction, where=where, name="prediction")
     if shapes[0] != shapes[1]:
         raise ValueError(f"{where}: prediction must have the shape of x, got {shapes[1]} for {shapes[0]}.")
-    error = rows - guess
-    error = error if error.is_floating_point() else error.double()
+    # Integers first become real numbers: the difference of two bytes is no byte.
+    error = _real(rows) - _real(guess)
     width = _fitted(error) if std is None else _given(std, shapes[0], error)
     return -0.5 * (error / width).square().sum(dim=1) - (width.log().expand_as(error) + _LOG_ROOT_TWO_PI).sum(dim=1)
+
+
+def _real(rows: Tensor) -> Tensor:
+    return rows if rows.is_floating_point() else rows.double()
 
 
 def _fitted(error: Tensor) -> Tensor:

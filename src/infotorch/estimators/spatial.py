@@ -65,8 +65,8 @@ def dim_local(scores: Any, *, bound: Bound = infonce) -> Tensor:
     """
     values = as_tensor(scores, where="dim_local", name="scores")
     shape = tuple(values.shape)
-    if values.ndim < 3 or shape[0] != shape[1] or values.numel() == 0:
-        raise ValueError(f"dim_local: scores must have shape (n, n, places...), got {shape}.")
+    if values.ndim < 3 or shape[0] != shape[1] or shape[0] < 2 or values.numel() == 0:
+        raise ValueError(f"dim_local: scores must have shape (n, n, places...) with n >= 2, got {shape}.")
     return torch.stack([bound(place) for place in values.flatten(2).unbind(dim=2)]).mean()
 
 
@@ -133,8 +133,8 @@ def dim_global(scores: Any, *, bound: Bound = infonce) -> Tensor:
     """
     values = as_tensor(scores, where="dim_global", name="scores")
     shape = tuple(values.shape)
-    if values.ndim != 2 or shape[0] != shape[1]:
-        raise ValueError(f"dim_global: scores must have shape (n, n), got {shape}.")
+    if values.ndim != 2 or shape[0] != shape[1] or shape[0] < 2:
+        raise ValueError(f"dim_global: scores must have shape (n, n) with n >= 2, got {shape}.")
     return bound(values)
 
 
