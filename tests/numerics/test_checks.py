@@ -83,3 +83,9 @@ def test_rows_are_symbols():
     assert not is_constant(rows)
     with pytest.raises(TypeError, match=r"f: y must be integers or booleans, got torch\.float32"):
         as_symbols(rows, where="f", name="y")
+
+
+@pytest.mark.parametrize("values", [[[1.0], [1.0, 2.0]], [torch.ones(1, requires_grad=True)] * 2])
+def test_what_numpy_cannot_read_is_refused_by_name(values):
+    with pytest.raises(TypeError, match=r"^f: x must be a tensor or an array of real numbers: "):
+        checks.as_tensor(values, where="f", name="x")

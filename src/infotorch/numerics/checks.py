@@ -22,7 +22,10 @@ def as_tensor(values: Any, *, where: str, name: str) -> Tensor:
     if isinstance(values, Tensor):
         tensor = values
     else:
-        array = np.asarray(values)
+        try:
+            array = np.asarray(values)
+        except (ValueError, RuntimeError) as error:  # rows of unequal length; a list of tensors with gradient
+            raise TypeError(f"{where}: {name} must be a tensor or an array of real numbers: {error}") from error
         if array.dtype.kind not in "fiub":
             raise TypeError(f"{where}: {name} must hold real numbers, got dtype {array.dtype}.")
         tensor = torch.from_numpy(_shareable(array, where=where, name=name))
