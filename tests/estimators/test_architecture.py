@@ -149,3 +149,13 @@ def test_wrong_input_is_refused():
         architecture_aware_mine(layer, x, 1.0, hidden=(8,), lr=1e38, max_steps=60, generator=seeded())
     with pytest.raises(TypeError, match="missing 1 required positional argument: 'noise_std'"):
         architecture_aware_mine(layer, x)
+
+
+def test_an_encoder_may_give_integers():
+    labels = torch.arange(40) % 3
+    settings = {"hidden": (4,), "max_steps": 2, "batch_size": 8}
+    found = [
+        float(architecture_aware_mine(nn.Identity(), x, 0.5, **settings, generator=seeded()))
+        for x in (labels, labels.float())
+    ]
+    assert found[0] == found[1]

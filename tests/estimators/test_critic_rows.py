@@ -72,3 +72,9 @@ def test_integers_are_classes_where_they_repeat():
     assert torch.equal(as_columns(several, where="f", name="x"), several.double())
     many = torch.arange(4000)[:, None] // 2
     assert as_columns(many, where="f", name="x").shape == (4000, 1)
+
+
+def test_rows_far_beyond_the_training_rows_stay_within_float32():
+    columns = torch.tensor([[0.0], [2.0], [1e300], [-1e300], [1e5]], dtype=torch.float64)
+    found = standardised(columns, train=torch.tensor([0, 1]))
+    assert found[:, 0].tolist() == pytest.approx([-1, 1, 1e6, -1e6, 1e5 - 1])

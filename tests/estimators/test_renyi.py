@@ -172,6 +172,7 @@ def test_information_is_at_most_either_entropy_and_joint_at_least():
 def test_channels_multiply_to_one_kernel():
     grid = noise(20, 5, 2, 2)
     views, y = channel_views(grid), labels(20)
+    assert all(torch.equal(view, same) for view, same in zip(views, channel_views(grid.numpy()), strict=True))
     kernels = [slow.gram(v.flatten(1).numpy(), knn_bandwidth(v.flatten(1)), "exp(-d2/s)") for v in views]
     truth = slow.mutual_information(slow.joint(*kernels), slow.gram(y[:, None].numpy(), "symbols", ""), 1.01)
     assert float(renyi_multivariate_mi(views, y)) == pytest.approx(truth, abs=1e-9)
@@ -321,5 +322,7 @@ def test_wrong_variables_are_refused():
         renyi_normalised_mi(x, torch.zeros(20))
     with pytest.raises(ValueError, match=r"channel_views: grid must have rows and channels, got shape \(20,\)"):
         channel_views(x)
+    with pytest.raises(TypeError, match="channel_views: grid must hold real numbers"):
+        channel_views("grid")
     with pytest.raises(ValueError, match="renyi_entropy: x must have rows of samples, got a single number"):
         renyi_entropy(1.0)

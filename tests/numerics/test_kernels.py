@@ -164,3 +164,9 @@ def test_inputs_are_untouched():
     knn_bandwidth(x)
     median_bandwidth(x)
     assert torch.equal(x, before)
+
+
+@pytest.mark.parametrize("rule", [knn_bandwidth, median_bandwidth])
+def test_the_bandwidth_of_the_smallest_numbers_is_not_zero(rule):
+    x = torch.tensor([0.0, 0.0, 0.0, 0.0, 0.0, 5e-324], dtype=torch.float64)[:, None]
+    assert rule(x) > 0

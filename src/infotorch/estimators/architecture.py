@@ -162,7 +162,8 @@ def _encoded(encoder: nn.Module, x: Tensor, device: torch.device) -> Tensor:
     output = torch.cat(parts)
     if len(output) != len(x):
         raise ValueError(f"{where}: encoder must give one row for each row of x, got {len(output)} for {len(x)}.")
-    return as_rows(output, where=where, name="encoder(x)")
+    clean = as_rows(output, where=where, name="encoder(x)")
+    return clean if clean.is_floating_point() else clean.float()
 
 
 def _estimate(found: HeldOut, n: int, how: str) -> Estimate:

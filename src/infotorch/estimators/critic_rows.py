@@ -13,6 +13,8 @@ from infotorch.numerics.symbols import symbols
 
 # A column of integers with more values is read as a number: most values would hardly occur in the training rows.
 _MOST_CLASSES = 1024
+# Standard deviations. A map fixed by the training rows adds no information, so a lower bound stays one.
+_FARTHEST = 1e6
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,8 @@ def as_columns(rows: Tensor, *, where: str, name: str) -> Tensor:
 def standardised(columns: Tensor, train: Tensor) -> Tensor:
     """Columns with mean 0 and standard deviation 1 over the training rows; a column constant there becomes 0.
 
+    Other rows end at a million standard deviations: beyond, a network in float32 would give NaN.
+
     Example:
         >>> columns = torch.tensor([[1.0, 3.0], [3.0, 3.0], [5.0, 4.0]])
         >>> standardised(columns, train=torch.tensor([0, 1])).round(decimals=3).tolist()
@@ -88,7 +92,8 @@ def standardised(columns: Tensor, train: Tensor) -> Tensor:
     scaled = rows / unit
     center, spread = scaled.mean(dim=0), scaled.std(dim=0, unbiased=False)
     varies = (rows != rows[0]).any(dim=0) & (spread > 0)
-    return torch.where(varies, (columns / unit - center) / torch.where(varies, spread, 1), 0)
+    away = (columns / unit - center) / torch.where(varies, spread, 1)
+    return torch.where(varies, away.clamp(-_FARTHEST, _FARTHEST), 0)
 
 
 def _without(order: Tensor, test: Tensor, validation: int) -> Split:

@@ -11,6 +11,7 @@ from torch import Tensor
 from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.renyi_spectrum import join
 from infotorch.estimators.renyi_terms import estimate_of, read_variables, total_correlation
+from infotorch.numerics.checks import as_tensor
 from infotorch.numerics.kernels import Bandwidth, Kernel
 
 
@@ -124,20 +125,22 @@ def renyi_multivariate_mi(
     return estimate_of(total_correlation(together), alpha, name, ceiling=math.log(len(samples[0])))
 
 
-def channel_views(grid: Tensor) -> list[Tensor]:
+def channel_views(grid: Any) -> list[Tensor]:
     """The channels of (n, c, ...) as c variables of shape (n, ...), for `renyi_multivariate_mi`.
 
     Raises:
         ValueError: fewer than two axes.
+        TypeError: grid is not made of real numbers.
 
     Example:
         >>> import torch
         >>> [view.shape for view in channel_views(torch.zeros(5, 2, 3, 3))]
         [torch.Size([5, 3, 3]), torch.Size([5, 3, 3])]
     """
-    if grid.ndim < 2:
-        raise ValueError(f"channel_views: grid must have rows and channels, got shape {tuple(grid.shape)}.")
-    return list(grid.unbind(dim=1))
+    values = as_tensor(grid, where="channel_views", name="grid")
+    if values.ndim < 2:
+        raise ValueError(f"channel_views: grid must have rows and channels, got shape {tuple(values.shape)}.")
+    return list(values.unbind(dim=1))
 
 
 def _numbered(variables: Sequence[Any]) -> list[tuple[str, Any]]:

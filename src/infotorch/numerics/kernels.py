@@ -180,7 +180,8 @@ def _bandwidth(x: Tensor, rule: Callable[[Tensor], Tensor]) -> float:
         return 1.0
     distance = float(rule(points))
     # Distinct rows may still be nearer than rounding tells: then their kernel is 1 at any bandwidth in sight.
-    return scale * (distance or float(rule(torch.unique(points, dim=0))) or 1.0)
+    distance = distance or float(rule(torch.unique(points, dim=0))) or 1.0
+    return max(scale * distance, math.ulp(0.0))  # of the smallest numbers the mean would be 0
 
 
 def _median_distance(points: Tensor) -> Tensor:
