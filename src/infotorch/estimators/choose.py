@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any, Literal
 
+import torch
 from torch import Tensor
 
 from infotorch.estimators.discrete import discrete_mi
 from infotorch.estimators.ensemble import ksg_ensemble
 from infotorch.estimators.estimate import Estimate
-from infotorch.estimators.gaussian import average_normal_scores
 from infotorch.estimators.ksg import ksg
 from infotorch.estimators.mixed import mixed_ksg
 from infotorch.estimators.ross import ross
 from infotorch.numerics.checks import as_rows, as_samples, check_neighbours, check_paired, is_discrete
+from infotorch.numerics.seeds import derive_seed
 from infotorch.numerics.symbols import multiplicity, symbols
 
-Kind = Literal["discrete", "continuous", "mixture"]
+Kind = Literal["discrete", "continuous", "continuous with ties"]
 
 _K = 3
 # A symbol that occurs less often on average says little about its frequency; such integers are treated as numbers.
 _ROWS_PER_INTEGER = 2
-# Real numbers pass for symbols only when they repeat like symbols: one-hot labels, outputs of a dead network.
-_ROWS_PER_REAL = 10
+# Share of rows with a pair of symbols of their own, above which frequencies of pairs say little.
+_SPARSE = 0.2
 # Share of rows that occur more than once: beyond rounding, the variable has atoms.
 _TIED = 0.05
 _KS = (1, 2, 4, 8)
@@ -37,9 +39,10 @@ def mutual_information(x: Any, y: Any) -> Estimate:
     """Mutual information of x and y, in nats, by the estimator that suits their types and dimensions.
 
     Discrete with discrete: `discrete_mi` with Miller and Madow's correction. Discrete with anything else: `ross`.
-    Variables with atoms and a density (the output of a ReLU): `mixed_ksg`. Continuous with continuous: `ksg_ensemble`,
-    or `ksg` for two single columns, after each column's ranks are mapped to a normal distribution, which changes no
-    information and makes units and heavy tails harmless; beyond 40 columns `ksg` as the data are.
+    Otherwise, up to 40 columns together, each column's ranks are mapped to a normal distribution, ties broken at
+    random, and `ksg` (two single columns) or `ksg_ensemble` (more) is taken. The map changes no information, makes
+    units and heavy tails harmless, and serves rounded variables and those with atoms (the output of a ReLU). Beyond 40
+    columns the data are taken as they are: by `mixed_ksg` where rows repeat, else by `ksg`.
 
     Integers are discrete unless nearly every row is different (the pixels of an image), real numbers are discrete when
     few different rows occur again and again (one-hot labels). What was picked, and why, is in `estimator` and `reason`.
@@ -56,7 +59,6 @@ def mutual_information(x: Any, y: Any) -> Estimate:
         TypeError: x or y is not made of real numbers.
 
     Example:
-        >>> import torch
         >>> labels = torch.arange(100) % 2
         >>> estimate = mutual_information(labels, labels)  # log 2 = 0.69
         >>> round(float(estimate), 2), estimate.estimator
@@ -68,23 +70,34 @@ def mutual_information(x: Any, y: Any) -> Estimate:
     xs, ys = xs.detach(), ys.detach()
     kinds = _kind(xs), _kind(ys)
     if kinds == ("discrete", "discrete"):
-        estimate, why = discrete_mi(symbols(xs), symbols(ys), correction="miller-madow"), "counts of symbols"
+        estimate, why = _both_discrete(symbols(xs), symbols(ys))
     elif "discrete" in kinds:
         estimate, why = _against_symbols(xs, ys) if kinds[1] == "discrete" else _against_symbols(ys, xs)
-    elif "mixture" in kinds:
-        estimate, why = mixed_ksg(xs, ys, k=_K), "rows repeat, so there are atoms beside a density"
     else:
-        estimate, why = _both_continuous(xs, ys)
-    shape = f"x is {kinds[0]} ({xs.shape[1]} columns), y is {kinds[1]} ({ys.shape[1]} columns)"
+        estimate, why = _both_numbers(xs, ys, atoms="continuous with ties" in kinds)
+    shape = f"x is {kinds[0]} ({_columns(xs)}), y is {kinds[1]} ({_columns(ys)})"
     return dataclasses.replace(estimate, reason=f"{shape}: {why}")
 
 
+def _columns(rows: Tensor) -> str:
+    return f"{rows.shape[1]} column" + "s" * (rows.shape[1] != 1)
+
+
 def _kind(rows: Tensor) -> Kind:
-    count = multiplicity(rows)
+    n, count = len(rows), multiplicity(rows)
     distinct = float((1 / count.double()).sum())
-    if distinct * (_ROWS_PER_INTEGER if is_discrete(rows) else _ROWS_PER_REAL) <= len(rows) + 0.5 or distinct < 1.5:
+    # Real numbers pass for symbols only when they repeat like symbols: one-hot labels, outputs of a dead network.
+    most = n / _ROWS_PER_INTEGER if is_discrete(rows) else math.sqrt(n)
+    if distinct <= max(most, 1) + 0.5:
         return "discrete"
-    return "mixture" if float((count > 1).double().mean()) > _TIED else "continuous"
+    return "continuous with ties" if float((count > 1).double().mean()) > _TIED else "continuous"
+
+
+def _both_discrete(x: Tensor, y: Tensor) -> tuple[Estimate, str]:
+    estimate = discrete_mi(x, y, correction="miller-madow")
+    share = float((multiplicity(torch.stack([x, y], dim=1)) == 1).double().mean())
+    sparse = f"; {share:.0%} of the rows have a pair of their own, too many for frequencies: the value is biased"
+    return estimate, "counts of symbols" + sparse * (share > _SPARSE)
 
 
 def _against_symbols(x: Tensor, labels: Tensor) -> tuple[Estimate, str]:
@@ -92,16 +105,35 @@ def _against_symbols(x: Tensor, labels: Tensor) -> tuple[Estimate, str]:
     return estimate, "neighbours within each class, ties counted"
 
 
-def _both_continuous(x: Tensor, y: Tensor) -> tuple[Estimate, str]:
+def _both_numbers(x: Tensor, y: Tensor, *, atoms: bool) -> tuple[Estimate, str]:
     x, y = (as_samples(v, where="mutual_information", name="x") for v in (x, y))
     columns = x.shape[1] + y.shape[1]
     if columns > _MANY_COLUMNS or len(x) <= max(_KS):
-        estimate = ksg(x, y, k=_K, metric="euclidean")
         few = "with so few rows" if columns <= _MANY_COLUMNS else "in so many columns"
+        if atoms:
+            return mixed_ksg(x, y, k=_K), f"rows repeat, so there are atoms beside a density; {few} the value is biased"
+        estimate = ksg(x, y, k=_K, metric="euclidean")
         return estimate, f"nearest neighbours; {few} the value lies below the truth, and scales matter"
-    mapped = "after each column's ranks are mapped to a normal distribution"
-    x, y = average_normal_scores(x), average_normal_scores(y)
-    if columns == _TWO_COLUMNS:
+    mapped = "after each column's ranks are mapped to a normal distribution, ties broken at random"
+    x, y = _normal_scores(x, "x"), _normal_scores(y, "y")
+    if x.shape[1] + y.shape[1] == _TWO_COLUMNS:
         return ksg(x, y, k=_K), f"nearest neighbours {mapped}"
     estimate = ksg_ensemble(x, y, ks=_KS)
     return estimate, f"nearest neighbours for several k, weighted so that their biases cancel, {mapped}"
+
+
+def _normal_scores(rows: Tensor, name: str) -> Tensor:
+    """Each column's ranks as quantiles of N(0, 1); constant columns, which hold no information, are left out.
+
+    Breaking ties at random appends to a value an independent number that says nothing: all information stays, and
+    nothing is tied any more. The order is always the same one.
+    """
+    n = len(rows)
+    generator = torch.Generator().manual_seed(derive_seed(0, "ties", ord(name)))
+    scores = torch.special.ndtri(torch.arange(1, n + 1, dtype=torch.float64, device=rows.device) / (n + 1))
+    varying = rows[:, (rows != rows[0]).any(dim=0)]
+    columns = torch.empty_like(varying)
+    for column, out in zip(varying.T, columns.T, strict=True):
+        shuffled = torch.randperm(n, generator=generator).to(rows.device)
+        out[shuffled[column[shuffled].argsort(stable=True)]] = scores
+    return columns
