@@ -44,8 +44,8 @@ def test_stops_by_patience_and_keeps_the_best_weights_and_buffers():
     outcome = run(line, validation, lr=0.01, max_steps=10_000)
     best = min(range(len(seen)), key=lambda k: abs(seen[k][0] - 1))
     assert outcome.ended == "patience"
-    assert outcome.best_step == 50 * (best + 1)
-    assert outcome.steps == 50 * len(seen) == outcome.best_step + 3 * 50
+    assert outcome.best_step == 50 * best > 0
+    assert outcome.steps == 50 * (len(seen) - 1) == outcome.best_step + 3 * 50
     assert (line.slope.item(), line.calls.item()) == seen[best]
 
 
@@ -58,7 +58,7 @@ def test_max_steps_is_exact_and_the_last_look_counts():
 
 
 def test_a_loss_that_is_not_finite_ends_training_with_the_best_weights():
-    line, looks = Line(), iter([3.0, math.nan])
+    line, looks = Line(), iter([5.0, 3.0, math.nan])  # before the first step, and after 50 and 100
     outcome = run(line, lambda: next(looks))
     assert (outcome.ended, outcome.steps, outcome.best_step, outcome.best_loss) == ("diverged", 100, 50, 3.0)
     assert math.isfinite(line.slope.item())
@@ -67,8 +67,15 @@ def test_a_loss_that_is_not_finite_ends_training_with_the_best_weights():
 def test_weights_that_never_worked_are_given_back_as_they_came():
     line = Line()
     outcome = run(line, lambda: line.slope.item(), loss=lambda x: line.slope * math.nan)
-    assert (outcome.ended, outcome.best_loss) == ("diverged", math.inf)
+    assert (outcome.ended, outcome.best_step) == ("diverged", 0)
     assert line.slope.item() == 0
+    assert run(line, lambda: math.nan).best_loss == math.inf
+
+
+def test_an_untrained_module_is_kept_where_nothing_is_better():
+    line = Line()
+    outcome = run(line, lambda: line.slope.item() ** 2)
+    assert (outcome.best_step, outcome.best_loss, line.slope.item()) == (0, 0.0, 0.0)
 
 
 def test_losses_below_zero_are_nothing_special():
@@ -96,8 +103,8 @@ def test_modes_and_gradients_in_training_and_validation():
         return 0.0
 
     run(line, validation, loss=loss, max_steps=50)
-    assert set(modes[:-1]) == {(True, True)}
-    assert modes[-1] == (False, False)
+    assert modes[0] == modes[-1] == (False, False)
+    assert set(modes[1:-1]) == {(True, True)}
 
 
 def test_the_same_seed_gives_the_same_weights_and_the_global_state_is_untouched():

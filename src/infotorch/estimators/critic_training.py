@@ -79,6 +79,10 @@ def train_until_no_better(
     optimizer = torch.optim.Adam(parameters, lr=lr, fused=all(p.device.type in {"cpu", "cuda"} for p in parameters))
     batches = shuffled_batches(tensors, batch_size, generator)
     best = _Best(module)
+    # The untrained module is a candidate too: where the rows are too few to learn from, nothing is better.
+    start = _look(module, validation_loss)
+    if math.isfinite(start):
+        best.offer(0, start)
     step, ended = 0, "max_steps"
     while step < max_steps:
         module.train()

@@ -100,9 +100,9 @@ def neural_mi(
     """Mutual information of x and y, in nats, by a trained critic, read on rows it was neither trained nor chosen on.
 
     The rows are split at random. The critic is trained by Adam on one part and looked at every 50 steps on the
-    validation part; the best one is kept, and read on the test part. The value is then a lower bound on average (but
-    for "smile"), and low where the critic is weak or the rows are few. Rows must be independent: with repeated or
-    neighbouring rows on both sides of the split the critic recognises what it has seen.
+    validation part; the best one, which may be the untrained one, is kept and read on the test part. The value is then
+    a lower bound on average (but for "smile"), and low where the critic is weak or the rows are few. Rows must be
+    independent: with repeated or neighbouring rows on both sides of the split the critic recognises what it has seen.
 
     - "infonce": the steadiest; at most log of the number of test rows that are scored together.
     - "mine": Donsker-Varadhan, trained with MINE's gradient; tighter, noisier, high on average where test rows are few.
@@ -223,9 +223,9 @@ def check_finite(outcome: TrainingOutcome, lr: float, *, where: str) -> None:
     """Refuse a training that has nothing to show.
 
     Raises:
-        ValueError: the value on validation rows was never finite.
+        ValueError: after the untrained critic's, the value on validation rows was never finite.
     """
-    if not math.isfinite(outcome.best_loss):
+    if not math.isfinite(outcome.best_loss) or (outcome.ended == "diverged" and outcome.best_step == 0):
         raise ValueError(
             f"{where}: training never gave a finite value on validation rows; lr must be smaller, got {lr:g}."
         )
