@@ -225,3 +225,24 @@ def test_rows_too_far_apart_are_refused():
         pairwise_bounds(torch.tensor([1e308, -1e308], dtype=torch.float64), 1.0)
     with pytest.raises(ValueError, match="gaussian_channel_bound: features must lie closer together"):
         gaussian_channel_bound(torch.tensor([0.0, 1e30]), 1e-30 * 1e-130)
+
+
+@pytest.mark.parametrize(
+    "bound",
+    [
+        lambda f: pairwise_bounds(f, 0.7)[0],
+        lambda f: pairwise_bounds(f, 0.7)[1],
+        lambda f: leave_one_out_bound(f, 0.7, generator=torch.Generator().manual_seed(0)),
+        lambda f: infonce_known_channel(f, 0.7, generator=torch.Generator().manual_seed(0)),
+    ],
+)
+def test_many_rows_go_block_by_block(bound, monkeypatch):
+    features = torch.randn(50, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64, requires_grad=True)
+    whole = bound(features)
+    (gradient,) = torch.autograd.grad(whole.value, features)
+    error = whole.std_error
+    monkeypatch.setattr("infotorch.estimators.channel._BLOCK_ENTRIES", 50 * 7)
+    parts = bound(features)
+    assert float(parts) == pytest.approx(float(whole), abs=1e-12)
+    assert torch.allclose(torch.autograd.grad(parts.value, features)[0], gradient, atol=1e-12)
+    assert parts.std_error == pytest.approx(error, abs=1e-12)

@@ -7,11 +7,12 @@ in `features`, and in `noise_std` when that is a tensor. A penalty that is minim
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from infotorch.estimators.estimate import Bound, Estimate
 from infotorch.numerics.checks import as_rows, check_noise_std, check_rows
@@ -19,9 +20,12 @@ from infotorch.numerics.distances import squared_distances
 
 # Largest error of a squared distance, in units of the noise, that a matrix product may make.
 _TOLERANCE = 1e-2
+# Distances that are held at once: one block up to 4096 rows.
+_BLOCK_ENTRIES = 2**24
 
-#: rows in units of the noise -> log p(t_i | x_j) up to one constant, shape (n, n), the true pairs on the diagonal
-LogLikelihood = Callable[[Tensor], Tensor]
+#: rows in units of the noise, and a slice of them -> log p(t_i | x_j) up to one constant for the i of the slice and all
+#: j, shape (m, n), the true pairs at j = i
+LogLikelihood = Callable[[Tensor, slice], Tensor]
 
 
 def pairwise_bounds(features: Any, noise_std: float | Tensor) -> tuple[Estimate, Estimate]:
@@ -56,8 +60,10 @@ def pairwise_bounds(features: Any, noise_std: float | Tensor) -> tuple[Estimate,
     ceiling = math.log(len(rows))
 
     def bound(factor: float, side: Bound) -> Estimate:
-        def log_kernel(rows: Tensor) -> Tensor:
-            return _squared_distances(rows, rows).fill_diagonal_(0) / -factor
+        def log_kernel(rows: Tensor, block: slice) -> Tensor:
+            squares = _squared_distances(rows[block], rows)
+            squares.diagonal(block.start).zero_()
+            return squares / -factor
 
         return _contrast(
             rows, log_kernel, bound=side, estimator=f"pairwise_bounds {side}", ceiling=ceiling, dtype=dtype
@@ -207,11 +213,10 @@ def _noisy_likelihood(rows: Tensor, generator: torch.Generator) -> LogLikelihood
     noise = torch.randn(rows.shape, generator=generator, device=generator.device, dtype=rows.dtype).to(rows.device)
     own = (noise * noise).sum(dim=1)
 
-    def log_likelihood(rows: Tensor) -> Tensor:
-        squares = _squared_distances(rows + noise, rows)
-        on_diagonal = torch.eye(len(rows), dtype=torch.bool, device=rows.device)
+    def log_likelihood(rows: Tensor, block: slice) -> Tensor:
+        squares = _squared_distances(rows[block] + noise[block], rows)
         # The true pair's distance is the noise itself: no rounding, and no gradient.
-        return torch.where(on_diagonal, own[:, None], squares) / -2
+        return torch.where(_true_pairs(squares, block), own[block, None], squares) / -2
 
     return log_likelihood
 
@@ -227,34 +232,52 @@ def _contrast(
     leave_one_out: bool = False,
 ) -> Estimate:
     """mean_i [log p(t_i | x_i) - log mean_j p(t_i | x_j)], the mean over all j or over j != i."""
-    log_p = log_likelihood(rows)
-    terms = log_p.diagonal() - _log_mean_exp(log_p, leave_one_out)
+
+    def terms(block: slice) -> Tensor:
+        return _terms(log_likelihood(rows, block), block, leave_one_out)[0]
+
+    blocks = list(_blocks(len(rows)))
+    if len(blocks) > 1 and rows.requires_grad and torch.is_grad_enabled():
+        # Every block is computed again on the way back rather than kept.
+        parts = [checkpoint(terms, block, use_reentrant=False, preserve_rng_state=False) for block in blocks]
+    else:
+        parts = [terms(block) for block in blocks]
 
     def error() -> float:
         with torch.no_grad():
-            return _contrast_error(log_likelihood(rows.detach()), leave_one_out)
+            return _contrast_error(rows.detach(), log_likelihood, leave_one_out)
 
-    value = terms.mean().to(dtype)
+    value = torch.cat(parts).mean().to(dtype)  # pyright: ignore[reportArgumentType]
     return Estimate(value, bound=bound, n=len(rows), estimator=estimator, ceiling=ceiling, error=error)
 
 
-def _log_mean_exp(log_p: Tensor, leave_one_out: bool) -> Tensor:
-    if not leave_one_out:
-        return log_p.logsumexp(dim=1) - math.log(len(log_p))
-    return _without_diagonal(log_p).logsumexp(dim=1) - math.log(len(log_p) - 1)
+def _blocks(n: int) -> Iterator[slice]:
+    """Slices that cover n rows, so that n = 100,000 needs no n x n matrix."""
+    size = max(1, _BLOCK_ENTRIES // n)
+    return (slice(start, min(start + size, n)) for start in range(0, n, size))
 
 
-def _without_diagonal(log_p: Tensor) -> Tensor:
-    on_diagonal = torch.eye(len(log_p), dtype=torch.bool, device=log_p.device)
-    return log_p.masked_fill(on_diagonal, -math.inf)
+def _true_pairs(log_p: Tensor, block: slice) -> Tensor:
+    """Where j = i, shape (m, n)."""
+    own = torch.arange(block.start, block.stop, device=log_p.device)
+    return own[:, None] == torch.arange(log_p.shape[1], device=log_p.device)
 
 
-def _contrast_error(log_p: Tensor, leave_one_out: bool) -> float:
+def _terms(log_p: Tensor, block: slice, leave_one_out: bool) -> tuple[Tensor, Tensor]:
+    """Each row's log p(t_i | x_i) - log mean_j p(t_i | x_j), shape (m,), and what the mean is over, shape (m, n)."""
+    mixture = log_p.masked_fill(_true_pairs(log_p, block), -math.inf) if leave_one_out else log_p
+    count = log_p.shape[1] - leave_one_out
+    return log_p.diagonal(block.start) - (mixture.logsumexp(dim=1) - math.log(count)), mixture
+
+
+def _contrast_error(rows: Tensor, log_likelihood: LogLikelihood, leave_one_out: bool) -> float:
     """Infinitesimal jackknife: a row's own term, and what it does as a component of everyone's mixture."""
-    terms = log_p.diagonal() - _log_mean_exp(log_p, leave_one_out)
-    weights = (_without_diagonal(log_p) if leave_one_out else log_p).softmax(dim=1)
-    influence = terms - weights.sum(dim=0)
-    return float(influence.std()) / math.sqrt(len(log_p))
+    influence = torch.zeros(len(rows), dtype=rows.dtype, device=rows.device)
+    for block in _blocks(len(rows)):
+        terms, mixture = _terms(log_likelihood(rows, block), block, leave_one_out)
+        influence[block] += terms
+        influence -= mixture.softmax(dim=1).sum(dim=0)
+    return float(influence.std()) / math.sqrt(len(rows))
 
 
 def _half_log_det(centered: Tensor) -> Tensor:
