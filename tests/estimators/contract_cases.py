@@ -134,7 +134,6 @@ _ABC: dict[str, Role] = {"a": "symbols", "b": "symbols", "c": "symbols"}
 _SCALE_FREE_KERNEL = {"kernel": "exp(-d2/2s2)"}
 _SHORT_TRAINING = {"hidden": (4,), "max_steps": 3, "batch_size": 8}
 # Documented: equal numbers get different ranks, by a fixed stream of chance that knows rows by their position.
-_TIES_AT_RANDOM = {"order": "which of equal numbers ranks higher depends on the rows' positions"}
 
 CASES = [
     # from nearest neighbours
@@ -155,13 +154,12 @@ CASES = [
         ceiling_without_ties=True,
     ),
     Case("mixed_conditional", _XYZ, _on("mixed_conditional"), at_least=4, ignores=("x", "y"), scales="together"),
-    _neighbours("mutual_information", scales="each", broken=_TIES_AT_RANDOM),
+    _neighbours("mutual_information", scales="each"),
     _neighbours(
         "mutual_information",
         roles=("rows", "symbols"),
         scales="each",
         setting="of symbols",
-        broken=_TIES_AT_RANDOM,
     ),
     # from counts
     _single("discrete_entropy", argument="a", role="symbols"),

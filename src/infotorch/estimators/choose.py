@@ -6,6 +6,7 @@ import dataclasses
 import math
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -115,6 +116,9 @@ def _both_numbers(x: Tensor, y: Tensor, *, atoms: bool) -> tuple[Estimate, str]:
         estimate = ksg(x, y, k=_K, metric="euclidean")
         return estimate, f"nearest neighbours; {few} the value lies below the truth, and scales matter"
     mapped = "after each column's ranks are mapped to a normal distribution, ties broken at random"
+    # In the order of their values, so that how ties are broken does not depend on the order of the rows.
+    order = torch.from_numpy(np.lexsort(torch.cat([x, y.to(x.device)], dim=1).T.cpu().numpy())).to(x.device)
+    x, y = x[order], y.to(x.device)[order]
     x, y = _normal_scores(x, "x"), _normal_scores(y, "y")
     if x.shape[1] + y.shape[1] == _TWO_COLUMNS:
         return ksg(x, y, k=_K), f"nearest neighbours {mapped}"
