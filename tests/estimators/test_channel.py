@@ -246,3 +246,14 @@ def test_many_rows_go_block_by_block(bound, monkeypatch):
     assert float(parts) == pytest.approx(float(whole), abs=1e-12)
     assert torch.allclose(torch.autograd.grad(parts.value, features)[0], gradient, atol=1e-12)
     assert parts.std_error == pytest.approx(error, abs=1e-12)
+
+
+def test_lowered_precision_of_products_does_not_reach_the_bounds():
+    x = torch.randn(300, 64, generator=seeded()) * 20 + 50.0 * (torch.arange(300) % 5)[:, None]
+    exact, before = [float(e) for e in pairwise_bounds(x.double(), 150.0)], torch.get_float32_matmul_precision()
+    try:
+        torch.set_float32_matmul_precision("medium")
+        found = [float(e) for e in pairwise_bounds(x, 150.0)]
+    finally:
+        torch.set_float32_matmul_precision(before)
+    assert found == pytest.approx(exact, abs=1e-6)

@@ -170,3 +170,15 @@ def test_inputs_are_untouched():
 def test_the_bandwidth_of_the_smallest_numbers_is_not_zero(rule):
     x = torch.tensor([0.0, 0.0, 0.0, 0.0, 0.0, 5e-324], dtype=torch.float64)[:, None]
     assert rule(x) > 0
+
+
+def test_lowered_precision_of_products_does_not_reach_the_kernel():
+    # Two clouds far apart: products of 7 bits would move the exponents of near rows by several tenths.
+    x = noise(200, 64, dtype=torch.float32) * 0.05 + 4 * (torch.arange(200) % 2)[:, None]
+    exact, before = gaussian_gram(x.double(), bandwidth=10.0), torch.get_float32_matmul_precision()
+    try:
+        torch.set_float32_matmul_precision("medium")
+        found = gaussian_gram(x, bandwidth=10.0)
+    finally:
+        torch.set_float32_matmul_precision(before)
+    assert torch.allclose(found.double(), exact, atol=1e-4)

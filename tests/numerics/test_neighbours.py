@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from infotorch.numerics import blocks, neighbours, trees
-from infotorch.numerics.distances import common_unit, squared_distances
+from infotorch.numerics.distances import common_unit, product_eps, squared_distances
 
 
 def seeded(seed=0):
@@ -95,3 +95,15 @@ def test_common_unit_brings_the_largest_number_to_size_one():
         assert 0.5 <= float((x / common_unit(x)).max()) < 2
         assert (x / common_unit(x) * common_unit(x)).equal(x)
     assert common_unit(torch.zeros(2)) == common_unit(torch.ones(2), torch.full((2,), 1e30)) == 1.0
+
+
+@pytest.mark.parametrize("precision", ["high", "medium"])
+def test_products_of_lowered_precision_are_known(precision):
+    before = torch.get_float32_matmul_precision()
+    try:
+        torch.set_float32_matmul_precision(precision)
+        assert product_eps(torch.zeros(1)) == torch.finfo(torch.bfloat16).eps
+        assert product_eps(torch.zeros(1, dtype=torch.float64)) == torch.finfo(torch.float64).eps
+    finally:
+        torch.set_float32_matmul_precision(before)
+    assert product_eps(torch.zeros(1)) == torch.finfo(torch.float32).eps

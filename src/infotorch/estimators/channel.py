@@ -16,7 +16,7 @@ from torch.utils.checkpoint import checkpoint
 
 from infotorch.estimators.estimate import Bound, Estimate
 from infotorch.numerics.checks import as_rows, check_noise_std, check_rows
-from infotorch.numerics.distances import squared_distances
+from infotorch.numerics.distances import product_eps, squared_distances
 
 # Largest error of a squared distance, in units of the noise, that a matrix product may make.
 _TOLERANCE = 1e-2
@@ -199,7 +199,7 @@ def _in_noise_units(features: Any, noise_std: float | Tensor, *, where: str) -> 
 def _fits(rows: Tensor) -> bool:
     """Whether squared distances by matrix product are exact enough in the rows' type."""
     with torch.no_grad():
-        return float((rows * rows).sum(dim=1).max()) * torch.finfo(rows.dtype).eps <= _TOLERANCE
+        return float((rows * rows).sum(dim=1).max()) * product_eps(rows) <= _TOLERANCE
 
 
 def _squared_distances(a: Tensor, b: Tensor) -> Tensor:

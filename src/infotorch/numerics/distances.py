@@ -42,6 +42,27 @@ def squared_distances_near_origin(a: Tensor, b: Tensor) -> Tensor:
         return (product + (a * a).sum(dim=1, keepdim=True)).clamp_min(0)
 
 
+def product_eps(like: Tensor) -> float:
+    """Relative rounding of a matrix product in the tensor's type; callers may have lowered that of float32.
+
+    `torch.set_float32_matmul_precision("high")` and its kin leave 10 bits (TensorFloat-32), "medium" 7 (bfloat16).
+
+    Example:
+        >>> product_eps(torch.zeros(1, dtype=torch.float64)) == 2.0**-52
+        True
+    """
+    full = like.dtype != torch.float32 or _full_float32(like.device)
+    return torch.finfo(like.dtype if full else torch.bfloat16).eps
+
+
+def _full_float32(device: torch.device) -> bool:
+    backend = torch.backends.cuda if device.type == "cuda" else torch.backends.mkldnn
+    setting = getattr(getattr(backend, "matmul", None), "fp32_precision", None)
+    if setting is None:  # torch before 2.9 has one setting for all devices
+        return torch.get_float32_matmul_precision() == "highest"
+    return setting in {"none", "ieee"}
+
+
 def common_unit(*variables: Tensor, least: float = 1e-100, most: float = 1e100) -> float:
     """Power of two by which the largest number is of size 1; 1.0 where that lies between least and most, or is 0.
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from infotorch.numerics.checks import check_choice, check_positive
-from infotorch.numerics.distances import squared_distances_near_origin
+from infotorch.numerics.distances import product_eps, squared_distances_near_origin
 from infotorch.numerics.neighbours import nearest_distances
 from infotorch.numerics.seeds import derive_seed
 from infotorch.numerics.symbols import is_constant
@@ -112,7 +112,7 @@ def _squared_distances_of(z: Tensor) -> Callable[[slice], Tensor]:
         points = z.to(dtype)
         points = points - points.detach().mean(dim=0)
         radius = float(points.detach().square().sum(dim=1).max())
-        if radius * torch.finfo(dtype).eps <= _TOLERANCE[dtype]:
+        if radius * product_eps(points) <= _TOLERANCE[dtype]:
             return lambda rows: squared_distances_near_origin(points[rows], points).to(z.dtype)
     # Quarters, because the difference of the largest numbers would overflow.
     quarters = z / 4
