@@ -24,6 +24,8 @@ def test_rows():
     assert checks.as_rows([1, 2, 3], where="f", name="x").shape == (3, 1)
     assert checks.as_rows(torch.zeros(2, 3, 4), where="f", name="x").shape == (2, 12)
     assert checks.as_rows(torch.zeros(2, dtype=torch.float16), where="f", name="x").dtype == torch.float32
+    assert checks.as_rows(torch.ones(2).to(torch.float8_e4m3fn), where="f", name="x").tolist() == [[1.0], [1.0]]
+    assert checks.as_rows(np.ma.masked_array([1.0, 2.0]), where="f", name="x").tolist() == [[1.0], [2.0]]
     samples = checks.as_samples(torch.zeros(2, requires_grad=True), where="f", name="x")
     assert samples.dtype == torch.float64
     assert not samples.requires_grad
@@ -37,6 +39,12 @@ def test_rows():
         (ValueError, "f: x must have rows of samples, got a single number", 3),
         (ValueError, r"f: x is empty, shape \(0, 2\)", np.zeros((0, 2))),
         (ValueError, "f: x must be finite, got 2 NaN or infinite values", [1, np.nan, -np.inf]),
+        (TypeError, r"f: x must hold real numbers, got dtype <U3; numpy\.unique\(names, return_inv", ["cat", "dog"]),
+        (TypeError, r"got dtype object; numpy\.unique\(names", np.array(["cat", "dog"], dtype=object)),
+        (TypeError, "f: x must be a dense tensor of numbers, got a torch.sparse_coo one", torch.eye(2).to_sparse()),
+        (TypeError, "f: x must be a dense tensor of numbers, got a meta one", torch.ones(2, device="meta")),
+        (TypeError, "got a nested one", torch.nested.nested_tensor([torch.ones(2)], layout=torch.jagged)),
+        (ValueError, "f: x must have no masked values, got 1", np.ma.masked_array([1.0, 2.0], mask=[True, False])),
         (ValueError, "f: x must fit 64-bit integers, got 9223372036854775808", np.array([2**63], dtype=np.uint64)),
     ],
 )

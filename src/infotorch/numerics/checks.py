@@ -16,22 +16,45 @@ def as_tensor(values: Any, *, where: str, name: str) -> Tensor:
     """A tensor that shares memory with the caller's tensor or array.
 
     Raises:
-        TypeError: values is neither a tensor nor something numpy reads as numbers.
-        ValueError: an unsigned integer is too large for 64 bits with a sign.
+        TypeError: values is neither a dense tensor nor something numpy reads as numbers.
+        ValueError: an unsigned integer is too large for 64 bits with a sign, or values are masked.
     """
     if isinstance(values, Tensor):
         tensor = values
+        _check_dense(tensor, where=where, name=name)
     else:
         try:
             array = np.asarray(values)
         except (ValueError, RuntimeError) as error:  # rows of unequal length; a list of tensors with gradient
             raise TypeError(f"{where}: {name} must be a tensor or an array of real numbers: {error}") from error
         if array.dtype.kind not in "fiub":
-            raise TypeError(f"{where}: {name} must hold real numbers, got dtype {array.dtype}.")
+            advice = "; numpy.unique(names, return_inverse=True)[1] numbers classes" * _is_text(array)
+            raise TypeError(f"{where}: {name} must hold real numbers, got dtype {array.dtype}{advice}.")
+        if np.ma.is_masked(values):
+            # What lies behind a mask is any number: numpy would hand it over in silence.
+            raise ValueError(f"{where}: {name} must have no masked values, got {np.ma.count_masked(values)}.")
         tensor = torch.from_numpy(_shareable(array, where=where, name=name))
     if tensor.is_complex():
         raise TypeError(f"{where}: {name} must hold real numbers, got dtype {tensor.dtype}.")
     return tensor
+
+
+def _check_dense(tensor: Tensor, *, where: str, name: str) -> None:
+    kinds = {
+        "nested": tensor.is_nested,
+        "quantized": tensor.is_quantized,
+        "meta": tensor.is_meta,
+        str(tensor.layout): tensor.layout != torch.strided,
+    }
+    for kind, there in kinds.items():
+        if there:
+            raise TypeError(f"{where}: {name} must be a dense tensor of numbers, got a {kind} one.")
+
+
+def _is_text(array: np.ndarray) -> bool:
+    if array.dtype.kind == "O":
+        return array.size > 0 and all(isinstance(value, str) for value in array.flat)
+    return array.dtype.kind in "UST"
 
 
 def _shareable(array: np.ndarray, *, where: str, name: str) -> np.ndarray:
@@ -47,7 +70,7 @@ def _shareable(array: np.ndarray, *, where: str, name: str) -> np.ndarray:
 
 
 def as_rows(values: Any, *, where: str, name: str) -> Tensor:
-    """Rows of samples, shape (n, d): `(n,)` becomes `(n, 1)`, trailing axes are flattened; float16 becomes float32.
+    """Rows of samples, shape (n, d): `(n,)` becomes `(n, 1)`, trailing axes are flattened; 16 bits become float32.
 
     Raises:
         TypeError: not real numbers.
@@ -58,11 +81,11 @@ def as_rows(values: Any, *, where: str, name: str) -> Tensor:
         raise ValueError(f"{where}: {name} must have rows of samples, got a single number.")
     if tensor.numel() == 0:
         raise ValueError(f"{where}: {name} is empty, shape {tuple(tensor.shape)}.")
+    if tensor.is_floating_point() and tensor.element_size() < 4:
+        tensor = tensor.float()
     if tensor.is_floating_point() and not torch.isfinite(tensor.detach()).all():
         bad = int((~torch.isfinite(tensor.detach())).sum())
         raise ValueError(f"{where}: {name} must be finite, got {bad} NaN or infinite values.")
-    if tensor.dtype in {torch.float16, torch.bfloat16}:
-        tensor = tensor.float()
     return tensor.reshape(len(tensor), -1)
 
 
