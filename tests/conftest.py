@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from infotorch.data import check
-from infotorch.numerics.compiled import compiled_loops
+from infotorch.numerics import compiled
 
 
 @pytest.fixture
@@ -59,8 +59,9 @@ def either_way(request, monkeypatch):
     """Runs a test twice: with the compiled loops, and as if numba were not installed."""
     if request.param == "without numba":
         monkeypatch.setitem(sys.modules, "numba", None)
-        monkeypatch.delitem(sys.modules, "infotorch.numerics.loops", raising=False)
-    compiled_loops.cache_clear()
-    assert (compiled_loops() is None) == (request.param == "without numba")
+        for name in ("jit", "tree_loops", "block_loops"):
+            monkeypatch.delitem(sys.modules, f"infotorch.numerics.{name}", raising=False)
+    compiled._loops.cache_clear()
+    assert (compiled.tree_loops() is None) == (request.param == "without numba")
     yield
-    compiled_loops.cache_clear()
+    compiled._loops.cache_clear()

@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from infotorch.numerics.compiled import Result, in_threads, loops_for
+from infotorch.numerics.compiled import Result, block_loops, in_threads
 
 Metric = Literal["chebyshev", "euclidean"]
 METRICS: tuple[Metric, Metric] = ("chebyshev", "euclidean")
@@ -66,7 +66,7 @@ def distances_between(points: Tensor, metric: Metric) -> DistanceBlock:
     """A function that writes a block of distances; equal rows are exactly 0 apart."""
     if _by_product(points, metric):
         return _euclidean_by_product(points)
-    loops = loops_for(points.device)
+    loops = block_loops(points.device)
     if loops is None:
         return _by_cdist(points, metric)
     columns = points.T.contiguous().numpy()
@@ -92,7 +92,7 @@ def _euclidean_by_product(points: Tensor) -> DistanceBlock:
     # At the centre itself the product is exact, and any fine grid does.
     ulp = torch.finfo(points.dtype).eps * norms
     grid = torch.where(ulp > 0, torch.exp2(torch.ceil(torch.log2(ulp)) + 10), 2.0**-500)
-    loops = loops_for(points.device)
+    loops = block_loops(points.device)
 
     def block(rows: slice, room: Tensor) -> None:
         torch.addmm(norms, points[rows], points.T, alpha=-2, out=room)
@@ -116,7 +116,7 @@ def nearest_in_block(blocks: Tensor, start: int, k: int, among: slice | None = N
     """
     _, m, n = blocks.shape
     among = among or slice(0, n)
-    loops = loops_for(blocks.device)
+    loops = block_loops(blocks.device)
     if loops is not None:
         distance, index = torch.empty(m, k, dtype=torch.float64), torch.empty(m, k, dtype=torch.int64)
         loops.block_nearest(blocks.numpy(), start, among.start, among.stop, distance.numpy(), index.numpy())
@@ -132,7 +132,7 @@ def nearest_in_block(blocks: Tensor, start: int, k: int, among: slice | None = N
 def count_in_block(block: Tensor, radius: Tensor, among: slice | None = None) -> Tensor:
     """Per row, to how many of the rows (all by default) the distance is at most the row's radius, shape (m,)."""
     among = among or slice(0, block.shape[1])
-    loops = loops_for(block.device)
+    loops = block_loops(block.device)
     if loops is None:
         return torch.count_nonzero(block[:, among] <= radius[:, None], dim=1)
     counts = torch.empty(len(block), dtype=torch.int64)

@@ -16,19 +16,23 @@ Result = TypeVar("Result")
 
 
 @functools.cache
-def compiled_loops() -> ModuleType | None:
-    """The loops that numba compiles, or None without numba (extra `fast`): the same numbers come more slowly."""
+def _loops(name: str) -> ModuleType | None:
     try:
-        return importlib.import_module("infotorch.numerics.loops")
+        return importlib.import_module(f"infotorch.numerics.{name}")
     except ModuleNotFoundError as error:
         if error.name != "numba":
             raise
         return None
 
 
-def loops_for(device: torch.device) -> ModuleType | None:
-    """The compiled loops where they can be used: for tensors in the computer's own memory."""
-    return compiled_loops() if device.type == "cpu" else None
+def tree_loops() -> ModuleType | None:
+    """The compiled k-d tree, or None without numba (extra `fast`): the same numbers come more slowly."""
+    return _loops("tree_loops")
+
+
+def block_loops(device: torch.device) -> ModuleType | None:
+    """The compiled loops over blocks of distances, for tensors in the computer's own memory; None without numba."""
+    return _loops("block_loops") if device.type == "cpu" else None
 
 
 def in_threads(task: Callable[[Piece], Result], pieces: list[Piece], *, threads: int | None = None) -> list[Result]:

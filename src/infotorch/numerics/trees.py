@@ -11,7 +11,7 @@ from scipy.spatial import KDTree
 from torch import Tensor
 
 from infotorch.numerics.blocks import Metric
-from infotorch.numerics.compiled import compiled_loops, in_threads
+from infotorch.numerics.compiled import in_threads, tree_loops
 
 # Beyond so many columns a k-d tree visits nearly every row, and all distances are faster (measured, n = 1000 to
 # 10,000).
@@ -23,14 +23,14 @@ _THREADED_ROWS = 1000
 def suits_tree(spaces: Sequence[Tensor], metric: Metric) -> bool:
     """Whether there are so few columns that a k-d tree beats computing all distances."""
     # SciPy's tree knows one norm for all columns together.
-    one_norm = metric == "chebyshev" or len(spaces) == 1 or compiled_loops() is not None
+    one_norm = metric == "chebyshev" or len(spaces) == 1 or tree_loops() is not None
     return one_norm and sum(space.shape[1] for space in spaces) <= _TREE_COLUMNS
 
 
 def nearest_by_tree(spaces: Sequence[Tensor], k: int, metric: Metric) -> tuple[Tensor, Tensor]:
     """Distance and row number of the k nearest other rows in the joint space, each of shape (n, k), ascending."""
     device, rows = spaces[0].device, torch.cat(list(spaces), dim=1).cpu()
-    loops = compiled_loops()
+    loops = tree_loops()
     if loops is None:
         distance, index = _nearest_by_scipy(rows.numpy(), k, metric)
     else:
@@ -42,7 +42,7 @@ def nearest_by_tree(spaces: Sequence[Tensor], k: int, metric: Metric) -> tuple[T
 def count_by_tree(points: Tensor, radius: Tensor, metric: Metric) -> Tensor:
     """How many rows lie within each row's radius (inclusive), the row itself included, shape (n,)."""
     rows, reach = points.cpu(), radius.cpu().numpy()
-    loops = compiled_loops()
+    loops = tree_loops()
     if loops is None:
         one_column = points.shape[1] == 1
         counts = _count_sorted(rows[:, 0].numpy(), reach) if one_column else _count_by_scipy(rows, reach, metric)

@@ -1,36 +1,18 @@
-"""The inner loops of the neighbour searches, compiled by numba (extra `fast`).
-
-Everything here works on float64 arrays and gives what the torch and SciPy paths of the neighbours' files give, faster.
-Each loop releases the interpreter's lock and writes rows start to stop of its outputs alone, so the caller divides the
-rows among threads: numba's own threads abort a process that forks or calls from two threads. Inner loops run over
-neighbouring entries of one column, which the compiler turns into vector instructions.
-"""
+"""A k-d tree whose leaves are scanned by vector instructions, compiled by numba."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+
+from infotorch.numerics.jit import compiled, insert
 
 # Rows of a leaf: its distances are one short run of vector instructions. 64 was the fastest of 16, 32, 64 (5 and 10
 # columns, n = 10,000).
 _LEAF = 64
-# Distances that are looked at together for the least one.
-_GROUP = 32
-# A tile of distances (8 rows x 512 columns, 32 KB) stays in the first-level cache while its columns pass by.
-_TILE_ROWS, _TILE_COLUMNS = 8, 512
 # The depth of a stack that no tree outgrows: 2^60 leaves.
 _STACK = 64
-
-
-def _compile(function: Any) -> Any:
-    """No NaN comes in and signed zeros are alike: with this said, max and min become vector instructions."""
-    settings = {"nogil": True, "fastmath": {"nnan", "nsz"}}
-    try:
-        return njit(cache=True, **settings)(function)
-    except RuntimeError:  # neither the package's folder nor the user's cache can be written
-        return njit(**settings)(function)
 
 
 class Tree(NamedTuple):
@@ -76,7 +58,7 @@ def build_tree(columns: np.ndarray) -> Tree:
     return tree
 
 
-@_compile
+@compiled
 def _split_nodes(columns, order, sizes, low, high, leaves, members):
     nodes, first_leaf = len(sizes), len(leaves) - 1
     begin, end = np.zeros(nodes, np.int64), np.zeros(nodes, np.int64)
@@ -97,7 +79,7 @@ def _split_nodes(columns, order, sizes, low, high, leaves, members):
                     leaves[node - first_leaf, j, p - a] = columns[j, order[p]]
 
 
-@_compile
+@compiled
 def _bound_box(columns, order, a, b, low, high):
     """Write the least and greatest value of each column over order[a:b]; the number of the widest column."""
     widest = 0
@@ -112,7 +94,7 @@ def _bound_box(columns, order, a, b, low, high):
     return widest
 
 
-@_compile
+@compiled
 def _select(values, order, low, high, middle):
     """Hoare's quickselect: reorder order[low:high + 1] so that order[middle] is where sorting would put it."""
     while low < high:
@@ -135,7 +117,7 @@ def _select(values, order, low, high, middle):
             return
 
 
-@_compile
+@compiled
 def _gap(point, low, high, node, edges, euclidean):
     """Distance of a point to a box: the norm within each space, the largest across; rounds as distances do."""
     farthest = 0.0
@@ -153,7 +135,7 @@ def _gap(point, low, high, node, edges, euclidean):
     return farthest
 
 
-@_compile
+@compiled
 def _leaf_distances(point, leaves, leaf, edges, euclidean, joint, own):
     for s in range(len(edges) - 1):
         out = joint if s == 0 else own
@@ -176,17 +158,7 @@ def _leaf_distances(point, leaves, leaf, edges, euclidean, joint, own):
                 joint[c] = max(joint[c], own[c])
 
 
-@_compile
-def _insert(value, row, distance, index):
-    """Put a value that is below the last one in its place of the ascending list."""
-    p = len(distance) - 1
-    while p > 0 and distance[p - 1] > value:
-        distance[p], index[p] = distance[p - 1], index[p - 1]
-        p -= 1
-    distance[p], index[p] = value, row
-
-
-@_compile
+@compiled
 def tree_nearest(tree, columns, edges, euclidean, start, stop, distance, index):
     """Write distance and row number of the k nearest other rows, (n, k), for the tree's rows order[start:stop].
 
@@ -234,10 +206,10 @@ def tree_nearest(tree, columns, edges, euclidean, start, stop, distance, index):
             if least < near[k - 1]:
                 for c in range(_LEAF):
                     if joint[c] < near[k - 1] and members[leaf, c] != i:
-                        _insert(joint[c], members[leaf, c], near, which)
+                        insert(joint[c], members[leaf, c], near, which)
 
 
-@_compile
+@compiled
 def tree_count(tree, columns, euclidean, radius, start, stop, counts):
     """Write how many rows lie within each row's radius (inclusive), for the tree's rows order[start:stop]."""
     order, sizes, low, high, leaves = tree.order, tree.sizes, tree.low, tree.high, tree.leaves
@@ -277,108 +249,3 @@ def tree_count(tree, columns, euclidean, radius, start, stop, counts):
                     inside += joint[c] <= reach
                 count += inside
         counts[i] = count
-
-
-@_compile
-def fill_block(columns, euclidean, start, block):
-    """Write the distances of rows start, start + 1, ... to all rows into block, shape (rows, n).
-
-    Args:
-        columns: one space, shape (d, n), contiguous.
-        euclidean: the norm, else Chebyshev.
-        start: number of the block's first row.
-        block: output.
-    """
-    rows, n = block.shape
-    for row in range(0, rows, _TILE_ROWS):
-        last = min(row + _TILE_ROWS, rows)
-        for column in range(0, n, _TILE_COLUMNS):
-            stop = min(column + _TILE_COLUMNS, n)
-            block[row:last, column:stop] = 0.0
-            for j in range(len(columns)):
-                others = columns[j, column:stop]
-                for q in range(row, last):
-                    value, out = columns[j, start + q], block[q, column:stop]
-                    if euclidean:
-                        for c in range(len(out)):
-                            difference = value - others[c]
-                            out[c] += difference * difference
-                    else:
-                        for c in range(len(out)):
-                            out[c] = max(out[c], abs(value - others[c]))
-            if euclidean:
-                for q in range(row, last):
-                    out = block[q, column:stop]
-                    for c in range(len(out)):
-                        out[c] = np.sqrt(out[c])
-
-
-@_compile
-def finish_squares(block, norms, start, grid):
-    """Turn products -2 a.b into distances: add both squared norms, round to the row's grid, take the root.
-
-    Args:
-        block: -2 times the products of rows start, start + 1, ... with all rows, plus the squared norms of all rows;
-            overwritten.
-        norms: squared norms of all rows, shape (n,).
-        start: number of the block's first row.
-        grid: of all rows, shape (n,).
-    """
-    for i in range(len(block)):
-        row, norm, step = block[i], norms[start + i], grid[start + i]
-        for c in range(len(row)):
-            row[c] = np.sqrt(np.rint(max(row[c] + norm, 0.0) / step) * step)
-
-
-@_compile
-def block_nearest(blocks, start, first, last, distance, index):
-    """Write distance and number of the k nearest among rows first to last, (rows, k), row start + i left out.
-
-    Args:
-        blocks: distances to all rows in each space, shape (spaces, rows, n); the largest space counts.
-        start: number of the block's first row.
-        first: first row that may be a neighbour.
-        last: last one, not included.
-        distance: output, (rows, k), ascending.
-        index: output, (rows, k).
-    """
-    k, width = distance.shape[1], last - first
-    joint, least = np.empty(width), np.empty(-(-width // _GROUP))
-    for i in range(len(distance)):
-        near, which = distance[i], index[i]
-        own = blocks[0, i, first:last]
-        for c in range(width):
-            joint[c] = own[c]
-        for s in range(1, len(blocks)):
-            own = blocks[s, i, first:last]
-            for c in range(width):
-                joint[c] = max(joint[c], own[c])
-        if first <= start + i < last:
-            joint[start + i - first] = np.inf
-        # The k-th of the groups' least distances bounds the k-th distance: few groups need a closer look.
-        near[:] = np.inf
-        for g in range(len(least)):
-            group, smallest = joint[g * _GROUP : (g + 1) * _GROUP], np.inf
-            for c in range(len(group)):
-                smallest = min(smallest, group[c])
-            least[g] = smallest
-            if smallest < near[k - 1]:
-                _insert(smallest, i, near, which)
-        bound = near[k - 1]
-        near[:] = np.inf
-        which[:] = start + i  # distances that overflow are nobody's
-        for g in range(len(least)):
-            if least[g] <= bound:
-                for c in range(g * _GROUP, min((g + 1) * _GROUP, width)):
-                    if joint[c] < near[k - 1]:
-                        _insert(joint[c], first + c, near, which)
-
-
-@_compile
-def block_count(block, radius, first, last, counts):
-    """Write how many of columns first to last are at most the row's radius, shape (rows,)."""
-    for i in range(len(block)):
-        row, reach, inside = block[i, first:last], radius[i], 0
-        for c in range(len(row)):
-            inside += row[c] <= reach
-        counts[i] = inside
