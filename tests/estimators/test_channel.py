@@ -161,6 +161,12 @@ def test_caller_and_global_state_are_untouched():
     assert torch.equal(torch.get_rng_state(), state)
 
 
+@pytest.mark.parametrize("bound", [leave_one_out_bound, infonce_known_channel])
+def test_a_seed_is_no_generator(bound):
+    with pytest.raises(TypeError, match=f"{bound.__name__}: generator must be a torch"):
+        bound(torch.ones(3), 1.0, generator=0)
+
+
 @pytest.mark.parametrize("bound", [pairwise_bounds, gaussian_channel_bound])
 def test_wrong_input_is_refused(bound):
     name = bound.__name__

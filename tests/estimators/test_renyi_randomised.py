@@ -106,6 +106,14 @@ def test_the_generator_alone_decides():
     assert first.ceiling == math.log(100)
 
 
+def test_a_seed_is_no_generator():
+    x = torch.arange(20.0)
+    with pytest.raises(TypeError, match="renyi_entropy_randomised: generator must be a torch"):
+        renyi_entropy_randomised(x, generator=0)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(TypeError, match="renyi_mi_randomised: generator must be a torch"):
+        renyi_mi_randomised(x, x, generator=0)  # pyright: ignore[reportArgumentType]
+
+
 @pytest.mark.parametrize("counts", [{"num_probes": 7}, {"num_steps": 1}, {"num_deflated": 0}])
 def test_too_small_counts_are_refused(counts):
     (name, value), x = *counts.items(), torch.arange(20.0)

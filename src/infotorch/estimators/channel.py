@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from infotorch.estimators.estimate import Bound, Estimate
-from infotorch.numerics.checks import as_rows, check_noise_std, check_rows
+from infotorch.numerics.checks import as_rows, check_generator, check_noise_std, check_rows
 from infotorch.numerics.distances import product_eps, squared_distances
 
 # Largest error of a squared distance, in units of the noise, that a matrix product may make.
@@ -89,7 +89,7 @@ def leave_one_out_bound(features: Any, noise_std: float | Tensor, *, generator: 
     Raises:
         ValueError: fewer than two rows, NaN or infinite values, noise_std not positive, or rows too many noise_std
             apart for float64 (1e150).
-        TypeError: features or noise_std is not made of real numbers.
+        TypeError: features or noise_std is not made of real numbers, or generator is none.
 
     Source: Poole et al. 2019, arXiv:1905.06922, eq. 13.
 
@@ -98,6 +98,7 @@ def leave_one_out_bound(features: Any, noise_std: float | Tensor, *, generator: 
         >>> round(abs(float(e)), 4), e.bound
         (0.0, 'upper')
     """
+    check_generator(generator, where="leave_one_out_bound")
     rows, dtype = _in_noise_units(features, noise_std, where="leave_one_out_bound")
     log_likelihood = _noisy_likelihood(rows, generator)
     name = "leave_one_out_bound"
@@ -120,7 +121,7 @@ def infonce_known_channel(features: Any, noise_std: float | Tensor, *, generator
     Raises:
         ValueError: fewer than two rows, NaN or infinite values, noise_std not positive, or rows too many noise_std
             apart for float64 (1e150).
-        TypeError: features or noise_std is not made of real numbers.
+        TypeError: features or noise_std is not made of real numbers, or generator is none.
 
     Source: Poole et al. 2019, arXiv:1905.06922, eq. 12 (InfoNCE with a known conditional).
 
@@ -130,6 +131,7 @@ def infonce_known_channel(features: Any, noise_std: float | Tensor, *, generator
         >>> round(float(e), 4), e.saturated
         (0.6931, True)
     """
+    check_generator(generator, where="infonce_known_channel")
     rows, dtype = _in_noise_units(features, noise_std, where="infonce_known_channel")
     log_likelihood = _noisy_likelihood(rows, generator)
     ceiling, name = math.log(len(rows)), "infonce_known_channel"

@@ -12,7 +12,7 @@ from torch import Tensor
 from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.renyi_spectrum import NEAR_ONE, KernelSample, entropy
 from infotorch.estimators.renyi_terms import Terms, read_variables, total_correlation
-from infotorch.numerics.checks import check_count
+from infotorch.numerics.checks import check_count, check_generator
 from infotorch.numerics.kernels import Bandwidth, Kernel, gram_blocks, unit_gram_rows
 from infotorch.numerics.traces import Times, Trace, estimate_trace
 
@@ -55,7 +55,7 @@ def renyi_entropy_randomised(
 
     Raises:
         ValueError: as `renyi_entropy`, or too few probes or steps.
-        TypeError: x is not made of real numbers, or a count is not an integer.
+        TypeError: x is not made of real numbers, a count is not an integer, or generator is none.
 
     Source: the problem as in Dong, Gong, Yu & Li 2023, arXiv:2112.13720, who expand in polynomials; ours is Lanczos
     quadrature with control variates, see `infotorch.numerics.traces`.
@@ -67,6 +67,7 @@ def renyi_entropy_randomised(
         True
     """
     where = "renyi_entropy_randomised"
+    check_generator(generator, where=where)
     _check_counts(num_probes, num_deflated, num_steps, where=where)
     (sample,), name = read_variables([("x", x)], alpha, bandwidth, kernel, where=where)
     return _estimate([(1, sample)], alpha, name, (num_probes, num_deflated, num_steps), generator)
@@ -104,7 +105,7 @@ def renyi_mi_randomised(
 
     Raises:
         ValueError: as `renyi_mi`, or too few probes or steps.
-        TypeError: x or y is not made of real numbers, or a count is not an integer.
+        TypeError: x or y is not made of real numbers, a count is not an integer, or generator is none.
 
     Source: see `renyi_entropy_randomised`.
 
@@ -115,6 +116,7 @@ def renyi_mi_randomised(
         True
     """
     where = "renyi_mi_randomised"
+    check_generator(generator, where=where)
     _check_counts(num_probes, num_deflated, num_steps, where=where)
     samples, name = read_variables([("x", x), ("y", y)], alpha, bandwidth, kernel, where=where)
     return _estimate(total_correlation(samples), alpha, name, (num_probes, num_deflated, num_steps), generator)
