@@ -125,3 +125,11 @@ def test_too_small_counts_are_refused(counts):
         renyi_mi_randomised(x, x, generator=seeded(), **{name: 2.5})
     with pytest.raises(ValueError, match="renyi_mi_randomised: x and y must be paired row by row"):
         renyi_mi_randomised(x, x[1:], generator=seeded())
+
+
+def test_autocast_does_not_touch_the_products():
+    x = noise(100, 3)
+    plain = renyi_mi_randomised(x, 2 * x, bandwidth=1.0, generator=seeded())
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        cast = renyi_mi_randomised(x, 2 * x, bandwidth=1.0, generator=seeded())
+    assert float(cast) == float(plain)

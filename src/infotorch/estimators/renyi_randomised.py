@@ -143,7 +143,9 @@ def _estimate(
     shape = (n, num_probes + min(num_deflated, n))
     signs = 2.0 * torch.randint(2, shape, generator=generator, device=generator.device) - 1
     signs = signs.to(columns)
-    parts = [(sign, _entropy(sample, alpha, signs, num_probes, num_steps)) for sign, sample in terms]
+    # bfloat16 products would leave no digit.
+    with torch.autocast(device_type=columns.device.type, enabled=False):
+        parts = [(sign, _entropy(sample, alpha, signs, num_probes, num_steps)) for sign, sample in terms]
     value = sum(sign * part.value for sign, part in parts)
     chance = torch.stack([sign * part.deviations for sign, part in parts]).sum(dim=0).norm()
     # The truth lies anywhere within the bracket: a uniform law has its width over sqrt 12 as its deviation.
