@@ -6,8 +6,9 @@ import torch
 from torch import nn
 
 from infotorch.distributions.gaussian import CorrelatedGaussian
+from infotorch.estimators.critic_training import TrainingOutcome
 from infotorch.estimators.critics import EncoderCritic, JointCritic, SeparableCritic
-from infotorch.estimators.neural import neural_mi
+from infotorch.estimators.neural import describe_training, neural_mi
 
 QUICK = {"hidden": (32,), "max_steps": 300}
 
@@ -193,6 +194,15 @@ def test_on_check_is_told_the_value_in_nats():
     neural_mi(x, y, generator=seeded(), **settings)
     assert [step for step, _ in told] == [50, 100, 120]
     assert told[-1][1] > 0.1
+
+
+def test_a_critic_that_learned_nothing_is_told():
+    x, y = torch.randn(2, 100, 30, generator=seeded())
+    estimate = neural_mi(x, y, hidden=(64,), lr=0.01, max_steps=100, generator=seeded())
+    assert "kept step 0 of 100 (as it began: nothing learned held on validation rows" in estimate.reason
+    assert float(estimate) == pytest.approx(0.0, abs=0.05)
+    nothing_to_train = TrainingOutcome(steps=0, best_step=0, best_loss=0.0, ended="nothing to train")
+    assert describe_training([nothing_to_train]) == "kept step 0 of 0, nothing to train"
 
 
 def test_divergence_is_told_or_refused():

@@ -244,7 +244,12 @@ def describe_training(outcomes: Sequence[TrainingOutcome]) -> str:
         "diverged": "then training diverged",
         "nothing to train": "nothing to train",
     }
-    told = [f"kept step {o.best_step} of {o.steps}, {endings[o.ended]}" for o in outcomes]
+    # Too few rows and no information both give about 0: the number alone does not tell which.
+    untrained = " (as it began: nothing learned held on validation rows; more rows or a simpler critic may)"
+    told = [
+        f"kept step {o.best_step} of {o.steps}{untrained * (o.best_step == 0 < o.steps)}, {endings[o.ended]}"
+        for o in outcomes
+    ]
     return told[0] if len(told) == 1 else "; ".join(f"fold {k}: {line}" for k, line in enumerate(told, start=1))
 
 
