@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
@@ -18,11 +19,13 @@ Result = TypeVar("Result")
 @functools.cache
 def _loops(name: str) -> ModuleType | None:
     try:
-        return importlib.import_module(f"infotorch.numerics.{name}")
-    except ModuleNotFoundError as error:
-        if error.name != "numba":
-            raise
+        importlib.import_module("numba")
+    except ImportError as error:
+        if not isinstance(error, ModuleNotFoundError) or error.name != "numba":
+            # It is there, and refuses (a numpy newer than it knows, for one): slower, but no reason to give up.
+            warnings.warn(f"infotorch searches neighbours without numba, several times slower: {error}", stacklevel=2)
         return None
+    return importlib.import_module(f"infotorch.numerics.{name}")
 
 
 def tree_loops() -> ModuleType | None:
