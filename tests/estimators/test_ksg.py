@@ -155,6 +155,8 @@ def test_wrong_input_is_refused():
         ksg(x, y, metric="cosine")  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match="ksg: variant must be 1 or 2, got 3"):
         ksg(x, y, variant=3)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ValueError, match=r"ksg: variant must be 1 or 2, got \[1\]"):
+        ksg(x, y, variant=[1])  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match="ksg: y must be finite, got 10 NaN or infinite values"):
         ksg(x, y * math.nan)
     with pytest.raises(ValueError, match="ksg: x is empty"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -28,7 +28,8 @@ def ksg_ensemble(x: Any, y: Any, *, ks: Sequence[int] = (1, 2, 4, 8), metric: Me
     -0.05 and -1.04.
 
     Where a single KSG lies far below the truth, in three columns and more, the error is about half; with one column on
-    each side there is little bias to remove. Scales of columns matter, as for `ksg`; `mutual_information` uses it on normal scores.
+    each side there is little bias to remove. Scales of columns matter, as for `ksg`; `mutual_information` uses
+    it on normal scores.
 
     Args:
         x: shape (n,) or (n, ...), n > max(ks).
@@ -43,7 +44,7 @@ def ksg_ensemble(x: Any, y: Any, *, ks: Sequence[int] = (1, 2, 4, 8), metric: Me
     Raises:
         ValueError: rows not paired, n <= max(ks), fewer than two or repeated ks, NaN or infinite values, or an unknown
             metric.
-        TypeError: x or y is not made of real numbers, or a k is not an integer.
+        TypeError: x or y is not made of real numbers, ks is a single number, or a k is not an integer.
 
     Source: weighted ensembles: Moon, Sricharan & Hero 2017, arXiv:1701.08083, for kernel estimators; the KSG members,
         the single exponent and the ridge are ours.
@@ -58,6 +59,8 @@ def ksg_ensemble(x: Any, y: Any, *, ks: Sequence[int] = (1, 2, 4, 8), metric: Me
     """
     xs, ys = as_samples(x, where="ksg_ensemble", name="x"), as_samples(y, where="ksg_ensemble", name="y")
     check_paired(xs, ys, where="ksg_ensemble")
+    if not isinstance(ks, Iterable):
+        raise TypeError(f"ksg_ensemble: ks must hold two or more different numbers of neighbours, got {ks!r}.")
     ks = list(ks)
     if len(set(ks)) < max(2, len(ks)):
         raise ValueError(f"ksg_ensemble: ks must hold two or more different numbers of neighbours, got {ks}.")
@@ -70,7 +73,7 @@ def ksg_ensemble(x: Any, y: Any, *, ks: Sequence[int] = (1, 2, 4, 8), metric: Me
         return weights @ torch.stack(ksg_values(xs, ys, ks, 1, metric)).cpu()
 
     n = len(xs)
-    counts = torch.tensor([n, *ks], dtype=torch.float64).digamma()
+    counts = torch.tensor([n, *ks], dtype=torch.float64, device="cpu").digamma()
     return Estimate(
         value(xs, ys).to(xs.device),
         bound="none",
@@ -83,7 +86,7 @@ def ksg_ensemble(x: Any, y: Any, *, ks: Sequence[int] = (1, 2, 4, 8), metric: Me
 
 def _weights(ks: Sequence[int], columns: int) -> Tensor:
     """The weights of sum 1 that minimise (w . bias)^2 + ridge |w|^2."""
-    bias = torch.tensor(ks, dtype=torch.float64).pow(2 / columns)
-    cost = torch.outer(bias, bias) + _RIDGE / len(ks) * torch.eye(len(ks), dtype=torch.float64)
+    bias = torch.tensor(ks, dtype=torch.float64, device="cpu").pow(2 / columns)
+    cost = torch.outer(bias, bias) + _RIDGE / len(ks) * torch.ones_like(bias).diag()
     weights = torch.linalg.solve(cost, torch.ones_like(bias))
     return weights / weights.sum()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any, Literal
 
 import torch
@@ -54,14 +55,13 @@ def ksg(x: Any, y: Any, *, k: int = 3, variant: Literal[1, 2] = 1, metric: Metri
     check_paired(xs, ys, where="ksg")
     check_neighbours(k, len(xs), where="ksg")
     check_choice(metric, METRICS, where="ksg", name="metric")
-    if variant not in {1, 2}:
+    if not (isinstance(variant, Integral) and variant in {1, 2}):
         raise ValueError(f"ksg: variant must be 1 or 2, got {variant!r}.")
 
     def value(xs: Tensor, ys: Tensor) -> Tensor:
         return ksg_values(xs, ys, [k], variant, metric)[0]
 
-    n = torch.tensor(len(xs), dtype=torch.float64)
-    ceiling = float(n.digamma() - _digamma(k)) - (variant == 2) / k
+    ceiling = float(_digamma(len(xs)) - _digamma(k)) - (variant == 2) / k
     return Estimate(
         value(xs, ys),
         bound="none",
@@ -107,4 +107,4 @@ def _extent(nearest: Tensor, distances: Sequence[Tensor]) -> list[Tensor]:
 
 
 def _digamma(count: int) -> Tensor:
-    return torch.tensor(float(count), dtype=torch.float64).digamma()
+    return torch.tensor(float(count), dtype=torch.float64, device="cpu").digamma()
