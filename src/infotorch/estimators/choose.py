@@ -138,6 +138,6 @@ def _normal_scores(rows: Tensor, name: str) -> Tensor:
     varying = rows[:, (rows != rows[0]).any(dim=0)]
     columns = torch.empty_like(varying)
     for column, out in zip(varying.T, columns.T, strict=True):
-        shuffled = torch.randperm(n, generator=generator).to(rows.device)
+        shuffled = torch.randperm(n, generator=generator, device="cpu").to(rows.device)
         out[shuffled[column[shuffled].argsort(stable=True)]] = scores
     return columns

@@ -197,7 +197,7 @@ def _by_neighbours(
     check_neighbours(k, n, where=name)
     unit = common_unit(xs, ys, zs)
     xs, ys, zs = xs / unit, ys / unit, zs / unit
-    ends = torch.tensor([n - (value is _mixed), k], dtype=torch.float64).digamma()
+    ends = torch.tensor([n - (value is _mixed), k], dtype=torch.float64, device="cpu").digamma()
 
     def estimate(rows: Tensor) -> float:
         return float(value(xs[rows], ys[rows], zs[rows], k))

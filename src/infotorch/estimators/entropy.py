@@ -62,7 +62,7 @@ def _entropy(x: Tensor, k: int, metric: Metric) -> Tensor:
     n, d = x.shape
     unit = common_unit(x)
     radius = nearest_distances(x / unit, k, metric)[:, -1]
-    counts = torch.tensor([n, k], dtype=torch.float64).digamma()
+    counts = torch.tensor([n, k], dtype=torch.float64, device="cpu").digamma()
     return counts[0] - counts[1] + _log_unit_ball(d, metric) + d * (radius.log().mean() + math.log(unit))
 
 

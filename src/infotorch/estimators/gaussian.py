@@ -229,7 +229,7 @@ def _check_regular(eigenvalues: Tensor, *, where: str) -> None:
 
 def _bias(d_x: int, d_y: int, freedom: int) -> float:
     """How far 1/2 (log det of x + of y - of both) lies above the truth on average, for Wishart matrices."""
-    halves = (freedom - torch.arange(d_x + d_y, dtype=torch.float64)) / 2
+    halves = (freedom - torch.arange(d_x + d_y, dtype=torch.float64, device="cpu")) / 2
     psi = halves.digamma()
     return 0.5 * float(psi[:d_x].sum() + psi[:d_y].sum() - psi.sum())
 

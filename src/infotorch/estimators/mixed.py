@@ -61,7 +61,7 @@ def mixed_ksg(x: Any, y: Any, *, k: int = 3) -> Estimate:
         bound="none",
         n=n,
         estimator=f"mixed_ksg k={k}",
-        ceiling=math.log(n) - float(torch.tensor(k, dtype=torch.float64).digamma()),
+        ceiling=math.log(n) - float(torch.tensor(k, dtype=torch.float64, device="cpu").digamma()),
         error=lambda: subsampling_error(lambda rows: float(_mixed(xs[rows], ys[rows], k)), n, smallest=5 * (k + 1)),
     )
 

@@ -163,7 +163,7 @@ def _estimate(
 def _entropy(sample: KernelSample, alpha: float, signs: Tensor, num_probes: int, num_steps: int) -> Trace:
     """The entropy with its errors, in nats: a trace's errors times the entropy's slope in the trace."""
     if alpha == 2 or sample.columns.shape[1] == 0:
-        return Trace(float(entropy(sample, alpha)), torch.zeros(num_probes, dtype=torch.float64), 0.0)
+        return Trace(float(entropy(sample, alpha)), torch.zeros(num_probes, dtype=torch.float64, device="cpu"), 0.0)
     times, trace_of_square = _operator(sample)
     found = estimate_trace(
         times,

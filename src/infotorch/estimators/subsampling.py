@@ -54,6 +54,6 @@ def subsampling_error(estimate: Callable[[Tensor], float], n: int, *, smallest: 
 def _variance_between_groups(
     estimate: Callable[[Tensor], float], n: int, groups: int, generator: torch.Generator
 ) -> float:
-    parts = torch.randperm(n, generator=generator).tensor_split(groups)
-    values = torch.tensor([estimate(part) for part in parts], dtype=torch.float64)
+    parts = torch.randperm(n, generator=generator, device="cpu").tensor_split(groups)
+    values = torch.tensor([estimate(part) for part in parts], dtype=torch.float64, device="cpu")
     return float(values[~values.isnan()].var())

@@ -118,7 +118,7 @@ def nearest_in_block(blocks: Tensor, start: int, k: int, among: slice | None = N
     among = among or slice(0, n)
     loops = block_loops(blocks.device)
     if loops is not None:
-        distance, index = torch.empty(m, k, dtype=torch.float64), torch.empty(m, k, dtype=torch.int64)
+        distance, index = blocks.new_empty(m, k), blocks.new_empty((m, k), dtype=torch.int64)
         loops.block_nearest(blocks.numpy(), start, among.start, among.stop, distance.numpy(), index.numpy())
         return distance, index
     joint = blocks[:, :, among].amax(dim=0)
@@ -135,6 +135,6 @@ def count_in_block(block: Tensor, radius: Tensor, among: slice | None = None) ->
     loops = block_loops(block.device)
     if loops is None:
         return torch.count_nonzero(block[:, among] <= radius[:, None], dim=1)
-    counts = torch.empty(len(block), dtype=torch.int64)
+    counts = block.new_empty(len(block), dtype=torch.int64)
     loops.block_count(block.numpy(), radius.contiguous().numpy(), among.start, among.stop, counts.numpy())
     return counts

@@ -187,7 +187,7 @@ def _bandwidth(x: Tensor, rule: Callable[[Tensor], Tensor]) -> float:
 def _median_distance(points: Tensor) -> Tensor:
     if len(points) > _MEDIAN_ROWS:
         generator = torch.Generator().manual_seed(derive_seed(0, "median bandwidth"))
-        points = points[torch.randperm(len(points), generator=generator)[:_MEDIAN_ROWS].to(points.device)]
+        points = points[torch.randperm(len(points), generator=generator, device="cpu")[:_MEDIAN_ROWS].to(points.device)]
     return torch.pdist(points).median()
 
 

@@ -79,11 +79,11 @@ def estimate_trace(
     # Of I, A and A^2 on the rest the trace is known, and what each probe says of it.
     moments = torch.stack([torch.ones_like(weights), diagonal[r:, 0], diagonal[r:, 0] ** 2 + beside[r:, 0] ** 2], dim=1)
     squared = float(first[:, :r].double().square().sum())
-    of_basis = torch.tensor([r, float(diagonal[:r, 0].sum()), squared], dtype=torch.float64)
-    known = torch.tensor([n, trace, trace_of_square], dtype=torch.float64) - of_basis
+    of_basis = weights.new_tensor([r, float(diagonal[:r, 0].sum()), squared])
+    known = weights.new_tensor([n, trace, trace_of_square]) - of_basis
     said = weights * (above + below)[r:] / 2
     # A control whose spread drowns in the rounding of what is known would add an error and remove none.
-    told = 100 * torch.finfo(probes.dtype).eps * torch.tensor([n, trace, trace_of_square], dtype=torch.float64)
+    told = 100 * torch.finfo(probes.dtype).eps * weights.new_tensor([n, trace, trace_of_square])
     controls = weights[:, None] * moments - known
     mean, deviations = _controlled_mean(said, controls[:, controls.std(dim=0) > told])
     gap = (above - below)[:r].sum() + (weights * (above - below)[r:]).mean()
@@ -136,7 +136,7 @@ def _ratio(beside: Tensor, pivot: Tensor) -> Tensor:
 
 def _controlled_mean(said: Tensor, controls: Tensor) -> tuple[float, Tensor]:
     """Mean of what the probes say where the controls are at their known mean, 0; and each probe's deviation."""
-    design = torch.cat([torch.ones(len(said), 1, dtype=said.dtype), controls / controls.norm(dim=0)], dim=1)
+    design = torch.cat([said.new_ones(len(said), 1), controls / controls.norm(dim=0)], dim=1)
     # Least squares: the intercept is a weighted sum of what the probes say, and so is its error of their residuals.
     solve = torch.linalg.pinv(design)
     residuals = said - design @ (solve @ said)
