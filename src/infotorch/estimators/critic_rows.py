@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -13,8 +14,10 @@ from infotorch.numerics.symbols import symbols
 
 # A column of integers with more values is read as a number: most values would hardly occur in the training rows.
 _MOST_CLASSES = 1024
-# Standard deviations. A map fixed by the training rows adds no information, so a lower bound stays one.
-_FARTHEST = 1e6
+# What lies further out, in units of the spread, is drawn in: 3 in a thousand rows of a normal column.
+_TAIL = 3.0
+# Between the quartiles of a normal distribution, in standard deviations.
+_NORMAL_QUARTILES = 1.3489795003921634
 
 
 @dataclass(frozen=True)
@@ -76,24 +79,37 @@ def as_columns(rows: Tensor, *, where: str, name: str) -> Tensor:
 
 
 def standardised(columns: Tensor, train: Tensor) -> Tensor:
-    """Columns with mean 0 and standard deviation 1 over the training rows; a column constant there becomes 0.
+    """Columns in units of their spread over the training rows, long tails drawn in; a column constant there becomes 0.
 
-    Other rows end at a million standard deviations: beyond, a network in float32 would give NaN.
+    The spread is the interquartile range over 1.349, which no tail moves, about the median; or the standard deviation
+    about the mean where half of the rows are equal. What lies beyond 3 is drawn in to 3 + log(1 + what is beyond): a
+    one-to-one map, which keeps all information, and without which one outlier among the test rows decides the value.
 
     Example:
-        >>> columns = torch.tensor([[1.0, 3.0], [3.0, 3.0], [5.0, 4.0]])
-        >>> standardised(columns, train=torch.tensor([0, 1])).round(decimals=3).tolist()
-        [[-1.0, 0.0], [1.0, 0.0], [3.0, 0.0]]
+        >>> columns = torch.tensor([[-1.0, 3.0], [0.0, 3.0], [1.0, 3.0], [1000.0, 4.0]])
+        >>> standardised(columns, train=torch.tensor([0, 1, 2])).round(decimals=2)[:, 0]
+        tensor([-1.3500,  0.0000,  1.3500, 10.2100])
     """
     rows = columns[train]
     # In units of the largest value squares neither overflow nor vanish.
     unit = rows.abs().amax(dim=0)
     unit = torch.where(unit > 0, unit, 1)
     scaled = rows / unit
-    center, spread = scaled.mean(dim=0), scaled.std(dim=0, unbiased=False)
+    low, middle, high = _quartiles(scaled)
+    robust = high > low
+    center = torch.where(robust, middle, scaled.mean(dim=0))
+    spread = torch.where(robust, (high - low) / _NORMAL_QUARTILES, scaled.std(dim=0, unbiased=False))
     varies = (rows != rows[0]).any(dim=0) & (spread > 0)
     away = (columns / unit - center) / torch.where(varies, spread, 1)
-    return torch.where(varies, away.clamp(-_FARTHEST, _FARTHEST), 0)
+    beyond = (away.abs() - _TAIL).clamp(0, torch.finfo(away.dtype).max)
+    return torch.where(varies, away.clamp(-_TAIL, _TAIL) + away.sign() * beyond.log1p(), 0)
+
+
+def _quartiles(rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Values a quarter, a half and three quarters up each column; `torch.quantile` takes 16 million numbers at most."""
+    ordered, last = rows.sort(dim=0).values, len(rows) - 1
+    ends = [(ordered[math.floor(q * last)] + ordered[math.ceil(q * last)]) / 2 for q in (0.25, 0.5, 0.75)]
+    return ends[0], ends[1], ends[2]
 
 
 def _without(order: Tensor, test: Tensor, validation: int) -> Split:

@@ -110,8 +110,9 @@ def neural_mi(
     - "jsd": trained by the Jensen-Shannon objective, reported by NWJ: steady training, noisy value.
     - "smile": trained as "jsd", reported by SMILE with clip 5: no bound.
 
-    Every column is standardised by the training rows' mean and standard deviation. One column of integers becomes a
-    one-hot vector (1024 values at most); several are read as numbers.
+    Every column is divided by its spread over the training rows (their quartiles), and long tails are drawn in by a
+    one-to-one map, which changes no information. One column of integers becomes a one-hot vector (1024 values at most);
+    several are read as numbers.
 
     Args:
         x: real or integer, shape (n,) or (n, ...); trailing axes are flattened.
