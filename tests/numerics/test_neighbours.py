@@ -1,3 +1,6 @@
+import threading
+import time
+
 import pytest
 import torch
 
@@ -78,6 +81,25 @@ def test_row_blocks_cover_every_row_once(monkeypatch):
     monkeypatch.setattr(blocks, "_CPU_ENTRIES", 400)
     rows = [i for block in blocks.row_blocks(33) for i in range(block.start, block.stop)]
     assert rows == list(range(33))
+
+
+def test_an_interrupted_search_does_not_finish_its_other_threads_blocks(monkeypatch):
+    monkeypatch.setattr(blocks, "_CPU_ENTRIES", 80)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    points, seen, other_began = torch.zeros(80, 1, dtype=torch.float64), [], threading.Event()
+
+    def task(rows, room):
+        seen.append(rows.start)
+        if rows.start == 0:
+            assert other_began.wait(10)
+            raise KeyboardInterrupt
+        other_began.set()
+        time.sleep(0.1)
+
+    with pytest.raises(KeyboardInterrupt):
+        blocks.each_block([points], "chebyshev", task)
+    assert seen.count(0) == 1
+    assert 2 <= len(seen) < 6  # of ten blocks of eight rows, five for each thread
 
 
 def test_squared_distances_and_their_gradient():

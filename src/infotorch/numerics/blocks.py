@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Literal
@@ -48,13 +49,19 @@ def each_block(spaces: Sequence[Tensor], metric: Metric, task: Callable[[slice, 
     alone = device.type != "cpu" or any(_by_product(space, metric) for space in spaces)
     threads = 1 if alone else min(len(blocks), torch.get_num_threads())
 
+    stopped = threading.Event()
+
     def part(blocks: list[slice]) -> list[Result]:
         room = torch.empty(len(spaces) * (blocks[0].stop - blocks[0].start) * n, dtype=torch.float64, device=device)
         shapes = [(len(spaces), rows.stop - rows.start, n) for rows in blocks]
-        return [task(rows, room[: math.prod(shape)].view(shape)) for rows, shape in zip(blocks, shapes, strict=True)]
+        return [
+            task(rows, room[: math.prod(shape)].view(shape))
+            for rows, shape in zip(blocks, shapes, strict=True)
+            if not stopped.is_set()
+        ]
 
     edges = [len(blocks) * i // threads for i in range(threads + 1)]
-    parts = in_threads(part, [blocks[a:b] for a, b in pairwise(edges)])
+    parts = in_threads(part, [blocks[a:b] for a, b in pairwise(edges)], stop=stopped.set)
     return [result for results in parts for result in results]
 
 

@@ -38,8 +38,20 @@ def block_loops(device: torch.device) -> ModuleType | None:
     return _loops("block_loops") if device.type == "cpu" else None
 
 
-def in_threads(task: Callable[[Piece], Result], pieces: list[Piece], *, threads: int | None = None) -> list[Result]:
+def in_threads(
+    task: Callable[[Piece], Result],
+    pieces: list[Piece],
+    *,
+    threads: int | None = None,
+    stop: Callable[[], object] = lambda: None,
+) -> list[Result]:
     """The task's result for every piece, in order; the task should release the interpreter's lock.
+
+    Args:
+        task: what is done.
+        pieces: to what.
+        threads: how many at most; None: as many as torch uses.
+        stop: called when the user interrupts or a task fails, so that the others may end early: they are waited for.
 
     Example:
         >>> in_threads(abs, [-1, 2])
@@ -49,4 +61,8 @@ def in_threads(task: Callable[[Piece], Result], pieces: list[Piece], *, threads:
     if threads <= 1:
         return [task(piece) for piece in pieces]
     with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(task, pieces))
+        try:
+            return list(pool.map(task, pieces))
+        except BaseException:
+            stop()
+            raise
