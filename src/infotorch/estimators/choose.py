@@ -68,7 +68,7 @@ def mutual_information(x: Any, y: Any) -> Estimate:
     xs, ys = (as_rows(v, where="mutual_information", name=name) for v, name in ((x, "x"), (y, "y")))
     check_paired(xs, ys, where="mutual_information")
     check_neighbours(_K, len(xs), where="mutual_information")
-    xs, ys = xs.detach(), ys.detach()
+    xs, ys = xs.detach(), ys.detach().to(xs.device)
     kinds = _kind(xs), _kind(ys)
     if kinds == ("discrete", "discrete"):
         estimate, why = _both_discrete(symbols(xs), symbols(ys))

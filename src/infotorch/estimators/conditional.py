@@ -126,6 +126,7 @@ def gaussian_conditional_mi(x: Any, y: Any, z: Any, *, unbiased: bool = False) -
     where = "gaussian_conditional_mi"
     xs, ys, zs = (as_rows(v, where=where, name=name) for v, name in ((x, "x"), (y, "y"), (z, "z")))
     _check_three(xs, ys, zs, where=where)
+    ys, zs = ys.to(xs.device), zs.to(xs.device)
     n, columns = len(xs), xs.shape[1] + ys.shape[1] + zs.shape[1]
     if n <= columns:
         raise ValueError(f"{where}: needs more rows than columns of x, y and z together, got {n} rows, {columns}.")
@@ -196,7 +197,7 @@ def _by_neighbours(
     n = len(xs)
     check_neighbours(k, n, where=name)
     unit = common_unit(xs, ys, zs)
-    xs, ys, zs = xs / unit, ys / unit, zs / unit
+    xs, ys, zs = xs / unit, (ys / unit).to(xs.device), (zs / unit).to(xs.device)
     ends = torch.tensor([n - (value is _mixed), k], dtype=torch.float64, device="cpu").digamma()
 
     def estimate(rows: Tensor) -> float:

@@ -59,6 +59,7 @@ def ksg_ensemble(x: Any, y: Any, *, ks: Sequence[int] = (1, 2, 4, 8), metric: Me
     """
     xs, ys = as_samples(x, where="ksg_ensemble", name="x"), as_samples(y, where="ksg_ensemble", name="y")
     check_paired(xs, ys, where="ksg_ensemble")
+    ys = ys.to(xs.device)
     if not isinstance(ks, Iterable):
         raise TypeError(f"ksg_ensemble: ks must hold two or more different numbers of neighbours, got {ks!r}.")
     ks = list(ks)

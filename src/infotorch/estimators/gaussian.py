@@ -210,7 +210,7 @@ def _paired_rows(x: Any, y: Any, *, where: str) -> tuple[Tensor, Tensor]:
     n, columns = len(xs), xs.shape[1] + ys.shape[1]
     if n <= columns:
         raise ValueError(f"{where}: needs more rows than columns of x and y together, got {n} rows, {columns} columns.")
-    return xs, ys
+    return xs, ys.to(xs.device)
 
 
 def _log_det(columns: Tensor, *, where: str) -> Tensor:

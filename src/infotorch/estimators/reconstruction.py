@@ -95,7 +95,7 @@ def gaussian_log_likelihood(x: Any, prediction: Any, *, std: float | Tensor | No
     if shapes[0] != shapes[1]:
         raise ValueError(f"{where}: prediction must have the shape of x, got {shapes[1]} for {shapes[0]}.")
     # Integers first become real numbers: the difference of two bytes is no byte.
-    error = _real(rows) - _real(guess)
+    error = _real(rows) - _real(guess.to(rows.device))
     width = _fitted(error) if std is None else _given(std, shapes[0], error)
     return -0.5 * (error / width).square().sum(dim=1) - (width.log().expand_as(error) + _LOG_ROOT_TWO_PI).sum(dim=1)
 
