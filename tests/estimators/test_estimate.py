@@ -1,5 +1,7 @@
+import copy
 import dataclasses
 import math
+import pickle
 
 import pytest
 import torch
@@ -20,12 +22,29 @@ def test_close_to_the_ceiling_is_saturated():
     assert not Estimate(torch.tensor(2.05), bound="none", n=8, estimator="example").saturated
 
 
+@pytest.mark.parametrize(
+    ("value", "ceiling", "saturated"), [(0.0, 0.07, False), (0.065, 0.07, True), (0.0, 0.0, False)]
+)
+def test_a_low_ceiling_is_not_reached_from_everywhere(value, ceiling, saturated):
+    estimate = Estimate(torch.tensor(value), bound="none", n=8, estimator="example", ceiling=ceiling)
+    assert estimate.saturated is saturated
+
+
 def test_the_standard_error_is_computed_once_and_late():
     calls = []
     estimate = Estimate(torch.tensor(1.0), bound="none", n=8, estimator="example", error=lambda: calls.append(1) or 0.5)
     assert not calls
     assert estimate.std_error == estimate.std_error == 0.5
     assert len(calls) == 1
+
+
+def test_another_process_gets_the_numbers():
+    value = torch.tensor(1.0, requires_grad=True)
+    estimate = Estimate(2 * value, bound="lower", n=8, estimator="example", ceiling=3.0, error=lambda: 0.5)
+    there = pickle.loads(pickle.dumps(estimate))
+    assert (float(there), there.std_error, there.ceiling, there.bound, there.n) == (2.0, 0.5, 3.0, "lower", 8)
+    assert not there.value.requires_grad
+    assert math.isnan(copy.deepcopy(Estimate(value, bound="none", n=8, estimator="example")).std_error)
 
 
 def test_the_value_carries_its_gradient_and_nothing_can_be_changed():

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Literal
+from functools import cached_property, partial
+from typing import Any, Literal
 
 from torch import Tensor
 
@@ -18,7 +18,7 @@ SATURATION_MARGIN = 0.1
 
 @dataclass(frozen=True)
 class Estimate:
-    """An amount of information in nats.
+    """An amount of information in nats. Pickled or copied, it keeps the numbers and leaves the gradient.
 
     Args:
         value: 0-d tensor, in nats, with its gradient where the estimator has one. Never clamped: an estimator without
@@ -45,6 +45,11 @@ class Estimate:
     reason: str = ""
     error: Callable[[], float] | None = field(default=None, repr=False, compare=False)
 
+    def __getstate__(self) -> dict[str, Any]:
+        # What computes the error holds the data and cannot be pickled: a worker process sends the number.
+        error = None if self.error is None else partial(float, self.std_error)
+        return {**self.__dict__, "value": self.value.detach(), "error": error}
+
     def __float__(self) -> float:
         return float(self.value.detach())
 
@@ -60,5 +65,9 @@ class Estimate:
 
     @property
     def saturated(self) -> bool:
-        """Whether the value lies within 0.1 nats of its ceiling: then it says "at least this much"."""
-        return math.isfinite(self.ceiling) and float(self) > self.ceiling - SATURATION_MARGIN
+        """Whether the value lies within 0.1 nats of its ceiling: then it says "at least this much".
+
+        Of a ceiling below 1 nat, such as the entropy of a rare label, within a tenth: 0 of 0.07 is no saturation.
+        """
+        margin = min(SATURATION_MARGIN, SATURATION_MARGIN * self.ceiling)
+        return math.isfinite(self.ceiling) and float(self) > self.ceiling - margin
