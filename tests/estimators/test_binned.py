@@ -153,3 +153,10 @@ def test_wrong_input_is_refused():
         binned_mi(x, x[1:], num_bins=2)
     with pytest.raises(ValueError, match="binned_mi: y must be finite"):
         binned_mi(x, x / 0, num_bins=2)
+
+
+@pytest.mark.parametrize("way", ["num_bins", "num_quantiles"])
+def test_any_number_of_bins_can_be_asked_for(way):
+    x = torch.randn(50, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    for count in (10**6, 2**62, 10**400):  # every row has its own bin
+        assert float(binned_mi(x, x, **{way: count})) == pytest.approx(math.log(50))

@@ -21,6 +21,9 @@ from infotorch.numerics.checks import (
 )
 from infotorch.numerics.symbols import symbols
 
+# A float64 tells no more apart.
+_MOST_BINS = 2**53
+
 #: float64 rows -> bin numbers of the same shape
 Binning = Callable[[Tensor], Tensor]
 
@@ -123,13 +126,15 @@ def _of_range(rows: Tensor, num_bins: int) -> Tensor:
     # Halved, so that the range of the largest doubles does not overflow.
     half_range = high / 2 - low / 2
     position = (rows / 2 - low / 2) / torch.where(half_range > 0, half_range, 1.0)
+    num_bins = min(num_bins, _MOST_BINS)
     return torch.floor(position * num_bins).clamp_max(num_bins - 1)
 
 
 def _of_ranks(rows: Tensor, num_quantiles: int) -> Tensor:
     columns = rows.T.contiguous()
     below = torch.searchsorted(columns.sort(dim=1).values, columns)
-    return (below * num_quantiles // len(rows)).T
+    # With more bins than rows every value has its own, and the product would overflow.
+    return (below * min(num_quantiles, len(rows)) // len(rows)).T
 
 
 def _between(edges: Any) -> Binning:
