@@ -159,3 +159,16 @@ def test_an_encoder_may_give_integers():
         for x in (labels, labels.float())
     ]
     assert found[0] == found[1]
+
+
+def test_another_default_type_changes_no_type():
+    x = torch.randn(100, 2, generator=torch.Generator().manual_seed(0))
+    before = torch.get_default_dtype()
+    try:
+        torch.set_default_dtype(torch.float64)
+        estimate = architecture_aware_mine(
+            nn.Identity(), x, 1.0, hidden=(8,), max_steps=50, generator=torch.Generator().manual_seed(0)
+        )
+    finally:
+        torch.set_default_dtype(before)
+    assert math.isfinite(float(estimate))

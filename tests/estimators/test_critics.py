@@ -214,3 +214,14 @@ def test_what_is_no_critic_is_refused():
         Critic()(points(2, 1), points(2, 1))
     with pytest.raises(ValueError, match=r"Critic.pairs: x and y must be paired"):
         Critic().pairs(points(2, 1), points(3, 1))
+
+
+def test_an_encoder_may_give_one_number_a_row():
+    class First(nn.Module):
+        def forward(self, x):
+            return x[:, 0]
+
+    critic = BilinearCritic(1, 1)
+    nn.init.ones_(critic.from_y.weight)
+    scores = EncoderCritic(First(), critic)(torch.tensor([[2.0, 9.0], [3.0, 9.0]]), torch.ones(1, 1))
+    assert scores.tolist() == [[2.0], [3.0]]

@@ -106,7 +106,7 @@ def architecture_aware_mine(
         if is_constant(clean):
             return _estimate(HeldOut(0.0, clean.new_zeros(len(split.test)), math.inf), n, "F(x) is constant")
         channel = _channel(clean, float(noise_std), split, streams.generator("noise", device=device))
-        critic = JointCritic(clean.shape[1], clean.shape[1], hidden=hidden).to(device)
+        critic = JointCritic(clean.shape[1], clean.shape[1], hidden=hidden).to(device, torch.float32)
         mine = MineGradient().to(device)
         outcome = train_until_no_better(
             critic,

@@ -265,7 +265,8 @@ class EncoderCritic(Critic):
 
     def _encode(self, x: Tensor) -> Tensor:
         with torch.set_grad_enabled(self.train_encoder and torch.is_grad_enabled()):
-            return self.encoder(x).flatten(1)
+            output = self.encoder(x)
+            return output.reshape(len(output), -1)
 
 
 def _layers(widths: Sequence[int]) -> list[nn.Module]:
