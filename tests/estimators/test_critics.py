@@ -202,7 +202,10 @@ def test_wrong_widths_are_refused(make):
 def test_separable_critic_starts_with_small_scores(hidden):
     for columns in (1, 100):
         x, y = points(50, columns).float(), points(50, columns, 1).float()
-        assert SeparableCritic(columns, columns, hidden=hidden)(x, y).std() < 1
+        with torch.no_grad():
+            spread = [SeparableCritic(columns, columns, hidden=hidden)(x, y).std() for _ in range(20)]
+        # At most 0.6 on average, 0.06 standard error; a single one reaches 1.4.
+        assert torch.stack(spread).mean() < 0.8
 
 
 def test_what_is_no_critic_is_refused():
