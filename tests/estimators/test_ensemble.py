@@ -87,3 +87,13 @@ def test_wrong_input_is_refused():
         ksg_ensemble(x, x, metric="manhattan")
     with pytest.raises(ValueError, match="ksg_ensemble: y must be finite"):
         ksg_ensemble(x, x / 0)
+
+
+def test_tight_groups_carry_the_value_above_the_ceiling():
+    # Eight copies of each of 120 independent pairs but for 1e-9: KSG_1 to KSG_4 see a copy, KSG_8 next to nothing.
+    groups = torch.rand(2, 120, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    x, y = groups.repeat_interleave(8, dim=1)
+    apart = 1e-9 * torch.rand(960, 1, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    estimate = ksg_ensemble(x + apart, y + apart)
+    assert float(estimate) > estimate.ceiling + 1
+    assert estimate.saturated

@@ -39,7 +39,8 @@ def ksg_ensemble(x: Any, y: Any, *, ks: Sequence[int] = (1, 2, 4, 8), metric: Me
 
     Returns:
         No bound, not clamped: it may be negative. Computed in float64. 0 when x or y is constant. The ceiling is what
-        a copy, y = x, gives: psi(n) - sum_k w_k psi(k). `std_error` by subsampling.
+        a copy, y = x, gives: psi(n) - sum_k w_k psi(k). Since weights are negative too, rows in tight groups, larger
+        than the small ks and smaller than the large ones, may carry the value above it. `std_error` by subsampling.
 
     Raises:
         ValueError: rows not paired, n <= max(ks), fewer than two or repeated ks, NaN or infinite values, or an unknown
