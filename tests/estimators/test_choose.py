@@ -34,12 +34,12 @@ CLUSTERS = NOISE[:, :3] + 20 * LABELS[:, None]
         (CLUSTERS.relu(), torch.nn.functional.one_hot(LABELS).float(), "ross"),
         ((NOISE[:, :9] * 50).round().long(), LABELS, "ross"),
         (NOISE[:, :1].relu(), NOISE[:, :2], "ksg_ensemble k=1,2,4,8 euclidean"),
-        (NOISE.repeat(1, 4).relu().repeat(2, 1), NOISE.repeat(2, 1), "mixed_ksg"),
+        (torch.nn.functional.one_hot(torch.arange(N) % 100).float(), LABELS, "discrete_mi"),
         (NOISE[:, 0], NOISE[:, 1], "ksg k=3 variant=1 chebyshev"),
         (NOISE[:, 0], NOISE[:, 1:3], "ksg_ensemble k=1,2,4,8 euclidean"),
         (NOISE[:, :6], NOISE[:, 6:], "ksg_ensemble k=1,2,4,8 euclidean"),
         (NOISE[:8, :1], NOISE[:8, 1:], "ksg k=3 variant=1 euclidean"),
-        (NOISE.repeat(1, 4) ** 2, NOISE, "ksg k=3 variant=1 euclidean"),
+        (NOISE.repeat(1, 4) ** 2, NOISE, "ksg_ensemble k=1,2,4,8 euclidean"),
     ],
 )
 def test_picks_by_type_and_dimension_and_says_why(x, y, picked):
@@ -100,6 +100,27 @@ def test_too_many_symbols_for_the_rows_are_told():
     estimate = mutual_information(codes[:, 0], codes[:, 1])
     assert "of the rows have a pair of their own" in estimate.reason
     assert "pair of their own" not in mutual_information(LABELS, LABELS).reason
+
+
+def test_in_many_columns_no_unit_matters():
+    """50 columns against 10 of them with noise: -5 log(0.2) = 8 nats, above what 300 rows can show."""
+    x = torch.randn(300, 50, generator=seeded(8), dtype=torch.float64)
+    y = x[:, :10] + 0.5 * torch.randn(300, 10, generator=seeded(9), dtype=torch.float64)
+    small = mutual_information(x, y)
+    assert 0.5 < float(small) < 8
+    for scale in (1e-3, 1e6):
+        assert float(mutual_information(x, scale * y + 7)) == pytest.approx(float(small), abs=1e-9)
+    independent = mutual_information(x, y[torch.randperm(300, generator=seeded(10))])
+    assert abs(float(independent)) < 0.33  # three times the spread over seeds
+    assert "far too low" in small.reason
+
+
+def test_what_is_left_out_or_copied_is_told():
+    x, labels = NOISE[:200, :2], torch.cat([torch.arange(150) % 3, torch.arange(10, 60)])
+    assert "50 classes of one row left out" in mutual_information(x, labels).reason
+    assert "left out" not in mutual_information(CLUSTERS, LABELS).reason
+    twice = mutual_information(x.repeat(2, 1), NOISE[:200, 2:4].repeat(2, 1))
+    assert "100% of the rows occur twice: if as copies of samples, the value is too high" in twice.reason
 
 
 def test_one_column_is_one_column():

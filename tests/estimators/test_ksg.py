@@ -176,3 +176,8 @@ def test_units_whose_squares_overflow_or_vanish_change_nothing(metric, power):
     y = x + y
     found = [float(ksg(a, b, metric=metric)) for a, b in ((x, y), (x * 2.0**power, y * 2.0**power))]
     assert found[0] == found[1]
+
+
+def test_small_integers_of_numpy_are_neighbours_too():
+    x, y = pair(1500, 1, 1)
+    assert ksg(x, y, k=np.uint8(60)).std_error == ksg(x, y, k=60).std_error > 0

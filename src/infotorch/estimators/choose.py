@@ -14,7 +14,6 @@ from infotorch.estimators.discrete import discrete_mi
 from infotorch.estimators.ensemble import ksg_ensemble
 from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.ksg import ksg
-from infotorch.estimators.mixed import mixed_ksg
 from infotorch.estimators.ross import ross
 from infotorch.numerics.checks import as_rows, as_samples, check_neighbours, check_paired, is_discrete
 from infotorch.numerics.seeds import derive_seed
@@ -43,7 +42,7 @@ def mutual_information(x: Any, y: Any) -> Estimate:
     Otherwise, up to 40 columns together, each column's ranks are mapped to a normal distribution, ties broken at
     random, and `ksg` (two single columns) or `ksg_ensemble` (more) is taken. The map changes no information, makes
     units and heavy tails harmless, and serves rounded variables and those with atoms (the output of a ReLU). Beyond 40
-    columns the data are taken as they are: by `mixed_ksg` where rows repeat, else by `ksg`.
+    columns `ksg_ensemble` takes x and y as they are, each divided by its length; there the value is far too low.
 
     Integers are discrete unless nearly every row is different (the pixels of an image), real numbers are discrete when
     few different rows occur again and again (one-hot labels). What was picked, and why, is in `estimator` and `reason`.
@@ -75,7 +74,7 @@ def mutual_information(x: Any, y: Any) -> Estimate:
     elif "discrete" in kinds:
         estimate, why = _against_symbols(xs, ys) if kinds[1] == "discrete" else _against_symbols(ys, xs)
     else:
-        estimate, why = _both_numbers(xs, ys, atoms="continuous with ties" in kinds)
+        estimate, why = _both_numbers(xs, ys)
     shape = f"x is {kinds[0]} ({_columns(xs)}), y is {kinds[1]} ({_columns(ys)})"
     return dataclasses.replace(estimate, reason=f"{shape}: {why}")
 
@@ -87,11 +86,15 @@ def _columns(rows: Tensor) -> str:
 def _kind(rows: Tensor) -> Kind:
     n, count = len(rows), multiplicity(rows)
     distinct = float((1 / count.double()).sum())
-    # Real numbers pass for symbols only when they repeat like symbols: one-hot labels, outputs of a dead network.
-    most = n / _ROWS_PER_INTEGER if is_discrete(rows) else math.sqrt(n)
+    # Real numbers pass for symbols only when they repeat like symbols: classes, outputs of a dead network.
+    most = n / _ROWS_PER_INTEGER if is_discrete(rows) or _one_hot(rows) else math.sqrt(n)
     if distinct <= max(most, 1) + 0.5:
         return "discrete"
     return "continuous with ties" if float((count > 1).double().mean()) > _TIED else "continuous"
+
+
+def _one_hot(rows: Tensor) -> bool:
+    return rows.shape[1] > 1 and bool((((rows == 0) | (rows == 1)).all(dim=1) & (rows.sum(dim=1) == 1)).all())
 
 
 def _both_discrete(x: Tensor, y: Tensor) -> tuple[Estimate, str]:
@@ -103,27 +106,47 @@ def _both_discrete(x: Tensor, y: Tensor) -> tuple[Estimate, str]:
 
 def _against_symbols(x: Tensor, labels: Tensor) -> tuple[Estimate, str]:
     estimate = ross(x, symbols(labels), k=_K)
-    return estimate, "neighbours within each class, ties counted"
+    alone = len(x) - estimate.n
+    return estimate, "neighbours within each class, ties counted" + f"; {alone} classes of one row left out" * (
+        alone > 0
+    )
 
 
-def _both_numbers(x: Tensor, y: Tensor, *, atoms: bool) -> tuple[Estimate, str]:
+def _both_numbers(x: Tensor, y: Tensor) -> tuple[Estimate, str]:
     x, y = (as_samples(v, where="mutual_information", name="x") for v in (x, y))
-    columns = x.shape[1] + y.shape[1]
-    if columns > _MANY_COLUMNS or len(x) <= max(_KS):
-        few = "with so few rows" if columns <= _MANY_COLUMNS else "in so many columns"
-        if atoms:
-            return mixed_ksg(x, y, k=_K), f"rows repeat, so there are atoms beside a density; {few} the value is biased"
-        estimate = ksg(x, y, k=_K, metric="euclidean")
-        return estimate, f"nearest neighbours; {few} the value lies below the truth, and scales matter"
+    columns, few_rows = x.shape[1] + y.shape[1], len(x) <= max(_KS)
+    copied = float((multiplicity(torch.cat([x, y], dim=1)) > 1).double().mean())
+    copies = f"; {copied:.0%} of the rows occur twice: if as copies of samples, the value is too high" * (
+        copied > _TIED
+    )
+    if few_rows or columns > _MANY_COLUMNS:
+        x, y = _of_length_one(x), _of_length_one(y)
+        estimate = ksg(x, y, k=_K, metric="euclidean") if few_rows else ksg_ensemble(x, y, ks=_KS)
+        few = "with so few rows" if few_rows else "in so many columns"
+        return (
+            estimate,
+            f"nearest neighbours, x and y each divided by its length; {few} the value is far too low{copies}",
+        )
     mapped = "after each column's ranks are mapped to a normal distribution, ties broken at random"
     # In the order of their values, so that how ties are broken does not depend on the order of the rows.
-    order = torch.from_numpy(np.lexsort(torch.cat([x, y.to(x.device)], dim=1).T.cpu().numpy())).to(x.device)
-    x, y = x[order], y.to(x.device)[order]
-    x, y = _normal_scores(x, "x"), _normal_scores(y, "y")
+    order = torch.from_numpy(np.lexsort(torch.cat([x, y], dim=1).T.cpu().numpy())).to(x.device)
+    x, y = _normal_scores(x[order], "x"), _normal_scores(y[order], "y")
     if x.shape[1] + y.shape[1] == _TWO_COLUMNS:
-        return ksg(x, y, k=_K), f"nearest neighbours {mapped}"
+        return ksg(x, y, k=_K), f"nearest neighbours {mapped}{copies}"
     estimate = ksg_ensemble(x, y, ks=_KS)
-    return estimate, f"nearest neighbours for several k, weighted so that their biases cancel, {mapped}"
+    return estimate, f"nearest neighbours for several k, weighted so that their biases cancel, {mapped}{copies}"
+
+
+def _of_length_one(rows: Tensor) -> Tensor:
+    """Rows about their mean, divided by their root-mean-square length.
+
+    Otherwise the longer of x and y alone would decide who is a neighbour. One factor for all columns keeps pixels that
+    hardly vary small.
+    """
+    centered = rows / rows.abs().amax().clamp_min(torch.finfo(rows.dtype).tiny)
+    centered = centered - centered.mean(dim=0)
+    length = centered.square().sum(dim=1).mean().sqrt()
+    return centered / torch.where(length > 0, length, 1)
 
 
 def _normal_scores(rows: Tensor, name: str) -> Tensor:

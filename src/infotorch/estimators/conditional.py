@@ -195,7 +195,7 @@ def _by_neighbours(
     xs, ys, zs = (as_samples(v, where=name, name=letter) for v, letter in ((x, "x"), (y, "y"), (z, "z")))
     _check_three(xs, ys, zs, where=name)
     n = len(xs)
-    check_neighbours(k, n, where=name)
+    k = check_neighbours(k, n, where=name)
     unit = common_unit(xs, ys, zs)
     xs, ys, zs = xs / unit, (ys / unit).to(xs.device), (zs / unit).to(xs.device)
     ends = torch.tensor([n - (value is _mixed), k], dtype=torch.float64, device="cpu").digamma()

@@ -66,8 +66,7 @@ def ksg_ensemble(x: Any, y: Any, *, ks: Sequence[int] = (1, 2, 4, 8), metric: Me
     ks = list(ks)
     if len(set(ks)) < max(2, len(ks)):
         raise ValueError(f"ksg_ensemble: ks must hold two or more different numbers of neighbours, got {ks}.")
-    for k in ks:
-        check_neighbours(k, len(xs), where="ksg_ensemble")
+    ks = [check_neighbours(k, len(xs), where="ksg_ensemble") for k in ks]
     check_choice(metric, METRICS, where="ksg_ensemble", name="metric")
     weights = _weights(ks, xs.shape[1] + ys.shape[1])
 

@@ -42,7 +42,7 @@ def kozachenko_leonenko(x: Any, *, k: int = 3, metric: Metric = "chebyshev") -> 
         True
     """
     xs = as_samples(x, where="kozachenko_leonenko", name="x")
-    check_neighbours(k, len(xs), where="kozachenko_leonenko")
+    k = check_neighbours(k, len(xs), where="kozachenko_leonenko")
     check_choice(metric, METRICS, where="kozachenko_leonenko", name="metric")
     value = _entropy(xs, k, metric)
     if value.isinf():

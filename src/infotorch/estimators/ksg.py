@@ -54,7 +54,7 @@ def ksg(x: Any, y: Any, *, k: int = 3, variant: Literal[1, 2] = 1, metric: Metri
     xs, ys = as_samples(x, where="ksg", name="x"), as_samples(y, where="ksg", name="y")
     check_paired(xs, ys, where="ksg")
     ys = ys.to(xs.device)
-    check_neighbours(k, len(xs), where="ksg")
+    k = check_neighbours(k, len(xs), where="ksg")
     check_choice(metric, METRICS, where="ksg", name="metric")
     if not (isinstance(variant, Integral) and variant in {1, 2}):
         raise ValueError(f"ksg: variant must be 1 or 2, got {variant!r}.")

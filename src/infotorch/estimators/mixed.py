@@ -53,7 +53,7 @@ def mixed_ksg(x: Any, y: Any, *, k: int = 3) -> Estimate:
     xs, ys = as_samples(x, where="mixed_ksg", name="x"), as_samples(y, where="mixed_ksg", name="y")
     check_paired(xs, ys, where="mixed_ksg")
     ys = ys.to(xs.device)
-    check_neighbours(k, len(xs), where="mixed_ksg")
+    k = check_neighbours(k, len(xs), where="mixed_ksg")
     unit = common_unit(xs, ys, least=_SMALLEST, most=math.inf)
     xs, ys = xs / unit, ys / unit
     n = len(xs)

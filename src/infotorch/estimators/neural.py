@@ -171,7 +171,9 @@ def neural_mi(
     runs = []
     for number, split in enumerate(splits):
         with trainable(device), streams.as_global("fold", number, device=device):
-            network = _as_critic(critic, columns[0].shape[1], columns[1].shape[1], hidden).to(device)
+            with torch.device("cpu"):  # one initialisation, whatever default device the caller has set
+                network = _as_critic(critic, columns[0].shape[1], columns[1].shape[1], hidden)
+            network = network.to(device)
             fold = _Fold(network, [_for_network(c, split, network, device) for c in columns], split)
             fold.check_scores()
             if any(is_constant(values) for values in rows):

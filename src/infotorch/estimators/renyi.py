@@ -36,10 +36,10 @@ def renyi_entropy(
             matters; or "exp(-d2/2s2)", which no rescaling of x changes when the bandwidth is found by a rule.
 
     Returns:
-        In [0, log n], differentiable, in the input's type: float32 is right to 3e-5 nats (n = 2000). 0 when all rows
-        are equal. Memory n^2 unless alpha is 2. `std_error` by the infinitesimal jackknife at a fixed bandwidth: a rule
-        that follows the data's scale steadies the entropy, whose error is then overstated (1 to 4 times). It tells the
-        spread over samples of n rows, not the distance from the value at infinite n, which is larger.
+        In [0, log n], differentiable, in the input's type. 0 when all rows are equal. Memory n^2 unless alpha is 2.
+        `std_error` by the infinitesimal jackknife at a fixed bandwidth: a rule that follows the data's scale steadies
+        the entropy, whose error is then overstated. It tells the spread over samples of n rows, not the distance from
+        the value at infinite n, which is larger.
 
     Raises:
         ValueError: no rows, NaN or infinite values, alpha or bandwidth not positive, or an unknown rule or kernel.

@@ -54,7 +54,7 @@ def ross(x: Any, labels: Any, *, k: int = 3, metric: Metric = "euclidean") -> Es
     xs = as_samples(x, where="ross", name="x")
     classes = as_symbols(labels, where="ross", name="labels").to(xs.device)
     check_paired(xs, classes, where="ross")
-    check_neighbours(k, len(xs), where="ross")
+    k = check_neighbours(k, len(xs), where="ross")
     check_choice(metric, METRICS, where="ross", name="metric")
     xs, classes = _without_singletons(xs / common_unit(xs), classes)
     n = len(xs)

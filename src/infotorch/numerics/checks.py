@@ -29,6 +29,7 @@ def as_tensor(values: Any, *, where: str, name: str) -> Tensor:
             raise TypeError(f"{where}: {name} must be a tensor or an array of real numbers: {error}") from error
         if array.dtype.kind not in "fiub":
             advice = "; numpy.unique(names, return_inverse=True)[1] numbers classes" * _is_text(array)
+            advice = advice or "; convert numbers with .astype(float)" * (array.dtype.kind == "O")
             raise TypeError(f"{where}: {name} must hold real numbers, got dtype {array.dtype}{advice}.")
         if np.ma.is_masked(values):
             # What lies behind a mask is any number: numpy would hand it over in silence.
@@ -101,8 +102,8 @@ def as_samples(values: Any, *, where: str, name: str) -> Tensor:
     return (rows.cpu() if rows.device.type == "mps" else rows).to(torch.float64)
 
 
-def check_neighbours(k: int, n: int, *, where: str) -> None:
-    """Refuse a number of neighbours that n rows cannot have.
+def check_neighbours(k: int, n: int, *, where: str) -> int:
+    """The number of neighbours as a plain int; refuse one that n rows cannot have.
 
     Raises:
         TypeError: k is not an integer.
@@ -114,6 +115,7 @@ def check_neighbours(k: int, n: int, *, where: str) -> None:
         raise ValueError(f"{where}: k must be at least 1, got {k}.")
     if n <= k:
         raise ValueError(f"{where}: needs more rows than neighbours, got {n} rows for k = {k}.")
+    return int(k)
 
 
 def check_count(value: int, *, where: str, name: str) -> None:

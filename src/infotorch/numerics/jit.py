@@ -4,7 +4,7 @@ They work on float64 arrays and give what the torch and SciPy paths give, faster
 lock and writes some rows of its outputs alone, so the caller divides the rows among threads: numba's own threads abort
 a process that forks or calls from two threads. Inner loops run over neighbouring entries of one column, which the
 compiler turns into vector instructions. The first call after installation compiles for some seconds; the result is kept
-on disk.
+on disk, until the file of a loop changes: a change to this one must touch those of the loops too.
 """
 
 from __future__ import annotations

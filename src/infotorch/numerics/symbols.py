@@ -43,7 +43,8 @@ def as_symbols(values: Any, *, where: str, name: str) -> Tensor:
     rows = as_rows(values, where=where, name=name)
     if not is_discrete(rows):
         raise TypeError(
-            f"{where}: {name} must be integers or booleans, got {rows.dtype}; convert class numbers with .long()."
+            f"{where}: {name} must be integers or booleans, got {rows.dtype}: convert class numbers to integers; "
+            "measurements are not classes."
         )
     return symbols(rows)
 
