@@ -78,13 +78,30 @@ def test_matrix_products_survive_outliers_and_copies():
 
 
 def test_row_blocks_cover_every_row_once(monkeypatch):
+    monkeypatch.setattr(blocks, "_FEWEST_ROWS", 5)
     monkeypatch.setattr(blocks, "_CPU_ENTRIES", 400)
     rows = [i for block in blocks.row_blocks(33) for i in range(block.start, block.stop)]
     assert rows == list(range(33))
 
 
+@pytest.mark.parametrize("d", [2, 12])
+def test_threads_change_nothing(d, monkeypatch):
+    x, y = (torch.randn(150, d, generator=seeded(s), dtype=torch.float64) for s in (0, 1))
+
+    def counts():
+        found = neighbours.joint_counts([x, y], 3, "chebyshev", lambda nearest, _: [nearest[:, -1]] * 2)
+        return torch.stack([found.radius, *(count.double() for count in found.marginal)])
+
+    alone = counts()
+    for place, name in ((blocks, "_THREADED_WORK"), (trees, "_THREADED_ROWS"), (blocks, "_CPU_ENTRIES")):
+        monkeypatch.setattr(place, name, 0)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    assert torch.equal(counts(), alone)
+
+
 def test_an_interrupted_search_does_not_finish_its_other_threads_blocks(monkeypatch):
-    monkeypatch.setattr(blocks, "_CPU_ENTRIES", 80)
+    for name, value in (("_CPU_ENTRIES", 80), ("_FEWEST_ROWS", 8), ("_THREADED_WORK", 0)):
+        monkeypatch.setattr(blocks, name, value)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     points, seen, other_began = torch.zeros(80, 1, dtype=torch.float64), [], threading.Event()
 

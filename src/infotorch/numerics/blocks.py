@@ -22,15 +22,18 @@ DistanceBlock = Callable[[slice, Tensor], object]
 # Up to here Euclidean distances come from differences, exact and cheap; beyond, one matrix product is many times
 # faster.
 _EXACT_COLUMNS = 16
-# Entries of a block: 1 MB in float64 stays in a core's cache between the steps; a GPU wants more work at a time.
-_CPU_ENTRIES, _GPU_ENTRIES = 2**17, 2**24
+# Entries of a block: half a MB in float64 stays in a core's cache between the steps; a GPU wants more work at a time.
+_CPU_ENTRIES, _GPU_ENTRIES = 2**16, 2**24
+# Fewer rows would cost more in calls than in distances.
+_FEWEST_ROWS = 32
+# Differences of numbers below which a second thread takes longer to wake up than the first one to finish (5 ms).
+_THREADED_WORK = 5e7
 
 
 def row_blocks(n: int, *, device: torch.device | None = None) -> Iterator[slice]:
     """Slices that cover n rows, so that a block of distances to all of them stays small."""
     entries = _CPU_ENTRIES if device is None or device.type == "cpu" else _GPU_ENTRIES
-    # Eight rows at least: the compiled loops take so many at a time.
-    size = max(8, entries // n)
+    size = max(_FEWEST_ROWS, entries // n)
     return (slice(start, min(start + size, n)) for start in range(0, n, size))
 
 
@@ -47,6 +50,7 @@ def each_block(spaces: Sequence[Tensor], metric: Metric, task: Callable[[slice, 
     blocks = list(row_blocks(n, device=device))
     # A matrix product divides itself among threads, and so does a GPU's work.
     alone = device.type != "cpu" or any(_by_product(space, metric) for space in spaces)
+    alone = alone or n * n * sum(space.shape[1] for space in spaces) < _THREADED_WORK
     threads = 1 if alone else min(len(blocks), torch.get_num_threads())
 
     stopped = threading.Event()

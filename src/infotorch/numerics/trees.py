@@ -17,7 +17,7 @@ from infotorch.numerics.compiled import in_threads, tree_loops
 # 10,000).
 _TREE_COLUMNS = 10
 # Starting threads costs more than they save below so many rows.
-_THREADED_ROWS = 1000
+_THREADED_ROWS = 4000
 
 
 def suits_tree(spaces: Sequence[Tensor], metric: Metric) -> bool:
