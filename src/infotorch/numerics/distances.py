@@ -39,7 +39,10 @@ def squared_distances_near_origin(a: Tensor, b: Tensor) -> Tensor:
     """
     with torch.autocast(device_type=a.device.type, enabled=False):
         product = torch.addmm((b * b).sum(dim=1), a, b.T, alpha=-2)
-        return (product + (a * a).sum(dim=1, keepdim=True)).clamp_min(0)
+        norms = (a * a).sum(dim=1, keepdim=True)
+        if product.requires_grad:
+            return (product + norms).clamp_min(0)
+        return product.add_(norms).clamp_min_(0)  # fresh memory would take longer to touch than the sums take
 
 
 def product_eps(like: Tensor) -> float:
