@@ -41,6 +41,7 @@ peers:
 	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/peers.txt
 	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	.venv-peers/bin/python benchmarks/speed.py
+	OMP_NUM_THREADS=1 .venv-peers/bin/python benchmarks/speed.py
 
 docs: $(INSTALLED)
 	@$(BIN)/python -c 'import pdoc' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'

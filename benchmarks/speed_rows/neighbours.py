@@ -73,8 +73,7 @@ def rows() -> list[Row]:
                 "scikit-learn": lambda: mutual_info_regression(line[0], line[1][:, 0], random_state=0)[0],
             },
             1.8,
-            tolerance=1e-8,
-            note="both peers add noise of 1e-10 to the data, which at this n may move a count or two",
+            note="NPEET adds noise of 1e-10 to the data, which at this n moves some counts",
         ),
         Row(
             "Ross, 784-d against 10 labels, n = 1000",

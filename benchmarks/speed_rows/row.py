@@ -15,7 +15,7 @@ class Row:
         ours: does our work once and gives the value.
         peers: other packages' names and the same work by them.
         goal: by how much the fastest peer should be slower.
-        tolerance: largest difference from a peer's value; None where the definitions differ, or where there is none.
+        tolerance: largest difference from the nearest peer's value; None where the definitions differ.
         repeats: how often each side is timed.
         note: what a reader should know, for instance why the values differ.
     """

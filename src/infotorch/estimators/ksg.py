@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Integral
 from typing import Any, Literal
 
@@ -96,15 +96,14 @@ def _value(x: Tensor, y: Tensor, k: int, variant: int, counts: JointCounts) -> T
     return (terms - correction).mean() + _digamma(len(x))
 
 
-def _strictly_within(nearest: Tensor, distances: Sequence[Tensor]) -> list[Tensor]:
+def _strictly_within(nearest: Tensor, _: Callable[[], Sequence[Tensor]]) -> Tensor:
     """One radius for all spaces, one ulp below the k-th distance: counts are inclusive, and variant 1 is strict."""
-    radius = torch.nextafter(nearest[:, -1], torch.zeros_like(nearest[:, -1]))
-    return [radius] * len(distances)
+    return torch.nextafter(nearest[:, -1], torch.zeros_like(nearest[:, -1]))
 
 
-def _extent(nearest: Tensor, distances: Sequence[Tensor]) -> list[Tensor]:
+def _extent(_: Tensor, distances: Callable[[], Sequence[Tensor]]) -> list[Tensor]:
     """In each space the farthest of the k nearest rows."""
-    return [distance.amax(dim=1) for distance in distances]
+    return [distance.amax(dim=1) for distance in distances()]
 
 
 def _digamma(count: int) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -78,6 +78,6 @@ def _mixed(x: Tensor, y: Tensor, k: int) -> Tensor:
     return (in_joint.digamma() - marginals).mean() + math.log(len(x))
 
 
-def _shrunk(nearest: Tensor, distances: Sequence[Tensor]) -> list[Tensor]:
+def _shrunk(nearest: Tensor, _: Callable[[], Sequence[Tensor]]) -> Tensor:
     radius = nearest[:, -1]
-    return [torch.where(radius <= _TIE, _TIE, radius - _TIE)] * len(distances)
+    return torch.where(radius <= _TIE, _TIE, radius - _TIE)

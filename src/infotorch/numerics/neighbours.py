@@ -6,6 +6,7 @@ competes for the k nearest, and counts of rows within a radius include the row i
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -25,9 +26,9 @@ from infotorch.numerics.trees import count_by_tree, distances_to, nearest_by_tre
 
 __all__ = ["METRICS", "JointCounts", "Metric", "RadiusRule", "count_within", "joint_counts", "nearest_distances"]
 
-#: (joint distance to the k nearest, shape (m, k), ascending; the same k rows' distance in each space) -> the radius in
-#: each space within which rows are counted, inclusive, each of shape (m,)
-RadiusRule = Callable[[Tensor, Sequence[Tensor]], Sequence[Tensor]]
+#: (joint distance to the k nearest, shape (m, k), ascending; a function that gives the same k rows' distance in each
+#: space) -> the radius within which rows are counted, inclusive, shape (m,): one for each space, or one for all
+RadiusRule = Callable[[Tensor, Callable[[], Sequence[Tensor]]], Sequence[Tensor] | Tensor]
 
 
 @dataclass(frozen=True)
@@ -136,22 +137,29 @@ def _joint_counts_of_block(
     for distances, own in zip(between, room, strict=True):
         distances(rows, own)
     nearest, index = nearest_in_block(room, rows.start, max(ks))
-    gathered = [own.gather(1, index) for own in room]
+    gathered = functools.cache(lambda: [own.gather(1, index) for own in room])
     counts = []
     for k in ks:
-        radii = rule(nearest[:, :k], [distance[:, :k] for distance in gathered])
+        radii = _radii(rule, nearest, gathered, k, len(room))
         counts.append(JointCounts(nearest[:, k - 1], tuple(map(count_in_block, room, radii))))
     return counts
+
+
+def _radii(
+    rule: RadiusRule, nearest: Tensor, distances: Callable[[], Sequence[Tensor]], k: int, spaces: int
+) -> Sequence[Tensor]:
+    found = rule(nearest[:, :k], lambda: [distance[:, :k] for distance in distances()])
+    return [found] * spaces if isinstance(found, Tensor) else found
 
 
 def _joint_counts_by_tree(
     spaces: Sequence[Tensor], ks: Sequence[int], metric: Metric, rule: RadiusRule
 ) -> list[JointCounts]:
     nearest, index = nearest_by_tree(spaces, max(ks), metric)
-    distances = [distances_to(space, index, metric) for space in spaces]
+    distances = functools.cache(lambda: [distances_to(space, index, metric) for space in spaces])
     counts = []
     for k in ks:
-        radii = rule(nearest[:, :k], [distance[:, :k] for distance in distances])
+        radii = _radii(rule, nearest, distances, k, len(spaces))
         marginal = tuple(count_within(space, radius, metric) for space, radius in zip(spaces, radii, strict=True))
         counts.append(JointCounts(nearest[:, k - 1], marginal))
     return counts
