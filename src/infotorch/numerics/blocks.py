@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -129,9 +130,9 @@ def nearest_in_block(blocks: Tensor, start: int, k: int, among: slice | None = N
     among = among or slice(0, n)
     loops = block_loops(blocks.device)
     if loops is not None:
-        distance, index = blocks.new_empty(m, k), blocks.new_empty((m, k), dtype=torch.int64)
-        loops.block_nearest(blocks.numpy(), start, among.start, among.stop, distance.numpy(), index.numpy())
-        return distance, index
+        distance, index = np.empty((m, k)), np.empty((m, k), np.int64)
+        loops.block_nearest(blocks.numpy(), start, among.start, among.stop, distance, index)
+        return torch.from_numpy(distance), torch.from_numpy(index)
     joint = blocks[:, :, among].amax(dim=0)
     itself = torch.arange(start, start + m, device=joint.device)
     inside = (itself >= among.start) & (itself < among.stop)
@@ -146,6 +147,6 @@ def count_in_block(block: Tensor, radius: Tensor, among: slice | None = None) ->
     loops = block_loops(block.device)
     if loops is None:
         return torch.count_nonzero(block[:, among] <= radius[:, None], dim=1)
-    counts = block.new_empty(len(block), dtype=torch.int64)
-    loops.block_count(block.numpy(), radius.contiguous().numpy(), among.start, among.stop, counts.numpy())
-    return counts
+    counts = np.empty(len(block), np.int64)
+    loops.block_count(block.numpy(), radius.contiguous().numpy(), among.start, among.stop, counts)
+    return torch.from_numpy(counts)

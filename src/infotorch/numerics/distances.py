@@ -38,11 +38,12 @@ def squared_distances_near_origin(a: Tensor, b: Tensor) -> Tensor:
         tensor([[4., 0.]])
     """
     with torch.autocast(device_type=a.device.type, enabled=False):
-        product = torch.addmm((b * b).sum(dim=1), a, b.T, alpha=-2)
-        norms = (a * a).sum(dim=1, keepdim=True)
-        if product.requires_grad:
-            return (product + norms).clamp_min(0)
-        return product.add_(norms).clamp_min_(0)  # fresh memory would take longer to touch than the sums take
+        if torch.is_grad_enabled() and (a.requires_grad or b.requires_grad):
+            product = torch.addmm((b * b).sum(dim=1), a, b.T, alpha=-2)
+            return (product + (a * a).sum(dim=1, keepdim=True)).clamp_min(0)
+        # In place: fresh memory would take longer to touch than the sums take.
+        product = ((-2 * a) @ b.T).add_((b * b).sum(dim=1))
+        return product.add_((a * a).sum(dim=1, keepdim=True)).clamp_min_(0)
 
 
 def product_eps(like: Tensor) -> float:
