@@ -8,6 +8,7 @@ results/speed_one_thread.json and .md, unless an argument restricts the rows: py
 from __future__ import annotations
 
 import json
+import os
 import platform
 import sys
 import time
@@ -64,8 +65,8 @@ def compare(row: Row) -> dict[str, object]:
 def machine() -> dict[str, object]:
     """What the times were measured on, and with."""
     return {
-        "platform": platform.platform(),
-        "processor": platform.processor() or platform.machine(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "python": platform.python_version(),
         "torch": torch.__version__,
@@ -78,12 +79,25 @@ def table(found: list[dict]) -> str:
     head = (
         "| | infotorch, s | fastest peer, s | times faster (goal) | from the nearest value |\n|---|---|---|---|---|\n"
     )
-    lines = [
-        f"| {row['name']} | {row['seconds']['infotorch']:.4f} | {row['seconds'][row['fastest_peer']]:.4f} "
-        f"({row['fastest_peer']}) | {row['ratio']:.1f} ({row['goal']:g}) | {min(row['differences'].values()):.1g} |\n"
-        for row in found
-    ]
-    return head + "".join(lines)
+    return head + "".join(map(_line, found))
+
+
+def _line(row: dict) -> str:
+    ours, theirs = row["seconds"]["infotorch"], row["seconds"][row["fastest_peer"]]
+    apart = "another definition" if row["tolerance"] is None else f"{min(row['differences'].values()):.1g}"
+    ratio = f"{row['ratio']:.1f} ({row['goal']:g})" + ", below the goal" * (not row["reached"])
+    return f"| {row['name']} | {ours:.4f} | {theirs:.4f} ({row['fastest_peer']}) | {ratio} | {apart} |\n"
+
+
+def page(result: dict) -> str:
+    """The table with what a reader must know."""
+    host, rows = result["machine"], result["rows"]
+    notes = "".join(f"- {row['name']}: {row['note']}.\n" for row in rows if row["note"])
+    return (
+        "# Speed beside other packages\n\nMade by `make peers`. Medians of calls in turn, in one process; no standard "
+        f"errors. {host['threads']} threads on {host['platform']}, torch {host['torch']}, numpy {host['numpy']}.\n\n"
+        f"{table(rows)}\n{notes}"
+    )
 
 
 def main() -> None:
@@ -94,13 +108,14 @@ def main() -> None:
     found = []
     for row in rows:
         found.append(compare(row))
-        print(table(found[-1:]).splitlines()[-1], "" if found[-1]["reached"] else "<- below the goal", flush=True)
+        print(_line(found[-1]), end="", flush=True)
         if found[-1]["equal"] is False:
             print("   values differ:", found[-1]["values"])
     if not wanted:
         file = RESULTS / ("speed.json" if torch.get_num_threads() > 1 else "speed_one_thread.json")
-        file.write_text(json.dumps({"machine": machine(), "rows": found}, indent=1) + "\n")
-        file.with_suffix(".md").write_text(table(found))
+        result = {"machine": machine(), "rows": found}
+        file.write_text(json.dumps(result, indent=1) + "\n")
+        file.with_suffix(".md").write_text(page(result))
 
 
 if __name__ == "__main__":

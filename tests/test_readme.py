@@ -48,6 +48,17 @@ def test_the_costs_are_those_of_the_committed_benchmarks():
     assert f"{loop['median_ratio']:.2f} x a bare PyTorch loop" in RESULTS
 
 
+def test_the_accuracy_and_the_speed_are_those_of_the_committed_benchmarks():
+    choice = json.loads((ROOT / "benchmarks/results/accuracy.json").read_text())["choice"]["suite"]
+    laws = len(choice["ksg k=3"]["by_law"])
+    assert f"On {laws} laws" in README
+    assert f"errs {choice['ratio']:.2f} times as much as plain KSG" in README
+    rows = json.loads((ROOT / "benchmarks/results/speed.json").read_text())["rows"]
+    ratios = [row["ratio"] for row in rows if row["name"].startswith(("KSG", "Ross"))]
+    assert f"{min(ratios):.0f} to {max(ratios):.0f} times faster than the fastest other package" in README
+    assert all(row["equal"] in {True, None} for row in rows)
+
+
 def test_every_search_that_a_recipe_names_is_kept():
     from infotorch.recipes.registry import recipe_names, table_rows
 

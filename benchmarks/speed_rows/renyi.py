@@ -72,7 +72,7 @@ def rows_of_size(n: int) -> list[Row]:
             peer(1.01),
             10.0 if large else 1.0,
             tolerance=0.01 * 4.4,
-            note="the tolerance is 1 % of the value",
+            note="the randomised value may be 1 % off",
         ),
         Row(
             f"Renyi entropy, alpha = 2, {at}",
