@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-#: what is measured: a bound of `infotorch.estimators.bounds`; "shifted_nwj" is nwj(1 + s), for critics trained by jsd
-Measure = Literal["infonce", "donsker_varadhan", "nwj", "shifted_nwj", "jsd", "smile"]
+#: what is measured: a bound of `infotorch.estimators.bounds`
+Measure = Literal["infonce", "donsker_varadhan", "nwj", "jsd", "smile"]
 #: x and y, paired -> scores of every x against every y
 Scores = Callable[[Tensor, Tensor], Tensor]
 
@@ -55,8 +55,8 @@ def held_out(measure: Measure, scores: Scores, x: Tensor, y: Tensor, *, group_si
     if measure == "jsd":
         return _jsd(matrices)
     true, by_x, by_y = _log_means(matrices, SMILE_CLIP if measure == "smile" else math.inf)
-    if measure in {"nwj", "shifted_nwj"}:
-        return _nwj(true, by_x, by_y, shift=float(measure == "shifted_nwj"))
+    if measure == "nwj":
+        return _nwj(true, by_x, by_y)
     log_mean = by_x.logsumexp(0) - math.log(len(by_x))
     influence = true - (by_x - log_mean).exp() - (by_y - log_mean).exp()
     return HeldOut(float(true.mean() - log_mean), influence, math.inf)
@@ -109,9 +109,9 @@ def _jsd(matrices: Iterable[Tensor]) -> HeldOut:
     return HeldOut(value, -0.5 * (true + over_x + over_y), math.log(2))
 
 
-def _nwj(true: Tensor, by_x: Tensor, by_y: Tensor, *, shift: float) -> HeldOut:
-    over_x, over_y = ((log_mean + shift - 1).exp() for log_mean in (by_x, by_y))
-    return HeldOut(float((true + shift - over_x).mean()), true - over_x - over_y, math.inf)
+def _nwj(true: Tensor, by_x: Tensor, by_y: Tensor) -> HeldOut:
+    over_x, over_y = ((log_mean - 1).exp() for log_mean in (by_x, by_y))
+    return HeldOut(float((true - over_x).mean()), true - over_x - over_y, math.inf)
 
 
 def _log_means(matrices: Iterable[Tensor], limit: float) -> tuple[Tensor, Tensor, Tensor]:

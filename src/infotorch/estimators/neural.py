@@ -70,7 +70,7 @@ _WAYS: dict[str, _Way] = {
     "infonce": _Way("infonce", "infonce", "lower"),
     "mine": _Way("donsker_varadhan", "donsker_varadhan", "lower"),
     "nwj": _Way("nwj", "nwj", "lower"),
-    "jsd": _Way("jsd", "shifted_nwj", "lower"),
+    "jsd": _Way("jsd", "donsker_varadhan", "lower"),
     "smile": _Way("jsd", "smile", "none"),
 }
 # Rows that are scored against each other, for a critic whose pairs cost a product each, and for one whose network runs
@@ -107,7 +107,7 @@ def neural_mi(
     - "infonce": the steadiest; at most log of the number of test rows that are scored together.
     - "mine": Donsker-Varadhan, trained with MINE's gradient; tighter, noisier, high on average where test rows are few.
     - "nwj": the f-GAN bound; noisy, and training may diverge beyond a few nats.
-    - "jsd": trained by the Jensen-Shannon objective, reported by NWJ: steady training, noisy value.
+    - "jsd": trained by the Jensen-Shannon objective, which is steady, reported by Donsker-Varadhan.
     - "smile": trained as "jsd", reported by SMILE with clip 5: no bound.
 
     Every column is divided by its spread over the training rows (their quartiles), and long tails are drawn in by a
