@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
@@ -49,7 +49,6 @@ class Case:
         overflows: -inf is its value for scores whose exponential is too large.
         largest: the largest numbers to try: beyond, the value itself overflows, or an encoder's float32.
         setting: tells apart several cases of one name.
-        broken: a clause of the contract that it does not keep, and how.
     """
 
     name: str
@@ -66,7 +65,6 @@ class Case:
     overflows: bool = False
     largest: float = math.inf
     setting: str = ""
-    broken: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"{self.name} {self.setting}".strip()
@@ -138,7 +136,7 @@ _SHORT_TRAINING = {"hidden": (4,), "max_steps": 3, "batch_size": 8}
 CASES = [
     # from nearest neighbours
     _neighbours("ksg"),
-    _neighbours("ksg", settings={"variant": 2}, broken={"order": "which of equally near rows count is left to chance"}),
+    _neighbours("ksg", settings={"variant": 2}),
     _neighbours("ksg", settings={"metric": "euclidean"}),
     _neighbours("ksg_ensemble", at_least=9),
     _neighbours("mixed_ksg", scales="none", constant=None),

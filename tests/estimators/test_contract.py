@@ -31,14 +31,9 @@ GENERATED = settings(
 seeds = st.integers(0, 10**6)
 
 
-def cases(clause: str, keep: Callable[[Case], bool] = lambda case: True) -> Any:
-    """Runs a test for these cases; those known to break the clause must fail."""
-
-    def param(case: Case) -> Any:
-        broken = [pytest.mark.xfail(reason=case.broken[clause], strict=True)] if clause in case.broken else []
-        return pytest.param(case, marks=broken, id=str(case))
-
-    return pytest.mark.parametrize("case", [param(case) for case in CASES if keep(case)])
+def cases(keep: Callable[[Case], bool] = lambda case: True) -> Any:
+    """Runs a test for these cases."""
+    return pytest.mark.parametrize("case", [pytest.param(case, id=str(case)) for case in CASES if keep(case)])
 
 
 def tensor_of(result: Any) -> Tensor:
@@ -115,7 +110,7 @@ NOT_FINITE = {
 }
 
 
-@cases("wrong")
+@cases()
 @pytest.mark.parametrize("wrong", [*WRONG, *NOT_FINITE])
 def test_what_is_no_sample_is_refused_by_name(case, wrong):
     for position, (name, role) in enumerate(case.roles.items()):
@@ -131,7 +126,7 @@ def test_what_is_no_sample_is_refused_by_name(case, wrong):
         assert name in str(refused.value) or "view" in str(refused.value) or "variable" in str(refused.value)
 
 
-@cases("nan", lambda case: case.passes_on)
+@cases(lambda case: case.passes_on)
 def test_where_scores_are_not_looked_at_nan_stays_nan(case):
     for position in range(len(case.roles)):
         arguments = case.draw(12, position)
@@ -140,7 +135,7 @@ def test_where_scores_are_not_looked_at_nan_stays_nan(case):
             assert math.isnan(value_of(case.call(*arguments)))
 
 
-@cases("unpaired", lambda case: len(case.roles) > 1 and case.name != "prior_matching")
+@cases(lambda case: len(case.roles) > 1 and case.name != "prior_matching")
 @GENERATED
 @given(seed=seeds, shorter=st.integers(0, 2), by=st.integers(1, 8))
 def test_unpaired_rows_are_refused(case, seed, shorter, by):
@@ -151,7 +146,7 @@ def test_unpaired_rows_are_refused(case, seed, shorter, by):
         case.call(*arguments)
 
 
-@cases("few")
+@cases()
 @GENERATED
 @given(seed=seeds)
 def test_too_few_rows_are_refused_and_just_enough_are_not(case, seed):
@@ -188,7 +183,7 @@ LAYOUTS: dict[str, Callable[[Tensor], Any]] = {
 }
 
 
-@cases("layouts")
+@cases()
 @GENERATED
 @given(seed=seeds, n=st.integers(12, 20), columns=st.integers(1, 2))
 def test_layout_and_library_do_not_matter(case, seed, n, columns):
@@ -198,7 +193,7 @@ def test_layout_and_library_do_not_matter(case, seed, n, columns):
         assert same(case, outcome(case, [layout(values) for values in arguments]), expected), name
 
 
-@cases("axes", lambda case: bool({"rows", "symbols"} & set(case.roles.values())) and case.name != "dim_grid")
+@cases(lambda case: bool({"rows", "symbols"} & set(case.roles.values())) and case.name != "dim_grid")
 @GENERATED
 @given(seed=seeds)
 def test_trailing_axes_are_columns(case, seed):
@@ -210,7 +205,7 @@ def test_trailing_axes_are_columns(case, seed):
     assert same(case, outcome(case, flat), outcome(case, arguments))
 
 
-@cases("types")
+@cases()
 @GENERATED
 @given(seed=seeds)
 def test_floating_point_types_differ_by_rounding_alone(case, seed):
@@ -229,7 +224,7 @@ def test_floating_point_types_differ_by_rounding_alone(case, seed):
     assert same(case, outcome(case, longer), outcome(case, wide))
 
 
-@cases("integers")
+@cases()
 @GENERATED
 @given(seed=seeds, most=st.sampled_from([1, 3, 100]))
 def test_integer_types_do_not_matter(case, seed, most):
@@ -243,7 +238,7 @@ def test_integer_types_do_not_matter(case, seed, most):
         assert same(case, outcome(case, [v.numpy().astype(kind) for v in wide]), expected, case.accuracy), kind
 
 
-@cases("order", lambda case: not case.random)
+@cases(lambda case: not case.random)
 @GENERATED
 @given(seed=seeds, n=st.integers(12, 20), ties=st.booleans())
 def test_order_of_rows_does_not_matter(case, seed, n, ties):
@@ -254,7 +249,7 @@ def test_order_of_rows_does_not_matter(case, seed, n, ties):
     assert same(case, outcome(case, case.reordered(arguments, order)), outcome(case, arguments))
 
 
-@cases("scales", lambda case: case.scales != "none")
+@cases(lambda case: case.scales != "none")
 @GENERATED
 @given(seed=seeds, powers=st.lists(st.integers(-660, 660), min_size=3, max_size=3), columns=st.integers(1, 2))
 def test_units_do_not_matter(case, seed, powers, columns):
@@ -272,7 +267,7 @@ def test_units_do_not_matter(case, seed, powers, columns):
 # -- edges ------------------------------------------------------------------------------------------------------------
 
 
-@cases("constants")
+@cases()
 @GENERATED
 @given(seed=seeds, constant=st.sampled_from([0.0, 1.5, 1e-300, -1e150, 1e300]), n=st.integers(12, 20))
 def test_constants_tell_nothing(case, seed, constant, n):
@@ -291,7 +286,7 @@ def test_constants_tell_nothing(case, seed, constant, n):
             check_sane(case, case.call(*arguments))
 
 
-@cases("duplicates")
+@cases()
 @GENERATED
 @given(seed=seeds, n=st.integers(12, 30), distinct=st.integers(1, 6), columns=st.integers(1, 2))
 def test_repeated_rows_give_a_sane_number_or_are_refused(case, seed, n, distinct, columns):
@@ -309,7 +304,7 @@ EXTREMES = torch.tensor(
 EXTREME_SCORES = torch.tensor([0.0, 1.0, -1.0, 80.0, -80.0, 700.0, -700.0, 1e6, -1e6, 1e-30, 5e-324, 3.0])
 
 
-@cases("extremes")
+@cases()
 @settings(GENERATED, max_examples=25)
 @given(seed=seeds, n=st.integers(1, 14), columns=st.integers(1, 3), palette=st.lists(st.integers(0, 11), min_size=1))
 def test_extreme_values_give_a_sane_number_or_are_refused(case, seed, n, columns, palette):
@@ -329,7 +324,7 @@ def test_extreme_values_give_a_sane_number_or_are_refused(case, seed, n, columns
 # -- what is left untouched -------------------------------------------------------------------------------------------
 
 
-@cases("touched")
+@cases()
 @GENERATED
 @given(seed=seeds, kind=st.sampled_from(["float64", "float32", "numpy"]), n=st.integers(12, 20))
 def test_input_and_global_random_state_stay_as_they_are(case, seed, kind, n):
@@ -349,7 +344,7 @@ def test_input_and_global_random_state_stay_as_they_are(case, seed, kind, n):
     assert torch.is_grad_enabled()
 
 
-@cases("gradients")
+@cases()
 @GENERATED
 @given(seed=seeds, n=st.integers(12, 20), kind=st.sampled_from(["apart", "repeated", "constant"]))
 def test_a_gradient_is_finite_where_there_is_one(case, seed, n, kind):

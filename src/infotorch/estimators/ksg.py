@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from numbers import Integral
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -26,7 +27,7 @@ def ksg(x: Any, y: Any, *, k: int = 3, variant: Literal[1, 2] = 1, metric: Metri
     The joint distance is the larger of the distances in x and in y, so the scales of x and y matter. In many dimensions
     the estimate falls far below the truth. Where more than k rows coincide in x and y, psi(k) becomes psi of their
     number, the rows themselves counted everywhere. Other ties (integers, zeros of a ReLU) are better left to
-    `mixed_ksg`: here they may carry the value above the ceiling, and that of variant 2 depends on the order of rows.
+    `mixed_ksg` and `mutual_information`: here they may carry the value above the ceiling.
 
     Args:
         x: shape (n,) or (n, ...), n > k.
@@ -79,6 +80,9 @@ def ksg_values(x: Tensor, y: Tensor, ks: Sequence[int], variant: int, metric: Me
         return [x.new_zeros(())] * len(ks)
     unit = common_unit(x, y)
     x, y = x / unit, y / unit
+    if variant == 2:  # which of equally near rows count must not depend on the order of the rows
+        order = torch.from_numpy(np.lexsort(torch.cat([x, y], dim=1).T.cpu().numpy())).to(x.device)
+        x, y = x[order], y[order]
     rule = _strictly_within if variant == 1 else _extent
     each = joint_counts_each([x, y], ks, metric, rule)
     return [_value(x, y, k, variant, counts) for k, counts in zip(ks, each, strict=True)]
