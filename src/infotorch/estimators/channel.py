@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from infotorch.estimators.estimate import Bound, Estimate
+from infotorch.numerics.blocks import slices
 from infotorch.numerics.checks import as_rows, check_generator, check_noise_std, check_rows
 from infotorch.numerics.distances import product_eps, squared_distances
 
@@ -255,8 +256,7 @@ def _contrast(
 
 def _blocks(n: int) -> Iterator[slice]:
     """Slices that cover n rows, so that n = 100,000 needs no n x n matrix."""
-    size = max(1, _BLOCK_ENTRIES // n)
-    return (slice(start, min(start + size, n)) for start in range(0, n, size))
+    return slices(n, max(1, _BLOCK_ENTRIES // n))
 
 
 def _true_pairs(log_p: Tensor, block: slice) -> Tensor:

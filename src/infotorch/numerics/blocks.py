@@ -34,7 +34,16 @@ _THREADED_WORK = 5e7
 def row_blocks(n: int, *, device: torch.device | None = None) -> Iterator[slice]:
     """Slices that cover n rows, so that a block of distances to all of them stays small."""
     entries = _CPU_ENTRIES if device is None or device.type == "cpu" else _GPU_ENTRIES
-    size = max(_FEWEST_ROWS, entries // n)
+    return slices(n, max(_FEWEST_ROWS, entries // n))
+
+
+def slices(n: int, size: int) -> Iterator[slice]:
+    """Slices of `size` rows that cover n rows.
+
+    Example:
+        >>> list(slices(5, 3))
+        [slice(0, 3, None), slice(3, 5, None)]
+    """
     return (slice(start, min(start + size, n)) for start in range(0, n, size))
 
 

@@ -13,6 +13,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
+from infotorch.numerics.blocks import slices
 from infotorch.numerics.checks import check_choice, check_positive
 from infotorch.numerics.distances import product_eps, squared_distances_near_origin
 from infotorch.numerics.neighbours import nearest_distances
@@ -102,8 +103,7 @@ def gram_blocks(n: int) -> Iterator[slice]:
         >>> list(gram_blocks(5))
         [slice(0, 5, None)]
     """
-    size = max(1, _BLOCK_ENTRIES // n)
-    return (slice(start, min(start + size, n)) for start in range(0, n, size))
+    return slices(n, max(1, _BLOCK_ENTRIES // n))
 
 
 def _squared_distances_of(z: Tensor) -> Callable[[slice], Tensor]:
