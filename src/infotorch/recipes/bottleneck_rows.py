@@ -29,6 +29,7 @@ _CONTRAST = {
     "plan.options.Y:supcon.temperature": SearchRange(low=0.05, high=1.0),
     "network.dropout": SearchRange(values=(0.0, 0.2, 0.4)),
 }
+_NORMED = {"network.norm": "batch", "optimizer.name": "adamw", "optimizer.weight_decay": 0.01}
 _HEAD = {"network.head": True}
 
 
@@ -40,7 +41,7 @@ def bottleneck_rows(
     together_epochs: int,
     settings: Mapping[str, Mapping[str, Any]],
     renamed: Mapping[str, str] | None = None,
-    adversary_during: Mapping[str, Any] | None = None,
+    during: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[Recipe]:
     """The table's rows.
 
@@ -51,13 +52,14 @@ def bottleneck_rows(
         together_epochs: epochs of a row that trains all layers at once, or one layer alone.
         settings: variant -> dotted settings that the search found.
         renamed: variant -> the name that this table gives it.
-        adversary_during: dotted settings of the trials of "full" alone, whose critics make ten steps of every one.
+        during: variant -> dotted settings of its trials alone: shorter ones, where a step costs several.
     """
     names = renamed or {}
-    rows = {names.get(variant, variant): row for variant, row in _rows(tuple(layers), adversary_during or {}).items()}
+    trials = during or {}
+    rows = {variant: row._replace(during=trials.get(variant, {})) for variant, row in _rows(tuple(layers)).items()}
     return make_rows(
         base,
-        rows,
+        {names.get(variant, variant): row for variant, row in rows.items()},
         cuts=(*layers, "head"),
         epochs=epochs,
         together_epochs=together_epochs,
@@ -66,8 +68,11 @@ def bottleneck_rows(
     )
 
 
-def _rows(layers: tuple[str, ...], adversary_during: Mapping[str, Any]) -> dict[str, Row]:
+def _rows(layers: tuple[str, ...]) -> dict[str, Row]:
     count = len(layers) + 1
+    contrast = ("Y:supcon+Y:readout",) * (count - 1)
+    views = ("Y:supcon+Y:readout+X:views",) * (count - 1)
+    contrasting = {"together": True, "changes": _NORMED, "search": _CONTRAST, "cuts": layers}
     return {
         "full-bound": Row(
             "layer by layer, -I(Y;L) + beta I(X;L+eps): read-out bound, Gaussian upper bound as penalty",
@@ -81,7 +86,6 @@ def _rows(layers: tuple[str, ...], adversary_during: Mapping[str, Any]) -> dict[
             ("IB",) * count,
             changes=_HEAD | {"plan.penalty": "aamine", "plan.precision": "mine", "plan.critic_hidden": (256, 256)},
             search=_ADVERSARY,
-            during=adversary_during,
         ),
         "mi-only": Row("layer by layer, -I(Y;L): read-out bound, no penalty", ("Y",) * count, changes=_HEAD),
         "weight-decay": Row(
@@ -90,14 +94,17 @@ def _rows(layers: tuple[str, ...], adversary_during: Mapping[str, Any]) -> dict[
             changes=_HEAD | {"optimizer.name": "adamw"},
             search=_DECAY,
         ),
-        "best": Row(
-            "ours: supervised contrast and a read-out in every hidden layer, all layers at once, batch norm",
-            ("Y:supcon+Y:readout",) * (count - 1),
-            together=True,
-            changes={"network.norm": "batch", "optimizer.name": "adamw", "optimizer.weight_decay": 0.01},
-            search=_CONTRAST,
-            cuts=layers,
+        "supcon": Row(
+            "supervised contrast and a read-out in every hidden layer, all layers at once, batch norm",
+            contrast,
+            **contrasting,
         ),
+        "best": Row(
+            "ours: supcon, and contrast with a random view of every row (images: a small affine map)",
+            views,
+            **contrasting,
+        ),
+        "best-bp": Row("best's losses, with gradients that cross the layers", views, isolated=False, **contrasting),
         "ce": Row("end-to-end back-propagation of cross-entropy"),
         "deep-bp": Row(
             "back-propagation through the whole network with full-bound's local losses attached (deep supervision)",

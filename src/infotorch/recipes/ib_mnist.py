@@ -19,6 +19,8 @@ _FOUND = {
     "random": {"optimizer.lr": 0.0269},
 }
 
+_SHORT = {"data.limit": 10000, "epochs": 5}
+
 
 def rows() -> list[Recipe]:
     """The table's rows."""
@@ -46,5 +48,5 @@ def rows() -> list[Recipe]:
         epochs=10,
         together_epochs=20,  # twice the arithmetic of the four stages: a stage moves one layer, behind cached ones
         settings=_FOUND,
-        adversary_during={"data.limit": 10000, "epochs": 5},
+        during={"full": _SHORT, "supcon": _SHORT, "best": _SHORT, "best-bp": _SHORT},
     )

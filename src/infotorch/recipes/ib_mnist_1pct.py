@@ -21,7 +21,7 @@ _FOUND: dict[str, dict[str, Any]] = {
     "ce": {"optimizer.lr": 0.00808},
     "deep-bp": {"optimizer.lr": 0.00922, "plan.beta": 0.00608, "plan.noise_std": 9.58},
     "random": {"optimizer.lr": 0.026},
-    "best": {"optimizer.lr": 0.0284, "plan.options.Y:supcon.temperature": 0.138, "network.dropout": 0.0},
+    "supcon": {"optimizer.lr": 0.0284, "plan.options.Y:supcon.temperature": 0.138, "network.dropout": 0.0},
 }
 
 
@@ -53,5 +53,5 @@ def rows() -> list[Recipe]:
         epochs=40,
         together_epochs=160,
         settings=_FOUND,
-        adversary_during={"epochs": 10},
+        during={"full": {"epochs": 10}, "best": {"epochs": 40}, "best-bp": {"epochs": 40}},
     )
