@@ -15,6 +15,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from infotorch.data.graphs import GraphStructure
 from infotorch.numerics.seeds import SeedStreams
 
 Direction = Literal["lower", "upper", "exact"]
@@ -38,6 +39,9 @@ class LocalBatch:
         encode: raw inputs (m, ...) -> this module's output for them, (m, ...), with a gradient in this module alone, as
             `output` has; statistics of batch norm stay as they are. For objectives that look at other inputs than the
             rows of the batch: augmented views, rows with another label written on them.
+        graph: for graphs, who is joined to whom; None for rows that are independent. Then x are the features of all
+            nodes (n, f), the outputs have a row for each node or, behind a read-out, for each graph, y likewise; and
+            `encode` takes features (k n, f) of k copies of the graphs.
     """
 
     x: Tensor
@@ -47,6 +51,7 @@ class LocalBatch:
     streams: SeedStreams = field(default_factory=lambda: SeedStreams(0))
     position: tuple[int, ...] = ()
     encode: Callable[[Tensor], Tensor] = _no_encoder
+    graph: GraphStructure | None = None
 
     def generator(self, name: str = "noise") -> torch.Generator:
         """This step's stream of that name, on the batch's device, from its beginning at every call."""
