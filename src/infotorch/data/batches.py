@@ -6,7 +6,7 @@ Indexing tensors costs microseconds; a worker process would cost more than the 6
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,9 +16,12 @@ from infotorch.numerics.seeds import SeedStreams, seed_streams
 
 
 class Batch(NamedTuple):
-    """Rows of a data set: inputs (b, ...), targets (b, ...) or None, and their row numbers `rows` (b,)."""
+    """Rows of a data set: inputs, targets (b, ...) or None, and their row numbers `rows` (b,).
 
-    x: Tensor
+    Inputs are a tensor (b, ...), or a torch_geometric data object that holds b graphs, or one graph of b nodes.
+    """
+
+    x: Any
     y: Tensor | None
     rows: Tensor
 
@@ -29,7 +32,7 @@ class TensorBatches:
     Epoch `e` is the same sequence whenever it is asked for, and can be entered at any step.
 
     Args:
-        x: inputs, shape (n, ...).
+        x: inputs, shape (n, ...), or `GraphRows`, n graphs.
         y: targets, shape (n, ...), or None.
         batch_size: rows a step; the last batch of an epoch may be smaller. A lone last row joins the batch before it:
             batch norm and bounds on a batch need two rows.
@@ -52,7 +55,7 @@ class TensorBatches:
 
     def __init__(
         self,
-        x: Tensor,
+        x: Any,
         y: Tensor | None,
         *,
         batch_size: int,

@@ -9,7 +9,7 @@ own down `critic_loss`, as the adversary of a layer must, and as a critic may th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
@@ -57,6 +57,27 @@ class LocalBatch:
         """This step's stream of that name, on the batch's device, from its beginning at every call."""
         return self.streams.generator(name, *self.position, device=self.output.device)
 
+    def paired(self, *, with_labels: bool) -> LocalBatch:
+        """The batch as independent rows, for objectives that know nothing of graphs.
+
+        The rows are graphs, with the means over their nodes, where the output has a row for each graph, or where labels
+        count and belong to graphs; else they are nodes.
+        """
+        graph = self.graph
+        if graph is None:
+            return self
+        of_graphs = len(self.output) == graph.num_graphs
+        of_graphs |= with_labels and self.y is not None and len(self.y) == graph.num_graphs
+        if not of_graphs:
+            return self
+        means = {name: self._mean(getattr(self, name)) for name in ("x", "module_input", "output")}
+        return replace(self, **means, encode=lambda x: self._mean(self.encode(x)), graph=None)
+
+    def _mean(self, rows: Tensor) -> Tensor:
+        assert self.graph is not None
+        count, rest = divmod(len(rows), self.graph.num_nodes)
+        return rows if rest or len(rows) == self.graph.num_graphs else self.graph.copies(count).mean(rows)
+
 
 @dataclass(frozen=True)
 class Loss:
@@ -73,11 +94,24 @@ class Objective(nn.Module):
         bounds: for each information term, on which side of the truth its expectation lies.
         needs_labels: whether rows without a target teach it nothing; a stage of such objectives alone sees none.
         critic_steps: steps of the critics before each step of the module.
+        reads_labels: whether targets enter; None: as `needs_labels`.
+        knows_graphs: whether it pairs nodes, graphs and targets itself; the others see `LocalBatch.paired` rows.
     """
 
     bounds: Mapping[str, Direction] = {}
     needs_labels: bool = False
     critic_steps: int = 0
+    reads_labels: bool | None = None
+    knows_graphs: bool = False
+
+    def sees(self, batch: LocalBatch) -> LocalBatch:
+        """The batch as this objective reads it."""
+        reads = self.needs_labels if self.reads_labels is None else self.reads_labels
+        return batch if self.knows_graphs else batch.paired(with_labels=reads)
+
+    def __call__(self, batch: LocalBatch) -> Loss:
+        """The loss of what the objective sees of the batch."""
+        return super().__call__(self.sees(batch))
 
     def build(self, example: LocalBatch, labels: Tensor | None) -> None:
         """Make the parts whose shape depends on the data; called once, before training.

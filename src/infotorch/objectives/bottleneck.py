@@ -89,6 +89,8 @@ class InformationBottleneck(ReadoutInformation):
 
     bounds: Mapping[str, Direction] = {"mi_ty_nats": "lower", "mi_xt_nats": "upper"}
 
+    reads_labels: bool | None = True
+
     def __init__(
         self,
         *,

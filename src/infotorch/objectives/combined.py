@@ -17,6 +17,8 @@ T = TypeVar("T")
 class _Several(Objective):
     """Parts that are built, trained and reported together; a subclass says what each part sees."""
 
+    knows_graphs: bool = True  # each part sees what it reads
+
     def __init__(self, parts: Sequence[Objective]) -> None:
         super().__init__()
         name = type(self).__name__
@@ -41,7 +43,7 @@ class _Several(Objective):
     def build(self, example: LocalBatch, labels: Tensor | None) -> None:
         """Build every part."""
         for number, part in enumerate(self._objectives()):
-            part.build(self.batch_of(number, example), labels)
+            part.build(part.sees(self.batch_of(number, example)), labels)
 
     def critics(self) -> list[nn.Module]:
         """The critics of all parts."""
@@ -50,7 +52,7 @@ class _Several(Objective):
     def critic_loss(self, batch: LocalBatch) -> Tensor:
         """The sum over the parts that have critics."""
         losses = [
-            part.critic_loss(self.batch_of(number, batch))
+            part.critic_loss(part.sees(self.batch_of(number, batch)))
             for number, part in enumerate(self._objectives())
             if part.critics()
         ]

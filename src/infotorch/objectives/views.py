@@ -102,7 +102,8 @@ class ViewInformation(Objective):
         scale: images: least and largest magnification.
         shift: images: share of the width and of the height on either side.
         shear: images: degrees on either side.
-        corruption: vectors: the share of values replaced by those of other rows (see `replace_features`).
+        corruption: vectors: the share of values replaced by those of other rows (see `replace_features`); of graphs,
+            the features of nodes, on the same edges.
         noise: standard deviation of Gaussian noise on views, in units of that of x over the batch: of a feature, or of
             all pixels.
         temperature: what cosine similarities are divided by.
@@ -130,6 +131,7 @@ class ViewInformation(Objective):
         True
     """
 
+    knows_graphs: bool = True  # a view changes the features of nodes, whatever the output's rows are
     projection: nn.Sequential
 
     def __init__(
@@ -198,12 +200,13 @@ class ViewInformation(Objective):
 
     def forward(self, batch: LocalBatch) -> Loss:
         """Minus the mean of InfoNCE in both directions; zero for a single row, which has nothing to be told from."""
-        if len(batch.x) < 2:
+        rows = len(batch.output)  # of graphs: nodes, or graphs behind the read-out
+        if rows < 2:
             return Loss(batch.output.sum() * 0.0, {})
         generator = batch.generator("views")
         with torch.no_grad():
             views = [self.view(batch.x, generator) for _ in range(self.views)]
-        outputs = batch.encode(torch.cat(views)).split(len(batch.x))
+        outputs = batch.encode(torch.cat(views)).split(rows)
         first, second = outputs if self.views == 2 else (batch.output, *outputs)
         scores = inner_products(self._embedded(first), self._embedded(second)) / self.temperature
         information = (infonce(scores) + infonce(scores.T)) / 2

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from infotorch.data.graphs import chosen_rows
 from infotorch.data.splits import holdout
 from infotorch.numerics.checks import check_count
 from infotorch.numerics.seeds import seed_streams
@@ -37,11 +39,11 @@ def assignments(count: int) -> list[str]:
 
 def choose_assignment(
     model: nn.Module,
-    x: Tensor,
+    x: Any,
     y: Tensor,
     *,
     count: int,
-    train_and_score: Callable[[nn.Module, str, tuple[Tensor, Tensor], tuple[Tensor, Tensor]], float],
+    train_and_score: Callable[[nn.Module, str, tuple[Any, Tensor], tuple[Any, Tensor]], float],
     validation: float = 0.1,
     seed: int = 0,
 ) -> tuple[str, dict[str, float]]:
@@ -49,7 +51,7 @@ def choose_assignment(
 
     Args:
         model: copied for each assignment, so that all start from the same weights.
-        x: rows, (n, ...).
+        x: rows, (n, ...), `GraphRows` or `NodeRows`.
         y: classes, (n,), -1 for unlabelled rows, which are never held out.
         count: number of modules.
         train_and_score: (copy, assignment, (x, y) to learn from, (x, y) held out) -> accuracy.
@@ -62,10 +64,9 @@ def choose_assignment(
     Raises:
         ValueError: too few labelled rows to hold some out.
     """
-    held, learnt = _split(y, validation, seed)
+    held, learnt = (chosen_rows(x, y, rows) for rows in _split(y, validation, seed))
     scores = {
-        assignment: train_and_score(copy.deepcopy(model), assignment, (x[learnt], y[learnt]), (x[held], y[held]))
-        for assignment in assignments(count)
+        assignment: train_and_score(copy.deepcopy(model), assignment, learnt, held) for assignment in assignments(count)
     }
     return max(scores, key=scores.__getitem__), scores
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from infotorch.data.graphs import NodeRows
 from infotorch.numerics.seeds import SeedStreams
 from infotorch.objectives.base import LocalBatch
+from infotorch.training.inputs import local_batch
 from infotorch.training.plan import LocalModule, Plan, evaluating
 
 #: Rows a forward pass: large enough to be fast, and the n of every bound that is evaluated on held-out rows.
@@ -22,12 +25,20 @@ def _chunks(count: int) -> list[slice]:
     return [slice(start, stop) for start, stop in pairwise([*starts, count])]
 
 
-def accuracy(scores: Callable[[Tensor], Tensor], x: Tensor, y: Tensor) -> float:
+def parts_of(x: Any) -> Iterator[tuple[Any, slice]]:
+    """Inputs of a forward pass each, and their rows: at most 1000 of tensors or graphs, all nodes of one graph."""
+    if isinstance(x, NodeRows):
+        yield x.graph, slice(0, len(x))
+    else:
+        yield from ((x[rows], rows) for rows in _chunks(len(x)))
+
+
+def accuracy(scores: Callable[[Any], Tensor], x: Any, y: Tensor) -> float:
     """Fraction of the labelled rows whose highest score is their class; NaN when no row has a label.
 
     Args:
         scores: rows -> class scores (b, classes).
-        x: inputs, (n, ...).
+        x: inputs, (n, ...), `GraphRows` or `NodeRows`.
         y: classes, (n,), -1 for unlabelled rows.
 
     Example:
@@ -36,24 +47,24 @@ def accuracy(scores: Callable[[Tensor], Tensor], x: Tensor, y: Tensor) -> float:
     """
     right = 0
     with torch.no_grad():
-        for rows in _chunks(len(x)):
-            right += int(((scores(x[rows]).argmax(dim=1) == y[rows]) & (y[rows] >= 0)).sum())
+        for part, rows in parts_of(x):
+            right += int(((scores(part).argmax(dim=1) == y[rows]) & (y[rows] >= 0)).sum())
     known = int((y >= 0).sum())
     return right / known if known else float("nan")
 
 
-def plan_scores(plan: Plan) -> Callable[[Tensor], Tensor]:
+def plan_scores(plan: Plan) -> Callable[[Any], Tensor]:
     """The whole network as a function from inputs to the last module's output."""
     return lambda x: plan.outputs(x)[-1]
 
 
-def evaluate_network(plan: Plan, x: Tensor, y: Tensor) -> float:
+def evaluate_network(plan: Plan, x: Any, y: Tensor) -> float:
     """Accuracy of the whole network in evaluation mode."""
     with evaluating(plan):
         return accuracy(plan_scores(plan), x, y)
 
 
-def evaluate_modules(plan: Plan, x: Tensor, y: Tensor | None, numbers: list[int]) -> dict[str, dict[str, float]]:
+def evaluate_modules(plan: Plan, x: Any, y: Tensor | None, numbers: list[int]) -> dict[str, dict[str, float]]:
     """Local loss, its terms and the accuracy of its read-out on held-out rows, for some modules of a plan.
 
     Bounds that depend on the batch are evaluated on batches of 1000 rows and averaged by rows; accuracy counts labelled
@@ -61,7 +72,7 @@ def evaluate_modules(plan: Plan, x: Tensor, y: Tensor | None, numbers: list[int]
 
     Args:
         plan: a prepared plan.
-        x: inputs, (n, ...).
+        x: inputs, (n, ...), `GraphRows` or `NodeRows`.
         y: targets, (n, ...), or None.
         numbers: which modules.
 
@@ -70,12 +81,12 @@ def evaluate_modules(plan: Plan, x: Tensor, y: Tensor | None, numbers: list[int]
     """
     sums: dict[str, dict[str, list[tuple[float, int]]]] = {plan[number].name: {} for number in numbers}
     with torch.no_grad(), evaluating(plan):
-        for rows in _chunks(len(x)):
-            outputs = plan.outputs(x[rows], stop=max(numbers) + 1)
+        for part, rows in parts_of(x):
+            outputs = plan.outputs(part, stop=max(numbers) + 1)
             for number in numbers:
-                module_input = outputs[number - 1] if number else x[rows]
-                batch = LocalBatch(
-                    x[rows],
+                module_input = outputs[number - 1] if number else part
+                batch = local_batch(
+                    part,
                     module_input,
                     outputs[number],
                     None if y is None else y[rows],
@@ -98,6 +109,7 @@ def _local_numbers(module: LocalModule, batch: LocalBatch) -> Iterator[tuple[str
     yield "loss", loss.total.item(), rows
     for name, term in loss.terms.items():
         yield name, term.item(), rows
+    batch = batch.paired(with_labels=True)
     scores = module.objective.scores(batch.output)
     if scores is not None and batch.y is not None and (known := batch.y >= 0).any():
         yield "accuracy", float((scores.argmax(dim=1) == batch.y)[known].float().mean()), int(known.sum())

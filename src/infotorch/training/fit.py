@@ -9,12 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from infotorch.data.batches import TensorBatches
+from infotorch.data.graphs import GraphRows, NodeRows, is_graph
 from infotorch.numerics.checks import as_tensor
 from infotorch.numerics.seeds import seed_streams
 from infotorch.objectives.base import Objective, check_labels
 from infotorch.training.assignment import AUTO, choose_assignment
 from infotorch.training.evaluate import evaluate_network
+from infotorch.training.inputs import batches_of, is_graph_rows
 from infotorch.training.loop import StepInfo, train
 from infotorch.training.plan import Order, Plan, evaluating
 from infotorch.training.segments import starting_layers
@@ -40,7 +41,7 @@ class FitResult:
 
 def fit(
     model: nn.Module,
-    data: tuple[Any, Any],
+    data: Any,
     *,
     plan: str | Sequence[Objective | str | None] | Plan = "X,Y,CE",
     cuts: Sequence[str] | None = None,
@@ -53,8 +54,11 @@ def fit(
     """Train `model` in place, module by module; every layer is left in the mode it was in.
 
     Args:
-        model: any module whose forward takes one tensor.
-        data: (x, y): rows (n, ...) and classes (n,), tensors or arrays; y is None, or -1 for unlabelled rows.
+        model: any module whose forward takes one tensor, a torch_geometric data object, or a graph's tensors by their
+            usual names (x, edge_index, batch, ...).
+        data: (x, y): rows (n, ...) and classes (n,), tensors or arrays; y is None, or -1 for unlabelled rows. x may be
+            a list of torch_geometric graphs with a class each, or one graph with a class for each node. A graph, or a
+            list of graphs, alone brings its own y; where it has a train_mask, the other nodes are unlabelled.
         plan: objectives, one for each module: names as in "X,Y,CE", or a list of names and `Objective`s; "auto" to try
             every number of X modules before the Y modules, keep the one that is right most often on a tenth of the
             labelled rows, held out, and train it on all rows; or a `Plan` of your own (then cuts, order and lr are the
@@ -92,7 +96,7 @@ def fit(
         raise TypeError(
             f'fit: plan must be a string such as "X,Y,CE", a list of objectives or a Plan, got {type(plan).__name__}.'
         )
-    x, y = _as_training_data(model, data)
+    x, y = _as_graphs(model, data) if _holds_graphs(data) else _as_training_data(model, data)
     settings = _Settings(cuts, order, epochs, batch_size, lr, seed_streams(seed).seed)
     tried: dict[str, float] = {}
     if plan == AUTO:
@@ -123,9 +127,9 @@ class _Settings:
         )
 
 
-def _train(plan: Plan, x: Tensor, y: Tensor | None, settings: _Settings) -> tuple[dict[str, float], str | None]:
+def _train(plan: Plan, x: Any, y: Tensor | None, settings: _Settings) -> tuple[dict[str, float], str | None]:
     """The means of every module's last epoch, and the module that diverged."""
-    batches = TensorBatches(x, y, batch_size=settings.batch_size, seed=settings.seed)
+    batches = batches_of(x, y, batch_size=settings.batch_size, seed=settings.seed)
     metrics: dict[str, float] = {}
     sums: dict[str, list[float]] = {}
     info: StepInfo | None = None
@@ -139,11 +143,11 @@ def _train(plan: Plan, x: Tensor, y: Tensor | None, settings: _Settings) -> tupl
     return metrics, None if info is None else info.diverged
 
 
-def _choose(model: nn.Module, x: Tensor, y: Tensor | None, settings: _Settings) -> tuple[str, dict[str, float]]:
+def _choose(model: nn.Module, x: Any, y: Tensor | None, settings: _Settings) -> tuple[str, dict[str, float]]:
     """The assignment that is best on held-out rows, and the accuracy of each."""
 
     def train_and_score(
-        copied: nn.Module, objectives: str, rows: tuple[Tensor, Tensor], held_out: tuple[Tensor, Tensor]
+        copied: nn.Module, objectives: str, rows: tuple[Any, Tensor], held_out: tuple[Any, Tensor]
     ) -> float:
         plan = settings.plan(copied, objectives)
         diverged = _train(plan, *rows, settings)[1]
@@ -153,6 +157,37 @@ def _choose(model: nn.Module, x: Tensor, y: Tensor | None, settings: _Settings) 
     assert y is not None
     count = len(starting_layers(model) if settings.cuts is None else settings.cuts) + 1
     return choose_assignment(model, x, y, count=count, train_and_score=train_and_score, seed=settings.seed)
+
+
+def _holds_graphs(data: Any) -> bool:
+    x = data[0] if isinstance(data, tuple) and len(data) == 2 else data
+    return is_graph(x) or is_graph_rows(x) or (isinstance(x, Sequence) and len(x) > 0 and is_graph(x[0]))
+
+
+def _as_graphs(model: nn.Module, data: Any) -> tuple[GraphRows | NodeRows, Tensor | None]:
+    """The graphs, and the classes of graphs or nodes: those given, or the graphs' own."""
+    parameter = next(model.parameters(), None)
+    if parameter is None:
+        raise ValueError("fit: the model has no parameters to train.")
+    x, y = data if isinstance(data, tuple) and len(data) == 2 else (data, _own_classes(data))
+    rows = x if is_graph_rows(x) else NodeRows(x) if is_graph(x) else GraphRows(x)
+    y = None if y is None else as_tensor(y, where="fit", name="y").to(parameter.device)
+    if y is not None and (y.ndim != 1 or len(y) != len(rows)):
+        what = "node of the graph" if isinstance(rows, NodeRows) else "graph"
+        raise ValueError(f"fit: y must have a class for each {what}, {len(rows)} in all, got {tuple(y.shape)}.")
+    rows = rows.to(parameter.device).to(parameter.dtype)
+    return rows, y if y is None or y.is_floating_point() else y.long()
+
+
+def _own_classes(data: Any) -> Tensor | None:
+    """The classes that graphs hold themselves; nodes outside the train_mask are unlabelled."""
+    if is_graph_rows(data):
+        return None
+    if not is_graph(data):
+        classes = [getattr(graph, "y", None) for graph in data]
+        return torch.cat([y.reshape(1) for y in classes]) if all(y is not None for y in classes) else None
+    y, mask = getattr(data, "y", None), getattr(data, "train_mask", None)
+    return y if y is None or mask is None else torch.where(mask, y, -1)
 
 
 def _as_training_data(model: nn.Module, data: tuple[Any, Any]) -> tuple[Tensor, Tensor | None]:
@@ -180,7 +215,7 @@ def _terms(info: StepInfo) -> list[tuple[str, float]]:
     ]
 
 
-def _scores_classes(plan: Plan, x: Tensor, y: Tensor) -> bool:
+def _scores_classes(plan: Plan, x: Any, y: Tensor) -> bool:
     with torch.no_grad(), evaluating(plan):
-        output = plan.outputs(x[:1])[-1]
+        output = plan.outputs(x.graph if isinstance(x, NodeRows) else x[:1])[-1]
     return output.ndim == 2 and output.shape[1] > int(y.max())

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,7 @@ from infotorch.numerics.checks import check_choice, check_count
 from infotorch.numerics.seeds import SeedStreams, seed_streams
 from infotorch.objectives.base import LocalBatch, Loss
 from infotorch.training.cache import CacheKind, OutputCache
+from infotorch.training.inputs import device_of, local_batch
 from infotorch.training.memory import track_saved_activations
 from infotorch.training.plan import Batches, LocalModule, Plan
 
@@ -111,7 +112,7 @@ def train(
     check_choice(handoff, ("before", "after"), where="train", name="handoff")
     if cache is not None:
         check_choice(cache, ("memory", "disk"), where="train", name="cache")
-        if getattr(batches, "x", None) is None:
+        if not isinstance(getattr(batches, "x", None), Tensor):
             raise ValueError("train: a cache needs batches that hold their rows in memory, such as TensorBatches.")
     if plan.num_steps is None:
         plan.prepare(batches, epochs=epochs, seed=seed)
@@ -217,7 +218,7 @@ class _Stage:
         key = (position.stage, position.epoch, position.step)
         take = self._take_isolated if self.plan.isolated else self._take_joint
         peak = None
-        with self.streams.as_global("dropout", *key, device=batch.x.device):
+        with self.streams.as_global("dropout", *key, device=device_of(batch.x)):
             if self.measured:
                 losses, diverged = take(batch, key)
             else:
@@ -282,16 +283,12 @@ class _Stage:
                 return self.plan[number].name
         return None
 
-    def _local_loss(
-        self, module: LocalModule, hidden: Tensor, batch: Batch, key: tuple[int, ...]
-    ) -> tuple[Tensor, Loss]:
+    def _local_loss(self, module: LocalModule, hidden: Any, batch: Batch, key: tuple[int, ...]) -> tuple[Tensor, Loss]:
         assert module.objective is not None
         number = self.plan.modules.index(module)
         with self._autocast():
             output = module(hidden, batch.x)
-        local = LocalBatch(
-            batch.x, hidden.detach(), output, batch.y, self.streams, (*key, number), self._encoder(number)
-        )
+        local = local_batch(batch.x, hidden, output, batch.y, self.streams, (*key, number), self._encoder(number))
         self._train_critics(module, local)
         with self._autocast():
             return output, module.objective(local)
@@ -300,17 +297,17 @@ class _Stage:
         """The steps of the objective's critics, on the output as it is before the module's step."""
         if module.critic_update is None or module.objective is None:
             return
-        still = replace(local, output=local.output.detach())
+        seen = module.objective.sees(replace(local, output=local.output.detach()))
         for number in range(module.objective.critic_steps):
             # Every step casts anew: until its outermost block ends, autocast reads the weights as it first cast them.
             with self._autocast():
-                loss = module.objective.critic_loss(replace(still, position=(*local.position, number)))
+                loss = module.objective.critic_loss(replace(seen, position=(*local.position, number)))
             module.critic_update.step(loss)
 
-    def _encoder(self, number: int) -> Callable[[Tensor], Tensor]:
+    def _encoder(self, number: int) -> Callable[[Any], Tensor]:
         """Raw inputs -> the output of module `number`, with a gradient where its output in the step has one."""
 
-        def encode(x: Tensor) -> Tensor:
+        def encode(x: Any) -> Tensor:
             before = [self.plan[n].body for n in range(number + 1)]
             with self._autocast(), keeping_statistics(before):
                 hidden = x
@@ -321,20 +318,20 @@ class _Stage:
 
         return encode
 
-    def _first_input(self, batch: Batch) -> Tensor:
+    def _first_input(self, batch: Batch) -> Any:
         return self._frozen_output(batch.x) if self.cached is None else self.cached[batch.rows]
 
-    def _frozen_output(self, x: Tensor) -> Tensor:
+    def _frozen_output(self, x: Any) -> Any:
         hidden = x
         for number in range(self.numbers[0]):
             hidden = self._forward_frozen(self.plan[number], hidden, x)
         return hidden
 
-    def _forward_frozen(self, module: LocalModule, hidden: Tensor, x: Tensor) -> Tensor:
+    def _forward_frozen(self, module: LocalModule, hidden: Any, x: Any) -> Tensor:
         with torch.no_grad(), self._autocast():
             return module(hidden, x)
 
-    def _forward_again(self, module: LocalModule, hidden: Tensor, x: Tensor) -> Tensor:
+    def _forward_again(self, module: LocalModule, hidden: Any, x: Any) -> Tensor:
         """The moved module's output; batch norm has counted this batch once already."""
         with keeping_statistics([module.body]):
             return self._forward_frozen(module, hidden, x)

@@ -13,11 +13,20 @@ import torch
 from torch import Tensor, nn
 
 from infotorch.data.batches import Batch
+from infotorch.data.graphs import tensors_of
 from infotorch.numerics.checks import check_choice
 from infotorch.numerics.seeds import SeedStreams
 from infotorch.objectives.base import LocalBatch, Objective
 from infotorch.objectives.names import parse_objectives
-from infotorch.training.segments import Segment, check_no_shared_parameters, split, starting_layers
+from infotorch.training.inputs import describe_input, device_of, local_batch
+from infotorch.training.segments import (
+    FromGraph,
+    Segment,
+    check_no_shared_parameters,
+    split,
+    starting_layers,
+    takes_graph_tensors,
+)
 from infotorch.updates.gradient import GradientUpdate, OptimizerFactory, SchedulerFactory
 
 Order = Literal["sequential", "simultaneous"]
@@ -69,7 +78,7 @@ class LocalModule:
         self.update: GradientUpdate | None = None
         self.critic_update: GradientUpdate | None = None
 
-    def __call__(self, module_input: Tensor, x: Tensor) -> Tensor:
+    def __call__(self, module_input: Any, x: Any) -> Tensor:
         """The body's output.
 
         Raises:
@@ -111,7 +120,7 @@ class LocalModule:
                 f"module {self.name!r} has an objective and no parameter to train; name it 'frozen' or cut elsewhere."
             )
         with streams.as_global("objective", *example.position, device=example.output.device):
-            self.objective.build(example, labels)
+            self.objective.build(self.objective.sees(example), labels)
         self.objective.to(example.output.device)
         self.update = GradientUpdate(self.parameters(), self.optimizer, self.scheduler, num_steps)
         critics, steps = self.critic_parameters(), self.objective.critic_steps
@@ -148,9 +157,14 @@ class LocalModule:
             self.critic_update.load_state_dict(state["critic_update"])
 
 
-def _versions(*tensors: Tensor) -> list[int]:
+def _versions(*inputs: Any) -> list[int]:
     """How often each tensor was changed in place; tensors made under `inference_mode` do not count it."""
+    tensors = (tensor for value in inputs for tensor in tensors_of(value))
     return [tensor._version for tensor in tensors if not tensor.is_inference()]
+
+
+def _from_one_object(model: nn.Module) -> nn.Module:
+    return FromGraph(model) if takes_graph_tensors(model) else model
 
 
 class Plan:
@@ -206,7 +220,8 @@ class Plan:
         """Cut `model` at named layers and give every module its objective.
 
         Args:
-            model: any module whose forward takes one tensor; its weights are trained in place.
+            model: any module whose forward takes one tensor, a torch_geometric data object, or a graph's tensors by
+                their usual names (x, edge_index, batch, ...); its weights are trained in place.
             cuts: names of the layers that start the second, third, ... module; None: every child with weights
                 starts one, see `starting_layers`.
             objectives: one for each module: names such as "X,Y,CE", or `Objective`s; None or "frozen" for none.
@@ -231,7 +246,7 @@ class Plan:
         optimizers = [optimizer] * len(parsed) if callable(optimizer) else list(optimizer)
         if len(optimizers) != len(parsed):
             raise ValueError(f"Plan.layerwise: {len(parsed)} modules need as many optimizers, got {len(optimizers)}.")
-        bodies = split(model, cuts) if cuts else (model,)
+        bodies = split(model, cuts) if cuts else (_from_one_object(model),)
         children = (name for name, child in model.named_children() if next(child.parameters(), None) is not None)
         first = next(children, "network") if cuts else "network"
         first = "input" if first in cuts else first
@@ -254,7 +269,7 @@ class Plan:
     ) -> Plan:
         """Ordinary back-propagation: the whole network is one module."""
         (parsed,) = parse_objectives([objective])
-        return cls([LocalModule("network", model, parsed, optimizer=optimizer, scheduler=scheduler)])
+        return cls([LocalModule("network", _from_one_object(model), parsed, optimizer=optimizer, scheduler=scheduler)])
 
     def __len__(self) -> int:
         return len(self.modules)
@@ -270,14 +285,14 @@ class Plan:
         trained = [number for number, module in enumerate(self.modules) if module.objective is not None]
         return [trained] if self.order == "simultaneous" else [[number] for number in trained]
 
-    def outputs(self, x: Tensor, *, stop: int | None = None) -> list[Tensor]:
+    def outputs(self, x: Any, *, stop: int | None = None) -> list[Tensor]:
         """Every module's output for the raw input x, up to module `stop`."""
         outputs: list[Tensor] = []
         for module in self.modules[:stop]:
             outputs.append(module(outputs[-1] if outputs else x, x))
         return outputs
 
-    def encoder(self, number: int) -> Callable[[Tensor], Tensor]:
+    def encoder(self, number: int) -> Callable[[Any], Tensor]:
         """Raw inputs -> the output of module `number` for them."""
         return lambda x: self.outputs(x, stop=number + 1)[-1]
 
@@ -298,19 +313,18 @@ class Plan:
         batch = next(iter(batches.epoch(0)))
         streams = SeedStreams(seed)
         # A lazy layer draws its weights in its first forward pass.
-        with torch.no_grad(), evaluating(self), streams.as_global("lazy", device=batch.x.device):
+        with torch.no_grad(), evaluating(self), streams.as_global("lazy", device=device_of(batch.x)):
             try:
                 outputs = self.outputs(batch.x)
             except torch.OutOfMemoryError:
                 raise
             except (RuntimeError, IndexError) as error:  # torch's words for a wrong shape, dtype or token
-                got = f"shape {tuple(batch.x.shape)}, {batch.x.dtype}"
-                raise ValueError(f"Plan: the model cannot take this x ({got}): {error}") from error
+                raise ValueError(f"Plan: the model cannot take this x ({describe_input(batch.x)}): {error}") from error
         self.num_steps = epochs * len(batches)
         for number, (module, output) in enumerate(zip(self.modules, outputs, strict=True)):
             module_input = outputs[number - 1] if number else batch.x
             encode = self.encoder(number)
-            example = LocalBatch(batch.x, module_input, output, batch.y, streams, (number,), encode)
+            example = local_batch(batch.x, module_input, output, batch.y, streams, (number,), encode)
             module.prepare(example, batches.y, streams, self.num_steps)
 
     def has_schedules(self) -> bool:

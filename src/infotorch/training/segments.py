@@ -10,13 +10,16 @@ from __future__ import annotations
 import difflib
 import inspect
 import operator
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 from torch.nn.parameter import is_lazy
 
+# What torch_geometric's data objects call the tensors of a graph.
+_GRAPH_TENSORS = {"x", "edge_index", "edge_weight", "edge_attr", "pos", "batch"}
 _SHAPE_METHODS = {"size", "dim", "numel"}
 _SHAPE_FUNCTIONS = {operator.getitem, operator.mul, operator.floordiv, operator.add, operator.sub, getattr, len}
 
@@ -34,8 +37,8 @@ class Segment(nn.Module):
         self.evaluation_graph = evaluation_graph
         self._reads_x = {True: _reads_x(training_graph), False: _reads_x(evaluation_graph)}
 
-    def forward(self, module_input: Tensor, x: Tensor) -> Tensor:
-        """The segment's output for the previous segment's output and the raw input."""
+    def forward(self, module_input: Any, x: Any) -> Tensor:
+        """The segment's output for the previous segment's output and the raw input, a tensor or a graph."""
         graph = self.training_graph if self.training else self.evaluation_graph
         return graph(module_input, x) if self._reads_x[self.training] else graph(module_input)
 
@@ -76,7 +79,8 @@ def split(model: nn.Module, cuts: Sequence[str]) -> tuple[Segment, ...]:
     """Segments of `model`: a new one starts at every layer named in `cuts`.
 
     Args:
-        model: any module whose forward takes one tensor.
+        model: any module whose forward takes one tensor, or one torch_geometric data object, or a graph's tensors by
+            their usual names (x, edge_index, ...), which the segments then read from the data object.
         cuts: layer names as in `model.named_modules()`, in the order in which they run.
 
     Returns:
@@ -123,11 +127,18 @@ class _CutTracer(fx.Tracer):
     """Looks only into modules that contain a cut; any other module is one opaque call."""
 
     def __init__(self, cuts: Sequence[str]) -> None:
-        super().__init__()
+        super().__init__(autowrap_functions=_graph_pooling())
         self._cuts = cuts
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return not any(cut.startswith(module_qualified_name + ".") for cut in self._cuts)
+
+
+def _graph_pooling() -> tuple[Callable[..., Any], ...]:
+    """torch_geometric's functions between a graph's layers, as opaque as layers: inside, they look at shapes."""
+    nn_of_graphs = sys.modules.get("torch_geometric.nn")
+    names = ("global_add_pool", "global_mean_pool", "global_max_pool")
+    return () if nn_of_graphs is None else tuple(getattr(nn_of_graphs, name) for name in names)
 
 
 def _trace(model: nn.Module, cuts: Sequence[str], *, training: bool) -> fx.Graph:
@@ -136,6 +147,8 @@ def _trace(model: nn.Module, cuts: Sequence[str], *, training: bool) -> fx.Graph
     try:
         model.train(training)
         graph = _CutTracer(cuts).trace(model, concrete_args=_defaults(model))
+        if takes_graph_tensors(model):
+            _read_from_one_object(graph, model)
         if not torch.equal(torch.get_rng_state(), random_state):
             raise RuntimeError(
                 "it draws random numbers that would stay the same in every step; torch.randn_like is fine"
@@ -153,9 +166,53 @@ def _trace(model: nn.Module, cuts: Sequence[str], *, training: bool) -> fx.Graph
             module.training = mode
 
 
+def takes_graph_tensors(model: nn.Module) -> bool:
+    """Whether forward takes a graph as several tensors, by the names that torch_geometric gives them."""
+    names = list(inspect.signature(model.forward).parameters)
+    return "edge_index" in names and len(names) > 1
+
+
+class FromGraph(nn.Module):
+    """A model whose forward takes a graph's tensors, as one that takes the data object.
+
+    Args:
+        model: its forward has arguments named as the data's attributes; what the data lack keeps its default.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+        self._names = [name for name in inspect.signature(model.forward).parameters if _is_graph_tensor(model, name)]
+
+    def forward(self, data: Any) -> Tensor:
+        """The model's output for the data's own tensors."""
+        return self.model(**{name: getattr(data, name) for name in self._names})
+
+
+def _is_graph_tensor(model: nn.Module, name: str) -> bool:
+    argument = inspect.signature(model.forward).parameters.get(name)
+    return argument is not None and (argument.default is argument.empty or name in _GRAPH_TENSORS)
+
+
+def _read_from_one_object(graph: fx.Graph, model: nn.Module) -> None:
+    """Turn the inputs x, edge_index, ... of a traced graph into attributes of one input."""
+    placeholders = [node for node in graph.nodes if node.op == "placeholder"]
+    first_step = next(node for node in graph.nodes if node.op != "placeholder")
+    with graph.inserting_before(placeholders[0]):
+        data = graph.placeholder("data")
+    for node in placeholders:
+        if _is_graph_tensor(model, str(node.target)):
+            with graph.inserting_before(first_step):
+                read = graph.call_function(getattr, (data, str(node.target)))
+            node.replace_all_uses_with(read)
+            graph.erase_node(node)
+
+
 def _defaults(model: nn.Module) -> dict[str, Any]:
-    """Default values of every argument of forward but the first."""
+    """Default values of the arguments of forward that are not the input."""
     arguments = list(inspect.signature(model.forward).parameters.values())
+    if takes_graph_tensors(model):
+        return {a.name: a.default for a in arguments if not _is_graph_tensor(model, a.name)}
     missing = [a.name for a in arguments[1:] if a.default is a.empty]
     if not arguments or missing:
         raise TypeError(f"forward must take one tensor and otherwise defaults, it also needs {', '.join(missing)}")
@@ -222,7 +279,12 @@ def _crossing(nodes: list[fx.Node], start: int, cut: str) -> fx.Node:
 
 
 def _is_shape_of_input(node: fx.Node) -> bool:
-    """Whether the value is a size computed from the raw input alone: it carries no gradient and can be recomputed."""
+    """Whether the value is read off the raw input alone, a size or an attribute of a data object.
+
+    It carries no gradient and can be read again.
+    """
+    if node.op == "call_function" and node.target is getattr and node.all_input_nodes[0].op == "placeholder":
+        return True
     if node.op == "call_method":
         known = node.target in _SHAPE_METHODS
     else:

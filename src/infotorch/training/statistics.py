@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
-from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from infotorch.data.batches import TensorBatches
-from infotorch.training.plan import Plan, evaluating
+from infotorch.training.inputs import batches_of
+from infotorch.training.plan import Batches, Plan, evaluating
 
 
-def settle_statistics(plan: Plan, x: Tensor, *, batch_size: int) -> None:
+def settle_statistics(plan: Plan, x: Any, *, batch_size: int) -> None:
     """Give the batch norms of the leading frozen modules the mean and variance of their inputs on all rows.
 
     An untrained batch norm claims mean 0 and variance 1 whatever comes in. Random features are a fair baseline only
@@ -20,7 +20,7 @@ def settle_statistics(plan: Plan, x: Tensor, *, batch_size: int) -> None:
 
     Args:
         plan: modules without an objective, up to the first that has one, are passed through.
-        x: training inputs, (n, ...).
+        x: training inputs, (n, ...), `GraphRows` or `NodeRows`.
         batch_size: rows a pass, see `TensorBatches`; statistics are averaged over the passes, by their rows.
 
     Example:
@@ -31,7 +31,7 @@ def settle_statistics(plan: Plan, x: Tensor, *, batch_size: int) -> None:
         >>> model[0].running_mean.item(), model[0].running_var.item()
         (2.0, 2.0)
     """
-    rows = TensorBatches(x, None, batch_size=batch_size, shuffle=False)
+    rows = batches_of(x, None, batch_size=batch_size, shuffle=False)
     for number, module in enumerate(plan):
         if module.objective is not None:
             return
@@ -40,7 +40,7 @@ def settle_statistics(plan: Plan, x: Tensor, *, batch_size: int) -> None:
             _settle(plan, number, norms, rows)
 
 
-def _settle(plan: Plan, number: int, norms: Sequence[_BatchNorm], rows: TensorBatches) -> None:
+def _settle(plan: Plan, number: int, norms: Sequence[_BatchNorm], rows: Batches) -> None:
     momenta = [norm.momentum for norm in norms]
     with torch.no_grad(), evaluating(plan):
         for norm in norms:
@@ -48,9 +48,9 @@ def _settle(plan: Plan, number: int, norms: Sequence[_BatchNorm], rows: TensorBa
             norm.train()
         seen = 0
         for batch in rows.epoch(0):
-            seen += len(batch.x)
+            seen += len(batch.rows)
             for norm in norms:
-                norm.momentum = len(batch.x) / seen  # the average over all passes, by rows
+                norm.momentum = len(batch.rows) / seen  # the average over all passes, by rows
             # From the raw rows anew: the outputs of a convolution for all of them would fill the memory.
             plan.outputs(batch.x, stop=number + 1)
     for norm, momentum in zip(norms, momenta, strict=True):

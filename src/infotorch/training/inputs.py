@@ -1,0 +1,68 @@
+"""What a network takes, a tensor or a graph, as the rows that objectives see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from infotorch.data.batches import TensorBatches
+from infotorch.data.graphs import GraphRows, NodeBatches, NodeRows, is_graph, structure_of, tensors_of, with_features
+from infotorch.numerics.seeds import SeedStreams
+from infotorch.objectives.base import LocalBatch
+
+
+def local_batch(
+    x: Any,
+    module_input: Any,
+    output: Tensor,
+    y: Tensor | None,
+    streams: SeedStreams,
+    position: tuple[int, ...],
+    encode: Callable[[Any], Tensor],
+) -> LocalBatch:
+    """What an objective sees of a step: of a graph, the features of its nodes and who is joined to whom.
+
+    Args:
+        x: the network's raw input.
+        module_input: the previous module's output, or x.
+        output: the module's output.
+        y: targets of the rows, or None.
+        streams: the run's random streams.
+        position: the key of this step's noise.
+        encode: raw inputs, of the kind of x -> the module's output for them.
+    """
+    if not is_graph(x):
+        return LocalBatch(x, module_input.detach(), output, y, streams, position, encode)
+    module_input = x.x if module_input is x else module_input.detach()
+
+    def encode_features(features: Tensor) -> Tensor:
+        return encode(with_features(x, features))
+
+    return LocalBatch(x.x, module_input, output, y, streams, position, encode_features, structure_of(x))
+
+
+def device_of(x: Any) -> torch.device:
+    """Where a raw input is."""
+    return tensors_of(x)[0].device
+
+
+def batches_of(x: Any, y: Tensor | None, *, batch_size: int, seed: int = 0, shuffle: bool = True) -> Any:
+    """The mini-batches of tensors or of graphs; of the nodes of one graph, the whole graph in every step."""
+    if isinstance(x, NodeRows):
+        return NodeBatches(x, y)
+    return TensorBatches(x, y, batch_size=batch_size, seed=seed, shuffle=shuffle)
+
+
+def describe_input(x: Any) -> str:
+    """A raw input in a few words, for messages."""
+    if not is_graph(x):
+        return f"shape {tuple(x.shape)}, {x.dtype}"
+    return f"a graph of {len(x.x)} nodes with {x.x.shape[1]} features and {x.edge_index.shape[1]} edges"
+
+
+def is_graph_rows(x: Any) -> bool:
+    """Whether rows are graphs, or nodes of a graph."""
+    return isinstance(x, GraphRows | NodeRows)
