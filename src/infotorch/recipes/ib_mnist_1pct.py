@@ -22,6 +22,15 @@ _FOUND: dict[str, dict[str, Any]] = {
     "deep-bp": {"optimizer.lr": 0.00922, "plan.beta": 0.00608, "plan.noise_std": 9.58},
     "random": {"optimizer.lr": 0.026},
     "supcon": {"optimizer.lr": 0.0284, "plan.options.Y:supcon.temperature": 0.138, "network.dropout": 0.0},
+    "best": {"optimizer.lr": 0.0245, "plan.options.Y:supcon.temperature": 0.331, "network.dropout": 0.2},
+    "best-bp": {"optimizer.lr": 0.0222, "plan.options.Y:supcon.temperature": 0.624, "network.dropout": 0.2},
+    "full": {
+        "optimizer.lr": 0.00135,
+        "optimizer.critic_lr": 0.00129,
+        "optimizer.output_lr": 0.69,
+        "plan.beta": 0.077,
+        "plan.noise_std": 0.118,
+    },
 }
 
 

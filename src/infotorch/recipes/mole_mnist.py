@@ -66,6 +66,11 @@ _FOUND: dict[str, dict[str, Any]] = {
         "plan.options.Y:renyi.kernel": "exp(-d2/2s2)",
         "plan.options.X:renyi.grids": "product",
     },
+    "associated": {"optimizer.lr": 0.00368},
+    "forward-forward": {"optimizer.lr": 0.00133},
+    "hsic": {"optimizer.lr": 0.00368},
+    "kernel": {"optimizer.lr": 0.00203},
+    "predsim": {"optimizer.lr": 0.00248},
 }
 
 
