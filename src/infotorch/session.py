@@ -11,9 +11,9 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-from infotorch.data.batches import TensorBatches
+from infotorch.data.graph_splits import graphs_as_rows
 from infotorch.data.loading import load
-from infotorch.data.sets import Dataset, Split
+from infotorch.data.sets import Dataset, Graph, GraphSet, Split
 from infotorch.data.splits import stratified_rows
 from infotorch.networks.mlp import fold_head
 from infotorch.numerics.seeds import seed_streams
@@ -24,6 +24,7 @@ from infotorch.training.averages import EpochMeans
 from infotorch.training.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
 from infotorch.training.devices import environment, launch, peak_device_bytes, reset_peak_device_bytes
 from infotorch.training.evaluate import accuracy, evaluate_modules, evaluate_network
+from infotorch.training.inputs import batches_of
 from infotorch.training.interrupts import stop_requests
 from infotorch.training.loop import Position, StepInfo, train
 from infotorch.training.statistics import settle_statistics
@@ -81,7 +82,7 @@ class Session:
         self.network = network.to(self.device, dtype)
         self.plan = build_plan(recipe, self.network)
         train_rows = self.dataset.train
-        self.batches = TensorBatches(train_rows.x, train_rows.y, batch_size=recipe.batch_size, seed=seed)
+        self.batches = batches_of(train_rows.x, train_rows.y, batch_size=recipe.batch_size, seed=seed)
         settle_statistics(self.plan, train_rows.x, batch_size=recipe.batch_size)
         self.plan.prepare(self.batches, epochs=recipe.epochs, seed=seed)
         self.total_steps = len(self.plan.stages()) * recipe.epochs * len(self.batches)
@@ -184,7 +185,8 @@ class Session:
             metrics |= self._fold()
         known = splits["train"].y
         common = torch.bincount(known[known >= 0]).argmax()
-        metrics["majority_class"] = float((splits["test"].y == common).double().mean())
+        tested = splits["test"].y
+        metrics["majority_class"] = float((tested[tested >= 0] == common).double().mean())
         return metrics | self._information()
 
     def _draw(self) -> None:
@@ -269,12 +271,14 @@ def load_rows(recipe: Recipe, seed: int) -> Dataset:
     """The rows that a run of `recipe` with `seed` sees.
 
     Raises:
-        ValueError: the data are graphs, or the settings do not fit them.
+        ValueError: the recipe's network is for other data, or the settings do not fit them.
     """
     wanted = recipe.data
     loaded = load(wanted.name, seed=seed, validation=wanted.validation, limit=wanted.limit, scaling=wanted.scaling)
+    if isinstance(loaded, Graph | GraphSet):
+        loaded = graphs_as_rows(loaded, label_columns=wanted.label_columns)
     if not isinstance(loaded, Dataset):
-        raise ValueError(f"{recipe.name}: {wanted.name} is a set of graphs; this recipe trains on vectors and images.")
+        raise ValueError(f"{recipe.name}: {wanted.name} is read file by file; this recipe trains on what fits memory.")
     if loaded.num_classes is not None:
         for key, rows in (("limit", wanted.limit), ("labels", wanted.labels)):
             if rows is not None and rows < loaded.num_classes:
@@ -283,7 +287,7 @@ def load_rows(recipe: Recipe, seed: int) -> Dataset:
         loaded = _keep_labels(loaded, wanted.labels, seed)
     if recipe.precision == "64-true":
         doubled = {part: getattr(loaded, part) for part in ("train", "validation", "test")}
-        loaded = replace(loaded, **{part: Split(split.x.double(), split.y) for part, split in doubled.items()})
+        loaded = replace(loaded, **{part: Split(split.x.to(torch.float64), split.y) for part, split in doubled.items()})
     return loaded
 
 

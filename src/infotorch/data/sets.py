@@ -6,7 +6,7 @@ Every set has train, validation and test: choices are made on validation, and on
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ class Split:
     """Paired inputs and targets.
 
     Args:
-        x: float32 rows (n, d) or images (n, c, h, w).
+        x: float32 rows (n, d) or images (n, c, h, w); `GraphRows`, or `NodeRows` of one graph.
         y: int64 labels (n,), or float32 targets (n, t) for regression.
 
     Raises:
@@ -28,7 +28,7 @@ class Split:
         3
     """
 
-    x: Tensor
+    x: Any
     y: Tensor
 
     def __post_init__(self) -> None:
@@ -79,7 +79,7 @@ class Dataset:
 
     Args:
         name: what `load` was asked for.
-        kind: "vectors", "images" or "regression".
+        kind: "vectors", "images" or "regression"; "graphs" or "graph" where training made rows of them.
         train: what a network is fitted to.
         validation: what choices are made on.
         test: what the final number is measured on.
@@ -98,7 +98,7 @@ class Dataset:
     """
 
     name: str
-    kind: Literal["vectors", "images", "regression"]
+    kind: Literal["vectors", "images", "regression", "graphs", "graph"]
     train: Split
     validation: Split
     test: Split

@@ -12,9 +12,11 @@ from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
+from infotorch.data.graphs import NodeRows, structure_of
 from infotorch.numerics.checks import as_tensor, check_count, check_paired, check_positive, is_discrete
 from infotorch.numerics.seeds import SeedStreams, derive_seed, seed_streams
 from infotorch.records import Embedding
+from infotorch.training.inputs import is_graph_rows
 from infotorch.training.plan import Plan, evaluating
 
 __all__ = ["Embedding", "embed_modules", "embed_rows"]
@@ -28,7 +30,7 @@ _WHERE = "embed_modules"
 
 def embed_modules(
     plan: Plan,
-    splits: Mapping[str, tuple[Tensor, Tensor | None]],
+    splits: Mapping[str, tuple[Any, Tensor | None]],
     *,
     rows: int = 1000,
     perplexity: float = 30.0,
@@ -41,7 +43,9 @@ def embed_modules(
 
     Args:
         plan: a trained plan; it is read in evaluation mode, and the modes of its layers come back.
-        splits: name -> (inputs (n, ...), classes (n,), -1 for unlabelled rows, or None), on the plan's device.
+        splits: name -> (inputs (n, ...), classes (n,), -1 for unlabelled rows, or None), on the plan's device. Inputs
+            may be `GraphRows`, whose points are means over the nodes of each graph; or `NodeRows`, whose nodes without
+            a class are left out, so that splits of one graph have their own nodes.
         rows: points of one picture at most, shared evenly by the splits; each class keeps its share of a split.
         perplexity: about how many neighbours a row has; no more than a third of the rows.
         seed: decides the rows and the start of t-SNE, which runs on one thread so that its last bits are decided too.
@@ -68,11 +72,15 @@ def embed_modules(
     check_count(rows, where=_WHERE, name="rows")
     check_positive(perplexity, where=_WHERE, name="perplexity")
     streams = seed_streams(seed)
-    x, labels, names = _chosen(splits, rows, seed)
-    if len(x) < 5:
-        raise ValueError(f"{_WHERE}: splits must hold at least 5 rows together, got {len(x)}.")
+    pieces, labels, names = _chosen(splits, rows, seed)
+    if len(labels) < 5:
+        raise ValueError(f"{_WHERE}: splits must hold at least 5 rows together, got {len(labels)}.")
+    if any(is_graph_rows(x) for x, _ in pieces):
+        places = _graph_representations(plan, pieces, streams)
+    else:
+        places = _representations(plan, torch.cat([x[kept] for x, kept in pieces]), streams)
     found = []
-    for place, values in _representations(plan, x, streams):
+    for place, values in places:
         points, method, used = embed_rows(values, perplexity=perplexity, seed=seed)
         found.append(Embedding(place, method, points, labels, names, used))
     return found
@@ -137,35 +145,61 @@ def _representations(plan: Plan, x: Tensor, streams: SeedStreams) -> Iterator[tu
         yield module.name, _flat(values)
 
 
+def _graph_representations(
+    plan: Plan, pieces: list[tuple[Any, Tensor]], streams: SeedStreams
+) -> Iterator[tuple[str, np.ndarray]]:
+    """The same of graphs (means over their nodes) or of nodes; all places in memory at once, as they take one pass."""
+    with torch.no_grad(), evaluating(plan), streams.as_global("embedding", device=pieces[0][0].device):
+        found = [_of_graphs(plan, x, kept) for x, kept in pieces]
+    for number, name in enumerate(["raw data", *(module.name for module in plan)]):
+        yield name, _flat(torch.cat([places[number] for places in found]))
+
+
+def _of_graphs(plan: Plan, x: Any, kept: Tensor) -> list[Tensor]:
+    """Rows of the raw data and of every module's output."""
+    if isinstance(x, NodeRows):
+        return [values[kept] for values in (x.graph.x, *plan.outputs(x.graph))]
+    parts = []
+    for rows in kept.split(_CHUNK):
+        batch = x[rows]
+        graph = structure_of(batch)
+        values = (batch.x, *plan.outputs(batch))
+        parts.append([rows if len(rows) == graph.num_graphs else graph.mean(rows) for rows in values])
+    return [torch.cat(values) for values in zip(*parts, strict=True)]
+
+
 def _flat(values: Tensor) -> np.ndarray:
     values = values.detach().flatten(1) if values.ndim > 1 else values.detach()[:, None]
     return values.cpu().to(torch.float64).numpy()
 
 
-def _chosen(splits: Mapping[str, tuple[Any, Any]], rows: int, seed: int) -> tuple[Tensor, np.ndarray, np.ndarray]:
-    """The rows of all splits one after the other, their classes and the names of their splits."""
+def _chosen(
+    splits: Mapping[str, tuple[Any, Any]], rows: int, seed: int
+) -> tuple[list[tuple[Any, Tensor]], np.ndarray, np.ndarray]:
+    """Inputs and chosen rows of each split; of all splits one after the other, the rows' classes and split names."""
     if not splits:
         raise ValueError(f"{_WHERE}: splits must name at least one split.")
     if rows < len(splits):
         raise ValueError(f"{_WHERE}: rows must be at least the number of splits, {len(splits)}, got {rows}.")
-    inputs, labels, names = [], [], []
+    pieces, labels, names = [], [], []
     for place, (name, (x, y)) in enumerate(splits.items()):
         classes = _classes(name, x, y)
         share = rows // len(splits) + (place < rows % len(splits))
-        kept = stratified(classes, share, np.random.default_rng(derive_seed(seed, "embedding rows", place)))
-        inputs.append(x[torch.from_numpy(kept).to(x.device)])
+        own = (classes >= 0).nonzero()[0] if isinstance(x, NodeRows) and y is not None else np.arange(len(classes))
+        kept = own[stratified(classes[own], share, np.random.default_rng(derive_seed(seed, "embedding rows", place)))]
+        pieces.append((x, torch.from_numpy(kept).to(x.device)))
         labels.append(classes[kept])
         names += [name] * len(kept)
-    return torch.cat(inputs), np.concatenate(labels), np.array(names)
+    return pieces, np.concatenate(labels), np.array(names)
 
 
-def _classes(name: str, x: Tensor, y: Tensor | None) -> np.ndarray:
+def _classes(name: str, x: Any, y: Tensor | None) -> np.ndarray:
     if len(x) == 0:
         raise ValueError(f"{_WHERE}: split {name!r} must have rows, got none.")
     if y is None:
         return np.full(len(x), -1)
     y = as_tensor(y, where=_WHERE, name=f"the classes of {name!r}")
-    check_paired(x, y, where=f"{_WHERE}, split {name!r}")
+    check_paired(y if is_graph_rows(x) and len(x) == len(y) else x, y, where=f"{_WHERE}, split {name!r}")
     if not is_discrete(y) or y.ndim != 1:
         got = f"{y.dtype} of shape {tuple(y.shape)}"
         raise TypeError(f"{_WHERE}: the classes of {name!r} must be one integer a row, or None, got {got}.")

@@ -1,0 +1,54 @@
+"""A loaded graph, or set of graphs, as the splits that networks are trained and measured on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from infotorch.data.graphs import GraphRows, NodeRows
+from infotorch.data.sets import Dataset, Graph, GraphSet, Split
+from infotorch.numerics.checks import require
+
+
+def graphs_as_rows(loaded: Graph | GraphSet, *, label_columns: bool = False) -> Dataset:
+    """Three splits of rows: graphs, or the one graph's nodes, of which those of other splits are unlabelled.
+
+    Args:
+        loaded: what `load` returned.
+        label_columns: add as many empty features as there are classes, which Forward-Forward writes labels on.
+
+    Raises:
+        ModuleNotFoundError: torch_geometric is not installed.
+
+    Example:
+        >>> nodes = torch.tensor([[0], [1], [2]])
+        >>> edges, y = torch.tensor([[0, 1], [1, 0]]), torch.tensor([0, 1, 1])
+        >>> splits = graphs_as_rows(Graph("toy", torch.eye(3), edges, y, *nodes, num_classes=2))
+        >>> splits.train.y.tolist(), splits.test.y.tolist()
+        ([0, -1, -1], [-1, -1, 1])
+    """
+    pyg = require("graph", "torch_geometric.data", "training on graphs")
+    if isinstance(loaded, Graph):
+        x = _with_columns(loaded.x, loaded.num_classes * label_columns)
+        nodes = NodeRows(pyg.Data(x=x, edge_index=loaded.edge_index))
+        kind, parts = "graph", {"train": loaded.train, "validation": loaded.validation, "test": loaded.test}
+        splits = {part: Split(nodes, _only(loaded.y, rows)) for part, rows in parts.items()}
+    else:
+        features = _with_columns(loaded.node_features, loaded.num_classes * label_columns)
+        loaded = replace(loaded, node_features=features)
+        kind, parts = "graphs", {"train": loaded.train, "validation": loaded.validation, "test": loaded.test}
+        splits = {part: Split(GraphRows.from_set(loaded, rows), loaded.y[rows]) for part, rows in parts.items()}
+    return Dataset(loaded.name, kind, **splits, num_classes=loaded.num_classes, note=loaded.note)
+
+
+def _with_columns(x: Tensor, count: int) -> Tensor:
+    """Node features and as many empty columns behind them, which labels may be written on."""
+    return torch.cat([x, x.new_zeros(len(x), count)], dim=1) if count else x
+
+
+def _only(y: Tensor, rows: Tensor) -> Tensor:
+    kept = torch.full_like(y, -1)
+    kept[rows] = y[rows]
+    return kept
