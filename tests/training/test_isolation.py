@@ -3,9 +3,12 @@
 import pytest
 import torch
 from torch import nn
+from torch_geometric.data import Data
+from torch_geometric.nn import GCNConv, global_mean_pool
 
 from infotorch import fit
 from infotorch.data.batches import TensorBatches
+from infotorch.data.graphs import GraphRows
 from infotorch.objectives.base import LocalBatch, Loss, Objective
 from infotorch.objectives.names import describe_objectives, objective_from_name
 from infotorch.training.loop import train
@@ -14,11 +17,12 @@ from infotorch.training.plan import Plan
 ORDERS = ("sequential", "simultaneous")
 VECTORS = ("X:reconstruction", "X:infonce", "X:mine", "X:renyi", "X:views")
 IMAGES = ("X:dim", "X:greedy-infomax", "X:views")
+GRAPHS = ("X:node-infonce", "X:node-mine", "X:gmi", "X:dgi", "X:infograph", "X:graph-renyi")
 # Made small, so that a test of every objective takes no time.
 OPTIONS = {
     name: {"hidden": (8,)}
     for name in ("X:infonce", "X:mine", "X:nwj", "X:jsd", "Y:infonce", "Y:mine", "Y:nwj", "Y:jsd", "X:dim")
-}
+} | {"Y:graph-forward-forward": {"columns": "first"}}
 
 
 def adam(parameters):
@@ -41,10 +45,44 @@ def rows(*shape, seed=0):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
+class OnGraphs(nn.Module):
+    """Three modules on graphs: nodes, nodes that look at their neighbours, and graphs."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList([
+            nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.ReLU()),
+            GCNConv(8, 5),
+            nn.Linear(5, 3),
+        ])
+
+    def __getitem__(self, number):
+        return self.layers[number]
+
+    def forward(self, graph):
+        nodes = self.layers[0](graph.x)
+        nodes = self.layers[1](nodes, graph.edge_index).relu()
+        return self.layers[2](global_mean_pool(nodes, graph.batch))
+
+
+def graphs(count):
+    """Rings of 3 to 6 nodes, features all different."""
+    sizes = [3 + number % 4 for number in range(count)]
+    made = []
+    for number, size in enumerate(sizes):
+        around = torch.arange(size)
+        edges = torch.stack([around, (around + 1) % size])
+        edges = torch.cat([edges, edges.flip(0)], dim=1)
+        made.append(Data(x=rows(size, 6, seed=number), edge_index=edges))
+    return GraphRows(made)
+
+
 def network(kind):
-    """Three modules with batch norm and dropout; on images the first two give grids."""
+    """Three modules with batch norm and dropout; on images the first two give grids, on graphs the first two nodes."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
+        if kind == "graphs":
+            return OnGraphs()
         if kind == "vectors":
             first = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.ReLU())
             second = nn.Sequential(nn.Dropout(0.2), nn.Linear(8, 5), nn.BatchNorm1d(5), nn.ReLU())
@@ -54,21 +92,30 @@ def network(kind):
         return nn.Sequential(first, second, nn.Sequential(nn.Flatten(), nn.Dropout(0.2), nn.Linear(80, 3)))
 
 
+CUTS = {"graphs": ("layers.1", "layers.2")}
+
+
 def data(kind, count=48):
+    if kind == "graphs":
+        return graphs(count), torch.arange(count) % 3
     return rows(count, 6) if kind == "vectors" else rows(count, 1, 8, 8), torch.arange(count) % 3
 
 
 def trained(kind, objectives, y=None, *, order="sequential", cache=None, isolated=True, epochs=1, seed=0, lr=adam):
     model, (x, own) = network(kind), data(kind)
     parsed = [objective_from_name(o, OPTIONS) if isinstance(o, str) else o for o in objectives]
-    plan = Plan.layerwise(model, ("1", "2"), parsed, order=order, isolated=isolated, optimizer=lr)
+    plan = Plan.layerwise(model, CUTS.get(kind, ("1", "2")), parsed, order=order, isolated=isolated, optimizer=lr)
     batches = TensorBatches(x, own if y is None else y, batch_size=16, seed=seed)
     infos = list(train(plan, batches, epochs=epochs, cache=cache, seed=seed))
     assert infos[-1].diverged is None
     return model, infos
 
 
-LABEL_FREE = [*(("vectors", name) for name in VECTORS), *(("images", name) for name in IMAGES)]
+LABEL_FREE = [
+    *(("vectors", name) for name in VECTORS),
+    *(("images", name) for name in IMAGES),
+    *(("graphs", name) for name in (*GRAPHS, "X:infonce", "X:views")),
+]
 
 
 class TestLabels:
@@ -92,7 +139,8 @@ class TestLabels:
         results = []
         for labels in (y, (y + 1) % 3):
             model = network(kind)
-            fit(model, (x, labels), plan=f"{name},Y,CE", cuts=("1", "2"), order=order, epochs=1, batch_size=16)
+            cuts = CUTS.get(kind, ("1", "2"))
+            fit(model, (x, labels), plan=f"{name},Y,CE", cuts=cuts, order=order, epochs=1, batch_size=16)
             results.append(model)
         assert same(state(results[0][0]), state(results[1][0]))
         assert not same(weights(results[0][1]), weights(results[1][1]))
@@ -144,6 +192,7 @@ class TestDeterminism:
     @pytest.mark.parametrize("name", [name for name in describe_objectives() if name != "frozen"])
     def test_a_seed_fixes_the_weights_whatever_the_global_stream(self, name):
         kind = "images" if name in {"X:dim", "X:dim-local", "X:dim-global", "X:greedy-infomax"} else "vectors"
+        kind = "graphs" if name in {*GRAPHS, "Y:graph-forward-forward"} else kind
         objectives = ("frozen", "frozen", name) if name == "CE" else (name, "frozen", "frozen")
         results = []
         for noise, seed in ((1, 0), (2, 0), (1, 5)):

@@ -71,6 +71,7 @@ _FOUND: dict[str, dict[str, Any]] = {
     "hsic": {"optimizer.lr": 0.00368},
     "kernel": {"optimizer.lr": 0.00203},
     "predsim": {"optimizer.lr": 0.00248},
+    "greedy-infomax": {"optimizer.lr": 0.00203},
 }
 
 
