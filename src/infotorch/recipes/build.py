@@ -8,6 +8,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 
 from infotorch.data.sets import Dataset
 from infotorch.networks.convnet import convnet
+from infotorch.networks.graph_network import graph_network
 from infotorch.networks.mlp import mlp
 from infotorch.objectives.base import Objective
 from infotorch.objectives.bottleneck import InformationBottleneck
@@ -17,21 +18,50 @@ from infotorch.training.plan import Plan
 from infotorch.updates.gradient import OptimizerFactory
 
 
-def build_network(recipe: Recipe, dataset: Dataset) -> nn.Sequential:
+def build_network(recipe: Recipe, dataset: Dataset) -> nn.Module:
     """The recipe's network for the data's shapes.
 
     Raises:
-        ValueError: the data has no classes, or no images for a convolutional network.
+        ValueError: the data has no classes, no images for a convolutional network, or no graphs for message passing,
+            and the other way round.
+        ModuleNotFoundError: message passing without torch_geometric.
     """
     if dataset.num_classes is None:
         raise ValueError(f"{recipe.name}: {dataset.name} has no classes; choose a data set for classification.")
-    wanted, shape = recipe.network, dataset.train.x.shape[1:]
+    wanted = recipe.network
+    if dataset.kind in {"graph", "graphs"}:
+        return _on_graphs(recipe, dataset, dataset.num_classes)
+    if wanted.convolutions or wanted.embedding:
+        raise ValueError(f"{recipe.name}: message passing needs graphs; {dataset.name} has {dataset.kind}.")
+    shape = dataset.train.x.shape[1:]
     kind = {"head": wanted.head, "norm": wanted.norm, "dropout": wanted.dropout}
     if not wanted.channels:
         return mlp(shape.numel(), wanted.hidden, dataset.num_classes, **kind)
     if len(shape) != 3:
         raise ValueError(f"{recipe.name}: a convolutional network needs images; {dataset.name} has vectors.")
     return convnet(shape, wanted.channels, wanted.hidden, dataset.num_classes, kernel=wanted.kernel, **kind)
+
+
+def _on_graphs(recipe: Recipe, dataset: Dataset, classes: int) -> nn.Module:
+    wanted = recipe.network
+    if not wanted.convolutions:
+        raise ValueError(
+            f"{recipe.name}: {dataset.name} has graphs, and the network no message passing; set network.convolutions."
+        )
+    if wanted.head or wanted.channels:
+        unfit = "head" if wanted.head else "channels"
+        raise ValueError(f"{recipe.name}: network.{unfit} is not for graphs, which {dataset.name} has.")
+    return graph_network(
+        dataset.train.x.num_features,
+        embedding=wanted.embedding,
+        convolutions=wanted.convolutions,
+        hidden=wanted.hidden,
+        outputs=classes,
+        layer=wanted.layer,
+        norm=wanted.norm,
+        dropout=wanted.dropout,
+        readout=wanted.readout if dataset.kind == "graphs" else None,
+    )
 
 
 def build_plan(recipe: Recipe, network: nn.Module) -> Plan:

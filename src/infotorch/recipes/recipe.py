@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 
 class Settings(BaseModel):
@@ -33,6 +33,8 @@ class DataSettings(Settings):
         scaling: "standard" fits mean and deviation on the training rows; "none"; None for the set's default.
         labels: number of training rows that keep their label, drawn in equal proportions from the classes; the others
             are unlabelled (y = -1), and only objectives without labels learn from them. None for all.
+        label_columns: of graphs: as many empty features behind a node's own as there are classes, which graph
+            Forward-Forward writes labels on.
     """
 
     name: str
@@ -40,26 +42,41 @@ class DataSettings(Settings):
     validation: int | float | None = Field(default=None, gt=0)
     scaling: Literal["none", "standard"] | None = None
     labels: int | None = Field(default=None, ge=1)
+    label_columns: bool = False
 
 
 class NetworkSettings(Settings):
-    """A multilayer perceptron on the flattened input, or convolutions before one.
+    """A multilayer perceptron on the flattened input, or convolutions or message passing before one.
 
     Args:
-        hidden: widths of the hidden linear layers.
+        hidden: widths of the hidden linear layers; may be empty behind message passing.
         head: a linear layer without a nonlinearity before it behind the last one; folded into it after training.
         channels: of the convolutions, each followed by 2 x 2 max pooling; empty for a perceptron.
         kernel: side of the convolutions.
         norm: of the hidden layers: "none", "batch", or "length" (every layer's input divided by its root mean square).
-        dropout: share of a hidden linear layer's outputs set to 0 in training.
+        dropout: share of the outputs of a hidden linear or message-passing layer set to 0 in training.
+        embedding: on graphs: widths of linear layers on every node's own features, before the message passing.
+        convolutions: widths of message-passing layers; a network with any takes graphs.
+        layer: their kind, "gcn", "gin", "sage" or "gat".
+        readout: "mean", "sum" or "max" over the nodes of a graph, where graphs are classified and not nodes.
     """
 
-    hidden: tuple[int, ...] = Field(min_length=1)
+    hidden: tuple[int, ...]
     head: bool = False
     channels: tuple[int, ...] = ()
     kernel: int = Field(default=3, ge=1)
     norm: Literal["none", "batch", "length"] = "none"
     dropout: float = Field(default=0.0, ge=0, lt=1)
+    embedding: tuple[int, ...] = ()
+    convolutions: tuple[int, ...] = ()
+    layer: Literal["gcn", "gin", "sage", "gat"] = "gcn"
+    readout: Literal["mean", "sum", "max"] = "mean"
+
+    @model_validator(mode="after")
+    def _a_hidden_layer(self) -> NetworkSettings:
+        if not self.hidden and not self.convolutions:
+            raise ValueError("hidden must name a layer's width, where there is no message passing")
+        return self
 
 
 class PlanSettings(Settings):
