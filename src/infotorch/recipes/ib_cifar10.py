@@ -37,6 +37,7 @@ def rows() -> list[Recipe]:
         network=NetworkSettings(hidden=(256,), channels=(32, 64, 128)),
         optimizer=OptimizerSettings(lr=1e-3),
         batch_size=128,
+        cache="memory",
         published={
             "full": Published(value=0.6175, source=f"{_TABLE}: full IB"),
             "full-bound": Published(value=0.6175, source=f"{_TABLE}: full IB, there with architecture-aware MINE"),
