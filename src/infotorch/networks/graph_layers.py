@@ -44,9 +44,25 @@ class GraphConvolution(GCNConv):
         assert values is not None
         graph = torch.sparse_coo_tensor(edges.flip(0), values, (nodes, nodes), check_invariants=False)
         words = _sparse(x)
-        rows = nn.functional.linear(x, weight) if words is None else torch.sparse.mm(words, weight.T)
+        rows = nn.functional.linear(x, weight) if words is None else _SparseProduct.apply(words, weight.T)
         # Autocast has no sparse product: the sum over neighbours stays in the features' own precision.
-        return torch.sparse.mm(graph.coalesce(), rows.to(x.dtype)) + self.bias
+        return _SparseProduct.apply(graph.coalesce(), rows.to(x.dtype)) + self.bias
+
+
+class _SparseProduct(torch.autograd.Function):
+    """A sparse matrix without gradient times rows; what is kept for the backward pass is the matrix alone.
+
+    `torch.sparse.mm` itself hands the matrix to hooks on saved tensors; those that measure them ask for its storage.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, matrix: Tensor, rows: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx.matrix = matrix
+        return torch.sparse.mm(matrix, rows)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return None, torch.sparse.mm(ctx.matrix.t(), gradient)
 
 
 def _sparse(x: Tensor) -> Tensor | None:

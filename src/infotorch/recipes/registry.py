@@ -5,7 +5,17 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable
 
-from infotorch.recipes import demo, ib_cifar10, ib_mnist, ib_mnist_1pct, mole_adult, mole_mnist, mole_mnist_1pct
+from infotorch.recipes import (
+    demo,
+    ib_cifar10,
+    ib_mnist,
+    ib_mnist_1pct,
+    mole_adult,
+    mole_cora,
+    mole_mnist,
+    mole_mnist_1pct,
+    mole_mutagenicity,
+)
 from infotorch.recipes.recipe import Recipe
 
 # name -> the table's rows, the method's own first: it is what `run` takes when no variant is named
@@ -17,6 +27,8 @@ _TABLES: dict[str, Callable[[], list[Recipe]]] = {
     "mole-adult": mole_adult.rows,
     "mole-mnist": mole_mnist.rows,
     "mole-mnist-1pct": mole_mnist_1pct.rows,
+    "mole-cora": mole_cora.rows,
+    "mole-mutagenicity": mole_mutagenicity.rows,
 }
 
 
