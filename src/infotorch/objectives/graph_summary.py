@@ -57,7 +57,8 @@ class DeepGraphInfomax(Objective):
         >>> ring = torch.tensor([[0, 1, 2, 3], [1, 2, 3, 0]])
         >>> graph = GraphStructure(ring, torch.zeros(4, dtype=torch.int64), 1)
         >>> x = torch.rand(4, 3, generator=torch.Generator().manual_seed(0))
-        >>> batch = LocalBatch(x, x, graph.neighbours_mean(x), None, encode=graph.neighbours_mean, graph=graph)
+        >>> network = graph.copies(2).neighbours_mean
+        >>> batch = LocalBatch(x, x, graph.neighbours_mean(x), None, encode=network, graph=graph)
         >>> objective = DeepGraphInfomax()
         >>> objective.build(batch, None)
         >>> bool(objective(batch).terms["jsd_nats"] <= math.log(2))
@@ -96,35 +97,39 @@ class DeepGraphInfomax(Objective):
         """Minus the divergence, twice that of Jensen and Shannon; zero where nothing can be told apart."""
         graph = _graph_of(batch, where="DeepGraphInfomax", name="X:dgi")
         _check_node_level(batch.output, graph, where="DeepGraphInfomax")
-        nodes = full_precision(batch.output).flatten(1)
-        corrupted = self._corrupted(batch, graph, nodes)
-        if corrupted is None:
-            return Loss(nodes.sum() * 0.0, {})
-        directions = full_precision(self.critic.from_y(graph.mean(nodes).sigmoid()))  # W s of every graph
-        others, summaries = corrupted
-        together = (nodes * directions[graph.graph_index]).sum(dim=1) + self.critic.offset
-        apart = (others * directions[summaries]).sum(dim=1) + self.critic.offset
+        pairs = self._shuffled(batch, graph) if self.shuffles else self._of_other_graphs(batch, graph)
+        if pairs is None:
+            return Loss(full_precision(batch.output).sum() * 0.0, {})
+        true, corrupted, summaries = pairs
+        directions = full_precision(self.critic.from_y(graph.mean(true).sigmoid()))  # W s of every graph
+        together = (true * directions[graph.graph_index]).sum(dim=1) + self.critic.offset
+        apart = (corrupted * directions[summaries]).sum(dim=1) + self.critic.offset
         if self.bound == "jsd":
             value = jsd(together, apart)
             return Loss(-2 * value, {"jsd_nats": value.detach()})
         value = nwj(together, apart)
         return Loss(-value, {"kl_nats": value.detach()})
 
-    def _corrupted(self, batch: LocalBatch, graph: GraphStructure, nodes: Tensor) -> tuple[Tensor, Tensor] | None:
-        """Corrupted nodes (n, d), and the number of the graph whose summary each is set against."""
-        generator = batch.generator("corruption")
-        if self.shuffles:
-            if graph.num_nodes < 2 or graph.edge_index.shape[1] == 0:
-                return None
-            order = shuffled_within_graphs(graph, generator)
-            return full_precision(batch.encode(batch.x[order])).flatten(1), graph.graph_index
+    def _shuffled(self, batch: LocalBatch, graph: GraphStructure) -> tuple[Tensor, Tensor, Tensor] | None:
+        """The nodes, the nodes with shuffled features, and the graph whose summary each of these is set against."""
+        if graph.num_nodes < 2 or graph.edge_index.shape[1] == 0:
+            return None
+        order = shuffled_within_graphs(graph, batch.generator("corruption"))
+        # One pass for both: batch norm would otherwise take away much of the difference between true and corrupted.
+        both = batch.encode(torch.cat([batch.x, batch.x[order]]))
+        true, corrupted = full_precision(both).flatten(1).chunk(2)
+        return true, corrupted, graph.graph_index
+
+    def _of_other_graphs(self, batch: LocalBatch, graph: GraphStructure) -> tuple[Tensor, Tensor, Tensor] | None:
+        """The nodes twice, and another graph for each of them."""
         present, own = graph.graph_index.unique_consecutive(return_inverse=True)
         if len(present) < 2:
             return None
         # One cycle through all graphs: every graph meets another one, and each with the same probability.
-        order = torch.randperm(len(present), generator=generator, device=present.device)
+        order = torch.randperm(len(present), generator=batch.generator("corruption"), device=present.device)
         other = torch.empty_like(order).scatter_(0, order, order.roll(1))
-        return nodes, present[other[own]]
+        nodes = full_precision(batch.output).flatten(1)
+        return nodes, nodes, present[other[own]]
 
 
 class InfoGraph(Objective):
