@@ -6,7 +6,15 @@ The settings below were found by the search that `--set tune=true` repeats; its 
 from __future__ import annotations
 
 from infotorch.recipes.bottleneck_rows import bottleneck_rows
-from infotorch.recipes.recipe import DataSettings, NetworkSettings, Published, Recipe, SearchRange, SearchSettings
+from infotorch.recipes.recipe import (
+    DataSettings,
+    NetworkSettings,
+    Published,
+    Recipe,
+    SearchRange,
+    SearchSettings,
+    change,
+)
 
 _TABLE = "Elad et al. 2019, Table 1"
 
@@ -42,7 +50,7 @@ def rows() -> list[Recipe]:
         },
         search=SearchSettings(trials=6, seeds=(1000,), space={"optimizer.lr": SearchRange(low=3e-4, high=1e-2)}),
     )
-    return bottleneck_rows(
+    made = bottleneck_rows(
         base,
         layers=("fc2", "fc3"),
         epochs=10,
@@ -50,3 +58,5 @@ def rows() -> list[Recipe]:
         settings=_FOUND,
         during={"full": _SHORT, "supcon": _SHORT, "best": _SHORT, "best-bp": _SHORT},
     )
+    # Its ten critic steps for each of a layer's make a row of ten epochs a matter of hours.
+    return [change(row, {"epochs": 3}) if row.variant == "full" else row for row in made]

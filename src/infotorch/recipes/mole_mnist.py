@@ -87,7 +87,6 @@ def base() -> Recipe:
         network=NetworkSettings(hidden=(128,), channels=(16, 32), kernel=5, norm="batch"),
         optimizer=OptimizerSettings(name="adamw", lr=2e-3, weight_decay=1e-2),
         batch_size=128,
-        cache="memory",  # 0.6 GiB for all outputs of the first convolution, in place of its forward pass in later stages
         published={
             "bp": Published(value=0.9928, source=f"{_TABLE}: BP"),
             "matrix": Published(value=0.9471, source=f"{_TABLE}: matrix-based"),
