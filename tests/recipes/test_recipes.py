@@ -17,6 +17,8 @@ def test_every_table_has_the_rows_that_keep_it_honest():
         variants = {row.variant for row in table_rows(name)}
         if name == "mole-mnist-1pct":
             assert variants >= {"bp", "label-free", "best", "deep-bp", "random"}
+        elif name == "mole-cora":
+            assert variants >= {"bp", "gmi-mine", "dgi", "label-free", "best", "deep-bp", "random"}
         elif name.startswith("mole-"):
             assert variants >= {"bp", "matrix", "mine", "label-free", "best", "deep-bp", "random"}
         else:
@@ -87,6 +89,8 @@ class TestChanging:
                 "plan.penalty: input should be 'gaussian', .* 'aamine' or 'infonce', got 'mine'",
             ),
             ("optimizer.lr=-1", "optimizer.lr: input should be greater than 0, got -1"),
+            ("network.hidden=[]", "network: value error, hidden must name a layer's width, where there is no message"),
+            ("network.layer=gnc", "network.layer: input should be 'gcn', 'gin', 'sage' or 'gat', got 'gnc'"),
             ("data.scaling=log", "data.scaling: input should be 'none' or 'standard'"),
         ],
     )

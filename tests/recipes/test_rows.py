@@ -6,21 +6,29 @@ import pytest
 import torch
 
 from infotorch.data.batches import TensorBatches
-from infotorch.data.sets import Dataset, Split
+from infotorch.data.graph_splits import graphs_as_rows
+from infotorch.data.graphs import NodeRows
+from infotorch.data.sets import Dataset, Graph, GraphSet, Split
 from infotorch.recipes.build import build_network, build_plan
 from infotorch.recipes.recipe import DataSettings, NetworkSettings, Recipe, SearchRange, SearchSettings, change
 from infotorch.recipes.registry import find_recipe, recipe_names, table_rows
 from infotorch.recipes.rows import Row, make_rows
 from infotorch.recipes.search import search
+from infotorch.training.inputs import batches_of
 from infotorch.training.loop import train
 
 # shape of a row and number of classes
 SHAPES = {"digits": ((1, 8, 8), 10), "mnist": ((1, 28, 28), 10), "cifar10": ((3, 32, 32), 10), "adult": ((104,), 2)}
 ROWS = [row for name in recipe_names() for row in table_rows(name)]
+GRAPHS = ("cora", "mutagenicity")
 every_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.name}/{row.variant}")
 
 
-def made_up(name, rows=24):
+def made_up(name, rows=24, *, label_columns=False):
+    if name in GRAPHS:
+        pytest.importorskip("torch_geometric")
+        made = one_graph() if name == "cora" else many_graphs()
+        return graphs_as_rows(made, label_columns=label_columns)
     shape, classes = SHAPES[name]
     x = torch.rand(rows, *shape, generator=torch.Generator().manual_seed(0))
     split = Split(x, torch.arange(rows) % classes)
@@ -28,8 +36,31 @@ def made_up(name, rows=24):
     return Dataset(name, kind, split, split, split, num_classes=classes)
 
 
+def one_graph(nodes=30, classes=3):
+    """A ring whose nodes are of three classes; ten of them are for training."""
+    here = torch.arange(nodes)
+    edges = torch.stack([here, (here + 1) % nodes])
+    x = torch.rand(nodes, 8, generator=torch.Generator().manual_seed(0))
+    parts = (here[:10], here[10:20], here[20:])
+    return Graph("cora", x, torch.cat([edges, edges.flip(0)], dim=1), here % classes, *parts, num_classes=classes)
+
+
+def many_graphs(graphs=24, nodes=4):
+    """Rings of four nodes and two classes."""
+    here = torch.arange(graphs * nodes)
+    edges = torch.stack([here, here // nodes * nodes + (here + 1) % nodes])
+    x = torch.rand(len(here), 5, generator=torch.Generator().manual_seed(0))
+    y, every = torch.arange(graphs) % 2, torch.arange(graphs)
+    edges = torch.cat([edges, edges.flip(0)], dim=1)
+    return GraphSet("mutagenicity", x, edges, here // nodes, None, y, every, every[:6], every[6:], num_classes=2)
+
+
+def steps(dataset):
+    return batches_of(dataset.train.x, dataset.train.y, batch_size=24)
+
+
 def built(row):
-    dataset = made_up(row.data.name)
+    dataset = made_up(row.data.name, label_columns=row.data.label_columns)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = build_network(row, dataset)
@@ -44,7 +75,8 @@ class TestEveryRow:
         assert set(row.plan.cuts) <= {name for name, _ in network.named_children()}
         assert row.plan.objectives[-1] == "CE"
         network.eval()
-        x = dataset.train.x[:4]
+        rows = dataset.train.x
+        x = rows.graph if isinstance(rows, NodeRows) else rows[torch.arange(4)]
         assert torch.equal(plan.outputs(x)[-1], network(x))
         assert [module.objective is None for module in plan] == [name == "frozen" for name in row.plan.objectives]
 
@@ -58,8 +90,7 @@ class TestEveryRow:
         row = change(row, {"plan.critic_hidden": (16,), "plan.critic_steps": 1, "cache": None})
         dataset, _, plan = built(row)
         before = [{name: value.clone() for name, value in module.body.state_dict().items()} for module in plan]
-        batches = TensorBatches(dataset.train.x, dataset.train.y, batch_size=24)
-        for info in train(plan, batches, epochs=1, handoff=row.plan.handoff):
+        for info in train(plan, steps(dataset), epochs=1, handoff=row.plan.handoff):
             assert info.diverged is None
             assert all(math.isfinite(loss.total) for loss in info.losses.values())
         for module, kept in zip(plan, before, strict=True):
@@ -67,9 +98,8 @@ class TestEveryRow:
             assert moved == (module.objective is not None), module.name
 
     def test_its_rates_are_the_output_modules_own_where_it_stands_behind_frozen_ones(self, row):
-        _, _, plan = built(row)
-        dataset = made_up(row.data.name)
-        plan.prepare(TensorBatches(dataset.train.x, dataset.train.y, batch_size=24), epochs=1, seed=0)
+        dataset, _, plan = built(row)
+        plan.prepare(steps(dataset), epochs=1, seed=0)
         staged = row.plan.order == "sequential" and sum(name != "frozen" for name in row.plan.objectives) > 1
         # Behind frozen layers alone the only rate is the output module's, and is searched as such.
         assert (row.optimizer.output_lr is not None) == staged
@@ -208,6 +238,44 @@ class TestBuilding:
         row = find_recipe("mole-mnist", "bp")
         with pytest.raises(ValueError, match="mole-mnist: a convolutional network needs images; adult has vectors"):
             build_network(row, made_up("adult"))
+
+    def test_message_passing_needs_graphs_and_graphs_message_passing(self):
+        with pytest.raises(ValueError, match="mole-cora: message passing needs graphs; adult has vectors"):
+            build_network(find_recipe("mole-cora"), made_up("adult"))
+        with pytest.raises(
+            ValueError, match=r"demo: cora has graphs, and the network no message passing; set network\.conv"
+        ):
+            build_network(find_recipe("demo"), made_up("cora"))
+
+    @pytest.mark.parametrize("setting", [{"network.head": True}, {"network.channels": (3,)}])
+    def test_what_is_not_for_graphs_is_refused(self, setting):
+        row = change(find_recipe("mole-cora"), setting)
+        (key,) = setting
+        with pytest.raises(ValueError, match=f"mole-cora: {key} is not for graphs, which cora has"):
+            build_network(row, made_up("cora"))
+
+    def test_a_table_of_nodes_runs_on_graphs_and_one_of_graphs_on_nodes(self):
+        for name, data in (("mole-cora", "mutagenicity"), ("mole-mutagenicity", "cora")):
+            row, dataset = find_recipe(name, "readout"), made_up(data)
+            plan = build_plan(row, build_network(row, dataset))
+            losses = [loss for info in train(plan, steps(dataset), epochs=1) for loss in info.losses.values()]
+            assert len(losses) == len(plan)
+            assert all(math.isfinite(loss.total) for loss in losses)
+
+    @pytest.mark.parametrize("layer", ["gcn", "gin", "sage", "gat"])
+    def test_the_layers_kind_and_the_read_out_are_settings(self, layer):
+        settings = {"network.layer": layer, "network.readout": "sum", "network.hidden": (6,)}
+        row, dataset = change(find_recipe("mole-mutagenicity", "bp"), settings), made_up("mutagenicity")
+        network = build_network(row, dataset)
+        assert type(network.conv1).__name__ == {
+            "gcn": "GraphConvolution", "gin": "GINConv", "sage": "SAGEConv", "gat": "GATConv"
+        }[layer]  # fmt: skip
+        assert (network.readout.how, network.fc1.out_features) == ("sum", 6)
+
+    def test_labels_have_columns_of_their_own(self):
+        wide = built(find_recipe("mole-mutagenicity", "graph-forward-forward"))[1]
+        narrow = built(find_recipe("mole-mutagenicity", "readout"))[1]
+        assert wide.embed1.in_features == narrow.embed1.in_features + 2
 
     def test_regression_has_no_classes(self):
         x = torch.zeros(4, 3)
