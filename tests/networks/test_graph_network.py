@@ -1,4 +1,3 @@
-import gc
 import itertools
 import sys
 
@@ -15,7 +14,6 @@ pytest.importorskip("torch_geometric")
 from torch_geometric.data import Batch, Data
 from torch_geometric.nn import GCNConv
 
-from infotorch.networks import graph_layers
 from infotorch.networks.graph_layers import GraphConvolution, ReadOut, graph_layer
 
 
@@ -113,66 +111,6 @@ class TestGraphConvolution:
         assert narrow.dtype == torch.float32
         # bfloat16 keeps 8 bits of the linear map: 1 / 256 of values about 1, a few of them added
         torch.testing.assert_close(narrow, layer(x, data.edge_index), atol=0.03, rtol=0.03)
-
-
-class TestSparseFeatures:
-    """Features that are nearly all zero, such as bags of words, are multiplied as a sparse matrix."""
-
-    def words(self, share=0.01, dtype=torch.float64):
-        """Just large enough to be looked at."""
-        return (torch.rand(300, 900, generator=stream(), dtype=dtype) < share).to(dtype)
-
-    def test_output_and_gradient_are_those_of_the_dense_product(self, monkeypatch):
-        x, edges = self.words(), some_graph(300, share=0.02).edge_index
-        layer = GraphConvolution(900, 4).double()
-        found = []
-        for few in (0.05, 0.0):
-            monkeypatch.setattr(graph_layers, "_FEW", few)
-            x = x.clone()  # a tensor that no layer has seen
-            layer.zero_grad()
-            output = layer(x, edges)
-            output.square().sum().backward()
-            assert (graph_layers._SPARSE[x][1] is not None) == (few > 0)
-            found.append((output.detach(), layer.lin.weight.grad.clone(), layer.bias.grad.clone()))
-        for sparse, dense in zip(*found, strict=True):
-            torch.testing.assert_close(sparse, dense, atol=1e-11, rtol=1e-11)
-
-    def test_a_change_in_place_is_seen(self):
-        x, edges, layer = self.words(), torch.zeros(2, 0, dtype=torch.int64), GraphConvolution(900, 2).double()
-        layer(x, edges)
-        x[0] = 0.0
-        x[0, 7] = 5.0
-        torch.testing.assert_close(layer(x, edges)[0], 5 * layer.lin.weight[:, 7] + layer.bias, atol=1e-12, rtol=0)
-        x += 1.0  # dense now
-        torch.testing.assert_close(layer(x, edges), x @ layer.lin.weight.T + layer.bias, atol=1e-10, rtol=1e-10)
-
-    def test_what_is_kept_goes_with_the_features(self):
-        x, layer = self.words(), GraphConvolution(900, 2).double()
-        gc.collect()
-        before = len(graph_layers._SPARSE)
-        layer(x, torch.zeros(2, 0, dtype=torch.int64))
-        assert len(graph_layers._SPARSE) == before + 1
-        del x
-        gc.collect()
-        assert len(graph_layers._SPARSE) == before
-
-    def test_features_with_a_gradient_and_inference_tensors_are_multiplied_as_they_are(self):
-        edges, layer = torch.zeros(2, 0, dtype=torch.int64), GraphConvolution(900, 2).double()
-        x = self.words().requires_grad_()
-        layer(x, edges).sum().backward()
-        torch.testing.assert_close(x.grad, layer.lin.weight.sum(0).expand(300, 900), atol=1e-13, rtol=0)
-        with torch.inference_mode():
-            seen = self.words()
-            torch.testing.assert_close(layer(seen, edges), seen @ layer.lin.weight.T + layer.bias)
-        assert x not in graph_layers._SPARSE
-        assert seen not in graph_layers._SPARSE
-
-    def test_small_or_dense_features_are_not_turned(self):
-        layer, edges = GraphConvolution(900, 2).double(), torch.zeros(2, 0, dtype=torch.int64)
-        dense, small = self.words(share=0.2), self.words()[:200]
-        layer(dense, edges), layer(small.clone(), edges)
-        assert graph_layers._SPARSE[dense][1] is None
-        assert small not in graph_layers._SPARSE
 
 
 class TestReadOut:

@@ -9,24 +9,18 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.weak import WeakTensorKeyDictionary
 from torch_geometric.data import Data
 from torch_geometric.nn import GATConv, GCNConv, GINConv, SAGEConv, global_add_pool, global_max_pool, global_mean_pool
 from torch_geometric.nn.conv.gcn_conv import gcn_norm
 
 _POOLS = {"mean": global_mean_pool, "sum": global_add_pool, "max": global_max_pool}
-# On one thread the sparse product of 2,708 x 1,433 bags of words (1.3 % of the entries) and its gradient take less than
-# a third of the dense one's time; finding the entries costs what is saved where they are many or the input small.
-_FEW, _SMALL = 0.05, 2**18
-# Features that come back in every step are turned into a sparse matrix once: tensor -> (its version, the matrix).
-_SPARSE: Any = WeakTensorKeyDictionary()
 
 
 class GraphConvolution(GCNConv):
     """A layer of a graph convolutional network: D^-1/2 (A + I) D^-1/2 X W + b, D the degrees of A + I.
 
-    The layer and the weights are torch_geometric's `GCNConv`; both products with a sparse matrix (the graph, and on a
-    CPU features that are nearly all zero) are done as such, and not edge by edge.
+    Weights and values are those of torch_geometric's `GCNConv`; the sum over neighbours is one product with a sparse
+    matrix, where a row for every edge would cost more than the linear map.
 
     Source: Kipf & Welling 2017, arXiv:1609.02907, eq. 2.
 
@@ -38,15 +32,13 @@ class GraphConvolution(GCNConv):
 
     def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Nodes' rows (n, inputs) and edges (2, e), from source to target, -> (n, outputs)."""
-        nodes, weight = len(x), self.lin.weight
+        nodes = len(x)
         edges, values = gcn_norm(edge_index, None, nodes, dtype=x.dtype)
         assert isinstance(edges, Tensor)
         assert values is not None
         graph = torch.sparse_coo_tensor(edges.flip(0), values, (nodes, nodes), check_invariants=False)
-        words = _sparse(x)
-        rows = nn.functional.linear(x, weight) if words is None else _SparseProduct.apply(words, weight.T)
         # Autocast has no sparse product: the sum over neighbours stays in the features' own precision.
-        return _SparseProduct.apply(graph.coalesce(), rows.to(x.dtype)) + self.bias
+        return _SparseProduct.apply(graph.coalesce(), self.lin(x).to(x.dtype)) + self.bias
 
 
 class _SparseProduct(torch.autograd.Function):
@@ -63,17 +55,6 @@ class _SparseProduct(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor]:  # pyright: ignore[reportIncompatibleMethodOverride]
         return None, torch.sparse.mm(ctx.matrix.t(), gradient)
-
-
-def _sparse(x: Tensor) -> Tensor | None:
-    """The features as a sparse matrix, or None where the dense product is as fast or a gradient is wanted."""
-    if not x.is_cpu or x.requires_grad or x.is_inference() or x.numel() < _SMALL:
-        return None
-    version, kept = _SPARSE.get(x, (None, None))
-    if version != x._version:
-        kept = x.to_sparse() if int(x.count_nonzero()) < _FEW * x.numel() else None
-        _SPARSE[x] = (x._version, kept)
-    return kept
 
 
 class ReadOut(nn.Module):
