@@ -6,7 +6,7 @@ read what its objective does not give it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,16 +15,20 @@ import torch
 from torch import Tensor
 
 from infotorch.data.batches import Batch
-from infotorch.data.sets import GraphSet, check_edge_index, check_graph_index
+from infotorch.data.graph_checks import (
+    LABELS,
+    attributes_of,
+    check_alike,
+    check_graph,
+    check_numbers_nothing,
+)
+from infotorch.data.sets import GraphSet
 from infotorch.numerics.checks import require
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
 
 _PURPOSE = "training on graphs"
-# What is said of nodes and graphs rather than seen by a network, and what a batch says of its own layout.
-_LABELS = {"y", "train_mask", "val_mask", "test_mask"}
-_LAYOUT = {"batch", "ptr", "num_nodes"}
 
 
 @dataclass(frozen=True)
@@ -81,11 +85,6 @@ def _mean_by(rows: Tensor, group: Tensor, count: int) -> Tensor:
     return sums / sizes.to(rows.dtype).reshape(-1, *[1] * (rows.ndim - 1))
 
 
-def is_graph(value: Any) -> bool:
-    """Whether a value is a torch_geometric data object (or what looks like one): it has an edge_index."""
-    return not isinstance(value, Tensor) and getattr(value, "edge_index", None) is not None
-
-
 def structure_of(data: Data) -> GraphStructure:
     """The structure of a data object; without a `batch` all nodes belong to one graph.
 
@@ -118,12 +117,23 @@ def with_features(data: Data, x: Tensor) -> Data:
         return changed
     structure = structure_of(data).copies(count)
     changed.edge_index, changed.batch = structure.edge_index, structure.graph_index
-    for key in _per_edge(data) | (_per_node(data) - {"x"}):
-        changed[key] = torch.cat([data[key]] * count)
+    for key, value in attributes_of(data).items():
+        if key != "x":
+            changed[key] = _repeated(data, key, value, count)
+    if "num_nodes" in data.keys():
+        changed.num_nodes = len(x)
     changed.ptr = torch.cat([structure.sizes.new_zeros(1), structure.sizes.cumsum(0)])
     if hasattr(changed, "_num_graphs"):
         changed._num_graphs = structure.num_graphs
     return changed
+
+
+def _repeated(data: Data, key: str, value: Tensor, count: int) -> Tensor:
+    """What belongs to nodes, edges or graphs once for every copy; numbers of nodes count on."""
+    value = value.reshape(1) if value.ndim == 0 else value
+    step = data.__inc__(key, value)
+    copies = [value + number * step if step else value for number in range(count)]
+    return torch.cat(copies, dim=data.__cat_dim__(key, value))
 
 
 def tensors_of(value: Any) -> list[Tensor]:
@@ -154,7 +164,7 @@ class NodeRows:
     def __init__(self, graph: Data) -> None:
         check_graph(graph, where="NodeRows")
         kept = copy(graph)
-        for key in _LABELS & set(kept.keys()):
+        for key in LABELS & set(kept.keys()):
             del kept[key]
         self.graph = kept
 
@@ -165,6 +175,11 @@ class NodeRows:
     def num_features(self) -> int:
         """Features of a node."""
         return self.graph.num_node_features
+
+    @property
+    def numbers(self) -> Tensor:
+        """The nodes' numbers, int64 (n,)."""
+        return torch.arange(len(self), device=self.device)
 
     @property
     def device(self) -> torch.device:
@@ -192,7 +207,7 @@ class NodeBatches:
     def __init__(self, rows: NodeRows, y: Tensor | None) -> None:
         if y is not None and len(y) != len(rows):
             raise ValueError(f"NodeBatches: y must have a class for each of {len(rows)} nodes, got {len(y)}.")
-        self.rows, self.y = rows, y
+        self.x, self.y = rows, y
 
     def __len__(self) -> int:
         return 1
@@ -200,13 +215,13 @@ class NodeBatches:
     def epoch(self, epoch: int, *, start: int = 0) -> Iterator[Batch]:
         """The one batch of an epoch."""
         if start == 0:
-            yield Batch(self.rows.graph, self.y, torch.arange(len(self.rows), device=self.rows.device))
+            yield Batch(self.x.graph, self.y, self.x.numbers)
 
 
 class GraphRows:
     """Many graphs as rows: `rows[index]` is a `torch_geometric.data.Batch` of these graphs, made by gathering.
 
-    Attributes are kept by what they belong to: a row for each node (x, pos, ...), each edge (edge_attr, ...) or each
+    Tensors are kept by what they belong to: a row for each node (x, pos, ...), each edge (edge_attr, ...) or each
     graph. Labels, masks and what is no tensor are left out.
 
     Args:
@@ -214,8 +229,9 @@ class GraphRows:
 
     Raises:
         TypeError: an element is no data object, features that are not real, or edges that are not int64.
-        ValueError: no graph; features or edges of a wrong shape, or of another width than those of the first graph;
-            node numbers out of range; NaN or infinite features; an attribute that cannot be split by graphs.
+        ValueError: no graph; features or edges of a wrong shape; node numbers out of range; NaN or infinite features;
+            other attributes, or of another width, than those of the first graph; an attribute that cannot be split by
+            graphs.
 
     Example:
         >>> from torch_geometric.data import Data
@@ -227,51 +243,58 @@ class GraphRows:
     """
 
     def __init__(self, graphs: Sequence[Data]) -> None:
-        pyg = require("graph", "torch_geometric.data", _PURPOSE)
-        if len(graphs) == 0:
+        require("graph", "torch_geometric.data", _PURPOSE)
+        graphs = list(graphs)
+        if not graphs:
             raise ValueError("GraphRows: there must be at least one graph.")
         for number, graph in enumerate(graphs):
             check_graph(graph, where=f"GraphRows, graph {number}")
-            if graph.num_node_features != graphs[0].num_node_features:
-                got = f"{graphs[0].num_node_features} and {graph.num_node_features}"
-                raise ValueError(f"GraphRows: all graphs must have equally many node features, got {got}.")
-        together = pyg.Batch.from_data_list(list(graphs), exclude_keys=list(_LABELS))
-        self._hold(together, torch.tensor([_num_nodes(graph) for graph in graphs]))
+        held = [attributes_of(graph) for graph in graphs]
+        check_alike(held)
+        sizes = [_num_nodes(graph) for graph in graphs]
+        began = torch.tensor([0, *sizes]).cumsum(0).tolist()
+        edges = [graph.edge_index + first for graph, first in zip(graphs, began, strict=False)]
+        self._hold(torch.cat(edges, dim=1), torch.tensor(sizes), torch.tensor([each.shape[1] for each in edges]))
+        groups = (self._nodes, self._node_counts), (self._edges, self._edge_counts), (self._graphs, None)
+        for key in held[0]:
+            check_numbers_nothing(graphs[0], key, held[0][key])
+            values = [own[key].reshape(1) if own[key].ndim == 0 else own[key] for own in held]
+            rows = torch.tensor([len(value) for value in values], device=self.device)
+            group = next((g for g, wanted in groups if bool((rows == (1 if wanted is None else wanted)).all())), None)
+            if group is None:
+                raise ValueError(
+                    f"GraphRows: {key!r} must have a row for each node, each edge or each graph, got {len(values[0])} "
+                    f"rows for the first graph of {sizes[0]} nodes and {edges[0].shape[1]} edges, "
+                    f"{int(rows.sum())} in all {len(graphs)} graphs."
+                )
+            group[key] = torch.cat(values)
 
     @classmethod
     def from_set(cls, graphs: GraphSet, rows: Tensor) -> GraphRows:
         """Some graphs of a set, without a data object for each."""
-        pyg = require("graph", "torch_geometric.data", _PURPOSE)
+        require("graph", "torch_geometric.data", _PURPOSE)
         order = graphs.graph_index[graphs.edge_index[0]].argsort(stable=True)
-        edges = {} if graphs.edge_features is None else {"edge_attr": graphs.edge_features[order]}
-        held = pyg.Data(
-            x=graphs.node_features, edge_index=graphs.edge_index[:, order], batch=graphs.graph_index, **edges
-        )
+        edge_index, count = graphs.edge_index[:, order], len(graphs.y)
         whole = cls.__new__(cls)
-        whole._hold(held, torch.bincount(graphs.graph_index, minlength=len(graphs.y)))
+        whole._hold(
+            edge_index,
+            torch.bincount(graphs.graph_index, minlength=count),
+            torch.bincount(graphs.graph_index[edge_index[0]], minlength=count),
+        )
+        whole._nodes["x"] = graphs.node_features
+        if graphs.edge_features is not None:
+            whole._edges["edge_attr"] = graphs.edge_features[order]
         whole._rows = rows.to(whole.device)
         return whole
 
-    def _hold(self, together: Data, sizes: Tensor) -> None:
-        """Keep the graphs as one, and where each of them begins."""
-        structure = structure_of(together)
-        check_graph_index(structure.graph_index, structure.edge_index, len(sizes), where="GraphRows")
-        graph_of_edge = structure.graph_index[structure.edge_index[0]]
-        self._edge_index = structure.edge_index
-        self._nodes = {key: together[key] for key in _per_node(together)}
-        self._edges = {key: together[key] for key in _per_edge(together)}
-        taken = {*self._nodes, *self._edges, "edge_index", *_LAYOUT}
-        rest = {k: v for k, v in together.to_dict().items() if k not in taken and isinstance(v, Tensor)}
-        for key, value in rest.items():
-            if value.ndim == 0 or len(value) != len(sizes):
-                raise ValueError(
-                    f"GraphRows: {key!r} must have a row for each node, edge or graph, got {tuple(value.shape)} for "
-                    f"{structure.num_nodes}, {len(graph_of_edge)} and {len(sizes)}."
-                )
-        self._graphs = rest
-        self._node_counts = sizes.to(self.device)
-        self._edge_counts = torch.bincount(graph_of_edge, minlength=len(sizes))
-        self._rows = torch.arange(len(sizes), device=self.device)
+    def _hold(self, edge_index: Tensor, node_counts: Tensor, edge_counts: Tensor) -> None:
+        """Keep the graphs as one, whose edges are in the order of the graphs, and how much belongs to each."""
+        self._edge_index = edge_index
+        self._node_counts, self._edge_counts = node_counts.to(self.device), edge_counts.to(self.device)
+        self._rows = torch.arange(len(node_counts), device=self.device)
+        self._nodes: dict[str, Tensor] = {}
+        self._edges: dict[str, Tensor] = {}
+        self._graphs: dict[str, Tensor] = {}
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -335,42 +358,9 @@ def _gathered(chosen: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
     return torch.arange(int(of_chosen.sum()), device=counts.device) + shift.repeat_interleave(of_chosen), of_chosen
 
 
-def check_graph(graph: Any, *, where: str) -> None:
-    """Refuse what no network on graphs can take.
-
-    Raises:
-        TypeError: no data object, features that are not real, or edges that are not int64.
-        ValueError: no nodes, no or misshapen features or edges, node numbers out of range, NaN or infinite features.
-    """
-    if isinstance(graph, Tensor | Mapping) or not hasattr(graph, "edge_index"):
-        raise TypeError(f"{where}: must be a torch_geometric Data object, got {type(graph).__name__}.")
-    x, edge_index = graph.x, graph.edge_index
-    if not isinstance(x, Tensor) or x.ndim != 2 or len(x) == 0:
-        got = "none" if x is None else tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
-        raise ValueError(f"{where}: node features x must have shape (nodes, features), one node at least, got {got}.")
-    if not x.is_floating_point():
-        raise TypeError(f"{where}: node features x must be real-valued, got {x.dtype}.")
-    if not isinstance(edge_index, Tensor) or edge_index.dtype != torch.int64:
-        got = edge_index.dtype if isinstance(edge_index, Tensor) else type(edge_index).__name__
-        raise TypeError(f"{where}: edge_index must be an int64 tensor (2, edges), got {got}.")
-    check_edge_index(edge_index, len(x), where=where)
-    if not torch.isfinite(x).all():
-        raise ValueError(f"{where}: node features x must be finite, got NaN or infinite values.")
-
-
 def _num_nodes(data: Data) -> int:
     assert data.x is not None
     return len(data.x)
-
-
-def _per_node(data: Data) -> set[str]:
-    own = {key for key in data.keys() if key == "x" or (key not in _LAYOUT and data.is_node_attr(key))}
-    return {key for key in own if isinstance(data[key], Tensor)}
-
-
-def _per_edge(data: Data) -> set[str]:
-    own = {key for key in data.keys() if key != "edge_index" and data.is_edge_attr(key)}
-    return {key for key in own if isinstance(data[key], Tensor)} - _per_node(data) - _LAYOUT
 
 
 def _cast(value: Tensor, target: torch.device | str | torch.dtype) -> Tensor:

@@ -8,8 +8,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.data import Dataset
 
-from infotorch.data.graphs import GraphRows, NodeRows, is_graph
+from infotorch.data.graph_checks import is_graph
+from infotorch.data.graphs import GraphRows, NodeRows
 from infotorch.numerics.checks import as_tensor
 from infotorch.numerics.seeds import seed_streams
 from infotorch.objectives.base import Objective, check_labels
@@ -161,7 +163,12 @@ def _choose(model: nn.Module, x: Any, y: Tensor | None, settings: _Settings) -> 
 
 def _holds_graphs(data: Any) -> bool:
     x = data[0] if isinstance(data, tuple) and len(data) == 2 else data
-    return is_graph(x) or is_graph_rows(x) or (isinstance(x, Sequence) and len(x) > 0 and is_graph(x[0]))
+    return is_graph(x) or is_graph_rows(x) or _are_graphs(x)
+
+
+def _are_graphs(x: Any) -> bool:
+    """Whether x is a list of graphs, or a data set of them."""
+    return isinstance(x, Sequence | Dataset) and hasattr(x, "__len__") and len(x) > 0 and is_graph(x[0])  # pyright: ignore[reportArgumentType]
 
 
 def _as_graphs(model: nn.Module, data: Any) -> tuple[GraphRows | NodeRows, Tensor | None]:
@@ -170,7 +177,7 @@ def _as_graphs(model: nn.Module, data: Any) -> tuple[GraphRows | NodeRows, Tenso
     if parameter is None:
         raise ValueError("fit: the model has no parameters to train.")
     x, y = data if isinstance(data, tuple) and len(data) == 2 else (data, _own_classes(data))
-    rows = x if is_graph_rows(x) else NodeRows(x) if is_graph(x) else GraphRows(x)
+    rows = _rows_of(x)
     y = None if y is None else as_tensor(y, where="fit", name="y").to(parameter.device)
     if y is not None and (y.ndim != 1 or len(y) != len(rows)):
         what = "node of the graph" if isinstance(rows, NodeRows) else "graph"
@@ -179,15 +186,35 @@ def _as_graphs(model: nn.Module, data: Any) -> tuple[GraphRows | NodeRows, Tenso
     return rows, y if y is None or y.is_floating_point() else y.long()
 
 
+def _rows_of(x: Any) -> GraphRows | NodeRows:
+    return x if is_graph_rows(x) else NodeRows(x) if is_graph(x) else GraphRows(x)
+
+
 def _own_classes(data: Any) -> Tensor | None:
     """The classes that graphs hold themselves; nodes outside the train_mask are unlabelled."""
     if is_graph_rows(data):
         return None
     if not is_graph(data):
         classes = [getattr(graph, "y", None) for graph in data]
-        return torch.cat([y.reshape(1) for y in classes]) if all(y is not None for y in classes) else None
+        if any(y is None for y in classes):
+            return None
+        for number, y in enumerate(classes):
+            if not isinstance(y, Tensor | int) or torch.as_tensor(y).numel() != 1:
+                got = f"shape {tuple(y.shape)}" if isinstance(y, Tensor) else type(y).__name__
+                raise ValueError(
+                    f"fit: y of each graph must be its one class, got {got} for graph {number}. The classes of the "
+                    "nodes of one graph: give the graph itself, not a list."
+                )
+        return torch.cat([torch.as_tensor(y).reshape(1) for y in classes])
     y, mask = getattr(data, "y", None), getattr(data, "train_mask", None)
-    return y if y is None or mask is None else torch.where(mask, y, -1)
+    if y is None or mask is None:
+        return y
+    if mask.shape != y.shape:
+        raise ValueError(
+            f"fit: train_mask must say of each node whether its class is known, got shape {tuple(mask.shape)} for y of "
+            f"shape {tuple(y.shape)}; choose one of several splits."
+        )
+    return torch.where(mask.bool(), y, -1)
 
 
 def _as_training_data(model: nn.Module, data: tuple[Any, Any]) -> tuple[Tensor, Tensor | None]:

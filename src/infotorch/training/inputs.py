@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from infotorch.data.batches import TensorBatches
-from infotorch.data.graphs import GraphRows, NodeBatches, NodeRows, is_graph, structure_of, tensors_of, with_features
+from infotorch.data.graph_checks import is_graph
+from infotorch.data.graphs import GraphRows, NodeBatches, NodeRows, structure_of, tensors_of, with_features
 from infotorch.numerics.seeds import SeedStreams
 from infotorch.objectives.base import LocalBatch
 

@@ -1,0 +1,81 @@
+"""What a torch_geometric data object must be before a network is trained on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from infotorch.data.sets import check_edge_index
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
+
+#: What is said of nodes and graphs rather than seen by a network.
+LABELS = frozenset({"y", "train_mask", "val_mask", "test_mask"})
+# What a batch says of its own layout.
+_LAYOUT = frozenset({"batch", "ptr", "num_nodes"})
+
+
+def is_graph(value: Any) -> bool:
+    """Whether a value is a torch_geometric data object (or what looks like one), be it without edges."""
+    return not isinstance(value, Tensor) and hasattr(value, "edge_index") and hasattr(value, "to_dict")
+
+
+def check_graph(graph: Any, *, where: str) -> None:
+    """Refuse what no network on graphs can take.
+
+    Raises:
+        TypeError: no data object, features that are not real, or edges that are not int64.
+        ValueError: no nodes, no or misshapen features or edges, node numbers out of range, NaN or infinite features.
+    """
+    if not is_graph(graph):
+        raise TypeError(f"{where}: must be a torch_geometric Data object, got {type(graph).__name__}.")
+    x, edge_index = graph.x, graph.edge_index
+    if not isinstance(x, Tensor) or x.ndim != 2 or len(x) == 0:
+        got = "none" if x is None else tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
+        raise ValueError(f"{where}: node features x must have shape (nodes, features), one node at least, got {got}.")
+    if not x.is_floating_point():
+        raise TypeError(f"{where}: node features x must be real-valued, got {x.dtype}.")
+    if not isinstance(edge_index, Tensor) or edge_index.dtype != torch.int64:
+        got = edge_index.dtype if isinstance(edge_index, Tensor) else type(edge_index).__name__
+        raise TypeError(f"{where}: edge_index must be an int64 tensor (2, edges), got {got}.")
+    check_edge_index(edge_index, len(x), where=where)
+    if not torch.isfinite(x).all():
+        raise ValueError(f"{where}: node features x must be finite, got NaN or infinite values.")
+
+
+def attributes_of(graph: Data) -> dict[str, Tensor]:
+    """The tensors that nodes, edges and graphs have, without labels and the graph itself."""
+    left_out = LABELS | _LAYOUT | {"edge_index"}
+    return {k: v for k, v in graph.to_dict().items() if isinstance(v, Tensor) and k not in left_out}
+
+
+def check_alike(held: Sequence[Mapping[str, Tensor]]) -> None:
+    """Refuse graphs that have other attributes than the first, or of another width.
+
+    Raises:
+        ValueError: naming the attribute and the graph.
+    """
+    first = {key: tuple(value.shape[1:]) for key, value in held[0].items()}
+    for number, own in enumerate(held):
+        found = {key: tuple(value.shape[1:]) for key, value in own.items()}
+        if found != first:
+            key = next(key for key in {**first, **found} if first.get(key) != found.get(key))
+            wanted, got = (f"rows of shape {w[key]}" if key in w else "none" for w in (first, found))
+            raise ValueError(
+                f"GraphRows: all graphs must have the same attributes; of {key!r} graph 0 has {wanted}, "
+                f"graph {number} {got}."
+            )
+
+
+def check_numbers_nothing(graph: Data, key: str, value: Tensor) -> None:
+    """Refuse numbers of nodes other than edge_index, which would have to count on from graph to graph.
+
+    Raises:
+        ValueError: the attribute is one.
+    """
+    if graph.__cat_dim__(key, value) != 0 or graph.__inc__(key, value):
+        raise ValueError(f"GraphRows: {key!r} numbers nodes, as only edge_index may here; leave it out.")
