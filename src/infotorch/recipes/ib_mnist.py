@@ -5,6 +5,8 @@ The settings below were found by the search that `--set tune=true` repeats; its 
 
 from __future__ import annotations
 
+from typing import Any
+
 from infotorch.recipes.bottleneck_rows import bottleneck_rows
 from infotorch.recipes.recipe import (
     DataSettings,
@@ -18,13 +20,23 @@ from infotorch.recipes.recipe import (
 
 _TABLE = "Elad et al. 2019, Table 1"
 
-_FOUND = {
+_FOUND: dict[str, dict[str, Any]] = {
     "full-bound": {"optimizer.lr": 0.00139, "plan.beta": 0.473, "plan.noise_std": 26.5},
     "mi-only": {"optimizer.lr": 0.00206},
     "weight-decay": {"optimizer.lr": 0.00206, "optimizer.weight_decay": 0.14},
     "ce": {"optimizer.lr": 0.00289},
     "deep-bp": {"optimizer.lr": 0.00139, "plan.beta": 0.473, "plan.noise_std": 26.5},
     "random": {"optimizer.lr": 0.0269},
+    "best": {"optimizer.lr": 0.00482, "plan.options.Y:supcon.temperature": 0.244, "network.dropout": 0.2},
+    "best-bp": {"optimizer.lr": 0.00206, "plan.options.Y:supcon.temperature": 0.426, "network.dropout": 0.0},
+    "full": {
+        "optimizer.lr": 0.00101,
+        "optimizer.critic_lr": 0.000646,
+        "optimizer.output_lr": 2.49,
+        "plan.beta": 0.0187,
+        "plan.noise_std": 0.26,
+    },
+    "supcon": {"optimizer.lr": 0.00206, "plan.options.Y:supcon.temperature": 0.426, "network.dropout": 0.0},
 }
 
 _SHORT = {"data.limit": 10000, "epochs": 5}
