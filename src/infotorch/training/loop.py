@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from infotorch.data.batches import Batch
+from infotorch.data.graphs import NodeRows
 from infotorch.numerics.checks import check_choice, check_count
 from infotorch.numerics.seeds import SeedStreams, seed_streams
 from infotorch.objectives.base import LocalBatch, Loss
@@ -112,8 +113,11 @@ def train(
     check_choice(handoff, ("before", "after"), where="train", name="handoff")
     if cache is not None:
         check_choice(cache, ("memory", "disk"), where="train", name="cache")
-        if not isinstance(getattr(batches, "x", None), Tensor):
-            raise ValueError("train: a cache needs batches that hold their rows in memory, such as TensorBatches.")
+        if not isinstance(getattr(batches, "x", None), Tensor | NodeRows):
+            raise ValueError(
+                "train: a cache needs batches that hold their rows in memory, such as TensorBatches, or the nodes of "
+                "one graph; batches of many graphs have none."
+            )
     if plan.num_steps is None:
         plan.prepare(batches, epochs=epochs, seed=seed)
     if start is None and plan.schedules_have_moved():
@@ -209,7 +213,10 @@ class _Stage:
         if self.numbers[0] > 0:
             self._set_modes()
             x, size = batches.x, getattr(batches, "batch_size", len(batches.x))  # pyright: ignore[reportAttributeAccessIssue]
-            self.cached = OutputCache(self._frozen_output, x, batch_size=size, kind=kind)
+            if isinstance(x, NodeRows):
+                self.cached = OutputCache(lambda _: self._frozen_output(x.graph), x.numbers, batch_size=size, kind=kind)
+            else:
+                self.cached = OutputCache(self._frozen_output, x, batch_size=size, kind=kind)
 
     def step(self, batch: Batch, position: Position, following: Position, ends_epoch: bool) -> StepInfo:
         """One update of every module of the stage."""
