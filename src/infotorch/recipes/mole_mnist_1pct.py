@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from infotorch.recipes import mole_mnist
-from infotorch.recipes.mole_rows import best_rows, bp_row
+from infotorch.recipes.mole_rows import bp_row
 from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.rows import Row, make_rows
 
@@ -21,7 +21,6 @@ _ROWS = {
         ("X:views", "X:views", "Y"),
     ),
     "bp": bp_row(),
-    **best_rows(3),
     "random": Row("convolutions as initialised, then the read-out bound", ("frozen", "frozen", "Y")),
 }
 
@@ -38,7 +37,7 @@ def rows() -> list[Recipe]:
             "source": "no published number",
             "data": shared.data.model_copy(update={"labels": 600}),
             "published": {},
-            "search": shared.search.model_copy(update={"during": {"data.limit": 10000}}),
+            "search": shared.search.model_copy(update={"during": {"data.limit": 5000}}),
         }
     )
     return make_rows(base, _ROWS, cuts=mole_mnist.CUTS, epochs=2, together_epochs=4, output_lr=0.01, settings=_FOUND)
