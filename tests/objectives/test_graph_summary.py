@@ -11,8 +11,15 @@ from torch import nn
 from infotorch.data.graphs import GraphStructure
 from infotorch.estimators.bounds import infonce, jsd, nwj
 from infotorch.numerics.seeds import SeedStreams
+from infotorch.objectives import graph_summary
 from infotorch.objectives.base import LocalBatch
-from infotorch.objectives.graph_summary import _BOUNDS, DeepGraphInfomax, InfoGraph, shuffled_within_graphs, summed_up
+from infotorch.objectives.graph_summary import (
+    DeepGraphInfomax,
+    InfoGraph,
+    bound_of_nodes,
+    shuffled_within_graphs,
+    summed_up,
+)
 from infotorch.objectives.names import objective_from_name
 from infotorch.training.plan import evaluating
 
@@ -356,9 +363,27 @@ class TestInfoGraph:
         loss = objective(batch).total
         assert all(gradient.isfinite().all() for gradient in torch.autograd.grad(loss, [weight]))
         # The own score alone may overflow exp: it stands in no exponential.
-        scores = torch.tensor([[800.0, 0.0], [0.0, 800.0]], dtype=torch.float64, requires_grad=True)
-        (gradient,) = torch.autograd.grad(_BOUNDS[bound](scores, graphs_of(1, 1)), scores)
+        codes = math.sqrt(800.0) * torch.eye(2, dtype=torch.float64)
+        codes.requires_grad_()
+        value = bound_of_nodes(codes, codes, torch.arange(2), torch.zeros(()).double(), bound=bound).mean()
+        (gradient,) = torch.autograd.grad(value, codes)
         assert gradient.isfinite().all()
+
+    @pytest.mark.parametrize("bound", BOUNDS)
+    def test_blocks_of_nodes_change_no_value_and_no_gradient(self, bound, monkeypatch):
+        generator, own = seeded(), torch.tensor([0, 0, 1, 1, 1, 2, 2])
+        nodes = torch.randn(7, 3, generator=generator, dtype=torch.float64, requires_grad=True)
+        summaries = torch.randn(3, 3, generator=generator, dtype=torch.float64, requires_grad=True)
+        offset = torch.tensor(0.3, dtype=torch.float64, requires_grad=True)
+        found = []
+        for entries in (2**22, 7, 1):  # all nodes, two, one at a time
+            monkeypatch.setattr(graph_summary, "_SCORES_AT_ONCE", entries)
+            values = bound_of_nodes(nodes, summaries, own, offset, bound=bound)
+            with torch.no_grad():
+                torch.testing.assert_close(bound_of_nodes(nodes, summaries, own, offset, bound=bound), values)
+            found.append([values, *torch.autograd.grad(values.square().sum(), [nodes, summaries, offset])])
+        for others in found[1:]:
+            torch.testing.assert_close(others, found[0], rtol=1e-12, atol=1e-12)
 
     @pytest.mark.parametrize("bound", BOUNDS)
     @pytest.mark.parametrize("read_out", [False, True])

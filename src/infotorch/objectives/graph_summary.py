@@ -8,10 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from infotorch.data.graphs import GraphStructure
 from infotorch.estimators.bounds import jsd, nwj
 from infotorch.estimators.critics import BilinearCritic, SeparableCritic
+from infotorch.numerics.blocks import slices
 from infotorch.numerics.checks import check_choice, check_count
 from infotorch.objectives.base import Direction, LocalBatch, Loss, Objective, full_precision
 from infotorch.objectives.contrastive import check_widths
@@ -19,6 +21,9 @@ from infotorch.objectives.critic import _Standardised
 
 CORRUPTIONS = ("auto", "shuffle", "graphs")
 SUMMARIES = ("sum", "mean", "max")
+
+# Scores that are held at once: 16 MiB in float32.
+_SCORES_AT_ONCE = 2**22
 
 
 class DeepGraphInfomax(Objective):
@@ -51,7 +56,8 @@ class DeepGraphInfomax(Objective):
             for each node, or corruption "graphs" and fewer than two graphs.
 
     Source: Velickovic et al. 2019, arXiv:1809.10341, eq. 1 and Sec. 4.2, which divides by the number of all nodes, true
-        and corrupted: half our loss but for a constant. Its corruption for many graphs also drops features out.
+        and corrupted: half our loss but for a constant. Its corruption for many graphs also drops features out. Ours
+        passes true and shuffled nodes through the module together, so that batch norm scales both alike.
 
     Example:
         >>> ring = torch.tensor([[0, 1, 2, 3], [1, 2, 3, 0]])
@@ -149,8 +155,8 @@ class InfoGraph(Objective):
     networks have learnt by heart, too.
 
     A mini-batch where fewer than two graphs have nodes teaches nothing: its loss and gradient are zero, and it has no
-    term. Edges play no part but through the module. n nodes and g graphs make n g scores: 2 MB for 128 graphs of 30
-    nodes.
+    term. Edges play no part but through the module. Of the scores of all nodes with all graphs a block at a time is
+    held.
 
     Args:
         bound: "jsd" (the paper's), "infonce" (at most log g) or "nwj".
@@ -216,8 +222,10 @@ class InfoGraph(Objective):
             return Loss(full_precision(batch.output).sum() * 0.0, {})
         nodes, summaries = self._nodes_and_summaries(batch, graph)
         nodes, summaries = self.scale_nodes(nodes), self.scale_summaries(summaries[present])
-        scores = full_precision(self.critic(nodes, summaries))
-        value = _BOUNDS[self.bound](scores, GraphStructure(graph.edge_index, own, len(present)))
+        codes, wanted = full_precision(self.critic.tower_x(nodes)), full_precision(self.critic.tower_y(summaries))
+        with torch.autocast(codes.device.type, enabled=False):
+            of_nodes = bound_of_nodes(codes, wanted, own, self.critic.offset, bound=self.bound)
+        value = GraphStructure(graph.edge_index, own, len(present)).mean(of_nodes).mean()
         times = 2 if self.bound == "jsd" else 1
         return Loss(-times * value, {self.term: value.detach()})
 
@@ -263,39 +271,56 @@ def summed_up(rows: Tensor, graph: GraphStructure, summary: str) -> Tensor:
     return empty.scatter_reduce(0, index, rows, reduce="amax", include_self=False)
 
 
-def _jsd(scores: Tensor, graph: GraphStructure) -> Tensor:
-    together, apart = _together_and_apart(scores, graph)
-    return math.log(2) - 0.5 * (_mean(F.softplus(-together), graph) + _mean_apart(F.softplus(apart), graph))
+def _jsd(together: Tensor, apart: Tensor) -> Tensor:
+    return math.log(2) - 0.5 * (F.softplus(-together) + _mean_apart(F.softplus(apart)))
 
 
-def _infonce(scores: Tensor, graph: GraphStructure) -> Tensor:
-    together = scores.log_softmax(dim=1).gather(1, graph.graph_index[:, None]).squeeze(1)
-    return math.log(graph.num_graphs) + _mean(together, graph)
+def _infonce(together: Tensor, apart: Tensor) -> Tensor:
+    of_all = torch.logaddexp(together, apart.logsumexp(dim=1))
+    return math.log(apart.shape[1]) + together - of_all
 
 
-def _nwj(scores: Tensor, graph: GraphStructure) -> Tensor:
-    together, apart = _together_and_apart(scores, graph)
-    return _mean(together, graph) - _mean_apart((apart - 1).exp(), graph)
+def _nwj(together: Tensor, apart: Tensor) -> Tensor:
+    return together - _mean_apart((apart - 1).exp())
 
 
-# Of scores (n, g), nodes against the summaries of graphs that all have nodes.
-_BOUNDS: dict[str, Callable[[Tensor, GraphStructure], Tensor]] = {"jsd": _jsd, "infonce": _infonce, "nwj": _nwj}
+# For every node, from its score (n,) with its own graph and those (n, g) with all, where its own place holds -inf.
+_BOUNDS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"jsd": _jsd, "infonce": _infonce, "nwj": _nwj}
 
 
-def _together_and_apart(scores: Tensor, graph: GraphStructure) -> tuple[Tensor, Tensor]:
-    """The scores (n,) with a node's own graph, and all scores (n, g) with -inf in these places."""
-    own = graph.graph_index[:, None]
-    # Masked before exp or softplus, which are 0 there: behind exp, an infinite own score would make the gradient NaN.
-    return scores.gather(1, own).squeeze(1), scores.scatter(1, own, -math.inf)
+def _mean_apart(values: Tensor) -> Tensor:
+    return values.sum(dim=1) / (values.shape[1] - 1)
 
 
-def _mean(values: Tensor, graph: GraphStructure) -> Tensor:
-    """The mean over graphs of the mean over their nodes."""
-    return graph.mean(values).mean()
+def bound_of_nodes(nodes: Tensor, summaries: Tensor, own: Tensor, offset: Tensor, *, bound: str) -> Tensor:
+    """A bound for every node (n,), whose mean it is, from inner products of embeddings; some nodes at a time.
 
+    Args:
+        nodes: embeddings (n, d).
+        summaries: embeddings of the graphs, (g, d), g >= 2.
+        own: the number of each node's graph, (n,).
+        offset: a number added to all scores.
+        bound: "jsd", "infonce" or "nwj".
 
-def _mean_apart(values: Tensor, graph: GraphStructure) -> Tensor:
-    return _mean(values.sum(dim=1) / (graph.num_graphs - 1), graph)
+    Example:
+        >>> codes = 3 * torch.eye(4)
+        >>> bound_of_nodes(codes, codes, torch.arange(4), torch.zeros(()), bound="infonce").mean().item()  # log 4
+        1.385...
+    """
+
+    def part(rows: slice) -> Tensor:
+        scores = torch.addmm(offset, nodes[rows], summaries.T)
+        places = own[rows, None]
+        # Masked before exp or softplus: behind exp, an infinite score of no account would make the gradient NaN.
+        apart = scores.scatter(1, places, -math.inf)
+        return _BOUNDS[bound](scores.gather(1, places).squeeze(1), apart)
+
+    blocks = list(slices(len(nodes), max(1, _SCORES_AT_ONCE // len(summaries))))
+    if len(blocks) == 1 or not torch.is_grad_enabled():
+        return torch.cat([part(rows) for rows in blocks])
+    # Every block is computed again on the way back rather than kept.
+    values = [checkpoint(part, rows, use_reentrant=False, preserve_rng_state=False) for rows in blocks]
+    return torch.cat(values)  # pyright: ignore[reportArgumentType]
 
 
 def _graph_of(batch: LocalBatch, *, where: str, name: str) -> GraphStructure:
