@@ -20,7 +20,7 @@ _FOUND: dict[str, dict[str, Any]] = {
     "bp": {"optimizer.lr": 0.00808},
     "deep-bp": {"optimizer.lr": 0.0041, "plan.beta": 0.598, "plan.noise_std": 1.27},
     "random": {"optimizer.lr": 0.0607},
-    "best": {"optimizer.lr": 0.0115, "plan.options.Y:supcon.temperature": 0.244, "network.dropout": 0.2},
+    "best": {"optimizer.lr": 0.00571, "plan.options.Y:supcon.temperature": 0.0768, "network.dropout": 0.0},
     "mole": {"optimizer.lr": 0.00808},
 }
 
