@@ -34,6 +34,8 @@ _LEAST_WEIGHT = 1e-6
 class _FeatureInformation(Objective):
     """Bounds on what a node tells of features, its own ("") or a neighbour's ("neighbours"), each by its own critic."""
 
+    knows_graphs = True
+
     scale_t: _Standardised
     scale_x: _Standardised
     critic: nn.ModuleDict
