@@ -219,7 +219,8 @@ def _own_classes(data: Any) -> Tensor | None:
 
 def _as_training_data(model: nn.Module, data: tuple[Any, Any]) -> tuple[Tensor, Tensor | None]:
     if not isinstance(data, tuple) or len(data) != 2:
-        raise TypeError(f"fit: data must be the pair (x, y), got {type(data).__name__}.")
+        got = type(data).__name__
+        raise TypeError(f"fit: data must be the pair (x, y), or torch_geometric graphs, one or a list, got {got}.")
     parameter = next(model.parameters(), None)
     if parameter is None:
         raise ValueError("fit: the model has no parameters to train.")

@@ -318,7 +318,8 @@ class Plan:
                 outputs = self.outputs(batch.x)
             except torch.OutOfMemoryError:
                 raise
-            except (RuntimeError, IndexError) as error:  # torch's words for a wrong shape, dtype or token
+            # torch's words for a wrong shape, dtype or token, and for what a graph, or a tensor in its place, lacks
+            except (RuntimeError, IndexError, AttributeError) as error:
                 raise ValueError(f"Plan: the model cannot take this x ({describe_input(batch.x)}): {error}") from error
         self.num_steps = epochs * len(batches)
         for number, (module, output) in enumerate(zip(self.modules, outputs, strict=True)):

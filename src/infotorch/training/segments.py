@@ -20,6 +20,8 @@ from torch.nn.parameter import is_lazy
 
 # What torch_geometric's data objects call the tensors of a graph.
 _GRAPH_TENSORS = {"x", "edge_index", "edge_weight", "edge_attr", "pos", "batch"}
+# Where it keeps its functions: pooling over the nodes of a graph, and what else a forward may call.
+_GRAPH_MODULES = ("torch_geometric.nn", "torch_geometric.utils")
 _SHAPE_METHODS = {"size", "dim", "numel"}
 _SHAPE_FUNCTIONS = {operator.getitem, operator.mul, operator.floordiv, operator.add, operator.sub, getattr, len}
 
@@ -126,19 +128,27 @@ def check_no_shared_parameters(bodies: Iterable[nn.Module]) -> None:
 class _CutTracer(fx.Tracer):
     """Looks only into modules that contain a cut; any other module is one opaque call."""
 
-    def __init__(self, cuts: Sequence[str]) -> None:
-        super().__init__(autowrap_functions=_graph_pooling())
+    def __init__(self, model: nn.Module, cuts: Sequence[str]) -> None:
+        super().__init__(autowrap_functions=_graph_functions())
+        # Where forward may find these functions: its file's own names, the package's ("gnn.global_mean_pool"), and the
+        # model's attributes (the steps of torch_geometric's Sequential).
+        holders: list[Any] = [sys.modules[name] for name in _GRAPH_MODULES if name in sys.modules]
+        self._autowrap_search += [*holders, *model.modules()]
         self._cuts = cuts
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return not any(cut.startswith(module_qualified_name + ".") for cut in self._cuts)
 
 
-def _graph_pooling() -> tuple[Callable[..., Any], ...]:
+def _graph_functions() -> tuple[Callable[..., Any], ...]:
     """torch_geometric's functions between a graph's layers, as opaque as layers: inside, they look at shapes."""
-    nn_of_graphs = sys.modules.get("torch_geometric.nn")
-    names = ("global_add_pool", "global_mean_pool", "global_max_pool")
-    return () if nn_of_graphs is None else tuple(getattr(nn_of_graphs, name) for name in names)
+    modules = [sys.modules[name] for name in _GRAPH_MODULES if name in sys.modules]
+    return tuple(
+        value
+        for module in modules
+        for name, value in vars(module).items()
+        if inspect.isfunction(value) and not name.startswith("_")
+    )
 
 
 def _trace(model: nn.Module, cuts: Sequence[str], *, training: bool) -> fx.Graph:
@@ -146,7 +156,7 @@ def _trace(model: nn.Module, cuts: Sequence[str], *, training: bool) -> fx.Graph
     random_state = torch.get_rng_state()
     try:
         model.train(training)
-        graph = _CutTracer(cuts).trace(model, concrete_args=_defaults(model))
+        graph = _CutTracer(model, cuts).trace(model, concrete_args=_defaults(model))
         if takes_graph_tensors(model):
             _read_from_one_object(graph, model)
         if not torch.equal(torch.get_rng_state(), random_state):
