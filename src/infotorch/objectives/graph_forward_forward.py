@@ -36,7 +36,8 @@ class GraphForwardForward(Objective):
 
     Args:
         columns: where labels are written: in the "last" columns of x, one for each class, which the data must leave
-            free for them (equal in every node, such as zeros), or over the "first", whatever they hold.
+            free for them (equal in every node, such as zeros; the first mini-batch is looked at), or over the "first",
+            whatever they hold.
         mark: the number that marks a class; 1 is the one-hot vector.
         threshold: goodness at which right and wrong are equally likely; None: the number of units, or 1 for "mean".
         goodness: "sum" of the squared activities, or their "mean", which keeps the loss soft for wide modules.
