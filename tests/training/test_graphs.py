@@ -647,8 +647,7 @@ class TestWhatObjectivesSee:
         assert len(batch.module_input) == len(batch.output) == 8
 
     @pytest.mark.parametrize("place", [0, 1, 2])
-    @pytest.mark.parametrize("reads_labels", [False, True])
-    def test_encode_of_several_copies_is_each_copy_encoded(self, place, reads_labels):
+    def test_encode_of_several_copies_is_each_copy_encoded(self, place):
         class Encoding(Watching):
             def forward(self, batch):
                 features = [data.x * factor for factor in (1.0, 0.5, -2.0)]
@@ -659,7 +658,7 @@ class TestWhatObjectivesSee:
                 return super().forward(batch)
 
         data = GraphRows(graphs(8))[:]
-        watching = Encoding(knows_graphs=not reads_labels, reads_labels=reads_labels)
+        watching = Encoding(knows_graphs=True, reads_labels=False)
         objectives = [watching if number == place else "frozen" for number in range(3)]
         model = made(OnData)
         model.drop.p, model.norm = 0.0, nn.LayerNorm(8)  # an output is a function of its own graph
@@ -705,11 +704,15 @@ class TestPaired:
         batch = LocalBatch(self.nodes, self.nodes, self.nodes, None)
         assert batch.paired(with_labels=True) is batch
 
-    def test_encoded_copies_are_means_of_each_copys_graphs(self):
+    def test_means_of_graphs_are_no_inputs(self):
         batch = path_batch(self.nodes, torch.tensor([1, 0]), encode=lambda x: x @ torch.ones(1, 2))
-        seen = batch.paired(with_labels=True)
-        encoded = seen.encode(torch.cat([batch.x, 2 * batch.x]))
-        assert encoded.tolist() == [[3.0, 3.0], [3.0, 3.0], [6.0, 6.0], [6.0, 6.0]]
+        assert batch.paired(with_labels=False).encode(batch.x).tolist() == (batch.x @ torch.ones(1, 2)).tolist()
+        with pytest.raises(ValueError, match=r"these are means over the nodes of graphs, .* use one that knows graphs"):
+            batch.paired(with_labels=True).encode(batch.x)
+
+    def test_an_objective_that_would_encode_means_is_refused(self):
+        with pytest.raises(ValueError, match="such as X:infograph or Y:graph-forward-forward"):
+            fit(made(OnData), graphs(), plan="Y:forward-forward,frozen,frozen", cuts=("second", "hidden"), epochs=1)
 
     @pytest.mark.parametrize(
         ("reads_labels", "needs_labels", "knows_graphs", "rows"),

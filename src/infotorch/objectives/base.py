@@ -25,6 +25,13 @@ def _no_encoder(_: Tensor) -> Tensor:
     raise TypeError("LocalBatch: this objective passes other inputs through its module; give the batch an encode.")
 
 
+def _no_encoder_of_means(_: Tensor) -> Tensor:
+    raise ValueError(
+        "LocalBatch: this objective makes other inputs of its rows, and here these are means over the nodes of graphs, "
+        "which no module takes; use one that knows graphs, such as X:infograph or Y:graph-forward-forward."
+    )
+
+
 @dataclass(frozen=True)
 class LocalBatch:
     """What one local module sees in one step.
@@ -61,7 +68,7 @@ class LocalBatch:
         """The batch as independent rows, for objectives that know nothing of graphs.
 
         The rows are graphs, with the means over their nodes, where the output has a row for each graph, or where labels
-        count and belong to graphs; else they are nodes.
+        count and belong to graphs (no other inputs can be encoded then); else they are nodes.
         """
         graph = self.graph
         if graph is None:
@@ -71,12 +78,11 @@ class LocalBatch:
         if not of_graphs:
             return self
         means = {name: self._mean(getattr(self, name)) for name in ("x", "module_input", "output")}
-        return replace(self, **means, encode=lambda x: self._mean(self.encode(x)), graph=None)
+        return replace(self, **means, encode=_no_encoder_of_means, graph=None)
 
     def _mean(self, rows: Tensor) -> Tensor:
         assert self.graph is not None
-        count, rest = divmod(len(rows), self.graph.num_nodes)
-        return rows if rest or len(rows) == self.graph.num_graphs else self.graph.copies(count).mean(rows)
+        return rows if len(rows) == self.graph.num_graphs else self.graph.mean(rows)
 
 
 @dataclass(frozen=True)
