@@ -44,7 +44,7 @@ def rows() -> list[Recipe]:
             "ce": Published(value=0.5823, source=f"{_TABLE}: cross-entropy"),
         },
         search=SearchSettings(
-            trials=4,
+            trials=3,
             seeds=(1000,),
             space={"optimizer.lr": SearchRange(low=3e-4, high=1e-2)},
             during={"data.limit": 5000, "epochs": 2},
