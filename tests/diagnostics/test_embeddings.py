@@ -3,6 +3,7 @@ import pytest
 import torch
 from torch import nn
 
+from infotorch.data.graphs import GraphRows, NodeRows
 from infotorch.diagnostics.embeddings import embed_modules, embed_rows, stratified
 from infotorch.training.plan import Plan
 
@@ -188,3 +189,101 @@ X, Y = torch.zeros(8, 4), torch.zeros(8, dtype=torch.int64)
 def test_wrong_arguments_are_refused(splits, settings, error, message):
     with pytest.raises(error, match=message):
         embed_modules(plan_of(nn.Linear(4, 2)), splits, **settings)
+
+
+class OnGraphs(nn.Module):
+    """Two modules: rows of nodes, then class scores of nodes or graphs."""
+
+    def __init__(self, of_graphs):
+        super().__init__()
+        layers = pytest.importorskip("torch_geometric.nn")
+        self.first, self.norm, self.out = layers.GCNConv(6, 8), nn.BatchNorm1d(8), nn.Linear(8, 2)
+        self.pool = layers.global_mean_pool if of_graphs else None
+
+    def forward(self, data):
+        hidden = self.norm(self.first(data.x, data.edge_index))
+        return self.out(hidden if self.pool is None else self.pool(hidden, data.batch))
+
+
+def on_graphs(*, of_graphs):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = OnGraphs(of_graphs)
+    return model, Plan.layerwise(model, ("out",), "Y,CE", optimizer=torch.optim.SGD)
+
+
+def rings(count, seed=0):
+    """Rings of 3 to 5 nodes of two classes."""
+    pyg, generator = pytest.importorskip("torch_geometric.data"), torch.Generator().manual_seed(seed)
+    made = []
+    for size in (3 + number % 3 for number in range(count)):
+        around = torch.arange(size)
+        x = torch.randn(size, 6, generator=generator)
+        made.append(pyg.Data(x=x, edge_index=torch.stack([around, around.roll(1)])))
+    return GraphRows(made), torch.arange(count) % 2
+
+
+def test_graphs_are_the_means_over_their_nodes_before_the_read_out():
+    model, plan = on_graphs(of_graphs=True)
+    (train, y), (held, z) = rings(20), rings(20, seed=1)
+    found = embed_modules(plan, {"train": (train, y), "validation": (held, z)}, rows=40, perplexity=8)
+    assert [embedding.place for embedding in found] == ["raw data", "first", "out"]
+    assert found[0].labels.tolist() == [*y.tolist(), *z.tolist()]
+    assert found[0].split.tolist() == ["train"] * 20 + ["validation"] * 20
+    model.eval()
+    raw, hidden, scores = [], [], []
+    for rows in (train, held):
+        for number in range(20):
+            graph = rows[torch.tensor([number])]
+            raw.append(graph.x.mean(dim=0))
+            hidden.append(model.norm(model.first(graph.x, graph.edge_index)).mean(dim=0))
+            scores.append(model(graph)[0])
+    for place, values in ((found[0], raw), (found[1], hidden)):
+        wanted = embed_rows(np.round(torch.stack(values).detach().double().numpy(), 5), perplexity=8)[0]
+        # t-SNE turns rounding into other points, and keeps who is near whom.
+        near = [
+            np.argsort(np.linalg.norm(p[:, None] - p[None], axis=2), axis=1)[:, 1:4] for p in (place.points, wanted)
+        ]
+        shared = np.mean([len({*a} & {*b}) / 3 for a, b in zip(*near, strict=True)])
+        assert shared > 0.7
+    np.testing.assert_allclose(found[2].points, torch.stack(scores).detach().numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_nodes_of_one_graph_are_those_of_each_split_alone():
+    pyg = pytest.importorskip("torch_geometric.data")
+    model, plan = on_graphs(of_graphs=False)
+    x = torch.randn(30, 6, generator=torch.Generator().manual_seed(0))
+    nodes = NodeRows(pyg.Data(x=x, edge_index=torch.stack([torch.arange(30), torch.arange(30).roll(1)])))
+    y = torch.arange(30) % 2
+    train = torch.where(torch.arange(30) < 10, y, -1)
+    held = torch.where(torch.arange(30) >= 22, y, -1)
+    found = embed_modules(plan, {"train": (nodes, train), "validation": (nodes, held)}, rows=30, perplexity=4)
+    assert found[0].split.tolist() == ["train"] * 10 + ["validation"] * 8
+    assert found[0].labels.tolist() == [*y[:10].tolist(), *y[22:].tolist()]
+    scores = model.eval()(nodes.graph)[[*range(10), *range(22, 30)]]
+    np.testing.assert_allclose(found[2].points, scores.detach().numpy(), rtol=1e-5, atol=1e-6)
+    assert not model.norm.num_batches_tracked  # running statistics stay
+
+
+def test_nodes_without_any_classes_are_all_drawn_from():
+    pyg = pytest.importorskip("torch_geometric.data")
+    _, plan = on_graphs(of_graphs=False)
+    graph = pyg.Data(x=torch.eye(6).repeat(3, 1), edge_index=torch.zeros(2, 0, dtype=torch.int64))
+    found = embed_modules(plan, {"all": (NodeRows(graph), None)}, rows=12)
+    assert len(found[0].points) == 12
+    assert set(found[0].labels.tolist()) == {-1}
+
+
+def test_more_graphs_than_fit_a_pass_are_cut_into_passes(monkeypatch):
+    _, plan = on_graphs(of_graphs=True)
+    data = {"train": rings(23)}
+    whole = embed_modules(plan, data, rows=23)[2].points
+    monkeypatch.setattr("infotorch.diagnostics.embeddings._CHUNK", 4)
+    np.testing.assert_allclose(embed_modules(plan, data, rows=23)[2].points, whole, rtol=1e-4, atol=1e-5)
+
+
+def test_classes_of_graphs_or_nodes_must_pair():
+    _, plan = on_graphs(of_graphs=True)
+    rows, y = rings(8)
+    with pytest.raises(ValueError, match="split 'train': x and y must be paired row by row, got 8 and 5 rows"):
+        embed_modules(plan, {"train": (rows, y[:5])})
