@@ -30,6 +30,18 @@ class TestNames:
             assert line
             assert "\n" not in line
 
+    def test_those_that_need_graphs_say_so_first(self):
+        lines = describe_objectives()
+        graph_names = {name for name, line in lines.items() if line.startswith("graphs: ")}
+        assert graph_names == {
+            "X:node-infonce", "X:node-mine", "X:gmi", "X:dgi", "X:infograph", "X:graph-renyi",
+            "Y:graph-forward-forward",
+        }  # fmt: skip
+        for name in graph_names:
+            rows = torch.zeros(4, 6)
+            with pytest.raises(ValueError, match=r"needs? graphs"):
+                objective_from_name(name).build(LocalBatch(rows, rows, rows, torch.arange(4) % 2), torch.arange(4) % 2)
+
     def test_two_objectives_of_one_name_share_nothing(self):
         first, second = parse_objectives("X:infonce,X:infonce")
         assert first is not second
@@ -41,6 +53,7 @@ class TestNames:
             ("zzz", r"objective: must be one of X, Y, X:reconstruction, .*, frozen, got 'zzz'\.$"),
             ("", r"got ''\.$"),
             ("Y+", r"got ''\.$"),
+            ("X:infogrpah", r"got 'X:infogrpah'; did you mean X:infograph"),
             ("X:infonce|Y:supcn", r"got 'Y:supcn'; did you mean Y:supcon"),
         ],
     )
@@ -102,6 +115,8 @@ class TestOptions:
                 "objective: Y:supcon has no option 'temprature'; did you mean temperature.*Options: temperature, embed",
             ),
             ("CE", {"CE": {"x": 1}}, r"objective: CE has no option 'x'\.$"),
+            ("X:node-mine", {"X:node-mine": {"bound": "nwj"}}, "X:node-mine has no option 'bound'"),
+            ("X:gmi", {"X:gmi": {"wieghts": 1}}, r"X:gmi has no option 'wieghts'.* Options: .*bound"),
             ("CE", {"CE": {"kwargs": 1}}, "CE has no option 'kwargs'"),
             ("X:mine", {"X:mine": {"of": "y"}}, "X:mine has no option 'of'"),
             ("X:mine", {"X:mine": {"bound": "nwj"}}, "X:mine has no option 'bound'"),

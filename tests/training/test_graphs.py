@@ -11,6 +11,7 @@ from infotorch import fit
 from infotorch.data.batches import TensorBatches
 from infotorch.data.graphs import GraphRows, GraphStructure, NodeBatches, NodeRows
 from infotorch.objectives.base import LocalBatch, Loss, Objective
+from infotorch.objectives.combined import ParallelObjectives, SumOfObjectives
 from infotorch.training.evaluate import accuracy, evaluate_modules
 from infotorch.training.loop import train
 from infotorch.training.plan import Plan
@@ -724,3 +725,32 @@ class TestPaired:
         objective.needs_labels = needs_labels
         objective(path_batch(self.nodes, torch.tensor([1, 0])))
         assert len(objective.seen[0].output) == rows
+
+    @pytest.mark.parametrize("together", [SumOfObjectives, ParallelObjectives])
+    def test_each_part_of_several_sees_what_it_reads(self, together):
+        first, second = Watching(knows_graphs=False, reads_labels=True), Watching(knows_graphs=True, reads_labels=False)
+        together([first, second])(path_batch(self.nodes, torch.tensor([1, 0])))
+        width = 2 if together is SumOfObjectives else 1
+        assert torch.equal(first.seen[0].output, self.means[:, :width])
+        assert torch.equal(second.seen[0].output, self.nodes[:, -width:])
+        assert second.seen[0].graph is not None
+
+    def test_critics_see_what_their_objective_sees(self):
+        class Critical(Watching):
+            critic_steps = 1
+
+            def build(self, example, labels):
+                self.built, self.critic = example, nn.Linear(5, 1)
+
+            def critics(self):
+                return [self.critic]
+
+            def critic_loss(self, batch):
+                self.told = batch
+                return self.critic(batch.output).square().mean()
+
+        objective = Critical(knows_graphs=False, reads_labels=True)
+        plan = Plan.layerwise(made(OnData), ("second", "hidden"), ["frozen", objective, "frozen"], optimizer=adam)
+        list(train(plan, TensorBatches(GraphRows(graphs(8)), torch.arange(8) % 2, batch_size=8), epochs=1))
+        for batch in (objective.built, objective.told, objective.seen[0]):
+            assert len(batch.output) == len(batch.x) == len(batch.module_input) == 8
