@@ -24,7 +24,11 @@ _ROWS = {
     "random": Row("convolutions as initialised, then the read-out bound", ("frozen", "frozen", "Y")),
 }
 
-_FOUND: dict[str, dict[str, Any]] = {}
+_FOUND: dict[str, dict[str, Any]] = {
+    "bp": {"optimizer.lr": 0.0088, "network.dropout": 0.2},
+    "label-free": {"optimizer.lr": 0.00368},
+    "random": {"optimizer.lr": 0.00203},
+}
 
 
 def rows() -> list[Recipe]:
