@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from infotorch.data.sets import Dataset, Split
 from infotorch.preflight import check_rows
 from infotorch.recipes.recipe import change
 from infotorch.recipes.registry import find_recipe
 from infotorch.records import Outcome, RunRecord
 from infotorch.runner import run, run_table
-from infotorch.session import load_rows
+from infotorch.session import _keep_labels, load_rows
 from infotorch.training.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
 from infotorch.training.evaluate import evaluate_network
 
@@ -427,6 +428,17 @@ class TestFewLabels:
 
     def test_all_labels_kept_is_the_run_without_the_setting(self):
         assert torch.equal(load_rows(small(**{"data.labels": 300}), 0).train.y, load_rows(small(), 0).train.y)
+
+    def test_of_the_nodes_of_one_graph_labels_stay_on_nodes_that_have_one(self):
+        """All nodes are rows; drawn among all of them, six labels of 40 rows were two."""
+        y = torch.full((40,), -1)
+        y[10:19] = torch.arange(9) % 3
+        rows = Split(torch.zeros(40, 1), y)
+        kept = _keep_labels(Dataset("toy", "graph", rows, rows, rows, num_classes=3), 6, 0).train.y
+        assert torch.bincount(kept[kept >= 0]).tolist() == [2, 2, 2]
+        assert torch.equal(kept[kept >= 0], y[kept >= 0])
+        with pytest.raises(ValueError, match=r"data.labels must be at most 9, the number of training rows, got 10"):
+            _keep_labels(Dataset("toy", "graph", rows, rows, rows, num_classes=3), 10, 0)
 
     def test_a_run_counts_its_labelled_rows_and_resumes(self, tmp_path):
         recipe = small("mi-only", **{"data.labels": 50, "plan.objectives": "X,Y,Y,CE"})

@@ -294,11 +294,12 @@ def load_rows(recipe: Recipe, seed: int) -> Dataset:
 def _keep_labels(dataset: Dataset, count: int, seed: int) -> Dataset:
     """The data set with labels on `count` training rows alone."""
     y = dataset.train.y
-    if count > len(y):
+    labelled = (y >= 0).nonzero().flatten()  # of one graph, all nodes are rows
+    if count > len(labelled):
         raise ValueError(
-            f"{dataset.name}: data.labels must be at most {len(y)}, the number of training rows, got {count}."
+            f"{dataset.name}: data.labels must be at most {len(labelled)}, the number of training rows, got {count}."
         )
-    rows = stratified_rows(y, count, seed_streams(seed).generator("labels"))
+    rows = labelled[stratified_rows(y[labelled], count, seed_streams(seed).generator("labels"))]
     kept = torch.full_like(y, -1)
     kept[rows] = y[rows]
     return replace(dataset, train=Split(dataset.train.x, kept))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from infotorch.data.sets import check_edge_index
+from infotorch.data.sets import check_edge_index, check_graph_index
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -45,6 +45,24 @@ def check_graph(graph: Any, *, where: str) -> None:
     check_edge_index(edge_index, len(x), where=where)
     if not torch.isfinite(x).all():
         raise ValueError(f"{where}: node features x must be finite, got NaN or infinite values.")
+
+
+def check_batch(graph: Data, *, where: str) -> None:
+    """Refuse a `batch` that does not say, graph after graph, which graph each node belongs to.
+
+    Raises:
+        ValueError: other numbers than one int64 for each node, nodes not in the order of their graphs, or an edge
+            between two graphs.
+    """
+    batch, x = graph.batch, graph.x
+    if batch is None:
+        return
+    assert x is not None
+    if not isinstance(batch, Tensor) or batch.dtype != torch.int64 or tuple(batch.shape) != (len(x),):
+        got = f"{batch.dtype} of shape {tuple(batch.shape)}" if isinstance(batch, Tensor) else type(batch).__name__
+        raise ValueError(f"{where}: batch must be int64, one number for each of {len(x)} nodes, got {got}.")
+    assert graph.edge_index is not None
+    check_graph_index(batch, graph.edge_index, int(batch.max()) + 1, where=where)
 
 
 def attributes_of(graph: Data) -> dict[str, Tensor]:

@@ -19,6 +19,7 @@ from infotorch.data.graph_checks import (
     LABELS,
     attributes_of,
     check_alike,
+    check_batch,
     check_graph,
     check_numbers_nothing,
 )
@@ -148,11 +149,13 @@ class NodeRows:
 
     Args:
         graph: with node features x (n, f) and edge_index (2, e); labels and masks in it are left out. Edges may be
-            absent, repeated or loops, and nodes isolated: a layer takes them as they are.
+            absent, repeated or loops, and nodes isolated: a layer takes them as they are. Where it is several graphs,
+            its `batch` says which, in their order.
 
     Raises:
         TypeError: no data object, or features that are not real, or edges that are not int64.
-        ValueError: no nodes, features or edges of a wrong shape, node numbers out of range, NaN or infinite features.
+        ValueError: no nodes, features or edges of a wrong shape, node numbers out of range, NaN or infinite features,
+            or a `batch` that is not ascending numbers of graphs, one for each node.
 
     Example:
         >>> from torch_geometric.data import Data
@@ -163,6 +166,7 @@ class NodeRows:
 
     def __init__(self, graph: Data) -> None:
         check_graph(graph, where="NodeRows")
+        check_batch(graph, where="NodeRows")
         kept = copy(graph)
         for key in LABELS & set(kept.keys()):
             del kept[key]

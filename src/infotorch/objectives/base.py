@@ -69,14 +69,27 @@ class LocalBatch:
 
         The rows are graphs, with the means over their nodes, where the output has a row for each graph, or where labels
         count and belong to graphs (no other inputs can be encoded then); else they are nodes.
+
+        Raises:
+            ValueError: an output with neither a row for each node nor for each graph, or of graphs and labels of nodes.
         """
         graph = self.graph
         if graph is None:
             return self
+        if len(self.output) not in {graph.num_nodes, graph.num_graphs}:
+            raise ValueError(
+                f"LocalBatch: a module on graphs must give a row for each of {graph.num_nodes} nodes or "
+                f"{graph.num_graphs} graphs, got {tuple(self.output.shape)}."
+            )
         of_graphs = len(self.output) == graph.num_graphs
         of_graphs |= with_labels and self.y is not None and len(self.y) == graph.num_graphs
         if not of_graphs:
             return self
+        if with_labels and self.y is not None and len(self.y) != graph.num_graphs:
+            raise ValueError(
+                f"LocalBatch: the {len(self.y)} labels are of nodes, and behind a read-out the module gives a row for "
+                f"each of {graph.num_graphs} graphs; cut before the read-out, or leave it out."
+            )
         means = {name: self._mean(getattr(self, name)) for name in ("x", "module_input", "output")}
         return replace(self, **means, encode=_no_encoder_of_means, graph=None)
 

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from infotorch.data.graphs import NodeRows
+from infotorch.data.graph_checks import is_graph
+from infotorch.data.graphs import NodeRows, structure_of
 from infotorch.numerics.seeds import SeedStreams
 from infotorch.objectives.base import LocalBatch
 from infotorch.training.inputs import local_batch
@@ -37,7 +38,8 @@ def accuracy(scores: Callable[[Any], Tensor], x: Any, y: Tensor) -> float:
     """Fraction of the labelled rows whose highest score is their class; NaN when no row has a label.
 
     Args:
-        scores: rows -> class scores (b, classes).
+        scores: rows -> class scores (b, classes); where classes are of graphs and there is a row for each node, their
+            mean over each graph's nodes counts.
         x: inputs, (n, ...), `GraphRows` or `NodeRows`.
         y: classes, (n,), -1 for unlabelled rows.
 
@@ -48,7 +50,10 @@ def accuracy(scores: Callable[[Any], Tensor], x: Any, y: Tensor) -> float:
     right = 0
     with torch.no_grad():
         for part, rows in parts_of(x):
-            right += int(((scores(part).argmax(dim=1) == y[rows]) & (y[rows] >= 0)).sum())
+            found = scores(part)
+            if is_graph(part) and len(found) != len(y[rows]):
+                found = structure_of(part).mean(found)  # as the objectives see them
+            right += int(((found.argmax(dim=1) == y[rows]) & (y[rows] >= 0)).sum())
     known = int((y >= 0).sum())
     return right / known if known else float("nan")
 

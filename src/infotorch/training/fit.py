@@ -162,8 +162,13 @@ def _choose(model: nn.Module, x: Any, y: Tensor | None, settings: _Settings) -> 
 
 
 def _holds_graphs(data: Any) -> bool:
-    x = data[0] if isinstance(data, tuple) and len(data) == 2 else data
+    x = data[0] if _is_pair(data) else data
     return is_graph(x) or is_graph_rows(x) or _are_graphs(x)
+
+
+def _is_pair(data: Any) -> bool:
+    """Whether data are (x, y), and not two graphs."""
+    return isinstance(data, tuple) and len(data) == 2 and not is_graph(data[1])
 
 
 def _are_graphs(x: Any) -> bool:
@@ -176,7 +181,7 @@ def _as_graphs(model: nn.Module, data: Any) -> tuple[GraphRows | NodeRows, Tenso
     parameter = next(model.parameters(), None)
     if parameter is None:
         raise ValueError("fit: the model has no parameters to train.")
-    x, y = data if isinstance(data, tuple) and len(data) == 2 else (data, _own_classes(data))
+    x, y = data if _is_pair(data) else (data, _own_classes(data))
     rows = _rows_of(x)
     y = None if y is None else as_tensor(y, where="fit", name="y").to(parameter.device)
     if y is not None and (y.ndim != 1 or len(y) != len(rows)):
@@ -207,13 +212,14 @@ def _own_classes(data: Any) -> Tensor | None:
                 )
         return torch.cat([torch.as_tensor(y).reshape(1) for y in classes])
     y, mask = getattr(data, "y", None), getattr(data, "train_mask", None)
-    if y is None or mask is None:
+    if y is None or mask is None or y.ndim != 1:
         return y
     if mask.shape != y.shape:
         raise ValueError(
             f"fit: train_mask must say of each node whether its class is known, got shape {tuple(mask.shape)} for y of "
             f"shape {tuple(y.shape)}; choose one of several splits."
         )
+    y = y if y.is_floating_point() else y.long()  # an unsigned type has no -1
     return torch.where(mask.bool(), y, -1)
 
 

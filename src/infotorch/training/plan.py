@@ -18,6 +18,7 @@ from infotorch.numerics.checks import check_choice
 from infotorch.numerics.seeds import SeedStreams
 from infotorch.objectives.base import LocalBatch, Objective
 from infotorch.objectives.names import parse_objectives
+from infotorch.training.graph_caches import check_caches, without_graph_caches
 from infotorch.training.inputs import describe_input, device_of, local_batch
 from infotorch.training.segments import (
     FromGraph,
@@ -294,7 +295,12 @@ class Plan:
 
     def encoder(self, number: int) -> Callable[[Any], Tensor]:
         """Raw inputs -> the output of module `number` for them."""
-        return lambda x: self.outputs(x, stop=number + 1)[-1]
+
+        def encode(x: Any) -> Tensor:
+            with without_graph_caches(module.body for module in self.modules):
+                return self.outputs(x, stop=number + 1)[-1]
+
+        return encode
 
     def prepare(self, batches: Batches, *, epochs: int, seed: int) -> None:
         """Give every objective its shapes and every module its update; `train` calls this when nobody has.
@@ -305,11 +311,13 @@ class Plan:
             seed: decides the initial read-outs.
 
         Raises:
-            ValueError: nothing is left to train, or the model cannot take x.
+            ValueError: nothing is left to train, the model cannot take x, or one of its layers keeps the edges of one
+                graph (cached=True) where there are many.
             OutOfMemoryError: the first batch does not fit the device.
         """
         if not self.stages() or not self.stages()[0]:
             raise ValueError("Plan: every module is frozen, nothing is left to train.")
+        check_caches([module.body for module in self.modules], getattr(batches, "x", None))
         batch = next(iter(batches.epoch(0)))
         streams = SeedStreams(seed)
         # A lazy layer draws its weights in its first forward pass.

@@ -1,0 +1,113 @@
+"""What users' own graphs hold: classes of any type, outputs and labels of other things."""
+
+import pytest
+import torch
+from torch import nn
+
+from infotorch import fit
+from infotorch.data.graphs import GraphRows, GraphStructure, NodeRows
+from infotorch.objectives.base import LocalBatch
+from infotorch.training.evaluate import accuracy
+
+pyg = pytest.importorskip("torch_geometric.data")
+gnn = pytest.importorskip("torch_geometric.nn")
+
+
+def one_graph(y, nodes=12, **more):
+    generator = torch.Generator().manual_seed(nodes)
+    x, edges = torch.randn(nodes, 3, generator=generator), torch.randint(nodes, (2, 30), generator=generator)
+    return pyg.Data(x=x, edge_index=edges, y=y, **more)
+
+
+class Nodes(nn.Module):
+    """A row for each node."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.out = gnn.GCNConv(3, 8), nn.Linear(8, 2)
+
+    def forward(self, x, edge_index, batch=None):
+        return self.out(self.first(x, edge_index).relu())
+
+
+class Graphs(Nodes):
+    """A row for each graph."""
+
+    def forward(self, x, edge_index, batch=None):
+        return self.out(gnn.global_mean_pool(self.first(x, edge_index).relu(), batch))
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.bool])
+def test_nodes_outside_the_train_mask_have_no_label_whatever_the_type(dtype):
+    """uint8 has no -1: it was class 255."""
+    y, mask = torch.arange(12) % 2, torch.arange(12) < 6
+    found = [
+        fit(Nodes(), one_graph(y.to(kind), train_mask=mask), plan="Y,CE", epochs=3).metrics for kind in (y.dtype, dtype)
+    ]
+    assert found[0] == found[1]
+
+
+def test_nodes_classes_in_a_column_are_named():
+    with pytest.raises(ValueError, match=r"y must have a class for each node of the graph, 12 in all, got \(12, 1\)"):
+        fit(Nodes(), one_graph(torch.zeros(12, 1, dtype=torch.int64), train_mask=torch.ones(12, dtype=torch.bool)))
+
+
+def test_two_graphs_in_a_tuple_are_two_graphs():
+    graphs = [one_graph(torch.tensor([k]), nodes=10 + k) for k in range(2)]
+    assert fit(Graphs(), tuple(graphs), plan="Y,CE").metrics == fit(Graphs(), graphs, plan="Y,CE").metrics
+
+
+def test_classes_of_graphs_and_scores_of_nodes():
+    """Accuracy reads what the cross-entropy read: the mean over each graph's nodes."""
+    scores = torch.tensor([[3.0, 0.0], [0.0, 1.0], [0.0, 1.0], [0.0, 1.0]])
+    graphs = GraphRows([
+        pyg.Data(x=part, edge_index=torch.zeros(2, 0, dtype=torch.int64)) for part in (scores[:2], scores[2:])
+    ])
+    assert accuracy(lambda batch: batch.x, graphs, torch.tensor([0, 1])) == 1.0
+    assert accuracy(lambda batch: batch.x, graphs, torch.tensor([1, -1])) == 0.0
+    many = [one_graph(torch.tensor([k % 2]), nodes=9 + k) for k in range(4)]
+    assert "train_accuracy" in fit(Nodes(), many, plan="Y,CE").metrics
+
+
+def test_classes_of_nodes_and_outputs_of_graphs():
+    with pytest.raises(ValueError, match=r"the 12 labels are of nodes, and behind a read-out .* each of 1 graphs"):
+        fit(Graphs(), one_graph(torch.arange(12) % 2), plan=["CE"], cuts=())
+
+
+def test_outputs_of_neither_nodes_nor_graphs():
+    structure = GraphStructure(torch.zeros(2, 0, dtype=torch.int64), torch.tensor([0, 0, 0, 1]), 2)
+    batch = LocalBatch(torch.zeros(4, 1), torch.zeros(4, 1), torch.zeros(3, 5), None, graph=structure)
+    for with_labels in (False, True):
+        with pytest.raises(ValueError, match=r"a row for each of 4 nodes or 2 graphs, got \(3, 5\)"):
+            batch.paired(with_labels=with_labels)
+
+
+class TestBatchOfOneGraph:
+    """A data object may be several graphs side by side; objectives rely on their order."""
+
+    LOOPS = torch.arange(4).repeat(2, 1)
+
+    def rows(self, batch, edges=LOOPS):
+        return NodeRows(pyg.Data(x=torch.ones(4, 1), edge_index=edges, batch=batch))
+
+    def test_is_kept(self):
+        assert self.rows(torch.tensor([0, 0, 1, 1])).graph.to_dict()["batch"].tolist() == [0, 0, 1, 1]
+
+    @pytest.mark.parametrize(
+        ("batch", "message"),
+        [
+            (torch.tensor([0, 1, 0, 1]), "NodeRows: nodes must be in the order of their graphs"),
+            (torch.tensor([-1, 0, 0, 1]), "graph_index must lie in 0 to 1, got -1 to 1"),
+            (torch.tensor([0, 0, 1]), r"one number for each of 4 nodes, got torch.int64 of shape \(3,\)"),
+            (torch.zeros(4), r"batch must be int64, .* got torch.float32 of shape \(4,\)"),
+            ([0, 0, 1, 1], "batch must be int64, .* got list"),
+        ],
+    )
+    def test_must_be_graph_after_graph(self, batch, message):
+        with pytest.raises(ValueError, match=message):
+            self.rows(batch)
+
+    def test_has_no_edge_between_two(self):
+        with pytest.raises(ValueError, match="1 edges join nodes of different graphs"):
+            self.rows(torch.tensor([0, 0, 1, 1]), torch.tensor([[1], [2]]))
