@@ -333,6 +333,22 @@ class TestFit:
         with pytest.raises(TypeError, match="needs class labels, got y=None"):
             fit(made(OnData), learnt, plan="X,Y,CE", cuts=("second", "hidden"))
 
+    def test_a_graph_without_a_class_among_others_is_unlabelled(self):
+        learnt = graphs()
+        y = torch.arange(24) % 2
+        given = [pyg.Data(x=g.x, edge_index=g.edge_index, y=y[n : n + 1]) for n, g in enumerate(learnt)]
+        for graph in given[6:]:
+            graph.y = None
+        models = made(OnData), made(OnData)
+        cuts = {"plan": "X:infograph,Y,CE", "cuts": ("second", "hidden"), "epochs": 1}
+        fit(models[0], given, **cuts)
+        fit(models[1], (learnt, torch.where(torch.arange(24) < 6, y, -1)), **cuts)
+        assert same(*(list(model.state_dict().values()) for model in models))
+
+    def test_forward_forward_of_rows_refuses_nodes(self):
+        with pytest.raises(ValueError, match="use Y:graph-forward-forward"):
+            fit(made(OnTensors, of_graphs=False), one_graph(), plan="Y:forward-forward,Y,Y,CE", epochs=1)
+
     def test_unlabelled_graphs_serve_the_label_free_modules(self):
         learnt, y = graphs(), torch.arange(24) % 2
         few = torch.where(torch.arange(24) < 6, y, -1)

@@ -383,6 +383,14 @@ class TestMemory:
             (x * x).sum()
         assert (saved.peak_bytes, saved.peak_bytes_as_saved) == (4000, 8000)
 
+    def test_sparse_matrices_that_autograd_saves_pass_uncounted(self):
+        x = torch.ones(3, 2, requires_grad=True)
+        with track_saved_activations() as saved:
+            torch.sparse.mm(torch.eye(3).to_sparse(), x).sum().backward()
+        assert x.grad is not None
+        assert torch.equal(x.grad, torch.ones(3, 2))
+        assert saved.peak_bytes == 0
+
 
 class TestWrongUse:
     def test_settings_are_checked_before_the_first_step(self, make_mlp, two_blobs):

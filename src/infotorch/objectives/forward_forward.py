@@ -70,6 +70,11 @@ class ForwardForward(Objective):
 
     def build(self, example: LocalBatch, labels: Tensor | None) -> None:
         """Count the classes and find the number that marks a label."""
+        if example.graph is not None:
+            raise ValueError(
+                "ForwardForward: it passes the labelled rows alone through the module, and nodes of a graph cannot go "
+                "without the others; use Y:graph-forward-forward."
+            )
         self.classes = int(check_labels(labels, where="ForwardForward").max()) + 1
         x = example.x
         if not x.is_floating_point():

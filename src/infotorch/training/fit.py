@@ -60,7 +60,8 @@ def fit(
             usual names (x, edge_index, batch, ...).
         data: (x, y): rows (n, ...) and classes (n,), tensors or arrays; y is None, or -1 for unlabelled rows. x may be
             a list of torch_geometric graphs with a class each, or one graph with a class for each node. A graph, or a
-            list of graphs, alone brings its own y; where it has a train_mask, the other nodes are unlabelled.
+            list of graphs, alone brings its own y; where it has a train_mask, the other nodes are unlabelled. A y given
+            beside a graph is taken as it is, mask or no mask.
         plan: objectives, one for each module: names as in "X,Y,CE", or a list of names and `Objective`s; "auto" to try
             every number of X modules before the Y modules, keep the one that is right most often on a tenth of the
             labelled rows, held out, and train it on all rows; or a `Plan` of your own (then cuts, order and lr are the
@@ -201,8 +202,9 @@ def _own_classes(data: Any) -> Tensor | None:
         return None
     if not is_graph(data):
         classes = [getattr(graph, "y", None) for graph in data]
-        if any(y is None for y in classes):
+        if all(y is None for y in classes):
             return None
+        classes = [-1 if y is None else y for y in classes]  # a graph without a class is unlabelled
         for number, y in enumerate(classes):
             if not isinstance(y, Tensor | int) or torch.as_tensor(y).numel() != 1:
                 got = f"shape {tuple(y.shape)}" if isinstance(y, Tensor) else type(y).__name__

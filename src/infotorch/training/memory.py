@@ -27,6 +27,8 @@ class SavedActivations:
     def pack(self, tensor: Tensor) -> _Saved:
         """Count a tensor that autograd saves."""
         saved = _Saved(tensor)
+        if tensor.layout is not torch.strided:
+            return saved  # a sparse matrix has no storage to ask for; its own indices and values go uncounted
         storage = tensor.untyped_storage()
         key = storage.data_ptr()
         if key not in self._ignored:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from infotorch.data.graph_checks import is_graph
 from infotorch.training.inputs import batches_of
 from infotorch.training.plan import Batches, Plan, evaluating
 
@@ -48,9 +49,10 @@ def _settle(plan: Plan, number: int, norms: Sequence[_BatchNorm], rows: Batches)
             norm.train()
         seen = 0
         for batch in rows.epoch(0):
-            seen += len(batch.rows)
+            rows_seen = len(batch.x.x) if is_graph(batch.x) else len(batch.rows)  # of graphs: nodes
+            seen += rows_seen
             for norm in norms:
-                norm.momentum = len(batch.rows) / seen  # the average over all passes, by rows
+                norm.momentum = rows_seen / seen  # the average over all passes, by rows
             # From the raw rows anew: the outputs of a convolution for all of them would fill the memory.
             plan.outputs(batch.x, stop=number + 1)
     for norm, momentum in zip(norms, momenta, strict=True):
