@@ -30,17 +30,17 @@ def graphs_as_rows(loaded: Graph | GraphSet, *, label_columns: bool = False) -> 
         ([0, -1, -1], [-1, -1, 1])
     """
     pyg = require("graph", "torch_geometric.data", "training on graphs")
+    parts = (loaded.train, loaded.validation, loaded.test)
     if isinstance(loaded, Graph):
         x = _with_columns(loaded.x, loaded.num_classes * label_columns)
         nodes = NodeRows(pyg.Data(x=x, edge_index=loaded.edge_index))
-        kind, parts = "graph", {"train": loaded.train, "validation": loaded.validation, "test": loaded.test}
-        splits = {part: Split(nodes, _only(loaded.y, rows)) for part, rows in parts.items()}
+        train, validation, test = (Split(nodes, _only(loaded.y, rows)) for rows in parts)
     else:
         features = _with_columns(loaded.node_features, loaded.num_classes * label_columns)
-        loaded = replace(loaded, node_features=features)
-        kind, parts = "graphs", {"train": loaded.train, "validation": loaded.validation, "test": loaded.test}
-        splits = {part: Split(GraphRows.from_set(loaded, rows), loaded.y[rows]) for part, rows in parts.items()}
-    return Dataset(loaded.name, kind, **splits, num_classes=loaded.num_classes, note=loaded.note)
+        graphs = replace(loaded, node_features=features)
+        train, validation, test = (Split(GraphRows.from_set(graphs, rows), loaded.y[rows]) for rows in parts)
+    kind = "graph" if isinstance(loaded, Graph) else "graphs"
+    return Dataset(loaded.name, kind, train, validation, test, num_classes=loaded.num_classes, note=loaded.note)
 
 
 def _with_columns(x: Tensor, count: int) -> Tensor:

@@ -158,7 +158,8 @@ def _graph_representations(
 def _of_graphs(plan: Plan, x: Any, kept: Tensor) -> list[Tensor]:
     """Rows of the raw data and of every module's output."""
     if isinstance(x, NodeRows):
-        return [values[kept] for values in (x.graph.x, *plan.outputs(x.graph))]
+        places: list[Any] = [x.graph.x, *plan.outputs(x.graph)]
+        return [values[kept] for values in places]
     parts = []
     for rows in kept.split(_CHUNK):
         batch = x[rows]
