@@ -153,7 +153,7 @@ def check_same(record: RunRecord, recipe: Recipe, seed: int) -> None:
     """
     recorded = _with_defaults(record.recipe())
     wanted = describe(recipe, seed)
-    words = {"changed", "title", "description", "source", "cache"}  # they decide no number but by rounding
+    words = {"changed", "title", "description", "source"}  # they decide no number
     words |= set(recipe.search.space) if recipe.tune else set()
     words |= {"plan.objectives"} if recipe.plan.is_auto else set()
     differing = sorted(

@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from infotorch.data.graphs import GraphRows, NodeRows
+from infotorch.data.graphs import GraphRows, NodeRows, chosen_rows
 from infotorch.data.sets import Dataset, Graph, GraphSet, Split
 from infotorch.numerics.checks import require
 
@@ -34,7 +34,7 @@ def graphs_as_rows(loaded: Graph | GraphSet, *, label_columns: bool = False) -> 
     if isinstance(loaded, Graph):
         x = _with_columns(loaded.x, loaded.num_classes * label_columns)
         nodes = NodeRows(pyg.Data(x=x, edge_index=loaded.edge_index))
-        train, validation, test = (Split(nodes, _only(loaded.y, rows)) for rows in parts)
+        train, validation, test = (Split(*chosen_rows(nodes, loaded.y, rows)) for rows in parts)
     else:
         features = _with_columns(loaded.node_features, loaded.num_classes * label_columns)
         graphs = replace(loaded, node_features=features)
@@ -46,9 +46,3 @@ def graphs_as_rows(loaded: Graph | GraphSet, *, label_columns: bool = False) -> 
 def _with_columns(x: Tensor, count: int) -> Tensor:
     """Node features and as many empty columns behind them, which labels may be written on."""
     return torch.cat([x, x.new_zeros(len(x), count)], dim=1) if count else x
-
-
-def _only(y: Tensor, rows: Tensor) -> Tensor:
-    kept = torch.full_like(y, -1)
-    kept[rows] = y[rows]
-    return kept

@@ -22,7 +22,7 @@ CRITICS = ("joint", "separable", "bilinear")
 _FARTHEST = 10.0
 
 
-class _Standardised(nn.Module):
+class Standardised(nn.Module):
     """Rows flattened to (b, d), every column (channel of a grid) with mean 0 and variance 1, cut at 10 deviations.
 
     Mean and variance are the batch's in training, with their gradient, and running averages in evaluation.
@@ -137,7 +137,7 @@ class CriticInformation(Objective):
             TypeError: X is not real-valued, or class labels are needed and missing.
         """
         t = full_precision(example.output.detach())
-        self.scale_t = _Standardised(t)
+        self.scale_t = Standardised(t)
         width_t = t[0].numel()
         if self.of == "y":
             counts = torch.bincount(check_labels(labels, where="CriticInformation"))
@@ -147,7 +147,7 @@ class CriticInformation(Objective):
             x = self._target(example)
             if not torch.is_floating_point(x):
                 raise TypeError(f"CriticInformation: {self.target} must be real-valued, got {x.dtype}.")
-            self.scale_x = _Standardised(x.to(t))
+            self.scale_x = Standardised(x.to(t))
             width = x[0].numel()
         self.critic = self._make_critic(width_t, width).to(t)
 

@@ -23,7 +23,7 @@ from infotorch.estimators.graph import (
 from infotorch.numerics.checks import check_choice, check_count
 from infotorch.objectives.base import Direction, LocalBatch, Loss, Objective, full_precision
 from infotorch.objectives.contrastive import check_widths
-from infotorch.objectives.critic import BOUNDS, _Standardised
+from infotorch.objectives.critic import BOUNDS, Standardised
 
 WEIGHTINGS = ("mean", "adaptive")
 
@@ -36,8 +36,8 @@ class _FeatureInformation(Objective):
 
     knows_graphs = True
 
-    scale_t: _Standardised
-    scale_x: _Standardised
+    scale_t: Standardised
+    scale_x: Standardised
     critic: nn.ModuleDict
 
     def __init__(
@@ -92,7 +92,7 @@ class _FeatureInformation(Objective):
         t, x = full_precision(example.output.detach()), self._target(example)
         if not torch.is_floating_point(x):
             raise TypeError(f"{where}: {self.target} must be real-valued, got {x.dtype}.")
-        self.scale_t, self.scale_x = _Standardised(t), _Standardised(x.to(t))
+        self.scale_t, self.scale_x = Standardised(t), Standardised(x.to(t))
         settings = {"hidden": self.hidden, "embedding": self.embedding}
         widths = t.shape[1], x[0].numel()
         self.critic = nn.ModuleDict({part: SeparableCritic(*widths, **settings).to(t) for part in self.parts})

@@ -17,7 +17,7 @@ from infotorch.numerics.blocks import slices
 from infotorch.numerics.checks import check_choice, check_count
 from infotorch.objectives.base import Direction, LocalBatch, Loss, Objective, full_precision
 from infotorch.objectives.contrastive import check_widths
-from infotorch.objectives.critic import _Standardised
+from infotorch.objectives.critic import Standardised
 
 CORRUPTIONS = ("auto", "shuffle", "graphs")
 SUMMARIES = ("sum", "mean", "max")
@@ -210,7 +210,7 @@ class InfoGraph(Objective):
         if not self.of_nodes and not example.x.is_floating_point():
             raise TypeError(f"InfoGraph: x must be real-valued, got {example.x.dtype}.")
         nodes, summaries = self._nodes_and_summaries(example, graph)
-        self.scale_nodes, self.scale_summaries = _Standardised(nodes), _Standardised(summaries)
+        self.scale_nodes, self.scale_summaries = Standardised(nodes), Standardised(summaries)
         critic = SeparableCritic(nodes.shape[1], summaries.shape[1], hidden=self.hidden, embedding=self.embedding)
         self.critic = critic.to(nodes)
 
