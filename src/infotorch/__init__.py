@@ -42,6 +42,8 @@ _HOME = {
     "ParallelObjectives": "infotorch.objectives.combined",
     "Plan": "infotorch.training.plan",
     "PredictiveSimilarity": "infotorch.objectives.similarity",
+    "ProximalInfo": "infotorch.updates.proximal",
+    "ProximalSplit": "infotorch.updates.proximal",
     "ReadoutInformation": "infotorch.objectives.labels",
     "Reconstruction": "infotorch.objectives.inputs",
     "RenyiInformation": "infotorch.objectives.renyi",

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from infotorch.networks.graph_network import GRAPH_LAYERS, graph_network
-from infotorch.training.segments import split
+from infotorch.networks.segments import split
 
 pytest.importorskip("torch_geometric")
 

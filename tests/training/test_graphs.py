@@ -10,12 +10,12 @@ from torch import nn
 from infotorch import fit
 from infotorch.data.batches import TensorBatches
 from infotorch.data.graphs import GraphRows, GraphStructure, NodeBatches, NodeRows
+from infotorch.networks.segments import FromGraph, split
 from infotorch.objectives.base import LocalBatch, Loss, Objective
 from infotorch.objectives.combined import ParallelObjectives, SumOfObjectives
 from infotorch.training.evaluate import accuracy, evaluate_modules
 from infotorch.training.loop import train
 from infotorch.training.plan import Plan
-from infotorch.training.segments import FromGraph, split
 from infotorch.training.statistics import settle_statistics
 
 pyg = pytest.importorskip("torch_geometric.data")

@@ -196,14 +196,14 @@ def check_noise_std(noise_std: float | Tensor, *, where: str) -> None:
     check_positive(noise_std, where=where, name="noise_std")
 
 
-def check_choice(value: str, choices: tuple[str, ...], *, where: str, name: str) -> None:
+def check_choice(value: object, choices: tuple[object, ...], *, where: str, name: str) -> None:
     """Refuse a value outside choices.
 
     Raises:
         ValueError: value is not one of them.
     """
     if value not in choices:
-        raise ValueError(f"{where}: {name} must be one of {', '.join(choices)}, got {value!r}.")
+        raise ValueError(f"{where}: {name} must be one of {', '.join(map(str, choices))}, got {value!r}.")
 
 
 def require(extra: str, package: str, purpose: str) -> ModuleType:

@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 
 from infotorch.data.graph_checks import is_graph
 from infotorch.data.graphs import GraphRows, NodeRows
+from infotorch.networks.segments import starting_layers
 from infotorch.numerics.checks import as_tensor
 from infotorch.numerics.seeds import seed_streams
 from infotorch.objectives.base import Objective, check_labels
@@ -20,7 +21,6 @@ from infotorch.training.evaluate import evaluate_network
 from infotorch.training.inputs import batches_of, is_graph_rows
 from infotorch.training.loop import StepInfo, train
 from infotorch.training.plan import Order, Plan, evaluating
-from infotorch.training.segments import starting_layers
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,13 @@ the uninterrupted one bit for bit on a CPU with the same number of threads.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from infotorch.data.batches import Batch
 from infotorch.data.graphs import NodeRows
@@ -27,6 +26,7 @@ from infotorch.training.graph_caches import without_graph_caches
 from infotorch.training.inputs import device_of, local_batch
 from infotorch.training.memory import track_saved_activations
 from infotorch.training.plan import Batches, LocalModule, Plan
+from infotorch.updates.replay import keeping_statistics
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -167,21 +167,6 @@ def _following(position: Position, ends_epoch: bool, epochs: int) -> Position:
     if position.epoch + 1 < epochs:
         return Position(position.stage, position.epoch + 1, 0, steps)
     return Position(position.stage + 1, 0, 0, steps)
-
-
-@contextmanager
-def keeping_statistics(bodies: Sequence[nn.Module]) -> Iterator[None]:
-    """A context after which the running statistics of batch norm are what they were: they count each row once."""
-    norms = [layer for body in bodies for layer in body.modules() if isinstance(layer, _BatchNorm) and layer.training]
-    kept = [(layer, name, buffer) for layer in norms for name, buffer in layer.named_buffers(recurse=False)]
-    # Copies take the updates: autograd keeps the buffers of a forward pass, and refuses any that changed since.
-    for layer, name, buffer in kept:
-        setattr(layer, name, buffer.clone())
-    try:
-        yield
-    finally:
-        for layer, name, buffer in kept:
-            setattr(layer, name, buffer)
 
 
 @dataclass

@@ -14,13 +14,7 @@ from torch import Tensor, nn
 
 from infotorch.data.batches import Batch
 from infotorch.data.graphs import tensors_of
-from infotorch.numerics.checks import check_choice
-from infotorch.numerics.seeds import SeedStreams
-from infotorch.objectives.base import LocalBatch, Objective
-from infotorch.objectives.names import parse_objectives
-from infotorch.training.graph_caches import check_caches, without_graph_caches
-from infotorch.training.inputs import describe_input, device_of, local_batch
-from infotorch.training.segments import (
+from infotorch.networks.segments import (
     FromGraph,
     Segment,
     check_no_shared_parameters,
@@ -28,6 +22,12 @@ from infotorch.training.segments import (
     starting_layers,
     takes_graph_tensors,
 )
+from infotorch.numerics.checks import check_choice
+from infotorch.numerics.seeds import SeedStreams
+from infotorch.objectives.base import LocalBatch, Objective
+from infotorch.objectives.names import parse_objectives
+from infotorch.training.graph_caches import check_caches, without_graph_caches
+from infotorch.training.inputs import describe_input, device_of, local_batch
 from infotorch.updates.gradient import GradientUpdate, OptimizerFactory, SchedulerFactory
 
 Order = Literal["sequential", "simultaneous"]

@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from infotorch.training.segments import check_no_shared_parameters, split, starting_layers
+from infotorch.networks.segments import check_no_shared_parameters, split, starting_layers
 
 
 class ConvNet(nn.Module):

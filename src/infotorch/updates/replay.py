@@ -1,0 +1,56 @@
+"""Run layers once more as they ran before: the same random draws, and batch norm's statistics counted once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+
+@contextmanager
+def keeping_statistics(bodies: Sequence[nn.Module]) -> Iterator[None]:
+    """A context after which the running statistics of batch norm are what they were: they count each row once."""
+    norms = [layer for body in bodies for layer in body.modules() if isinstance(layer, _BatchNorm) and layer.training]
+    kept = [(layer, name, buffer) for layer in norms for name, buffer in layer.named_buffers(recurse=False)]
+    # Copies take the updates: autograd keeps the buffers of a forward pass, and refuses any that changed since.
+    for layer, name, buffer in kept:
+        setattr(layer, name, buffer.clone())
+    try:
+        yield
+    finally:
+        for layer, name, buffer in kept:
+            setattr(layer, name, buffer)
+
+
+class Replay:
+    """The random state of a first run, for later runs that must draw the same numbers.
+
+    Args:
+        bodies: the layers that run.
+        device: where they run; its generator is kept beside the CPU's.
+
+    Example:
+        >>> dropout = nn.Dropout(0.5)
+        >>> replay = Replay([dropout], torch.device("cpu"))
+        >>> first = dropout(torch.ones(8))
+        >>> with replay.again():
+        ...     torch.equal(dropout(torch.ones(8)), first)
+        True
+    """
+
+    def __init__(self, bodies: Sequence[nn.Module], device: torch.device) -> None:
+        self._bodies = bodies
+        self._devices = [device] if device.type == "cuda" else []
+        self._states = [torch.get_rng_state(), *(torch.cuda.get_rng_state(device) for device in self._devices)]
+
+    @contextmanager
+    def again(self) -> Iterator[None]:
+        """A context that begins as the first run began; the random state and the statistics are restored after it."""
+        with torch.random.fork_rng(self._devices), keeping_statistics(self._bodies):
+            torch.set_rng_state(self._states[0])
+            for device, state in zip(self._devices, self._states[1:], strict=True):
+                torch.cuda.set_rng_state(state, device)
+            yield
