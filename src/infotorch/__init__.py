@@ -33,7 +33,7 @@ _HOME = {
     "JointCritic": "infotorch.estimators.critics",
     "KernelAlignment": "infotorch.objectives.similarity",
     "LocalBatch": "infotorch.objectives.base",
-    "LocalModule": "infotorch.training.plan",
+    "LocalModule": "infotorch.training.local_module",
     "Loss": "infotorch.objectives.base",
     "MineGradient": "infotorch.estimators.bounds",
     "NodeInformation": "infotorch.objectives.graph_nodes",

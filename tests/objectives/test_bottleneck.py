@@ -18,8 +18,9 @@ from infotorch.objectives import bottleneck
 from infotorch.objectives.base import LocalBatch
 from infotorch.objectives.bottleneck import InformationBottleneck
 from infotorch.training.evaluate import evaluate_modules, evaluate_network
+from infotorch.training.local_module import LocalModule
 from infotorch.training.loop import train
-from infotorch.training.plan import LocalModule, Plan
+from infotorch.training.plan import Plan
 
 LABELS = torch.arange(40) % 4
 

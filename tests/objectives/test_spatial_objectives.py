@@ -13,8 +13,9 @@ from infotorch.objectives.base import LocalBatch
 from infotorch.objectives.names import objective_from_name
 from infotorch.objectives.places import at_most_places, image_patches
 from infotorch.objectives.spatial import DeepInfoMax, GreedyInfoMax
+from infotorch.training.local_module import LocalModule
 from infotorch.training.loop import train
-from infotorch.training.plan import LocalModule, Plan
+from infotorch.training.plan import Plan
 
 BOUNDS = {"infonce": infonce, "jsd": jsd, "nwj": nwj}
 

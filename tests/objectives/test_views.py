@@ -10,8 +10,9 @@ from infotorch.estimators.bounds import infonce
 from infotorch.numerics.seeds import SeedStreams
 from infotorch.objectives.base import LocalBatch
 from infotorch.objectives.views import ViewInformation, random_affine, replace_features
+from infotorch.training.local_module import LocalModule
 from infotorch.training.loop import train
-from infotorch.training.plan import LocalModule, Plan
+from infotorch.training.plan import Plan
 
 STILL = {"rotation": 0.0, "scale": (1.0, 1.0), "shift": 0.0, "shear": 0.0}
 

@@ -13,8 +13,9 @@ from infotorch.objectives.combined import SumOfObjectives
 from infotorch.objectives.critic import CriticInformation
 from infotorch.objectives.labels import ReadoutInformation
 from infotorch.training.devices import launch
+from infotorch.training.local_module import LocalModule
 from infotorch.training.loop import train
-from infotorch.training.plan import LocalModule, Plan
+from infotorch.training.plan import Plan
 
 STEPS = 3
 

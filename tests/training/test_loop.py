@@ -8,9 +8,10 @@ from infotorch.data.batches import TensorBatches
 from infotorch.objectives.base import LocalBatch, Loss, Objective
 from infotorch.objectives.bottleneck import InformationBottleneck
 from infotorch.objectives.labels import CrossEntropy, ReadoutInformation
+from infotorch.training.local_module import LocalModule
 from infotorch.training.loop import Position, train
 from infotorch.training.memory import track_saved_activations
-from infotorch.training.plan import LocalModule, Plan
+from infotorch.training.plan import Plan
 
 
 def adam(parameters):

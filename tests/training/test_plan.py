@@ -4,7 +4,8 @@ from torch import nn
 
 from infotorch.data.batches import TensorBatches
 from infotorch.objectives.labels import CrossEntropy, ReadoutInformation
-from infotorch.training.plan import LocalModule, Plan, evaluating
+from infotorch.training.local_module import LocalModule
+from infotorch.training.plan import Plan, evaluating
 
 
 def sgd(parameters):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import torch
 from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
@@ -10,12 +13,13 @@ from infotorch.data.sets import Dataset
 from infotorch.networks.convnet import convnet
 from infotorch.networks.graph_network import graph_network
 from infotorch.networks.mlp import mlp
+from infotorch.numerics.checks import require
 from infotorch.objectives.base import Objective
 from infotorch.objectives.bottleneck import InformationBottleneck
 from infotorch.objectives.names import objective_from_name
 from infotorch.recipes.recipe import OptimizerSettings, PlanSettings, Recipe
 from infotorch.training.plan import Plan
-from infotorch.updates.gradient import OptimizerFactory
+from infotorch.updates.gradient import OptimizerFactory, SchedulerFactory
 
 
 def build_network(recipe: Recipe, dataset: Dataset) -> nn.Module:
@@ -67,6 +71,9 @@ def _on_graphs(recipe: Recipe, dataset: Dataset, classes: int) -> nn.Module:
 def build_plan(recipe: Recipe, network: nn.Module) -> Plan:
     """The recipe's plan for its network; the network is trained in place."""
     settings = recipe.plan
+    scheduler = _cosine if recipe.optimizer.schedule == "cosine" else None
+    if recipe.split.at:
+        return _split_plan(recipe, network, scheduler)
     return Plan.layerwise(
         network,
         settings.cuts,
@@ -78,7 +85,23 @@ def build_plan(recipe: Recipe, network: nn.Module) -> Plan:
             for name in settings.objectives
         ],
         critic_optimizer=_optimizer(recipe.optimizer, recipe.optimizer.critic_lr),
-        scheduler=_cosine if recipe.optimizer.schedule == "cosine" else None,
+        scheduler=scheduler,
+    )
+
+
+def _split_plan(recipe: Recipe, network: nn.Module, scheduler: SchedulerFactory | None) -> Plan:
+    if recipe.plan.cuts:
+        raise ValueError(f"{recipe.name}: split.at and plan.cuts exclude each other.")
+    split = recipe.split
+    (objective,) = recipe.plan.objectives
+    return Plan.proximal(
+        network,
+        split.at,
+        objective_from_name(objective, recipe.plan.options) or objective,
+        optimizer=_optimizer(recipe.optimizer, None),
+        forward_optimizer=_optimizer(recipe.optimizer, split.forward_lr),
+        scheduler=scheduler,
+        **split.model_dump(include={"order", "step_size", "penalty", "weight", "handoff"}),
     )
 
 
@@ -98,11 +121,14 @@ def _objective(name: str, settings: PlanSettings) -> Objective | None:
 
 
 def _optimizer(settings: OptimizerSettings, own: float | None) -> OptimizerFactory:
-    shared = {"lr": settings.lr if own is None else own, "weight_decay": settings.weight_decay, "fused": True}
+    options: dict[str, Any] = {"lr": settings.lr if own is None else own, "weight_decay": settings.weight_decay}
     if settings.name == "sgd":
-        return lambda parameters: torch.optim.SGD(parameters, momentum=settings.momentum, **shared)
-    kind = torch.optim.AdamW if settings.name == "adamw" else torch.optim.Adam
-    return lambda parameters: kind(parameters, **shared)
+        return partial(torch.optim.SGD, momentum=settings.momentum, fused=True, **options)
+    if settings.name == "adamp":
+        return partial(require("optim", "pytorch_optimizer", "AdamP").AdamP, **options)
+    if settings.name == "nadam":
+        return partial(torch.optim.NAdam, **options)
+    return partial(torch.optim.AdamW if settings.name == "adamw" else torch.optim.Adam, fused=True, **options)
 
 
 def _cosine(optimizer: torch.optim.Optimizer, num_steps: int) -> LRScheduler:

@@ -128,11 +128,33 @@ class PlanSettings(Settings):
         return self.objectives == ("auto",)
 
 
+class SplitSettings(Settings):
+    """A `ProximalSplit` of the network; the backward half moves at `optimizer.lr`.
+
+    Args:
+        at: name of the layer that the backward half starts with; "" for no split, plain back-propagation.
+        order: 1, 2, "hybrid" or "whole".
+        step_size: the step at the bottleneck.
+        forward_lr: initial rate of the forward half; None for `optimizer.lr`.
+        penalty: "l2", "l1" or "huber".
+        weight: factor of the penalty.
+        handoff: the forward half's gradient at the backward half's weights from "before" or "after" their step.
+    """
+
+    at: str = ""
+    order: Literal[1, 2, "hybrid", "whole"] = 2
+    step_size: float = Field(default=1.0, gt=0)
+    forward_lr: float | None = Field(default=None, gt=0)
+    penalty: Literal["l2", "l1", "huber"] = "l2"
+    weight: float = Field(default=1.0, gt=0)
+    handoff: Literal["before", "after"] = "before"
+
+
 class OptimizerSettings(Settings):
     """How weights move.
 
     Args:
-        name: "adam", "adamw" (decoupled weight decay) or "sgd".
+        name: "adam", "adamw" (decoupled weight decay), "nadam", "adamp" (extra `optim`) or "sgd".
         lr: initial rate.
         output_lr: initial rate of the output module (objective "CE"), a convex problem in a layer-wise plan; None
             for lr.
@@ -142,7 +164,7 @@ class OptimizerSettings(Settings):
         schedule: "constant", or "cosine" to 0 over each stage.
     """
 
-    name: Literal["adam", "adamw", "sgd"] = "adam"
+    name: Literal["adam", "adamw", "nadam", "adamp", "sgd"] = "adam"
     lr: float = Field(default=1e-3, gt=0)
     output_lr: float | None = Field(default=None, gt=0)
     critic_lr: float | None = Field(default=None, gt=0)
@@ -190,6 +212,7 @@ class Recipe(Settings):
         data: which rows.
         network: which network.
         plan: which layers form a module, and their objectives.
+        split: where the network is split, and how its halves move.
         optimizer: how weights move.
         epochs: epochs of every stage (sequential) or of the run.
         batch_size: rows a step.
@@ -212,6 +235,7 @@ class Recipe(Settings):
     data: DataSettings
     network: NetworkSettings
     plan: PlanSettings = PlanSettings()
+    split: SplitSettings = SplitSettings()
     optimizer: OptimizerSettings = OptimizerSettings()
     epochs: int = Field(default=10, ge=1)
     batch_size: int = Field(default=128, ge=1)

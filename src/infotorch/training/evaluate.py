@@ -14,7 +14,8 @@ from infotorch.data.graphs import NodeRows, structure_of
 from infotorch.numerics.seeds import SeedStreams
 from infotorch.objectives.base import LocalBatch
 from infotorch.training.inputs import local_batch
-from infotorch.training.plan import LocalModule, Plan, evaluating
+from infotorch.training.local_module import LocalModule
+from infotorch.training.plan import Plan, evaluating
 
 #: Rows a forward pass: large enough to be fast, and the n of every bound that is evaluated on held-out rows.
 EVALUATION_BATCH = 1000

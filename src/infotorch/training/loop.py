@@ -24,8 +24,11 @@ from infotorch.objectives.base import LocalBatch, Loss
 from infotorch.training.cache import CacheKind, OutputCache
 from infotorch.training.graph_caches import without_graph_caches
 from infotorch.training.inputs import device_of, local_batch
+from infotorch.training.local_module import LocalModule, Update
 from infotorch.training.memory import track_saved_activations
-from infotorch.training.plan import Batches, LocalModule, Plan
+from infotorch.training.plan import Batches, Plan
+from infotorch.training.split_module import ProximalUpdate, SplitModule
+from infotorch.updates.gradient import GradientUpdate
 from infotorch.updates.replay import keeping_statistics
 
 if TYPE_CHECKING:
@@ -233,11 +236,15 @@ class _Stage:
             if module.update is None:
                 hidden = self._forward_frozen(module, hidden, batch.x)
                 continue
-            output, loss = self._local_loss(module, hidden, batch, key)
+            if isinstance(module, SplitModule):
+                output, loss = self._step_halves(module, hidden, batch, key)
+            else:
+                output, loss = self._local_loss(module, hidden, batch, key)
             losses[module.name] = Loss(loss.total.detach(), loss.terms)
             if not math.isfinite(loss.total.item()):
                 return losses, module.name
-            module.update.step(loss.total)
+            if isinstance(module.update, GradientUpdate):
+                module.update.step(loss.total)
             if number < self.numbers[-1]:
                 hidden = self._forward_again(module, hidden, batch.x) if self.hand_on_after else output.detach()
         return losses, None
@@ -257,7 +264,7 @@ class _Stage:
             losses[module.name] = Loss(loss.total.detach(), loss.terms)
             if not math.isfinite(loss.total.item()):
                 return losses, module.name
-        updates = [self._update(self.plan[number]) for number in self.numbers]
+        updates = [update for n in self.numbers if isinstance(update := self.plan[n].update, GradientUpdate)]
         for update in updates:
             update.clear()
         # Gradients pass through a frozen module between two others, and stay out of its weights.
@@ -285,6 +292,26 @@ class _Stage:
         self._train_critics(module, local)
         with self._autocast():
             return output, module.objective(local)
+
+    def _step_halves(self, module: SplitModule, hidden: Any, batch: Batch, key: tuple[int, ...]) -> tuple[Tensor, Loss]:
+        """The step of a module that is split at a bottleneck, and what it saw before; no step for a non-finite loss."""
+        number = self.plan.modules.index(module)
+        seen: list[Loss] = []
+
+        def loss_fn(output: Tensor) -> Tensor:
+            assert module.objective is not None
+            streams, place = self.streams, (*key, number)
+            local = local_batch(batch.x, hidden, output, batch.y, streams, place, self._encoder(number))
+            seen.append(module.objective(local))
+            return seen[-1].total
+
+        assert isinstance(module.update, ProximalUpdate)
+        with self._autocast():
+            info = module.update.step(hidden, loss_fn)
+        terms = {**seen[0].terms, "gradient_norm": info.gradient_norm}
+        if info.curvatures:
+            terms["curvature"] = torch.stack(info.curvatures).mean()
+        return info.output, Loss(info.loss, terms)
 
     def _train_critics(self, module: LocalModule, local: LocalBatch) -> None:
         """The steps of the objective's critics, on the output as it is before the module's step."""
@@ -339,6 +366,6 @@ class _Stage:
                 layer.training = training
 
     @staticmethod
-    def _update(module: LocalModule):
+    def _update(module: LocalModule) -> Update:
         assert module.update is not None
         return module.update

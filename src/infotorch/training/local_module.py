@@ -1,0 +1,149 @@
+"""A local module: some layers, the objective that they minimise, and the update that moves them."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LRScheduler
+
+from infotorch.data.graphs import tensors_of
+from infotorch.networks.segments import Segment
+from infotorch.numerics.seeds import SeedStreams
+from infotorch.objectives.base import LocalBatch, Objective
+from infotorch.updates.gradient import GradientUpdate, OptimizerFactory, SchedulerFactory
+
+
+class Update(Protocol):
+    """What moves a module's weights, as checkpoints and schedules see it."""
+
+    scheduler: LRScheduler | None
+
+    @property
+    def learning_rate(self) -> float:
+        """The current rate."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the next step depends on."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from `state`."""
+        ...
+
+
+class LocalModule:
+    """Some layers, the objective that they minimise, and the update that moves them.
+
+    Args:
+        name: for records and messages.
+        body: `body(module_input, x)` for a `Segment`, `body(module_input)` for any other module.
+        objective: what is minimised, or None to leave the body as it was initialised.
+        optimizer: makes an optimiser of the parameters of body and objective.
+        scheduler: makes a schedule of (optimiser, number of steps); or None for a constant rate.
+        critic_optimizer: makes an optimiser of the parameters of the objective's critics; None: as `optimizer`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        body: nn.Module,
+        objective: Objective | None,
+        *,
+        optimizer: OptimizerFactory,
+        scheduler: SchedulerFactory | None = None,
+        critic_optimizer: OptimizerFactory | None = None,
+    ) -> None:
+        self.name, self.body, self.objective = name, body, objective
+        self.optimizer, self.scheduler = optimizer, scheduler
+        self.critic_optimizer = critic_optimizer or optimizer
+        self.update: Update | None = None
+        self.critic_update: GradientUpdate | None = None
+
+    def __call__(self, module_input: Any, x: Any) -> Tensor:
+        """The body's output.
+
+        Raises:
+            TypeError: the output is not one tensor.
+            ValueError: the body changed its input, which others hold: the previous module's output, or the caller's x.
+        """
+        before = _versions(module_input, x)
+        output = self.body(module_input, x) if isinstance(self.body, Segment) else self.body(module_input)
+        if not isinstance(output, Tensor):
+            raise TypeError(f"module {self.name!r} must give one tensor, got {type(output).__name__}; cut elsewhere.")
+        if _versions(module_input, x) != before:
+            raise ValueError(
+                f"module {self.name!r} changes its input in place, which the module before it and the objectives still "
+                "read; use inplace=False there, or cut elsewhere."
+            )
+        return output
+
+    def parameters(self) -> list[nn.Parameter]:
+        """The parameters of body and objective that the module's own step moves: all but those of critics."""
+        own = [] if self.objective is None else list(self.objective.parameters())
+        apart = {id(parameter) for parameter in self.critic_parameters()}
+        return [parameter for parameter in (*self.body.parameters(), *own) if id(parameter) not in apart]
+
+    def critic_parameters(self) -> list[nn.Parameter]:
+        """The parameters of the objective's critics."""
+        critics = [] if self.objective is None else self.objective.critics()
+        return [parameter for critic in critics for parameter in critic.parameters()]
+
+    def prepare(self, example: LocalBatch, labels: Tensor | None, streams: SeedStreams, num_steps: int) -> None:
+        """Give the objective its shapes and make the update; a module without an objective has none.
+
+        Raises:
+            ValueError: the body has no parameter to train, or the objective has critics that never take a step.
+        """
+        if self.objective is None:
+            return
+        if not any(parameter.requires_grad for parameter in self.body.parameters()):
+            raise ValueError(
+                f"module {self.name!r} has an objective and no parameter to train; name it 'frozen' or cut elsewhere."
+            )
+        with streams.as_global("objective", *example.position, device=example.output.device):
+            self.objective.build(self.objective.sees(example), labels)
+        self.objective.to(example.output.device)
+        self.update = self._make_update(num_steps)
+        critics, steps = self.critic_parameters(), self.objective.critic_steps
+        if critics and steps < 1:
+            raise ValueError(
+                f"module {self.name!r}: {type(self.objective).__name__} has critics, and its critic_steps is {steps}."
+            )
+        if critics:
+            self.critic_update = GradientUpdate(critics, self.critic_optimizer, self.scheduler, num_steps * steps)
+
+    def _make_update(self, num_steps: int) -> Update:
+        return GradientUpdate(self.parameters(), self.optimizer, self.scheduler, num_steps)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Weights, objective, optimiser and schedule."""
+        return {
+            "body": self.body.state_dict(),
+            "objective": None if self.objective is None else self.objective.state_dict(),
+            "update": None if self.update is None else self.update.state_dict(),
+            "critic_update": None if self.critic_update is None else self.critic_update.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from `state`.
+
+        Raises:
+            ValueError: the module is not prepared as the saved one was: the optimiser's state would be lost.
+        """
+        if (state["update"] is None) != (self.update is None):
+            raise ValueError(f"module {self.name!r}: call plan.prepare before load_state_dict, as for the saved plan.")
+        self.body.load_state_dict(state["body"])
+        if self.objective is not None:
+            self.objective.load_state_dict(state["objective"])
+        if self.update is not None:
+            self.update.load_state_dict(state["update"])
+        if self.critic_update is not None:
+            self.critic_update.load_state_dict(state["critic_update"])
+
+
+def _versions(*inputs: Any) -> list[int]:
+    """How often each tensor was changed in place; tensors made under `inference_mode` do not count it."""
+    tensors = (tensor for value in inputs for tensor in tensors_of(value))
+    return [tensor._version for tensor in tensors if not tensor.is_inference()]
