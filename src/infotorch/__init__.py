@@ -48,6 +48,7 @@ _HOME = {
     "Reconstruction": "infotorch.objectives.inputs",
     "RenyiInformation": "infotorch.objectives.renyi",
     "SeparableCritic": "infotorch.estimators.critics",
+    "SquaredError": "infotorch.objectives.squared_error",
     "StepInfo": "infotorch.training.loop",
     "SumOfObjectives": "infotorch.objectives.combined",
     "SupervisedContrastive": "infotorch.objectives.contrastive",

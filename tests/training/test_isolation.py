@@ -188,8 +188,8 @@ class TestLaterObjectives:
 
 
 class TestDeterminism:
-    # The kinds that fit: what needs grids or images has them.
-    @pytest.mark.parametrize("name", [name for name in describe_objectives() if name != "frozen"])
+    # The kinds that fit: what needs grids or images has them. Here no module's output is as wide as X.
+    @pytest.mark.parametrize("name", sorted({*describe_objectives()} - {"frozen", "X:squared-error"}))
     def test_a_seed_fixes_the_weights_whatever_the_global_stream(self, name):
         kind = "images" if name in {"X:dim", "X:dim-local", "X:dim-global", "X:greedy-infomax"} else "vectors"
         kind = "graphs" if name in {*GRAPHS, "Y:graph-forward-forward"} else kind

@@ -14,6 +14,7 @@ from infotorch.objectives.combined import ParallelObjectives, SumOfObjectives
 # name -> (module of this room, class, its settings, what it is in one line); loaded on first use
 _NAMED: dict[str, tuple[str, str, dict[str, Any], str]] = {
     "X:reconstruction": ("inputs", "Reconstruction", {}, "reconstruction bound on I(X; T) by a linear decoder"),
+    "X:squared-error": ("squared_error", "SquaredError", {"target": "x"}, "squared error of the output and X"),
     "X:infonce": ("critic", "CriticInformation", {"of": "x", "bound": "infonce"}, "InfoNCE bound on I(X; T)"),
     "X:mine": ("critic", "CriticInformation", {"of": "x", "bound": "mine"}, "MINE of I(X; T)"),
     "X:nwj": ("critic", "CriticInformation", {"of": "x", "bound": "nwj"}, "NWJ bound on I(X; T)"),
@@ -48,6 +49,7 @@ _NAMED: dict[str, tuple[str, str, dict[str, Any], str]] = {
         "graphs: Forward-Forward, labels beside the nodes' features",
     ),
     "Y:associated": ("associated", "AssociatedLearning", {}, "Associated Learning: a bridge to a code of the label"),
+    "Y:squared-error": ("squared_error", "SquaredError", {"target": "y"}, "squared error of the output and one-hot Y"),
     "CE": ("labels", "CrossEntropy", {}, "cross-entropy of the module's own output: the output module"),
 }
 _SHORT = {"X": "X:reconstruction", "Y": "Y:readout"}

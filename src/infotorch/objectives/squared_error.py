@@ -1,0 +1,90 @@
+"""The squared error of the module's own output: regression, classes one-hot, denoising."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from infotorch.numerics.checks import check_choice
+from infotorch.objectives.base import LocalBatch, Loss, Objective, check_labels, full_precision
+
+
+class SquaredError(Objective):
+    """Mean squared error of the module's own output over rows and entries: the objective of an output module.
+
+    Args:
+        target: "y" for the rows' targets: real ones as they are, classes one-hot, of which unlabelled rows (y = -1)
+            do not count. "x" for the network's raw input, before any noise that the network itself adds to it.
+
+    Raises:
+        ValueError: an unknown target.
+
+    Example:
+        >>> x, output = torch.zeros(2, 3), torch.full((2, 4), 0.5)
+        >>> batch = LocalBatch(x, x, output, torch.tensor([0, 3]))
+        >>> objective = SquaredError()
+        >>> objective.build(batch, batch.y)
+        >>> objective(batch).total.item()
+        0.25
+    """
+
+    def __init__(self, *, target: str = "y") -> None:
+        super().__init__()
+        check_choice(target, ("y", "x"), where="SquaredError", name="target")
+        self.target = target
+        self.needs_labels = target == "y"
+        self._of_classes = False
+
+    def build(self, example: LocalBatch, labels: Tensor | None) -> None:
+        """Check that the output can hold the target.
+
+        Raises:
+            TypeError: the target is y and there is none, or x and not real-valued.
+            ValueError: the output has fewer columns than there are classes, or another number of entries than the
+                target.
+        """
+        if self.target == "x" and not example.x.is_floating_point():
+            raise TypeError(f"SquaredError: x must be real-valued, got {example.x.dtype}.")
+        self._of_classes = self.target == "y" and (labels is None or not labels.is_floating_point())
+        if self._of_classes:
+            highest = int(check_labels(labels, where="SquaredError").max())
+            columns = example.output[0].numel()
+            if columns <= highest:
+                raise ValueError(
+                    f"SquaredError: the output must have a column for each class, {highest + 1} or more, got {columns}."
+                )
+        else:
+            self._wanted(example)
+
+    def _wanted(self, batch: LocalBatch) -> Tensor:
+        """The target, (b, entries), of the output's kind; of unlabelled rows anything."""
+        columns = batch.output[0].numel()
+        wanted = batch.x if self.target == "x" else batch.y
+        assert wanted is not None
+        if self._of_classes:
+            wanted = F.one_hot(wanted.clamp(min=0), columns)
+        wanted = wanted.reshape(len(wanted), -1).to(full_precision(batch.output).dtype)
+        if wanted.shape[1] != columns:
+            raise ValueError(
+                f"SquaredError: the output must have as many entries a row as {self.target}, {wanted.shape[1]}, "
+                f"got {columns}."
+            )
+        return wanted
+
+    def scores(self, output: Tensor) -> Tensor | None:
+        """The output itself where the target is a class, else None."""
+        return output.flatten(1) if self._of_classes else None
+
+    def forward(self, batch: LocalBatch) -> Loss:
+        """The mean squared error; a gradient of zero, and no term, where no row has a label."""
+        output = full_precision(batch.output).flatten(1)
+        if self.target == "y" and batch.y is None:
+            return Loss(output.sum() * 0.0, {})
+        errors = (output - self._wanted(batch)).square()
+        if self._of_classes:
+            assert batch.y is not None
+            errors = errors[batch.y >= 0]
+            if len(errors) == 0:
+                return Loss(output.sum() * 0.0, {})
+        loss = errors.mean()
+        return Loss(loss, {"squared_error": loss.detach()})
