@@ -8,7 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from infotorch.numerics.checks import check_count
 from infotorch.objectives.base import Direction, LocalBatch, Loss, Objective, check_labels, full_precision
+from infotorch.objectives.places import at_most_places
 
 
 def masked_cross_entropy(scores: Tensor, y: Tensor | None) -> Tensor | None:
@@ -80,6 +82,13 @@ class ReadoutInformation(Objective):
     The read-out is trained together with the module. H(Y) is the entropy of the training labels, a constant, so that
     the reported term is information and never exceeds H(Y).
 
+    Args:
+        places: a grid of features is averaged to at most this many rows and columns before the read-out, which then
+            has fewer weights to fit noise with; None reads every place.
+
+    Raises:
+        ValueError: places below 1.
+
     Source: Barber & Agakov 2003; Amjad & Geiger 2019, arXiv:1802.09766, Sec. 9: I(Y; L) >= I(Y; Yhat) >= H(Y) - CE.
 
     Example:
@@ -96,17 +105,23 @@ class ReadoutInformation(Objective):
     readout: nn.Linear
     label_entropy: Tensor
 
+    def __init__(self, *, places: int | None = None) -> None:
+        super().__init__()
+        if places is not None:
+            check_count(places, where="ReadoutInformation", name="places")
+        self.places = places
+
     def build(self, example: LocalBatch, labels: Tensor | None) -> None:
         """Make the linear read-out and measure H(Y)."""
         counts = torch.bincount(check_labels(labels, where="ReadoutInformation")).double()
         probabilities = counts / counts.sum()
-        like = example.output
+        like = at_most_places(example.output, self.places)
         self.readout = nn.Linear(like[0].numel(), len(counts), device=like.device, dtype=like.dtype)
         self.register_buffer("label_entropy", torch.special.entr(probabilities).sum().to(like.device, like.dtype))
 
     def scores(self, output: Tensor) -> Tensor:
         """The read-out's class scores."""
-        return self.readout(output.flatten(1))
+        return self.readout(at_most_places(output, self.places).flatten(1))
 
     def forward(self, batch: LocalBatch) -> Loss:
         """CE - H(Y), which is minus the bound."""

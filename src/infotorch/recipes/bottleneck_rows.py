@@ -42,7 +42,7 @@ def bottleneck_rows(
     settings: Mapping[str, Mapping[str, Any]],
     renamed: Mapping[str, str] | None = None,
     during: Mapping[str, Mapping[str, Any]] | None = None,
-    search: Mapping[str, Mapping[str, SearchRange]] | None = None,
+    changed: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[Recipe]:
     """The table's rows.
 
@@ -54,12 +54,12 @@ def bottleneck_rows(
         settings: variant -> dotted settings that the search found.
         renamed: variant -> the name that this table gives it.
         during: variant -> dotted settings of its trials alone: shorter ones, where a step costs several.
-        search: variant -> settings searched beside the row's own.
+        changed: variant -> fields of its `Row` that are this table's own.
     """
     names = renamed or {}
-    trials, more = during or {}, search or {}
+    trials, own = during or {}, changed or {}
     rows = {
-        variant: row._replace(during=trials.get(variant, {}), search={**row.search, **more.get(variant, {})})
+        variant: row._replace(**{"during": trials.get(variant, {}), **own.get(variant, {})})
         for variant, row in _rows(tuple(layers)).items()
     }
     return make_rows(

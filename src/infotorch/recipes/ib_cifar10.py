@@ -23,15 +23,27 @@ from infotorch.recipes.recipe import (
 _TABLE = "Elad et al. 2019, Table 1"
 
 _LAYERS = ("conv2", "conv3", "flatten", "fc2")
-# Few rows and epochs may not pay for contrast: the searches of our rows also try less of it.
-_OBJECTIVES = {
-    "plan.objectives": SearchRange(
-        values=tuple(
-            ",".join([objective] * len(_LAYERS) + ["CE"])
-            for objective in ("Y:supcon+Y:readout+X:views", "Y:supcon+Y:readout", "Y:readout")
-        )
-    )
+# Read-outs see every layer's grid averaged to 4 x 4 places, and the search may leave the contrast out: few rows and
+# epochs do not pay for views.
+_OURS = {
+    "hidden": ("Y:supcon+Y:readout",) * len(_LAYERS),
+    "changes": {
+        "network.norm": "batch",
+        "optimizer.name": "adamw",
+        "optimizer.weight_decay": 0.01,
+        "plan.options.Y:readout.places": 4,
+    },
+    "search": {
+        "plan.objectives": SearchRange(
+            values=tuple(",".join([one] * len(_LAYERS) + ["CE"]) for one in ("Y:supcon+Y:readout", "Y:readout"))
+        ),
+        "plan.options.Y:supcon.temperature": SearchRange(low=0.05, high=1.0),
+    },
 }
+_DESCRIPTION = (
+    "ours: a read-out of 4 x 4 places in every hidden layer, with supervised contrast if its search finds so, all "
+    "layers at once, batch norm"
+)
 # Trials see 5,000 images, for 4 epochs where all layers train at once and for 2 a stage, as in the row itself by half.
 _STAGED = {variant: {"epochs": 2} for variant in ("full-bound", "full", "mi-only", "weight-decay")}
 
@@ -57,7 +69,7 @@ def rows() -> list[Recipe]:
             "ce": Published(value=0.5823, source=f"{_TABLE}: cross-entropy"),
         },
         search=SearchSettings(
-            trials=6,
+            trials=4,
             seeds=(1000,),
             space={"optimizer.lr": SearchRange(low=3e-4, high=1e-2)},
             during={"data.limit": 5000, "epochs": 4},
@@ -70,5 +82,5 @@ def rows() -> list[Recipe]:
         together_epochs=20,
         settings=_FOUND,
         during=_STAGED,
-        search={"best": _OBJECTIVES, "best-bp": _OBJECTIVES},
+        changed={"best": _OURS | {"description": _DESCRIPTION}, "best-bp": _OURS},
     )
