@@ -15,7 +15,9 @@ from infotorch.data.graph_splits import graphs_as_rows
 from infotorch.data.loading import load
 from infotorch.data.sets import Dataset, Graph, GraphSet, Split
 from infotorch.data.splits import stratified_rows
+from infotorch.diagnostics.bottleneck import bottleneck_information
 from infotorch.networks.mlp import fold_head
+from infotorch.networks.segments import split
 from infotorch.numerics.seeds import seed_streams
 from infotorch.recipes.build import build_network, build_plan
 from infotorch.recipes.recipe import Recipe
@@ -27,6 +29,7 @@ from infotorch.training.evaluate import accuracy, evaluate_modules, evaluate_net
 from infotorch.training.inputs import batches_of
 from infotorch.training.interrupts import stop_requests
 from infotorch.training.loop import Position, StepInfo, train
+from infotorch.training.plan import evaluating
 from infotorch.training.statistics import settle_statistics
 
 #: Called with (what is going on, steps done, steps in all).
@@ -83,6 +86,8 @@ class Session:
         self.plan = build_plan(recipe, self.network)
         train_rows = self.dataset.train
         self.batches = batches_of(train_rows.x, train_rows.y, batch_size=recipe.batch_size, seed=seed)
+        # The same layers as the network's: what lies before the bottleneck is looked at on its own.
+        self.halves = split(self.network, (recipe.split.at,)) if recipe.split.at else ()
         settle_statistics(self.plan, train_rows.x, batch_size=recipe.batch_size)
         self.plan.prepare(self.batches, epochs=recipe.epochs, seed=seed)
         self.total_steps = len(self.plan.stages()) * recipe.epochs * len(self.batches)
@@ -158,11 +163,16 @@ class Session:
 
     def _end_epoch(self, info: StepInfo) -> None:
         epoch = info.position.epoch + 1
+        if epoch % self.recipe.log_every and not info.ends_stage:
+            return
         numbers = [n for n, module in enumerate(self.plan) if module.name in info.losses]
         validation: dict[str, dict[str, float]] = {}
+        again: dict[str, dict[str, float]] = {}
         if epoch % self.recipe.validate_every == 0 or info.ends_stage:
-            held_out = self.dataset.validation
+            held_out, learnt = self.dataset.validation, self.dataset.train
             validation = evaluate_modules(self.plan, held_out.x, held_out.y, numbers)
+            if self.recipe.train_accuracy:
+                again = evaluate_modules(self.plan, learnt.x, learnt.y, numbers)
         for number in numbers:
             module = self.plan[number].name
             line = {"stage": info.position.stage, "module": module, "epoch": epoch, "step": info.next.steps}
@@ -171,9 +181,21 @@ class Session:
             objective = self.plan[number].objective
             assert objective is not None
             line |= {f"{name}_bound": side for name, side in objective.bounds.items() if name.startswith("mi_")}
+            line |= {f"train_{name}": value for name, value in again.get(module, {}).items() if name == "accuracy"}
             line |= {f"validation_{name}": value for name, value in validation.get(module, {}).items()}
+            line |= self._bottleneck_information() if validation else {}
             self.record.append(line)
         self.sums = EpochMeans()
+
+    def _bottleneck_information(self) -> dict[str, Any]:
+        """Both coordinates of the bottleneck of a split network, on validation rows."""
+        if not self.halves or self.is_trial:
+            return {}
+        held_out = self.dataset.validation
+        classes = held_out.y if self.dataset.num_classes is not None else None
+        with evaluating(self.plan):
+            found = bottleneck_information(lambda x: self.halves[0](x, x), held_out.x, classes)
+        return {f"validation_{name}": value for name, value in found.items()} | {"mi_xt_nats_bound": "upper"}
 
     def _final_metrics(self) -> dict[str, float]:
         if self.is_trial:

@@ -12,6 +12,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 from infotorch.data.sets import Dataset
 from infotorch.networks.convnet import convnet
 from infotorch.networks.graph_network import graph_network
+from infotorch.networks.layers import initialise
 from infotorch.networks.mlp import mlp
 from infotorch.numerics.checks import require
 from infotorch.objectives.base import Objective
@@ -23,7 +24,7 @@ from infotorch.updates.gradient import OptimizerFactory, SchedulerFactory
 
 
 def build_network(recipe: Recipe, dataset: Dataset) -> nn.Module:
-    """The recipe's network for the data's shapes.
+    """The recipe's network for the data's shapes, with its initial weights.
 
     Raises:
         ValueError: the data has no classes, no images for a convolutional network, or no graphs for message passing,
@@ -32,18 +33,23 @@ def build_network(recipe: Recipe, dataset: Dataset) -> nn.Module:
     """
     if dataset.num_classes is None:
         raise ValueError(f"{recipe.name}: {dataset.name} has no classes; choose a data set for classification.")
+    make = _on_graphs if dataset.kind in {"graph", "graphs"} else _on_rows
+    network = make(recipe, dataset, dataset.num_classes)
+    initialise(network, recipe.network.init)
+    return network
+
+
+def _on_rows(recipe: Recipe, dataset: Dataset, classes: int) -> nn.Module:
     wanted = recipe.network
-    if dataset.kind in {"graph", "graphs"}:
-        return _on_graphs(recipe, dataset, dataset.num_classes)
     if wanted.convolutions or wanted.embedding:
         raise ValueError(f"{recipe.name}: message passing needs graphs; {dataset.name} has {dataset.kind}.")
     shape = dataset.train.x.shape[1:]
-    kind = {"head": wanted.head, "norm": wanted.norm, "dropout": wanted.dropout}
+    kind = wanted.model_dump(include={"head", "norm", "dropout", "activation", "squash"})
     if not wanted.channels:
-        return mlp(shape.numel(), wanted.hidden, dataset.num_classes, **kind)
+        return mlp(shape.numel(), wanted.hidden, classes, **kind)
     if len(shape) != 3:
         raise ValueError(f"{recipe.name}: a convolutional network needs images; {dataset.name} has vectors.")
-    return convnet(shape, wanted.channels, wanted.hidden, dataset.num_classes, kernel=wanted.kernel, **kind)
+    return convnet(shape, wanted.channels, wanted.hidden, classes, kernel=wanted.kernel, **kind)
 
 
 def _on_graphs(recipe: Recipe, dataset: Dataset, classes: int) -> nn.Module:
@@ -52,9 +58,11 @@ def _on_graphs(recipe: Recipe, dataset: Dataset, classes: int) -> nn.Module:
         raise ValueError(
             f"{recipe.name}: {dataset.name} has graphs, and the network no message passing; set network.convolutions."
         )
-    if wanted.head or wanted.channels:
-        unfit = "head" if wanted.head else "channels"
-        raise ValueError(f"{recipe.name}: network.{unfit} is not for graphs, which {dataset.name} has.")
+    for unfit in ("head", "channels", "squash"):
+        if getattr(wanted, unfit):
+            raise ValueError(f"{recipe.name}: network.{unfit} is not for graphs, which {dataset.name} has.")
+    if wanted.activation != "relu":
+        raise ValueError(f"{recipe.name}: network.activation must be relu on graphs, got {wanted.activation}.")
     return graph_network(
         dataset.train.x.num_features,
         embedding=wanted.embedding,
@@ -72,7 +80,7 @@ def build_plan(recipe: Recipe, network: nn.Module) -> Plan:
     """The recipe's plan for its network; the network is trained in place."""
     settings = recipe.plan
     scheduler = _cosine if recipe.optimizer.schedule == "cosine" else None
-    if recipe.split.at:
+    if recipe.split.at and recipe.split.order != "bp":
         return _split_plan(recipe, network, scheduler)
     return Plan.layerwise(
         network,

@@ -59,6 +59,9 @@ class NetworkSettings(Settings):
         convolutions: widths of message-passing layers; a network with any takes graphs.
         layer: their kind, "gcn", "gin", "sage" or "gat".
         readout: "mean", "sum" or "max" over the nodes of a graph, where graphs are classified and not nodes.
+        activation: of the hidden layers, "relu" or "sigmoid"; on graphs "relu" alone.
+        squash: a sigmoid behind the last layer; not on graphs.
+        init: initial weights: torch's "default", "xavier" (normal, biases of 0) or "normal" (all from N(0, 1)).
     """
 
     hidden: tuple[int, ...]
@@ -71,11 +74,16 @@ class NetworkSettings(Settings):
     convolutions: tuple[int, ...] = ()
     layer: Literal["gcn", "gin", "sage", "gat"] = "gcn"
     readout: Literal["mean", "sum", "max"] = "mean"
+    activation: Literal["relu", "sigmoid"] = "relu"
+    squash: bool = False
+    init: Literal["default", "xavier", "normal"] = "default"
 
     @model_validator(mode="after")
-    def _a_hidden_layer(self) -> NetworkSettings:
+    def _fits_together(self) -> NetworkSettings:
         if not self.hidden and not self.convolutions:
             raise ValueError("hidden must name a layer's width, where there is no message passing")
+        if self.head and self.squash:
+            raise ValueError("head is folded into the last layer, which squash puts a sigmoid behind; choose one")
         return self
 
 
@@ -132,8 +140,9 @@ class SplitSettings(Settings):
     """A `ProximalSplit` of the network; the backward half moves at `optimizer.lr`.
 
     Args:
-        at: name of the layer that the backward half starts with; "" for no split, plain back-propagation.
-        order: 1, 2, "hybrid" or "whole".
+        at: name of the layer that the backward half starts with; "" for no split, plain back-propagation. Information
+            at the bottleneck is recorded whenever validation rows are looked at.
+        order: 1, 2, "hybrid" or "whole"; "bp" is back-propagation, with the bottleneck looked at alone.
         step_size: the step at the bottleneck.
         forward_lr: initial rate of the forward half; None for `optimizer.lr`.
         penalty: "l2", "l1" or "huber".
@@ -142,7 +151,7 @@ class SplitSettings(Settings):
     """
 
     at: str = ""
-    order: Literal[1, 2, "hybrid", "whole"] = 2
+    order: Literal[1, 2, "hybrid", "whole", "bp"] = 2
     step_size: float = Field(default=1.0, gt=0)
     forward_lr: float | None = Field(default=None, gt=0)
     penalty: Literal["l2", "l1", "huber"] = "l2"
@@ -217,6 +226,9 @@ class Recipe(Settings):
         epochs: epochs of every stage (sequential) or of the run.
         batch_size: rows a step.
         validate_every: epochs between two looks at the validation rows.
+        log_every: epochs between two lines of metrics.jsonl, whose training numbers are means over them; in the epochs
+            between, the validation rows are not looked at.
+        train_accuracy: look at the training rows' accuracy with every look at the validation rows.
         precision: "32-true", "64-true" or "bf16-mixed" (autocast).
         cache: keep the outputs of frozen modules: "memory", "disk" or None. Changes no number but by rounding.
         published: metric -> number from the literature.
@@ -240,6 +252,8 @@ class Recipe(Settings):
     epochs: int = Field(default=10, ge=1)
     batch_size: int = Field(default=128, ge=1)
     validate_every: int = Field(default=1, ge=1)
+    log_every: int = Field(default=1, ge=1)
+    train_accuracy: bool = False
     precision: Literal["32-true", "64-true", "bf16-mixed"] = "32-true"
     cache: Literal["memory", "disk"] | None = None
     published: dict[str, Published] = Field(default_factory=dict)

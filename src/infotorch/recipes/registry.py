@@ -15,6 +15,8 @@ from infotorch.recipes import (
     mole_mnist,
     mole_mnist_1pct,
     mole_mutagenicity,
+    prox_cifar10,
+    prox_mnist,
 )
 from infotorch.recipes.recipe import Recipe
 
@@ -29,6 +31,8 @@ _TABLES: dict[str, Callable[[], list[Recipe]]] = {
     "mole-mnist-1pct": mole_mnist_1pct.rows,
     "mole-cora": mole_cora.rows,
     "mole-mutagenicity": mole_mutagenicity.rows,
+    "prox-mnist": prox_mnist.rows,
+    "prox-cifar10": prox_cifar10.rows,
 }
 
 

@@ -1,0 +1,68 @@
+"""Han et al. 2023, Table 2, MNIST: four convolutions | two hidden layers, on images of 32 x 32.
+
+The paper leaves out channels, widths, pooling, epochs and batch size. Chosen once, for two cores, and equal for all
+rows: 3 x 3 convolutions of 16, 32, 32 and 64 channels, each with 2 x 2 max pooling, 128 and 64 hidden units, 10 epochs
+of batches of 128 at a constant rate, as the paper names no schedule. The network is split behind the last convolution.
+The rows `<optimiser>-paper` have the paper's rates, the others those of a search on validation rows; rows without
+settings in `_FOUND` have not been searched yet, and start from the paper's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from infotorch.recipes.prox_rows import Rates, Score, prox_rows
+from infotorch.recipes.recipe import (
+    DataSettings,
+    NetworkSettings,
+    OptimizerSettings,
+    Recipe,
+    SearchRange,
+    SearchSettings,
+)
+
+_TABLE = "Han et al. 2023, Table 2, MNIST"
+
+_RATES = {
+    "adam": Rates(1e-3, 10.0, 1e-3),
+    "adamw": Rates(1e-3, 0.1, 1e-3),
+    "nadam": Rates(1e-3, 0.01, 0.1),
+    "adamp": Rates(1e-4, 0.1, 1e-3),
+}
+_SCORES = {
+    "adam": Score(0.9774, 0.9812),
+    "adamw": Score(0.9769, 0.9824),
+    "nadam": Score(0.9839, 0.9796),
+    "adamp": Score(0.9835, 0.9816),
+}
+
+_FOUND: dict[str, dict[str, Any]] = {}
+
+
+def base() -> Recipe:
+    """What the rows share."""
+    return Recipe(
+        name="prox-mnist",
+        variant="",
+        title="Proximal splitting at a bottleneck, MNIST",
+        description="",
+        source=_TABLE,
+        data=DataSettings(name="mnist", validation=5000),
+        network=NetworkSettings(hidden=(128, 64), channels=(16, 32, 32, 64)),
+        optimizer=OptimizerSettings(schedule="constant"),
+        epochs=10,
+        batch_size=128,
+        search=SearchSettings(
+            trials=8,
+            seeds=(1000,),
+            space={"optimizer.lr": SearchRange(low=1e-4, high=1e-2)},
+            during={"data.limit": 10000, "epochs": 4},
+        ),
+    )
+
+
+def rows() -> list[Recipe]:
+    """The table's rows."""
+    return prox_rows(
+        base(), at="flatten", rates=_RATES, scores=_SCORES, metric="test_accuracy", source=_TABLE, settings=_FOUND
+    )
