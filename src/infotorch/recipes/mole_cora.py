@@ -82,7 +82,7 @@ def base() -> Recipe:
         },
         embedding_rows=140,
         search=SearchSettings(
-            trials=6,
+            trials=4,
             seeds=(1000,),
             space={
                 "optimizer.lr": SearchRange(low=3e-4, high=3e-2),
