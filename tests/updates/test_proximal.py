@@ -212,6 +212,21 @@ def test_means_of_the_parts_gradients_are_not_the_whole_gradient():
     assert max(((a - b).abs().max() / b.abs().max()).item() for a, b in zip(naive, expected, strict=True)) > 0.1
 
 
+def test_a_stall_of_accumulated_steps_is_that_of_whole_ones():
+    verdicts = []
+    for parts in ((slice(0, 10),), (slice(0, 3), slice(3, 10))):
+        f, g = halves("mlp")
+        x, y = batch(rows=10)
+        split = split_of(f, g, stall_window=2)
+        for _ in range(4):
+            for rows in parts:
+                split.accumulate(x[rows], loss_of(y[rows]), share=len(y[rows]) / 10)
+            split.apply()
+        verdicts.append(split.state_dict()["watch"]["means"])
+    assert len(verdicts[0]) == 2
+    assert torch.tensor(verdicts[0]) == pytest.approx(torch.tensor(verdicts[1]), rel=1e-5)
+
+
 def test_step_is_accumulate_and_apply():
     f, g = halves("mlp")
     twin_f, twin_g = copy.deepcopy(f), copy.deepcopy(g)

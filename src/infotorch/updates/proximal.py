@@ -138,6 +138,8 @@ class ProximalSplit:
         self.backward_optimizer = _optimizer("backward", backward_optimizer, [backward], may_hold_more=True)
         self._watch = StallWatch(stall_window)
         self._checked = self._warned = False
+        # (share of the loss, squared norm of its slopes) of each part of a batch since the last step
+        self._parts: list[Tensor] = []
 
     @classmethod
     def at(cls, model: nn.Module, layers: str | Sequence[str], **options: Any) -> ProximalSplit:
@@ -194,7 +196,7 @@ class ProximalSplit:
         self._move(self.forward_optimizer)
         if self.handoff == "before":
             self._move(self.backward_optimizer)
-        self._watch_for_stall(info)
+        self._watch_for_stall(info.loss, info.gradient_norm)
         return replace(info, curvatures=curvatures, stalled=self.stalled)
 
     def accumulate(self, x: Any, loss_fn: Callable[[Any], Tensor], *, share: float) -> ProximalInfo:
@@ -209,7 +211,8 @@ class ProximalSplit:
             share: these rows' share of the batch; the shares of a batch sum to 1.
 
         Returns:
-            What was seen of this part, its loss without the share.
+            What was seen of this part: its loss is without the share, and the slopes are those of its share of the
+            batch's loss, so that the squares of their norms add up to the batch's.
 
         Raises:
             ValueError: as for `step`; a share outside (0, 1]; handoff "after", which needs the whole gradient of g
@@ -232,16 +235,22 @@ class ProximalSplit:
         seen = self._look(x, loss_fn, share)
         info = self._info(seen)
         self._add_backward_gradients(seen)
-        return replace(info, loss=info.loss / share, curvatures=self._add_forward_gradients(seen))
+        curvatures = self._add_forward_gradients(seen)
+        self._parts.append(torch.stack([full_precision(info.loss), full_precision(info.gradient_norm).square()]))
+        return replace(info, loss=info.loss / share, curvatures=curvatures)
 
     def apply(self) -> None:
         """Move both halves by the gradients that `accumulate` gathered, and forget these."""
         self._move(self.forward_optimizer)
         self._move(self.backward_optimizer)
+        if self._parts:
+            loss, square = torch.stack(self._parts).sum(dim=0)
+            self._watch_for_stall(loss, square.sqrt())
         self.zero_grad()
 
     def zero_grad(self) -> None:
-        """Forget the gradients."""
+        """Forget the gradients, also those of the parts of a batch."""
+        self._parts = []
         self.forward_optimizer.zero_grad(set_to_none=True)
         self.backward_optimizer.zero_grad(set_to_none=True)
 
@@ -316,8 +325,8 @@ class ProximalSplit:
             nn.utils.clip_grad_norm_(_parameters_of(optimizer), self.max_norm)
         optimizer.step()
 
-    def _watch_for_stall(self, info: ProximalInfo) -> None:
-        self._watch.add(info.loss, info.gradient_norm)
+    def _watch_for_stall(self, loss: Tensor, gradient_norm: Tensor) -> None:
+        self._watch.add(loss, gradient_norm)
         if self.order == 2 and self.stalled and not self._warned:
             self._warned = True
             (loss_before, norm_before), (loss_now, norm_now) = self._watch.means
