@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from infotorch.data.assembly import Options, Raw, assemble, fit_scaling
+from infotorch.data.assembly import Options, Raw, assemble, fit_scaling, resized
 from infotorch.data.sets import Split
 
 
@@ -141,5 +141,88 @@ def test_a_limit_that_is_no_number_of_rows(limit):
 
 
 def test_an_unknown_scaling():
-    with pytest.raises(ValueError, match="scaling must be one of none, standard, got 'unit'"):
+    with pytest.raises(ValueError, match="scaling must be one of none, standard, signed, got 'unit'"):
         assemble(vectors(), "toy", Options(scaling="unit"))
+
+
+def images(**changes) -> Raw:
+    """Thirty images of three classes, 4 x 4 bytes; every pixel of row k is k."""
+    k = torch.arange(30, dtype=torch.uint8)
+    split = Split(k[:, None, None, None].expand(30, 1, 4, 4).contiguous(), torch.arange(30) % 3)
+    return Raw("images", split, split.rows(torch.arange(6)), 3, "a note", **({"validation": 6} | changes))
+
+
+def rows_of(split) -> list[int]:
+    return (split.x[:, 0, 0, 0] * 255).round().int().tolist()
+
+
+class TestClasses:
+    def test_other_rows_are_left_out_everywhere_and_classes_count_in_the_order_given(self):
+        data = assemble(images(), "toy", Options(classes=(2, 0)))
+        assert data.num_classes == 2
+        assert [len(data.train), len(data.validation), len(data.test)] == [14, 6, 4]
+        for split in (data.train, data.validation, data.test):
+            assert [{2: 0, 0: 1}[row % 3] for row in rows_of(split)] == split.y.tolist()
+        assert data.note == "a note Only the classes 2, 0, numbered from 0."
+
+    def test_limit_and_validation_count_rows_of_these_classes(self):
+        data = assemble(images(validation=10), "toy", Options(classes=(0, 1), limit=6, validation=4))
+        assert [part.y.bincount().tolist() for part in (data.train, data.validation)] == [[3, 3], [2, 2]]
+
+    def test_all_classes_in_order_change_nothing(self):
+        chosen, whole = (assemble(images(), "toy", Options(classes=c)) for c in ((0, 1, 2), None))
+        for part in ("train", "validation", "test"):
+            assert torch.equal(getattr(chosen, part).x, getattr(whole, part).x)
+            assert torch.equal(getattr(chosen, part).y, getattr(whole, part).y)
+
+    def test_the_publishers_own_validation_is_chosen_from_too(self):
+        own = Split(torch.full((3, 1, 4, 4), 9, dtype=torch.uint8), torch.tensor([0, 1, 2]))
+        data = assemble(images(held_out=own), "toy", Options(classes=(1,)))
+        assert data.validation.y.tolist() == [0]
+
+    @pytest.mark.parametrize("classes", [(), (0, 0), (3,), (-1, 0)])
+    def test_classes_that_are_not_there(self, classes):
+        with pytest.raises(ValueError, match=r"load: classes must differ and lie in 0 to 2, got \("):
+            assemble(images(), "toy", Options(classes=classes))
+
+    def test_regression_has_none(self):
+        with pytest.raises(ValueError, match="classes cannot be chosen: toy has none"):
+            assemble(regression(), "toy", Options(classes=(0,)))
+
+
+class TestImages:
+    def test_signed_pixels_reach_from_minus_1_to_1_exactly_and_come_back(self):
+        pixels = torch.tensor([0, 255], dtype=torch.uint8).repeat(20, 1, 1, 1)
+        split = Split(pixels, torch.arange(20) % 2)
+        data = assemble(Raw("images", split, split, 2, "", validation=4), "toy", Options(scaling="signed"))
+        assert data.train.x[0].tolist() == [[[-1.0, 1.0]]]
+        assert data.input_scaling.invert(data.test.x).unique().tolist() == [0.0, 1.0]
+
+    def test_resizing_keeps_constant_images_and_comes_before_the_scaling(self):
+        data = assemble(images(), "toy", Options(image_size=7, scaling="signed"))
+        assert data.train.x.shape[1:] == (1, 7, 7)
+        rows = data.input_scaling.invert(data.test.x) * 255
+        assert torch.allclose(rows, torch.arange(6.0)[:, None, None, None].expand_as(rows), atol=1e-4)
+
+    def test_resizing_is_bilinear_between_the_centres_of_pixels(self):
+        ramp = torch.arange(4.0).expand(1, 1, 4, 4)
+        centres = (torch.arange(8.0) + 0.5) / 2 - 0.5
+        assert torch.allclose(resized(ramp, 8)[0, 0, 0], centres.clamp(0, 3))
+
+    def test_shrinking_averages_and_its_own_size_changes_nothing(self):
+        board = (torch.arange(8)[:, None] + torch.arange(8)).remainder(2).float()[None, None]
+        assert (resized(board, 4)[..., 1:-1, 1:-1] - 0.5).abs().max() < 1e-6
+        assert torch.equal(resized(board, 8), board)
+
+    @pytest.mark.parametrize(("option", "message"), [
+        ({"image_size": 8}, "image_size cannot be chosen: toy has no images"),
+        ({"scaling": "signed"}, "scaling 'signed' is for images, and toy has none"),
+    ])  # fmt: skip
+    def test_vectors_are_no_images(self, option, message):
+        with pytest.raises(ValueError, match=message):
+            assemble(vectors(), "toy", Options(**option))
+
+    @pytest.mark.parametrize(("size", "error"), [(0, ValueError), (2.5, TypeError)])
+    def test_a_size_that_is_none(self, size, error):
+        with pytest.raises(error, match="load: image_size must be"):
+            assemble(images(), "toy", Options(image_size=size))

@@ -178,3 +178,7 @@ def test_imagenet_that_is_not_there_or_scaled(tmp_path):
         load("imagenet", root=tmp_path)
     with pytest.raises(ValueError, match="scaling cannot be chosen: pictures that stay on disk"):
         load("imagenet", root=tmp_path, scaling="standard")
+    with pytest.raises(ValueError, match="classes cannot be chosen: every folder is a class"):
+        load("imagenet", root=tmp_path, classes=[0])
+    with pytest.raises(ValueError, match="classes cannot be chosen: every folder is a class; leave out"):
+        load(f"folder:{tmp_path}", classes=[0])

@@ -89,14 +89,24 @@ def test_names_that_are_unknown_or_no_names(tmp_path):
         load(Path("mnist"), root=tmp_path)  # type: ignore[arg-type]
 
 
+def test_images_of_another_size_range_and_choice_of_classes():
+    digits = load("digits", image_size=16, scaling="signed", classes=[3, 5])
+    assert digits.test.x.shape[1:] == (1, 16, 16)
+    assert (digits.train.x.min(), digits.train.x.max()) == (-1, 1)
+    assert digits.train.y.unique().tolist() == [0, 1]
+    assert "Only the classes 3, 5" in digits.note
+
+
 def test_options_that_do_not_fit():
-    with pytest.raises(ValueError, match="image_size cannot be chosen: digits has one size"):
-        load("digits", image_size=16)
+    with pytest.raises(TypeError, match=r"load: classes must be a list of integers, got '01'"):
+        load("digits", classes="01")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"load: classes must be a list of integers, got \[1.0\]"):
+        load("digits", classes=[1.0])  # type: ignore[list-item]
     with pytest.raises(TypeError, match="seed must be an integer, got str"):
         load("digits", seed="0")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="seed must be at least 0"):
         load("digits", seed=-1)
-    with pytest.raises(ValueError, match="scaling must be one of none, standard, got 'minmax'"):
+    with pytest.raises(ValueError, match="scaling must be one of none, standard, signed, got 'minmax'"):
         load("digits", scaling="minmax")
 
 

@@ -123,6 +123,7 @@ def test_an_unlisted_graph_that_is_not_there(tmp_path):
     [
         ({"validation": 10}, "validation cannot be chosen: the public split of a Planetoid graph is fixed"),
         ({"scaling": "standard"}, "scaling cannot be chosen: the words of a Planetoid graph"),
+        ({"classes": [0]}, "classes cannot be chosen: the nodes of one graph belong together"),
         ({"limit": 5}, "limit must lie in 1 to 4"),
         ({"image_size": 8}, "image_size cannot be chosen: planetoid/Toy has no pictures"),
     ],

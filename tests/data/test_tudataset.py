@@ -92,9 +92,11 @@ def test_an_empty_file(tmp_path):
         read_tudataset(raw_files(tmp_path, graph_labels=""), "TOY", Options())
 
 
-def test_a_scaling_is_refused(tmp_path):
+def test_a_scaling_or_choice_of_classes_is_refused(tmp_path):
     with pytest.raises(ValueError, match="scaling cannot be chosen: features of a graph set are left"):
         read_tudataset(raw_files(tmp_path), "TOY", Options(scaling="standard"))
+    with pytest.raises(ValueError, match="classes cannot be chosen: a graph set is read whole"):
+        read_tudataset(tmp_path, "TOY", Options(classes=(0,)))
 
 
 def test_an_unlisted_collection_loads_from_raw_files_and_says_so(tmp_path):

@@ -1,20 +1,24 @@
-"""From what the publisher gives to a `Dataset`: validation taken from train, then the limit, then the scaling.
+"""From what the publisher gives to a `Dataset`: the classes, validation taken from train, the limit, then the scaling.
 
 The order matters: validation rows are the same for every limit, and the moments are those of the rows trained on.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from infotorch.data.sets import Dataset, Scaling, Split
 from infotorch.data.splits import all_but, grouped_rows, rows_for, stratified_rows
-from infotorch.numerics.checks import check_choice
+from infotorch.numerics.checks import check_choice, check_count
 from infotorch.numerics.seeds import seed_streams
+
+#: Pixels of 0 to 1 become -1 to 1.
+SIGNED = Scaling(torch.full((1, 1, 1), 0.5), torch.full((1, 1, 1), 0.5))
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,7 @@ class Options:
     limit: int | None = None
     scaling: str | None = None
     image_size: int | None = None
+    classes: tuple[int, ...] | None = None
 
     def refuse(self, *names: str, reason: str) -> None:
         """Raise ValueError if one of the named options was chosen; scaling="none" chooses nothing."""
@@ -72,15 +77,27 @@ def assemble(raw: Raw, name: str, options: Options) -> Dataset:
 
     Raises:
         TypeError: seed, validation or limit of a wrong type.
-        ValueError: validation or limit that cannot be taken from the training rows, or an unknown scaling.
+        ValueError: validation or limit that cannot be taken from the training rows, an unknown scaling, classes that
+            are not there, or an option for images where there are none.
     """
     scaling = options.scaling or ("standard" if raw.standardise else "none")
-    check_choice(scaling, ("none", "standard"), where="load", name="scaling")
+    check_choice(scaling, ("none", "standard", "signed"), where="load", name="scaling")
+    if raw.kind != "images":
+        options.refuse("image_size", reason=f"{name} has no images")
+        if scaling == "signed":
+            raise ValueError(f"load: scaling 'signed' is for images, and {name} has none.")
+    if options.classes is not None:
+        raw = _of_classes(raw, options.classes, name)
     train, held = _take_validation(raw, options)
     if options.limit is not None:
         train = train.rows(limited_rows(train.y, options.limit, options.seed, stratified=raw.kind != "regression"))
     parts = {"train": _as_float(train), "validation": _as_float(held), "test": _as_float(raw.test)}
+    if options.image_size is not None:
+        parts = {part: Split(resized(split.x, options.image_size), split.y) for part, split in parts.items()}
     inputs = targets = None
+    if scaling == "signed":
+        inputs = SIGNED
+        parts = {part: _scaled(split, inputs, None) for part, split in parts.items()}
     if scaling == "standard":
         inputs = fit_scaling(parts["train"].x, columns=raw.numeric)
         targets = fit_scaling(parts["train"].y) if raw.kind == "regression" else None
@@ -113,6 +130,46 @@ def limited_rows(labels: Tensor, limit: int, seed: int, *, stratified: bool = Tr
     if stratified:
         return stratified_rows(labels, limit, generator)
     return torch.randperm(len(labels), generator=generator)[:limit].sort().values
+
+
+def _of_classes(raw: Raw, classes: tuple[int, ...], name: str) -> Raw:
+    """The rows of these classes alone, which are numbered from 0 in the order given.
+
+    Raises:
+        ValueError: no class, one named twice, or one that is not there.
+    """
+    if raw.num_classes is None:
+        raise ValueError(f"load: classes cannot be chosen: {name} has none.")
+    if not classes or len(set(classes)) < len(classes) or not set(classes) <= set(range(raw.num_classes)):
+        raise ValueError(f"load: classes must differ and lie in 0 to {raw.num_classes - 1}, got {classes}.")
+
+    def chosen(split: Split) -> Split:
+        kept = split.rows(torch.isin(split.y, torch.tensor(classes)).nonzero().flatten())
+        return Split(kept.x, (kept.y[:, None] == torch.tensor(classes)).int().argmax(dim=1))
+
+    return replace(
+        raw,
+        train=chosen(raw.train),
+        test=chosen(raw.test),
+        held_out=None if raw.held_out is None else chosen(raw.held_out),
+        num_classes=len(classes),
+        note=f"{raw.note} Only the classes {', '.join(map(str, classes))}, numbered from 0.".lstrip(),
+    )
+
+
+def resized(images: Tensor, size: int) -> Tensor:
+    """Images (n, c, h, w) as squares of `size` pixels, bilinear; where they shrink, pixels between are averaged.
+
+    Raises:
+        TypeError: size is not an integer.
+        ValueError: size is below 1.
+
+    Example:
+        >>> resized(torch.ones(2, 1, 28, 28), 32).shape
+        torch.Size([2, 1, 32, 32])
+    """
+    check_count(size, where="load", name="image_size")
+    return F.interpolate(images, size=(size, size), mode="bilinear", antialias=True)
 
 
 def _take_validation(raw: Raw, options: Options) -> tuple[Split, Split]:

@@ -195,6 +195,7 @@ def load_imagenet(root: Path, options: Options, *, page: str) -> ImageFolders:
         ValueError: as in `image_folders`, or a scaling.
     """
     options.refuse("scaling", reason="pictures that stay on disk have values in [0, 1]")
+    options.refuse("classes", reason="every folder is a class")
     folder = root / "imagenet"
     for part in ("train", "val"):
         if not (folder / part).is_dir():
@@ -218,6 +219,7 @@ def load_folder(folder: Path, options: Options, *, name: str) -> Dataset:
         FileNotFoundError: there is no such folder.
         ValueError: as in `image_folders`, a file that is no picture, or more pixels than belong into memory.
     """
+    options.refuse("classes", reason="every folder is a class; leave out those that are not wanted")
     files = image_folders(
         folder,
         size=options.image_size,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,12 +52,14 @@ def load(
     limit: int | None = None,
     scaling: str | None = None,
     image_size: int | None = None,
+    classes: Sequence[int] | None = None,
 ) -> Loaded:
     """A data set by name, with its train, validation and test splits.
 
     Files are looked for below `root`, compared with the publisher's checksums, and downloaded where they are missing.
-    Images have pixels in [0, 1]. Validation is taken from the official training rows, then the limit, then the
-    scaling is fitted on the training rows that are left; test is never touched by any of them.
+    Images have pixels in [0, 1]. Rows of other classes than those chosen are left out of every split. Validation is
+    taken from the official training rows, then the limit, then the scaling is fitted on the training rows that are
+    left; test is never touched by any of them.
 
     Args:
         name: a listed set (`infotorch.data.names()`); or "planetoid/NAME", "tudataset/NAME" or "folder:PATH", read
@@ -67,9 +69,13 @@ def load(
         validation: rows (int), or the fraction (float) of the official training rows. By default 5,000 for MNIST and
             its kin and CIFAR, 15 % for digits and 10 % elsewhere. Stratified by class; whole days for temperature.
         limit: this many training rows exactly, in the proportions of the classes. For one graph: labelled nodes.
-        scaling: "standard" (zero mean and unit deviation of a column, or of a channel of images) or "none". By
-            default "standard" for adult (its six numbers) and temperature (inputs and targets), else "none".
-        image_size: height and width of pictures in a folder, in pixels.
+        scaling: "standard" (zero mean and unit deviation of a column, or of a channel of images), "signed" (pixels in
+            [-1, 1]) or "none". By default "standard" for adult (its six numbers) and temperature (inputs and targets),
+            else "none".
+        image_size: height and width of images in pixels: pictures in a folder are cut to a square and resized,
+            others resized (bilinear).
+        classes: rows of these classes alone, which are numbered from 0 in this order; None for all. Not for graphs
+            nor folders.
 
     Returns:
         `Dataset` for vectors, images and regression; `Graph`; `GraphSet`; `ImageFolders` for ImageNet. What was
@@ -87,7 +93,7 @@ def load(
         >>> digits.train.y.bincount().tolist()
         [10, 10, 10, 10, 10, 10, 10, 10, 10, 10]
     """
-    options = Options(seed_streams(seed).seed, validation, limit, scaling, image_size)
+    options = Options(seed_streams(seed).seed, validation, limit, scaling, image_size, _classes(classes))
     if isinstance(name, str) and name.startswith(_FOLDER):
         return load_folder(Path(name.removeprefix(_FOLDER)).expanduser(), options, name=name)
     if isinstance(name, str) and "/" in name:
@@ -104,15 +110,23 @@ def load_source(source: Source, root: Path, options: Options) -> Loaded:
     """
     if source.kind == "image-files":
         return load_imagenet(root, options, page=source.page)
-    options.refuse("image_size", reason=f"{source.name} has one size; it is for folders of pictures")
     paths = ensure(source, root)
     if source.name in _READERS:
         return assemble(_READERS[source.name](paths, options.seed), source.name, options)
+    options.refuse("image_size", reason=f"{source.name} has no images")
     folder = root / Path(source.files[0].path).parent
     published = folder.parent.name  # both families keep the set NAME in NAME/raw
     if source.kind == "graph":
         return replace(with_options(read_planetoid(folder, published), options), name=source.name)
     return replace(read_tudataset(folder, published, options), name=source.name)
+
+
+def _classes(classes: Sequence[int] | None) -> tuple[int, ...] | None:
+    if classes is None:
+        return None
+    if not isinstance(classes, Sequence) or not all(type(label) is int for label in classes):
+        raise TypeError(f"load: classes must be a list of integers, got {classes!r}.")
+    return tuple(classes)
 
 
 def _load_unlisted(name: str, root: Path, options: Options) -> Loaded:

@@ -37,10 +37,11 @@ def with_options(graph: Graph, options: Options) -> Graph:
     """The graph with `limit` labelled nodes.
 
     Raises:
-        ValueError: validation or scaling was chosen, or a limit above the labelled nodes.
+        ValueError: validation, scaling or classes were chosen, or a limit above the labelled nodes.
     """
     options.refuse("validation", reason="the public split of a Planetoid graph is fixed")
     options.refuse("scaling", reason="the words of a Planetoid graph are left as they are published")
+    options.refuse("classes", reason="the nodes of one graph belong together")
     if options.limit is None:
         return graph
     return replace(graph, train=graph.train[limited_rows(graph.y[graph.train], options.limit, options.seed)])

@@ -45,11 +45,12 @@ def read_tudataset(folder: Path, name: str, options: Options, *, note: str = "")
 
     Raises:
         ValueError: a damaged file, counts that do not agree, a node number out of range, an edge between two graphs,
-            or a scaling.
+            a scaling, or a choice of classes.
 
     Source: Morris et al. 2020, arXiv:2007.08663.
     """
     options.refuse("scaling", reason="features of a graph set are left as they are published")
+    options.refuse("classes", reason="a graph set is read whole")
     stem = folder / name
     graph_index = _integers(Path(f"{stem}_graph_indicator.txt")).reshape(-1) - 1
     classes, y = _integers(Path(f"{stem}_graph_labels.txt")).reshape(-1).unique(return_inverse=True)
