@@ -1,0 +1,1 @@
+"""Schedules: learning rates from information."""

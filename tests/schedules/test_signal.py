@@ -1,0 +1,150 @@
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from infotorch.estimators.ksg import ksg
+from infotorch.estimators.labels import readout_mi
+from infotorch.estimators.renyi import renyi_mi
+from infotorch.estimators.ross import ross
+from infotorch.schedules import signal as signals
+from infotorch.schedules.signal import InformationSignal, layer_groups, parameterised_layers
+
+
+def rows(n=400, d=5):
+    x = torch.randn(n, d, generator=torch.Generator().manual_seed(0))
+    return x, (x[:, 0] > 0).long() + (x[:, 1] > 0.7).long()
+
+
+def network():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(5, 6), nn.BatchNorm1d(6), nn.ReLU(), nn.Dropout(0.5), nn.Linear(6, 3))
+
+
+def test_the_signal_is_the_estimate_on_its_rows_for_the_output_and_for_layers():
+    model, (x, y) = network(), rows()
+    whole = InformationSignal(model, x, y, n=100)
+    layered = InformationSignal(model, x, y, n=100, layers=["0", "4"], batch_size=30)
+    model.eval()
+    with torch.no_grad():
+        output, hidden = model(whole.x), model[0](whole.x)
+    assert whole() == pytest.approx(float(ross(output, whole.y)), abs=1e-9)
+    assert layered() == pytest.approx([float(ross(hidden, whole.y)), float(ross(output, whole.y))], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "expected"),
+    [
+        ("ross", lambda t, y: ross(t, y)),
+        ("ksg", lambda t, y: ksg(t, nn.functional.one_hot(y).float())),
+        ("readout", lambda t, y: readout_mi(t, y)),
+        ("renyi", lambda t, y: renyi_mi(t, y)),
+        (lambda t, y: t.sum() + len(y), lambda t, y: t.sum() + len(y)),
+    ],
+)
+def test_estimators(estimator, expected):
+    model, (x, y) = network().eval(), rows()
+    signal = InformationSignal(model, x, y, n=100, estimator=estimator)
+    with torch.no_grad():
+        assert signal() == pytest.approx(float(expected(model(signal.x), signal.y)))
+
+
+def test_the_ceiling_is_the_labels_entropy_and_an_oracle_reaches_it():
+    x, y = rows()
+    signal = InformationSignal(nn.Identity(), 10.0 * nn.functional.one_hot(y).float() + 0.01 * x[:, :3], y, n=300)
+    shares = torch.bincount(signal.y) / 300
+    assert signal.ceiling == pytest.approx(-(shares * shares.log()).sum().item(), abs=1e-6)
+    assert signal() == pytest.approx(signal.ceiling, abs=0.02)
+    assert InformationSignal(network(), x, y, n=100, estimator="renyi").ceiling <= math.log(100)
+
+
+def test_a_dead_network_tells_nothing():
+    x, y = rows()
+    dead = nn.Sequential(nn.Linear(5, 4), nn.ReLU())
+    nn.init.constant_(dead[0].weight, 0.0)
+    nn.init.constant_(dead[0].bias, -1.0)
+    assert InformationSignal(dead, x, y, n=100)() == pytest.approx(0.0, abs=1e-9)
+
+
+def test_rows_are_drawn_in_the_classes_shares_the_same_for_a_seed_and_never_unlabelled():
+    x, y = rows()
+    y = torch.where(torch.arange(len(y)) < 100, -1, y)
+    first, again, other = (InformationSignal(network(), x, y, n=90, seed=seed) for seed in (0, 0, 1))
+    assert torch.equal(first.x, again.x)
+    assert not torch.equal(first.x, other.x)
+    assert (first.y >= 0).all()
+    share = torch.bincount(y[y >= 0]) * 90 / 300
+    assert (torch.bincount(first.y) - share).abs().max() < 1
+
+
+def test_measuring_leaves_modes_gradients_statistics_and_the_random_state_alone():
+    model, (x, y) = network(), rows()
+    model[0].eval()
+    state = torch.get_rng_state()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    InformationSignal(model, x, y, n=100, layers=["0", "4"])()
+    assert torch.equal(torch.get_rng_state(), state)
+    assert [layer.training for layer in model] == [False, True, True, True, True]
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert not any(layer._forward_hooks for layer in model.modules())
+
+
+def test_regression_is_measured_by_ksg_against_the_information_of_x():
+    x = torch.randn(500, 1, generator=torch.Generator().manual_seed(0))
+    y = x + 0.5 * torch.randn(500, 1, generator=torch.Generator().manual_seed(1))
+    signal = InformationSignal(nn.Linear(1, 1), x, y, n=400)
+    assert signal.ceiling == pytest.approx(float(ksg(x, y)), abs=1e-6)
+    # a line keeps all of it: 1/2 log(1 + 4) = 0.80 nats; three standard errors at n = 400
+    assert signal() == pytest.approx(0.5 * math.log(5), abs=0.15)
+
+
+def test_a_wide_grid_is_averaged(monkeypatch):
+    monkeypatch.setattr(signals, "MOST_COLUMNS", 16)
+    x, y = torch.randn(60, 1, 8, 8, generator=torch.Generator().manual_seed(0)), torch.arange(60) % 2
+    seen = []
+    signal = InformationSignal(
+        nn.Sequential(nn.Conv2d(1, 4, 3, padding=1)),
+        x,
+        y,
+        n=50,
+        layers=["0"],
+        estimator=lambda t, _: seen.append(t) or 0.0,
+    )
+    seen.clear()
+    signal()
+    with torch.no_grad():
+        grid = signal.network(signal.x)
+    assert torch.allclose(seen[0], nn.functional.avg_pool2d(grid, 4).flatten(1), atol=1e-6)
+
+
+def test_groups_hold_every_parameter_once_with_the_normalisation_behind_its_layer():
+    model = network()
+    groups = layer_groups(model)
+    assert [group["name"] for group in groups] == parameterised_layers(model) == ["0", "4"]
+    assert [id(p) for group in groups for p in group["params"]] == [id(p) for p in model.parameters()]
+    tied = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4))
+    tied[2].weight = tied[0].weight
+    assert [len(group["params"]) for group in layer_groups(tied)] == [2, 1]
+    torch.optim.SGD(groups, lr=0.1)
+    with pytest.raises(ValueError, match="no layer with weights"):
+        layer_groups(nn.ReLU())
+
+
+def test_wrong_use_is_refused():
+    model, (x, y) = network(), rows()
+    for call, message in [
+        (lambda: InformationSignal(model, x, y, n=401), "n must be at most the number of labelled rows, 400"),
+        (lambda: InformationSignal(model, x, -torch.ones_like(y), n=1), "labelled rows, 0"),
+        (lambda: InformationSignal(model, x, x[:, :1], n=401), "n must be at most the number of rows, 400"),
+        (lambda: InformationSignal(model, x, y[:10]), "paired row by row"),
+        (lambda: InformationSignal(model, x, torch.zeros_like(y), n=50), "y is the same in every row"),
+        (lambda: InformationSignal(model, x, y, n=50, layers=["nine"]), "no layer 'nine'"),
+        (lambda: InformationSignal(model, x, y, n=50, layers=[]), "at least"),
+        (lambda: InformationSignal(model, x, y, n=50, estimator="mine"), "estimator must be one of"),
+        (lambda: InformationSignal(model, x, x[:, :1], n=50, estimator="ross"), "is for class labels, and y is real"),
+        (lambda: InformationSignal(model, x, y, n=50, estimator="readout", layers=["0"]), "leave layers out"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            call()
