@@ -296,7 +296,12 @@ def load_rows(recipe: Recipe, seed: int) -> Dataset:
         ValueError: the recipe's network is for other data, or the settings do not fit them.
     """
     wanted = recipe.data
-    loaded = load(wanted.name, seed=seed, validation=wanted.validation, limit=wanted.limit, scaling=wanted.scaling)
+    loaded = load(
+        wanted.name,
+        seed=seed,
+        image_size=wanted.side,
+        **wanted.model_dump(include={"validation", "limit", "scaling", "classes"}),
+    )
     if isinstance(loaded, Graph | GraphSet):
         loaded = graphs_as_rows(loaded, label_columns=wanted.label_columns)
     if not isinstance(loaded, Dataset):

@@ -10,6 +10,7 @@ from infotorch.recipes.build import build_network, build_plan
 from infotorch.recipes.recipe import Recipe, change, change_from_text, settable_keys
 from infotorch.recipes.registry import find_recipe, recipe_names, table_rows
 from infotorch.recipes.search import search
+from infotorch.session import load_rows
 
 
 def test_every_table_has_the_rows_that_keep_it_honest():
@@ -69,6 +70,17 @@ class TestChanging:
         changed = change_from_text(find_recipe("ib-mnist", "ce"), ["network.hidden=64", "plan.objectives=CE"])
         assert (changed.network.hidden, changed.plan.objectives) == ((64,), ("CE",))
 
+    def test_one_class_alone_is_a_list_of_one(self):
+        assert change_from_text(find_recipe("demo"), ["data.classes=3"]).data.classes == (3,)
+        assert change_from_text(find_recipe("demo"), ["data.classes=3,5"]).data.classes == (3, 5)
+
+    def test_classes_size_and_range_of_images_reach_the_rows(self):
+        settings = ["data.classes=7,1", "data.side=12", "data.scaling=signed", "data.limit=40"]
+        loaded = load_rows(change_from_text(find_recipe("demo"), settings), 0)
+        assert loaded.train.x.shape == (40, 1, 12, 12)
+        assert loaded.train.y.bincount().tolist() == [20, 20]
+        assert loaded.train.x.min() == -1
+
     def test_other_data_have_no_published_number(self):
         assert find_recipe("ib-mnist").published
         assert change(find_recipe("ib-mnist"), {"data.name": "fashion-mnist"}).published == {}
@@ -91,7 +103,7 @@ class TestChanging:
             ("optimizer.lr=-1", "optimizer.lr: input should be greater than 0, got -1"),
             ("network.hidden=[]", "network: value error, hidden must name a layer's width, where there is no message"),
             ("network.layer=gnc", "network.layer: input should be 'gcn', 'gin', 'sage' or 'gat', got 'gnc'"),
-            ("data.scaling=log", "data.scaling: input should be 'none' or 'standard'"),
+            ("data.scaling=log", "data.scaling: input should be 'none', 'standard' or 'signed'"),
         ],
     )
     def test_bad_assignments_get_one_clear_line(self, assignment, message):

@@ -30,7 +30,10 @@ class DataSettings(Settings):
         name: a data set of `infotorch data list`.
         limit: number of training rows, drawn in equal proportions from the classes; None for all.
         validation: number of rows (int) or fraction (float) held out of the training rows; None for the set's default.
-        scaling: "standard" fits mean and deviation on the training rows; "none"; None for the set's default.
+        classes: rows of these classes alone, which are numbered from 0 in this order; None for all.
+        side: height and width that images are resized to, in pixels; None for their own.
+        scaling: "standard" fits mean and deviation on the training rows; "signed" turns pixels of 0 to 1 into -1 to 1;
+            "none"; None for the set's default.
         labels: number of training rows that keep their label, drawn in equal proportions from the classes; the others
             are unlabelled (y = -1), and only objectives without labels learn from them. None for all.
         label_columns: of graphs: as many empty features behind a node's own as there are classes, which graph
@@ -40,9 +43,17 @@ class DataSettings(Settings):
     name: str
     limit: int | None = Field(default=None, ge=1)
     validation: int | float | None = Field(default=None, gt=0)
-    scaling: Literal["none", "standard"] | None = None
+    classes: tuple[int, ...] | None = None
+    side: int | None = Field(default=None, ge=1)
+    scaling: Literal["none", "standard", "signed"] | None = None
     labels: int | None = Field(default=None, ge=1)
     label_columns: bool = False
+
+    @field_validator("classes", mode="before")
+    @classmethod
+    def _one_alone(cls, value: Any) -> Any:
+        """--set data.classes=3 is a list of one."""
+        return (value,) if type(value) is int else value
 
 
 class NetworkSettings(Settings):
