@@ -80,6 +80,25 @@ class TestARun:
         assert same_run(uninterrupted, tmp_path / "again")
         assert not same_run(uninterrupted, tmp_path / "other")
 
+    def test_a_line_may_stand_for_several_epochs(self, tmp_path):
+        settings = {"epochs": 5, "train_accuracy": True}
+        run(small("bp", **settings), tmp_path / "each", device="cpu")
+        run(
+            small("bp", **settings, log_every=2, validate_every=4),
+            tmp_path / "thin",
+            device="cpu",
+            checkpoint_seconds=0,
+        )
+        each, thin = (RunRecord(tmp_path / name).metrics() for name in ("each", "thin"))
+        assert [line["epoch"] for line in thin] == [2, 4, 5]
+        means = [(each[k]["train_loss"] + each[k + 1]["train_loss"]) / 2 for k in (0, 2)] + [each[4]["train_loss"]]
+        assert [line["train_loss"] for line in thin] == pytest.approx(means, rel=1e-12)
+        assert ["validation_accuracy" in line for line in thin] == ["train_accuracy" in line for line in thin]
+        assert ["validation_accuracy" in line for line in thin] == [False, True, True]
+        assert thin[-1]["train_accuracy"] == pytest.approx(
+            RunRecord(tmp_path / "thin").outcome().metrics["train_accuracy"]
+        )
+
     def test_a_cache_changes_nothing_but_rounding(self, tmp_path):
         accuracies = []
         for cache in (None, "memory", "disk"):

@@ -11,7 +11,7 @@ from infotorch.data.catalogue import SOURCES, Source, find, names
 def test_the_sets_of_the_design_are_listed():
     assert set(names()) == {
         "digits", "mnist", "fashion-mnist", "cifar10", "cifar100", "adult", "idnns", "temperature", "cora",
-        "mutagenicity", "imagenet",
+        "mutagenicity", "imagenet", "binary-circle", "binary-line", "binary-quadrants", "binary-sine",
     }  # fmt: skip
 
 

@@ -13,7 +13,9 @@ def test_every_listed_set_is_described(tmp_path):
     entries = describe(tmp_path)
     assert tuple(entry.name for entry in entries) == names()
     assert all(entry.summary and "\n" not in entry.summary for entry in entries)
-    assert {entry.name: entry.place for entry in entries if entry.place != "not here"} == {"digits": "embedded"}
+    embedded = {entry.name for entry in entries if entry.place == "embedded"}
+    assert embedded == {"digits", "binary-circle", "binary-line", "binary-quadrants", "binary-sine"}
+    assert {entry.place for entry in entries if entry.name not in embedded} == {"not here"}
 
 
 def test_where_files_are(tmp_path):

@@ -5,7 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from infotorch.networks.layers import LengthNorm, hidden_layer
+from infotorch.networks.convnet import convnet
+from infotorch.networks.layers import LengthNorm, hidden_layer, initialise
 from infotorch.networks.mlp import mlp
 
 
@@ -103,6 +104,7 @@ class TestHiddenLayer:
             ({"norm": "none", "dropout": 1.0}, "hidden_layer: dropout must be at least 0 and below 1, got 1.0"),
             ({"norm": "none", "dropout": -0.1}, "dropout must be at least 0 and below 1, got -0.1"),
             ({"norm": "none", "dropout": math.nan}, "dropout must be at least 0 and below 1, got nan"),
+            ({"norm": "none", "dropout": 0.0, "activation": "tanh"}, "activation must be one of relu, sigmoid, got"),
         ],
     )
     def test_wrong_settings_are_refused(self, settings, message):
@@ -153,3 +155,57 @@ class TestPerceptron:
             mlp(4, (3,), 2, norm="group")
         with pytest.raises(ValueError, match="dropout must be at least 0 and below 1, got 2"):
             mlp(4, (3,), 2, dropout=2)
+
+
+class TestSigmoids:
+    def test_they_stand_where_relu_stood_and_one_behind_the_output(self):
+        torch.manual_seed(0)
+        network, x = mlp(6, (5, 4), 3, activation="sigmoid", squash=True).double(), rows(8, 2, 3)
+        assert [n for n, _ in network.named_children()] == "flatten fc1 fc1_sigmoid fc2 fc2_sigmoid fc3 squash".split()
+        hidden = x.flatten(1)
+        for number in (1, 2, 3):
+            layer = network.get_submodule(f"fc{number}")
+            hidden = 1 / (1 + (-(hidden @ layer.weight.T + layer.bias)).exp())
+        torch.testing.assert_close(network(x), hidden, atol=1e-12, rtol=1e-12)
+
+    def test_a_convolutional_network_has_them_too(self):
+        network = convnet((1, 8, 8), (2,), (4,), 3, activation="sigmoid", squash=True)
+        names = "conv1 conv1_sigmoid pool1 flatten fc1 fc1_sigmoid fc2 squash"
+        assert [name for name, _ in network.named_children()] == names.split()
+
+
+class TestStarts:
+    @staticmethod
+    def started(start):
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            network = nn.Sequential(
+                nn.Conv2d(20, 30, 3), nn.BatchNorm2d(30), nn.Linear(400, 600), nn.Linear(9, 9, False)
+            )
+            initialise(network, start)
+        return network
+
+    def test_the_default_keeps_what_was_drawn(self):
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            drawn = nn.Conv2d(20, 30, 3).weight
+        assert torch.equal(self.started("default")[0].weight, drawn)
+
+    @pytest.mark.parametrize(
+        ("start", "variances", "of_biases"),
+        # Glorot & Bengio 2010: 2 / (inputs + outputs), a convolution's counted with its 9 places
+        [("xavier", (2 / (9 * (20 + 30)), 2 / (400 + 600)), 0.0), ("normal", (1.0, 1.0), 1.0)],
+    )
+    def test_weights_have_the_variance_that_is_written_down(self, start, variances, of_biases):
+        convolution, norm, linear, unbiased = self.started(start)
+        for layer, variance in zip((convolution, linear), variances, strict=True):
+            found, count = layer.weight.square().mean().item(), layer.weight.numel()
+            assert found == pytest.approx(variance, rel=4 * math.sqrt(2 / count))  # four standard errors
+            assert layer.weight.mean().item() == pytest.approx(0, abs=4 * math.sqrt(variance / count))
+        assert linear.bias.square().mean().item() == pytest.approx(of_biases, rel=4 * math.sqrt(2 / 600))
+        assert torch.equal(norm.weight, torch.ones(30))
+        assert unbiased.bias is None
+
+    def test_an_unknown_start_is_refused(self):
+        with pytest.raises(ValueError, match="initialise: start must be one of default, xavier, normal, got 'he'"):
+            initialise(nn.Linear(2, 2), "he")

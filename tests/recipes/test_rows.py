@@ -247,12 +247,29 @@ class TestBuilding:
         ):
             build_network(find_recipe("demo"), made_up("cora"))
 
-    @pytest.mark.parametrize("setting", [{"network.head": True}, {"network.channels": (3,)}])
+    @pytest.mark.parametrize("setting", [{"network.head": True}, {"network.channels": (3,)}, {"network.squash": True}])
     def test_what_is_not_for_graphs_is_refused(self, setting):
         row = change(find_recipe("mole-cora"), setting)
         (key,) = setting
         with pytest.raises(ValueError, match=f"mole-cora: {key} is not for graphs, which cora has"):
             build_network(row, made_up("cora"))
+
+    def test_sigmoids_are_not_for_graphs(self):
+        row = change(find_recipe("mole-cora"), {"network.activation": "sigmoid"})
+        with pytest.raises(ValueError, match=r"mole-cora: network\.activation must be relu on graphs, got sigmoid"):
+            build_network(row, made_up("cora"))
+
+    def test_an_activation_a_squashed_output_and_a_start_reach_the_network(self):
+        settings = {"network.activation": "sigmoid", "network.head": False, "network.squash": True}
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            network = build_network(
+                change(find_recipe("demo"), {**settings, "network.init": "normal"}), made_up("adult")
+            )
+        assert {"fc1_sigmoid", "squash"} <= {name for name, _ in network.named_children()}
+        assert network.get_parameter("fc2.weight").std().item() == pytest.approx(1, abs=0.05)  # 128 x 64 or more
+        with pytest.raises(ValueError, match="demo: network: value error, head is folded into the last layer"):
+            change(find_recipe("demo", "full-bound"), {"network.head": True, "network.squash": True})
 
     def test_a_table_of_nodes_runs_on_graphs_and_one_of_graphs_on_nodes(self):
         for name, data in (("mole-cora", "mutagenicity"), ("mole-mutagenicity", "cora")):

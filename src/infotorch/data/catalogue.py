@@ -91,6 +91,7 @@ def _archived(folder: str, url: str, files: tuple[tuple[str, int, str], ...]) ->
 
 _UCI = "https://archive.ics.uci.edu"
 _TORONTO = "https://www.cs.toronto.edu/~kriz"
+_PROXIMAL = "https://doi.org/10.1109/ACCESS.2023.3346697"
 _PLANETOID = "https://raw.githubusercontent.com/kimiyoung/planetoid/af6abf468a772cc055bec88c52e4d6f51b7c37e3/data"
 TUDATASET_URL = "https://www.chrsmrrs.com/graphkerneldatasets"
 PLANETOID_URL = "https://github.com/kimiyoung/planetoid/raw/master/data"
@@ -299,6 +300,18 @@ _IMAGENET = Source(
     folder="imagenet",
 )
 
+
+def _binary(rule: str, summary: str) -> Source:
+    return Source(f"binary-{rule}", "vectors", f"600 + 2,000 points of N(0, I) in the plane, {summary}", _PROXIMAL)
+
+
+_BINARY = (
+    _binary("circle", "inside or outside a circle"),
+    _binary("line", "on either side of a line"),
+    _binary("quadrants", "by the sign of x1 x2 (exclusive or)"),
+    _binary("sine", "above or below a sine wave"),
+)
+
 SOURCES: dict[str, Source] = {
     source.name: source
     for source in (
@@ -308,6 +321,7 @@ SOURCES: dict[str, Source] = {
         _CIFAR10,
         _CIFAR100,
         _ADULT,
+        *_BINARY,
         _IDNNS,
         _TEMPERATURE,
         _CORA,

@@ -11,6 +11,7 @@ from pathlib import Path
 from infotorch.data import catalogue
 from infotorch.data.adult import read_adult
 from infotorch.data.assembly import Options, Raw, assemble
+from infotorch.data.binary import READERS as BINARY_READERS
 from infotorch.data.catalogue import Source
 from infotorch.data.cifar import read_cifar10, read_cifar100
 from infotorch.data.digits import read_digits
@@ -33,6 +34,7 @@ _READERS: dict[str, Callable[[Mapping[str, Path], int], Raw]] = {
     "cifar10": read_cifar10,
     "cifar100": read_cifar100,
     "adult": read_adult,
+    **BINARY_READERS,
     "idnns": read_idnns,
     "temperature": read_temperature,
 }

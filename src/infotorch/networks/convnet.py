@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from torch import nn
 
-from infotorch.networks.layers import Norm, hidden_layer
+from infotorch.networks.layers import Activation, Norm, hidden_layer
 from infotorch.networks.mlp import mlp
 
 
@@ -22,8 +22,10 @@ def convnet(
     head: bool = False,
     norm: Norm = "none",
     dropout: float = 0.0,
+    activation: Activation = "relu",
+    squash: bool = False,
 ) -> nn.Sequential:
-    """Layers conv1, pool1, conv2, pool2, ..., flatten, fc1, fc2, ... with ReLU behind all but the last.
+    """Layers conv1, pool1, conv2, pool2, ..., flatten, fc1, fc2, ... with an activation behind all but the last.
 
     A convolution keeps the size of the image and 2 x 2 max pooling halves it, as long as both sides are even or at
     least 2. Cut at "flatten" to end the convolutional part with a grid, at "fc1" to end it with vectors.
@@ -37,6 +39,8 @@ def convnet(
         head: see `mlp`.
         norm: of the hidden layers, see `hidden_layer`.
         dropout: of the hidden linear layers.
+        activation: of the hidden layers, "relu" or "sigmoid".
+        squash: see `mlp`.
 
     Raises:
         ValueError: images of another kind of shape or too small for the number of poolings, an even kernel, no
@@ -60,7 +64,8 @@ def convnet(
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     for number, (before, after) in enumerate(pairwise((shape[0], *channels)), start=1):
         convolution = nn.Conv2d(before, after, kernel, padding=kernel // 2)
-        layers |= hidden_layer(f"conv{number}", convolution, norm=norm, dropout=0.0)
+        layers |= hidden_layer(f"conv{number}", convolution, norm=norm, dropout=0.0, activation=activation)
         layers[f"pool{number}"] = nn.MaxPool2d(2)
-    behind = mlp(channels[-1] * height * width, hidden, outputs, head=head, norm=norm, dropout=dropout)
+    kind = {"head": head, "norm": norm, "dropout": dropout, "activation": activation, "squash": squash}
+    behind = mlp(channels[-1] * height * width, hidden, outputs, **kind)
     return nn.Sequential(OrderedDict([*layers.items(), *behind.named_children()]))

@@ -11,6 +11,10 @@ from infotorch.numerics.checks import check_choice
 
 Norm = Literal["none", "batch", "length"]
 NORMS = ("none", "batch", "length")
+Activation = Literal["relu", "sigmoid"]
+ACTIVATIONS: dict[Activation, type[nn.Module]] = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid}
+Start = Literal["default", "xavier", "normal"]
+STARTS = ("default", "xavier", "normal")
 
 
 class LengthNorm(nn.Module):
@@ -33,24 +37,28 @@ class LengthNorm(nn.Module):
         return F.rms_norm(x, x.shape[1:])
 
 
-def hidden_layer(name: str, layer: nn.Linear | nn.Conv2d, *, norm: Norm, dropout: float) -> dict[str, nn.Module]:
-    """A layer with its normalisation, ReLU and dropout, by name.
+def hidden_layer(
+    name: str, layer: nn.Linear | nn.Conv2d, *, norm: Norm, dropout: float, activation: Activation = "relu"
+) -> dict[str, nn.Module]:
+    """A layer with its normalisation, activation and dropout, by name.
 
     Args:
-        name: of the layer; the others are called `<name>_norm`, `<name>_relu`, `<name>_drop`.
+        name: of the layer; the others are called `<name>_norm`, `<name>_relu` (or `<name>_sigmoid`), `<name>_drop`.
         layer: linear or convolutional.
-        norm: "batch" norm between layer and ReLU; "length" divides the layer's *input* by its root mean square;
+        norm: "batch" norm between layer and activation; "length" divides the layer's *input* by its root mean square;
             "none".
         dropout: share of the outputs set to 0 in training; whole channels of a convolution.
+        activation: "relu" or "sigmoid".
 
     Raises:
-        ValueError: an unknown norm, or a dropout outside [0, 1).
+        ValueError: an unknown norm or activation, or a dropout outside [0, 1).
 
     Example:
         >>> list(hidden_layer("fc1", nn.Linear(4, 8), norm="batch", dropout=0.5))
         ['fc1', 'fc1_norm', 'fc1_relu', 'fc1_drop']
     """
     check_choice(norm, NORMS, where="hidden_layer", name="norm")
+    check_choice(activation, tuple(ACTIVATIONS), where="hidden_layer", name="activation")
     if not 0 <= dropout < 1:
         raise ValueError(f"hidden_layer: dropout must be at least 0 and below 1, got {dropout}.")
     on_images = isinstance(layer, nn.Conv2d)
@@ -58,7 +66,34 @@ def hidden_layer(name: str, layer: nn.Linear | nn.Conv2d, *, norm: Norm, dropout
     layers[name] = layer
     if norm == "batch":
         layers[f"{name}_norm"] = nn.BatchNorm2d(layer.out_channels) if on_images else nn.BatchNorm1d(layer.out_features)
-    layers[f"{name}_relu"] = nn.ReLU()
+    layers[f"{name}_{activation}"] = ACTIVATIONS[activation]()
     if dropout > 0:
         layers[f"{name}_drop"] = nn.Dropout2d(dropout) if on_images else nn.Dropout(dropout)
     return layers
+
+
+def initialise(network: nn.Module, start: Start) -> None:
+    """Draw the initial weights of linear and convolutional layers anew, from torch's global generator.
+
+    Args:
+        network: changed in place.
+        start: "xavier", normal weights of variance 2 / (inputs + outputs) and biases of 0 (Glorot & Bengio 2010);
+            "normal", weights and biases from N(0, 1); "default" keeps what torch drew.
+
+    Raises:
+        ValueError: an unknown start.
+
+    Example:
+        >>> layer = nn.Linear(4, 4)
+        >>> initialise(layer, "xavier")
+        >>> layer.bias.tolist()
+        [0.0, 0.0, 0.0, 0.0]
+    """
+    check_choice(start, STARTS, where="initialise", name="start")
+    draws = {"xavier": (nn.init.xavier_normal_, nn.init.zeros_), "normal": (nn.init.normal_, nn.init.normal_)}
+    for layer in network.modules():
+        if isinstance(layer, nn.Linear | nn.Conv2d) and start != "default":
+            draw_weight, draw_bias = draws[start]
+            draw_weight(layer.weight)
+            if layer.bias is not None:
+                draw_bias(layer.bias)

@@ -10,7 +10,7 @@ from typing import cast
 import torch
 from torch import nn
 
-from infotorch.networks.layers import Norm, hidden_layer
+from infotorch.networks.layers import Activation, Norm, hidden_layer
 
 
 def mlp(
@@ -21,8 +21,10 @@ def mlp(
     head: bool = False,
     norm: Norm = "none",
     dropout: float = 0.0,
+    activation: Activation = "relu",
+    squash: bool = False,
 ) -> nn.Sequential:
-    """Linear layers fc1, fc2, ... with ReLU between them, on the flattened input.
+    """Linear layers fc1, fc2, ... with an activation between them, on the flattened input.
 
     Args:
         inputs: number of input features.
@@ -32,9 +34,11 @@ def mlp(
             it: it adds no capacity and can be folded into the last layer.
         norm: of the hidden layers, see `hidden_layer`.
         dropout: share of a hidden layer's outputs set to 0 in training.
+        activation: of the hidden layers, "relu" or "sigmoid".
+        squash: a sigmoid named "squash" behind the last layer, for outputs in [0, 1].
 
     Raises:
-        ValueError: a width below 1, an unknown norm, or a dropout outside [0, 1).
+        ValueError: a width below 1, an unknown norm or activation, or a dropout outside [0, 1).
 
     Example:
         >>> [name for name, _ in mlp(4, (8,), 3, head=True).named_children()]
@@ -47,9 +51,12 @@ def mlp(
     for number, (before, after) in enumerate(pairwise(widths), start=1):
         layer = nn.Linear(before, after)
         is_last = number == len(widths) - 1
-        layers |= {f"fc{number}": layer} if is_last else hidden_layer(f"fc{number}", layer, norm=norm, dropout=dropout)
+        name, kind = f"fc{number}", {"norm": norm, "dropout": dropout, "activation": activation}
+        layers |= {name: layer} if is_last else hidden_layer(name, layer, **kind)
     if head:
         layers["head"] = nn.Linear(outputs, outputs)
+    if squash:
+        layers["squash"] = nn.Sigmoid()
     return nn.Sequential(layers)
 
 
