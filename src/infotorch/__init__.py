@@ -90,6 +90,7 @@ _HOME = {
     "leave_one_out_bound": "infotorch.estimators.channel",
     "leave_one_out_upper": "infotorch.estimators.bounds_upper",
     "load": "infotorch.data.loading",
+    "lr_range_test": "infotorch.schedules.range_test",
     "mixed_conditional": "infotorch.estimators.conditional",
     "mixed_ksg": "infotorch.estimators.mixed",
     "mutual_information": "infotorch.estimators.choose",

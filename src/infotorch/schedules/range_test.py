@@ -1,0 +1,246 @@
+"""An automatic range test of learning rates (Vasudevan 2020, Algorithm 2): a few epochs at each of many rates.
+
+Every candidate of a trial starts from the same weights, random state and optimiser; further trials start from other
+weights. What is trained is the caller's own network and optimiser, by the caller's own function for one epoch; all of
+it, and the random state, are as they were when the test ends, however it ends.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from infotorch.numerics.checks import check_choice, check_count, check_positive
+from infotorch.numerics.seeds import derive_seed
+from infotorch.schedules.range_bench import Bench, Report
+from infotorch.schedules.range_choice import Probe, Range, Rule, choose_range, significance, together
+
+_WHERE = "lr_range_test"
+
+
+@dataclass(frozen=True)
+class RangeTest:
+    """What a range test found.
+
+    Args:
+        lr_min: the lowest rate that learns; a list, one for each layer, where the signal has several values.
+        lr_max: the highest safe rate, likewise.
+        lr_top: the best rate, likewise.
+        threshold: epsilon of `MutualInformationDecay`, likewise; None without a signal.
+        attribute: what the range was chosen by.
+        probes: everything that was measured.
+        epochs: epochs that were trained in all.
+        seconds: how long it took.
+    """
+
+    lr_min: Any
+    lr_max: Any
+    lr_top: Any
+    threshold: Any
+    attribute: str
+    probes: tuple[Probe, ...]
+    epochs: int
+    seconds: float
+
+    def table(self) -> list[dict[str, Any]]:
+        """One line for each candidate of each trial: its rate, the first and last value of everything, and its fate."""
+        lines = []
+        for probe in self.probes:
+            line: dict[str, Any] = {
+                "trial": probe.trial,
+                "lr": probe.rate,
+                "crashed": probe.crashed,
+                "dead": probe.dead,
+            }
+            for name, values in probe.values.items():
+                line |= {f"{name}_first": values[0], f"{name}_last": values[-1]}
+            lines.append(line)
+        return lines
+
+    def figure(self) -> Any:
+        """The last value of the attribute against the rate, a line for each trial, with the range marked (plotly)."""
+        from plotly.graph_objects import Figure
+
+        figure = Figure()
+        for trial in sorted({probe.trial for probe in self.probes}):
+            of_trial = [probe for probe in self.probes if probe.trial == trial and not probe.failed]
+            if of_trial:
+                figure.add_scatter(
+                    x=[probe.rate for probe in of_trial],
+                    y=[probe.last(self.attribute) for probe in of_trial],
+                    mode="lines+markers",
+                    name=f"trial {trial}",
+                )
+        for name in ("lr_min", "lr_top", "lr_max"):
+            value = getattr(self, name)
+            for rate in value if isinstance(value, list) else [value]:
+                figure.add_vline(x=rate, line_dash="dot", annotation_text=name)
+        figure.update_xaxes(type="log", title_text="learning rate")
+        figure.update_yaxes(title_text=self.attribute)
+        return figure
+
+
+def lr_range_test(
+    network: nn.Module,
+    optimizer: Optimizer,
+    train_epoch: Callable[[], Report],
+    *,
+    signal: Callable[[], Any] | None = None,
+    rates: Sequence[float] | None = None,
+    trials: int = 3,
+    epochs: int = 5,
+    attribute: str | Sequence[str] | None = None,
+    c1: float = 10.0,
+    c2: float = 1.0,
+    rule: Rule = "first-bad",
+    stop_dead: bool = True,
+    reset: Callable[[], None] | None = None,
+    generators: Sequence[torch.Generator] = (),
+    seed: int = 0,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> RangeTest:
+    """Find LR_min, LR_max, LR_top and epsilon of a network, from trials x rates x epochs of training.
+
+    Args:
+        network: what is trained; restored afterwards.
+        optimizer: its optimiser, whose every group gets the candidate rate; restored afterwards.
+        train_epoch: trains for one epoch and reports its mean loss, or {"loss": ..., "accuracy": ..., ...}; whatever
+            is not "loss" counts as better when larger.
+        signal: measures I(T; Y), one number or one for each layer, see `InformationSignal`; None for none.
+        rates: candidates, ascending; None: three a decade from 1e-5 to 1.
+        trials: how often all is done, from other initial weights; a crash at a rate begins the next one there.
+        epochs: of each candidate; epsilon depends on them, as late epochs bring less.
+        attribute: what chooses the range: a name that train_epoch reports, "information" for the signal, "loss" for its
+            fall; of several the one with the larger lr_max. None: "accuracy" where it is reported, else "information"
+            where there is a signal, else "loss".
+        c1: thresh is the best value / c1; c2: epsilon is c2 times the median of min d_s.
+        c2: see c1.
+        rule: see `choose_range`.
+        stop_dead: end a candidate whose signal has come to exactly 0, or whose reports no longer change at all.
+        reset: draws new initial weights from torch's global generator; None: every layer's own `reset_parameters`.
+        generators: further generators of the data's order, restored afterwards and before every candidate.
+        seed: decides the weights of the second trial and later ones; the first has the network's own.
+        progress: told (what, epochs done, epochs in all) after every epoch.
+
+    Returns:
+        The range, and everything that was measured.
+
+    Raises:
+        TypeError: train_epoch or signal gives no number.
+        ValueError: rates that do not ascend or are not positive, an attribute that nobody reports, a layer that cannot
+            be reset, c1 or c2 not positive, or no rate that learns.
+
+    Source: Vasudevan 2020, Entropy 22(5):560, Algorithm 2; LR_max by "first-bad" is ours.
+
+    Example:
+        >>> _ = torch.manual_seed(0)
+        >>> x = torch.randn(256, 4)
+        >>> y = (x[:, 0] > 0).long()
+        >>> network = nn.Linear(4, 2)
+        >>> sgd = torch.optim.SGD(network.parameters(), lr=0.1)
+        >>> def train_epoch():
+        ...     for rows in torch.randperm(256).split(32):
+        ...         loss = nn.functional.cross_entropy(network(x[rows]), y[rows])
+        ...         sgd.zero_grad(); loss.backward(); sgd.step()
+        ...     return {"loss": loss.item(), "accuracy": (network(x).argmax(1) == y).float().mean().item()}
+        >>> found = lr_range_test(network, sgd, train_epoch, rates=[1e-4, 1e-2, 1.0], trials=2, epochs=2)
+        >>> found.lr_top, sgd.param_groups[0]["lr"]
+        (1.0, 0.1)
+    """
+    candidates = _candidates(rates)
+    for name, count in (("trials", trials), ("epochs", epochs)):
+        check_count(count, where=_WHERE, name=name)
+    for name, factor in (("c1", c1), ("c2", c2)):
+        check_positive(factor, where=_WHERE, name=name)
+    check_choice(rule, ("first-bad", "paper"), where=_WHERE, name="rule")
+    began = time.monotonic()
+    bench = Bench(network, optimizer, train_epoch, signal, epochs, stop_dead, generators, progress)
+    bench.total = trials * len(candidates) * epochs
+    with bench.keeping():
+        passes = _passes(bench, candidates, trials, reset, seed)
+    probes = tuple(probe for one in passes for probe in one)
+    by, ranges = _chosen(passes, attribute, c1, rule)
+    names = _information_names(probes)
+    epsilons = [significance(probes, name, c2=c2) for name in names]
+    ends = {end: [getattr(one, end) for one in ranges] for end in ("lr_min", "lr_max", "lr_top")}
+    return RangeTest(
+        **{end: values if len(values) > 1 else values[0] for end, values in ends.items()},
+        threshold=(epsilons if len(epsilons) > 1 else epsilons[0]) if epsilons else None,
+        attribute=by,
+        probes=probes,
+        epochs=bench.done,
+        seconds=time.monotonic() - began,
+    )
+
+
+def _candidates(rates: Sequence[float] | None) -> list[float]:
+    if rates is None:
+        return [mantissa * 10.0**power for power in range(-5, 0) for mantissa in (1, 2, 5)] + [1.0]
+    listed = [float(rate) for rate in rates]
+    if not listed or listed[0] <= 0 or any(low >= high for low, high in pairwise(listed)):
+        raise ValueError(f"{_WHERE}: rates must be positive and ascend, got {listed}.")
+    return listed
+
+
+def _passes(
+    bench: Bench, rates: list[float], trials: int, reset: Callable[[], None] | None, seed: int
+) -> list[list[Probe]]:
+    """Passes over all candidates: a crash hands its rate, and those above it, to the next trial.
+
+    A pass that no trial was left to finish ends where it crashed; what it did not try counts as failed.
+    """
+    passes: list[list[Probe]] = []
+    start = 0
+    for trial in range(trials):
+        if trial:
+            bench.reset(reset, derive_seed(seed, "range-test", trial))
+        if start == 0:
+            passes.append([])
+        crashed_at = None
+        for number in range(start, len(rates)):
+            probe = bench.probe(trial, rates[number])
+            if passes[-1] and passes[-1][-1].rate == probe.rate:
+                # It crashed once and is safe no more, whatever other weights make of it.
+                passes[-1][-1] = replace(probe, crashed=True)
+            else:
+                passes[-1].append(probe)
+            if probe.crashed:
+                crashed_at = number
+                break
+        # Two crashes at one rate are enough.
+        again = crashed_at is not None and crashed_at != start
+        start = crashed_at if again and crashed_at is not None else 0
+    return passes
+
+
+def _chosen(
+    passes: list[list[Probe]], attribute: str | Sequence[str] | None, c1: float, rule: Rule
+) -> tuple[str, list[Range]]:
+    """The attribute, and one range or one for each layer."""
+    first = passes[0][0].values
+    layers = _information_names([passes[0][0]])
+    known = [*(name for name in first if name not in layers), *(["information"] if layers else [])]
+    default = "accuracy" if "accuracy" in first else "information" if layers else "loss"
+    wanted = [default] if attribute is None else [attribute] if isinstance(attribute, str) else list(attribute)
+    for name in wanted:
+        if name not in known:
+            raise ValueError(f"{_WHERE}: attribute {name!r} was not reported; there are {', '.join(known)}.")
+
+    def ranges(name: str) -> list[Range]:
+        of = layers if name == "information" else [name]
+        return [together([choose_range(one, key, c1=c1, rule=rule) for one in passes]) for key in of]
+
+    found = {name: ranges(name) for name in wanted}
+    by = max(found, key=lambda name: max(one.lr_max for one in found[name]))
+    return by, found[by]
+
+
+def _information_names(probes: Sequence[Probe]) -> list[str]:
+    return [name for name in probes[0].values if name.split(" ")[0] == "information"]

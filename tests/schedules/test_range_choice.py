@@ -1,0 +1,66 @@
+import pytest
+
+from infotorch.schedules.range_choice import Probe, Range, choose_range, significance, together
+
+RATES = (0.001, 0.01, 0.1, 1.0, 10.0)
+
+
+def probes(lasts, firsts=0.1, failed=()):
+    return [
+        Probe(0, rate, {"accuracy": (firsts, last)}, crashed=number in failed)
+        for number, (rate, last) in enumerate(zip(RATES, lasts, strict=True))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lasts", "failed", "expected"),
+    [
+        ((0.12, 0.5, 0.9, 0.85, 0.1), (), Range(0.01, 1.0, 0.1)),  # thresh 0.09: 0.02 is no gain, 0.05 no shortfall
+        ((0.9, 0.85, 0.84, 0.83, 0.82), (), Range(0.001, 10.0, 0.001)),
+        ((0.9, 0.85, 0.84, 0.83, 0.82), (3,), Range(0.001, 0.1, 0.001)),
+        ((0.1, 0.1, 0.1, 0.1, 0.9), (), Range(10.0, 10.0, 10.0)),
+        ((0.5, 0.9, 0.1, 0.9, 0.1), (), Range(0.001, 0.01, 0.01)),  # a hole of dead rates ends the range
+    ],
+)
+def test_ranges_by_hand(lasts, failed, expected):
+    assert choose_range(probes(lasts, failed=failed), "accuracy", c1=10) == expected
+
+
+def test_the_papers_rule_looks_over_holes():
+    found = choose_range(probes((0.5, 0.9, 0.1, 0.9, 0.1)), "accuracy", c1=10, rule="paper")
+    assert found == Range(0.001, 1.0, 0.01)
+
+
+def test_a_larger_c1_is_stricter():
+    loose = choose_range(probes((0.3, 0.5, 0.9, 0.8, 0.6)), "accuracy", c1=3)
+    strict = choose_range(probes((0.3, 0.5, 0.9, 0.8, 0.6)), "accuracy", c1=30)
+    assert (loose.lr_max, strict.lr_max) == (1.0, 0.1)
+
+
+def test_nothing_learnt_is_an_error():
+    with pytest.raises(ValueError, match="no candidate rate learnt anything by accuracy"):
+        choose_range(probes((0.0,) * 5, firsts=0.0), "accuracy", c1=10)
+    with pytest.raises(ValueError, match="learnt anything"):
+        choose_range(probes((0.9,) * 5, failed=range(5)), "accuracy", c1=10)
+
+
+def test_several_passes_give_the_safe_end_and_medians():
+    found = together([Range(0.1, 10.0, 1.0), Range(0.01, 0.1, 0.1), Range(0.001, 1.0, 1.0)])
+    assert found == Range(0.01, 0.1, 0.1)  # lr_top never lies above lr_max
+    with pytest.raises(ValueError, match="no pass"):
+        together([])
+
+
+def test_epsilon_is_the_median_of_the_least_gains():
+    made = [
+        Probe(0, 0.1, {"information": (0.5, 1.0, 1.25)}),  # 0.5, 0.2
+        Probe(0, 0.2, {"information": (0.5, 1.0, 0.8)}),  # 0.5, -0.25
+        Probe(0, 0.3, {"information": (1.0, 2.0, 2.5)}),  # 0.5, 0.2
+        Probe(0, 0.4, {"information": (0.5, 0.1)}, crashed=True),
+    ]
+    assert significance(made, "information", c2=0.5) == pytest.approx(0.1)
+    assert significance(made[1:2], "information", c2=1) == 1e-6  # never 0: the schedule needs a threshold
+    with pytest.raises(ValueError, match="no candidate was trained to the end"):
+        significance(made[3:], "information", c2=1)
+    with pytest.raises(ValueError, match="no candidate was trained to the end"):
+        significance([Probe(0, 0.1, {"information": (1.0,)})], "information", c2=1)

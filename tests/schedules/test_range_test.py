@@ -1,0 +1,242 @@
+import copy
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from infotorch.data.loading import load
+from infotorch.schedules.range_test import lr_range_test
+from infotorch.schedules.signal import InformationSignal
+
+RATES = (0.001, 0.01, 0.1, 1.0)
+
+
+class Scripted:
+    """A network whose reports are a function of the rate and the epoch alone."""
+
+    def __init__(self, accuracies, loss=lambda rate, epoch: 2.0 - epoch):
+        self.network = nn.Linear(2, 2)
+        self.optimizer = torch.optim.SGD(self.network.parameters(), lr=0.5, momentum=0.9)
+        self.accuracies, self.loss, self.runs = accuracies, loss, []
+
+    def train_epoch(self):
+        rate = self.optimizer.param_groups[0]["lr"]
+        weight = self.network.weight.detach().clone()
+        # An epoch adds 1 to the weights, so that a run is known by weights that go on where the last epoch left them.
+        if not self.runs or self.runs[-1]["rate"] != rate or not torch.equal(weight, self.runs[-1]["now"]):
+            self.runs.append({"rate": rate, "start": weight, "epochs": 0})
+        self.runs[-1]["epochs"] += 1
+        with torch.no_grad():
+            self.network.weight.add_(1.0)
+        self.runs[-1]["now"] = self.network.weight.detach().clone()
+        epoch = self.runs[-1]["epochs"]
+        return {"loss": self.loss(rate, epoch), "accuracy": self.accuracies[rate][epoch - 1]}
+
+    def test(self, **options):
+        settings = {"rates": RATES, "trials": 1, "epochs": 2} | options
+        return lr_range_test(self.network, self.optimizer, self.train_epoch, **settings)
+
+
+GOOD = {0.001: (0.1, 0.15), 0.01: (0.1, 0.6), 0.1: (0.3, 0.9), 1.0: (0.1, 0.1)}
+
+
+def test_the_range_is_that_of_the_reports_and_the_table_holds_them():
+    found = Scripted(GOOD).test()
+    assert (found.lr_min, found.lr_max, found.lr_top, found.attribute) == (0.01, 0.1, 0.1, "accuracy")
+    assert found.threshold is None
+    assert found.epochs == 8
+    line = found.table()[1]
+    assert (line["lr"], line["accuracy_first"], line["accuracy_last"], line["loss_last"]) == (0.01, 0.1, 0.6, 1.0)
+    assert len(found.figure().data) == 1
+
+
+def test_every_candidate_of_a_trial_starts_from_the_same_weights_and_trials_from_others():
+    scripted = Scripted(GOOD)
+    scripted.test(trials=2)
+    starts = [run["start"] for run in scripted.runs]
+    assert len(starts) == 8
+    assert all(torch.equal(start, starts[0]) for start in starts[:4])
+    assert all(torch.equal(start, starts[4]) for start in starts[4:])
+    assert not torch.equal(starts[0], starts[4])
+    again = Scripted(GOOD)
+    again.network.load_state_dict({"weight": starts[0], "bias": again.network.bias.detach()})
+    again.test(trials=2)
+    assert torch.equal(again.runs[4]["start"], starts[4])  # decided by the seed alone
+
+
+def test_a_crash_begins_the_next_trial_at_its_rate():
+    crashing = GOOD | {0.1: (0.9, math.nan), 1.0: (math.nan, math.nan)}
+    scripted = Scripted(crashing)
+    found = scripted.test(trials=3)
+    # trial 0 crashes at 0.1, trial 1 begins there and crashes again, trial 2 begins anew
+    assert [(probe.trial, probe.rate, probe.crashed) for probe in found.probes] == [
+        (0, 0.001, False),
+        (0, 0.01, False),
+        (1, 0.1, True),
+        (2, 0.001, False),
+        (2, 0.01, False),
+        (2, 0.1, True),
+    ]
+    assert found.lr_max == 0.01
+
+
+@pytest.mark.parametrize(
+    ("values", "crashed"),
+    [((0.2, 0.8, 0.3), True), ((0.2, 0.8, 0.6), False), ((-1.0, -0.2, -0.9), True), ((-1.0, -0.2, -0.5), False)],
+)
+def test_a_sudden_fall_is_a_crash_of_signed_values_too(values, crashed):
+    found = Scripted({0.1: (0.9, 0.9, 0.9), 1.0: values}).test(rates=(0.1, 1.0), epochs=3, attribute="accuracy")
+    assert found.probes[1].crashed is crashed
+
+
+def test_of_a_loss_its_fall_counts_whatever_its_sign():
+    finals = {0.001: -5.0, 0.01: -9.0, 0.1: -8.9, 1.0: -4.0}
+    scripted = Scripted(dict.fromkeys(RATES, (0.5, 0.5)), loss=lambda rate, epoch: -4.0 if epoch == 1 else finals[rate])
+    found = scripted.test(attribute="loss")
+    assert (found.lr_min, found.lr_top, found.lr_max) == (0.001, 0.01, 0.1)
+
+
+def test_of_several_attributes_the_one_with_the_larger_maximum_chooses():
+    scripted = Scripted(GOOD, loss=lambda rate, epoch: 3.0 - epoch * (2.0 if rate == 1.0 else 0.1))
+    assert scripted.test(attribute=("accuracy", "loss")).attribute == "loss"
+    assert scripted.test(attribute=("accuracy", "loss")).lr_max == 1.0
+
+
+def test_a_dead_network_is_left_early():
+    rising = {rate: tuple(0.1 + 0.1 * epoch * (rate < 1) for epoch in range(6)) for rate in RATES}
+    options = {"loss": lambda rate, epoch: 2.3 if rate == 1.0 else 2.0 - epoch}
+    dead = Scripted(rising, **options).test(epochs=6).probes[-1]
+    assert dead.dead
+    assert len(dead.values["loss"]) == 3
+    whole = Scripted(rising, **options).test(epochs=6, stop_dead=False).probes[-1]
+    assert not whole.dead
+    assert len(whole.values["loss"]) == 6
+
+
+def test_everything_is_as_before_afterwards_also_after_an_error():
+    def snapshot(scripted, loader):
+        state = copy.deepcopy((scripted.network.state_dict(), scripted.optimizer.state_dict()))
+        return state, torch.get_rng_state(), loader.get_state(), scripted.network.training, scripted.network.bias.grad
+
+    def same(a, b):
+        if isinstance(a, torch.Tensor):
+            return torch.equal(a, b)
+        if isinstance(a, dict):
+            return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+        if isinstance(a, list | tuple):
+            return len(a) == len(b) and all(map(same, a, b))
+        return a == b
+
+    for broken in (False, True):
+        scripted, loader = Scripted(GOOD), torch.Generator().manual_seed(3)
+        scripted.network(torch.ones(1, 2)).sum().backward()
+        scripted.optimizer.step()  # momentum buffers
+        scripted.network.eval()
+
+        def epoch(scripted=scripted, loader=loader, broken=broken):
+            torch.rand(3)
+            torch.rand(3, generator=loader)
+            scripted.network.train()
+            scripted.network.bias.grad = None
+            if broken and len(scripted.runs) > 2:
+                raise RuntimeError("the loader broke")
+            return scripted.train_epoch()
+
+        before = snapshot(scripted, loader)
+        options = {"rates": RATES, "trials": 2, "epochs": 2, "generators": [loader]}
+        if broken:
+            with pytest.raises(RuntimeError, match="the loader broke"):
+                lr_range_test(scripted.network, scripted.optimizer, epoch, **options)
+        else:
+            lr_range_test(scripted.network, scripted.optimizer, epoch, **options)
+        assert same(snapshot(scripted, loader), before)
+
+
+def test_candidates_see_the_same_random_numbers():
+    scripted, drawn = Scripted(GOOD), []
+
+    def epoch():
+        drawn.append(torch.rand(1).item())
+        return scripted.train_epoch()
+
+    lr_range_test(scripted.network, scripted.optimizer, epoch, rates=RATES, trials=1, epochs=2)
+    assert drawn[0::2] == [drawn[0]] * 4
+    assert drawn[1::2] == [drawn[1]] * 4
+
+
+def digits():
+    rows = load("digits").train
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9)
+
+    def epoch():
+        losses = []
+        for part in torch.randperm(len(rows)).split(64):
+            loss = functional.cross_entropy(network(rows.x[part]), rows.y[part])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+        with torch.no_grad():
+            right = (network(rows.x).argmax(dim=1) == rows.y).float().mean().item()
+        return {"loss": sum(losses) / len(losses), "accuracy": right}
+
+    return network, optimizer, epoch, rows
+
+
+def test_on_digits_the_range_leaves_out_rates_that_do_not_learn_and_rates_that_kill():
+    network, optimizer, epoch, rows = digits()
+    signal = InformationSignal(network, rows.x, rows.y, n=300)
+    found = lr_range_test(
+        network, optimizer, epoch, signal=signal, rates=[1e-5, 1e-3, 1e-2, 1e-1, 1.0, 30.0], trials=2, epochs=2
+    )
+    assert 1e-5 < found.lr_min <= found.lr_top <= found.lr_max < 30.0
+    assert 0 < found.threshold < 1
+    assert any(probe.failed for probe in found.probes)
+    ceiling = signal.ceiling
+    assert all(max(probe.values["information"]) <= ceiling + 1e-6 for probe in found.probes if not probe.failed)
+
+
+def test_a_signal_of_layers_gives_a_range_for_each():
+    network, optimizer, epoch, rows = digits()
+    signal = InformationSignal(network, rows.x, rows.y, n=300, layers=["1", "3"])
+    found = lr_range_test(
+        network, optimizer, epoch, signal=signal, attribute="information", rates=[1e-4, 1e-2, 1e-1], trials=1, epochs=2
+    )
+    assert len(found.lr_min) == len(found.lr_max) == len(found.lr_top) == len(found.threshold) == 2
+
+
+def test_wrong_use_is_refused():
+    scripted = Scripted(GOOD)
+    for options, message in [
+        ({"rates": ()}, "rates must be positive and ascend"),
+        ({"rates": (0.1, 0.01)}, "rates must be positive and ascend"),
+        ({"rates": (0.0, 0.1)}, "rates must be positive and ascend"),
+        ({"c1": 0.0}, "c1 must be positive"),
+        ({"rule": "mine"}, "rule must be one of"),
+        ({"trials": 0}, "trials must be at least 1"),
+        ({"attribute": "recall"}, "attribute 'recall' was not reported; there are loss, accuracy"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            scripted.test(**options)
+    for report, message in [({"accuracy": 1.0}, "must report its mean loss"), ("low", "must report numbers")]:
+        with pytest.raises(TypeError, match=message):
+            lr_range_test(scripted.network, scripted.optimizer, lambda report=report: report, trials=1)
+
+
+def test_a_layer_that_cannot_be_reset_is_named_and_may_be_reset_by_the_caller():
+    class Scale(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(1))
+
+    scripted = Scripted(GOOD)
+    scripted.network.extra = Scale()
+    with pytest.raises(ValueError, match="layer extra has no reset_parameters; give reset"):
+        scripted.test(trials=2)
+    calls = []
+    scripted.test(trials=2, reset=lambda: calls.append(torch.rand(1).item()))
+    assert len(calls) == 1
