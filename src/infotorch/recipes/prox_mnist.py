@@ -47,7 +47,7 @@ def base() -> Recipe:
         title="Proximal splitting at a bottleneck, MNIST",
         description="",
         source=_TABLE,
-        data=DataSettings(name="mnist", validation=5000),
+        data=DataSettings(name="mnist", validation=5000, side=32),
         network=NetworkSettings(hidden=(128, 64), channels=(16, 32, 32, 64)),
         optimizer=OptimizerSettings(schedule="constant"),
         epochs=10,

@@ -1,0 +1,57 @@
+"""The rows of the tables of proximal splitting."""
+
+import pytest
+
+from infotorch.recipes.recipe import change
+from infotorch.recipes.registry import find_recipe, table_rows
+
+TABLES = ("prox-mnist", "prox-cifar10")
+UPDATES = ("bp", "order1", "order2", "hybrid", "l1", "huber", "paper")
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_optimiser_has_every_update(name):
+    variants = [row.variant for row in table_rows(name)]
+    assert variants == [f"{opt}-{update}" for opt in ("adam", "adamw", "nadam", "adamp") for update in UPDATES]
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_only_the_update_and_the_rates_differ_between_rows(name):
+    first, *others = table_rows(name)
+    for row in others:
+        ours, theirs = row.model_dump(), first.model_dump()
+        for place in ("variant", "description", "published", "split", "search"):
+            del ours[place], theirs[place]
+        for settings in (ours, theirs):
+            settings["optimizer"] = {k: v for k, v in settings["optimizer"].items() if k not in {"name", "lr"}}
+        assert ours == theirs, row.variant
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_searches_have_one_budget_and_look_at_the_rates_that_a_row_has(name):
+    for row in table_rows(name):
+        update = row.variant.split("-")[1]
+        expected = {
+            "bp": {"optimizer.lr"},
+            "order1": {"optimizer.lr", "split.forward_lr"},
+            "paper": set(),
+        }.get(update, {"optimizer.lr", "split.forward_lr", "split.step_size"})
+        assert set(row.search.space) == expected
+        assert row.search.trials == 8
+
+
+def test_the_papers_rows_have_the_papers_rates_and_numbers():
+    row = find_recipe("prox-mnist", "nadam-paper")
+    assert (row.optimizer.name, row.optimizer.lr, row.split.step_size, row.split.forward_lr) == (
+        "nadam",
+        1e-3,
+        0.01,
+        0.1,
+    )
+    assert (row.split.at, row.split.order, row.split.penalty) == ("flatten", 2, "l2")
+    assert row.published["test_accuracy"].value == 0.9796
+    assert find_recipe("prox-mnist", "nadam-bp").published["test_accuracy"].value == 0.9839
+    assert find_recipe("prox-mnist", "nadam-bp").split.order == "bp"
+    assert not find_recipe("prox-mnist", "nadam-hybrid").published
+    assert find_recipe("prox-mnist", "adam-huber").split.penalty == "huber"
+    assert change(row, {"data.name": "fashion-mnist"}).published == {}
