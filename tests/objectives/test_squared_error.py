@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -6,7 +8,7 @@ from torch import nn
 from infotorch.data.batches import TensorBatches
 from infotorch.objectives.base import LocalBatch
 from infotorch.objectives.names import parse_objectives
-from infotorch.objectives.squared_error import SquaredError
+from infotorch.objectives.squared_error import SquaredError, psnr_db
 from infotorch.training.evaluate import evaluate_modules, evaluate_network
 from infotorch.training.loop import train
 from infotorch.training.plan import Plan
@@ -76,6 +78,46 @@ class TestValue:
         direction = draw(3, 5).T
         (product,) = torch.autograd.grad(slope, output, direction)
         torch.testing.assert_close(product, 2 * direction / 15)
+
+
+class TestPsnr:
+    def test_a_tenth_of_the_error_is_20_db_more_and_noise_has_its_deviation(self):
+        target, noise = draw(3, 20, 30), draw(3, 20, 31)[..., :30]
+        near, far = (psnr_db(target + scale * noise, target, peak=2.0) for scale in (0.1, 1.0))
+        torch.testing.assert_close(near - far, torch.full((3,), 20.0, dtype=torch.float64))
+        assert far.mean().item() == pytest.approx(10 * math.log10(4), abs=0.4)  # 3 s.e. of 600 squares
+
+    def test_the_peak_is_a_shift(self):
+        target, output = draw(4, 7), draw(4, 8)[:, :7]
+        shift = psnr_db(output, target, peak=2.0) - psnr_db(output, target, peak=1.0)
+        torch.testing.assert_close(shift, torch.full((4,), 20 * math.log10(2), dtype=torch.float64))
+
+    def test_against_another_library(self):
+        metrics = pytest.importorskip("skimage.metrics")
+        target, output = draw(2, 9), draw(2, 10)[:, :9]
+        pairs = zip(target.numpy(), output.numpy(), strict=True)
+        wanted = [metrics.peak_signal_noise_ratio(t, o, data_range=2.0) for t, o in pairs]
+        assert psnr_db(output, target, peak=2.0).tolist() == pytest.approx(wanted, rel=1e-12)
+
+    def test_a_row_that_is_met_has_no_end(self):
+        assert psnr_db(torch.ones(1, 2), torch.ones(1, 2), peak=1.0).item() == math.inf
+
+    def test_the_objective_reports_the_mean_over_rows_and_not_that_of_the_mean_error(self):
+        output, x = torch.tensor([[0.2, -0.2], [0.02, 0.02]]), torch.zeros(2, 2)
+        objective = SquaredError(target="x", peak=2.0)
+        objective.build(batch_of(output, x=x), None)
+        loss = objective(batch_of(output.requires_grad_(), x=x))
+        assert loss.terms["psnr_db"].item() == pytest.approx((20 + 40) / 2, abs=1e-5)
+        assert not loss.terms["psnr_db"].requires_grad
+        assert "psnr_db" not in built(batch_of(output, x=x), "x")(batch_of(output, x=x)).terms
+
+    def test_shapes_and_peaks_that_cannot_be(self):
+        with pytest.raises(ValueError, match=r"psnr_db: output and target must have one shape, got \(2,\) and \(3,\)"):
+            psnr_db(torch.ones(2), torch.ones(3), peak=1.0)
+        with pytest.raises(ValueError, match="psnr_db: peak must be positive and finite, got 0"):
+            psnr_db(torch.ones(2), torch.ones(2), peak=0)
+        with pytest.raises(ValueError, match="SquaredError: peak must be positive and finite, got -1"):
+            SquaredError(peak=-1)
 
 
 class TestLabels:

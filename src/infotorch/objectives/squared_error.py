@@ -5,8 +5,35 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from infotorch.numerics.checks import check_choice
+from infotorch.numerics.checks import check_choice, check_positive
 from infotorch.objectives.base import LocalBatch, Loss, Objective, check_labels, full_precision
+
+
+def psnr_db(output: Tensor, target: Tensor, *, peak: float) -> Tensor:
+    """Peak signal-to-noise ratio of every row, in dB: 10 log10(peak^2 / mean squared error of its entries).
+
+    Args:
+        output: (b, ...).
+        target: likewise.
+        peak: the range of the target's values, such as 2 for pixels in [-1, 1].
+
+    Returns:
+        (b,); infinite where a row is met exactly.
+
+    Raises:
+        ValueError: different shapes, or a peak that is not positive.
+
+    Example:
+        >>> import torch
+        >>> psnr_db(torch.full((1, 4), 0.2), torch.zeros(1, 4), peak=2.0).item()
+        20.0
+    """
+    if output.shape != target.shape:
+        raise ValueError(
+            f"psnr_db: output and target must have one shape, got {tuple(output.shape)} and {tuple(target.shape)}."
+        )
+    check_positive(peak, where="psnr_db", name="peak")
+    return 10 * (peak**2 / (output - target).square().flatten(1).mean(dim=1)).log10()
 
 
 class SquaredError(Objective):
@@ -15,11 +42,13 @@ class SquaredError(Objective):
     Args:
         target: "y" for the rows' targets: real ones as they are, classes one-hot, of which unlabelled rows (y = -1)
             do not count. "x" for the network's raw input, before any noise that the network itself adds to it.
+        peak: the range of the target's values; with it the mean of the rows' `psnr_db` is reported.
 
     Raises:
-        ValueError: an unknown target.
+        ValueError: an unknown target, or a peak that is not positive.
 
     Example:
+        >>> import torch
         >>> x, output = torch.zeros(2, 3), torch.full((2, 4), 0.5)
         >>> batch = LocalBatch(x, x, output, torch.tensor([0, 3]))
         >>> objective = SquaredError()
@@ -28,10 +57,12 @@ class SquaredError(Objective):
         0.25
     """
 
-    def __init__(self, *, target: str = "y") -> None:
+    def __init__(self, *, target: str = "y", peak: float | None = None) -> None:
         super().__init__()
         check_choice(target, ("y", "x"), where="SquaredError", name="target")
-        self.target = target
+        if peak is not None:
+            check_positive(peak, where="SquaredError", name="peak")
+        self.target, self.peak = target, peak
         self.needs_labels = target == "y"
         self._of_classes = False
 
@@ -80,11 +111,15 @@ class SquaredError(Objective):
         output = full_precision(batch.output).flatten(1)
         if self.target == "y" and batch.y is None:
             return Loss(output.sum() * 0.0, {})
-        errors = (output - self._wanted(batch)).square()
+        wanted = self._wanted(batch)
         if self._of_classes:
             assert batch.y is not None
-            errors = errors[batch.y >= 0]
-            if len(errors) == 0:
+            known = batch.y >= 0
+            if not known.any():
                 return Loss(output.sum() * 0.0, {})
-        loss = errors.mean()
-        return Loss(loss, {"squared_error": loss.detach()})
+            output, wanted = output[known], wanted[known]
+        loss = F.mse_loss(output, wanted)
+        terms = {"squared_error": loss.detach()}
+        if self.peak is not None:
+            terms["psnr_db"] = psnr_db(output.detach(), wanted, peak=self.peak).mean()
+        return Loss(loss, terms)
