@@ -55,6 +55,27 @@ def _own_random_state():
 
 
 class TestGraphConvolution:
+    def test_words_of_documents_give_what_dense_rows_give_also_after_a_change_in_place(self):
+        data, layer = some_graph(), GraphConvolution(400, 3).double()
+        twin = GCNConv(400, 3).double()
+        twin.load_state_dict(layer.state_dict())
+        x = torch.zeros(data.num_nodes, 400, dtype=torch.float64)
+        x[torch.arange(data.num_nodes), torch.arange(data.num_nodes) * 7] = 1.5
+        for _ in range(2):
+            for one in (layer, twin):
+                one.zero_grad()
+                one(x, data.edge_index).square().sum().backward()
+            assert torch.allclose(layer(x, data.edge_index), twin(x, data.edge_index), rtol=1e-12, atol=1e-14)
+            assert torch.allclose(layer.lin.weight.grad, twin.lin.weight.grad, rtol=1e-12, atol=1e-14)
+            x[:, 399] = 2.0  # seen, though it is the same tensor
+
+    def test_a_gradient_reaches_sparse_rows_that_ask_for_it(self):
+        data, layer = some_graph(), GraphConvolution(400, 3).double()
+        x = torch.zeros(data.num_nodes, 400, dtype=torch.float64, requires_grad=True)
+        layer(x, data.edge_index).sum().backward()
+        assert x.grad is not None
+        assert x.grad.abs().sum() > 0
+
     def test_it_is_the_formula_of_the_paper(self):
         data = some_graph()
         layer = GraphConvolution(5, 3).double()

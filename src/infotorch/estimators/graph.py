@@ -150,22 +150,21 @@ def pair_scores(a: Tensor, b: Tensor, columns: Tensor, rows: Tensor | None = Non
         >>> pair_scores(a, b, torch.tensor([1]), rows=torch.tensor([0]))
         tensor([3.])
     """
-    if rows is not None:
-        return _PairScores.apply(a, b, columns[:, None], rows).squeeze(1)  # pyright: ignore[reportOptionalMemberAccess]
-    return _PairScores.apply(a, b, columns, None)  # pyright: ignore[reportReturnType]
+    return _PairScores.apply(a, b, columns, rows)  # pyright: ignore[reportReturnType]
 
 
 class _PairScores(torch.autograd.Function):
-    """Gathers a chunk of pairs at a time, forward and once more backward."""
+    """Gathers a chunk of pairs at a time; backward is two products with the sparse matrix of the scores' gradients."""
 
     @staticmethod
     def forward(ctx: Any, a: Tensor, b: Tensor, columns: Tensor, rows: Tensor | None) -> Tensor:
         ctx.save_for_backward(a, b, columns, rows)
-        scores = a.new_empty(columns.shape)
-        for part in _parts(columns, a.shape[1]):
-            left = a[part] if rows is None else a[rows[part]]
-            torch.bmm(b[columns[part]], left[:, :, None], out=scores[part][:, :, None])
-        return scores
+        left, right = _rows_of(columns, rows), columns.flatten()
+        scores = a.new_empty(len(right))
+        step = max(1, _GATHERED_AT_ONCE // max(1, a.shape[1]))
+        for part in (slice(at, at + step) for at in range(0, len(right), step)):
+            torch.sum(a[left[part]].mul_(b[right[part]]), dim=1, out=scores[part])
+        return scores.view(columns.shape)
 
     @staticmethod
     @once_differentiable
@@ -174,22 +173,16 @@ class _PairScores(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, None, None]:
         (grad,) = grads
         a, b, columns, rows = ctx.saved_tensors
-        grad_a, grad_b = torch.zeros_like(a), torch.zeros_like(b)
-        for part in _parts(columns, a.shape[1]):
-            left = a[part] if rows is None else a[rows[part]]
-            to_left = torch.bmm(grad[part][:, None, :], b[columns[part]]).squeeze(1)
-            if rows is None:
-                grad_a[part] = to_left
-            else:
-                grad_a.index_add_(0, rows[part], to_left)
-            grad_b.index_add_(0, columns[part].flatten(), (grad[part][:, :, None] * left[:, None, :]).flatten(0, 1))
-        return grad_a, grad_b, None, None
+        # A pair that is there twice is two entries of the matrix, whose products add up.
+        pairs = torch.stack([_rows_of(columns, rows), columns.flatten()])
+        matrix = torch.sparse_coo_tensor(pairs, grad.flatten(), (len(a), len(b)), check_invariants=False)
+        return torch.sparse.mm(matrix, b), torch.sparse.mm(matrix.t(), a), None, None
 
 
-def _parts(columns: Tensor, width: int) -> list[slice]:
-    count, k = columns.shape
-    step = max(1, _GATHERED_AT_ONCE // max(1, k * width))
-    return [slice(at, min(at + step, count)) for at in range(0, count, step)]
+def _rows_of(columns: Tensor, rows: Tensor | None) -> Tensor:
+    if rows is not None:
+        return rows
+    return torch.arange(len(columns), device=columns.device).repeat_interleave(columns.shape[1])
 
 
 def sampled_infonce(
