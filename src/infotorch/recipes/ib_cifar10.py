@@ -47,7 +47,24 @@ _DESCRIPTION = (
 # Trials see 5,000 images, for 4 epochs where all layers train at once and for 2 a stage, as in the row itself by half.
 _STAGED = {variant: {"epochs": 2} for variant in ("full-bound", "full", "mi-only", "weight-decay")}
 
-_FOUND: dict[str, dict[str, Any]] = {}
+_FOUND: dict[str, dict[str, Any]] = {
+    "best": {
+        "optimizer.lr": 0.00133,
+        "plan.objectives": "Y:supcon+Y:readout,Y:supcon+Y:readout,Y:supcon+Y:readout,Y:supcon+Y:readout,CE",
+        "plan.options.Y:supcon.temperature": 0.723,
+    },
+    "best-bp": {
+        "optimizer.lr": 0.00133,
+        "plan.objectives": "Y:supcon+Y:readout,Y:supcon+Y:readout,Y:supcon+Y:readout,Y:supcon+Y:readout,CE",
+        "plan.options.Y:supcon.temperature": 0.723,
+    },
+    "ce": {"optimizer.lr": 0.00203},
+    "deep-bp": {"optimizer.lr": 0.00203, "plan.beta": 0.0187, "plan.noise_std": 9.0},
+    "full-bound": {"optimizer.lr": 0.00206, "plan.beta": 0.14, "plan.noise_std": 7.77},
+    "mi-only": {"optimizer.lr": 0.00368},
+    "random": {"optimizer.lr": 0.0269},
+    "weight-decay": {"optimizer.lr": 0.00248, "optimizer.weight_decay": 0.0431},
+}
 
 
 def rows() -> list[Recipe]:
