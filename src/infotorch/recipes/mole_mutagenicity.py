@@ -75,7 +75,22 @@ _ROWS = {
     ),
 }
 
-_FOUND: dict[str, dict[str, Any]] = {}
+_FOUND: dict[str, dict[str, Any]] = {
+    "best": {"optimizer.lr": 0.00301, "plan.options.Y:supcon.temperature": 0.426, "network.dropout": 0.0},
+    "bp": {"optimizer.lr": 0.00326, "network.dropout": 0.0},
+    "deep-bp": {"optimizer.lr": 0.00301, "plan.options.Y:supcon.temperature": 0.426, "network.dropout": 0.0},
+    "gmi-mine": {"optimizer.lr": 0.00296},
+    "infograph": {"optimizer.lr": 0.00296},
+    "label-free": {"optimizer.lr": 0.00301},
+    "matrix": {
+        "optimizer.lr": 0.00452,
+        "plan.options.X:graph-renyi.kernel": "exp(-d2/2s2)",
+        "plan.options.Y:renyi.kernel": "exp(-d2/s)",
+    },
+    "mine": {"optimizer.lr": 0.00296},
+    "random": {"optimizer.lr": 0.00605},
+    "readout": {"optimizer.lr": 0.00377},
+}
 
 
 def base() -> Recipe:
