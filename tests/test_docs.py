@@ -121,3 +121,16 @@ def test_the_costs_of_objectives_are_those_of_the_committed_benchmark():
         shown = [None if cost == "–" else float(cost) for cost in row[5].split(" / ")]
         expected = [None if cost is None else round(cost, 1) for cost in measured[name].values()]
         assert shown == expected, name
+
+
+def test_the_costs_of_a_proximal_step_are_those_of_the_committed_benchmark():
+    page = (DOCS / "proximal.md").read_text(encoding="utf-8")
+    measured = json.loads((DOCS.parent / "benchmarks/results/proximal.json").read_text())["rows"]
+    names = {"order 1": "order1", "order 2": "order2", "hybrid": "hybrid", "order 2 as it is written down": "naive"}
+    for words, name in names.items():
+        cells = [measured[recipe][name] for recipe in ("prox-mnist", "prox-cifar10")]
+        shown = " | ".join(f"{cell['time_ratio']:.2f}, {cell['memory_ratio']:.2f}" for cell in cells)
+        assert f"| {words} | {shown} |" in page
+    for recipe, rows in measured.items():  # the goal
+        assert rows["order2"]["time_ratio"] <= 1.35, recipe
+        assert rows["order2"]["memory_ratio"] <= 1.15, recipe

@@ -91,6 +91,16 @@ def test_trained_module_by_module_it_beats_frozen_features_and_stands_beside_bac
     assert ours - bp >= above_bp
 
 
+@pytest.mark.parametrize("network", ["CNN", "Transformer"])
+def test_a_proximal_split_trains_beside_back_propagation(network, printed):
+    row = rf"^{network}: (back-propagation|order hybrid|order 2) (\d\.\d{{3}})(?:, \|dL/dz\| (\d\.\d{{4}}))?"
+    found = {name: (float(score), slope) for name, score, slope in re.findall(row, printed("proximal"), flags=re.M)}
+    assert set(found) == {"back-propagation", "order hybrid", "order 2"}
+    assert found["back-propagation"][0] >= 0.85
+    assert found["order hybrid"][0] >= found["back-propagation"][0] - 0.05  # 216 rows: one standard error is near 0.02
+    assert float(found["order 2"][1]) >= 0
+
+
 @pytest.mark.parametrize("name", LEARNS)
 def test_what_infotorch_needs_is_ten_lines(name):
     (path,) = (path for path in EXAMPLES if path.stem == name)

@@ -14,7 +14,7 @@ is no fair baseline, and `sgd-bp` is.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from infotorch.recipes.recipe import (
     DataSettings,
@@ -37,17 +37,8 @@ _UPDATES: dict[str, tuple[str, Any]] = {
 }
 
 
-class _Ranges(NamedTuple):
-    """Where an optimiser's rates are searched."""
-
-    backward: SearchRange
-    forward: SearchRange
-
-
-_SEARCHED = {
-    "sgd": _Ranges(SearchRange(low=0.1, high=300.0), SearchRange(low=1.0, high=1e5)),
-    "adam": _Ranges(SearchRange(low=1e-3, high=0.3), SearchRange(low=1e-3, high=0.3)),
-}
+#: Optimiser -> where the rate of either half is searched.
+_RATES = {"sgd": SearchRange(low=0.1, high=300.0), "adam": SearchRange(low=1e-3, high=0.3)}
 
 _FOUND: dict[str, dict[str, Any]] = {}
 
@@ -76,8 +67,8 @@ def rows() -> list[Recipe]:
     """The table's rows, `sgd-paper`, the paper's own, first."""
     made = {f"sgd-paper-{update}".removesuffix("-order2"): _row("sgd", update) for update in _UPDATES}
     made |= {
-        f"{optimizer}-{update}": _searched(_row(optimizer, update), ranges, update)
-        for optimizer, ranges in _SEARCHED.items()
+        f"{optimizer}-{update}": _searched(_row(optimizer, update), rate)
+        for optimizer, rate in _RATES.items()
         for update in _UPDATES
     }
     return [change(_named(row, variant), _FOUND.get(variant, {})) for variant, row in made.items()]
@@ -97,10 +88,11 @@ def _row(optimizer: str, update: str) -> Recipe:
     return change(row, changes)
 
 
-def _searched(row: Recipe, ranges: _Ranges, update: str) -> Recipe:
-    space = {"optimizer.lr": ranges.backward}
+def _searched(row: Recipe, rate: SearchRange) -> Recipe:
+    space = {"optimizer.lr": rate}
     if row.split.at:
+        space["split.forward_lr"] = rate
+    if row.split.order == "hybrid":
         # Order 1 moves by beta gamma and order 2 by beta^2 gamma: beta counts alone only where the two are summed.
-        space["split.forward_lr"] = ranges.forward
-        space |= {"split.step_size": SearchRange(low=1.0, high=1000.0)} if update == "hybrid" else {}
+        space["split.step_size"] = SearchRange(low=1.0, high=1000.0)
     return row.model_copy(update={"search": row.search.model_copy(update={"space": space})})
