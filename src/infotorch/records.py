@@ -6,6 +6,7 @@
                        resumed twin are equal byte for byte
     outcome.json       how it ended and its final numbers; absent while the run goes on
     embeddings.json    the raw data and every module's output as points in the plane; only where they were made
+    denoised.png       test images without noise, with it and denoised, from above; only of a denoiser
     checkpoint/        the newest state that training can go on from
     traceback.txt      where a failed run failed; only then
 
@@ -17,6 +18,8 @@ from __future__ import annotations
 import json
 import math
 import os
+import struct
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -103,6 +106,35 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     write_atomic(path, (json.dumps(_finite(content), indent=2, ensure_ascii=False) + "\n").encode())
 
 
+def png(pixels: np.ndarray) -> bytes:
+    r"""A PNG file.
+
+    Args:
+        pixels: 0 to 255, uint8, (height, width, 1) in grey or (height, width, 3) in colour.
+
+    Raises:
+        ValueError: another shape or type.
+
+    Example:
+        >>> import numpy as np
+        >>> png(np.zeros((2, 3, 1), np.uint8))[:4]
+        b'\x89PNG'
+    """
+    if pixels.dtype != "uint8" or pixels.ndim != 3 or pixels.shape[2] not in {1, 3} or not pixels.size:
+        raise ValueError(
+            f"png: pixels must be uint8 of shape (height, width, 1 or 3), got {pixels.dtype} of {pixels.shape}."
+        )
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    height, width, channels = pixels.shape
+    lines = b"".join(b"\0" + line.tobytes() for line in pixels)  # a zero before each: no filter
+    header = struct.pack(">IIBBBBB", width, height, 8, 2 if channels == 3 else 0, 0, 0, 0)
+    parts = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(lines, 9)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + parts
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """Read one JSON object.
 
@@ -184,7 +216,7 @@ class RunRecord:
             file.truncate(length)
 
     def _forget_ending(self) -> None:
-        for name in ("outcome.json", "traceback.txt", "embeddings.json"):
+        for name in ("outcome.json", "traceback.txt", "embeddings.json", "denoised.png"):
             (self.directory / name).unlink(missing_ok=True)
 
     def metrics(self) -> list[dict[str, Any]]:
@@ -220,6 +252,15 @@ class RunRecord:
     def finish(self, outcome: Outcome) -> None:
         """Write how the run ended."""
         write_json(self.directory / "outcome.json", asdict(outcome))
+
+    def write_picture(self, content: bytes) -> None:
+        """Write the picture of a denoiser, a PNG file."""
+        write_atomic(self.directory / "denoised.png", content)
+
+    def picture(self) -> bytes | None:
+        """The picture of a denoiser, or None."""
+        path = self.directory / "denoised.png"
+        return path.read_bytes() if path.exists() else None
 
     def write_embeddings(self, embeddings: Sequence[Embedding]) -> None:
         """Write pictures of one run, coordinates rounded to what a picture can show (a thousandth of its width).

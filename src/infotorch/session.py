@@ -21,15 +21,15 @@ from infotorch.networks.segments import split
 from infotorch.numerics.seeds import seed_streams
 from infotorch.recipes.build import build_network, build_plan
 from infotorch.recipes.recipe import Recipe
-from infotorch.records import Outcome, RunRecord
+from infotorch.records import Outcome, RunRecord, png
 from infotorch.training.averages import EpochMeans
 from infotorch.training.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
+from infotorch.training.denoising import denoising_picture, denoising_psnr_db
 from infotorch.training.devices import environment, launch, peak_device_bytes, reset_peak_device_bytes
-from infotorch.training.evaluate import accuracy, evaluate_modules, evaluate_network
+from infotorch.training.evaluate import accuracy, evaluate_modules, evaluate_network, evaluating_repeatably
 from infotorch.training.inputs import batches_of
 from infotorch.training.interrupts import stop_requests
 from infotorch.training.loop import Position, StepInfo, train
-from infotorch.training.plan import evaluating
 from infotorch.training.statistics import settle_statistics
 
 #: Called with (what is going on, steps done, steps in all).
@@ -146,6 +146,7 @@ class Session:
                     saved_at = time.monotonic()
             self._save()
             self._draw()
+            self._show()
             outcome = self._outcome("completed", "all stages trained", self._final_metrics())
             self.stop_requested = stop.is_set()
             return outcome
@@ -193,11 +194,13 @@ class Session:
             return {}
         held_out = self.dataset.validation
         classes = held_out.y if self.dataset.num_classes is not None else None
-        with evaluating(self.plan):
+        with evaluating_repeatably(self.plan):
             found = bottleneck_information(lambda x: self.halves[0](x, x), held_out.x, classes)
         return {f"validation_{name}": value for name, value in found.items()} | {"mi_xt_nats_bound": "upper"}
 
     def _final_metrics(self) -> dict[str, float]:
+        if self.recipe.task == "denoising":
+            return self._denoising_metrics()
         if self.is_trial:
             held_out = self.dataset.validation
             return {"validation_accuracy": evaluate_network(self.plan, held_out.x, held_out.y)}
@@ -210,6 +213,20 @@ class Session:
         tested = splits["test"].y
         metrics["majority_class"] = float((tested[tested >= 0] == common).double().mean())
         return metrics | self._information()
+
+    def _denoising_metrics(self) -> dict[str, float]:
+        if self.is_trial:
+            return {"validation_psnr_db": denoising_psnr_db(self.plan, self.dataset.validation.x)}
+        splits = {"train": self.dataset.train, "validation": self.dataset.validation, "test": self.dataset.test}
+        metrics = {f"{name}_psnr_db": denoising_psnr_db(self.plan, split.x) for name, split in splits.items()}
+        noise, tested = self.network.get_submodule("noise"), self.dataset.test.x
+        return metrics | {"noisy_psnr_db": denoising_psnr_db(self.plan, tested, network=noise)}
+
+    def _show(self) -> None:
+        """Keep a picture of some test images, noisy and denoised; one seed's are enough to look at."""
+        if self.recipe.task == "denoising" and self.seed == 0 and not self.is_trial:
+            noise, tested = self.network.get_submodule("noise"), self.dataset.test
+            self.record.write_picture(png(denoising_picture(self.plan, noise, tested.x, tested.y)))
 
     def _draw(self) -> None:
         """Keep t-SNE pictures of the raw data and of every module; one seed's are enough to look at."""

@@ -11,16 +11,22 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 
 from infotorch.data.sets import Dataset
 from infotorch.networks.convnet import convnet
+from infotorch.networks.denoiser import GaussianEncoder, denoising_vae
 from infotorch.networks.graph_network import graph_network
 from infotorch.networks.layers import initialise
 from infotorch.networks.mlp import mlp
 from infotorch.numerics.checks import require
 from infotorch.objectives.base import Objective
 from infotorch.objectives.bottleneck import InformationBottleneck
+from infotorch.objectives.code_kl import CodeDivergence
+from infotorch.objectives.combined import SumOfObjectives
 from infotorch.objectives.names import objective_from_name
 from infotorch.recipes.recipe import OptimizerSettings, PlanSettings, Recipe
 from infotorch.training.plan import Plan
 from infotorch.updates.gradient import OptimizerFactory, SchedulerFactory
+
+#: What a denoiser minimises.
+DENOISING = "X:squared-error"
 
 
 def build_network(recipe: Recipe, dataset: Dataset) -> nn.Module:
@@ -28,13 +34,16 @@ def build_network(recipe: Recipe, dataset: Dataset) -> nn.Module:
 
     Raises:
         ValueError: the data has no classes, no images for a convolutional network, or no graphs for message passing,
-            and the other way round.
+            and the other way round; or settings that do not fit a denoiser.
         ModuleNotFoundError: message passing without torch_geometric.
     """
-    if dataset.num_classes is None:
+    if recipe.task == "denoising":
+        network = _denoiser(recipe, dataset)
+    elif dataset.num_classes is None:
         raise ValueError(f"{recipe.name}: {dataset.name} has no classes; choose a data set for classification.")
-    make = _on_graphs if dataset.kind in {"graph", "graphs"} else _on_rows
-    network = make(recipe, dataset, dataset.num_classes)
+    else:
+        make = _on_graphs if dataset.kind in {"graph", "graphs"} else _on_rows
+        network = make(recipe, dataset, dataset.num_classes)
     initialise(network, recipe.network.init)
     return network
 
@@ -50,6 +59,17 @@ def _on_rows(recipe: Recipe, dataset: Dataset, classes: int) -> nn.Module:
     if len(shape) != 3:
         raise ValueError(f"{recipe.name}: a convolutional network needs images; {dataset.name} has vectors.")
     return convnet(shape, wanted.channels, wanted.hidden, classes, kernel=wanted.kernel, **kind)
+
+
+def _denoiser(recipe: Recipe, dataset: Dataset) -> nn.Module:
+    wanted = recipe.network
+    if dataset.kind != "images" or recipe.data.scaling != "signed":
+        raise ValueError(f"{recipe.name}: a denoiser needs images and data.scaling=signed, which its Tanh can give.")
+    if recipe.plan.cuts or recipe.plan.objectives != (DENOISING,):
+        raise ValueError(f"{recipe.name}: a denoiser has one module with the objective {DENOISING}.")
+    if recipe.plan.code_kl and recipe.split.at and recipe.split.order != "bp":
+        raise ValueError(f"{recipe.name}: plan.code_kl is for back-propagation; it does not cross split.at.")
+    return denoising_vae(dataset.train.x.shape[1:], wanted.channels, latent=wanted.latent, noise_std=wanted.noise_std)
 
 
 def _on_graphs(recipe: Recipe, dataset: Dataset, classes: int) -> nn.Module:
@@ -85,7 +105,7 @@ def build_plan(recipe: Recipe, network: nn.Module) -> Plan:
     return Plan.layerwise(
         network,
         settings.cuts,
-        [_objective(name, settings) for name in settings.objectives],
+        [_objective(name, settings, network) for name in settings.objectives],
         order=settings.order,
         isolated=settings.isolated,
         optimizer=[
@@ -105,7 +125,7 @@ def _split_plan(recipe: Recipe, network: nn.Module, scheduler: SchedulerFactory 
     return Plan.proximal(
         network,
         split.at,
-        objective_from_name(objective, recipe.plan.options) or objective,
+        _objective(objective, recipe.plan, network) or objective,
         optimizer=_optimizer(recipe.optimizer, None),
         forward_optimizer=_optimizer(recipe.optimizer, split.forward_lr),
         scheduler=scheduler,
@@ -113,7 +133,10 @@ def _split_plan(recipe: Recipe, network: nn.Module, scheduler: SchedulerFactory 
     )
 
 
-def _objective(name: str, settings: PlanSettings) -> Objective | None:
+def _objective(name: str, settings: PlanSettings, network: nn.Module) -> Objective | None:
+    if settings.code_kl:
+        parts = [objective_from_name(name, settings.options), _divergence(network, settings.code_kl)]
+        return SumOfObjectives([part for part in parts if part is not None])
     if name != "IB":
         return objective_from_name(name, settings.options)
     return InformationBottleneck(
@@ -126,6 +149,13 @@ def _objective(name: str, settings: PlanSettings) -> Objective | None:
         critic_steps=settings.critic_steps,
         lower_bound="accept",  # a row with such a penalty says so in its description
     )
+
+
+def _divergence(network: nn.Module, weight: float) -> Objective:
+    encoder = dict(network.named_children()).get("encoder")
+    if not isinstance(encoder, GaussianEncoder):
+        raise ValueError("plan.code_kl must be 0 for a network without a Gaussian code.")
+    return CodeDivergence(encoder, weight=weight)
 
 
 def _optimizer(settings: OptimizerSettings, own: float | None) -> OptimizerFactory:

@@ -57,7 +57,7 @@ class DataSettings(Settings):
 
 
 class NetworkSettings(Settings):
-    """A multilayer perceptron on the flattened input, or convolutions or message passing before one.
+    """A multilayer perceptron on the flattened input, or convolutions or message passing before one; or a denoiser.
 
     Args:
         hidden: widths of the hidden linear layers; may be empty behind message passing.
@@ -73,9 +73,12 @@ class NetworkSettings(Settings):
         activation: of the hidden layers, "relu" or "sigmoid"; on graphs "relu" alone.
         squash: a sigmoid behind the last layer; not on graphs.
         init: initial weights: torch's "default", "xavier" (normal, biases of 0) or "normal" (all from N(0, 1)).
+        latent: entries of mu and of sigma at the bottleneck of a denoising variational autoencoder, with `channels`
+            on either side; 0 for the other networks, which classify.
+        noise_std: standard deviation of the noise that the denoiser puts on its images, in units of their pixels.
     """
 
-    hidden: tuple[int, ...]
+    hidden: tuple[int, ...] = ()
     head: bool = False
     channels: tuple[int, ...] = ()
     kernel: int = Field(default=3, ge=1)
@@ -88,10 +91,12 @@ class NetworkSettings(Settings):
     activation: Literal["relu", "sigmoid"] = "relu"
     squash: bool = False
     init: Literal["default", "xavier", "normal"] = "default"
+    latent: int = Field(default=0, ge=0)
+    noise_std: float = Field(default=0.0, ge=0)
 
     @model_validator(mode="after")
     def _fits_together(self) -> NetworkSettings:
-        if not self.hidden and not self.convolutions:
+        if not self.hidden and not self.convolutions and not self.latent:
             raise ValueError("hidden must name a layer's width, where there is no message passing")
         if self.head and self.squash:
             raise ValueError("head is folded into the last layer, which squash puts a sigmoid behind; choose one")
@@ -117,6 +122,7 @@ class PlanSettings(Settings):
         precision: how "IB" bounds I(Y; L): "readout" or "mine".
         critic_hidden: widths of the critics of "IB".
         critic_steps: their steps before each step of the layer.
+        code_kl: of a denoiser: weight of the divergence of its code from N(0, I) beside the objective; 0 for none.
     """
 
     cuts: tuple[str, ...] = ()
@@ -132,6 +138,7 @@ class PlanSettings(Settings):
     precision: Literal["readout", "mine"] = "readout"
     critic_hidden: tuple[int, ...] = (512, 512)
     critic_steps: int = Field(default=5, ge=1)
+    code_kl: float = Field(default=0.0, ge=0)
 
     @field_validator("cuts", "objectives", mode="before")
     @classmethod
@@ -216,7 +223,7 @@ class SearchSettings(Settings):
     space: dict[str, SearchRange] = Field(default_factory=dict)
     trials: int = Field(default=12, ge=1)
     seeds: tuple[int, ...] = (1000,)
-    metric: Literal["validation_accuracy"] = "validation_accuracy"
+    metric: Literal["validation_accuracy", "validation_psnr_db"] = "validation_accuracy"
     during: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -272,6 +279,11 @@ class Recipe(Settings):
     search: SearchSettings = SearchSettings()
     tune: bool = False
     changed: tuple[str, ...] = ()
+
+    @property
+    def task(self) -> Literal["classification", "denoising"]:
+        """What the network is for."""
+        return "denoising" if self.network.latent else "classification"
 
     @field_validator("embedding_rows")
     @classmethod

@@ -15,8 +15,11 @@ from infotorch.recipes import (
     mole_mnist,
     mole_mnist_1pct,
     mole_mutagenicity,
+    prox_binary,
     prox_cifar10,
     prox_mnist,
+    prox_vae_cifar10,
+    prox_vae_mnist,
 )
 from infotorch.recipes.recipe import Recipe
 
@@ -31,8 +34,11 @@ _TABLES: dict[str, Callable[[], list[Recipe]]] = {
     "mole-mnist-1pct": mole_mnist_1pct.rows,
     "mole-cora": mole_cora.rows,
     "mole-mutagenicity": mole_mutagenicity.rows,
+    "prox-binary": prox_binary.rows,
     "prox-mnist": prox_mnist.rows,
     "prox-cifar10": prox_cifar10.rows,
+    "prox-vae-mnist": prox_vae_mnist.rows,
+    "prox-vae-cifar10": prox_vae_cifar10.rows,
 }
 
 

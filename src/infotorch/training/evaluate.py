@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
@@ -19,6 +20,15 @@ from infotorch.training.plan import Plan, evaluating
 
 #: Rows a forward pass: large enough to be fast, and the n of every bound that is evaluated on held-out rows.
 EVALUATION_BATCH = 1000
+
+
+@contextmanager
+def evaluating_repeatably(plan: Plan) -> Iterator[None]:
+    """Evaluation mode, in which layers that draw noise draw the same every time; the run's own draws go on after it."""
+    parameters = (parameter for module in plan for parameter in module.body.parameters())
+    device = next((parameter.device for parameter in parameters), torch.device("cpu"))
+    with evaluating(plan), SeedStreams(0).as_global("evaluation", device=device):
+        yield
 
 
 def _chunks(count: int) -> list[slice]:
@@ -66,7 +76,7 @@ def plan_scores(plan: Plan) -> Callable[[Any], Tensor]:
 
 def evaluate_network(plan: Plan, x: Any, y: Tensor) -> float:
     """Accuracy of the whole network in evaluation mode."""
-    with evaluating(plan):
+    with evaluating_repeatably(plan):
         return accuracy(plan_scores(plan), x, y)
 
 
@@ -86,7 +96,7 @@ def evaluate_modules(plan: Plan, x: Any, y: Tensor | None, numbers: list[int]) -
         Module name -> {"loss", its terms, "accuracy" where the objective reads class scores}.
     """
     sums: dict[str, dict[str, list[tuple[float, int]]]] = {plan[number].name: {} for number in numbers}
-    with torch.no_grad(), evaluating(plan):
+    with torch.no_grad(), evaluating_repeatably(plan):
         for part, rows in parts_of(x):
             outputs = plan.outputs(part, stop=max(numbers) + 1)
             for number in numbers:
