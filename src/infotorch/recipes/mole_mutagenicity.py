@@ -90,6 +90,7 @@ _FOUND: dict[str, dict[str, Any]] = {
     "mine": {"optimizer.lr": 0.00296},
     "random": {"optimizer.lr": 0.00605},
     "readout": {"optimizer.lr": 0.00377},
+    "graph-forward-forward": {"optimizer.lr": 0.00605},
 }
 
 

@@ -43,6 +43,7 @@ _RATES = {"sgd": SearchRange(low=0.1, high=300.0), "adam": SearchRange(low=1e-3,
 _FOUND: dict[str, dict[str, Any]] = {
     "adam-bp": {"optimizer.lr": 0.0591},
     "adam-hybrid": {"optimizer.lr": 0.0255, "split.forward_lr": 0.196, "split.step_size": 1.63},
+    "adam-order2": {"optimizer.lr": 0.0311, "split.forward_lr": 0.0224},
     "sgd-bp": {"optimizer.lr": 30.7},
     "sgd-hybrid": {"optimizer.lr": 9.44, "split.forward_lr": 165.0, "split.step_size": 1.63},
     "sgd-order1": {"optimizer.lr": 2.97, "split.forward_lr": 17.6},
