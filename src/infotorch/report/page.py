@@ -15,6 +15,7 @@ from infotorch.report.curves import constant_value, curves_by_module, quantities
 from infotorch.report.embeddings import embeddings_section
 from infotorch.report.figures import measured_figure, module_figure, overview_curve, rates_vary, variants_figure
 from infotorch.report.numbers import format_setting, metric_label
+from infotorch.report.pictures import pictures_section
 from infotorch.report.plane import plane_section
 from infotorch.report.rows import Row, by_recipe, main_metrics, rows_of
 from infotorch.report.runs import Run, load_runs
@@ -135,7 +136,7 @@ def _recipe(rows: Sequence[Row], place: int, specs: list[str], unfolded: bool) -
     source = f"<p class=quiet>Source: {escape(first.recipe['source'])}.</p>" if first.recipe.get("source") else ""
     name = f"<span class=name>{escape(first.name)}</span>" if _title(rows) != first.name else ""
     variants = "".join(_variant(row, specs, unfolded) for row in rows)
-    more = plane_section(rows, specs) + embeddings_section(rows, specs, unfolded)
+    more = plane_section(rows, specs) + embeddings_section(rows, specs, unfolded) + pictures_section(rows)
     return (
         f"<section class=recipe id=recipe-{place}><h2>{escape(_title(rows))}{name}</h2>"
         f"<dl class=rows>{about}</dl>{source}"

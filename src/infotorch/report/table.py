@@ -73,14 +73,21 @@ def _remarks(rows: Sequence[Row]) -> list[str]:
     return remarks
 
 
+#: What doing nothing gives: no row has learnt anything that does not beat it.
+_FLOORS = {
+    "majority_class": "always guessing the most frequent class gives {} %",
+    "noisy_psnr_db": "the noisy images themselves have {} dB",
+}
+
+
 def _guessing(rows: Sequence[Row]) -> list[str]:
-    """What always guessing the most frequent class gives: no row has learnt anything that does not beat it."""
-    known = [row.metrics["majority_class"] for row in rows if "majority_class" in row.metrics]
-    values = [value for measured in known for value in measured.values.values()]
-    if not values:
-        return []
-    shown = format_metric("test_accuracy", sum(values) / len(values))
-    return [f"{rows[0].recipe}: always guessing the most frequent class gives {shown} %"]
+    said = []
+    for name, words in _FLOORS.items():
+        known = [row.metrics[name] for row in rows if name in row.metrics]
+        values = [value for measured in known for value in measured.values.values()]
+        if values:
+            said.append(f"{rows[0].recipe}: {words.format(format_metric(name, sum(values) / len(values)))}")
+    return said
 
 
 def markdown_table(rows: Sequence[Row]) -> str:
