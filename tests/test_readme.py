@@ -33,7 +33,9 @@ def test_its_links_lead_somewhere():
     assert all((ROOT / link).exists() for link in links if not link.startswith("http"))
 
 
-@pytest.mark.parametrize("recipe", ["mole-adult", "mole-mnist", "mole-mnist-1pct", "ib-mnist-1pct", "ib-mnist", "demo"])
+@pytest.mark.parametrize(
+    "recipe", ["mole-adult", "mole-mnist", "mole-mnist-1pct", "ib-mnist-1pct", "ib-mnist", "demo", "prox-binary"]
+)
 def test_the_tables_of_results_are_those_of_the_committed_runs(recipe):
     table = markdown_table(summarise(find_runs(ROOT / "results" / recipe)))
     assert table.strip() in RESULTS
