@@ -18,18 +18,27 @@ from infotorch.training.inputs import batches_of
 from infotorch.training.loop import train
 
 # shape of a row and number of classes
-SHAPES = {"digits": ((1, 8, 8), 10), "mnist": ((1, 28, 28), 10), "cifar10": ((3, 32, 32), 10), "adult": ((104,), 2)}
+SHAPES = {
+    "digits": ((1, 8, 8), 10),
+    "mnist": ((1, 28, 28), 10),
+    "cifar10": ((3, 32, 32), 10),
+    "adult": ((104,), 2),
+    "binary-circle": ((2,), 2),
+}
 ROWS = [row for name in recipe_names() for row in table_rows(name)]
 GRAPHS = ("cora", "mutagenicity")
 every_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.name}/{row.variant}")
 
 
-def made_up(name, rows=24, *, label_columns=False):
+def made_up(wanted, rows=24):
+    name = wanted.name
     if name in GRAPHS:
         pytest.importorskip("torch_geometric")
         made = one_graph() if name == "cora" else many_graphs()
-        return graphs_as_rows(made, label_columns=label_columns)
+        return graphs_as_rows(made, label_columns=wanted.label_columns)
     shape, classes = SHAPES[name]
+    shape = (shape[0], wanted.side, wanted.side) if wanted.side else shape
+    classes = len(wanted.classes) if wanted.classes else classes
     x = torch.rand(rows, *shape, generator=torch.Generator().manual_seed(0))
     split = Split(x, torch.arange(rows) % classes)
     kind = "images" if len(shape) == 3 else "vectors"
@@ -60,7 +69,7 @@ def steps(dataset):
 
 
 def built(row):
-    dataset = made_up(row.data.name, label_columns=row.data.label_columns)
+    dataset = made_up(row.data)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = build_network(row, dataset)
@@ -73,11 +82,18 @@ class TestEveryRow:
         dataset, network, plan = built(row)
         assert len(plan) == len(row.plan.objectives) == len(row.plan.cuts) + 1
         assert set(row.plan.cuts) <= {name for name, _ in network.named_children()}
-        assert row.plan.objectives[-1] == "CE"
+        assert row.plan.objectives[-1] == {"prox-binary": "Y:squared-error"}.get(
+            row.name, "X:squared-error" if row.name.startswith("prox-vae") else "CE"
+        )
         network.eval()
         rows = dataset.train.x
         x = rows.graph if isinstance(rows, NodeRows) else rows[torch.arange(4)]
-        assert torch.equal(plan.outputs(x)[-1], network(x))
+        outputs = []
+        for scores in (lambda: plan.outputs(x)[-1], lambda: network(x)):
+            with torch.random.fork_rng():  # a denoiser adds noise in evaluation too
+                torch.manual_seed(1)
+                outputs.append(scores())
+        assert torch.equal(*outputs)
         assert [module.objective is None for module in plan] == [name == "frozen" for name in row.plan.objectives]
 
     def test_a_normalised_module_normalises_its_input_itself(self, row):
@@ -237,34 +253,34 @@ class TestBuilding:
     def test_a_convolutional_network_needs_images(self):
         row = find_recipe("mole-mnist", "bp")
         with pytest.raises(ValueError, match="mole-mnist: a convolutional network needs images; adult has vectors"):
-            build_network(row, made_up("adult"))
+            build_network(row, made_up(DataSettings(name="adult")))
 
     def test_message_passing_needs_graphs_and_graphs_message_passing(self):
         with pytest.raises(ValueError, match="mole-cora: message passing needs graphs; adult has vectors"):
-            build_network(find_recipe("mole-cora"), made_up("adult"))
+            build_network(find_recipe("mole-cora"), made_up(DataSettings(name="adult")))
         with pytest.raises(
             ValueError, match=r"demo: cora has graphs, and the network no message passing; set network\.conv"
         ):
-            build_network(find_recipe("demo"), made_up("cora"))
+            build_network(find_recipe("demo"), made_up(DataSettings(name="cora")))
 
     @pytest.mark.parametrize("setting", [{"network.head": True}, {"network.channels": (3,)}, {"network.squash": True}])
     def test_what_is_not_for_graphs_is_refused(self, setting):
         row = change(find_recipe("mole-cora"), setting)
         (key,) = setting
         with pytest.raises(ValueError, match=f"mole-cora: {key} is not for graphs, which cora has"):
-            build_network(row, made_up("cora"))
+            build_network(row, made_up(DataSettings(name="cora")))
 
     def test_sigmoids_are_not_for_graphs(self):
         row = change(find_recipe("mole-cora"), {"network.activation": "sigmoid"})
         with pytest.raises(ValueError, match=r"mole-cora: network\.activation must be relu on graphs, got sigmoid"):
-            build_network(row, made_up("cora"))
+            build_network(row, made_up(DataSettings(name="cora")))
 
     def test_an_activation_a_squashed_output_and_a_start_reach_the_network(self):
         settings = {"network.activation": "sigmoid", "network.head": False, "network.squash": True}
         with torch.random.fork_rng():
             torch.manual_seed(0)
             network = build_network(
-                change(find_recipe("demo"), {**settings, "network.init": "normal"}), made_up("adult")
+                change(find_recipe("demo"), {**settings, "network.init": "normal"}), made_up(DataSettings(name="adult"))
             )
         assert {"fc1_sigmoid", "squash"} <= {name for name, _ in network.named_children()}
         assert network.get_parameter("fc2.weight").std().item() == pytest.approx(1, abs=0.05)  # 128 x 64 or more
@@ -273,7 +289,7 @@ class TestBuilding:
 
     def test_a_table_of_nodes_runs_on_graphs_and_one_of_graphs_on_nodes(self):
         for name, data in (("mole-cora", "mutagenicity"), ("mole-mutagenicity", "cora")):
-            row, dataset = find_recipe(name, "readout"), made_up(data)
+            row, dataset = find_recipe(name, "readout"), made_up(DataSettings(name=data))
             plan = build_plan(row, build_network(row, dataset))
             losses = [loss for info in train(plan, steps(dataset), epochs=1) for loss in info.losses.values()]
             assert len(losses) == len(plan)
@@ -282,7 +298,10 @@ class TestBuilding:
     @pytest.mark.parametrize("layer", ["gcn", "gin", "sage", "gat"])
     def test_the_layers_kind_and_the_read_out_are_settings(self, layer):
         settings = {"network.layer": layer, "network.readout": "sum", "network.hidden": (6,)}
-        row, dataset = change(find_recipe("mole-mutagenicity", "bp"), settings), made_up("mutagenicity")
+        row, dataset = (
+            change(find_recipe("mole-mutagenicity", "bp"), settings),
+            made_up(DataSettings(name="mutagenicity")),
+        )
         network = build_network(row, dataset)
         assert type(network.conv1).__name__ == {
             "gcn": "GraphConvolution", "gin": "GINConv", "sage": "SAGEConv", "gat": "GATConv"

@@ -94,4 +94,4 @@ def base() -> Recipe:
 
 def rows() -> list[Recipe]:
     """The table's rows."""
-    return make_rows(base(), _ROWS, cuts=CUTS, epochs=200, together_epochs=200, output_lr=0.01, settings=_FOUND)
+    return make_rows(base(), _ROWS, cuts=CUTS, epochs=200, together_epochs=400, output_lr=0.01, settings=_FOUND)
