@@ -35,7 +35,17 @@ def test_its_links_lead_somewhere():
 
 @pytest.mark.parametrize(
     "recipe",
-    ["mole-adult", "mole-mnist", "mole-mnist-1pct", "ib-mnist-1pct", "ib-mnist", "ib-cifar10", "demo", "prox-binary"],
+    [
+        "mole-adult",
+        "mole-mnist",
+        "mole-mnist-1pct",
+        "ib-mnist-1pct",
+        "ib-mnist",
+        "ib-cifar10",
+        "mole-mutagenicity",
+        "demo",
+        "prox-binary",
+    ],
 )
 def test_the_tables_of_results_are_those_of_the_committed_runs(recipe):
     table = markdown_table(summarise(find_runs(ROOT / "results" / recipe)))
