@@ -89,7 +89,9 @@ def test_the_accuracy_and_the_speed_are_those_of_the_committed_benchmarks():
 UNSEARCHED = {
     "ib-cifar10 full",
     "ib-cifar10 supcon",
-    "mole-cora",
+    "mole-cora bp",
+    "mole-cora deep-bp",
+    "mole-cora graph-forward-forward",
     "prox-binary adam-order1",
     "prox-mnist",
     "prox-cifar10",

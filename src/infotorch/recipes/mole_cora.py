@@ -61,7 +61,18 @@ _ROWS = {
     ),
 }
 
-_FOUND: dict[str, dict[str, Any]] = {}
+_FOUND: dict[str, dict[str, Any]] = {
+    "best": {
+        "optimizer.lr": 0.000416,
+        "optimizer.weight_decay": 0.005,
+        "plan.objectives": "X:gmi,Y:supcon+Y:readout,CE",
+    },
+    "dgi": {"optimizer.lr": 0.00211, "optimizer.weight_decay": 0.005},
+    "gmi-mine": {"optimizer.lr": 0.00211, "optimizer.weight_decay": 0.005},
+    "label-free": {"optimizer.lr": 0.0041, "optimizer.weight_decay": 0.0},
+    "random": {"optimizer.lr": 0.0254, "optimizer.weight_decay": 0.0005},
+    "readout": {"optimizer.lr": 0.00225, "optimizer.weight_decay": 0.0005, "network.dropout": 0.0},
+}
 
 
 def base() -> Recipe:
