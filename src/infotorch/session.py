@@ -88,6 +88,8 @@ class Session:
         self.batches = batches_of(train_rows.x, train_rows.y, batch_size=recipe.batch_size, seed=seed)
         # The same layers as the network's: what lies before the bottleneck is looked at on its own.
         self.halves: tuple[nn.Module, ...] = split(self.network, (recipe.split.at,)) if recipe.split.at else ()
+        for half in self.halves:
+            half.training = False  # of the two traced passes the one for evaluation; the layers' modes are the plan's
         settle_statistics(self.plan, train_rows.x, batch_size=recipe.batch_size)
         self.plan.prepare(self.batches, epochs=recipe.epochs, seed=seed)
         self.total_steps = len(self.plan.stages()) * recipe.epochs * len(self.batches)

@@ -182,13 +182,18 @@ class MutualInformationDecay(LRScheduler):
 
     def _set(self, rates: list[float], seen: list[tuple[float | None, float | None, float | None]]) -> None:
         for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
-            if isinstance(group["lr"], torch.Tensor):  # as compiled optimisers keep it
-                group["lr"].fill_(rate)
-            else:
-                group["lr"] = rate
+            set_rate(group, rate)
         for past, rate, (signal, missing, gain) in zip(self.history, rates, seen, strict=True):
             past.append({"epoch": len(past) + 1, "lr": rate, "signal": signal, "d_p": missing, "d_s": gain})
         self._last_lr: list[float | torch.Tensor] = list(rates)
+
+
+def set_rate(group: dict[str, Any], rate: float) -> None:
+    """Give a parameter group a rate; a tensor, as compiled optimisers keep it, stays that tensor."""
+    if isinstance(group["lr"], torch.Tensor):
+        group["lr"].fill_(rate)
+    else:
+        group["lr"] = rate
 
 
 def _relative_gain(before: float, now: float) -> float:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from infotorch.schedules.decay import set_rate
 from infotorch.schedules.range_choice import Probe
 
 _WHERE = "lr_range_test"
@@ -95,7 +96,7 @@ class Bench:
         """A few epochs at one rate, from the trial's start."""
         self._restore(self.start)
         for group in self.optimizer.param_groups:
-            _set_rate(group, rate)
+            set_rate(group, rate)
         values: dict[str, list[float]] = self._informed({})
         loss_first = None
         crashed = dead = False
@@ -163,13 +164,6 @@ class Bench:
 def _tensors(network: nn.Module) -> Iterator[Tensor]:
     yield from network.parameters()
     yield from network.buffers()
-
-
-def _set_rate(group: dict[str, Any], rate: float) -> None:
-    if isinstance(group["lr"], Tensor):
-        group["lr"].fill_(rate)
-    else:
-        group["lr"] = rate
 
 
 def _as_numbers(report: Report) -> dict[str, float]:

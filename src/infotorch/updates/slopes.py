@@ -107,7 +107,7 @@ class Slopes:
             )
         except torch.OutOfMemoryError:
             raise
-        except RuntimeError as error:  # NotImplementedError is one
+        except RuntimeError as error:  # what autograd raises for a missing derivative, too
             raise ValueError(_NO_SECOND_DERIVATIVE.format(error)) from error
         return None if all(product is None for product in products) else _filled(products, z)
 
