@@ -23,6 +23,18 @@ def test_it_is_convolutions_with_pooling_and_linear_layers_written_by_hand(sides
     torch.testing.assert_close(network(x), wanted, atol=1e-12, rtol=1e-12)
 
 
+@pytest.mark.parametrize("kernel", [1, 3, 5])
+@pytest.mark.parametrize("sides", [(8, 8), (9, 7), (1, 11), (5, 6)])
+def test_with_a_stride_it_is_strided_convolutions_without_pooling(sides, kernel):
+    network, x = convnet((3, *sides), (4, 5), (6,), 2, kernel=kernel, halving="stride").double(), images(7, 3, *sides)
+    hidden = x
+    for layer in (network.conv1, network.conv2):
+        hidden = F.conv2d(hidden, layer.weight, layer.bias, padding=kernel // 2)[:, :, ::2, ::2].relu()
+    wanted = network.fc2(network.fc1(hidden.flatten(1)).relu())
+    torch.testing.assert_close(network(x), wanted, atol=1e-12, rtol=1e-12)
+    assert not any(name.startswith("pool") for name, _ in network.named_children())
+
+
 @pytest.mark.parametrize(
     ("norm", "names"),
     [
@@ -76,6 +88,7 @@ def test_the_smallest_image_that_two_poolings_leave_something_of():
         (((1, 8, 8), (), (3,), 2), {}, r"and a convolution, got \(1, 8, 8\) and \(\)"),
         (((1, 8, 8), (4,), (3,), 2), {"kernel": 4}, "kernel must be odd and channels at least 1, got 4"),
         (((1, 8, 8), (4,), (3,), 2), {"kernel": -1}, "kernel must be odd"),
+        (((1, 8, 8), (4,), (3,), 2), {"halving": "crop"}, 'halving must be "pool" or "stride", got \'crop\''),
         (((1, 8, 8), (4, 0), (3,), 2), {}, r"channels at least 1, got 3 and \(4, 0\)"),
         (((1, 8, 8), (4,), (0,), 2), {}, "every width must be at least 1"),
         (((1, 8, 8), (4,), (3,), 2), {"norm": "group"}, "norm must be one of none, batch, length, got 'group'"),

@@ -1,10 +1,11 @@
-"""Plain convolutional networks: convolutions with pooling, then a perceptron."""
+"""Plain convolutional networks: convolutions that each halve the image, then a perceptron."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Literal
 
 from torch import nn
 
@@ -19,6 +20,7 @@ def convnet(
     outputs: int,
     *,
     kernel: int = 3,
+    halving: Literal["pool", "stride"] = "pool",
     head: bool = False,
     norm: Norm = "none",
     dropout: float = 0.0,
@@ -27,8 +29,8 @@ def convnet(
 ) -> nn.Sequential:
     """Layers conv1, pool1, conv2, pool2, ..., flatten, fc1, fc2, ... with an activation behind all but the last.
 
-    A convolution keeps the size of the image and 2 x 2 max pooling halves it, as long as both sides are even or at
-    least 2. Cut at "flatten" to end the convolutional part with a grid, at "fc1" to end it with vectors.
+    Every convolution, or the pooling behind it, halves both sides of the image. Cut at "flatten" to end the
+    convolutional part with a grid, at "fc1" to end it with vectors.
 
     Args:
         shape: (channels, height, width) of the images.
@@ -36,6 +38,8 @@ def convnet(
         hidden: widths of the hidden linear layers.
         outputs: number of outputs of the last layer.
         kernel: side of the convolutions, odd.
+        halving: "pool", 2 x 2 max pooling, which drops what is odd; or "stride", convolutions with a stride of 2 and
+            no pooling layers, which round up, and take a quarter of the operations or less.
         head: see `mlp`.
         norm: of the hidden layers, see `hidden_layer`.
         dropout: of the hidden linear layers.
@@ -43,8 +47,8 @@ def convnet(
         squash: see `mlp`.
 
     Raises:
-        ValueError: images of another kind of shape or too small for the number of poolings, an even kernel, no
-            convolution, or a width below 1.
+        ValueError: images of another kind of shape or too small for the number of poolings, an even kernel, another
+            halving, no convolution, or a width below 1.
 
     Example:
         >>> import torch
@@ -58,14 +62,19 @@ def convnet(
         )
     if kernel < 1 or kernel % 2 == 0 or min(channels) < 1:
         raise ValueError(f"convnet: kernel must be odd and channels at least 1, got {kernel} and {tuple(channels)}.")
-    height, width = (side >> len(channels) for side in shape[1:])
+    if halving not in ("pool", "stride"):
+        raise ValueError(f'convnet: halving must be "pool" or "stride", got {halving!r}.')
+    stride = 2 if halving == "stride" else 1
+    # Rounded down by every pooling, up by every stride.
+    height, width = (side >> len(channels) if stride == 1 else -(-side >> len(channels)) for side in shape[1:])
     if min(height, width) < 1:
         raise ValueError(f"convnet: {len(channels)} poolings leave nothing of an image of {shape[1]} x {shape[2]}.")
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     for number, (before, after) in enumerate(pairwise((shape[0], *channels)), start=1):
-        convolution = nn.Conv2d(before, after, kernel, padding=kernel // 2)
+        convolution = nn.Conv2d(before, after, kernel, stride=stride, padding=kernel // 2)
         layers |= hidden_layer(f"conv{number}", convolution, norm=norm, dropout=0.0, activation=activation)
-        layers[f"pool{number}"] = nn.MaxPool2d(2)
+        if stride == 1:
+            layers[f"pool{number}"] = nn.MaxPool2d(2)
     kind = {"head": head, "norm": norm, "dropout": dropout, "activation": activation, "squash": squash}
     behind = mlp(channels[-1] * height * width, hidden, outputs, **kind)
     return nn.Sequential(OrderedDict([*layers.items(), *behind.named_children()]))

@@ -58,7 +58,8 @@ def _on_rows(recipe: Recipe, dataset: Dataset, classes: int) -> nn.Module:
         return mlp(shape.numel(), wanted.hidden, classes, **kind)
     if len(shape) != 3:
         raise ValueError(f"{recipe.name}: a convolutional network needs images; {dataset.name} has vectors.")
-    return convnet(shape, wanted.channels, wanted.hidden, classes, kernel=wanted.kernel, **kind)
+    grid = {"kernel": wanted.kernel, "halving": wanted.halving}
+    return convnet(shape, wanted.channels, wanted.hidden, classes, **grid, **kind)
 
 
 def _denoiser(recipe: Recipe, dataset: Dataset) -> nn.Module:

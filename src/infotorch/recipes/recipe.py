@@ -62,8 +62,9 @@ class NetworkSettings(Settings):
     Args:
         hidden: widths of the hidden linear layers; may be empty behind message passing.
         head: a linear layer without a nonlinearity before it behind the last one; folded into it after training.
-        channels: of the convolutions, each followed by 2 x 2 max pooling; empty for a perceptron.
+        channels: of the convolutions; empty for a perceptron.
         kernel: side of the convolutions.
+        halving: every convolution halves the image by 2 x 2 max pooling ("pool") or a stride of 2 ("stride").
         norm: of the hidden layers: "none", "batch", or "length" (every layer's input divided by its root mean square).
         dropout: share of the outputs of a hidden linear or message-passing layer set to 0 in training.
         embedding: on graphs: widths of linear layers on every node's own features, before the message passing.
@@ -82,6 +83,7 @@ class NetworkSettings(Settings):
     head: bool = False
     channels: tuple[int, ...] = ()
     kernel: int = Field(default=3, ge=1)
+    halving: Literal["pool", "stride"] = "pool"
     norm: Literal["none", "batch", "length"] = "none"
     dropout: float = Field(default=0.0, ge=0, lt=1)
     embedding: tuple[int, ...] = ()
