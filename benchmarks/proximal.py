@@ -40,7 +40,7 @@ def network(recipe: str) -> nn.Sequential:
     wanted = find_recipe(recipe).network
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return convnet((NETWORKS[recipe], 32, 32), wanted.channels, wanted.hidden, CLASSES, kernel=wanted.kernel)
+        return convnet((NETWORKS[recipe], 32, 32), wanted.channels, wanted.hidden, CLASSES, halving=wanted.halving)
 
 
 def back_propagation(model: nn.Sequential) -> Step:

@@ -320,7 +320,7 @@ class TestTable:
 
     def test_the_demo_writes_its_page(self, call, tmp_path, monkeypatch):
         from infotorch.recipes import registry
-        from infotorch.recipes.recipe import change
+        from infotorch.recipes.changes import change
 
         rows = [change(row, {"epochs": 1, "data.limit": 100}) for row in registry.table_rows("demo")]
         monkeypatch.setitem(registry._TABLES, "demo", lambda: rows)

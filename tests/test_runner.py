@@ -11,7 +11,7 @@ import torch
 
 from infotorch.data.sets import Dataset, Split
 from infotorch.preflight import check_rows
-from infotorch.recipes.recipe import change
+from infotorch.recipes.changes import change
 from infotorch.recipes.registry import find_recipe
 from infotorch.records import Outcome, RunRecord
 from infotorch.runner import run, run_table
@@ -127,7 +127,7 @@ class TestARun:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from infotorch.recipes.recipe import change
+from infotorch.recipes.changes import change
 from infotorch.recipes.registry import find_recipe
 from infotorch.runner import run
 

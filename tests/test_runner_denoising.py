@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from infotorch.recipes.build import build_network
-from infotorch.recipes.recipe import change
+from infotorch.recipes.changes import change
 from infotorch.recipes.registry import find_recipe, table_rows
 from infotorch.records import RunRecord, find_runs, png
 from infotorch.report.page import write_report

@@ -8,7 +8,7 @@ import torch
 
 from infotorch import session
 from infotorch.data.sets import Graph, GraphSet
-from infotorch.recipes.recipe import change
+from infotorch.recipes.changes import change
 from infotorch.recipes.registry import find_recipe
 from infotorch.records import RunRecord
 from infotorch.runner import run

@@ -170,7 +170,7 @@ def _table(
 def _rows(names: list[str], variants: list[str] | None, settings: list[str], *, first: bool = False) -> list[Recipe]:
     """The rows that are named, each once, with their settings changed; everything that names can get wrong is found."""
     from infotorch.preflight import check_names
-    from infotorch.recipes.recipe import change_from_text
+    from infotorch.recipes.changes import change_from_text
     from infotorch.recipes.registry import find_recipe, table_rows
 
     rows = []

@@ -54,7 +54,7 @@ def check_rows(rows: Sequence[Recipe], device: str) -> None:
         FileNotFoundError: a data file is missing and cannot be downloaded.
     """
     from infotorch.recipes.build import build_network, build_plan
-    from infotorch.recipes.recipe import change
+    from infotorch.recipes.changes import change
     from infotorch.session import load_rows
     from infotorch.training.assignment import assignments
     from infotorch.training.devices import resolve_device

@@ -9,7 +9,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from infotorch.recipes.recipe import Recipe, change
+from infotorch.recipes.changes import change
+from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.search import RunTrial, choose_objectives, search
 from infotorch.records import Outcome, RunRecord
 from infotorch.session import Progress, Session, describe

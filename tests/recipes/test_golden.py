@@ -6,7 +6,7 @@ handful of test rows.
 
 import pytest
 
-from infotorch.recipes.recipe import change
+from infotorch.recipes.changes import change
 from infotorch.recipes.registry import find_recipe
 from infotorch.runner import run
 

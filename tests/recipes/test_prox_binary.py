@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from infotorch.recipes.build import build_network, build_plan
-from infotorch.recipes.recipe import change
+from infotorch.recipes.changes import change
 from infotorch.recipes.registry import find_recipe, table_rows
 from infotorch.runner import run
 from infotorch.session import load_rows

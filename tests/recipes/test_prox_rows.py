@@ -2,7 +2,7 @@
 
 import pytest
 
-from infotorch.recipes.recipe import change
+from infotorch.recipes.changes import change
 from infotorch.recipes.registry import find_recipe, table_rows
 
 TABLES = ("prox-mnist", "prox-cifar10")

@@ -10,7 +10,8 @@ from infotorch.data.graph_splits import graphs_as_rows
 from infotorch.data.graphs import NodeRows
 from infotorch.data.sets import Dataset, Graph, GraphSet, Split
 from infotorch.recipes.build import build_network, build_plan
-from infotorch.recipes.recipe import DataSettings, NetworkSettings, Recipe, SearchRange, SearchSettings, change
+from infotorch.recipes.changes import change
+from infotorch.recipes.recipe import DataSettings, NetworkSettings, Recipe, SearchRange, SearchSettings
 from infotorch.recipes.registry import find_recipe, recipe_names, table_rows
 from infotorch.recipes.rows import Row, make_rows
 from infotorch.recipes.search import search

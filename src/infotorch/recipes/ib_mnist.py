@@ -8,15 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from infotorch.recipes.bottleneck_rows import bottleneck_rows
-from infotorch.recipes.recipe import (
-    DataSettings,
-    NetworkSettings,
-    Published,
-    Recipe,
-    SearchRange,
-    SearchSettings,
-    change,
-)
+from infotorch.recipes.changes import change
+from infotorch.recipes.recipe import DataSettings, NetworkSettings, Published, Recipe, SearchRange, SearchSettings
 
 _TABLE = "Elad et al. 2019, Table 1"
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from infotorch.recipes.changes import change
 from infotorch.recipes.recipe import (
     DataSettings,
     NetworkSettings,
@@ -24,7 +25,6 @@ from infotorch.recipes.recipe import (
     Recipe,
     SearchRange,
     SearchSettings,
-    change,
 )
 
 _SOURCE = "Han et al. 2023, Fig. 3"

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from infotorch.recipes.recipe import Published, Recipe, SearchRange, change
+from infotorch.recipes.changes import change
+from infotorch.recipes.recipe import Published, Recipe, SearchRange
 
 
 class Rates(NamedTuple):

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from infotorch.recipes.changes import change
 from infotorch.recipes.prox_rows import Rates, Score, prox_rows
 from infotorch.recipes.recipe import (
     DataSettings,
@@ -27,7 +28,6 @@ from infotorch.recipes.recipe import (
     Recipe,
     SearchRange,
     SearchSettings,
-    change,
 )
 
 _MAIN = ("order2", "bp", "order1", "hybrid", "paper")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from infotorch.recipes.recipe import Recipe, SearchRange, change
+from infotorch.recipes.changes import change
+from infotorch.recipes.recipe import Recipe, SearchRange
 
 
 class Row(NamedTuple):

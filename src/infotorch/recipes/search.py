@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from infotorch.numerics.checks import require
-from infotorch.recipes.recipe import Recipe, SearchRange, change
+from infotorch.recipes.changes import change
+from infotorch.recipes.recipe import Recipe, SearchRange
 from infotorch.training.assignment import assignments
 
 #: Runs a recipe with a seed in a directory and returns its final metrics; empty when it diverged.

@@ -1,0 +1,110 @@
+"""A recipe with other settings, from code or from a command line; near misses are suggested."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from infotorch.recipes.recipe import Recipe
+
+#: What names a row rather than deciding a number: not to be set from outside.
+_FIXED = {"name", "variant", "title", "description", "source", "published", "changed", "search.space", "search.during"}
+
+
+def settable_keys(recipe: Recipe) -> list[str]:
+    """The dotted settings that `--set` takes.
+
+    Example:
+        >>> from infotorch.recipes.registry import find_recipe
+        >>> "data.limit" in settable_keys(find_recipe("demo"))
+        True
+    """
+    return [key for key, _ in _leaves(recipe) if key not in _FIXED]
+
+
+def change(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
+    """The recipe with some dotted settings replaced, validated anew.
+
+    A row on other data has no published number: `published` is emptied when data.name changes.
+
+    Raises:
+        ValueError: an unknown setting (near misses are suggested), or a value that is not allowed.
+
+    Example:
+        >>> from infotorch.recipes.registry import find_recipe
+        >>> change(find_recipe("demo"), {"epochs": 2}).epochs
+        2
+    """
+    content = recipe.model_dump()
+    allowed = settable_keys(recipe)
+    for key, value in settings.items():
+        if key not in allowed and not key.startswith("plan.options."):
+            last_parts = [full for full in allowed if full.split(".")[-1] == key]
+            near = last_parts or difflib.get_close_matches(key, allowed, n=3)
+            hint = f"did you mean {', '.join(near)}?" if near else f"settings: {', '.join(allowed)}."
+            raise ValueError(f"{recipe.name} has no setting {key!r}; {hint}")
+        place = content
+        *path, last = key.split(".")
+        for part in path:
+            place = place.setdefault(part, {})
+            if not isinstance(place, dict):
+                raise ValueError(f"{recipe.name} has no setting {key!r}: {part} is one value.")
+        place[last] = value
+    if content["data"]["name"] != recipe.data.name:
+        content["published"] = {}
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        raise ValueError(_first_complaint(recipe, error)) from None
+
+
+def change_from_text(recipe: Recipe, assignments: Sequence[str]) -> Recipe:
+    """The recipe with settings such as "data.limit=5000" from a command line; they are noted in `changed`.
+
+    Raises:
+        ValueError: an assignment without "=", an unknown setting, or a value that is not allowed.
+
+    Example:
+        >>> from infotorch.recipes.registry import find_recipe
+        >>> change_from_text(find_recipe("demo"), ["plan.beta=0.5"]).plan.beta
+        0.5
+    """
+    settings: dict[str, Any] = {}
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals:
+            raise ValueError(f"--set takes key=value, got {assignment!r}.")
+        value = _parse(text.strip())
+        # One name or width alone is a list of one: --set plan.objectives=CE, --set network.hidden=64.
+        alone = isinstance(dict(_leaves(recipe)).get(key.strip()), tuple) and not isinstance(value, list)
+        settings[key.strip()] = [value] if alone else value
+    changed = change(recipe, settings)
+    return changed.model_copy(update={"changed": (*recipe.changed, *assignments)})
+
+
+def _parse(text: str) -> Any:
+    if text.lower() == "none":
+        return None
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return [_parse(part.strip()) for part in text.split(",")] if "," in text else text
+
+
+def _leaves(settings: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, BaseModel):
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def _first_complaint(recipe: Recipe, error: ValidationError) -> str:
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"] if not str(part).startswith(("int", "float", "literal")))
+    return f"{recipe.name}: {place}: {first['msg'].lower()}, got {first['input']!r}."
