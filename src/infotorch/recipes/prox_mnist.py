@@ -54,10 +54,10 @@ def base() -> Recipe:
         epochs=10,
         batch_size=128,
         search=SearchSettings(
-            trials=8,
+            trials=6,
             seeds=(1000,),
             space={"optimizer.lr": SearchRange(low=1e-4, high=1e-2)},
-            during={"data.limit": 10000, "epochs": 4},
+            during={"data.limit": 20000, "epochs": 5},
         ),
     )
 

@@ -74,10 +74,15 @@ def prox_rows(
     return made
 
 
+#: AdamW without weight decay would be Adam; the paper names none, and 0.01 is torch's.
+_ADAMW_DECAY = 0.01
+
+
 def _row(base: Recipe, optimizer: str, update: str, *, at: str, rates: Rates) -> Recipe:
     what, options = _UPDATES[update]
     space = {"optimizer.lr": base.search.space["optimizer.lr"]}
     changes: dict[str, Any] = {"optimizer.name": optimizer, "optimizer.lr": rates.backward, "split.at": at}
+    changes |= {"optimizer.weight_decay": _ADAMW_DECAY} if optimizer == "adamw" else {}
     changes |= {f"split.{key}": value for key, value in options.items()}
     if update != "bp":
         changes |= {"split.step_size": rates.step_size, "split.forward_lr": rates.forward}
