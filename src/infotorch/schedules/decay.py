@@ -91,10 +91,10 @@ class MutualInformationDecay(LRScheduler):
         warmup: int = 0,
     ) -> None:
         groups = len(optimizer.param_groups)
-        self.lr_min = _positive(lr_min, groups, "lr_min")
-        self.lr_max = _positive(lr_max, groups, "lr_max")
-        self.threshold = _positive(threshold, groups, "threshold")
-        self.ceiling = _positive(ceiling, groups, "ceiling")
+        self.lr_min = positive_numbers(lr_min, groups, "lr_min")
+        self.lr_max = positive_numbers(lr_max, groups, "lr_max")
+        self.threshold = positive_numbers(threshold, groups, "threshold")
+        self.ceiling = positive_numbers(ceiling, groups, "ceiling")
         for low, high in zip(self.lr_min, self.lr_max, strict=True):
             if low >= high:
                 raise ValueError(f"{_WHERE}: lr_min must lie below lr_max, got {low} and {high}.")
@@ -105,8 +105,8 @@ class MutualInformationDecay(LRScheduler):
         if warmup < 0:
             raise ValueError(f"{_WHERE}: warmup must be at least 0, got {warmup}.")
         self.epochs, self.time_decay, self.warmup = epochs, time_decay, warmup
-        start = None if initial is None else _numbers(initial, groups, "initial")
-        self.first = _positive(lr_top, groups, "lr_top") if lr_top is not None else self._informed_start(start)
+        start = None if initial is None else numbers_of(initial, groups, "initial")
+        self.first = positive_numbers(lr_top, groups, "lr_top") if lr_top is not None else self._informed_start(start)
         #: signals of every group, ITY_0 first where it is known
         self.signals: list[list[float]] = [[] if start is None else [start[group]] for group in range(groups)]
         self.measured = 0
@@ -133,7 +133,7 @@ class MutualInformationDecay(LRScheduler):
             return
         if signal is None:
             raise TypeError(f"{_WHERE}: step(signal) needs the information I(T; Y) that was measured after the epoch.")
-        found = _numbers(signal, len(self.signals), "signal")
+        found = numbers_of(signal, len(self.signals), "signal")
         for past, value in zip(self.signals, found, strict=True):
             if len(past) >= _STUCK - 1 and set(past[1 - _STUCK :]) == {value}:
                 raise ValueError(
@@ -203,25 +203,44 @@ def _relative_gain(before: float, now: float) -> float:
     return (now - before) / abs(now) if now != 0 else math.copysign(math.inf, now - before)
 
 
-def _numbers(values: Any, groups: int, name: str) -> list[float]:
-    """One number for each group."""
+def numbers_of(values: Any, groups: int, name: str, *, where: str = _WHERE) -> list[float]:
+    """One number for each group, from one for all or one for each.
+
+    Raises:
+        TypeError: no number.
+        ValueError: another number of them than groups, or one that is not finite.
+
+    Example:
+        >>> numbers_of(0.1, 2, "lr_top")
+        [0.1, 0.1]
+    """
     several = isinstance(values, list | tuple) or (isinstance(values, torch.Tensor) and values.ndim > 0)
     listed = list(values) if several else [values] * groups
     if len(listed) != groups:
-        raise ValueError(f"{_WHERE}: {name} must be one for all or one for each of {groups} groups, got {len(listed)}.")
+        raise ValueError(f"{where}: {name} must be one for all or one for each of {groups} groups, got {len(listed)}.")
     try:
         numbers = [float(value) for value in listed]  # pyright: ignore[reportArgumentType]
     except (TypeError, ValueError) as error:
-        raise TypeError(f"{_WHERE}: {name} must be a number, got {values!r}.") from error
+        raise TypeError(f"{where}: {name} must be a number, got {values!r}.") from error
     for number in numbers:
         if not math.isfinite(number):
-            raise ValueError(f"{_WHERE}: {name} must be finite, got {number}.")
+            raise ValueError(f"{where}: {name} must be finite, got {number}.")
     return numbers
 
 
-def _positive(values: Any, groups: int, name: str) -> list[float]:
-    numbers = _numbers(values, groups, name)
+def positive_numbers(values: Any, groups: int, name: str, *, where: str = _WHERE) -> list[float]:
+    """The same, refusing what is not positive.
+
+    Raises:
+        TypeError: no number.
+        ValueError: see `numbers_of`; or a number that is not positive.
+
+    Example:
+        >>> positive_numbers([0.1, 0.2], 2, "lr_top")
+        [0.1, 0.2]
+    """
+    numbers = numbers_of(values, groups, name, where=where)
     for number in numbers:
         if number <= 0:
-            raise ValueError(f"{_WHERE}: {name} must be positive, got {number}.")
+            raise ValueError(f"{where}: {name} must be positive, got {number}.")
     return numbers
