@@ -1,0 +1,54 @@
+"""What the published networks for images share: the check of an image's shape, and He's initial weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import nn
+
+from infotorch.numerics.checks import check_count
+
+
+def check_images(shape: Sequence[int], outputs: int, *, where: str, least: int = 1) -> None:
+    """Refuse what is no shape of images, or too small a one for a network.
+
+    Args:
+        shape: (channels, height, width) of the images.
+        outputs: of the network.
+        where: name of the network, for the message.
+        least: smallest height and width that leave something for the last layer.
+
+    Raises:
+        TypeError: outputs is not an integer.
+        ValueError: another number of axes, a side below `least`, no channel, or outputs below 1.
+
+    Example:
+        >>> check_images((1, 28, 28), 10, where="lenet5", least=16)
+    """
+    check_count(outputs, where=where, name="outputs")
+    if len(shape) != 3 or shape[0] < 1 or min(shape[1:]) < least:
+        raise ValueError(
+            f"{where}: shape must be (channels, height, width) with sides of at least {least}, got {tuple(shape)}."
+        )
+
+
+def draw_he(network: nn.Module) -> None:
+    """Draw the weights of convolutions from N(0, 2 / (k k outputs)), k their side; their biases become 0.
+
+    Other layers stay as they are. Draws from torch's global generator.
+
+    Source: He, Zhang, Ren & Sun 2015, arXiv:1502.01852, eq. 14, the variance that keeps gradients.
+
+    Example:
+        >>> import torch
+        >>> _ = torch.manual_seed(0)
+        >>> layer = nn.Conv2d(64, 32, 3)
+        >>> draw_he(layer)
+        >>> round(layer.weight.std().item(), 2), layer.bias.abs().max().item()  # sqrt(2 / 288) = 0.083
+        (0.08, 0.0)
+    """
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)

@@ -1,0 +1,71 @@
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from infotorch.networks.images import check_images, draw_he
+
+
+def drawn():
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = nn.Sequential(
+            nn.Conv2d(20, 30, 3), nn.BatchNorm2d(30), nn.Conv2d(30, 400, 1, bias=False), nn.Flatten()
+        )
+        network.append(nn.Linear(40, 50))
+        before = network[4].weight.clone(), network[4].bias.clone()
+        draw_he(network)
+    return network, before
+
+
+def test_weights_have_he_s_variance_and_are_normal():
+    network, _ = drawn()
+    for layer, variance in ((network[0], 2 / (9 * 30)), (network[2], 2 / 400)):
+        weight, count = layer.weight.detach(), layer.weight.numel()
+        assert weight.square().mean().item() == pytest.approx(variance, rel=4 * math.sqrt(2 / count))  # four s.e.
+        assert weight.mean().item() == pytest.approx(0, abs=4 * math.sqrt(variance / count))
+        # of a normal law E z^4 = 3, with a standard error of sqrt(96 / n); a uniform one has 1.8
+        assert weight.pow(4).mean().item() / variance**2 == pytest.approx(3, abs=4 * math.sqrt(96 / count))
+
+
+def test_it_keeps_the_size_of_gradients_through_many_layers():
+    """What the variance is for: 2 / (k k outputs) undoes the halving by ReLU on the way back."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        layers = [
+            layer for _ in range(12) for layer in (nn.Conv2d(32, 32, 3, padding=1, padding_mode="circular"), nn.ReLU())
+        ]
+        network = nn.Sequential(*layers)
+        draw_he(network)
+        x = torch.randn(8, 32, 6, 6, requires_grad=True)
+        output = network(x)
+        at_the_top = torch.randn_like(output)
+    (at_the_bottom,) = torch.autograd.grad(output, x, at_the_top)
+    ratio = (at_the_bottom.square().mean() / at_the_top.square().mean()).sqrt().item()
+    assert 0.5 < ratio < 2  # torch's own start gives 2.4^-12 = 3e-5
+
+
+def test_biases_become_zero_and_other_layers_stay():
+    network, (weight, bias) = drawn()
+    assert torch.equal(network[0].bias, torch.zeros(30))
+    assert torch.equal(network[1].weight, torch.ones(30))
+    assert torch.equal(network[4].weight, weight)
+    assert torch.equal(network[4].bias, bias)
+
+
+def test_the_smallest_image_passes():
+    check_images((1, 16, 16), 1, where="lenet5", least=16)
+
+
+@pytest.mark.parametrize("shape", [(), (16, 16), (0, 16, 16), (1, 15, 16), (1, 16, 15), (1, 1, 16, 16)])
+def test_shapes_of_anything_else_are_refused(shape):
+    with pytest.raises(ValueError, match=r"net: shape must be .*, height, width. with sides of at least 16, got"):
+        check_images(shape, 10, where="net", least=16)
+
+
+def test_numbers_of_outputs_that_are_none_are_refused():
+    with pytest.raises(ValueError, match="net: outputs must be at least 1, got 0"):
+        check_images((1, 8, 8), 0, where="net")
+    with pytest.raises(TypeError, match="net: outputs must be an integer, got True"):
+        check_images((1, 8, 8), True, where="net")
