@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -10,18 +11,23 @@ from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 
 from infotorch.data.sets import Dataset
+from infotorch.networks.all_cnn import all_cnn
 from infotorch.networks.convnet import convnet
 from infotorch.networks.denoiser import GaussianEncoder, denoising_vae
 from infotorch.networks.graph_network import graph_network
 from infotorch.networks.layers import initialise
+from infotorch.networks.lenet import lenet5
 from infotorch.networks.mlp import mlp
+from infotorch.networks.resnet import resnet
+from infotorch.networks.vgg import vgg16
+from infotorch.networks.wide_resnet import wide_resnet
 from infotorch.numerics.checks import require
 from infotorch.objectives.base import Objective
 from infotorch.objectives.bottleneck import InformationBottleneck
 from infotorch.objectives.code_kl import CodeDivergence
 from infotorch.objectives.combined import SumOfObjectives
 from infotorch.objectives.names import objective_from_name
-from infotorch.recipes.recipe import OptimizerSettings, PlanSettings, Recipe
+from infotorch.recipes.recipe import NetworkSettings, OptimizerSettings, PlanSettings, Recipe
 from infotorch.training.plan import Plan
 from infotorch.updates.gradient import OptimizerFactory, SchedulerFactory
 
@@ -53,6 +59,10 @@ def _on_rows(recipe: Recipe, dataset: Dataset, classes: int) -> nn.Module:
     if wanted.convolutions or wanted.embedding:
         raise ValueError(f"{recipe.name}: message passing needs graphs; {dataset.name} has {dataset.kind}.")
     shape = dataset.train.x.shape[1:]
+    if wanted.architecture:
+        if len(shape) != 3:
+            raise ValueError(f"{recipe.name}: {wanted.architecture} needs images; {dataset.name} has {dataset.kind}.")
+        return _published(wanted, shape, classes)
     kind = wanted.model_dump(include={"head", "norm", "dropout", "activation", "squash"})
     if not wanted.channels:
         return mlp(shape.numel(), wanted.hidden, classes, **kind)
@@ -60,6 +70,22 @@ def _on_rows(recipe: Recipe, dataset: Dataset, classes: int) -> nn.Module:
         raise ValueError(f"{recipe.name}: a convolutional network needs images; {dataset.name} has vectors.")
     grid = {"kernel": wanted.kernel, "halving": wanted.halving}
     return convnet(shape, wanted.channels, wanted.hidden, classes, **grid, **kind)
+
+
+def _published(wanted: NetworkSettings, shape: Sequence[int], classes: int) -> nn.Module:
+    dropout = wanted.dropout
+    match wanted.architecture:
+        case "lenet5":
+            return lenet5(shape, classes, dropout=dropout)
+        case "all-cnn-c":
+            return all_cnn(shape, classes, dropout=dropout, input_dropout=0.0)
+        case "vgg16":
+            norm = "batch" if wanted.norm == "batch" else "none"
+            return vgg16(shape, classes, hidden=wanted.hidden, norm=norm, dropout=dropout)
+        case "wrn-28-10":
+            return wide_resnet(shape, classes, dropout=dropout)
+        case _:
+            return resnet(shape, classes)
 
 
 def _denoiser(recipe: Recipe, dataset: Dataset) -> nn.Module:
@@ -75,6 +101,8 @@ def _denoiser(recipe: Recipe, dataset: Dataset) -> nn.Module:
 
 def _on_graphs(recipe: Recipe, dataset: Dataset, classes: int) -> nn.Module:
     wanted = recipe.network
+    if wanted.architecture:
+        raise ValueError(f"{recipe.name}: {wanted.architecture} needs images; {dataset.name} has graphs.")
     if not wanted.convolutions:
         raise ValueError(
             f"{recipe.name}: {dataset.name} has graphs, and the network no message passing; set network.convolutions."

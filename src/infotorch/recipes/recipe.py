@@ -53,10 +53,24 @@ class DataSettings(Settings):
         return (value,) if type(value) is int else value
 
 
+#: A published network -> the settings that still apply to it.
+_CHOICES = {
+    "lenet5": {"dropout"},
+    "all-cnn-c": {"dropout"},
+    "vgg16": {"hidden", "norm", "dropout"},
+    "wrn-28-10": {"dropout"},
+    "resnet50": set[str](),
+}
+
+
 class NetworkSettings(Settings):
     """A multilayer perceptron on the flattened input, or convolutions or message passing before one; or a denoiser.
 
     Args:
+        architecture: a published network instead, which takes few other settings beside `init`: "lenet5" (dropout
+            between its two linear layers), "all-cnn-c" (dropout behind the convolutions that halve the image), "vgg16"
+            (norm, "batch" or "none"; hidden linear layers before the last, and their dropout), "wrn-28-10" (dropout
+            inside its blocks) or "resnet50"; "" for none.
         hidden: widths of the hidden linear layers; may be empty behind message passing.
         head: a linear layer without a nonlinearity before it behind the last one; folded into it after training.
         channels: of the convolutions; empty for a perceptron.
@@ -76,6 +90,7 @@ class NetworkSettings(Settings):
         noise_std: standard deviation of the noise that the denoiser puts on its images, in units of their pixels.
     """
 
+    architecture: Literal["", "lenet5", "all-cnn-c", "vgg16", "wrn-28-10", "resnet50"] = ""
     hidden: tuple[int, ...] = ()
     head: bool = False
     channels: tuple[int, ...] = ()
@@ -95,10 +110,21 @@ class NetworkSettings(Settings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> NetworkSettings:
+        if self.architecture:
+            return self._of_architecture()
         if not self.hidden and not self.convolutions and not self.latent:
             raise ValueError("hidden must name a layer's width, where there is no message passing")
         if self.head and self.squash:
             raise ValueError("head is folded into the last layer, which squash puts a sigmoid behind; choose one")
+        return self
+
+    def _of_architecture(self) -> NetworkSettings:
+        free = {"architecture", "init", *_CHOICES[self.architecture]}
+        for name, field in type(self).model_fields.items():
+            if name not in free and getattr(self, name) != field.default:
+                raise ValueError(f"{name} is not a choice of {self.architecture}; leave it out")
+        if self.norm == "length":
+            raise ValueError(f'norm of {self.architecture} must be "batch" or "none"')
         return self
 
 
