@@ -25,6 +25,12 @@ def features():
 LABELS = torch.arange(40) % 4
 
 
+def _backward(optimizer, loss):
+    optimizer.zero_grad()
+    loss.backward()
+    return loss
+
+
 class TestReadout:
     def test_of_a_grid_it_reads_means_over_places(self):
         grid = torch.arange(2 * 3 * 4 * 4, dtype=torch.float64).reshape(2, 3, 4, 4)
@@ -37,6 +43,30 @@ class TestReadout:
         assert torch.allclose(objective.scores(grid), expected)
         with pytest.raises(ValueError, match="places must be at least 1"):
             ReadoutInformation(places=0)
+
+    def test_with_hidden_layers_it_reads_what_no_line_divides(self):
+        corners = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], dtype=torch.float64)
+        y = torch.tensor([0, 1, 1, 0])
+        batch = LocalBatch(corners, corners, corners, y)
+        found = []
+        for hidden in ((), (2,)):
+            objective = ReadoutInformation(hidden=hidden)
+            objective.build(batch, y)
+            if hidden:  # xor by hand: x1 + x2 - 2 relu(x1 + x2 - 1)
+                with torch.no_grad():
+                    objective.readout.fc1.weight.fill_(1.0)
+                    objective.readout.fc1.bias.copy_(torch.tensor([0.0, -1.0]))
+                    objective.readout.fc2.weight.copy_(40 * torch.tensor([[-1.0, 2.0], [1.0, -2.0]]))
+                    objective.readout.fc2.bias.copy_(torch.tensor([20.0, -20.0]))
+            else:
+                fit = torch.optim.LBFGS(objective.parameters(), max_iter=100)
+                fit.step(lambda fit=fit, objective=objective: _backward(fit, objective(batch).total))
+            found.append(objective(batch).terms["mi_ty_nats"].item())
+        assert found == pytest.approx([0.0, math.log(2)], abs=1e-6)  # no line tells anything of xor
+        assert objective.readout.fc1.weight.dtype is torch.float64
+        for wrong, error in (((0,), ValueError), ((2.5,), TypeError)):
+            with pytest.raises(error, match="ReadoutInformation: hidden must be"):
+                ReadoutInformation(hidden=wrong)
 
     def test_perfect_scores_reach_the_entropy_of_the_labels(self):
         output = 100.0 * F.one_hot(LABELS, 4).float()

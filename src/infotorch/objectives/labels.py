@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from infotorch.networks.mlp import mlp
 from infotorch.numerics.checks import check_count
 from infotorch.objectives.base import Direction, LocalBatch, Loss, Objective, check_labels, full_precision
 from infotorch.objectives.places import at_most_places
@@ -77,7 +78,7 @@ class CrossEntropy(Objective):
 
 
 class ReadoutInformation(Objective):
-    """Minus the read-out bound on I(Y; T): I(Y; T) >= H(Y) - CE of a linear read-out, in nats.
+    """Minus the read-out bound on I(Y; T): I(Y; T) >= H(Y) - CE of a read-out, in nats.
 
     The read-out is trained together with the module. H(Y) is the entropy of the training labels, a constant, so that
     the reported term is information and never exceeds H(Y).
@@ -85,11 +86,15 @@ class ReadoutInformation(Objective):
     Args:
         places: a grid of features is averaged to at most this many rows and columns before the read-out, which then
             has fewer weights to fit noise with; None reads every place.
+        hidden: widths of the read-out's hidden layers (ReLU); none for a linear read-out. A deeper one lets an early
+            module keep what only later modules can make linear.
 
     Raises:
-        ValueError: places below 1.
+        TypeError: a width is not an integer.
+        ValueError: places or a width below 1.
 
-    Source: Barber & Agakov 2003; Amjad & Geiger 2019, arXiv:1802.09766, Sec. 9: I(Y; L) >= I(Y; Yhat) >= H(Y) - CE.
+    Source: Barber & Agakov 2003; Amjad & Geiger 2019, arXiv:1802.09766, Sec. 9: I(Y; L) >= I(Y; Yhat) >= H(Y) - CE;
+        read-outs with hidden layers: Belilovsky, Eickenberg & Oyallon 2019, arXiv:1812.11446.
 
     Example:
         >>> objective = ReadoutInformation()
@@ -102,21 +107,26 @@ class ReadoutInformation(Objective):
     bounds: Mapping[str, Direction] = {"mi_ty_nats": "lower"}
     needs_labels: bool = True
 
-    readout: nn.Linear
+    readout: nn.Module
     label_entropy: Tensor
 
-    def __init__(self, *, places: int | None = None) -> None:
+    def __init__(self, *, places: int | None = None, hidden: Sequence[int] = ()) -> None:
         super().__init__()
         if places is not None:
             check_count(places, where="ReadoutInformation", name="places")
-        self.places = places
+        for width in hidden:
+            check_count(width, where="ReadoutInformation", name="hidden")
+        self.places, self.hidden = places, tuple(hidden)
 
     def build(self, example: LocalBatch, labels: Tensor | None) -> None:
-        """Make the linear read-out and measure H(Y)."""
+        """Make the read-out and measure H(Y)."""
         counts = torch.bincount(check_labels(labels, where="ReadoutInformation")).double()
         probabilities = counts / counts.sum()
         like = at_most_places(example.output, self.places)
-        self.readout = nn.Linear(like[0].numel(), len(counts), device=like.device, dtype=like.dtype)
+        columns, classes = like[0].numel(), len(counts)
+        placed = {"device": like.device, "dtype": like.dtype}
+        deep = self.hidden and mlp(columns, self.hidden, classes).to(**placed)
+        self.readout = deep or nn.Linear(columns, classes, **placed)
         self.register_buffer("label_entropy", torch.special.entr(probabilities).sum().to(like.device, like.dtype))
 
     def scores(self, output: Tensor) -> Tensor:
