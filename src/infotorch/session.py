@@ -19,6 +19,7 @@ from infotorch.diagnostics.bottleneck import bottleneck_information
 from infotorch.networks.mlp import fold_head
 from infotorch.networks.segments import split
 from infotorch.numerics.seeds import seed_streams
+from infotorch.pacing import Pace
 from infotorch.recipes.build import build_network, build_plan
 from infotorch.recipes.recipe import Recipe
 from infotorch.records import Outcome, RunRecord, png
@@ -92,6 +93,7 @@ class Session:
             half.training = False  # of the two traced passes the one for evaluation; the layers' modes are the plan's
         settle_statistics(self.plan, train_rows.x, batch_size=recipe.batch_size)
         self.plan.prepare(self.batches, epochs=recipe.epochs, seed=seed)
+        self.pace = Pace(recipe, self.plan, self.network, train_rows, seed, self.fabric)
         self.total_steps = len(self.plan.stages()) * recipe.epochs * len(self.batches)
         self.position, self.sums = Position(), EpochMeans()
         self.peak = 0
@@ -137,6 +139,7 @@ class Session:
                     return self._diverged(info)
                 self.sums.add(info)
                 self.last_losses = {name: float(loss.total) for name, loss in info.losses.items()}
+                self.pace.after_step(info)
                 if info.ends_epoch:
                     self._end_epoch(info)
                 self._tell(info)
@@ -174,12 +177,13 @@ class Session:
         if epoch % self.recipe.validate_every == 0 or info.ends_stage:
             held_out, learnt = self.dataset.validation, self.dataset.train
             validation = evaluate_modules(self.plan, held_out.x, held_out.y, numbers)
-            if self.recipe.train_accuracy:
+            if self.recipe.train_accuracy and not self.is_trial:
                 again = evaluate_modules(self.plan, learnt.x, learnt.y, numbers)
         for number in numbers:
             module = self.plan[number].name
-            line = {"stage": info.position.stage, "module": module, "epoch": epoch, "step": info.next.steps}
-            line["learning_rate"] = info.learning_rates[module]
+            line = self._place(info, module)
+            if module in self.pace.lines or not self.pace.lines:  # else every layer has its own
+                line["learning_rate"] = info.learning_rates[module]
             line |= {f"train_{name}": value for name, value in self.sums.of(module).items()}
             objective = self.plan[number].objective
             assert objective is not None
@@ -187,8 +191,17 @@ class Session:
             line |= {f"train_{name}": value for name, value in again.get(module, {}).items() if name == "accuracy"}
             line |= {f"validation_{name}": value for name, value in validation.get(module, {}).items()}
             line |= self._bottleneck_information() if validation else {}
+            line |= self.pace.lines.get(module, {})
             self.record.append(line)
+        for layer, told in self.pace.lines.items():
+            if layer not in info.losses:
+                self.record.append(self._place(info, layer) | told)
         self.sums = EpochMeans()
+
+    @staticmethod
+    def _place(info: StepInfo, module: str) -> dict[str, Any]:
+        at = info.position
+        return {"stage": at.stage, "module": module, "epoch": at.epoch + 1, "step": info.next.steps}
 
     def _bottleneck_information(self) -> dict[str, Any]:
         """Both coordinates of the bottleneck of a split network, on validation rows."""
@@ -264,6 +277,7 @@ class Session:
     def _go_on(self) -> None:
         state = load_checkpoint(self.record.checkpoint_directory, device=self.device)
         self.plan.load_state_dict(state["plan"])
+        self.pace.load_state_dict(state.get("pace", {}))
         self.position = Position(**state["position"])
         self.sums = EpochMeans(state["epoch"])
         self.peak, self.last_losses, self.elapsed = state["peak"], state["last_loss"], state["seconds"]
@@ -272,6 +286,7 @@ class Session:
     def _save(self) -> None:
         state = {
             "plan": self.plan.state_dict(),
+            "pace": self.pace.state_dict(),
             "position": vars(self.position),
             "epoch": self.sums.sums,
             "peak": self.peak,

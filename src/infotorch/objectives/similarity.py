@@ -140,7 +140,6 @@ class PredictiveSimilarity(ReadoutInformation):
     """
 
     features: nn.Module
-
     readout: nn.Linear  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def __init__(self, *, beta: float = 0.99, readout_features: int = 4096) -> None:

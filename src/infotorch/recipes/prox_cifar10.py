@@ -52,6 +52,7 @@ def base() -> Recipe:
         optimizer=OptimizerSettings(schedule="constant"),
         epochs=30,
         batch_size=128,
+        train_accuracy=True,
         search=SearchSettings(
             trials=6,
             seeds=(1000,),

@@ -53,6 +53,7 @@ def base() -> Recipe:
         optimizer=OptimizerSettings(schedule="constant"),
         epochs=10,
         batch_size=128,
+        train_accuracy=True,
         search=SearchSettings(
             trials=6,
             seeds=(1000,),
