@@ -39,7 +39,7 @@ def test_searches_have_one_budget_and_look_at_the_rates_that_a_row_has(name):
             "paper": set(),
         }.get(update, {"optimizer.lr", "split.forward_lr", "split.step_size"})
         assert set(row.search.space) == expected
-        assert row.search.trials == 6
+        assert row.search.trials == 8
 
 
 def test_the_papers_rows_have_the_papers_rates_and_numbers():

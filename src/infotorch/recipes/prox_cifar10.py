@@ -54,7 +54,7 @@ def base() -> Recipe:
         batch_size=128,
         train_accuracy=True,
         search=SearchSettings(
-            trials=6,
+            trials=8,
             seeds=(1000,),
             space={"optimizer.lr": SearchRange(low=1e-4, high=1e-2)},
             during={"data.limit": 5000, "epochs": 8},
