@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from infotorch.data.augment import Augmentation, check_augmentation, crop_and_flip, crops_and_flips
 from infotorch.numerics.checks import check_count
 from infotorch.numerics.seeds import SeedStreams, seed_streams
 
@@ -39,10 +40,12 @@ class TensorBatches:
         seed: decides the order of every epoch.
         shuffle: False keeps the order of the rows.
         drop_last: leave out a last batch that is not full.
+        augment: "crops-flips" gives every image a random crop and perhaps a flip, others in every epoch; "none".
 
     Raises:
         TypeError: a batch size that is not an integer.
-        ValueError: no rows, x and y of different lengths, a batch size below 1, or `drop_last` that leaves nothing.
+        ValueError: no rows, x and y of different lengths, a batch size below 1, `drop_last` that leaves nothing, an
+            unknown augmentation, or one of rows that are no images.
 
     Example:
         >>> batches = TensorBatches(torch.arange(8.0), None, batch_size=3, seed=0)
@@ -62,6 +65,7 @@ class TensorBatches:
         seed: int = 0,
         shuffle: bool = True,
         drop_last: bool = False,
+        augment: Augmentation = "none",
     ) -> None:
         if len(x) == 0:
             raise ValueError("TensorBatches: x has no rows.")
@@ -70,7 +74,9 @@ class TensorBatches:
         check_count(batch_size, where="TensorBatches", name="batch_size")
         if drop_last and len(x) < batch_size:
             raise ValueError(f"TensorBatches: drop_last leaves no batch of {batch_size} in {len(x)} rows.")
+        check_augmentation(augment, x, where="TensorBatches")
         self.x, self.y = x, y
+        self.augment: Augmentation = augment
         self.batch_size, self.shuffle, self.drop_last = batch_size, shuffle, drop_last
         self.streams: SeedStreams = seed_streams(seed)
 
@@ -96,11 +102,23 @@ class TensorBatches:
             order = torch.randperm(count, generator=self.streams.generator("order", epoch)).to(self.x.device)
         else:
             order = torch.arange(count, device=self.x.device)
+        choices = self._choices(epoch)
         last, whole = len(self) - 1, not self.drop_last
         for step in range(start, len(self)):
             stop = count if whole and step == last else (step + 1) * self.batch_size
             rows = order[step * self.batch_size : stop]
-            yield Batch(self.x[rows], None if self.y is None else self.y[rows], rows)
+            yield self._batch(rows, choices)
+
+    def _choices(self, *position: int) -> Tensor | None:
+        """What happens to every row in one pass."""
+        if self.augment == "none":
+            return None
+        return crops_and_flips(len(self.x), self.streams, *position).to(self.x.device)
+
+    def _batch(self, rows: Tensor, choices: Tensor | None) -> Batch:
+        x = self.x[rows]
+        x = x if choices is None else crop_and_flip(x, choices[rows])
+        return Batch(x, None if self.y is None else self.y[rows], rows)
 
 
 class _LabelledBatches(TensorBatches):
@@ -113,6 +131,7 @@ class _LabelledBatches(TensorBatches):
             batch_size=min(whole.batch_size, len(rows)),
             seed=whole.streams.seed,
             shuffle=whole.shuffle,
+            augment=whole.augment,
         )
         self._rows, self._steps = rows, len(whole)
 
@@ -123,13 +142,13 @@ class _LabelledBatches(TensorBatches):
     def epoch(self, epoch: int, *, start: int = 0) -> Iterator[Batch]:
         """The batches of one epoch, from step `start` on."""
         assert self.y is not None
-        order = self._rows
+        order, choices = self._rows, None
         for step in range(start, self._steps):
             number, place = divmod(step, self._steps_of_a_pass)
             if place == 0 or step == start:
-                order = self._order(epoch, number)
+                order, choices = self._order(epoch, number), self._choices(epoch, number)
             rows = order[place * self.batch_size :][: self.batch_size]
-            yield Batch(self.x[rows], self.y[rows], rows)
+            yield self._batch(rows, choices)
 
     @property
     def _steps_of_a_pass(self) -> int:

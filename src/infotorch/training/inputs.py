@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from infotorch.data.augment import Augmentation, check_augmentation
 from infotorch.data.batches import TensorBatches
 from infotorch.data.graph_checks import is_graph
 from infotorch.data.graphs import GraphRows, NodeBatches, NodeRows, structure_of, tensors_of, with_features
@@ -50,11 +51,24 @@ def device_of(x: Any) -> torch.device:
     return tensors_of(x)[0].device
 
 
-def batches_of(x: Any, y: Tensor | None, *, batch_size: int, seed: int = 0, shuffle: bool = True) -> Any:
-    """The mini-batches of tensors or of graphs; of the nodes of one graph, the whole graph in every step."""
+def batches_of(
+    x: Any,
+    y: Tensor | None,
+    *,
+    batch_size: int,
+    seed: int = 0,
+    shuffle: bool = True,
+    augment: Augmentation = "none",
+) -> Any:
+    """The mini-batches of tensors or of graphs; of the nodes of one graph, the whole graph in every step.
+
+    Raises:
+        ValueError: as in `TensorBatches`.
+    """
     if isinstance(x, NodeRows):
+        check_augmentation(augment, x, where="batches_of")
         return NodeBatches(x, y)
-    return TensorBatches(x, y, batch_size=batch_size, seed=seed, shuffle=shuffle)
+    return TensorBatches(x, y, batch_size=batch_size, seed=seed, shuffle=shuffle, augment=augment)
 
 
 def describe_input(x: Any) -> str:

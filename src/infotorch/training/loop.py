@@ -100,8 +100,8 @@ def train(
 
     Raises:
         TypeError: epochs is not an integer.
-        ValueError: epochs below 1, a cache for batches that cannot serve rows, or a plan whose schedules have run or
-            were prepared for another number of steps.
+        ValueError: epochs below 1, a cache for batches that cannot serve rows or are augmented, or a plan whose
+            schedules have run or were prepared for another number of steps.
 
     Example:
         >>> from infotorch.data.batches import TensorBatches
@@ -122,6 +122,8 @@ def train(
                 "train: a cache needs batches that hold their rows in memory, such as TensorBatches, or the nodes of "
                 "one graph; batches of many graphs have none."
             )
+        if getattr(batches, "augment", "none") != "none":
+            raise ValueError("train: a cache keeps one output a row, and augmented rows differ from epoch to epoch.")
     if plan.num_steps is None:
         plan.prepare(batches, epochs=epochs, seed=seed)
     if start is None and plan.schedules_have_moved():
