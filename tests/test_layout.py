@@ -23,6 +23,7 @@ ROOMS = (
     "diagnostics",
     "records",
     "recipes",
+    "pacing",
     "session",
     "runner",
     "report",

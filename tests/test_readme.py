@@ -92,6 +92,7 @@ UNSEARCHED = {
     "mole-cora bp",
     "mole-cora deep-bp",
     "mole-cora graph-forward-forward",
+    "milr-mnist",
     "prox-binary adam-order1",
     "prox-mnist",
     "prox-cifar10",

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
-from typing import Any
 
-import torch
 from torch import nn
-from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 
 from infotorch.data.sets import Dataset
 from infotorch.networks.all_cnn import all_cnn
@@ -21,32 +17,32 @@ from infotorch.networks.mlp import mlp
 from infotorch.networks.resnet import resnet
 from infotorch.networks.vgg import vgg16
 from infotorch.networks.wide_resnet import wide_resnet
-from infotorch.numerics.checks import require
 from infotorch.objectives.base import Objective
 from infotorch.objectives.bottleneck import InformationBottleneck
 from infotorch.objectives.code_kl import CodeDivergence
 from infotorch.objectives.combined import SumOfObjectives
 from infotorch.objectives.names import objective_from_name
-from infotorch.recipes.recipe import NetworkSettings, OptimizerSettings, PlanSettings, Recipe
+from infotorch.recipes.optimizers import check_schedule, layerwise, optimizer_of, scheduler_of
+from infotorch.recipes.recipe import NetworkSettings, PlanSettings, Recipe
 from infotorch.training.plan import Plan
 from infotorch.updates.gradient import OptimizerFactory, SchedulerFactory
 
-#: What a denoiser minimises.
-DENOISING = "X:squared-error"
+#: What a denoiser minimises, and a network that tells real targets.
+DENOISING, REGRESSION = "X:squared-error", "Y:squared-error"
 
 
 def build_network(recipe: Recipe, dataset: Dataset) -> nn.Module:
     """The recipe's network for the data's shapes, with its initial weights.
 
     Raises:
-        ValueError: the data has no classes, no images for a convolutional network, or no graphs for message passing,
-            and the other way round; or settings that do not fit a denoiser.
+        ValueError: the data has no classes and the objective needs them, no images for a convolutional network, or no
+            graphs for message passing, and the other way round; or settings that do not fit a denoiser.
         ModuleNotFoundError: message passing without torch_geometric.
     """
     if recipe.task == "denoising":
         network = _denoiser(recipe, dataset)
     elif dataset.num_classes is None:
-        raise ValueError(f"{recipe.name}: {dataset.name} has no classes; choose a data set for classification.")
+        network = _regressor(recipe, dataset)
     else:
         make = _on_graphs if dataset.kind in {"graph", "graphs"} else _on_rows
         network = make(recipe, dataset, dataset.num_classes)
@@ -86,6 +82,15 @@ def _published(wanted: NetworkSettings, shape: Sequence[int], classes: int) -> n
             return wide_resnet(shape, classes, dropout=dropout)
         case _:
             return resnet(shape, classes)
+
+
+def _regressor(recipe: Recipe, dataset: Dataset) -> nn.Module:
+    if recipe.plan.objectives != (REGRESSION,):
+        raise ValueError(
+            f"{recipe.name}: {dataset.name} has no classes; choose a data set for classification, or one module with "
+            f"the objective {REGRESSION}."
+        )
+    return _on_rows(recipe, dataset, dataset.train.y[0].numel())
 
 
 def _denoiser(recipe: Recipe, dataset: Dataset) -> nn.Module:
@@ -128,7 +133,8 @@ def _on_graphs(recipe: Recipe, dataset: Dataset, classes: int) -> nn.Module:
 def build_plan(recipe: Recipe, network: nn.Module) -> Plan:
     """The recipe's plan for its network; the network is trained in place."""
     settings = recipe.plan
-    scheduler = _cosine if recipe.optimizer.schedule == "cosine" else None
+    check_schedule(recipe)
+    scheduler = scheduler_of(recipe)
     if recipe.split.at and recipe.split.order != "bp":
         return _split_plan(recipe, network, scheduler)
     return Plan.layerwise(
@@ -138,10 +144,10 @@ def build_plan(recipe: Recipe, network: nn.Module) -> Plan:
         order=settings.order,
         isolated=settings.isolated,
         optimizer=[
-            _optimizer(recipe.optimizer, recipe.optimizer.output_lr if name == "CE" else None)
+            _optimizer(recipe, network, recipe.optimizer.output_lr if name == "CE" else None)
             for name in settings.objectives
         ],
-        critic_optimizer=_optimizer(recipe.optimizer, recipe.optimizer.critic_lr),
+        critic_optimizer=optimizer_of(recipe.optimizer, recipe.optimizer.critic_lr),
         scheduler=scheduler,
     )
 
@@ -155,8 +161,8 @@ def _split_plan(recipe: Recipe, network: nn.Module, scheduler: SchedulerFactory 
         network,
         split.at,
         _objective(objective, recipe.plan, network) or objective,
-        optimizer=_optimizer(recipe.optimizer, None),
-        forward_optimizer=_optimizer(recipe.optimizer, split.forward_lr),
+        optimizer=optimizer_of(recipe.optimizer),
+        forward_optimizer=optimizer_of(recipe.optimizer, split.forward_lr),
         scheduler=scheduler,
         **split.model_dump(include={"order", "step_size", "penalty", "weight", "handoff"}),
     )
@@ -187,16 +193,6 @@ def _divergence(network: nn.Module, weight: float) -> Objective:
     return CodeDivergence(encoder, weight=weight)
 
 
-def _optimizer(settings: OptimizerSettings, own: float | None) -> OptimizerFactory:
-    options: dict[str, Any] = {"lr": settings.lr if own is None else own, "weight_decay": settings.weight_decay}
-    if settings.name == "sgd":
-        return partial(torch.optim.SGD, momentum=settings.momentum, fused=True, **options)
-    if settings.name == "adamp":
-        return partial(require("optim", "pytorch_optimizer", "AdamP").AdamP, **options)
-    if settings.name == "nadam":
-        return partial(torch.optim.NAdam, **options)
-    return partial(torch.optim.AdamW if settings.name == "adamw" else torch.optim.Adam, fused=True, **options)
-
-
-def _cosine(optimizer: torch.optim.Optimizer, num_steps: int) -> LRScheduler:
-    return CosineAnnealingLR(optimizer, T_max=num_steps)
+def _optimizer(recipe: Recipe, network: nn.Module, own_lr: float | None) -> OptimizerFactory:
+    make = optimizer_of(recipe.optimizer, own_lr)
+    return layerwise(make, network) if recipe.schedule.layerwise else make

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -206,23 +206,67 @@ class OptimizerSettings(Settings):
     """How weights move.
 
     Args:
-        name: "adam", "adamw" (decoupled weight decay), "nadam", "adamp" (extra `optim`) or "sgd".
-        lr: initial rate.
+        name: "adam", "adamw" (decoupled weight decay), "nadam", "rmsprop", "sgd"; with the extra `optim` "adamp",
+            "lars" and "schedule-free" (AdamW, whose averaged weights are the ones that are evaluated).
+        lr: initial rate; of "onecycle" the highest; LR_top of schedules with a range.
         output_lr: initial rate of the output module (objective "CE"), a convex problem in a layer-wise plan; None
             for lr.
         critic_lr: initial rate of critics that take steps of their own; None for lr.
         weight_decay: as the optimiser defines it.
-        momentum: of "sgd".
-        schedule: "constant", or "cosine" to 0 over each stage.
+        momentum: of "sgd" and "lars".
+        nesterov: of "sgd" and "lars": momentum looks ahead.
+        schedule: "constant"; over each stage "cosine" to 0, "step" or "onecycle"; or with a range, see
+            `ScheduleSettings`: "information" (Vasudevan 2020, Algorithm 1), "best" (ours: anneals once the information
+            stands still) and "control" (anneals without looking).
     """
 
-    name: Literal["adam", "adamw", "nadam", "adamp", "sgd"] = "adam"
+    name: Literal["adam", "adamw", "nadam", "adamp", "rmsprop", "sgd", "lars", "schedule-free"] = "adam"
     lr: float = Field(default=1e-3, gt=0)
     output_lr: float | None = Field(default=None, gt=0)
     critic_lr: float | None = Field(default=None, gt=0)
     weight_decay: float = Field(default=0.0, ge=0)
     momentum: float = Field(default=0.0, ge=0, lt=1)
-    schedule: Literal["constant", "cosine"] = "cosine"
+    nesterov: bool = False
+    schedule: Literal["constant", "cosine", "step", "onecycle", "information", "best", "control"] = "cosine"
+
+    @model_validator(mode="after")
+    def _looks_ahead_along_something(self) -> OptimizerSettings:
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov needs momentum above 0")
+        return self
+
+
+class ScheduleSettings(Settings):
+    """The options of `optimizer.schedule`, beside the initial rate LR_top, which is `optimizer.lr`.
+
+    Args:
+        lr_min: of "information", "best" and "control": the lowest rate.
+        lr_max: of "information": the highest rate.
+        threshold: of "information": the relative change of I(T; Y) below which the rate decays (epsilon); of "best":
+            the share of the missing information below which an epoch counts as standing still.
+        layerwise: of "information" and "best": every layer has a rate of its own, from its own I(T; Y).
+        estimator: of I(T; Y), see `InformationSignal`; None: "ross" for classes, "ksg" for real targets.
+        n: training rows that I(T; Y) is measured on, or all where there are fewer.
+        time_decay: of "information": the factor 1 - e / E, which lowers the rate also where nothing is learnt.
+        hold: of "control": share of the steps before the rate falls; of "best": at the latest.
+        patience: of "best": epochs in a row that must stand still.
+        earliest: of "best": share of the steps before which the rate does not fall.
+        drops: of "step": shares of the epochs after which the rate falls.
+        drop_factor: of "step": by which factor.
+    """
+
+    lr_min: float = Field(default=1e-4, gt=0)
+    lr_max: float = Field(default=0.2, gt=0)
+    threshold: float = Field(default=0.05, gt=0)
+    layerwise: bool = False
+    estimator: Literal["ross", "ksg", "readout", "renyi"] | None = None
+    n: int = Field(default=1000, ge=1)
+    time_decay: bool = True
+    hold: float = Field(default=0.7, ge=0, lt=1)
+    patience: int = Field(default=1, ge=1)
+    earliest: float = Field(default=0.0, ge=0)
+    drops: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.3, 0.6, 0.9)
+    drop_factor: float = Field(default=0.1, gt=0, lt=1)
 
 
 class SearchRange(Settings):
@@ -240,7 +284,7 @@ class SearchSettings(Settings):
         space: dotted setting -> where to look.
         trials: settings tried, the same number for every variant of a table.
         seeds: seeds a trial is averaged over; none of them is a seed of the table.
-        metric: what is maximised.
+        metric: what is maximised; an error (mae) is minimised.
         during: dotted setting -> its value in the trials alone, such as fewer rows or epochs than the row itself has; a
             number above the row's own is not used.
     """
@@ -248,7 +292,7 @@ class SearchSettings(Settings):
     space: dict[str, SearchRange] = Field(default_factory=dict)
     trials: int = Field(default=12, ge=1)
     seeds: tuple[int, ...] = (1000,)
-    metric: Literal["validation_accuracy", "validation_psnr_db"] = "validation_accuracy"
+    metric: Literal["validation_accuracy", "validation_psnr_db", "validation_mae"] = "validation_accuracy"
     during: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -266,6 +310,7 @@ class Recipe(Settings):
         plan: which layers form a module, and their objectives.
         split: where the network is split, and how its halves move.
         optimizer: how weights move.
+        schedule: how their rate does.
         epochs: epochs of every stage (sequential) or of the run.
         batch_size: rows a step.
         validate_every: epochs between two looks at the validation rows.
@@ -292,6 +337,7 @@ class Recipe(Settings):
     plan: PlanSettings = PlanSettings()
     split: SplitSettings = SplitSettings()
     optimizer: OptimizerSettings = OptimizerSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
     epochs: int = Field(default=10, ge=1)
     batch_size: int = Field(default=128, ge=1)
     validate_every: int = Field(default=1, ge=1)

@@ -10,6 +10,7 @@ from infotorch.recipes import (
     ib_cifar10,
     ib_mnist,
     ib_mnist_1pct,
+    milr_mnist,
     mole_adult,
     mole_cora,
     mole_mnist,
@@ -39,6 +40,7 @@ _TABLES: dict[str, Callable[[], list[Recipe]]] = {
     "prox-cifar10": prox_cifar10.rows,
     "prox-vae-mnist": prox_vae_mnist.rows,
     "prox-vae-cifar10": prox_vae_cifar10.rows,
+    "milr-mnist": milr_mnist.rows,
 }
 
 

@@ -1,0 +1,158 @@
+"""The schedules of a run that look at the information: measured after every epoch, moved after every step.
+
+Other schedules know the number of steps alone, and move inside their update (`infotorch.recipes.optimizers`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+from torch.optim import Optimizer
+
+from infotorch.data.sets import Split
+from infotorch.recipes.optimizers import INFORMED
+from infotorch.recipes.recipe import Recipe
+from infotorch.schedules.anneal import InformationAnneal
+from infotorch.schedules.decay import MutualInformationDecay
+from infotorch.schedules.signal import InformationSignal, layer_groups
+from infotorch.training.loop import StepInfo
+from infotorch.training.plan import Plan, evaluating
+from infotorch.updates.gradient import GradientUpdate
+
+
+def information_signal(recipe: Recipe, network: nn.Module, train: Split, seed: int) -> InformationSignal:
+    """What measures I(T; Y) as the recipe's schedule says: of the output or of every layer, on a few training rows.
+
+    Args:
+        recipe: its `schedule` says of what, on how many rows and with which estimator.
+        network: the recipe's.
+        train: training rows; where fewer than schedule.n have a label, those.
+        seed: decides the rows.
+
+    Raises:
+        ValueError: see `InformationSignal`.
+
+    Example:
+        >>> import torch
+        >>> from infotorch.recipes.registry import find_recipe
+        >>> x = torch.randn(80, 2, generator=torch.Generator().manual_seed(0))
+        >>> signal = information_signal(find_recipe("demo"), nn.Linear(2, 2), Split(x, (x[:, 0] > 0).long()), seed=0)
+        >>> len(signal.x), round(signal.ceiling, 2)
+        (80, 0.69)
+    """
+    settings, y = recipe.schedule, train.y
+    usable = len(y) if y.is_floating_point() else int((y >= 0).sum())
+    return InformationSignal(
+        network,
+        train.x,
+        y,
+        n=max(1, min(settings.n, usable)),
+        layers=_layers(network) if settings.layerwise else None,
+        estimator=settings.estimator,
+        seed=seed,
+    )
+
+
+class Pace:
+    """The informed schedule of a run's optimiser, or nothing where the recipe has none.
+
+    Of several processes the first measures, and tells the others: their rates never differ.
+
+    Args:
+        recipe: the row.
+        plan: prepared, with the whole network as its one module where the schedule is informed.
+        network: what the plan trains.
+        train: training rows.
+        seed: decides the rows that the information is measured on.
+        fabric: the processes.
+
+    Raises:
+        ValueError: a range of rates or a signal that is not one, see `MutualInformationDecay`, `InformationAnneal` and
+            `InformationSignal`.
+    """
+
+    def __init__(self, recipe: Recipe, plan: Plan, network: nn.Module, train: Split, seed: int, fabric: Fabric) -> None:
+        self.schedule: MutualInformationDecay | InformationAnneal | None = None
+        self.lines: dict[str, dict[str, Any]] = {}
+        if recipe.optimizer.schedule not in INFORMED:
+            return
+        (module,) = plan
+        assert isinstance(module.update, GradientUpdate)
+        assert plan.num_steps is not None
+        self.plan, self.fabric = plan, fabric
+        self.signal = information_signal(recipe, network, train, seed)
+        self.names = self.signal.layers or (module.name,)
+        self.is_bound = recipe.schedule.estimator == "readout"
+        self.schedule = self._make(recipe, module.update.optimizer, plan.num_steps // recipe.epochs)
+
+    def _make(
+        self, recipe: Recipe, optimizer: Optimizer, steps_per_epoch: int
+    ) -> MutualInformationDecay | InformationAnneal:
+        settings = recipe.schedule
+        rates: dict[str, Any] = {"lr_top": recipe.optimizer.lr, "lr_min": settings.lr_min}
+        common = {"threshold": settings.threshold, "ceiling": self.signal.ceiling, "epochs": recipe.epochs}
+        if recipe.optimizer.schedule == "information":
+            return MutualInformationDecay(
+                optimizer,
+                lr_max=settings.lr_max,
+                initial=self._measure(),
+                time_decay=settings.time_decay,
+                **rates,
+                **common,
+            )
+        return InformationAnneal(
+            optimizer,
+            steps_per_epoch=steps_per_epoch,
+            patience=settings.patience,
+            hold=settings.hold,
+            earliest=settings.earliest,
+            **rates,
+            **common,
+        )
+
+    def after_step(self, info: StepInfo) -> None:
+        """Move the schedule; at the end of an epoch by what the network has learnt.
+
+        `lines` then holds, for the network or each of its layers, the epoch's rate, the signal and what the schedule
+        saw in it: `d_p` and `d_s`, or `gain`.
+        """
+        schedule = self.schedule
+        if schedule is None:
+            return
+        if not info.ends_epoch:
+            if isinstance(schedule, InformationAnneal):
+                schedule.step()
+            return
+        self.lines = {}
+        if not all(torch.isfinite(weight).all() for module in self.plan for weight in module.parameters()):
+            return  # the next loss says that the run has diverged
+        rates = [float(group["lr"]) for group in schedule.optimizer.param_groups]
+        schedule.step(self._measure())
+        for name, rate, history in zip(self.names, rates, schedule.history, strict=True):
+            seen = {key: value for key, value in history[-1].items() if key in {"d_p", "d_s", "gain"}}
+            known = {key: value for key, value in seen.items() if value is not None}
+            line = {"learning_rate": rate, "train_mi_ty_nats": history[-1]["signal"], **known}
+            self.lines[name] = line | ({"mi_ty_nats_bound": "lower"} if self.is_bound else {})
+
+    def _measure(self) -> Any:
+        if not self.fabric.is_global_zero:
+            return self.fabric.broadcast(None)
+        with evaluating(self.plan):
+            return self.fabric.broadcast(self.signal())
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the next rate depends on."""
+        return {} if self.schedule is None else self.schedule.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from `state`; the optimiser's own holds the rates."""
+        if self.schedule is not None:
+            self.schedule.load_state_dict(state)
+
+
+def _layers(network: nn.Module) -> list[str]:
+    """Names of the layers whose parameters form a group each, in the groups' order."""
+    return [group["name"] for group in layer_groups(network)]

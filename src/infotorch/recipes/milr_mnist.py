@@ -1,0 +1,54 @@
+"""Vasudevan 2020, MNIST: a network like LeNet-5, 50 epochs of batches of 256, Nesterov momentum of 0.9.
+
+The paper leaves out the network's widths and its share of dropout, and which rates the alternatives had. Chosen once,
+equal for all rows: `lenet5` with 50 % dropout; 5,000 of the 60,000 training rows are held out for validation, on which
+every choice is made; information by Ross's estimator, which does not depend on the scale of the outputs, with the
+ceiling H(Y). `step` divides its rate by 10 after half and three quarters of the epochs. The range is the paper's, with
+an LR_top and an epsilon of ours, until a range test has been run.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from infotorch.recipes.milr_rows import Range, milr_rows
+from infotorch.recipes.recipe import (
+    DataSettings,
+    NetworkSettings,
+    OptimizerSettings,
+    Recipe,
+    ScheduleSettings,
+    SearchSettings,
+)
+
+_SOURCE = "Vasudevan 2020, Sec. 4, MNIST, best of 3 seeds"
+
+#: The paper's [LR_min, LR_max]; LR_top and epsilon are not published.
+_RANGE = Range(lr_min=1e-4, lr_max=0.2, lr_top=0.05, threshold=0.01)
+
+_SCORES = {"network": 0.9927, "layerwise": 0.9939, "adam": 0.9953, "rmsprop": 0.9953, "lars": 0.9943}
+
+_FOUND: dict[str, dict[str, Any]] = {}
+
+
+def base() -> Recipe:
+    """What the rows share."""
+    return Recipe(
+        name="milr-mnist",
+        variant="",
+        title="Learning rates from information, MNIST",
+        description="",
+        source=_SOURCE,
+        data=DataSettings(name="mnist", validation=5000),
+        network=NetworkSettings(architecture="lenet5", dropout=0.5),
+        optimizer=OptimizerSettings(name="sgd", momentum=0.9, nesterov=True, schedule="constant"),
+        schedule=ScheduleSettings(drops=(0.5, 0.75)),
+        epochs=50,
+        batch_size=256,
+        search=SearchSettings(trials=8, during={"data.limit": 10000, "epochs": 4}),
+    )
+
+
+def rows() -> list[Recipe]:
+    """The table's rows."""
+    return milr_rows(base(), rates=_RANGE, scores=_SCORES, source=_SOURCE, settings=_FOUND)

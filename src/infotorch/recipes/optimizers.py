@@ -1,0 +1,144 @@
+"""Turn a recipe's plain values into optimisers and the schedules that move their rates at every step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, MultiStepLR, OneCycleLR
+
+from infotorch.numerics.checks import require
+from infotorch.recipes.recipe import OptimizerSettings, Recipe
+from infotorch.schedules.anneal import HoldThenAnneal
+from infotorch.schedules.signal import layer_groups
+from infotorch.updates.gradient import OptimizerFactory, SchedulerFactory
+
+#: Schedules that look at the information after every epoch; `infotorch.pacing` moves them.
+INFORMED = ("information", "best")
+
+
+def optimizer_of(settings: OptimizerSettings, own_lr: float | None = None) -> OptimizerFactory:
+    """What makes the recipe's optimiser of a list of parameters, or of parameter groups.
+
+    Args:
+        settings: the recipe's.
+        own_lr: a rate that takes the place of settings.lr.
+
+    Raises:
+        ModuleNotFoundError: an optimiser of the extra `optim` without pytorch_optimizer.
+
+    Example:
+        >>> make = optimizer_of(OptimizerSettings(name="sgd", lr=0.1, momentum=0.9))
+        >>> make([nn.Parameter(torch.zeros(2))]).defaults["momentum"]
+        0.9
+    """
+    options: dict[str, Any] = {
+        "lr": settings.lr if own_lr is None else own_lr,
+        "weight_decay": settings.weight_decay,
+    }
+    along = {"momentum": settings.momentum, "nesterov": settings.nesterov}
+    made: dict[str, Callable[[], Any]] = {
+        "adam": lambda: partial(torch.optim.Adam, fused=True),
+        "adamw": lambda: partial(torch.optim.AdamW, fused=True),
+        "nadam": lambda: torch.optim.NAdam,
+        "rmsprop": lambda: torch.optim.RMSprop,
+        "sgd": lambda: partial(torch.optim.SGD, fused=True, **along),
+        "adamp": lambda: _of_extra("AdamP"),
+        "lars": lambda: partial(_of_extra("LARS"), **along),
+        "schedule-free": lambda: _of_extra("ScheduleFreeAdamW"),
+    }
+    return partial(made[settings.name](), **options)
+
+
+def _of_extra(name: str) -> Any:
+    return getattr(require("optim", "pytorch_optimizer", name), name)
+
+
+def layerwise(make: OptimizerFactory, network: nn.Module) -> OptimizerFactory:
+    """As `make`, with a parameter group for each layer of `network` (`layer_groups`), for rates of their own.
+
+    Raises:
+        ValueError: the network has no layer with weights; or, of what is returned, parameters of no layer of it.
+
+    Example:
+        >>> network = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
+        >>> optimizer = layerwise(lambda groups: torch.optim.SGD(groups, lr=0.1), network)(list(network.parameters()))
+        >>> [group["name"] for group in optimizer.param_groups]
+        ['0', '2']
+    """
+    groups = layer_groups(network)
+
+    def make_grouped(parameters: list[nn.Parameter]) -> Optimizer:
+        wanted = {id(parameter) for parameter in parameters}
+        kept = [{**group, "params": [p for p in group["params"] if id(p) in wanted]} for group in groups]
+        if sum(len(group["params"]) for group in kept) < len(wanted):
+            raise ValueError("layerwise: the objective has parameters of its own, which belong to no layer.")
+        return make([group for group in kept if group["params"]])  # pyright: ignore[reportArgumentType]
+
+    return make_grouped
+
+
+def scheduler_of(recipe: Recipe) -> SchedulerFactory | None:
+    """What makes the schedule of (optimiser, number of steps) that moves with every step; None where none does.
+
+    Example:
+        >>> from infotorch.recipes.registry import find_recipe
+        >>> scheduler_of(find_recipe("demo")).__name__
+        '_cosine'
+    """
+    settings = recipe.schedule
+
+    def step(optimizer: Optimizer, num_steps: int) -> LRScheduler:
+        # At the end of an epoch, as drops are usually told, also where an epoch is a long one.
+        epochs = [round(share * recipe.epochs) for share in settings.drops]
+        milestones = [epoch * num_steps // recipe.epochs for epoch in epochs]
+        return MultiStepLR(optimizer, milestones=milestones, gamma=settings.drop_factor)
+
+    def control(optimizer: Optimizer, num_steps: int) -> LRScheduler:
+        top = [float(group["lr"]) for group in optimizer.param_groups]
+        return HoldThenAnneal(optimizer, lr_top=top, lr_min=settings.lr_min, steps=num_steps, hold=settings.hold)
+
+    schedules: dict[str, SchedulerFactory] = {
+        "cosine": _cosine,
+        "onecycle": _one_cycle,
+        "step": step,
+        "control": control,
+    }
+    return schedules.get(recipe.optimizer.schedule)
+
+
+def _cosine(optimizer: Optimizer, num_steps: int) -> LRScheduler:
+    return CosineAnnealingLR(optimizer, T_max=num_steps)
+
+
+def _one_cycle(optimizer: Optimizer, num_steps: int) -> LRScheduler:
+    """Up to the optimiser's rate within 30 % of the steps and down to 1/250,000 of it, as torch has it; only the rate.
+
+    Momentum does not cycle: it is a setting of the row, as in the other rows.
+    """
+    top = [float(group["lr"]) for group in optimizer.param_groups]
+    return OneCycleLR(optimizer, max_lr=top, total_steps=num_steps, cycle_momentum=False)
+
+
+def check_schedule(recipe: Recipe) -> None:
+    """Refuse a schedule that does not fit the recipe's plan.
+
+    Raises:
+        ValueError: it reads the information of the whole network, and the plan trains parts of it; or rates of layers
+            that no information moves.
+    """
+    name = recipe.optimizer.schedule
+    in_parts = recipe.plan.cuts or (recipe.split.at and recipe.split.order != "bp")
+    if name in INFORMED and in_parts:
+        raise ValueError(
+            f"{recipe.name}: optimizer.schedule={name} moves the rates of one network that is trained as a whole; "
+            "leave out plan.cuts and split.at, or choose another schedule."
+        )
+    if recipe.schedule.layerwise and name not in INFORMED:
+        raise ValueError(
+            f"{recipe.name}: schedule.layerwise is for optimizer.schedule={' or '.join(INFORMED)}, got {name}."
+        )
