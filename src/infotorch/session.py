@@ -11,6 +11,7 @@ from typing import Any, cast
 import torch
 from torch import nn
 
+from infotorch.data.augment import check_augmentation
 from infotorch.data.graph_splits import graphs_as_rows
 from infotorch.data.loading import load
 from infotorch.data.sets import Dataset, Graph, GraphSet, Split
@@ -86,7 +87,8 @@ class Session:
         self.network = network.to(self.device, dtype)
         self.plan = build_plan(recipe, self.network)
         train_rows = self.dataset.train
-        self.batches = batches_of(train_rows.x, train_rows.y, batch_size=recipe.batch_size, seed=seed)
+        augment = recipe.data.augment
+        self.batches = batches_of(train_rows.x, train_rows.y, batch_size=recipe.batch_size, seed=seed, augment=augment)
         # The same layers as the network's: what lies before the bottleneck is looked at on its own.
         self.halves: tuple[nn.Module, ...] = split(self.network, (recipe.split.at,)) if recipe.split.at else ()
         for half in self.halves:
@@ -344,6 +346,7 @@ def load_rows(recipe: Recipe, seed: int) -> Dataset:
         for key, rows in (("limit", wanted.limit), ("labels", wanted.labels)):
             if rows is not None and rows < loaded.num_classes:
                 raise ValueError(f"{recipe.name}: data.{key} must leave a row of each of {loaded.num_classes} classes.")
+    check_augmentation(wanted.augment, loaded.train.x, where=recipe.name)
     if wanted.labels is not None:
         loaded = _keep_labels(loaded, wanted.labels, seed)
     if recipe.precision == "64-true":

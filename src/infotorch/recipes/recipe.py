@@ -35,6 +35,8 @@ class DataSettings(Settings):
             are unlabelled (y = -1), and only objectives without labels learn from them. None for all.
         label_columns: of graphs: as many empty features behind a node's own as there are classes, which graph
             Forward-Forward writes labels on.
+        augment: of training images, anew in every epoch: "crops-flips", a random crop of an image with a margin of 4
+            zeros, which may be mirrored; "none".
     """
 
     name: str
@@ -45,6 +47,7 @@ class DataSettings(Settings):
     scaling: Literal["none", "standard", "signed"] | None = None
     labels: int | None = Field(default=None, ge=1)
     label_columns: bool = False
+    augment: Literal["none", "crops-flips"] = "none"
 
     @field_validator("classes", mode="before")
     @classmethod
@@ -355,6 +358,12 @@ class Recipe(Settings):
     def task(self) -> Literal["classification", "denoising"]:
         """What the network is for."""
         return "denoising" if self.network.latent else "classification"
+
+    @model_validator(mode="after")
+    def _cached_rows_stay_the_same(self) -> Recipe:
+        if self.cache is not None and self.data.augment != "none":
+            raise ValueError("cache and data.augment exclude each other: augmented rows differ from epoch to epoch")
+        return self
 
     @field_validator("embedding_rows")
     @classmethod
