@@ -1,17 +1,21 @@
-"""A network on the bench of a range test: a few epochs at a rate from a known start, and everything back afterwards."""
+"""A network on the bench of a range test: probes of rates from a known start, and everything back afterwards."""
 
 from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import random
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from infotorch.numerics.seeds import derive_seed
 from infotorch.schedules.decay import set_rate
 from infotorch.schedules.range_choice import Probe
 
@@ -22,148 +26,193 @@ Report = float | Mapping[str, float]
 _SUDDEN = 0.5
 
 
-class Bench:
-    """The caller's network, optimiser and function for an epoch, and how they were before.
+@dataclass(frozen=True)
+class Work:
+    """What a range test was given: one object, so that a copy of it holds together.
 
     Args:
         network: what is trained.
         optimizer: its optimiser.
         train_epoch: trains for one epoch and reports.
         signal: measures I(T; Y), or None.
-        epochs: of a probe.
         stop_dead: end a probe whose network has died.
         generators: further generators of the data's order.
-        progress: told about every epoch.
-
-    Attributes:
-        done: epochs trained so far; total: epochs expected, for progress.
-        total: see done.
-        start: where every probe of the trial starts.
+        reset: draws new initial weights, or None for the layers' own way.
+        seed: decides the weights of the second trial and later ones.
     """
 
-    def __init__(
-        self,
-        network: nn.Module,
-        optimizer: Optimizer,
-        train_epoch: Callable[[], Report],
-        signal: Callable[[], Any] | None,
-        epochs: int,
-        stop_dead: bool,
-        generators: Sequence[torch.Generator],
-        progress: Callable[[str, int, int], None] | None,
-    ) -> None:
-        self.network, self.optimizer, self.train_epoch = network, optimizer, train_epoch
-        self.signal, self.epochs, self.stop_dead = signal, epochs, stop_dead
-        self.generators, self.progress = generators, progress
-        self.done = self.total = 0
-        self.start = self._state()
+    network: nn.Module
+    optimizer: Optimizer
+    train_epoch: Callable[[], Report]
+    signal: Callable[[], Any] | None
+    stop_dead: bool
+    generators: Sequence[torch.Generator]
+    reset: Callable[[], None] | None
+    seed: int
+
+
+@dataclass
+class _Run:
+    """A probe on its way: what it has reported, and where it stands."""
+
+    values: dict[str, list[float]]
+    first_loss: float | None
+    state: dict[str, Any]
+
+
+class Bench:
+    """Probes candidate rates; a probe is a function of (start, trial, rate, epochs) alone, in whatever order they come.
+
+    Args:
+        work: what is trained.
+        told: called with (trial, rate, 1) after every epoch.
+
+    Attributes:
+        before: everything as it was when the bench was made.
+    """
+
+    def __init__(self, work: Work, told: Callable[[int, float, int], None] | None = None) -> None:
+        self.work, self.told = work, told
+        self.trial = 0
+        self.before = self.start = self._state()
+        self.paused: dict[float, _Run] = {}
 
     @contextmanager
     def keeping(self) -> Iterator[None]:
         """A context after which everything is as it was, gradients and modes included."""
-        before = self.start
-        gradients = [parameter.grad for parameter in self.network.parameters()]
-        modes = [(layer, layer.training) for layer in self.network.modules()]
+        network = self.work.network
+        gradients = [parameter.grad for parameter in network.parameters()]
+        modes = [(layer, layer.training) for layer in network.modules()]
         try:
             yield
         finally:
-            self._restore(before)
-            for parameter, gradient in zip(self.network.parameters(), gradients, strict=True):
+            self._restore(self.before)
+            for parameter, gradient in zip(network.parameters(), gradients, strict=True):
                 parameter.grad = gradient
             for layer, training in modes:
                 layer.training = training
 
-    def reset(self, reset: Callable[[], None] | None, seed: int) -> None:
-        """Other initial weights, a function of the seed alone.
+    def probe(self, trial: int, rate: float, epochs: int, alive: Collection[float] = ()) -> Probe:
+        """Train at one rate from the trial's start until so many epochs are done, or on from where its probe paused.
+
+        Args:
+            trial: its number; another one than before begins with weights of its own.
+            rate: the candidate.
+            epochs: in all, those before the pause included.
+            alive: the candidates whose probes may go on; the others' are forgotten.
 
         Raises:
+            TypeError: a report that is no number.
             ValueError: a layer with weights cannot reset itself, and nobody says how.
         """
-        self._restore(self.start)
-        torch.manual_seed(seed)
-        (reset or self._reset_layers)()
-        self.start = self._state()
+        if trial != self.trial:
+            self._begin(trial)
+        run = self._resumed(rate)
+        self.paused = {known: kept for known, kept in self.paused.items() if known in alive}
+        crashed = dead = False
+        for _ in range(epochs - len(run.values.get("loss", ()))):
+            self._epoch(run)
+            crashed = any(_has_crashed(past, _scale(name, past, run)) for name, past in run.values.items())
+            dead = not crashed and self.work.stop_dead and _is_dead(run.values)
+            if self.told is not None:
+                self.told(trial, rate, 1)
+            if crashed or dead:
+                break
+        if rate in alive and not crashed and not dead:
+            self.paused[rate] = _Run(run.values, run.first_loss, self._state())
+        return Probe(trial, rate, {name: tuple(past) for name, past in run.values.items()}, crashed, dead)
+
+    def _begin(self, trial: int) -> None:
+        """The start of a trial: the caller's own weights, or others that are a function of the seed and the trial."""
+        self._restore(self.before)
+        if trial:
+            torch.manual_seed(derive_seed(self.work.seed, "range-test", trial))
+            (self.work.reset or self._reset_layers)()
+        self.trial, self.start, self.paused = trial, self._state(), {}
 
     def _reset_layers(self) -> None:
-        for name, layer in self.network.named_modules():
+        for name, layer in self.work.network.named_modules():
             own = getattr(layer, "reset_parameters", None)
             if callable(own):
                 own()
             elif next(layer.parameters(recurse=False), None) is not None:
                 raise ValueError(f"{_WHERE}: layer {name or 'network'} has no reset_parameters; give reset.")
 
-    def probe(self, trial: int, rate: float) -> Probe:
-        """A few epochs at one rate, from the trial's start."""
-        self._restore(self.start)
-        for group in self.optimizer.param_groups:
+    def _resumed(self, rate: float) -> _Run:
+        run = self.paused.pop(rate, None)
+        self._restore(self.start if run is None else run.state)
+        if run is None:
+            run = _Run({}, None, {})
+            self._measure(run.values)
+        for group in self.work.optimizer.param_groups:
             set_rate(group, rate)
-        values: dict[str, list[float]] = self._informed({})
-        loss_first = None
-        crashed = dead = False
-        for _ in range(self.epochs):
-            report = _as_numbers(self.train_epoch())
-            loss_first = report["loss"] if loss_first is None else loss_first
-            # Of a loss its fall counts, which is 0 where nothing is learnt, whatever the loss's sign.
-            now = {**report, "loss": loss_first - report["loss"]}
-            for name, value in now.items():
-                values.setdefault(name, []).append(value)
-            values = self._informed(values)
-            self.done += 1
-            if self.progress is not None:
-                self.progress(f"trial {trial}, rate {rate:.3g}", self.done, self.total)
-            crashed = any(_has_crashed(past) for past in values.values())
-            dead = not crashed and self.stop_dead and self._is_dead(values)
-            if crashed or dead:
-                break
-        return Probe(trial, rate, {name: tuple(past) for name, past in values.items()}, crashed, dead)
+        return run
 
-    def _informed(self, values: dict[str, list[float]]) -> dict[str, list[float]]:
-        """The values with the signal's own added."""
-        if self.signal is None:
-            return values
+    def _epoch(self, run: _Run) -> None:
+        report = _as_numbers(self.work.train_epoch())
+        run.first_loss = report["loss"] if run.first_loss is None else run.first_loss
+        # Of a loss its fall counts, which is 0 where nothing is learnt, whatever the loss's sign.
+        for name, value in {**report, "loss": run.first_loss - report["loss"]}.items():
+            run.values.setdefault(name, []).append(value)
+        self._measure(run.values)
+
+    def _measure(self, values: dict[str, list[float]]) -> None:
+        """Add the signal's own values."""
+        if self.work.signal is None:
+            return
         try:
-            found = self.signal()
+            found = self.work.signal()
         except ValueError:  # an output that is not finite has no information
             found = [math.nan] * max(1, len([name for name in values if name.startswith("information")]))
         several = isinstance(found, list | tuple) and len(found) > 1
-        listed = list(found) if isinstance(found, list | tuple) else [found]
-        for number, value in enumerate(listed):
+        for number, value in enumerate(found if isinstance(found, list | tuple) else [found]):
             values.setdefault(f"information {number}" if several else "information", []).append(float(value))
-        return values
-
-    def _is_dead(self, values: dict[str, list[float]]) -> bool:
-        """Whether the output no longer depends on the input: no information at all, or numbers that stand still."""
-        information = [past[-1] for name, past in values.items() if name.startswith("information")]
-        if information:
-            return information[-1] == 0.0
-        return all(len(past) > 2 and len(set(past[-3:])) == 1 for past in values.values())
 
     def _state(self) -> dict[str, Any]:
-        devices = sorted({t.device for t in self.network.parameters() if t.device.type == "cuda"}, key=str)
         return {
-            "tensors": [(tensor, tensor.detach().clone()) for tensor in _tensors(self.network)],
-            "optimizer": copy.deepcopy(self.optimizer.state_dict()),
-            "random": torch.get_rng_state(),
-            "devices": [(device, torch.cuda.get_rng_state(device)) for device in devices],
-            "generators": [generator.get_state() for generator in self.generators],
+            "tensors": [(tensor, tensor.detach().clone()) for tensor in self._tensors()],
+            "optimizer": copy.deepcopy(self.work.optimizer.state_dict()),
+            "random": random_state(self.work.network),
+            "generators": [generator.get_state() for generator in self.work.generators],
         }
 
     def _restore(self, state: dict[str, Any]) -> None:
         with torch.no_grad():
             for tensor, value in state["tensors"]:
                 tensor.copy_(value)
+        for parameter in self.work.network.parameters():
+            parameter.grad = None
         # An optimiser that had no state yet gets an empty one again.
-        self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
-        torch.set_rng_state(state["random"])
-        for device, random in state["devices"]:
-            torch.cuda.set_rng_state(random, device)
-        for generator, random in zip(self.generators, state["generators"], strict=True):
-            generator.set_state(random)
+        self.work.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
+        set_random_state(state["random"])
+        for generator, known in zip(self.work.generators, state["generators"], strict=True):
+            generator.set_state(known)
+
+    def _tensors(self) -> list[Tensor]:
+        """The network's, and what else the optimiser moves."""
+        network, groups = self.work.network, self.work.optimizer.param_groups
+        moved = [parameter for group in groups for parameter in group["params"]]
+        return list({id(tensor): tensor for tensor in (*network.parameters(), *network.buffers(), *moved)}.values())
 
 
-def _tensors(network: nn.Module) -> Iterator[Tensor]:
-    yield from network.parameters()
-    yield from network.buffers()
+def random_state(network: nn.Module) -> dict[str, Any]:
+    """The state of every global random generator that training may draw from: torch's, NumPy's and Python's."""
+    devices = sorted({t.device for t in network.parameters() if t.device.type == "cuda"}, key=str)
+    return {
+        "torch": torch.get_rng_state(),
+        "devices": [(device, torch.cuda.get_rng_state(device)) for device in devices],
+        "numpy": np.random.get_state(),  # noqa: NPY002 the caller's loader may draw from it
+        "python": random.getstate(),
+    }
+
+
+def set_random_state(state: Mapping[str, Any]) -> None:
+    """Put back what `random_state` gave."""
+    torch.set_rng_state(state["torch"])
+    for device, known in state["devices"]:
+        torch.cuda.set_rng_state(known, device)
+    np.random.set_state(state["numpy"])  # noqa: NPY002
+    random.setstate(state["python"])
 
 
 def _as_numbers(report: Report) -> dict[str, float]:
@@ -176,10 +225,23 @@ def _as_numbers(report: Report) -> dict[str, float]:
         raise TypeError(f"{_WHERE}: train_epoch must report numbers, got {report!r}.") from error
 
 
-def _has_crashed(values: list[float]) -> bool:
+def _scale(name: str, values: list[float], run: _Run) -> float:
+    """What a sudden fall is measured against: the size of the first value; of a fall of the loss, that of the loss."""
+    return abs(run.first_loss if name == "loss" and run.first_loss is not None else values[0])
+
+
+def _has_crashed(values: list[float], scale: float) -> bool:
     """Whether the last value is not finite, or has lost half of all that was gained; both may be negative."""
     if not math.isfinite(values[-1]):
         return True
     before = max(values[:-1], default=values[-1])
     gained = before - values[0]
-    return gained > 0 and before - values[-1] > max(_SUDDEN * gained, _SUDDEN * abs(values[0]))
+    return gained > 0 and before - values[-1] > max(_SUDDEN * gained, _SUDDEN * scale)
+
+
+def _is_dead(values: Mapping[str, list[float]]) -> bool:
+    """Whether the output no longer depends on the input: no information at all, or numbers that stand still."""
+    information = [past[-1] for name, past in values.items() if name.startswith("information")]
+    if information:
+        return information[-1] == 0.0
+    return all(len(past) > 2 and len(set(past[-3:])) == 1 for past in values.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,6 +34,11 @@ class Probe:
     def failed(self) -> bool:
         """Whether training ended early."""
         return self.crashed or self.dead
+
+    @property
+    def epochs(self) -> int:
+        """Epochs that were trained."""
+        return len(self.values["loss"])
 
     def gain(self, attribute: str) -> float:
         """The last value less the first."""
@@ -69,7 +75,8 @@ def choose_range(probes: Sequence[Probe], attribute: str, *, c1: float, rule: Ru
 
     With best the highest last value and thresh = best / c1: lr_top is the rate that has it; lr_min the first whose gain
     is at least thresh; lr_max by "first-bad" the last rate from lr_top upwards before the first that failed or falls
-    short of best by thresh; by "paper" the last before all further rates do.
+    short of best by thresh; by "paper" the last before all further rates do. A probe that was given fewer epochs than
+    others is compared with what they had reached by then, and cannot be lr_top.
 
     Args:
         probes: one for each candidate, by ascending rate; a candidate without one counts as failed.
@@ -88,25 +95,59 @@ def choose_range(probes: Sequence[Probe], attribute: str, *, c1: float, rule: Ru
         >>> found.lr_min, found.lr_max, found.lr_top
         (0.001, 0.1, 0.1)
     """
-    alive = [probe for probe in probes if not probe.failed]
-    best = max((probe.last(attribute) for probe in alive), default=0.0)
-    if best <= 0:
+    standing = judge(probes, attribute, c1=c1)
+    top, good = standing.top, standing.good
+    if rule == "paper":
+        highest = max(number for number, is_good in enumerate(good) if is_good)
+    else:
+        highest = next((number for number in range(top, len(good)) if not good[number]), len(good)) - 1
+    lowest = next((number for number, learns in enumerate(standing.learns) if learns), top)
+    return Range(probes[min(lowest, top)].rate, probes[highest].rate, probes[top].rate)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How the candidates of a pass compare.
+
+    Args:
+        top: number of the best.
+        good: whether each is safe: it did not fail, and falls short of the best by less than thresh.
+        learns: whether each did not fail and gained at least thresh.
+    """
+
+    top: int
+    good: tuple[bool, ...]
+    learns: tuple[bool, ...]
+
+
+def judge(probes: Sequence[Probe], attribute: str, *, c1: float) -> Standing:
+    """How the candidates of a pass compare, see `choose_range`.
+
+    Raises:
+        ValueError: no candidate learnt anything.
+    """
+    numbers = [number for number, probe in enumerate(probes) if not probe.failed]
+    length = {number: len(probes[number].values[attribute]) for number in numbers}
+
+    def best_after(epochs: int) -> float:
+        return max(probes[number].values[attribute][epochs - 1] for number in numbers if length[number] >= epochs)
+
+    best = {epochs: best_after(epochs) for epochs in set(length.values())}
+    if not best or best[max(best)] <= 0:
         raise ValueError(
             f"lr_range_test: no candidate rate learnt anything by {attribute}; give lower rates or more epochs, or "
             "look at the network."
         )
-    thresh = best / c1
-    top = max(alive, key=lambda probe: probe.last(attribute))
-    learning = [probe for probe in alive if probe.gain(attribute) >= thresh]
-    lowest = learning[0] if learning else top
-    good = [not probe.failed and best - probe.last(attribute) < thresh for probe in probes]
-    place = list(probes).index(top)
-    if rule == "paper":
-        highest = max(number for number, is_good in enumerate(good) if is_good)
-    else:
-        bad = [number for number in range(place, len(probes)) if not good[number]]
-        highest = (bad[0] if bad else len(probes)) - 1
-    return Range(min(lowest.rate, top.rate), probes[highest].rate, top.rate)
+    last = {number: probes[number].last(attribute) for number in numbers}
+    # Nothing is said of a candidate that was left where none had learnt anything yet.
+    thresh = {number: best[n] / c1 if best[n] > 0 else math.nan for number, n in length.items()}
+    good = {number: best[length[number]] - last[number] < thresh[number] for number in numbers}
+    learns = {number: probes[number].gain(attribute) >= thresh[number] for number in numbers}
+    return Standing(
+        top=max((number for number in numbers if length[number] == max(best)), key=last.__getitem__),
+        good=tuple(good.get(number, False) for number in range(len(probes))),
+        learns=tuple(learns.get(number, False) for number in range(len(probes))),
+    )
 
 
 def together(ranges: Sequence[Range]) -> Range:

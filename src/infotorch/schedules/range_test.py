@@ -2,27 +2,31 @@
 
 Every candidate of a trial starts from the same weights, random state and optimiser; further trials start from other
 weights. What is trained is the caller's own network and optimiser, by the caller's own function for one epoch; all of
-it, and the random state, are as they were when the test ends, however it ends.
+it, and the random states, are as they were when the test ends, however it ends.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
 from torch.optim import Optimizer
 
 from infotorch.numerics.checks import check_choice, check_count, check_positive
-from infotorch.numerics.seeds import derive_seed
-from infotorch.schedules.range_bench import Bench, Report
+from infotorch.schedules.range_bench import Bench, Report, Work
 from infotorch.schedules.range_choice import Probe, Range, Rule, choose_range, significance, together
+from infotorch.schedules.range_search import Halving, every
+from infotorch.schedules.range_workers import Here, Probing, Workers
 
 _WHERE = "lr_range_test"
+#: Which candidates are trained, and for how long.
+Search = Literal["exhaustive", "halving"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class RangeTest:
         threshold: epsilon of `MutualInformationDecay`, likewise; None without a signal.
         attribute: what the range was chosen by.
         probes: everything that was measured.
-        epochs: epochs that were trained in all.
+        epochs: epochs that were trained in all, that is, calls of train_epoch.
         seconds: how long it took.
     """
 
@@ -96,6 +100,7 @@ def lr_range_test(
     rates: Sequence[float] | None = None,
     trials: int = 3,
     epochs: int = 5,
+    search: Search = "exhaustive",
     attribute: str | Sequence[str] | None = None,
     c1: float = 10.0,
     c2: float = 1.0,
@@ -104,40 +109,48 @@ def lr_range_test(
     reset: Callable[[], None] | None = None,
     generators: Sequence[torch.Generator] = (),
     seed: int = 0,
+    workers: int = 1,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> RangeTest:
-    """Find LR_min, LR_max, LR_top and epsilon of a network, from trials x rates x epochs of training.
+    """Find LR_min, LR_max, LR_top and epsilon of a network, from a few epochs at each of many rates.
 
     Args:
         network: what is trained; restored afterwards.
         optimizer: its optimiser, whose every group gets the candidate rate; restored afterwards.
         train_epoch: trains for one epoch and reports its mean loss, or {"loss": ..., "accuracy": ..., ...}; whatever
-            is not "loss" counts as better when larger.
+            is not "loss" counts as better when larger. An epoch may be a part of the data: for a cheap test, a tenth.
         signal: measures I(T; Y), one number or one for each layer, see `InformationSignal`; None for none.
         rates: candidates, ascending; None: three a decade from 1e-5 to 1.
         trials: how often all is done, from other initial weights; a crash at a rate begins the next one there.
         epochs: of each candidate; epsilon depends on them, as late epochs bring less.
+        search: "exhaustive" gives every candidate all epochs, as the paper does; "halving" takes about a third of
+            them: successive halving over the candidates, and later trials near the range of the first, see `Halving`.
         attribute: what chooses the range: a name that train_epoch reports, "information" for the signal, "loss" for its
             fall; of several the one with the larger lr_max. None: "accuracy" where it is reported, else "information"
             where there is a signal, else "loss".
         c1: thresh is the best value / c1; c2: epsilon is c2 times the median of min d_s.
         c2: see c1.
-        rule: see `choose_range`.
+        rule: see `choose_range`; "halving" looks at what "first-bad" needs.
         stop_dead: end a candidate whose signal has come to exactly 0, or whose reports no longer change at all.
         reset: draws new initial weights from torch's global generator; None: every layer's own `reset_parameters`.
         generators: further generators of the data's order, restored afterwards and before every candidate.
         seed: decides the weights of the second trial and later ones; the first has the network's own.
-        progress: told (what, epochs done, epochs in all) after every epoch.
+        workers: processes that train candidates at once, each on a copy of everything, with the same result as one: on
+            a CPU to the bit, as each has as many threads as this process (`torch.set_num_threads`). Network, optimizer,
+            train_epoch, signal and reset must be picklable together: no lambdas, no functions within functions.
+        progress: told (what, epochs done, epochs in all at most) after every epoch.
 
     Returns:
         The range, and everything that was measured.
 
     Raises:
-        TypeError: train_epoch or signal gives no number.
+        TypeError: train_epoch or signal gives no number, or there are workers and what they need cannot be copied.
         ValueError: rates that do not ascend or are not positive, an attribute that nobody reports, a layer that cannot
-            be reset, c1 or c2 not positive, or no rate that learns.
+            be reset, c1 or c2 not positive, no rate that learns, or "halving" with the rule "paper"; in a worker, a
+            train_epoch that trains another network than the one given.
+        RuntimeError: a worker process ended on its own.
 
-    Source: Vasudevan 2020, Entropy 22(5):560, Algorithm 2; LR_max by "first-bad" is ours.
+    Source: Vasudevan 2020, Entropy 22(5):560, Algorithm 2; LR_max by "first-bad" and "halving" are ours.
 
     Example:
         >>> _ = torch.manual_seed(0)
@@ -155,29 +168,47 @@ def lr_range_test(
         (1.0, 0.1)
     """
     candidates = _candidates(rates)
-    for name, count in (("trials", trials), ("epochs", epochs)):
+    for name, count in (("trials", trials), ("epochs", epochs), ("workers", workers)):
         check_count(count, where=_WHERE, name=name)
     for name, factor in (("c1", c1), ("c2", c2)):
         check_positive(factor, where=_WHERE, name=name)
     check_choice(rule, ("first-bad", "paper"), where=_WHERE, name="rule")
+    check_choice(search, ("exhaustive", "halving"), where=_WHERE, name="search")
+    if search == "halving" and rule == "paper":
+        raise ValueError(f"{_WHERE}: the rule 'paper' looks at every candidate to the end; use search='exhaustive'.")
     began = time.monotonic()
-    bench = Bench(network, optimizer, train_epoch, signal, epochs, stop_dead, generators, progress)
-    bench.total = trials * len(candidates) * epochs
+    work = Work(network, optimizer, train_epoch, signal, stop_dead, tuple(generators), reset, seed)
+    tally = _Tally(trials * len(candidates) * epochs, progress)
+    with _probing(work, candidates, workers, tally) as probing:
+        if search == "exhaustive":
+            passes = every(probing, candidates, trials, epochs)
+        else:
+            passes = Halving(probing, candidates, epochs, c1, lambda probes: _keys(probes, attribute)).passes(trials)
+    return _found(passes, attribute, c1, c2, rule, tally.done, time.monotonic() - began)
+
+
+class _Tally:
+    """Counts epochs and tells of them."""
+
+    def __init__(self, total: int, progress: Callable[[str, int, int], None] | None) -> None:
+        self.done, self.total, self.progress = 0, total, progress
+
+    def __call__(self, trial: int, rate: float, epochs: int) -> None:
+        self.done += epochs
+        if self.progress is not None:
+            self.progress(f"trial {trial}, rate {rate:.3g}", self.done, max(self.total, self.done))
+
+
+@contextmanager
+def _probing(work: Work, rates: list[float], workers: int, tally: _Tally) -> Iterator[Probing]:
+    """Who probes; afterwards everything here is as it was."""
+    bench = Bench(work, tally)
     with bench.keeping():
-        passes = _passes(bench, candidates, trials, reset, seed)
-    probes = tuple(probe for one in passes for probe in one)
-    by, ranges = _chosen(passes, attribute, c1, rule)
-    names = _information_names(probes)
-    epsilons = [significance(probes, name, c2=c2) for name in names]
-    ends = {end: [getattr(one, end) for one in ranges] for end in ("lr_min", "lr_max", "lr_top")}
-    return RangeTest(
-        **{end: values if len(values) > 1 else values[0] for end, values in ends.items()},
-        threshold=(epsilons if len(epsilons) > 1 else epsilons[0]) if epsilons else None,
-        attribute=by,
-        probes=probes,
-        epochs=bench.done,
-        seconds=time.monotonic() - began,
-    )
+        if workers == 1:
+            yield Here(bench)
+        else:
+            with Workers(work, rates, workers, tally) as probing:
+                yield probing
 
 
 def _candidates(rates: Sequence[float] | None) -> list[float]:
@@ -189,55 +220,55 @@ def _candidates(rates: Sequence[float] | None) -> list[float]:
     return listed
 
 
-def _passes(
-    bench: Bench, rates: list[float], trials: int, reset: Callable[[], None] | None, seed: int
-) -> list[list[Probe]]:
-    """Passes over all candidates: a crash hands its rate, and those above it, to the next trial.
+def _found(
+    passes: list[list[Probe]],
+    attribute: str | Sequence[str] | None,
+    c1: float,
+    c2: float,
+    rule: Rule,
+    epochs: int,
+    seconds: float,
+) -> RangeTest:
+    probes = tuple(probe for one in passes for probe in one)
+    by, ranges = _chosen(passes, attribute, c1, rule)
+    epsilons = [significance(probes, name, c2=c2) for name in _information_names(probes)]
+    ends = {end: [getattr(one, end) for one in ranges] for end in ("lr_min", "lr_max", "lr_top")}
+    return RangeTest(
+        **{end: values if len(values) > 1 else values[0] for end, values in ends.items()},
+        threshold=(epsilons if len(epsilons) > 1 else epsilons[0]) if epsilons else None,
+        attribute=by,
+        probes=probes,
+        epochs=epochs,
+        seconds=seconds,
+    )
 
-    A pass that no trial was left to finish ends where it crashed; what it did not try counts as failed.
-    """
-    passes: list[list[Probe]] = []
-    start = 0
-    for trial in range(trials):
-        if trial:
-            bench.reset(reset, derive_seed(seed, "range-test", trial))
-        if start == 0:
-            passes.append([])
-        crashed_at = None
-        for number in range(start, len(rates)):
-            probe = bench.probe(trial, rates[number])
-            if passes[-1] and passes[-1][-1].rate == probe.rate:
-                # It crashed once and is safe no more, whatever other weights make of it.
-                passes[-1][-1] = replace(probe, crashed=True)
-            else:
-                passes[-1].append(probe)
-            if probe.crashed:
-                crashed_at = number
-                break
-        # Two crashes at one rate are enough.
-        again = crashed_at is not None and crashed_at != start
-        start = crashed_at if again and crashed_at is not None else 0
-    return passes
+
+def _attributes(probes: Sequence[Probe], attribute: str | Sequence[str] | None) -> dict[str, list[str]]:
+    """What may choose the range -> the names of its values, one for each layer where the signal has several."""
+    layers = _information_names(probes)
+    known = {name: [name] for name in probes[0].values if name not in layers} | (
+        {"information": layers} if layers else {}
+    )
+    default = "accuracy" if "accuracy" in known else "information" if layers else "loss"
+    wanted = [default] if attribute is None else [attribute] if isinstance(attribute, str) else list(attribute)
+    for name in wanted:
+        if name not in known:
+            raise ValueError(f"{_WHERE}: attribute {name!r} was not reported; there are {', '.join(known)}.")
+    return {name: known[name] for name in wanted}
+
+
+def _keys(probes: Sequence[Probe], attribute: str | Sequence[str] | None) -> list[str]:
+    return [key for keys in _attributes(probes, attribute).values() for key in keys]
 
 
 def _chosen(
     passes: list[list[Probe]], attribute: str | Sequence[str] | None, c1: float, rule: Rule
 ) -> tuple[str, list[Range]]:
     """The attribute, and one range or one for each layer."""
-    first = passes[0][0].values
-    layers = _information_names([passes[0][0]])
-    known = [*(name for name in first if name not in layers), *(["information"] if layers else [])]
-    default = "accuracy" if "accuracy" in first else "information" if layers else "loss"
-    wanted = [default] if attribute is None else [attribute] if isinstance(attribute, str) else list(attribute)
-    for name in wanted:
-        if name not in known:
-            raise ValueError(f"{_WHERE}: attribute {name!r} was not reported; there are {', '.join(known)}.")
-
-    def ranges(name: str) -> list[Range]:
-        of = layers if name == "information" else [name]
-        return [together([choose_range(one, key, c1=c1, rule=rule) for one in passes]) for key in of]
-
-    found = {name: ranges(name) for name in wanted}
+    found = {
+        name: [together([choose_range(one, key, c1=c1, rule=rule) for one in passes]) for key in keys]
+        for name, keys in _attributes(passes[0], attribute).items()
+    }
     by = max(found, key=lambda name: max(one.lr_max for one in found[name]))
     return by, found[by]
 

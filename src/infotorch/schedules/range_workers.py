@@ -1,0 +1,207 @@
+"""Who probes the candidates of a range test: this process, or several, each with a copy of everything."""
+
+from __future__ import annotations
+
+import io
+import multiprocessing
+import signal
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from multiprocessing.connection import wait
+from typing import Any, Protocol
+
+import torch
+
+from infotorch.schedules.range_bench import Bench, Report, Work, random_state, set_random_state
+from infotorch.schedules.range_choice import Probe
+
+_WHERE = "lr_range_test"
+_NO_COPY = (
+    "worker processes need a copy of network, optimizer, train_epoch, signal and reset together. Lambdas and functions "
+    "within functions cannot be copied: use functools.partial of a function at the top of a module, or a method of an "
+    "object that holds network and optimizer; or workers=1"
+)
+
+
+class Probing(Protocol):
+    """Who probes candidates.
+
+    Attributes:
+        width: candidates that are probed at once.
+    """
+
+    width: int
+
+    def probe(self, trial: int, rates: Sequence[float], epochs: int, alive: Sequence[float] = ()) -> list[Probe]:
+        """The probes of some candidates of a trial, in their order; see `Bench.probe`."""
+        ...
+
+
+class Here:
+    """Probes in this process, one candidate after the other.
+
+    Args:
+        bench: the caller's own network.
+    """
+
+    width = 1
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
+
+    def probe(self, trial: int, rates: Sequence[float], epochs: int, alive: Sequence[float] = ()) -> list[Probe]:
+        """See `Probing`."""
+        return [self.bench.probe(trial, rate, epochs, alive) for rate in rates]
+
+
+class Workers:
+    """Probes in processes of their own, each with its copy of the work, its random states and as many threads.
+
+    A candidate always goes to the same process, which keeps its paused probe. A context: the processes end with it.
+
+    Args:
+        work: what is trained; it is copied as it is now.
+        rates: all candidates.
+        count: number of processes.
+        told: called with (trial, rate, number of epochs) when a probe ends.
+
+    Raises:
+        TypeError: the work cannot be copied.
+    """
+
+    def __init__(self, work: Work, rates: Sequence[float], count: int, told: Callable[[int, float, int], None]) -> None:
+        self.width = min(count, len(rates))
+        self.told = told
+        self.home = {rate: number % self.width for number, rate in enumerate(rates)}
+        copied = _packed(work)
+        context = multiprocessing.get_context("spawn")
+        self.pipes: list[Any] = []
+        self.processes: list[Any] = []
+        for _ in range(self.width):
+            ours, theirs = context.Pipe()
+            process = context.Process(target=_serve, args=(theirs, copied, torch.get_num_threads()), daemon=True)
+            process.start()
+            theirs.close()  # so that its end is heard of
+            self.pipes.append(ours)
+            self.processes.append(process)
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self.processes:
+            process.terminate()
+        for process in self.processes:
+            process.join()
+
+    def probe(self, trial: int, rates: Sequence[float], epochs: int, alive: Sequence[float] = ()) -> list[Probe]:
+        """See `Probing`.
+
+        Raises:
+            RuntimeError: a process ended on its own.
+            Exception: whatever the caller's functions raised there.
+        """
+        for rate in rates:
+            self.pipes[self.home[rate]].send((trial, rate, epochs, tuple(alive)))
+        found: dict[float, Probe] = {}
+        while len(found) < len(rates):
+            for pipe in wait(self.pipes):
+                probe, trained = self._received(pipe)
+                found[probe.rate] = probe
+                self.told(trial, probe.rate, trained)
+        return [found[rate] for rate in rates]
+
+    def _received(self, pipe: Any) -> tuple[Probe, int]:
+        """A probe, and the number of epochs that it took now."""
+        try:
+            answer = pipe.recv()
+        except EOFError:
+            raise RuntimeError(
+                f"{_WHERE}: a worker process ended on its own. Memory may be short, or a script starts the test "
+                "without `if __name__ == '__main__':`; or choose workers=1."
+            ) from None
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def _packed(work: Work) -> bytes:
+    """The work and the random states in one piece, so that its parts refer to each other in the copy as here."""
+    buffer = io.BytesIO()
+    try:
+        torch.save((work, random_state(work.network)), buffer)
+    except Exception as error:  # pickle's own, and whatever an object's own pickling raises
+        raise TypeError(f"{_WHERE}: {_NO_COPY} ({error}).") from error
+    return buffer.getvalue()
+
+
+def _serve(pipe: Any, packed: bytes, threads: int) -> None:
+    """A worker's life: unpack, then probe what is asked for, until it is ended."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, who ends us
+    torch.set_num_threads(threads)  # sums depend on them
+    bench, epochs = None, 0
+
+    def count(_trial: int, _rate: float, more: int) -> None:
+        nonlocal epochs
+        epochs += more
+
+    with suppress(EOFError, BrokenPipeError):  # the parent has gone
+        while True:
+            task = pipe.recv()
+            try:
+                bench = bench or _unpacked(packed, count)
+                epochs = 0
+                probe = bench.probe(*task)
+                pipe.send((probe, epochs))
+            except Exception as error:
+                pipe.send(_portable(error))
+
+
+def _unpacked(packed: bytes, told: Callable[[int, float, int], None]) -> Bench:
+    try:
+        work, random = torch.load(io.BytesIO(packed), weights_only=False)
+    except Exception as error:
+        raise TypeError(f"{_WHERE}: {_NO_COPY} ({error}).") from error
+    set_random_state(random)
+    return Bench(replace(work, train_epoch=_Watched(work)), told)
+
+
+class _Watched:
+    """The caller's epoch, and a look whether it moves the copy that it came with, and not another one by name.
+
+    Raises:
+        ValueError: the first epoch changed no weight of the network and took no step of the optimiser.
+    """
+
+    def __init__(self, work: Work) -> None:
+        self.work, self.moved = work, False
+        work.optimizer.register_step_post_hook(self._note)
+
+    def _note(self, *_: object) -> None:
+        self.moved = True
+
+    def __call__(self) -> Report:
+        versions = [parameter._version for parameter in self.work.network.parameters()]
+        report = self.work.train_epoch()
+        self.moved = self.moved or versions != [p._version for p in self.work.network.parameters()]
+        if not self.moved:
+            raise ValueError(
+                f"{_WHERE}: train_epoch does not train the network that it was given with: in a worker process a name "
+                "at the top of a module is another object. Hand network and optimizer over by functools.partial, or as "
+                "attributes of an object whose method train_epoch is; or choose workers=1."
+            )
+        return report
+
+
+def _portable(error: Exception) -> Exception:
+    """The error as it can be sent, with where it happened."""
+    error.add_note("in a worker process:\n" + traceback.format_exc())
+    buffer = io.BytesIO()
+    try:
+        torch.save(error, buffer)
+        torch.load(io.BytesIO(buffer.getvalue()), weights_only=False)
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
