@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from infotorch.data.augment import check_augmentation
+from infotorch.data.folders import ImageFolders, folders_as_rows
 from infotorch.data.graph_splits import graphs_as_rows
 from infotorch.data.loading import load
 from infotorch.data.sets import Dataset, Graph, GraphSet, Split
@@ -24,6 +25,7 @@ from infotorch.pacing import Pace
 from infotorch.recipes.build import build_network, build_plan
 from infotorch.recipes.recipe import Recipe
 from infotorch.records import Outcome, RunRecord, png
+from infotorch.training.averaged import showing_averages
 from infotorch.training.averages import EpochMeans
 from infotorch.training.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
 from infotorch.training.denoising import denoising_picture, denoising_psnr_db
@@ -32,10 +34,13 @@ from infotorch.training.evaluate import accuracy, evaluate_modules, evaluate_net
 from infotorch.training.inputs import batches_of
 from infotorch.training.interrupts import stop_requests
 from infotorch.training.loop import Position, StepInfo, train
+from infotorch.training.regression import plan_error, reference_errors
 from infotorch.training.statistics import settle_statistics
 
 #: Called with (what is going on, steps done, steps in all).
 Progress = Callable[[str, int, int], None]
+#: What is told of the training rows beside the epoch's own means, where a recipe asks for train_accuracy.
+_SCORES = {"accuracy", "mae"}
 
 
 def describe(recipe: Recipe, seed: int) -> dict[str, Any]:
@@ -177,10 +182,10 @@ class Session:
         validation: dict[str, dict[str, float]] = {}
         again: dict[str, dict[str, float]] = {}
         if epoch % self.recipe.validate_every == 0 or info.ends_stage:
-            held_out, learnt = self.dataset.validation, self.dataset.train
-            validation = evaluate_modules(self.plan, held_out.x, held_out.y, numbers)
-            if self.recipe.train_accuracy and not self.is_trial:
-                again = evaluate_modules(self.plan, learnt.x, learnt.y, numbers)
+            with showing_averages(self.plan, self.batches):
+                validation = self._look(self.dataset.validation, numbers)
+                if self.recipe.train_accuracy and not self.is_trial:
+                    again = self._look(self.dataset.train, numbers)
         for number in numbers:
             module = self.plan[number].name
             line = self._place(info, module)
@@ -190,7 +195,7 @@ class Session:
             objective = self.plan[number].objective
             assert objective is not None
             line |= {f"{name}_bound": side for name, side in objective.bounds.items() if name.startswith("mi_")}
-            line |= {f"train_{name}": value for name, value in again.get(module, {}).items() if name == "accuracy"}
+            line |= {f"train_{name}": value for name, value in again.get(module, {}).items() if name in _SCORES}
             line |= {f"validation_{name}": value for name, value in validation.get(module, {}).items()}
             line |= self._bottleneck_information() if validation else {}
             line |= self.pace.lines.get(module, {})
@@ -199,6 +204,12 @@ class Session:
             if layer not in info.losses:
                 self.record.append(self._place(info, layer) | told)
         self.sums = EpochMeans()
+
+    def _look(self, part: Split, numbers: list[int]) -> dict[str, dict[str, float]]:
+        found = evaluate_modules(self.plan, part.x, part.y, numbers)
+        if self.dataset.kind == "regression":
+            found[self.plan[-1].name]["mae"] = plan_error(self.plan, part, self.dataset.target_scaling)
+        return found
 
     @staticmethod
     def _place(info: StepInfo, module: str) -> dict[str, Any]:
@@ -216,8 +227,14 @@ class Session:
         return {f"validation_{name}": value for name, value in found.items()} | {"mi_xt_nats_bound": "upper"}
 
     def _final_metrics(self) -> dict[str, float]:
+        with showing_averages(self.plan, self.batches):
+            return self._metrics()
+
+    def _metrics(self) -> dict[str, float]:
         if self.recipe.task == "denoising":
             return self._denoising_metrics()
+        if self.dataset.kind == "regression":
+            return self._regression_metrics()
         if self.is_trial:
             held_out = self.dataset.validation
             return {"validation_accuracy": evaluate_network(self.plan, held_out.x, held_out.y)}
@@ -238,6 +255,14 @@ class Session:
         metrics = {f"{name}_psnr_db": denoising_psnr_db(self.plan, split.x) for name, split in splits.items()}
         noise, tested = self.network.get_submodule("noise"), self.dataset.test.x
         return metrics | {"noisy_psnr_db": denoising_psnr_db(self.plan, tested, network=noise)}
+
+    def _regression_metrics(self) -> dict[str, float]:
+        data = self.dataset
+        if self.is_trial:
+            return {"validation_mae": plan_error(self.plan, data.validation, data.target_scaling)}
+        splits = {"train": data.train, "validation": data.validation, "test": data.test}
+        metrics = {f"{name}_mae": plan_error(self.plan, part, data.target_scaling) for name, part in splits.items()}
+        return metrics | reference_errors(data)
 
     def _show(self) -> None:
         """Keep a picture of some test images, noisy and denoised; one seed's are enough to look at."""
@@ -340,8 +365,10 @@ def load_rows(recipe: Recipe, seed: int) -> Dataset:
     )
     if isinstance(loaded, Graph | GraphSet):
         loaded = graphs_as_rows(loaded, label_columns=wanted.label_columns)
-    if not isinstance(loaded, Dataset):
-        raise ValueError(f"{recipe.name}: {wanted.name} is read file by file; this recipe trains on what fits memory.")
+    if isinstance(loaded, ImageFolders):
+        if recipe.precision == "64-true":
+            raise ValueError(f"{recipe.name}: precision must not be 64-true: {wanted.name} is read file by file.")
+        loaded = folders_as_rows(loaded)
     if loaded.num_classes is not None:
         for key, rows in (("limit", wanted.limit), ("labels", wanted.labels)):
             if rows is not None and rows < loaded.num_classes:

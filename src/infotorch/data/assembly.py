@@ -35,6 +35,7 @@ class Raw:
         standardise: whether scaling="standard" is the default.
         feature_names: one a column.
         target_names: one a target, for regression.
+        target_forecasts: the features that foretell them, see `Dataset`.
         numeric: columns that are standardised; None for all of them.
         groups: rows of train that belong together, int64 (n,), or None; only for regression.
         held_out: the publisher's own validation rows, or None.
@@ -49,6 +50,7 @@ class Raw:
     standardise: bool = False
     feature_names: tuple[str, ...] = ()
     target_names: tuple[str, ...] = ()
+    target_forecasts: tuple[str, ...] = ()
     numeric: tuple[int, ...] | None = None
     groups: Tensor | None = None
     held_out: Split | None = None
@@ -112,6 +114,7 @@ def assemble(raw: Raw, name: str, options: Options) -> Dataset:
         input_scaling=inputs,
         target_scaling=targets,
         target_names=raw.target_names,
+        target_forecasts=raw.target_forecasts,
     )
 
 

@@ -90,6 +90,7 @@ class Dataset:
         target_scaling: the standardisation that y has had, or None; `target_scaling.invert(prediction)` is in the
             targets' own unit.
         target_names: one a target for regression, else empty.
+        target_forecasts: names of the features that foretell each target as they are, in its order and unit, or empty.
 
     Example:
         >>> split = Split(torch.zeros(4, 2), torch.tensor([0, 1, 0, 1]))
@@ -108,6 +109,7 @@ class Dataset:
     input_scaling: Scaling | None = None
     target_scaling: Scaling | None = None
     target_names: tuple[str, ...] = ()
+    target_forecasts: tuple[str, ...] = ()
 
     def to(self, device: torch.device | str) -> Dataset:
         """The same data set with its three splits on a device."""

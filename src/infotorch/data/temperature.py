@@ -19,6 +19,8 @@ FEATURES = (
     "LDAPS_PPT4", "lat", "lon", "DEM", "Slope", "Solar radiation",
 )  # fmt: skip
 TARGETS = ("Next_Tmax", "Next_Tmin")
+#: The forecast model's own word on each target, before anything corrects it.
+FORECASTS = ("LDAPS_Tmax_lapse", "LDAPS_Tmin_lapse")
 _TEST_YEAR = 2017
 _VALIDATION_FRACTION = 0.1
 
@@ -63,6 +65,7 @@ def read_temperature(paths: Mapping[str, Path], seed: int) -> Raw:
         standardise=True,
         feature_names=FEATURES,
         target_names=TARGETS,
+        target_forecasts=FORECASTS,
         groups=days[~tested],
     )
 

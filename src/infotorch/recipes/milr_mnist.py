@@ -1,10 +1,10 @@
 """Vasudevan 2020, MNIST: a network like LeNet-5, 50 epochs of batches of 256, Nesterov momentum of 0.9.
 
 The paper leaves out the network's widths and its share of dropout, and which rates the alternatives had. Chosen once,
-equal for all rows: `lenet5` with 50 % dropout; 5,000 of the 60,000 training rows are held out for validation, on which
-every choice is made; information by Ross's estimator, which does not depend on the scale of the outputs, with the
-ceiling H(Y). `step` divides its rate by 10 after half and three quarters of the epochs. The range is the paper's, with
-an LR_top and an epsilon of ours, until a range test has been run.
+equal for all rows: `lenet5` with 50 % dropout; 5,000 of the 60,000 training rows are held out for validation, on
+which every choice is made; information by Ross's estimator, which does not depend on the scale of the outputs, with
+the ceiling H(Y). `step` divides its rate by 10 after half and three quarters of the epochs. The range is the paper's,
+with an LR_top and an epsilon of ours, until a range test has been run.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 With stochastic gradient descent and the table's momentum: `network` and `layerwise`, the paper's rule; `best`, ours;
 `control`, which anneals as `best` does and never looks at the information; `step`, `cosine` and `onecycle`. With an
 optimiser of their own: `adam` and `rmsprop` at a constant rate, `lars` with a rate that falls as a cosine, and
-`schedule-free` (AdamW). The first four have their rates from a range test on training rows, the others the best initial
-rate of a search on validation rows; all these searches have the same budget.
+`schedule-free` (AdamW). The first four have their rates from a range test on training rows, the others the best
+initial rate of a search on validation rows; all these searches have the same budget.
 """
 
 from __future__ import annotations

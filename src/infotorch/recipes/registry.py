@@ -10,7 +10,12 @@ from infotorch.recipes import (
     ib_cifar10,
     ib_mnist,
     ib_mnist_1pct,
+    milr_cifar10_allconv,
+    milr_cifar10_vgg16,
+    milr_cifar100_wrn28_10,
+    milr_imagenet_resnet50,
     milr_mnist,
+    milr_temperature,
     mole_adult,
     mole_cora,
     mole_mnist,
@@ -41,6 +46,11 @@ _TABLES: dict[str, Callable[[], list[Recipe]]] = {
     "prox-vae-mnist": prox_vae_mnist.rows,
     "prox-vae-cifar10": prox_vae_cifar10.rows,
     "milr-mnist": milr_mnist.rows,
+    "milr-cifar10-allconv": milr_cifar10_allconv.rows,
+    "milr-cifar10-vgg16": milr_cifar10_vgg16.rows,
+    "milr-cifar100-wrn28-10": milr_cifar100_wrn28_10.rows,
+    "milr-imagenet-resnet50": milr_imagenet_resnet50.rows,
+    "milr-temperature": milr_temperature.rows,
 }
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import json
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,7 @@ def search(recipe: Recipe, directory: Path, run_trial: RunTrial) -> dict[str, An
     log = directory / "trials.jsonl"
     done = _read(log)
     space = {key: _distribution(optuna, where) for key, where in recipe.search.space.items()}
-    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=SAMPLER_SEED))
+    study = optuna.create_study(direction=_direction(recipe), sampler=optuna.samplers.TPESampler(seed=SAMPLER_SEED))
     for number in range(recipe.search.trials):
         trial = study.ask(space)
         if number == len(done):
@@ -64,7 +64,22 @@ def search(recipe: Recipe, directory: Path, run_trial: RunTrial) -> dict[str, An
     finished = [trial for trial in done if trial["mean"] is not None]
     if not finished:
         raise ValueError(f"{recipe.name} {recipe.variant}: every one of {len(done)} trials diverged.")
-    return dict(max(finished, key=lambda trial: trial["mean"])["settings"])
+    return dict(best_trial(recipe, finished)["settings"])
+
+
+def _direction(recipe: Recipe) -> str:
+    return "minimize" if recipe.search.metric.endswith("_mae") else "maximize"
+
+
+def best_trial(recipe: Recipe, trials: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The trial with the highest mean of the search's metric, or the lowest of an error; of equals the first.
+
+    Example:
+        >>> from infotorch.recipes.registry import find_recipe
+        >>> best_trial(find_recipe("demo"), [{"mean": 0.5}, {"mean": 0.75}])
+        {'mean': 0.75}
+    """
+    return (min if _direction(recipe) == "minimize" else max)(trials, key=lambda trial: trial["mean"])
 
 
 def choose_objectives(recipe: Recipe, directory: Path, run_trial: RunTrial) -> str:
@@ -92,7 +107,7 @@ def choose_objectives(recipe: Recipe, directory: Path, run_trial: RunTrial) -> s
     finished = [trial for trial in done if trial["mean"] is not None]
     if not finished:
         raise ValueError(f"{recipe.name} {recipe.variant}: every one of {len(done)} assignments diverged.")
-    return max(finished, key=lambda trial: trial["mean"])["settings"]["plan.objectives"]
+    return best_trial(recipe, finished)["settings"]["plan.objectives"]
 
 
 def _run(recipe: Recipe, settings: dict[str, Any], directory: Path, number: int, run_trial: RunTrial) -> dict[str, Any]:

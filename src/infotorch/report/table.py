@@ -77,6 +77,8 @@ def _remarks(rows: Sequence[Row]) -> list[str]:
 _FLOORS = {
     "majority_class": "always guessing the most frequent class gives {} %",
     "noisy_psnr_db": "the noisy images themselves have {} dB",
+    "raw_forecast_mae": "the forecast as it comes has a mean absolute error of {}",
+    "least_squares_mae": "a linear map has {}",
 }
 
 

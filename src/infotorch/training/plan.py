@@ -7,6 +7,7 @@ A plan owns everything that a step changes (weights, objectives, optimisers, sch
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from typing import Any, Literal, Protocol
 
 import torch
@@ -28,7 +29,7 @@ from infotorch.training.graph_caches import check_caches, without_graph_caches
 from infotorch.training.inputs import describe_input, device_of, local_batch
 from infotorch.training.local_module import LocalModule
 from infotorch.training.split_module import SplitModule
-from infotorch.updates.gradient import OptimizerFactory, SchedulerFactory
+from infotorch.updates.gradient import GradientUpdate, OptimizerFactory, SchedulerFactory
 
 Order = Literal["sequential", "simultaneous"]
 
@@ -291,9 +292,14 @@ class Plan:
 
 
 class evaluating:
-    """A context in which a plan's layers and objectives are in evaluation mode; their own modes come back after it."""
+    """A context in which a plan's layers and objectives are in evaluation mode; their own modes come back after it.
+
+    Where an optimiser averages weights, they are the averaged ones, and its own come back as well.
+    """
 
     def __init__(self, plan: Plan) -> None:
+        self._updates = [module.update for module in plan if isinstance(module.update, GradientUpdate)]
+        self._averages = ExitStack()
         parts = [part for module in plan for part in (module.body, module.objective) if part is not None]
         self._layers = [layer for part in parts for layer in part.modules()]
 
@@ -301,7 +307,10 @@ class evaluating:
         self._modes = [layer.training for layer in self._layers]
         for layer in self._layers:
             layer.training = False
+        for update in self._updates:
+            self._averages.enter_context(update.averaged())
 
     def __exit__(self, *_: object) -> None:
+        self._averages.close()
         for layer, mode in zip(self._layers, self._modes, strict=True):
             layer.training = mode

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -65,6 +67,29 @@ class GradientUpdate:
         self.optimizer.step()
         if self.scheduler is not None:
             self.scheduler.step()
+
+    @property
+    def averages(self) -> bool:
+        """Whether the optimiser averages weights, and would be judged by those: schedule-free ones."""
+        return callable(getattr(self.optimizer, "eval", None)) and callable(getattr(self.optimizer, "train", None))
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """A context with the weights that the optimiser averages, where it does; its own come back bit for bit."""
+        switch: Any = self.optimizer
+        if not self.averages or not switch.param_groups[0].get("train_mode", True):
+            yield
+            return
+        # The optimiser's way back from the averages rounds: looking at them would change the run.
+        own = [parameter.detach().clone() for parameter in self.parameters]
+        switch.eval()
+        try:
+            yield
+        finally:
+            switch.train()
+            with torch.no_grad():
+                for parameter, value in zip(self.parameters, own, strict=True):
+                    parameter.copy_(value)
 
     @property
     def learning_rate(self) -> float:

@@ -1,0 +1,53 @@
+"""Vasudevan 2020, CIFAR-10, VGG-16: 200 epochs of batches of 256, momentum 0.9, weight decay 5e-4, crops and flips.
+
+Chosen once, equal for all rows: `vgg16` with batch norm and one hidden linear layer of 512; pixels are standardised;
+5,000 of the 50,000 training rows are held out for validation, on which every choice is made; information by Ross's
+estimator with the ceiling H(Y). `step` halves its rate every 30 epochs, as in the paper. LR_min, LR_max, LR_top and
+epsilon are the paper's own (its epsilon with C2 = 0.005), until a range test has been run.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from infotorch.recipes.milr_rows import Range, milr_rows
+from infotorch.recipes.recipe import (
+    DataSettings,
+    NetworkSettings,
+    OptimizerSettings,
+    Recipe,
+    ScheduleSettings,
+    SearchSettings,
+)
+
+_SOURCE = "Vasudevan 2020, Sec. 4, CIFAR-10 with VGG-16, best of 3 seeds"
+
+#: The paper's, at a sample of 1000 rows.
+_RANGE = Range(lr_min=3e-4, lr_max=0.07, lr_top=0.01, threshold=4.8e-4)
+
+_SCORES = {"network": 0.9221, "step": 0.9258, "adam": 0.8962, "rmsprop": 0.8717}
+
+_FOUND: dict[str, dict[str, Any]] = {}
+
+
+def base() -> Recipe:
+    """What the rows share."""
+    return Recipe(
+        name="milr-cifar10-vgg16",
+        variant="",
+        title="Learning rates from information, CIFAR-10, VGG-16",
+        description="",
+        source=_SOURCE,
+        data=DataSettings(name="cifar10", validation=5000, scaling="standard", augment="crops-flips"),
+        network=NetworkSettings(architecture="vgg16", hidden=(512,), norm="batch"),
+        optimizer=OptimizerSettings(name="sgd", momentum=0.9, weight_decay=5e-4, schedule="constant"),
+        schedule=ScheduleSettings(drops=tuple(epoch / 200 for epoch in range(30, 200, 30)), drop_factor=0.5),
+        epochs=200,
+        batch_size=256,
+        search=SearchSettings(trials=8, during={"data.limit": 10000, "epochs": 20}),
+    )
+
+
+def rows() -> list[Recipe]:
+    """The table's rows."""
+    return milr_rows(base(), rates=_RANGE, scores=_SCORES, source=_SOURCE, settings=_FOUND)

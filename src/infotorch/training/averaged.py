@@ -1,0 +1,58 @@
+"""Evaluating a plan whose optimiser averages its weights: statistics of batch norm that belong to the averages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+
+import torch
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from infotorch.training.plan import Batches, Plan, evaluating
+from infotorch.updates.gradient import GradientUpdate
+
+
+@contextmanager
+def showing_averages(plan: Plan, batches: Batches, *, count: int = 50) -> Iterator[None]:
+    """A context in which a plan's weights are those that its optimisers average, and batch norms fit them.
+
+    Only schedule-free optimisers average; for all others nothing happens. Batch norms take the mean of their statistics
+    over a few batches, in the averaged network and with everything but themselves in evaluation mode. After it all
+    weights and statistics are what they were, bit for bit.
+
+    Args:
+        plan: prepared.
+        batches: training batches.
+        count: how many of them, from the first of epoch 0.
+
+    Source: Defazio et al. 2024, arXiv:2405.15682, Sec. 4.6: batch norm needs its statistics anew before an evaluation.
+    """
+    updates = [module.update for module in plan if isinstance(module.update, GradientUpdate)]
+    if not any(update.averages for update in updates):
+        yield
+        return
+    norms = [layer for module in plan for layer in module.body.modules() if isinstance(layer, _BatchNorm)]
+    norms = [norm for norm in norms if norm.running_mean is not None]
+    kept = [({k: v.clone() for k, v in norm.state_dict().items()}, norm.momentum) for norm in norms]
+    with evaluating(plan):
+        if norms:
+            _measure(plan, norms, batches, count)
+        try:
+            yield
+        finally:
+            for norm, (state, momentum) in zip(norms, kept, strict=True):
+                norm.load_state_dict(state)
+                norm.momentum = momentum
+
+
+def _measure(plan: Plan, norms: list[_BatchNorm], batches: Batches, count: int) -> None:
+    with torch.no_grad():
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.train()
+            norm.momentum = None  # the plain mean over the batches
+        for batch in islice(batches.epoch(0), count):
+            plan.outputs(batch.x)
+        for norm in norms:
+            norm.eval()
