@@ -1,0 +1,212 @@
+"""What a verdict on I(X; T) rests on, layer by layer: measured on a few rows, in a copy of the network in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from infotorch.diagnostics.activations import Kind, activations_in, theorem_applies, weakest_kind
+from infotorch.diagnostics.continuity import InputKind, continuous_columns, input_kind
+from infotorch.diagnostics.dimension import correlation_dimension, information_dimension
+from infotorch.diagnostics.movement import Movement, escapes, movements
+from infotorch.diagnostics.noise import NoiseKind, Path, paths
+from infotorch.diagnostics.representations import Listener, in_double, narrowed
+from infotorch.diagnostics.sensitivity import Sensitivity, binned_sensitivity, noisy_sensitivity
+from infotorch.numerics.seeds import SeedStreams
+from infotorch.numerics.symbols import symbols
+
+# Noise of the estimate that is shown, in units of the layer's spread.
+_NOISE = 0.3
+# Rows a forward pass.
+_CHUNK = 250
+# Two rows nearer than this share of the spread are the same: rounding depends on a row's place in its batch.
+_SAME = 1e-10
+# Where noise fills less than this share of a layer's dimensions, x may move the layer past it.
+_FILLED = 0.6
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was seen of one layer T.
+
+    Args:
+        rows: rows that were looked at.
+        input: "continuous" (every column that varies looks drawn from a density), "mixed", or "discrete".
+        distinct_inputs: different rows of x.
+        distinct: different rows of T among them, for one draw of the noise if there is any.
+        activations: the functions on the way from x to T that are no affine maps; None where some were out of sight.
+        weakest: the kind of the function on the way that takes most away, see `activations.Step`.
+        theorem: whether Theorem 1 covers the way, see `activations.theorem_applies`.
+        depends: whether T differs between rows, given the same noise.
+        smooth: share of the rows at which T moves in proportion to a small step of x.
+        jumps: share of the rows at which a small step of x makes T jump.
+        noise: the noise of T in evaluation mode.
+        noise_escaped: whether x moves T in directions that the noise leaves alone; None: it cannot be said.
+        information_dimension: of T, estimated; above 0 the entropy is infinite.
+        correlation_dimension: of T, estimated.
+        noise_dimension: information dimension of T for a fixed x, over draws of the noise.
+        noisy: an estimate of I(X; T + noise) and how it reacts.
+        binned: an estimate of the binned information and how it reacts.
+    """
+
+    rows: int
+    input: InputKind
+    distinct_inputs: int
+    distinct: int
+    activations: tuple[str, ...] | None
+    weakest: Kind
+    theorem: bool
+    depends: bool
+    smooth: float
+    jumps: float
+    noise: NoiseKind
+    noise_escaped: bool | None
+    information_dimension: float
+    correlation_dimension: float
+    noise_dimension: float
+    noisy: Sensitivity
+    binned: Sensitivity
+
+    @property
+    def injective(self) -> bool:
+        """Whether T keeps the rows of x apart."""
+        return self.distinct == self.distinct_inputs
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values that JSON can hold."""
+        return asdict(self)
+
+    def sentences(self) -> list[str]:
+        """The evidence in words, a line each."""
+        return list(_sentences(self))
+
+
+def gather_evidence(
+    model: nn.Module,
+    x: Tensor,
+    layers: Sequence[str],
+    outputs: dict[str, Tensor],
+    *,
+    data: InputKind | None,
+    streams: SeedStreams,
+) -> dict[str, Evidence]:
+    """Evidence on every layer.
+
+    Args:
+        model: any module that takes one tensor; a copy is looked at.
+        x: inputs, (n, ...).
+        layers: names of layers.
+        outputs: layer -> what it gives for x, (n, columns), in the network's own precision.
+        data: what kind of input x is, where the caller knows; None looks.
+        streams: the source of all chance.
+    """
+    continuous = continuous_columns(x)
+    if data == "discrete":
+        continuous = torch.zeros_like(continuous)
+    elif data == "continuous" and x.is_floating_point():
+        continuous = (x.flatten(1) != x.flatten(1)[:1]).any(dim=0).cpu()
+    kind = input_kind(continuous, x)
+    twin, rows = in_double(model, x)
+    moves = movements(twin, rows, layers, continuous=continuous, streams=streams)
+    ways = paths(twin, rows, layers, streams=streams)
+    different = _different_rows(rows)
+    counts = _distinct(twin, rows[different], layers, streams)
+    return {
+        name: _evidence(len(x), kind, len(different), counts[name], moves[name], ways[name], narrowed(outputs[name]))
+        for name in layers
+    }
+
+
+def _different_rows(x: Tensor) -> Tensor:
+    """Numbers of rows that hold every value of x once."""
+    numbers = symbols(x.flatten(1) if x.ndim > 1 else x[:, None]).cpu()
+    first = torch.full((int(numbers.max()) + 1,), len(numbers))
+    return first.scatter_reduce(0, numbers, torch.arange(len(numbers)), "amin").to(x.device)
+
+
+def _distinct(model: nn.Module, x: Tensor, layers: Sequence[str], streams: SeedStreams) -> dict[str, int]:
+    """How many different rows every layer gives."""
+    parts: dict[str, list[Tensor]] = {name: [] for name in layers}
+    with torch.no_grad(), Listener(model, layers) as listen, streams.as_global("distinct rows", device=x.device):
+        for rows in x.split(_CHUNK):
+            for name, t in listen(rows).items():
+                generator = streams.generator("projection")
+                # On a random line equal rows stay equal and others do not meet.
+                line = torch.randn(t.shape[1], generator=generator, dtype=torch.float64)
+                parts[name].append(
+                    t.double() @ line.to(t.device) if t.device.type != "mps" else t.cpu().double() @ line
+                )
+    return {name: _count_apart(torch.cat(values)) for name, values in parts.items()}
+
+
+def _count_apart(values: Tensor) -> int:
+    ordered = values.sort().values
+    span = float(ordered[-1] - ordered[0])
+    floor = max(_SAME * span, 1e-12 * float(ordered.abs().max()))
+    return 1 + int((ordered.diff() > floor).sum())
+
+
+def _evidence(
+    n: int,
+    kind: InputKind,
+    distinct_inputs: int,
+    distinct: int,
+    moves: Movement,
+    path: Path,
+    t: Tensor,
+) -> Evidence:
+    dimension = information_dimension(t)
+    steps = path.steps or ()
+    return Evidence(
+        rows=n,
+        input=kind,
+        distinct_inputs=distinct_inputs,
+        distinct=distinct,
+        activations=None if path.steps is None else activations_in(steps),
+        weakest="unknown" if path.steps is None else weakest_kind(steps),
+        theorem=path.steps is not None and theorem_applies(steps),
+        depends=moves.depends or (path.noise == "none" and distinct > 1),
+        smooth=moves.smooth,
+        jumps=moves.jumps,
+        noise=path.noise,
+        noise_escaped=_noise_escaped(moves, path, t),
+        information_dimension=dimension,
+        correlation_dimension=correlation_dimension(t),
+        noise_dimension=path.noise_dimension,
+        noisy=noisy_sensitivity(t, _NOISE),
+        binned=binned_sensitivity(t),
+    )
+
+
+def _noise_escaped(moves: Movement, path: Path, t: Tensor) -> bool | None:
+    if path.noise == "none":
+        return False
+    if escapes(moves.ways, path.draws):
+        return True
+    # The same number of points on both sides, as the estimate falls short with few.
+    filled = path.noise_dimension >= _FILLED * information_dimension(t[: len(path.draws)])
+    return False if filled else None
+
+
+def _sentences(seen: Evidence) -> Iterator[str]:
+    way = "some functions out of sight" if seen.activations is None else ", ".join(seen.activations) or "affine maps"
+    yield f"from x to here: {way}" + ("; Theorem 1 covers all of them" if seen.theorem else "")
+    yield f"the input is {seen.input}: {seen.distinct_inputs} of {seen.rows} rows differ"
+    if seen.noise == "none":
+        kept = "all" if seen.injective else str(seen.distinct)
+        yield f"{kept} of the {seen.distinct_inputs} different inputs stay apart"
+    else:
+        yield f"it holds noise {seen.noise} (dimension {seen.noise_dimension:.1f} for a fixed x)"
+    if seen.input != "discrete":
+        yield f"a small step of x moves it smoothly at {seen.smooth:.0%} of the rows, by a jump at {seen.jumps:.0%}"
+    dimensions = seen.information_dimension, seen.correlation_dimension
+    yield "dimension about {:.1f} (information), {:.1f} (correlation)".format(*dimensions)
+    for estimate in (seen.noisy, seen.binned):
+        yield (
+            f"estimate with {estimate.assumption}: {estimate.value:.2f} nats; ten times the layer "
+            f"{estimate.scaled:.2f}, a bijection of it {estimate.bent:.2f}; gradient {estimate.gradient:.2g}"
+        )

@@ -1,0 +1,145 @@
+"""How a representation moves when its input moves a little, or when its noise is drawn again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from infotorch.diagnostics.representations import Listener
+from infotorch.numerics.seeds import SeedStreams
+
+#: Rows that are moved at most, and so many at a time.
+MOVED_ROWS, _CHUNK = 500, 100
+# A step in units of each column's standard deviation, and one a hundredth of it.
+_STEPS = {torch.float64: (1e-4, 1e-6), torch.float32: (1e-2, 1e-3)}
+_COARSE = (1e-1, 1e-2)
+# Factors by which the way may differ from being proportional to the step: a kink in between.
+_SLACK = 4.0
+
+
+@dataclass(frozen=True)
+class Movement:
+    """What small steps of the input do to a layer.
+
+    Args:
+        smooth: share of the rows at which the layer moves in proportion to the step, as a differentiable map does.
+        jumps: share of the rows at which it moves, but not so.
+        depends: whether the layer differs between any of the rows, given the same noise.
+        ways: the long steps' ways through the layer at the rows where it moves smoothly, (rows, columns).
+    """
+
+    smooth: float
+    jumps: float
+    depends: bool
+    ways: Tensor = field(repr=False)
+
+
+def movements(
+    model: nn.Module, x: Tensor, layers: Sequence[str], *, continuous: Tensor, streams: SeedStreams
+) -> dict[str, Movement]:
+    """How every layer moves when the continuous columns of x move.
+
+    Each row moves once at random in its continuous columns, by 1e-4 and by 1e-6 of their standard deviations (float64;
+    by 1e-2 and 1e-3 in float32). All passes see the same noise.
+
+    Args:
+        model: any module that takes one tensor, best a copy `in_double`.
+        x: inputs; the first 500 rows are moved.
+        layers: names of layers.
+        continuous: which columns of x may move, see `continuous_columns`.
+        streams: the source of all chance.
+
+    Example:
+        >>> from infotorch.numerics.seeds import seed_streams
+        >>> x = torch.rand(50, 2, generator=torch.Generator().manual_seed(0))
+        >>> moving = {"continuous": torch.tensor([True, True]), "streams": seed_streams(0)}
+        >>> movements(nn.Sequential(nn.Linear(2, 3)), x, ["0"], **moving)["0"]
+        Movement(smooth=1.0, jumps=0.0, depends=True)
+    """
+    rows = x[:MOVED_ROWS]
+    ways = _ways(rows, continuous, streams)
+    parts: dict[str, list[Movement]] = {name: [] for name in layers}
+    with torch.no_grad(), Listener(model, layers) as listen:
+
+        def outputs(inputs: Tensor) -> dict[str, Tensor]:
+            with streams.as_global("movement", device=x.device):
+                return listen(inputs)
+
+        for start in range(0, len(rows), _CHUNK):
+            here = rows[start : start + _CHUNK]
+            # Against the same rows in another order: what T owes to x and not to the place in the batch.
+            found = [
+                outputs(here),
+                outputs(here.roll(1, 0)),
+                *(outputs(here + way[start : start + _CHUNK]) for way in ways),
+            ]
+            for name in layers:
+                first, turned, *there = (passed[name] for passed in found)
+                parts[name].append(_movement(first, turned, there))
+    return {name: _together(parts[name], len(rows)) for name in layers}
+
+
+def _together(parts: list[Movement], n: int) -> Movement:
+    sizes = [min(_CHUNK, n - start) for start in range(0, n, _CHUNK)]
+    smooth = sum(part.smooth * size for part, size in zip(parts, sizes, strict=True)) / n
+    jumps = sum(part.jumps * size for part, size in zip(parts, sizes, strict=True)) / n
+    ways = next((part.ways for part in parts if len(part.ways)), parts[0].ways)
+    return Movement(smooth, jumps, any(part.depends for part in parts), ways)
+
+
+def _ways(rows: Tensor, continuous: Tensor, streams: SeedStreams) -> list[Tensor]:
+    """The steps away from every row, long and short."""
+    if not rows.is_floating_point():
+        return []
+    scale = rows.flatten(1).double().std(dim=0) * continuous.to(rows.device)
+    generator = streams.generator("movement directions")
+    signs = torch.randn(rows.flatten(1).shape, generator=generator, dtype=torch.float64).to(rows.device)
+    return [(step * scale * signs).reshape(rows.shape).to(rows.dtype) for step in _STEPS.get(rows.dtype, _COARSE)]
+
+
+def _movement(here: Tensor, turned: Tensor, there: list[Tensor]) -> Movement:
+    # What rounding alone may move: the sums of a layer lose a few hundred units in the last place.
+    rounding = 1e3 * torch.finfo(here.dtype).eps * float(here.abs().max().clamp_min(torch.finfo(here.dtype).tiny))
+    depends = bool(((here - turned).norm(dim=1) > rounding).any())
+    if not there:
+        return Movement(0.0, 0.0, depends, here[:0].double())
+    steps = _STEPS.get(here.dtype, _COARSE)
+    ways = [(moved - here).double() for moved in there]
+    far, near = (way.norm(dim=1) for way in ways)
+    ratio = far / near.clamp_min(1e-300) / (steps[0] / steps[1])
+    smooth = (near > rounding * 1e-3) & (far > rounding) & (ratio < _SLACK) & (ratio > 1 / _SLACK)
+    jumps = (far > rounding) & ~smooth
+    return Movement(float(smooth.double().mean()), float(jumps.double().mean()), depends, ways[0][smooth])
+
+
+def escapes(ways: Tensor, draws: Tensor) -> bool:
+    """Whether x moves a layer in a direction that its noise leaves alone: then what it tells of x has no bound.
+
+    Seen where the noise fills fewer dimensions than its draws could, as one number added to all columns does; a curved
+    set of noisy values is not seen.
+
+    Args:
+        ways: where small steps of x take the layer, (rows, columns).
+        draws: the layer for fixed rows, draw by draw, (draws, rows, columns).
+
+    Example:
+        >>> draws = torch.randn(20, 1, 1, generator=torch.Generator().manual_seed(0)) * torch.ones(3)
+        >>> escapes(torch.tensor([[1.0, 0.0, 0.0]]), draws), escapes(torch.ones(1, 3), draws)
+        (True, False)
+    """
+    noise = (draws[1:, 0] - draws[:1, 0]).double()
+    if len(ways) == 0 or len(noise) == 0:
+        return False
+    still = ~(noise != 0).any(dim=0)
+    if bool((ways[:, still] != 0).any()):
+        return True
+    _, sizes, basis = torch.linalg.svd(noise, full_matrices=False)
+    basis = basis[sizes > 1e-9 * sizes.max()]
+    if len(basis) == len(noise):
+        return False  # more draws might show more directions
+    ways = ways.double()
+    left = ways - (ways @ basis.T) @ basis
+    return bool((left.norm(dim=1) > 1e-6 * ways.norm(dim=1)).any())

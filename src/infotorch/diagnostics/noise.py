@@ -1,0 +1,131 @@
+"""The noise of a layer that is drawn anew in every pass: numbers with a density, or few values such as dropout's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from infotorch.diagnostics.activations import RecordSteps, Step
+from infotorch.diagnostics.dimension import information_dimension
+from infotorch.diagnostics.representations import Listener, as_columns, copied
+from infotorch.numerics.seeds import SeedStreams
+
+NoiseKind = Literal["none", "with a density", "of few values", "unknown"]
+
+# Draws of the noise: enough for a local dimension by 10 neighbours.
+_DRAWS = 64
+# A value is one of few where a quarter of the draws have no more different ones.
+_FEW = 4
+# Rows whose noise is looked at.
+_ROWS = 4
+
+
+@dataclass(frozen=True)
+class Path:
+    """How a layer comes about.
+
+    Args:
+        steps: the functions between x and the layer, or None where some were out of sight.
+        noise: what kind of noise it holds in evaluation mode.
+        noise_dimension: dimension of the layer for a fixed x, over draws of the noise; 0 without.
+        draws: the layer for some fixed rows, draw by draw, (draws, rows, columns); one draw without noise.
+    """
+
+    steps: tuple[Step, ...] | None
+    noise: NoiseKind
+    noise_dimension: float
+    draws: Tensor
+
+
+def paths(model: nn.Module, x: Tensor, layers: Sequence[str], *, streams: SeedStreams) -> dict[str, Path]:
+    """The steps to every layer, and its noise: looked at step by step, as a linear map of dropout looks continuous.
+
+    Args:
+        model: any module that takes one tensor, in any mode; evaluation mode is what is looked at.
+        x: inputs; the first four rows are used.
+        layers: names of layers.
+        streams: the source of all chance.
+
+    Example:
+        >>> from infotorch.numerics.seeds import seed_streams
+        >>> network = nn.Sequential(nn.Linear(2, 3), nn.Dropout(), nn.Tanh())
+        >>> found = paths(network, torch.ones(4, 2), ["2"], streams=seed_streams(0))["2"]
+        >>> [step.name for step in found.steps], found.noise
+        (['linear', 'dropout', 'tanh'], 'none')
+    """
+    first = [_draw(model, x[:_ROWS], layers, streams, draw) for draw in (0, 1)]
+    if all(torch.equal(first[0].outputs[name], first[1].outputs[name]) for name in layers):
+        draws = first[:1]
+    else:
+        draws = first + [_draw(model, x[:_ROWS], layers, streams, draw) for draw in range(2, _DRAWS)]
+    kinds = _kinds_of_steps([draw.record for draw in draws])
+    return {name: _path(name, draws, kinds) for name in layers}
+
+
+@dataclass(frozen=True)
+class _Draw:
+    """One pass: the calls, what the layers gave, and the step that made each."""
+
+    record: RecordSteps
+    outputs: dict[str, Tensor]
+    made_by: dict[str, int | None]
+
+
+def _draw(model: nn.Module, rows: Tensor, layers: Sequence[str], streams: SeedStreams, draw: int) -> _Draw:
+    rows = rows.clone()  # with an id of its own
+    record = RecordSteps(rows)
+    with (
+        torch.no_grad(),
+        Listener(model, layers, keep=lambda result: (record.number(result), copied(result))) as listen,
+        streams.as_global("diagnosed noise", draw, device=rows.device),
+        record,
+    ):
+        listen.run(rows)
+    heard = {name: listen.heard.get(name, (None, None)) for name in layers}
+    outputs = {name: as_columns(value, name, len(rows)) for name, (_, value) in heard.items()}
+    return _Draw(record, outputs, {name: number for name, (number, _) in heard.items()})
+
+
+def _kinds_of_steps(records: Sequence[RecordSteps]) -> list[NoiseKind]:
+    """The noise in the result of every step: its own, or what came in with what it was given."""
+    names = [step.name for step in records[0].steps]
+    if len(records) == 1:
+        return ["none"] * len(names)
+    if any([step.name for step in record.steps] != names for record in records):
+        return ["unknown"] * len(names)  # chance decides which functions run
+    kinds: list[NoiseKind] = []
+    for place, (step, parents) in enumerate(zip(records[0].steps, records[0].parents, strict=True)):
+        values = [record.values[place] for record in records]
+        same = len({value.shape for value in values}) == 1
+        seen = _seen(torch.stack(values)) if same else "unknown"
+        came = {kinds[parent] for parent in parents}
+        if step.kind == "noise":
+            came.add("with a density")
+        if seen == "with a density" and seen not in came:
+            seen = "of few values" if "of few values" in came else "unknown"
+        kinds.append(seen)
+    return kinds
+
+
+def _seen(values: Tensor) -> NoiseKind:
+    """The kind of noise in draws of one result, (draws, columns), by itself."""
+    noisy = values[:, (values != values[:1]).any(dim=0)]
+    if noisy.shape[1] == 0:
+        return "none"
+    different = torch.tensor([len(column.unique()) for column in noisy.T], dtype=torch.float64)
+    return "of few values" if float(different.median()) <= len(values) / _FEW else "with a density"
+
+
+def _path(name: str, draws: Sequence[_Draw], kinds: list[NoiseKind]) -> Path:
+    values = torch.stack([draw.outputs[name] for draw in draws])
+    number = draws[0].made_by[name]
+    steps = None if number is None else tuple(draws[0].record.steps[place] for place in draws[0].record.before(number))
+    if len(draws) == 1 or not bool((values != values[:1]).any()):
+        return Path(steps, "none", 0.0, values[:1])
+    noise = "unknown" if number is None or number < 0 or kinds[number] == "none" else kinds[number]
+    by_row = [information_dimension(values[:, row]) for row in range(values.shape[1])]
+    return Path(steps, noise, sum(by_row) / len(by_row), values)
