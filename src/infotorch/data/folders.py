@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from itertools import repeat
 from pathlib import Path
 from typing import Literal
 
@@ -29,11 +31,12 @@ _MEMORY_LIMIT = 4 << 30  # bytes of float32 pixels that `load("folder:...")` put
 class ImageFiles:
     """Pictures on disk that index like a float32 tensor (n, 3, size, size) with values in [0, 1].
 
-    The largest centred square is taken and resized. Nothing is kept in memory.
+    The largest centred square is taken and resized. Nothing is kept in memory; several pictures are decoded at once.
 
     Args:
         paths: one a picture.
         size: height and width of what is returned, in pixels.
+        device: where decoded pictures lie.
 
     Example:
         >>> ImageFiles((Path("cat.png"), Path("dog.png")), size=32).shape
@@ -42,36 +45,39 @@ class ImageFiles:
 
     paths: tuple[Path, ...]
     size: int
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     def __len__(self) -> int:
         return len(self.paths)
 
     @property
-    def shape(self) -> tuple[int, int, int, int]:
+    def shape(self) -> torch.Size:
         """As if all were decoded."""
-        return (len(self.paths), 3, self.size, self.size)
+        return torch.Size((len(self.paths), 3, self.size, self.size))
 
-    @property
-    def device(self) -> torch.device:
-        """Where decoded pictures lie."""
-        return torch.device("cpu")
+    def to(self, device: torch.device | str) -> ImageFiles:
+        """The same pictures, for a device; nothing is decoded."""
+        return replace(self, device=torch.device(device))
 
     def __getitem__(self, index: int | slice | Tensor) -> Tensor:
         """Decode one picture (3, size, size), or those of a slice or an int64 tensor (m, 3, size, size)."""
         if isinstance(index, int):
-            return _decode(self.paths[index], self.size).float().div_(255)
+            return _decode(self.paths[index], self.size).to(self.device).float().div_(255)
         chosen = self.paths[index] if isinstance(index, slice) else [self.paths[k] for k in index.tolist()]
-        return replace(self, paths=tuple(chosen)).pixels().float().div_(255)
+        return replace(self, paths=tuple(chosen)).pixels().to(self.device).float().div_(255)
 
     def pixels(self, label: str = "decoding pictures") -> Tensor:
-        """All pictures, uint8 (n, 3, size, size); with progress where there are many of them.
+        """All pictures, uint8 (n, 3, size, size) on the CPU; with progress where there are many of them.
 
         Raises:
             ValueError: a file is not a picture, or cut short; the message names it.
         """
         out = torch.empty(self.shape, dtype=torch.uint8)
-        for row, path in enumerate(counted(self.paths, label)):
-            out[row] = _decode(path, self.size)
+        # Pillow decodes without holding the interpreter's lock.
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            decoded = pool.map(_decode, self.paths, repeat(self.size))
+            for row, picture in zip(counted(range(len(self)), label), decoded, strict=True):
+                out[row] = picture
         return out
 
 
@@ -123,6 +129,19 @@ class ImageFolders:
     class_names: tuple[str, ...]
     note: str
     kind: Literal["image-files"] = "image-files"
+
+
+def folders_as_rows(files: ImageFolders) -> Dataset:
+    """The three splits as a network is trained and measured on them: rows whose pictures stay on disk.
+
+    Example:
+        >>> part = FolderSplit(ImageFiles((Path("red/1.png"),), size=8), torch.tensor([0]))
+        >>> rows = folders_as_rows(ImageFolders("mine", part, part, part, 1, ("red",), note=""))
+        >>> rows.kind, tuple(rows.train.x.shape)
+        ('images', (1, 3, 8, 8))
+    """
+    train, held, test = (Split(part.x, part.y) for part in (files.train, files.validation, files.test))
+    return Dataset(files.name, "images", train, held, test, num_classes=files.num_classes, note=files.note)
 
 
 def image_folders(
