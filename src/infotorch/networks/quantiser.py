@@ -1,0 +1,127 @@
+"""Quantisers whose cells follow the statistics of what they quantise, so that scaling a layer changes no cell."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from infotorch.numerics.checks import check_choice, check_count, check_positive
+
+# What torch.quantile takes at most; of more entries every second, third, ... counts.
+_MOST_ENTRIES = 2**24
+
+
+class Quantiser(nn.Module):
+    """Every entry replaced by the centre of its cell; the cells are the same for all units of the layer.
+
+    In training the cells are those of the batch, in evaluation those of a running mean over the training batches (of
+    the batch, where there was none). Under x -> a x + b with a > 0 the cells move along, and every entry keeps its
+    cell: information of the quantised layer cannot be changed by scaling the layer.
+
+    Args:
+        levels: number of cells, 2 or more.
+        kind: "uniform", of equal width between the lowest and the highest entry; "quantile", with equally many entries
+            each.
+        limits: (low, high) for equal cells between two fixed numbers instead; what lies outside is in the outer cells.
+            (0, 1) with two levels is the decision "above 1/2". Such cells do not follow the layer.
+        straight_through: the gradient passes as if nothing had been quantised; False: none passes.
+        momentum: share of the newest batch in the running mean.
+
+    Raises:
+        TypeError: levels is no integer, or momentum no number.
+        ValueError: levels below 2, an unknown kind, limits that do not rise or are not finite, or momentum outside
+            (0, 1].
+
+    Source: Amjad & Geiger 2019, arXiv:1802.09766, Sec. 5.4, footnote 3; straight-through: Bengio, Léonard & Courville
+        2013, arXiv:1308.3432.
+
+    Example:
+        >>> Quantiser(4, limits=(0.0, 1.0)).cells(torch.tensor([0.1, 0.3, 0.9, 7.0]))
+        tensor([0, 1, 3, 3])
+        >>> x = torch.tensor([[0.0], [1.0], [4.0]])
+        >>> Quantiser(2)(x).flatten(), Quantiser(2, kind="quantile").cells(x).flatten()
+        (tensor([1., 1., 3.]), tensor([0, 0, 1]))
+    """
+
+    running_edges: Tensor
+    started: Tensor
+
+    def __init__(
+        self,
+        levels: int,
+        *,
+        kind: Literal["uniform", "quantile"] = "uniform",
+        limits: tuple[float, float] | None = None,
+        straight_through: bool = True,
+        momentum: float = 0.1,
+    ) -> None:
+        super().__init__()
+        check_count(levels, where="Quantiser", name="levels")
+        if levels < 2:
+            raise ValueError(f"Quantiser: levels must be at least 2, got {levels}.")
+        check_choice(kind, ("uniform", "quantile"), where="Quantiser", name="kind")
+        check_positive(momentum, where="Quantiser", name="momentum")
+        if momentum > 1:
+            raise ValueError(f"Quantiser: momentum must be at most 1, got {momentum}.")
+        self.levels, self.kind, self.straight_through, self.momentum = levels, kind, straight_through, momentum
+        self.limits = None if limits is None else _checked(limits)
+        self.register_buffer("running_edges", torch.linspace(*(self.limits or (0.0, 1.0)), levels + 1))
+        self.register_buffer("started", torch.tensor(self.limits is not None))
+
+    def extra_repr(self) -> str:
+        """The settings, for printing."""
+        return f"{self.levels}, {self.kind if self.limits is None else self.limits}"
+
+    def edges(self, x: Tensor) -> Tensor:
+        """The borders of the cells for these rows, rising, (levels + 1,); it moves no running mean."""
+        if self.limits is not None or not (self.training or not bool(self.started)):
+            return self.running_edges.to(x.dtype)
+        entries = x.detach().flatten()
+        entries = entries[:: math.ceil(len(entries) / _MOST_ENTRIES)]
+        shares = torch.linspace(0, 1, self.levels + 1, dtype=x.dtype, device=x.device)
+        if self.kind == "quantile":
+            return torch.quantile(entries, shares)
+        low, high = entries.aminmax()
+        return low + (high - low) * shares
+
+    def cells(self, x: Tensor) -> Tensor:
+        """The number of every entry's cell, 0 to levels - 1, in the shape of x; a border belongs to the cell below."""
+        return torch.bucketize(x.detach(), self.edges(x)[1:-1])
+
+    def coordinates(self, x: Tensor) -> Tensor:
+        """Where an entry lies, in cells: its cell's number plus the way through that cell; differentiable in x."""
+        edges, cells = self.edges(x), self.cells(x)
+        low, width = edges[cells], edges.diff()[cells]
+        # Entries of a layer that does not vary are all in the middle of one cell.
+        return cells + torch.where(width > 0, (x - low) / width.masked_fill(width == 0, 1.0), 0.5)
+
+    def follow(self, x: Tensor) -> None:
+        """Let the running mean of the borders count these rows; `forward` does so in training."""
+        if self.limits is None:
+            edges = self.edges(x).to(self.running_edges.dtype)
+            self.running_edges.copy_(self.running_edges.lerp(edges, self.momentum) if bool(self.started) else edges)
+            self.started.fill_(True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The centres of the entries' cells, in the shape of x.
+
+        Raises:
+            TypeError: x is not real-valued.
+        """
+        if not x.is_floating_point():
+            raise TypeError(f"Quantiser: the input must be real-valued, got {x.dtype}.")
+        edges = self.edges(x)
+        centres = ((edges[1:] + edges[:-1]) / 2)[self.cells(x)]
+        if self.training:
+            self.follow(x)
+        return centres + (x - x.detach()) if self.straight_through else centres
+
+
+def _checked(limits: tuple[float, float]) -> tuple[float, float]:
+    low, high = (float(limit) for limit in limits)
+    if not -math.inf < low < high < math.inf:
+        raise ValueError(f"Quantiser: limits must be finite and rise, got {limits}.")
+    return low, high
