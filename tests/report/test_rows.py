@@ -94,16 +94,20 @@ def test_main_metrics_are_the_published_ones_or_the_first_test_metric(make_run):
 
 def test_markdown_table_of_one_recipe(make_run):
     records = [
-        make_run(seed=s, metrics={"test_accuracy": v, "validation_accuracy": v}, published={"test_accuracy": 0.8657})
+        make_run(
+            seed=s,
+            metrics={"test_accuracy": v, "validation_accuracy": v, "train_accuracy": v + 0.1},
+            published={"test_accuracy": 0.8657},
+        )
         for s, v in enumerate((0.80, 0.84, 0.88))
     ]
     header, marks, line = markdown_table(summarise(records)).splitlines()
     assert header == (
         "| variant | published test accuracy, % | measured test accuracy, % | validation accuracy, % "
-        "| saved activations, MiB | time | runs |"
+        "| train accuracy, % | saved activations, MiB | time | runs |"
     )
-    assert marks == "| :-- | --: | --: | --: | --: | --: | :-- |"
-    assert line == "| bp | 86.57 | 84.00 ± 2.31 (n = 3) | 84.00 ± 2.31 | 6.00 | 12 s | 3 of 3 |"
+    assert marks == "| :-- | --: | --: | --: | --: | --: | --: | :-- |"
+    assert line == "| bp | 86.57 | 84.00 ± 2.31 (n = 3) | 84.00 ± 2.31 | 94.00 ± 2.31 | 6.00 | 12 s | 3 of 3 |"
 
 
 def test_markdown_table_of_several_recipes_names_recipe_and_metric(make_run):

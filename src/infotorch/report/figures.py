@@ -18,7 +18,7 @@ from infotorch.report.curves import (
     stages,
 )
 from infotorch.report.numbers import format_metric, metric_label, metric_unit, scale
-from infotorch.report.rows import Measured, Row, main_metrics, validation_twin
+from infotorch.report.rows import Measured, Row, main_metrics, twin_of
 from infotorch.report.runs import Run
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def overview_curve(rows: Sequence[Row]) -> str | None:
         The validation twin of the recipe's main metric, or a loss where no run wrote it; None without either.
     """
     runs = [run for row in rows for run in row.runs]
-    wanted = [validation_twin(name) for name in main_metrics(rows)] + ["validation_loss", "train_loss"]
+    wanted = [twin_of(name, "validation") for name in main_metrics(rows)] + ["validation_loss", "train_loss"]
     return next((name for name in wanted if curves_by_variant(runs, name)), None)
 
 

@@ -203,6 +203,6 @@ def main_metrics(rows: Sequence[Row]) -> list[str]:
     return published or names[:1]
 
 
-def validation_twin(name: str) -> str:
-    """The validation metric that belongs to a test metric: "test_accuracy" -> "validation_accuracy"."""
-    return "validation_" + name.removeprefix("test_")
+def twin_of(name: str, split: str) -> str:
+    """The same metric on other rows: "test_accuracy" and "validation" -> "validation_accuracy"."""
+    return f"{split}_{name.removeprefix('test_')}"

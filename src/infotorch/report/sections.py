@@ -19,7 +19,7 @@ from infotorch.report.numbers import (
     is_fraction,
     metric_label,
 )
-from infotorch.report.rows import ACTIVATIONS, Measured, Row, by_recipe, main_metrics, validation_twin
+from infotorch.report.rows import ACTIVATIONS, Measured, Row, by_recipe, main_metrics, twin_of
 from infotorch.report.runs import Run, count_statuses
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def _aim(rows: Sequence[Row], name: str) -> str:
 
 def _line(row: Row, name: str) -> str:
     measured = row.metrics.get(name, Measured(name, {}))
-    twin = validation_twin(name)
+    twin = twin_of(name, "validation")
     validation = row.metrics.get(twin, Measured(twin, {}))
     error = "" if measured.std_error is None else f"± {format_metric(name, measured.std_error)}"
     cells = (

@@ -15,7 +15,7 @@ from infotorch.report.numbers import (
     format_seconds,
     metric_label,
 )
-from infotorch.report.rows import ACTIVATIONS, Measured, Row, by_recipe, main_metrics, summarise, validation_twin
+from infotorch.report.rows import ACTIVATIONS, Measured, Row, by_recipe, main_metrics, summarise, twin_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -40,16 +40,19 @@ def _columns(rows: Sequence[Row]) -> list[tuple[str, list[str]]]:
     columns.append(("variant", [row.variant for row, _ in lines]))
     if len(names) > 1:
         columns.append(("metric", [metric_label(name) for _, name in lines]))
-    validation = metric_label(validation_twin(one)) if one else "validation"
+    others = {split: metric_label(twin_of(one, split)) if one else split for split in ("validation", "train")}
     columns += [
         (f"published {metric_label(one)}".strip(), [_published(row, name) for row, name in lines]),
         (f"measured {metric_label(one)}".strip(), [_measured(row, name) for row, name in lines]),
-        (validation, [_measured(row, validation_twin(name), count=False) for row, name in lines]),
+        *(
+            (header, [_measured(row, twin_of(name, split), count=False) for row, name in lines])
+            for split, header in others.items()
+        ),
         ("saved activations, MiB", [format_mebibytes(row.memory.get(ACTIVATIONS)) for row, _ in lines]),
         ("time", [format_seconds(row.seconds) for row, _ in lines]),
         ("runs", [format_counts(row.counts) for row, _ in lines]),
     ]
-    return [(header, cells) for header, cells in columns if header != validation or set(cells) != {ABSENT}]
+    return [(header, cells) for header, cells in columns if header not in others.values() or set(cells) != {ABSENT}]
 
 
 def _published(row: Row, name: str) -> str:
@@ -165,7 +168,7 @@ def terminal_table(rows: Sequence[Row], *, title: str | None = None) -> Table:
 
 
 def _terminal_cells(row: Row, name: str) -> list[str]:
-    twin = validation_twin(name)
+    twin = twin_of(name, "validation")
     return [
         row.variant,
         _published(row, name),
