@@ -177,6 +177,14 @@ def test_the_signal_is_needed_and_must_move():
         decay.step(1.0)
 
 
+def test_a_network_that_has_settled_may_give_one_signal_for_long():
+    optimizer = optimizer_of()
+    decay = decay_of(optimizer)
+    for signal in (1.0, 1.5, *[1.75] * 8):
+        decay.step(signal)
+    assert decay.history[0][-1]["d_s"] == 0.0
+
+
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [

@@ -23,7 +23,8 @@ from infotorch.estimators.estimate import Estimate
 from infotorch.numerics.checks import check_choice, check_count
 
 _WHERE = "MutualInformationDecay"
-#: Signals in a row that are equal to the last bit: no network that is being trained gives them.
+#: So many first signals that are equal to the last bit: what is measured is not trained. Later ones may well be equal:
+#: estimators that count neighbours give one value for a network that has settled.
 _STUCK = 5
 
 Number = float | torch.Tensor | Estimate
@@ -56,7 +57,7 @@ class MutualInformationDecay(LRScheduler):
     Raises:
         TypeError: the signal is missing or no number, epochs or warmup is not an integer.
         ValueError: lr_min >= lr_max, a rate, threshold or ceiling that is not positive, another number of values or
-            signals than there are groups, a signal that is not finite, or the same signal five times.
+            signals than there are groups, a signal that is not finite, or whose first five values are one.
 
     Source: Vasudevan 2020, Entropy 22(5):560, Algorithm 1. We read its printed factor (1 - epsilon / E) as (1 - e / E),
         clip d_p to [0, 1], and where ITY is not positive take d_s relative to its absolute value.
@@ -124,7 +125,7 @@ class MutualInformationDecay(LRScheduler):
 
         Raises:
             TypeError: no signal, or one that is no number.
-            ValueError: another number of signals than groups, one that is not finite, or the same five times.
+            ValueError: another number of signals than groups, one that is not finite, or the first five are one.
         """
         if not self._begun:  # the base class's own first step
             self.last_epoch += 1
@@ -135,7 +136,7 @@ class MutualInformationDecay(LRScheduler):
             raise TypeError(f"{_WHERE}: step(signal) needs the information I(T; Y) that was measured after the epoch.")
         found = numbers_of(signal, len(self.signals), "signal")
         for past, value in zip(self.signals, found, strict=True):
-            if len(past) >= _STUCK - 1 and set(past[1 - _STUCK :]) == {value}:
+            if len(past) == _STUCK - 1 and set(past) == {value}:
                 raise ValueError(
                     f"{_WHERE}: the signal has been exactly {value} {_STUCK} times; measure it on the network that is "
                     "trained. If that is what gave it, the network is dead, and a lower rate is needed."
