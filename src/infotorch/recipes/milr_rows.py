@@ -53,9 +53,9 @@ _OTHERS: dict[str, tuple[str, dict[str, Any], SearchRange]] = {
         {"optimizer.name": "lars", "optimizer.lr": 3.0, "optimizer.schedule": "cosine"},
         _OF_LARS,
     ),
-    "step": ("the rate falls in steps", {"optimizer.schedule": "step"}, _OF_SGD),
-    "cosine": ("the rate falls as a cosine", {"optimizer.schedule": "cosine"}, _OF_SGD),
-    "onecycle": ("the rate rises and falls once", {"optimizer.schedule": "onecycle"}, _OF_SGD),
+    "step": ("the rate falls in steps", {"optimizer.schedule": "step", "optimizer.lr": 0.1}, _OF_SGD),
+    "cosine": ("the rate falls as a cosine", {"optimizer.schedule": "cosine", "optimizer.lr": 0.1}, _OF_SGD),
+    "onecycle": ("the rate rises and falls once", {"optimizer.schedule": "onecycle", "optimizer.lr": 0.1}, _OF_SGD),
     "schedule-free": (
         "schedule-free AdamW: a constant rate and averaged weights",
         {"optimizer.name": "schedule-free", "optimizer.lr": 1e-3},

@@ -154,8 +154,9 @@ def _overview(rows: Sequence[Row], runs: Sequence[Run], specs: list[str]) -> str
     ]
     curve = overview_curve(rows)
     if curve is not None:
-        caption = metric_label(curve, unit=False).capitalize()
-        found.append(drawing(variants_figure(runs, curve), f"{caption} during training", "", specs))
+        label = metric_label(curve, unit=False)
+        caption = f"{label[0].upper()}{label[1:]} during training"
+        found.append(drawing(variants_figure(runs, curve), caption, "", specs))
     if rates_vary(runs):
         note = "Of modules that train together, the last one."
         found.append(drawing(variants_figure(runs, "learning_rate"), "Learning rate", note, specs))

@@ -1,0 +1,154 @@
+"""The tables of learning rates from information: what their rows share, and what they do not."""
+
+import pytest
+
+from infotorch.recipes.changes import change
+from infotorch.recipes.milr_rows import Range, milr_rows
+from infotorch.recipes.recipe import Published
+from infotorch.recipes.registry import find_recipe, table_rows
+from infotorch.recipes.search import search
+
+TABLES = (
+    "milr-mnist",
+    "milr-cifar10-allconv",
+    "milr-cifar10-vgg16",
+    "milr-cifar100-wrn28-10",
+    "milr-imagenet-resnet50",
+    "milr-temperature",
+)
+INFORMED = ("network", "layerwise", "best", "control")
+OTHERS = ("adam", "rmsprop", "lars", "step", "cosine", "onecycle", "schedule-free")
+
+
+@pytest.mark.parametrize("name", TABLES)
+class TestEveryTable:
+    def test_it_has_the_rows_of_the_design_with_the_papers_rule_first(self, name):
+        assert tuple(row.variant for row in table_rows(name)) == INFORMED + OTHERS
+
+    def test_only_the_optimiser_and_its_schedule_differ_between_rows(self, name):
+        first, *others = table_rows(name)
+        for row in others:
+            ours, theirs = row.model_dump(), first.model_dump()
+            for place in ("variant", "description", "published", "optimizer", "schedule", "search"):
+                del ours[place], theirs[place]
+            assert ours == theirs, row.variant
+            assert row.optimizer.weight_decay == first.optimizer.weight_decay
+            assert (row.schedule.n, row.schedule.estimator) == (first.schedule.n, first.schedule.estimator)
+
+    def test_rows_of_gradient_descent_have_one_momentum(self, name):
+        rows = [row for row in table_rows(name) if row.optimizer.name in {"sgd", "lars"}]
+        assert len(rows) == 8
+        assert {row.optimizer.momentum for row in rows} == {0.9}
+        assert len({row.optimizer.nesterov for row in rows}) == 1
+
+    def test_the_first_four_have_one_range_and_the_others_one_budget(self, name):
+        rows = {row.variant: row for row in table_rows(name)}
+        ranges = {(rows[v].optimizer.lr, rows[v].schedule.lr_min, rows[v].schedule.lr_max) for v in INFORMED}
+        assert len(ranges) == 1
+        (lr_top, lr_min, lr_max), *_ = ranges
+        assert lr_min < lr_top <= lr_max
+        assert all(not rows[variant].search.space for variant in INFORMED)
+        for variant in OTHERS:
+            assert set(rows[variant].search.space) == {"optimizer.lr"}
+            where = rows[variant].search.space["optimizer.lr"]
+            assert where.low < rows[variant].optimizer.lr < where.high
+        assert len({(row.search.trials, row.search.seeds, row.search.metric) for row in rows.values()}) == 1
+        assert len({str(row.search.during) for row in rows.values()}) == 1
+
+    def test_the_paper_rules_threshold_is_not_that_of_best(self, name):
+        network, layerwise, best = (find_recipe(name, variant) for variant in ("network", "layerwise", "best"))
+        assert network.schedule.threshold == layerwise.schedule.threshold
+        assert layerwise.schedule.layerwise
+        assert not network.schedule.layerwise
+        assert best.schedule.threshold == 0.05
+
+    def test_published_numbers_name_their_row(self, name):
+        for row in table_rows(name):
+            for entry in row.published.values():
+                assert entry.source.endswith(f"best of 3 seeds: {row.variant}")
+                assert entry.source.startswith("Vasudevan 2020, Sec. ")
+
+
+def published(name, metric="test_accuracy"):
+    return {row.variant: row.published[metric].value for row in table_rows(name) if row.published}
+
+
+def test_numbers_of_the_paper():
+    assert published("milr-mnist") == {
+        "network": 0.9927, "layerwise": 0.9939, "adam": 0.9953, "rmsprop": 0.9953, "lars": 0.9943,
+    }  # fmt: skip
+    assert published("milr-cifar10-allconv") == {
+        "network": 0.8886, "layerwise": 0.8777, "adam": 0.8784, "rmsprop": 0.8813, "lars": 0.7703,
+    }  # fmt: skip
+    assert published("milr-cifar10-vgg16") == {"network": 0.9221, "step": 0.9258, "adam": 0.8962, "rmsprop": 0.8717}
+    assert published("milr-cifar100-wrn28-10") == {"network": 0.8125, "step": 0.8176, "adam": 0.7502, "rmsprop": 0.7474}
+    assert published("milr-imagenet-resnet50") == {"network": 0.7605, "step": 0.7557, "adam": 0.6982}
+    assert published("milr-temperature", "test_mae") == {"network": 1.32, "adam": 0.97, "rmsprop": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("name", "epochs", "batch_size", "nesterov", "weight_decay", "augment"),
+    [
+        ("milr-mnist", 50, 256, True, 0.0, "none"),
+        ("milr-cifar10-allconv", 350, 256, True, 0.0, "none"),
+        ("milr-cifar10-vgg16", 200, 256, False, 5e-4, "crops-flips"),
+        ("milr-cifar100-wrn28-10", 200, 128, True, 5e-4, "crops-flips"),
+        ("milr-imagenet-resnet50", 100, 256, False, 1e-4, "crops-flips"),
+        ("milr-temperature", 2000, 256, False, 0.0, "none"),
+    ],
+)
+def test_settings_of_the_paper(name, epochs, batch_size, nesterov, weight_decay, augment):
+    row = find_recipe(name)
+    assert (row.epochs, row.batch_size, row.data.augment) == (epochs, batch_size, augment)
+    assert (row.optimizer.nesterov, row.optimizer.weight_decay) == (nesterov, weight_decay)
+    assert row.optimizer.momentum == 0.9
+
+
+@pytest.mark.parametrize(
+    ("name", "epochs", "factor"),
+    [
+        ("milr-cifar10-allconv", (200, 250, 300), 0.1),  # Springenberg et al. 2015
+        ("milr-cifar10-vgg16", (30, 60, 90, 120, 150, 180), 0.5),
+        ("milr-cifar100-wrn28-10", (60, 120, 160), 0.2),  # Zagoruyko & Komodakis 2016
+        ("milr-imagenet-resnet50", (30, 60, 90), 0.1),
+    ],
+)
+def test_steps_fall_where_the_literature_has_them(name, epochs, factor):
+    row = find_recipe(name, "step")
+    assert tuple(round(share * row.epochs) for share in row.schedule.drops) == epochs
+    assert row.schedule.drop_factor == factor
+
+
+def test_what_a_search_found_takes_its_place_in_the_row():
+    base = find_recipe("milr-mnist").model_copy(update={"published": {}})
+    base = change(base, {"optimizer.schedule": "constant"})
+    rows = milr_rows(
+        base,
+        rates=Range(lr_min=0.001, lr_max=0.3, lr_top=0.1, threshold=0.02),
+        scores={"adam": 0.5},
+        source="A paper",
+        settings={"adam": {"optimizer.lr": 3e-4}, "best": {"schedule.patience": 2}},
+    )
+    found = {row.variant: row for row in rows}
+    assert found["adam"].optimizer.lr == 3e-4
+    assert (found["adam"].optimizer.momentum, found["adam"].optimizer.nesterov) == (0.0, False)
+    assert found["adam"].published == {"test_accuracy": Published(value=0.5, source="A paper: adam")}
+    assert not found["cosine"].published
+    assert (found["best"].schedule.patience, found["best"].schedule.lr_min) == (2, 0.001)
+    assert (found["network"].schedule.threshold, found["network"].schedule.lr_max) == (0.02, 0.3)
+
+
+def test_an_error_is_searched_downwards(tmp_path):
+    """The error is least at a rate of 0.003, and a search that maximised would end at an edge."""
+    pytest.importorskip("optuna")
+    recipe = find_recipe("milr-temperature", "adam")
+    asked = []
+
+    def run_trial(trial, where, seed):
+        asked.append(trial.optimizer.lr)
+        assert trial.epochs == 200
+        return {"validation_mae": abs(trial.optimizer.lr - 0.003) + 0.9}
+
+    found = search(recipe, tmp_path, run_trial)
+    assert len(asked) == 8
+    assert found["optimizer.lr"] == min(asked, key=lambda rate: abs(rate - 0.003))
