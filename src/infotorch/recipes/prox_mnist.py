@@ -37,7 +37,20 @@ _SCORES = {
     "adamp": Score(0.9835, 0.9816),
 }
 
-_FOUND: dict[str, dict[str, Any]] = {}
+_FOUND: dict[str, dict[str, Any]] = {
+    "adam-bp": {"optimizer.lr": 0.00196},
+    "adam-huber": {"optimizer.lr": 0.000585, "split.forward_lr": 0.0237, "split.step_size": 0.386},
+    "adam-hybrid": {"optimizer.lr": 0.00125, "split.forward_lr": 0.014, "split.step_size": 0.643},
+    "adam-l1": {"optimizer.lr": 0.00125, "split.forward_lr": 0.014, "split.step_size": 0.643},
+    "adam-order1": {"optimizer.lr": 0.00125, "split.forward_lr": 0.014},
+    "adam-order2": {"optimizer.lr": 0.000585, "split.forward_lr": 0.0237, "split.step_size": 0.386},
+    "adamw-bp": {"optimizer.lr": 0.00196},
+    "adamw-hybrid": {"optimizer.lr": 0.000585, "split.forward_lr": 0.0237, "split.step_size": 0.386},
+    "adamw-l1": {"optimizer.lr": 0.00125, "split.forward_lr": 0.014, "split.step_size": 0.643},
+    "adamw-order1": {"optimizer.lr": 0.00125, "split.forward_lr": 0.014},
+    "adamw-order2": {"optimizer.lr": 0.00397, "split.forward_lr": 0.00242, "split.step_size": 2.2},
+    "adamw-huber": {"optimizer.lr": 0.00397, "split.forward_lr": 0.00242, "split.step_size": 2.2},
+}
 
 
 def base() -> Recipe:
