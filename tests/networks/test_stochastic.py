@@ -44,8 +44,10 @@ class TestGaussianLayer:
 
     @pytest.mark.parametrize(("training", "rows"), [(True, 12), (False, 20)])
     def test_draws_of_a_row_stand_together_as_many_as_the_mode_says(self, training, rows):
-        layer, x = gaussian(samples=3, evaluation_samples=5).train(training), 100 * draw(4, 3)
-        z = layer(x)
+        layer, x = gaussian(samples=3, evaluation_samples=5).train(training), draw(4, 3)
+        with torch.no_grad(), STREAMS.as_global("test"):
+            layer.encoder.linear.weight[2:] = 0.0  # deviations of 0.007, beside distances of 0.1 and more
+            z = layer(x)
         assert len(z) == rows
         nearest = torch.cdist(z, layer.encoder(x)[0]).argmin(dim=1)
         assert torch.equal(nearest, torch.arange(4).repeat_interleave(rows // 4))

@@ -1,0 +1,96 @@
+"""The weight of a compression term: a number, a ramp over epochs, or any function of epoch and step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from numbers import Real
+
+import torch
+from torch import Tensor, nn
+
+from infotorch.numerics.checks import check_count
+
+
+@dataclass(frozen=True)
+class Ramp:
+    """A weight that goes from start to end over some epochs, the same for all steps of an epoch, and then stays.
+
+    Args:
+        start: the weight in epoch 0.
+        end: the weight from epoch `epochs` on.
+        epochs: how long the way is.
+
+    Raises:
+        TypeError: epochs is no integer.
+        ValueError: epochs below 1, or a weight negative or not finite.
+
+    Example:
+        >>> ramp = Ramp(0.0, 0.01, epochs=10)
+        >>> [ramp(epoch, 0) for epoch in (0, 5, 10, 99)]
+        [0.0, 0.005, 0.01, 0.01]
+    """
+
+    start: float
+    end: float
+    epochs: int
+
+    def __post_init__(self) -> None:
+        check_count(self.epochs, where="Ramp", name="epochs")
+        for weight in (self.start, self.end):
+            _check_weight(weight, where="Ramp")
+
+    def __call__(self, epoch: int, step: int) -> float:
+        """The weight in this step."""
+        return self.start + (self.end - self.start) * min(epoch / self.epochs, 1.0)
+
+
+class Beta(nn.Module):
+    """The weight of a step, from the step's position in the run: a run that is resumed repeats it.
+
+    Args:
+        weight: a number, or (epoch, step) -> number, epochs counted from 0 in every stage, as a `Ramp` is.
+        where: the objective, for messages.
+
+    Raises:
+        TypeError: neither a number nor a function.
+        ValueError: a weight negative or not finite.
+
+    Example:
+        >>> Beta(Ramp(0.0, 1.0, epochs=4), where="example")((0, 1, 7, 0))  # stage, epoch, step, module
+        0.25
+    """
+
+    last: Tensor
+
+    def __init__(self, weight: float | Callable[[int, int], float], *, where: str) -> None:
+        super().__init__()
+        self.weight, self.where = weight, where
+        if callable(weight):
+            # What held-out rows, which belong to no epoch, are weighed by.
+            self.register_buffer("last", torch.tensor(self._of(0, 0), dtype=torch.float64))
+        else:
+            _check_weight(weight, where=where)
+
+    def _of(self, epoch: int, step: int) -> float:
+        assert callable(self.weight)
+        return _check_weight(self.weight(epoch, step), where=self.where)
+
+    def forward(self, position: tuple[int, ...]) -> float:
+        """The weight at (stage, epoch, step, ...); of a shorter position, in no epoch, that of the last step before."""
+        if not callable(self.weight):
+            return float(self.weight)
+        if len(position) < 4:
+            return float(self.last)
+        value = self._of(position[1], position[2])
+        self.last.fill_(value)
+        return value
+
+
+def _check_weight(weight: float, *, where: str) -> float:
+    if isinstance(weight, bool) or not isinstance(weight, Real):
+        raise TypeError(f"{where}: beta must be a number or a function of (epoch, step), got {weight!r}.")
+    if not 0 <= weight < math.inf:
+        raise ValueError(f"{where}: beta must be at least 0 and finite, got {weight}.")
+    return float(weight)

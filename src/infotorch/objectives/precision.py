@@ -1,0 +1,174 @@
+"""Precision at a module's output, compression at a layer of one's choice: what the remedies of the bottleneck share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from infotorch.networks.stochastic import log_mean_probability
+from infotorch.objectives.base import Direction, LocalBatch, Loss, check_labels, full_precision
+from infotorch.objectives.beta import Beta
+from infotorch.objectives.labels import ReadoutInformation, _nothing_to_learn
+
+#: a number, or (epoch, step) -> number
+Weight = float | Callable[[int, int], float]
+
+
+class Watch:
+    """Keeps what a layer of the network last took and gave, for an objective that looks at that layer.
+
+    The layer is no part of the objective, and nothing is kept once it has been taken.
+
+    Args:
+        layer: is watched by a forward hook.
+        where: the objective, for messages.
+
+    Raises:
+        TypeError: layer is no module.
+
+    Example:
+        >>> layer = nn.Linear(3, 2)
+        >>> watch = Watch(layer, where="example")
+        >>> _ = layer(torch.zeros(4, 3))
+        >>> [part.shape for part in watch.take()]
+        [torch.Size([4, 3]), torch.Size([4, 2])]
+    """
+
+    def __init__(self, layer: nn.Module, *, where: str) -> None:
+        if not isinstance(layer, nn.Module):
+            raise TypeError(f"{where}: layer must be a layer of the network, got {type(layer).__name__}.")
+        self.where, self._seen = where, None
+        layer.register_forward_hook(self._keep)
+
+    def _keep(self, layer: nn.Module, given: tuple[Any, ...], output: Any) -> None:
+        self._seen = given[0], output
+
+    def take(self) -> tuple[Any, Any]:
+        """(input, output) of the layer's last forward pass.
+
+        Raises:
+            ValueError: there was none since the last time.
+        """
+        seen, self._seen = self._seen, None  # kept, it would keep the step's graph
+        if seen is None:
+            raise ValueError(
+                f"{self.where}: the watched layer must run in the forward pass of this objective's module, right "
+                "before; it did not."
+            )
+        return seen
+
+
+class PrecisionAndCompression(ReadoutInformation):
+    """Minus a bound on I(Y; T), plus beta times a compression term that subclasses define, in nats.
+
+    Precision is H(Y) - CE. With `layer`, of the module's own output, taken as class scores, and compression is of that
+    layer: the two look at different layers of the network. Without, of a linear read-out of the module's output, and
+    compression is of that output: a local objective for a hidden module.
+
+    Args:
+        beta: weight of the compression term, a number of 0 or more, or a function of (epoch, step) such as `Ramp`.
+        layer: the layer of the module that is compressed; None: the module's output.
+
+    Raises:
+        TypeError: beta is neither a number nor a function, or layer no module.
+        ValueError: beta negative or not finite.
+
+    Source: Amjad & Geiger 2019, arXiv:1802.09766, Sec. 5.4 (different layers) and Sec. 9 (the bound).
+    """
+
+    bounds: Mapping[str, Direction] = {"mi_ty_nats": "lower", "mi_xt_nats": "upper"}
+    #: The compression term's name.
+    compressed = "mi_xt_nats"
+    #: Average the draws' probabilities before the logarithm, in training too.
+    average_first = False
+    reads_labels: bool | None = True
+
+    def __init__(self, *, beta: Weight, layer: nn.Module | None = None) -> None:
+        super().__init__()
+        self.beta = Beta(beta, where=type(self).__name__)
+        self.watch = None if layer is None else Watch(self._watched(layer), where=type(self).__name__)
+
+    def _watched(self, layer: nn.Module) -> nn.Module:
+        """The part of the layer that is looked at."""
+        return layer
+
+    def build(self, example: LocalBatch, labels: Tensor | None) -> None:
+        """Measure H(Y), and make the read-out, or check that the output can hold a score for each class.
+
+        Raises:
+            ValueError: it cannot.
+        """
+        where = type(self).__name__
+        if len(example.output) != len(example.x):
+            raise ValueError(
+                f"{where}: the output must have a row for each input, {len(example.x)}, got {len(example.output)}; "
+                "behind a layer of several draws, end the network in SampleMean."
+            )
+        super().build(example, labels)
+        if self.watch is not None:
+            classes, shape = int(check_labels(labels, where=where).max()) + 1, tuple(example.output.shape)
+            if len(shape) != 2 or shape[1] < classes:
+                raise ValueError(
+                    f"{where}: with layer=... the output must have a column for each class, {classes} or more, "
+                    f"got {shape}."
+                )
+            self.readout = nn.Identity()
+
+    def draws(self, output: Tensor) -> Tensor:
+        """Class scores, (b, classes), or of several draws a row (b, samples, classes)."""
+        return output if self.watch is not None else super().scores(output)
+
+    def scores(self, output: Tensor) -> Tensor:
+        """Class scores (b, classes); of several draws the logarithm of the mean of their probabilities."""
+        scores = full_precision(self.draws(output))
+        return log_mean_probability(scores) if scores.ndim == 3 else scores
+
+    def forward(self, batch: LocalBatch) -> Loss:
+        """Minus precision plus beta times compression."""
+        precision, compression = self._precision(batch), self._compression(batch)
+        if compression is None:
+            return precision
+        beta = self.beta(batch.position)
+        terms = {**precision.terms, self.compressed: compression.detach()}
+        if callable(self.beta.weight):
+            terms["beta"] = compression.new_tensor(beta)
+        return Loss(precision.total + beta * self._cost(compression), terms)
+
+    def _precision(self, batch: LocalBatch) -> Loss:
+        scores = full_precision(self.draws(batch.output))
+        if batch.y is None or not (batch.y >= 0).any():
+            return _nothing_to_learn(scores)
+        information = self.label_entropy - _cross_entropy(scores, batch.y, self.average_first or not self.training)
+        return Loss(-information, {"mi_ty_nats": information.detach()})
+
+    def _compression(self, batch: LocalBatch) -> Tensor | None:
+        """The compression term, 0-d, in nats; None where these rows have none."""
+        raise NotImplementedError
+
+    def _cost(self, compression: Tensor) -> Tensor:
+        """What beta weighs."""
+        return compression
+
+
+def _cross_entropy(scores: Tensor, y: Tensor, average_first: bool) -> Tensor:
+    """Of draws (b, samples, classes) the mean of their cross-entropies, or that of their mean probabilities."""
+    if scores.ndim == 3:
+        scores = log_mean_probability(scores) if average_first else scores.log_softmax(dim=2).mean(dim=1)
+        return F.nll_loss(scores, y, ignore_index=-1)
+    return F.cross_entropy(scores, y, ignore_index=-1)
+
+
+def rows_or_nan(values: Tensor) -> Tensor | None:
+    """Features as rows, (b, d), in full precision; None where they are not finite, as of a run that has diverged."""
+    rows = full_precision(values.flatten(1))
+    return rows if bool(torch.isfinite(rows.detach()).all()) else None
+
+
+def diverged(like: Tensor) -> Tensor:
+    """The compression term of a run that has diverged: NaN, which ends it, where the bounds refuse their input."""
+    return full_precision(like).new_full((), math.nan)

@@ -1,0 +1,55 @@
+import math
+
+import pytest
+
+from infotorch.objectives.beta import Beta, Ramp
+
+
+class TestRamp:
+    def test_it_is_a_straight_line_over_the_epochs_and_then_stays(self):
+        ramp = Ramp(1.0, 3.0, epochs=4)
+        assert [ramp(epoch, 17) for epoch in range(6)] == [1.0, 1.5, 2.0, 2.5, 3.0, 3.0]
+
+    def test_it_may_fall(self):
+        assert Ramp(1.0, 0.0, epochs=2)(1, 0) == 0.5
+
+
+class TestBeta:
+    def test_a_number_is_the_same_everywhere(self):
+        assert [Beta(0.25, where="T")(position) for position in ((), (3, 0), (0, 9, 9, 0))] == [0.25] * 3
+
+    def test_it_follows_epoch_and_step_and_not_what_was_asked_before(self):
+        beta = Beta(lambda epoch, step: epoch + step / 10, where="T")
+        assert beta((0, 2, 3, 1)) == beta((5, 2, 3, 1, 0)) == 2.3
+        assert beta((0, 0, 1, 1)) == 0.1
+
+    def test_held_out_rows_are_weighed_as_the_last_step_was_and_a_saved_state_keeps_that(self):
+        beta = Beta(Ramp(0.5, 1.0, epochs=2), where="T")
+        assert beta((1000, 0)) == 0.5
+        beta((0, 1, 0, 0))
+        assert beta((1000, 0)) == 0.75
+        resumed = Beta(Ramp(0.5, 1.0, epochs=2), where="T")
+        resumed.load_state_dict(beta.state_dict())
+        assert resumed((0,)) == 0.75
+
+
+@pytest.mark.parametrize(
+    ("make", "kind", "message"),
+    [
+        (lambda: Beta(-1.0, where="T"), ValueError, "T: beta must be at least 0 and finite, got -1.0"),
+        (lambda: Beta(math.inf, where="T"), ValueError, "beta must be at least 0 and finite, got inf"),
+        (lambda: Beta(math.nan, where="T"), ValueError, "beta must be at least 0 and finite, got nan"),
+        (lambda: Beta("1", where="T"), TypeError, r"beta must be a number or a function of \(epoch, step\), got '1'"),
+        (
+            lambda: Beta(lambda epoch, step: -epoch, where="T")((0, 1, 0, 0)),
+            ValueError,
+            "at least 0 and finite, got -1",
+        ),
+        (lambda: Beta(lambda epoch, step: None, where="T"), TypeError, "must be a number .*, got None"),
+        (lambda: Ramp(0.0, 1.0, epochs=0), ValueError, "Ramp: epochs must be at least 1, got 0"),
+        (lambda: Ramp(0.0, -1.0, epochs=1), ValueError, "Ramp: beta must be at least 0"),
+    ],
+)
+def test_refused(make, kind, message):
+    with pytest.raises(kind, match=message):
+        make()
