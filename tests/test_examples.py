@@ -1,5 +1,6 @@
 """Every example runs, as a user would run it, and says what its comments promise."""
 
+import importlib.util
 import os
 import re
 import subprocess
@@ -14,6 +15,8 @@ EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.py"))
 ARGUMENTS = {"few_labels": ["--data", "digits"]}
 # Read from files, which a machine may not have.
 DATA = {"graphs": "mutagenicity", "nodes": "cora"}
+# Not among the dependencies of the package.
+NEEDS = {"rate_lightning": "lightning"}
 # Script -> held-out accuracy that it must reach, and by how much it must beat features as initialised, and
 # back-propagation.
 # Margins are some half of what was seen; with 359 test images the standard error of a difference is near 0.02.
@@ -52,6 +55,8 @@ def printed():
         if name not in kept:
             (path,) = (path for path in EXAMPLES if path.stem == name)
             skip_without_data(name)
+            if name in NEEDS and importlib.util.find_spec(NEEDS[name]) is None:
+                pytest.skip(f"{NEEDS[name]} is not installed")
             ended = run(path, *ARGUMENTS.get(name, []))
             assert ended.returncode == 0, ended.stderr
             kept[name] = ended.stdout
@@ -99,6 +104,36 @@ def test_a_proximal_split_trains_beside_back_propagation(network, printed):
     assert found["back-propagation"][0] >= 0.85
     assert found["order hybrid"][0] >= found["back-propagation"][0] - 0.05  # 216 rows: one standard error is near 0.02
     assert float(found["order 2"][1]) >= 0
+
+
+@pytest.mark.parametrize(("name", "least"), [("rate_plain_loop", 0.92), ("rate_lightning", 0.88)])
+def test_a_rate_falls_as_information_grows(name, least, printed):
+    """0.947 and 0.916 were seen; the standard error of 359 images is near 0.013."""
+    found = re.findall(r"^epoch \d+: rate (\S+), I\(T;Y\) (\S+) ", printed(name), flags=re.M)
+    rates, nats = ([float(value) for value in column] for column in zip(*found, strict=True))
+    assert len(rates) >= 5
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] < rates[0] / 5
+    assert 2.0 < nats[0] < nats[-1] < 2.303  # log 10
+    assert float(re.search(r"test accuracy (\S+)", printed(name)).group(1)) >= least
+
+
+def test_every_layer_has_a_rate_of_its_own(printed):
+    head, *lines, last = printed("rate_layers").splitlines()
+    assert head.split() == ["epoch", "layer", "0.0", "layer", "1.0", "layer", "3"]
+    rates = [[float(rate) for rate in re.findall(r"(\d\.\d{4}) \d\.\d\d nats", line)] for line in lines]
+    assert [len(row) for row in rates] == [3] * 5
+    assert any(len(set(row)) == 3 for row in rates)
+    assert all(later < first for first, later in zip(rates[0], rates[-1], strict=True))
+    assert float(last.split()[-1]) >= 0.93  # 0.958 was seen
+
+
+def test_without_lightning_the_example_says_in_one_line_what_to_install(tmp_path):
+    (tmp_path / "lightning.py").write_text("raise ModuleNotFoundError(name='lightning')\n")
+    (path,) = (path for path in EXAMPLES if path.stem == "rate_lightning")
+    ended = run(path, PYTHONPATH=str(tmp_path))
+    assert ended.returncode == 1
+    assert ended.stderr == "rate_lightning.py needs Lightning: pip install lightning\n"
 
 
 @pytest.mark.parametrize("name", LEARNS)
