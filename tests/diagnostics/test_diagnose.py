@@ -1,13 +1,19 @@
 import copy
+import json
 
 import pytest
 import torch
-from tests.diagnostics.zoo import NORMAL, Apply, gaussian, mlp, networks
+from tests.diagnostics.zoo import NORMAL, WORDS, Apply, gaussian, mlp, networks
 from torch import nn
 
-from infotorch.diagnostics.diagnose import diagnose
+from infotorch.diagnostics.diagnose import diagnose as diagnose_all
 
 ZOO = networks()
+
+
+def diagnose(model, data, **settings):
+    """Verdicts alone: probes and attacks take most of the time."""
+    return diagnose_all(model, data, **{"properties": False} | settings)
 
 
 @pytest.mark.parametrize("name", ZOO)
@@ -102,11 +108,43 @@ def test_evidence_of_a_tanh_network_shows_what_the_theory_says():
 
 
 def test_evidence_is_plain_values_and_sentences():
-    import json
-
     found = diagnose(mlp(nn.ReLU()), (gaussian(50, 4), None))["1"]
     assert json.loads(json.dumps(found.evidence.as_dict()))["activations"] == ["relu"]
     assert any("dimension about" in line for line in found.evidence.sentences())
+
+
+def test_properties_are_measured_of_every_layer_and_of_the_decision():
+    x, y = labelled()
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 2))
+    found = diagnose(network, (x, y), layers=["1", "2"], properties=True, noise_levels=[0.2, 0.5], radii=[0.1, 0.3])
+    hidden, last = found.table()
+    assert hidden["layer"] == "1"
+    assert hidden["mi_ty_nats"] == found["1"].decisions.information
+    assert 0.3 < hidden["mi_ty_nats"] < hidden["label_entropy_nats"] < 0.7
+    assert hidden["relative_noise"] == 0.5
+    assert hidden["mi_xt_nats"] == found["1"].compression.noisy[1].upper
+    assert hidden["attacked_accuracy"] == found["1"].robustness.curve("pgd").accuracy[1]
+    assert set(hidden) == set(last)
+    predicted = network(x).argmax(dim=1)
+    assert found.robustness.accuracy == pytest.approx(float((predicted == y).double().mean()))
+    content = json.loads(json.dumps(found.as_dict()))
+    assert [layer["table"] for layer in content["layers"]] == found.table()
+    assert content["robustness"]["curves"][0]["sizes"] == [0.1, 0.3]
+    assert content["layers"][0]["evidence"]["theorem"] is True
+
+
+def test_without_classes_compression_alone_is_measured_and_of_words_no_robustness():
+    found = diagnose(mlp(nn.Tanh()), (gaussian(40, 4), None), layers=["1"], properties=True)
+    assert found["1"].decisions is found["1"].robustness is found.robustness is None
+    assert found["1"].compression is not None
+    (line,) = found.table()
+    assert line["linear_accuracy"] is line["attacked_accuracy"] is None
+    words = nn.Sequential(nn.Embedding(11, 3), nn.Flatten(), nn.Linear(15, 2))
+    spoken = diagnose(words, (WORDS[:60], torch.arange(60) % 2), layers=["2"], properties=True)
+    assert spoken["2"].robustness is None
+    assert spoken["2"].decisions is not None
+    assert diagnose(mlp(nn.Tanh()), (gaussian(40, 4), None)).table()[0]["mi_xt_nats"] is None
 
 
 def test_numpy_and_double_inputs_are_taken():
@@ -143,6 +181,10 @@ def test_what_it_cannot_read_is_refused(data, kind, words):
         ({"rows": 0}, ValueError, "rows must be at least 1"),
         ({"rows": 10}, ValueError, "at least 20 rows, got 10"),
         ({"rows": 1.5}, TypeError, "rows must be an integer"),
+        ({"noise_levels": []}, ValueError, "noise_levels must hold one number or more"),
+        ({"noise_levels": [0.1, 0.0]}, ValueError, "noise_levels must be positive and finite, got 0.0"),
+        ({"radii": [-1.0]}, ValueError, "radii must be positive and finite, got -1.0"),
+        ({"radii": ["0.1"]}, TypeError, "radii must be a number, got str"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(settings, kind, words):
@@ -161,6 +203,8 @@ def test_a_layer_that_does_not_run_or_gives_no_rows_is_refused():
 
     with pytest.raises(ValueError, match="'idle' gives no tensor with a row for each"):
         diagnose(Idle(), (gaussian(30, 4), None), layers=["idle"])
+    with pytest.raises(ValueError, match="the layer '1' gives NaN"):
+        diagnose(mlp(Apply(torch.log)), (gaussian(30, 4), None))
     with pytest.raises(TypeError, match=r"model must be a torch\.nn\.Module, got function"):
         diagnose(lambda x: x, (gaussian(30, 4), None))  # pyright: ignore[reportArgumentType]
 

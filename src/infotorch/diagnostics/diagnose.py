@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from infotorch.data.splits import stratified_rows
+from infotorch.diagnostics.compression import Compression, compression
 from infotorch.diagnostics.continuity import InputKind
 from infotorch.diagnostics.evidence import Evidence, gather_evidence
 from infotorch.diagnostics.representations import Listener, check_layers, layers_that_run, narrowed
+from infotorch.diagnostics.robustness import Robustness, layer_robustness, network_robustness
+from infotorch.diagnostics.simplicity import Decisions, decisions
 from infotorch.diagnostics.verdict import Verdict, decide, remedy_for
 from infotorch.numerics.checks import (
     as_tensor,
     check_choice,
     check_count,
     check_paired,
+    check_positive,
     check_rows,
     is_discrete,
 )
@@ -28,6 +32,8 @@ from infotorch.numerics.seeds import seed_streams
 _WHERE = "diagnose"
 #: Fewer rows say nothing about ties, neighbours or classes.
 FEWEST_ROWS = 20
+# Rows that P4 changes, half of which fit its probes; each is attacked dozens of times.
+_CHANGED_ROWS = 400
 # Rows a forward pass.
 _CHUNK = 250
 
@@ -43,6 +49,9 @@ class LayerDiagnosis:
         reason: why, in a sentence.
         evidence: what the verdict rests on.
         remedy: what to measure or to train on instead.
+        decisions: P1 and P3, what probes tell of the classes; None without classes.
+        compression: P2; None where the properties were not asked for.
+        robustness: P4 of a linear probe on this layer; None without classes, or for inputs that are no real numbers.
     """
 
     name: str
@@ -51,6 +60,9 @@ class LayerDiagnosis:
     reason: str
     evidence: Evidence
     remedy: str
+    decisions: Decisions | None = None
+    compression: Compression | None = None
+    robustness: Robustness | None = None
 
 
 @dataclass(frozen=True)
@@ -60,10 +72,12 @@ class Diagnosis:
     Args:
         layers: one entry a layer.
         rows: rows that were looked at.
+        robustness: P4 of the network's own decision, where it gives scores of the classes.
     """
 
     layers: tuple[LayerDiagnosis, ...]
     rows: int
+    robustness: Robustness | None = None
 
     def __iter__(self) -> Iterator[LayerDiagnosis]:
         return iter(self.layers)
@@ -74,6 +88,24 @@ class Diagnosis:
                 return layer
         raise KeyError(f"no layer {name!r} was diagnosed; there are {', '.join(layer.name for layer in self.layers)}.")
 
+    def table(self) -> list[dict[str, Any]]:
+        """A line for each layer with the numbers that tell most; None where a number was not measured.
+
+        `mi_ty_nats` (P1) is the best probe's lower bound; `mi_xt_nats` (P2) the upper bound at the middle noise, with
+        that noise beside it; the accuracies (P3) are the probes'; `noisy_accuracy` and `attacked_accuracy` (P4) are
+        those of a linear probe at the middle size of Gaussian noise and of PGD.
+        """
+        return [table_line(layer) for layer in self.layers]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything as plain values that JSON can hold: what diagnosis.json contains."""
+        lines = self.table()
+        layers = [
+            {**asdict(layer), "table": line, "sentences": layer.evidence.sentences()}
+            for layer, line in zip(self.layers, lines, strict=True)
+        ]
+        return {"rows": self.rows, "layers": layers, "robustness": self.robustness and asdict(self.robustness)}
+
 
 def diagnose(
     model: nn.Module,
@@ -81,10 +113,16 @@ def diagnose(
     *,
     layers: Sequence[str] | None = None,
     input_kind: InputKind | None = None,
+    noise_levels: Sequence[float] = (0.1, 0.3, 1.0),
+    radii: Sequence[float] = (0.05, 0.1, 0.2, 0.5),
+    properties: bool = True,
     rows: int = 1000,
     seed: int = 0,
 ) -> Diagnosis:
     """Say of every layer T of a network whether I(X; T) is a number that means anything, and what to use instead.
+
+    Beside the verdict stand four properties in numbers: P1, T informs about the classes; P2, it is compressed; P3, a
+    simple decision is enough; P4, it is robust.
 
     The network is looked at as it is used, in evaluation mode, on a copy. Verdicts, where X is the input's law as these
     rows show it:
@@ -109,13 +147,17 @@ def diagnose(
             run, and "output" where the forward goes on after them.
         input_kind: "continuous" or "discrete" where the rows do not show it: grey levels that stand for brightness are
             discrete as they are, and 16-bit samples look continuous. None looks, see `continuous_columns`.
-        rows: rows that are looked at, drawn in the proportions of the classes.
+        noise_levels: standard deviations of the noise that makes I(X; T) finite in P2, in units of each layer's spread:
+            several, as no single one is right.
+        radii: sizes of the noise and of the attacks in P4, in units of the input's root mean square deviation.
+        properties: whether P1 to P4 are measured too, which takes most of the time.
+        rows: rows that are looked at, drawn in the proportions of the classes; P4 looks at 400 of them.
         seed: decides the rows and every draw.
 
     Raises:
         TypeError: data is no pair, x is no tensor of numbers, classes are not integers, or rows is not an integer.
-        ValueError: fewer than 20 rows, rows not paired, NaN or infinite values, an unknown layer or input_kind, or a
-            network that does not run on x.
+        ValueError: fewer than 20 rows, rows not paired, NaN or infinite values, an unknown layer or input_kind, no
+            noise_levels or radii or one that is not positive, or a network that does not run on x or gives NaN.
 
     Source: Amjad & Geiger 2019, arXiv:1802.09766.
 
@@ -128,9 +170,10 @@ def diagnose(
     """
     x, y = _checked(model, data)
     check_count(rows, where=_WHERE, name="rows")
-    check_rows(x[:rows], where=_WHERE, name="x (and rows)", at_least=FEWEST_ROWS)
+    check_rows(x[:rows], where=_WHERE, name="x, and the rows looked at,", at_least=FEWEST_ROWS)
     if input_kind is not None:
         check_choice(input_kind, ("continuous", "discrete"), where=_WHERE, name="input_kind")
+    _check_sizes(noise_levels, radii)
     streams = seed_streams(seed)
     x, y = _chosen(x, y, rows, streams.generator("diagnosed rows"))
     twin = _copied(model)
@@ -141,12 +184,67 @@ def diagnose(
         except ValueError as error:
             raise ValueError(f"{_WHERE}: {str(error).removeprefix(_WHERE + ': ')}") from error
         seen = gather_evidence(twin, x, names, outputs, data=input_kind, streams=streams)
-    return Diagnosis(tuple(_layer(name, outputs[name], seen[name]) for name in names), len(x))
+        found = tuple(_layer(name, outputs[name], seen[name]) for name in names)
+        if not properties:
+            return Diagnosis(found, len(x))
+        attacked = None if y is None or not x.is_floating_point() else _labelled(x, y)
+        own = None if attacked is None else network_robustness(twin, *attacked, radii=radii, streams=streams)
+        full = []
+        for layer in found:
+            t = outputs[layer.name]
+            full.append(replace(
+                layer,
+                decisions=None if y is None else decisions(t, y, seed=seed),
+                compression=compression(t, y, noise_levels=noise_levels),
+                robustness=attacked and layer_robustness(twin, layer.name, *attacked, radii=radii, streams=streams),
+            ))  # fmt: skip
+    return Diagnosis(tuple(full), len(x), own)
 
 
 def _layer(name: str, t: Tensor, seen: Evidence) -> LayerDiagnosis:
     verdict, reason = decide(seen)
     return LayerDiagnosis(name, t.shape[1], verdict, reason, seen, remedy_for(verdict))
+
+
+def _labelled(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor] | None:
+    """The rows that P4 changes; None where they hold a single class."""
+    kept = (y >= 0).nonzero()[:_CHANGED_ROWS, 0]
+    return (x[kept], y[kept]) if len(y[kept].unique()) > 1 else None
+
+
+def table_line(layer: LayerDiagnosis) -> dict[str, Any]:
+    """One line of `Diagnosis.table`."""
+    told, small, steady = layer.decisions, layer.compression, layer.robustness
+    noisy = small and small.noisy[len(small.noisy) // 2]
+    curves = {kind: steady.curve(kind) for kind in ("gaussian", "pgd")} if steady else {}
+
+    def middle(kind: str) -> float | None:
+        curve = curves.get(kind)
+        return curve.accuracy[len(curve.accuracy) // 2] if curve else None
+
+    return {
+        "layer": layer.name,
+        "columns": layer.columns,
+        "verdict": layer.verdict,
+        "mi_ty_nats": told and told.information,
+        "label_entropy_nats": told and told.label_entropy,
+        "mi_xt_nats": noisy and noisy.upper,
+        "relative_noise": noisy and noisy.relative_noise,
+        "within_classes": small and small.within_classes,
+        "linear_accuracy": told and told.linear.accuracy,
+        "neighbour_accuracy": told and told.neighbours.accuracy,
+        "network_accuracy": told and told.network.accuracy,
+        "noisy_accuracy": middle("gaussian"),
+        "attacked_accuracy": middle("pgd"),
+    }
+
+
+def _check_sizes(noise_levels: Sequence[float], radii: Sequence[float]) -> None:
+    for name, values in (("noise_levels", noise_levels), ("radii", radii)):
+        if not len(values):
+            raise ValueError(f"{_WHERE}: {name} must hold one number or more, got none.")
+        for value in values:
+            check_positive(value, where=_WHERE, name=name)
 
 
 def _checked(model: nn.Module, data: Any) -> tuple[Tensor, Tensor | None]:
@@ -193,4 +291,8 @@ def _outputs(model: nn.Module, x: Tensor, layers: Sequence[str]) -> dict[str, Te
         for some in x.split(_CHUNK):
             for name, t in listen(some).items():
                 parts[name].append(narrowed(t))
-    return {name: torch.cat(values) for name, values in parts.items()}
+    found = {name: torch.cat(values) for name, values in parts.items()}
+    for name, t in found.items():
+        if not bool(torch.isfinite(t).all()):
+            raise ValueError(f"the layer {name!r} gives NaN or infinite values.")
+    return found

@@ -194,7 +194,7 @@ def _noise_escaped(moves: Movement, path: Path, t: Tensor) -> bool | None:
 
 def _sentences(seen: Evidence) -> Iterator[str]:
     way = "some functions out of sight" if seen.activations is None else ", ".join(seen.activations) or "affine maps"
-    yield f"from x to here: {way}" + ("; Theorem 1 covers all of them" if seen.theorem else "")
+    yield f"from x to here: {way}" + ("; Theorem 1 covers it" if seen.theorem and seen.input != "discrete" else "")
     yield f"the input is {seen.input}: {seen.distinct_inputs} of {seen.rows} rows differ"
     if seen.noise == "none":
         kept = "all" if seen.injective else str(seen.distinct)
