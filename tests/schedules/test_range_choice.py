@@ -1,6 +1,6 @@
 import pytest
 
-from infotorch.schedules.range_choice import Probe, Range, choose_range, significance, together
+from infotorch.schedules.range_choice import Probe, Range, choose_range, judge, significance, together
 
 RATES = (0.001, 0.01, 0.1, 1.0, 10.0)
 
@@ -51,16 +51,61 @@ def test_several_passes_give_the_safe_end_and_medians():
         together([])
 
 
+def informed(*values, crashed=False):
+    """Of an information that was measured before training, too."""
+    return Probe(0, 0.1, {"loss": (0.0,) * (len(values) - 1), "information": values}, crashed=crashed)
+
+
 def test_epsilon_is_the_median_of_the_least_gains():
     made = [
-        Probe(0, 0.1, {"information": (0.5, 1.0, 1.25)}),  # 0.5, 0.2
-        Probe(0, 0.2, {"information": (0.5, 1.0, 0.8)}),  # 0.5, -0.25
-        Probe(0, 0.3, {"information": (1.0, 2.0, 2.5)}),  # 0.5, 0.2
-        Probe(0, 0.4, {"information": (0.5, 0.1)}, crashed=True),
+        informed(0.5, 1.0, 1.25),  # 0.5, 0.2
+        informed(0.5, 1.0, 0.8),  # 0.5, -0.25
+        informed(1.0, 2.0, 2.5),  # 0.5, 0.2
+        informed(0.5, 0.1, 0.1, crashed=True),
     ]
     assert significance(made, "information", c2=0.5) == pytest.approx(0.1)
     assert significance(made[1:2], "information", c2=1) == 1e-6  # never 0: the schedule needs a threshold
     with pytest.raises(ValueError, match="no candidate was trained to the end"):
         significance(made[3:], "information", c2=1)
     with pytest.raises(ValueError, match="no candidate was trained to the end"):
-        significance([Probe(0, 0.1, {"information": (1.0,)})], "information", c2=1)
+        significance([informed(1.0)], "information", c2=1)
+
+
+def test_epsilon_leaves_out_probes_that_were_left_early():
+    made = [informed(0.5, 1.0, 1.25), informed(0.5, 5.0), informed(0.5, 5.0), informed(0.5, 1.0, 1.25)]
+    assert significance(made, "information", c2=1) == pytest.approx(0.2)
+
+
+def of_lengths(*values):
+    return [
+        Probe(0, rate, {"loss": (0.0,) * len(v), "accuracy": v}, crashed=v == ())
+        for rate, v in zip(RATES, values, strict=True)
+    ]
+
+
+def test_a_probe_that_was_left_early_is_compared_with_what_the_others_had_by_then():
+    # After one epoch 0.5 is best, and 0.48 is good though 0.9 comes later; 0.3 is not, nor may 0.5 be the top.
+    found = choose_range(of_lengths((0.1,), (0.3,), (0.5, 0.9), (0.48,), (0.3,)), "accuracy", c1=10)
+    assert found == Range(0.01, 1.0, 0.1)
+
+
+def test_a_gain_counts_from_the_lowest_candidates_first_value():
+    # 0.1 reached 0.9 within its first epoch, and has learnt all the same.
+    found = choose_range(of_lengths((0.1, 0.1), (0.1, 0.12), (0.85, 0.9), (0.9, 0.9), (0.1, 0.1)), "accuracy", c1=10)
+    assert found == Range(0.1, 1.0, 0.1)
+
+
+def test_a_loss_is_measured_from_the_untrained_networks_and_may_be_of_any_sign():
+    for shift in (0.0, -7.0, 50.0):
+        losses = ((2.3, 2.3), (2.2, 2.0), (1.0, 0.4), (0.9, 0.5), (2.3, 9.0))
+        made = [
+            Probe(0, rate, {"loss": tuple(-shift - v for v in pair)}) for rate, pair in zip(RATES, losses, strict=True)
+        ]
+        assert choose_range(made, "loss", c1=10) == Range(0.01, 1.0, 0.1)
+
+
+def test_nothing_is_said_of_what_was_left_before_anybody_had_learnt():
+    standing = judge(of_lengths((0.0,), (0.0,), (0.0, 0.9), (0.0, 0.85), (0.0,)), "accuracy", c1=10)
+    assert standing.top == 2
+    assert standing.good == (False, False, True, True, False)
+    assert standing.learns == (False, False, True, True, False)

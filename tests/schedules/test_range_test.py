@@ -48,7 +48,8 @@ def test_the_range_is_that_of_the_reports_and_the_table_holds_them():
     assert found.threshold is None
     assert found.epochs == 8
     line = found.table()[1]
-    assert (line["lr"], line["accuracy_first"], line["accuracy_last"], line["loss_last"]) == (0.01, 0.1, 0.6, 1.0)
+    assert (line["lr"], line["accuracy_first"], line["accuracy_last"]) == (0.01, 0.1, 0.6)
+    assert (line["loss_first"], line["loss_last"]) == (1.0, 0.0)
     assert len(found.figure().data) == 1
 
 
@@ -96,6 +97,24 @@ def test_of_a_loss_its_fall_counts_whatever_its_sign():
     scripted = Scripted(dict.fromkeys(RATES, (0.5, 0.5)), loss=lambda rate, epoch: -4.0 if epoch == 1 else finals[rate])
     found = scripted.test(attribute="loss")
     assert (found.lr_min, found.lr_top, found.lr_max) == (0.001, 0.01, 0.1)
+
+
+def test_a_loss_that_fell_in_the_first_epoch_already_has_fallen():
+    # per rate: the loss after the first and the second epoch, from 2.3 untrained
+    losses = {0.001: (2.3, 2.29), 0.01: (1.9, 1.2), 0.1: (0.3, 0.1), 1.0: (2.3, 2.3)}
+    found = Scripted(GOOD, loss=lambda rate, epoch: losses[rate][epoch - 1]).test(attribute="loss")
+    assert (found.lr_min, found.lr_top, found.lr_max) == (0.01, 0.1, 0.1)
+
+
+def test_noise_in_a_loss_that_hardly_falls_is_no_crash():
+    wavering = (2.30, 2.28, 2.31)
+    scripted = Scripted(
+        dict.fromkeys(RATES, (0.1, 0.2, 0.3)),
+        loss=lambda rate, epoch: wavering[epoch - 1] if rate == 0.001 else 2.0 - epoch / 2,
+    )
+    assert not any(probe.crashed for probe in scripted.test(epochs=3).probes)
+    scripted.loss = lambda rate, epoch: (2.3, 0.3, 1.9)[epoch - 1] if rate == 1.0 else 2.0 - epoch / 2
+    assert [probe.crashed for probe in scripted.test(epochs=3).probes] == [False, False, False, True]
 
 
 def test_of_several_attributes_the_one_with_the_larger_maximum_chooses():
@@ -218,6 +237,9 @@ def test_wrong_use_is_refused():
         ({"c1": 0.0}, "c1 must be positive"),
         ({"rule": "mine"}, "rule must be one of"),
         ({"trials": 0}, "trials must be at least 1"),
+        ({"workers": 0}, "workers must be at least 1"),
+        ({"search": "bisection"}, "search must be one of"),
+        ({"search": "halving", "rule": "paper"}, "the rule 'paper' looks at every candidate to the end"),
         ({"attribute": "recall"}, "attribute 'recall' was not reported; there are loss, accuracy"),
     ]:
         with pytest.raises(ValueError, match=message):

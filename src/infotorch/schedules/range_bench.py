@@ -56,7 +56,6 @@ class _Run:
     """A probe on its way: what it has reported, and where it stands."""
 
     values: dict[str, list[float]]
-    first_loss: float | None
     state: dict[str, Any]
 
 
@@ -112,14 +111,14 @@ class Bench:
         crashed = dead = False
         for _ in range(epochs - len(run.values.get("loss", ()))):
             self._epoch(run)
-            crashed = any(_has_crashed(past, _scale(name, past, run)) for name, past in run.values.items())
+            crashed = any(_has_crashed(past) for past in run.values.values())
             dead = not crashed and self.work.stop_dead and _is_dead(run.values)
             if self.told is not None:
                 self.told(trial, rate, 1)
             if crashed or dead:
                 break
         if rate in alive and not crashed and not dead:
-            self.paused[rate] = _Run(run.values, run.first_loss, self._state())
+            self.paused[rate] = _Run(run.values, self._state())
         return Probe(trial, rate, {name: tuple(past) for name, past in run.values.items()}, crashed, dead)
 
     def _begin(self, trial: int) -> None:
@@ -142,7 +141,7 @@ class Bench:
         run = self.paused.pop(rate, None)
         self._restore(self.start if run is None else run.state)
         if run is None:
-            run = _Run({}, None, {})
+            run = _Run({}, {})
             self._measure(run.values)
         for group in self.work.optimizer.param_groups:
             set_rate(group, rate)
@@ -150,9 +149,7 @@ class Bench:
 
     def _epoch(self, run: _Run) -> None:
         report = _as_numbers(self.work.train_epoch())
-        run.first_loss = report["loss"] if run.first_loss is None else run.first_loss
-        # Of a loss its fall counts, which is 0 where nothing is learnt, whatever the loss's sign.
-        for name, value in {**report, "loss": run.first_loss - report["loss"]}.items():
+        for name, value in {**report, "loss": -report["loss"]}.items():
             run.values.setdefault(name, []).append(value)
         self._measure(run.values)
 
@@ -225,18 +222,13 @@ def _as_numbers(report: Report) -> dict[str, float]:
         raise TypeError(f"{_WHERE}: train_epoch must report numbers, got {report!r}.") from error
 
 
-def _scale(name: str, values: list[float], run: _Run) -> float:
-    """What a sudden fall is measured against: the size of the first value; of a fall of the loss, that of the loss."""
-    return abs(run.first_loss if name == "loss" and run.first_loss is not None else values[0])
-
-
-def _has_crashed(values: list[float], scale: float) -> bool:
+def _has_crashed(values: list[float]) -> bool:
     """Whether the last value is not finite, or has lost half of all that was gained; both may be negative."""
     if not math.isfinite(values[-1]):
         return True
     before = max(values[:-1], default=values[-1])
     gained = before - values[0]
-    return gained > 0 and before - values[-1] > max(_SUDDEN * gained, _SUDDEN * scale)
+    return gained > 0 and before - values[-1] > max(_SUDDEN * gained, _SUDDEN * abs(values[0]))
 
 
 def _is_dead(values: Mapping[str, list[float]]) -> bool:

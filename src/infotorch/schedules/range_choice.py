@@ -19,7 +19,8 @@ class Probe:
     Args:
         trial: number of the trial, from 0.
         rate: the candidate.
-        values: attribute -> its value before training, where that is known, and after every epoch; more is better.
+        values: attribute -> its value before training, where that is known, and after every epoch; more is better, so
+            that "loss" holds the losses times -1.
         crashed: training ended early, as a value was not finite or fell suddenly.
         dead: training ended early, as the network had stopped telling anything of the targets.
     """
@@ -39,10 +40,6 @@ class Probe:
     def epochs(self) -> int:
         """Epochs that were trained."""
         return len(self.values["loss"])
-
-    def gain(self, attribute: str) -> float:
-        """The last value less the first."""
-        return self.values[attribute][-1] - self.values[attribute][0]
 
     def last(self, attribute: str) -> float:
         """The last value."""
@@ -73,14 +70,15 @@ class Range:
 def choose_range(probes: Sequence[Probe], attribute: str, *, c1: float, rule: Rule = "first-bad") -> Range:
     """The range of one pass over all candidates.
 
-    With best the highest last value and thresh = best / c1: lr_top is the rate that has it; lr_min the first whose gain
-    is at least thresh; lr_max by "first-bad" the last rate from lr_top upwards before the first that failed or falls
-    short of best by thresh; by "paper" the last before all further rates do. A probe that was given fewer epochs than
-    others is compared with what they had reached by then, and cannot be lr_top.
+    With best the highest last value and thresh = best / c1: lr_top is the rate that has it; lr_min the first whose last
+    value has gained thresh; lr_max by "first-bad" the last rate from lr_top upwards before the first that failed or
+    falls short of best by thresh; by "paper" the last before all further rates do. Gains, and all values of a loss, are
+    measured from the first value of the lowest candidate, the one next to untrained. A probe that was given fewer
+    epochs than others is compared with what they had reached by then, and cannot be lr_top.
 
     Args:
         probes: one for each candidate, by ascending rate; a candidate without one counts as failed.
-        attribute: what is compared; its values are measured from 0, which is nothing learnt.
+        attribute: what is compared; but for "loss", 0 is nothing learnt.
         c1: larger is stricter.
         rule: see above. Dead rates have holes between them: "first-bad" is the safe one.
 
@@ -128,9 +126,12 @@ def judge(probes: Sequence[Probe], attribute: str, *, c1: float) -> Standing:
     """
     numbers = [number for number, probe in enumerate(probes) if not probe.failed]
     length = {number: len(probes[number].values[attribute]) for number in numbers}
+    start = probes[numbers[0]].values[attribute][0] if numbers else 0.0
+    nothing = start if attribute == "loss" else 0.0
 
     def best_after(epochs: int) -> float:
-        return max(probes[number].values[attribute][epochs - 1] for number in numbers if length[number] >= epochs)
+        reached = (probes[number].values[attribute][epochs - 1] for number in numbers if length[number] >= epochs)
+        return max(reached) - nothing
 
     best = {epochs: best_after(epochs) for epochs in set(length.values())}
     if not best or best[max(best)] <= 0:
@@ -141,8 +142,8 @@ def judge(probes: Sequence[Probe], attribute: str, *, c1: float) -> Standing:
     last = {number: probes[number].last(attribute) for number in numbers}
     # Nothing is said of a candidate that was left where none had learnt anything yet.
     thresh = {number: best[n] / c1 if best[n] > 0 else math.nan for number, n in length.items()}
-    good = {number: best[length[number]] - last[number] < thresh[number] for number in numbers}
-    learns = {number: probes[number].gain(attribute) >= thresh[number] for number in numbers}
+    good = {number: best[length[number]] + nothing - last[number] < thresh[number] for number in numbers}
+    learns = {number: last[number] - start >= thresh[number] for number in numbers}
     return Standing(
         top=max((number for number in numbers if length[number] == max(best)), key=last.__getitem__),
         good=tuple(good.get(number, False) for number in range(len(probes))),
@@ -170,14 +171,20 @@ def together(ranges: Sequence[Range]) -> Range:
 def significance(probes: Sequence[Probe], attribute: str, *, c2: float) -> float:
     """The threshold of `MutualInformationDecay` (epsilon): c2 times the median of all min d_s, at least 1e-6.
 
+    Of the probes that were trained to the end: an early epoch brings more than a late one. So epsilon depends on the
+    number of epochs, and where an epoch is a part of one, on its length.
+
     Raises:
         ValueError: no probe has two values.
 
     Example:
-        >>> significance([Probe(0, 0.1, {"information": (1.0, 2.0, 2.5)})], "information", c2=0.5)
+        >>> probe = Probe(0, 0.1, {"loss": (-2.3, -0.9), "information": (1.0, 2.0, 2.5)})
+        >>> significance([probe], "information", c2=0.5)
         0.1
     """
-    gains = [probe.least_relative_gain(attribute) for probe in probes if not probe.failed]
+    longest = max((probe.epochs for probe in probes if not probe.failed), default=0)
+    ended = [probe for probe in probes if not probe.failed and probe.epochs == longest]
+    gains = [probe.least_relative_gain(attribute) for probe in ended]
     known = [gain for gain in gains if gain is not None]
     if not known:
         raise ValueError("lr_range_test: no candidate was trained to the end, so that epsilon cannot be told.")

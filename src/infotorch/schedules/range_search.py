@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from infotorch.schedules.range_choice import Probe, Standing, choose_range, judge, together
@@ -54,9 +54,9 @@ class Halving:
 
     The first trial begins with every candidate. After 1, 2, 4, ... epochs the best third stays, and whoever stands at
     an end of the range as it looks by then: the candidates from below the best to the first bad one above it, and the
-    first that learns with its lower neighbour. Later trials probe what stands around the ends found so far, and
-    nothing above the lowest lr_max, as the lowest of all trials counts; where their best is not in there, everything.
-    A crash ends a candidate and not its trial.
+    two below the first that learns. Later trials probe what stands around the ends found so far, and
+    nothing above the lowest lr_max, as the lowest of all trials counts; where their best is at the edge, its neighbour
+    too. A crash ends a candidate and not its trial.
 
     Args:
         probing: who probes.
@@ -70,28 +70,39 @@ class Halving:
 
     def __init__(self, probing: Probing, rates: Sequence[float], epochs: int, c1: float, keys: KeysOf) -> None:
         self.probing, self.rates, self.c1, self.keys = probing, list(rates), c1, keys
-        # The last rung has as many epochs as are asked for; each before it about half of those after it.
-        self.rungs = sorted({math.ceil(epochs / 2**halvings) for halvings in range(epochs.bit_length())})
+        # The last rung has as many epochs as are asked for; each before it half of those after it.
+        self.rungs = sorted({epochs >> halvings for halvings in range(epochs.bit_length())})
 
     def passes(self, trials: int) -> list[list[Probe]]:
         """The probes of every trial, by ascending rate."""
-        found = [self._refined(0, self.rates)]
+        found = [self._refined(0, range(len(self.rates)))]
         for trial in range(1, trials):
             ranges = [self._numbers(found, key) for key in self.keys(found[0])]
-            window = {number for one in ranges for number in self._around(*one)}
-            probes = self._refined(trial, [self.rates[number] for number in sorted(window)])
-            found.append(probes if self._settled(probes, window) else self._refined(trial, self.rates))
+            found.append(self._refined(trial, {number for one in ranges for number in self._around(*one)}))
         return found
 
-    def _refined(self, trial: int, rates: Sequence[float]) -> list[Probe]:
-        """One trial over some candidates."""
+    def _refined(self, trial: int, window: Collection[int]) -> list[Probe]:
+        """One trial over some candidates, and those beside them that turn out to be needed."""
+        rates = [self.rates[number] for number in sorted(window)]
         known: dict[float, Probe] = {}
-        alive = list(rates)
+        alive = rates
         for length in self.rungs:
-            paused = () if length == self.rungs[-1] else alive
-            known |= {probe.rate: probe for probe in self.probing.probe(trial, alive, length, paused)}
+            known |= {probe.rate: probe for probe in self.probing.probe(trial, alive, length, alive)}
             alive = self._going_on([known[rate] for rate in rates], length)
-        return [known[rate] for rate in rates]
+        while missing := self._missing(known, max(window)):
+            known |= {probe.rate: probe for probe in self.probing.probe(trial, missing, self.rungs[-1])}
+        return [known[rate] for rate in sorted(known)]
+
+    def _missing(self, known: Mapping[float, Probe], highest: int) -> list[float]:
+        """Candidates beside the best that were left out; where nothing learns, the next below the lowest."""
+        probes = [known[rate] for rate in sorted(known)]
+        try:
+            tops = [judge(probes, key, c1=self.c1).top for key in self.keys(probes)]
+        except ValueError:
+            wanted = {self.rates.index(min(known)) - 1}
+        else:
+            wanted = {self.rates.index(probes[top].rate) + step for top in tops for step in (-1, 1)}
+        return [self.rates[n] for n in sorted(wanted) if 0 <= n <= highest and self.rates[n] not in known]
 
     def _going_on(self, probes: Sequence[Probe], length: int) -> list[float]:
         """The candidates of a rung that may still decide the range."""
@@ -115,19 +126,12 @@ class Halving:
         known = {lowest - 1, lowest, lowest + 1, *range(top - 1, highest + 1)}
         return {number for number in known if 0 <= number <= highest}
 
-    def _settled(self, probes: Sequence[Probe], window: set[int]) -> bool:
-        """Whether a trial has compared its best candidate with those beside it."""
-        try:
-            tops = [judge(probes, key, c1=self.c1).top for key in self.keys(probes)]
-        except ValueError:  # none of these learns anything
-            return False
-        numbers = [self.rates.index(probes[top].rate) for top in tops]
-        beside = {number + step for number in numbers for step in (-1, 1)}
-        return beside <= {-1, max(window) + 1, *window}
-
 
 def _ends(standing: Standing) -> set[int]:
-    """Candidates beside an end of the range: around the first that learns, and from below the best to the first bad."""
+    """Candidates that may move an end of the range: those that may yet learn, and from below the best to the first bad.
+
+    Twice as long a probe lets about half as high a rate learn; what learns already goes on learning.
+    """
     first = next((number for number, learns in enumerate(standing.learns) if learns), standing.top)
     bad = next((number for number in range(standing.top, len(standing.good)) if not standing.good[number]), None)
-    return {first - 1, first, *range(standing.top - 1, (len(standing.good) if bad is None else bad + 1))}
+    return {first - 2, first - 1, *range(standing.top - 1, (len(standing.good) if bad is None else bad + 1))}

@@ -64,7 +64,8 @@ class RangeTest:
                 "dead": probe.dead,
             }
             for name, values in probe.values.items():
-                line |= {f"{name}_first": values[0], f"{name}_last": values[-1]}
+                sign = -1 if name == "loss" else 1
+                line |= {f"{name}_first": sign * values[0], f"{name}_last": sign * values[-1]}
             lines.append(line)
         return lines
 

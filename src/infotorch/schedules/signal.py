@@ -181,12 +181,8 @@ def _drawn(y: Tensor, n: int, seed: int, discrete: bool) -> Tensor:
 def _function(chosen: Any, discrete: bool, *, of_layers: bool) -> InformationOf:
     if callable(chosen):
         return chosen
-    known: dict[str, InformationOf] = {
-        "ross": lambda t, y: ross(t, y),
-        "ksg": lambda t, y: ksg(t, F.one_hot(y).to(t.dtype) if discrete else y.flatten(1) if y.ndim > 1 else y),
-        "readout": lambda t, y: readout_mi(t, y),
-        "renyi": lambda t, y: renyi_mi(t, y),
-    }
+    # No lambdas: a signal travels into the worker processes of a range test.
+    known: dict[str, InformationOf] = {"ross": ross, "ksg": _ksg, "readout": readout_mi, "renyi": renyi_mi}
     if chosen not in known:
         raise ValueError(f"{_WHERE}: estimator must be one of {', '.join(known)} or a function, got {chosen!r}.")
     if chosen in {"ross", "readout"} and not discrete:
@@ -194,6 +190,13 @@ def _function(chosen: Any, discrete: bool, *, of_layers: bool) -> InformationOf:
     if chosen == "readout" and of_layers:
         raise ValueError(f"{_WHERE}: 'readout' reads class scores, which the output alone has; leave layers out.")
     return known[chosen]
+
+
+def _ksg(t: Tensor, y: Tensor) -> Any:
+    """KSG, of labels against their one-hot columns."""
+    if not y.is_floating_point():
+        return ksg(t, F.one_hot(y).to(t.dtype))
+    return ksg(t, y.flatten(1) if y.ndim > 1 else y)
 
 
 def _as_columns(t: Tensor) -> Tensor:

@@ -1,0 +1,234 @@
+"""Worker processes: copies that hold together, the same numbers, and plain words where it cannot work."""
+
+import importlib
+import random
+
+import pytest
+import torch
+from torch import nn
+
+from infotorch.schedules import range_workers
+from infotorch.schedules.range_bench import Bench, Work, random_state, set_random_state
+from infotorch.schedules.range_test import lr_range_test
+from infotorch.schedules.range_workers import Here
+
+# What a user would write at the top of a module: processes import it by name.
+TRAINEE = """
+import os
+import random
+import torch
+from torch import nn
+
+from infotorch.schedules.signal import InformationSignal
+
+
+def rows():
+    x = torch.randn(192, 4, generator=torch.Generator().manual_seed(0))
+    return x, (x[:, 0] + 0.3 * x[:, 1] > 0).long()
+
+
+class Trainee:
+    def __init__(self):
+        torch.manual_seed(1)
+        self.x, self.y = rows()
+        self.network = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.1), nn.Linear(8, 2))
+        self.optimizer = torch.optim.SGD(self.network.parameters(), lr=0.3, momentum=0.9, fused=True)
+        self.order = torch.Generator().manual_seed(2)
+        self.signal = InformationSignal(self.network, self.x, self.y, n=100)
+
+    def epoch(self):
+        self.network.train()
+        for part in torch.randperm(192, generator=self.order).split(48):
+            noise = random.gauss(1.0, 0.1)
+            loss = nn.functional.cross_entropy(self.network(self.x[part].tanh() + noise * self.x[part]), self.y[part])
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+        self.network.eval()
+        right = self.network(self.x).argmax(1) == self.y
+        return {"loss": loss.item(), "accuracy": right.float().mean().item()}
+
+    def deadly(self):
+        os._exit(3)
+
+
+lonely = Trainee()
+
+
+def by_name():
+    return lonely.epoch()
+
+
+class Unpicklable(Exception):
+    def __init__(self, a, b):
+        super().__init__(f"{a} {b}")
+
+
+def failing():
+    raise Unpicklable("the loader", "broke")
+"""
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch):
+    (tmp_path / "trainee_of_a_test.py").write_text(TRAINEE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return importlib.import_module("trainee_of_a_test")
+
+
+def made(trainee, **changes):
+    parts = {
+        "network": trainee.network,
+        "optimizer": trainee.optimizer,
+        "train_epoch": trainee.epoch,
+        "signal": trainee.signal,
+        "stop_dead": True,
+        "generators": (trainee.order,),
+        "reset": None,
+        "seed": 0,
+    }
+    return Work(**{**parts, **changes})
+
+
+class Pipe:
+    """The parent's side of a worker that runs in this process."""
+
+    def __init__(self, *tasks):
+        self.tasks, self.answers = list(tasks), []
+
+    def recv(self):
+        if not self.tasks:
+            raise EOFError
+        return self.tasks.pop(0)
+
+    def send(self, answer):
+        self.answers.append(answer)
+
+
+@pytest.fixture
+def serve(monkeypatch):
+    """Answers of a worker, which sets up this process as its own but for Ctrl-C."""
+    monkeypatch.setattr(range_workers.signal, "signal", lambda *_: None)
+
+    def serving(work, *tasks):
+        pipe, random_states = Pipe(*tasks), random_state(work.network)
+        range_workers._serve(pipe, range_workers._packed(work), torch.get_num_threads())
+        set_random_state(random_states)
+        return pipe.answers
+
+    return serving
+
+
+def test_two_processes_find_what_one_does_and_leave_everything_as_it_was(module):
+    trainee = module.Trainee()
+    before = [tensor.clone() for tensor in trainee.network.state_dict().values()]
+    states = random.getstate(), torch.get_rng_state(), trainee.order.get_state()
+    options = {
+        "signal": trainee.signal,
+        "rates": (1e-4, 1e-2, 0.3, 3.0, 100.0),
+        "trials": 2,
+        "epochs": 2,
+        "search": "halving",
+        "generators": [trainee.order],
+    }
+    told = []
+    alone = lr_range_test(trainee.network, trainee.optimizer, trainee.epoch, **options)
+    several = lr_range_test(
+        trainee.network,
+        trainee.optimizer,
+        trainee.epoch,
+        workers=2,
+        progress=lambda *words: told.append(words),
+        **options,
+    )
+    assert repr(several.probes) == repr(alone.probes)
+    assert (several.lr_min, several.lr_max, several.lr_top) == (alone.lr_min, alone.lr_max, alone.lr_top)
+    assert several.epochs == alone.epochs == told[-1][1]
+    assert all(map(torch.equal, trainee.network.state_dict().values(), before))
+    assert random.getstate() == states[0]
+    assert torch.equal(torch.get_rng_state(), states[1])
+    assert torch.equal(trainee.order.get_state(), states[2])
+    assert trainee.optimizer.param_groups[0]["lr"] == 0.3
+
+
+def test_a_process_that_ends_on_its_own_is_named(module):
+    trainee = module.Trainee()
+    with pytest.raises(RuntimeError, match="a worker process ended on its own"):
+        lr_range_test(trainee.network, trainee.optimizer, trainee.deadly, rates=[0.1, 0.2], workers=2)
+
+
+def test_a_worker_goes_on_with_a_paused_probe_and_counts_what_it_took(module, serve):
+    trainee = module.Trainee()
+    bench = Bench(made(trainee))
+    with bench.keeping():
+        (whole,) = Here(bench).probe(1, [0.1], 3)
+    answers = serve(made(module.Trainee()), (1, 0.1, 1, (0.1,)), (1, 0.2, 1, (0.1,)), (1, 0.1, 3, ()), (1, 0.1, 3, ()))
+    assert [epochs for _, epochs in answers] == [1, 1, 2, 3]
+    assert answers[2][0] == answers[3][0] == whole
+    assert answers[0][0].values["accuracy"] == whole.values["accuracy"][:1]
+
+
+def test_what_cannot_be_copied_is_refused_at_once(module):
+    trainee = module.Trainee()
+    with pytest.raises(TypeError, match=r"cannot be copied: use functools.partial .* or workers=1"):
+        lr_range_test(trainee.network, trainee.optimizer, lambda: trainee.epoch(), workers=2)
+
+
+def test_a_copy_that_cannot_be_unpacked_is_refused_in_plain_words(serve, module, monkeypatch):
+    packed = range_workers._packed(made(module.Trainee()))
+    monkeypatch.delattr(module, "Trainee")
+    pipe = Pipe((0, 0.1, 1, ()))
+    range_workers._serve(pipe, packed, torch.get_num_threads())
+    assert isinstance(pipe.answers[0], TypeError)
+    assert "worker processes need a copy" in str(pipe.answers[0])
+
+
+def test_an_epoch_that_trains_another_network_by_its_name_is_refused(module, serve):
+    (answer,) = serve(made(module.Trainee(), train_epoch=module.by_name, generators=()), (0, 0.1, 1, ()))
+    assert isinstance(answer, ValueError)
+    assert "train_epoch does not train the network that it was given with" in str(answer)
+
+
+def test_weights_that_move_without_the_optimizer_are_trained(module, serve):
+    trainee = module.Trainee()
+    work = made(trainee, train_epoch=Nudge(trainee.network), generators=())
+    ((probe, _),) = serve(work, (0, 0.1, 1, ()))
+    assert probe.epochs == 1
+
+
+class Nudge:
+    def __init__(self, network):
+        self.network = network
+
+    def __call__(self):
+        with torch.no_grad():
+            self.network[0].weight.add_(1.0)
+        return 1.0
+
+
+def test_the_callers_own_errors_come_back_with_where_they_happened(module, serve):
+    (answer,) = serve(made(module.Trainee(), train_epoch=Broken(ValueError), signal=None), (0, 0.1, 1, ()))
+    assert isinstance(answer, ValueError)
+    assert str(answer) == "broken"
+    assert "in a worker process" in answer.__notes__[0]
+    (answer,) = serve(made(module.Trainee(), train_epoch=module.failing, signal=None), (0, 0.1, 1, ()))
+    assert isinstance(answer, RuntimeError)
+    assert str(answer) == "Unpicklable: the loader broke"
+
+
+class Broken:
+    def __init__(self, kind):
+        self.kind = kind
+
+    def __call__(self):
+        raise self.kind("broken")
+
+
+def test_networks_of_one_object_stay_one_in_the_copy():
+    network = nn.Linear(2, 2)
+    work = Work(network, torch.optim.SGD(network.parameters(), lr=0.1), Nudge([network]), None, True, (), None, 0)
+    bench = range_workers._unpacked(range_workers._packed(work), lambda *_: None)
+    copied = bench.work
+    assert copied.optimizer.param_groups[0]["params"][0] is copied.network.weight
+    assert copied.train_epoch.work.train_epoch.network[0] is copied.network
+    assert copied.network.weight.data_ptr() != network.weight.data_ptr()
