@@ -10,7 +10,9 @@ from infotorch.data.temperature import FEATURES, FORECASTS, TARGETS, read_temper
 from infotorch.recipes.changes import change
 from infotorch.recipes.registry import find_recipe
 from infotorch.records import RunRecord, find_runs
+from infotorch.report.figures import module_figure
 from infotorch.report.page import write_report
+from infotorch.report.runs import load_runs
 from infotorch.report.table import markdown_table, summarise
 from infotorch.runner import run
 from infotorch.session import Session
@@ -103,12 +105,17 @@ def test_training_rows_are_told_of_where_a_recipe_asks(tmp_path):
     assert record.metrics()[-1]["train_mae"] == pytest.approx(record.outcome().metrics["train_mae"])
 
 
-def test_table_and_report_show_the_error_with_its_floors_and_rates(tmp_path):
+def test_table_and_report_show_the_error_with_its_floors_and_a_curve_for_each_layer(tmp_path):
     assert run(small("layerwise"), tmp_path / "r", device="cpu").status == "completed"
+    for key in ("learning_rate", "train_mi_ty_nats", "d_p", "d_s"):
+        figure = module_figure(load_runs(find_runs(tmp_path)), key.removeprefix("train_"))
+        assert [trace.name for trace in figure.data] == ["fc1", "fc2", "fc3"]
+        told = [line[key] for line in RunRecord(tmp_path / "r").metrics() if line["module"] == "fc2"]
+        assert list(figure.data[1].y) == pytest.approx(told, rel=1e-5)
     table = markdown_table(summarise(find_runs(tmp_path)))
     assert "measured test MAE" in table
     assert "the forecast as it comes has a mean absolute error of 1.0" in table
     assert "a linear map has 0.1" in table
     page = write_report([tmp_path], tmp_path / "report.html").read_text(encoding="utf-8")
-    for said in ("Validation MAE during training", "Learning rate", "I(T; Y)", "fc1", "fc3"):
+    for said in ("Validation MAE during training", "Learning rate", "I(T; Y)", "Missing share d_p", "fc1", "fc3"):
         assert said in page

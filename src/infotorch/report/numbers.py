@@ -9,6 +9,8 @@ from typing import Any
 ABSENT = "–"
 
 _WORDS = {"psnr": "PSNR", "mae": "MAE", "rmse": "RMSE", "hsic": "HSIC", "cka": "CKA", "ssim": "SSIM"}
+#: What schedules saw in the information, see `MutualInformationDecay` and `InformationAnneal`.
+_NAMES = {"d_p": "missing share d_p", "d_s": "relative change d_s", "gain": "gain, share of what was missing"}
 _UNITS = (("_nats", "nats"), ("_bits", "bits"), ("_db", "dB"))
 _SPLITS = ("train", "validation", "test")
 
@@ -55,6 +57,8 @@ def metric_label(name: str, *, unit: bool = True) -> str:
         >>> metric_label("test_accuracy"), metric_label("validation_mi_ty_nats"), metric_label("test_psnr_db")
         ('test accuracy, %', 'validation I(T; Y), nats', 'test PSNR, dB')
     """
+    if name in _NAMES:
+        return _NAMES[name]
     stem = next((name.removesuffix(suffix) for suffix, _ in _UNITS if name.endswith(suffix)), name)
     stem = re.sub(r"(?<![a-z])mi_([a-z])([a-z])(?![a-z])", lambda m: f"I({m[1].upper()}; {m[2].upper()})", stem)
     stem = re.sub(r"(?<![a-z])entropy_([a-z])(?![a-z])", lambda m: f"H({m[1].upper()})", stem)
