@@ -8,7 +8,6 @@ from infotorch.estimators.ksg import ksg
 from infotorch.estimators.labels import readout_mi
 from infotorch.estimators.renyi import renyi_mi
 from infotorch.estimators.ross import ross
-from infotorch.schedules import signal as signals
 from infotorch.schedules.signal import InformationSignal, layer_groups, parameterised_layers
 
 
@@ -100,8 +99,7 @@ def test_regression_is_measured_by_ksg_against_the_information_of_x():
     assert signal() == pytest.approx(0.5 * math.log(5), abs=0.15)
 
 
-def test_a_wide_grid_is_averaged(monkeypatch):
-    monkeypatch.setattr(signals, "MOST_COLUMNS", 16)
+def test_a_wide_grid_is_averaged():
     x, y = torch.randn(60, 1, 8, 8, generator=torch.Generator().manual_seed(0)), torch.arange(60) % 2
     seen = []
     signal = InformationSignal(
@@ -111,6 +109,7 @@ def test_a_wide_grid_is_averaged(monkeypatch):
         n=50,
         layers=["0"],
         estimator=lambda t, _: seen.append(t) or 0.0,
+        columns=16,
     )
     seen.clear()
     signal()
@@ -139,6 +138,7 @@ def test_wrong_use_is_refused():
         (lambda: InformationSignal(model, x, -torch.ones_like(y), n=1), "labelled rows, 0"),
         (lambda: InformationSignal(model, x, x[:, :1], n=401), "n must be at most the number of rows, 400"),
         (lambda: InformationSignal(model, x, y[:10]), "paired row by row"),
+        (lambda: InformationSignal(model, x, y, n=10, columns=0), "columns must be at least 1, got 0"),
         (lambda: InformationSignal(model, x, torch.zeros_like(y), n=50), "y is the same in every row"),
         (lambda: InformationSignal(model, x, y, n=50, layers=["nine"]), "no layer 'nine'"),
         (lambda: InformationSignal(model, x, y, n=50, layers=[]), "at least"),

@@ -20,7 +20,7 @@ from infotorch.numerics.checks import check_count, check_paired
 from infotorch.numerics.seeds import seed_streams
 
 _WHERE = "InformationSignal"
-#: Columns of a layer that neighbours are searched in; the grid of a convolution is averaged until it has no more.
+#: Columns of a layer that neighbours are searched in, unless the caller says otherwise.
 MOST_COLUMNS = 4096
 
 Estimator = Literal["ross", "ksg", "readout", "renyi"]
@@ -86,15 +86,17 @@ class InformationSignal:
             "ksg" else.
         seed: decides the rows.
         batch_size: rows of a forward pass.
+        columns: most columns of a convolution's output; its grid is averaged until it has no more. Where layers are
+            wide, the time of a measurement grows with it.
 
     Attributes:
         ceiling: what the signal can reach: H(Y) of the drawn labels for "ross", "ksg" and "readout"; S(Y) for "renyi";
             for real targets and functions I(X; Y), by the same estimator, of all rows, at most 10,000 of them.
 
     Raises:
-        TypeError: n is not an integer.
-        ValueError: fewer labelled rows than n, an unknown layer or estimator, an estimator that does not fit the
-            targets or layers, or targets that are all the same.
+        TypeError: n or columns is not an integer.
+        ValueError: fewer labelled rows than n, columns below 1, an unknown layer or estimator, an estimator that does not
+            fit the targets or layers, or targets that are all the same.
 
     Source: Vasudevan 2020, Entropy 22(5):560, Sec. 3 (KSG with k = 3 on 1000 rows); Ross 2014 for labels is ours, as
         KSG against one-hot columns depends on the scale of x.
@@ -117,10 +119,12 @@ class InformationSignal:
         estimator: Estimator | InformationOf | None = None,
         seed: int = 0,
         batch_size: int = 500,
+        columns: int = MOST_COLUMNS,
     ) -> None:
         check_count(n, where=_WHERE, name="n")
+        check_count(columns, where=_WHERE, name="columns")
         check_paired(x, y, where=_WHERE)
-        self.network, self.batch_size = network, batch_size
+        self.network, self.batch_size, self.columns = network, batch_size, columns
         self.layers = None if layers is None else _known(network, layers)
         discrete = not y.is_floating_point()
         chosen = estimator if estimator is not None else "ross" if discrete else "ksg"
@@ -144,7 +148,7 @@ class InformationSignal:
                 heard.clear()
                 output = self.network(self.x[start : start + self.batch_size])
                 kept = [output] if self.layers is None else [heard[name] for name in self.layers]
-                parts.append([_as_columns(t) for t in kept])
+                parts.append([_as_columns(t, self.columns) for t in kept])
         return [torch.cat(part) for part in zip(*parts, strict=True)]
 
     def _ceiling(self, chosen: Any, x: Tensor, y: Tensor, discrete: bool) -> float:
@@ -199,10 +203,10 @@ def _ksg(t: Tensor, y: Tensor) -> Any:
     return ksg(t, y.flatten(1) if y.ndim > 1 else y)
 
 
-def _as_columns(t: Tensor) -> Tensor:
-    """(n, columns), the grid of a convolution averaged until there are at most `MOST_COLUMNS`."""
-    if t.ndim == 4 and t[0].numel() > MOST_COLUMNS:
-        side = max(1, int((MOST_COLUMNS / t.shape[1]) ** 0.5))
+def _as_columns(t: Tensor, most: int) -> Tensor:
+    """(n, columns), the grid of a convolution averaged until there are at most so many."""
+    if t.ndim == 4 and t[0].numel() > most:
+        side = max(1, int((most / t.shape[1]) ** 0.5))
         t = F.adaptive_avg_pool2d(t, (min(side, t.shape[2]), min(side, t.shape[3])))
     return t.detach().float().flatten(1)
 
