@@ -12,6 +12,7 @@ from pathlib import Path
 
 from infotorch.records import find_runs, write_atomic
 from infotorch.report.curves import constant_value, curves_by_module, quantities
+from infotorch.report.diagnosis import diagnosis_section
 from infotorch.report.embeddings import embeddings_section
 from infotorch.report.figures import measured_figure, module_figure, overview_curve, rates_vary, variants_figure
 from infotorch.report.numbers import format_setting, metric_label
@@ -136,7 +137,8 @@ def _recipe(rows: Sequence[Row], place: int, specs: list[str], unfolded: bool) -
     source = f"<p class=quiet>Source: {escape(first.recipe['source'])}.</p>" if first.recipe.get("source") else ""
     name = f"<span class=name>{escape(first.name)}</span>" if _title(rows) != first.name else ""
     variants = "".join(_variant(row, specs, unfolded) for row in rows)
-    more = plane_section(rows, specs) + embeddings_section(rows, specs, unfolded) + pictures_section(rows)
+    more = plane_section(rows, specs) + diagnosis_section(rows, specs, unfolded)
+    more += embeddings_section(rows, specs, unfolded) + pictures_section(rows)
     return (
         f"<section class=recipe id=recipe-{place}><h2>{escape(_title(rows))}{name}</h2>"
         f"<dl class=rows>{about}</dl>{source}"

@@ -1,0 +1,221 @@
+"""diagnosis.json as a table, in a terminal and on the page, with curves of compression and robustness."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from infotorch.records import read_json
+from infotorch.report.figures import MARKS, PALETTE, blank_figure, plain, short
+from infotorch.report.numbers import ABSENT
+from infotorch.report.rows import Row
+from infotorch.report.sections import drawing, escape, number
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+    from rich.table import Table
+
+#: Heading, key in a line of `Diagnosis.table`, and decimals; a percentage has none to show.
+COLUMNS = (
+    ("I(T; Y) ≥", "mi_ty_nats", 2),
+    ("I(X; T+ε) ≤", "mi_xt_nats", 2),
+    ("within classes", "within_classes", 2),
+    ("linear", "linear_accuracy", None),
+    ("kNN", "neighbour_accuracy", None),
+    ("MLP", "network_accuracy", None),
+    ("noise", "noisy_accuracy", None),
+    ("PGD", "attacked_accuracy", None),
+)
+_PARTS = {"name", "table", "verdict", "reason", "remedy", "sentences", "compression", "robustness"}
+_KINDS = {"gaussian": "Gaussian noise", "affine": "Affine changes", "fgsm": "FGSM", "pgd": "PGD"}
+_ABOUT = (
+    "The verdict says whether I(X; T) is a number that means anything. P1: the best probe's lower bound on I(T; Y), in "
+    "nats. P2: an upper bound on I(X; T + ε), and the share of the squared distances that lies within classes. P3: "
+    "held-out accuracy of probes, in percent. P4: accuracy of a linear probe under noise and under attack. Noise and "
+    "attacks follow the layer's and the input's own scale."
+)
+
+
+def read_diagnosis(directory: Path) -> dict[str, Any] | None:
+    """A run's diagnosis, or None.
+
+    Raises:
+        ValueError: diagnosis.json is damaged.
+    """
+    path = directory / "diagnosis.json"
+    if not path.exists():
+        return None
+    content = read_json(path)
+    layers = content.get("layers")
+    missing = {"recipe", "variant", "seed", "weights", "split", "rows", "robustness"} - set(content)
+    if (
+        missing
+        or not isinstance(layers, list)
+        or not all(isinstance(layer, dict) and _PARTS <= set(layer) for layer in layers)
+    ):
+        raise ValueError(f"{path} is damaged, or of another version: make it again by `infotorch diagnose`.")
+    return content
+
+
+def cell(line: dict[str, Any], key: str, decimals: int | None) -> str:
+    """A number of a line as people read it; an accuracy in percent.
+
+    Example:
+        >>> cell({"linear_accuracy": 0.9512}, "linear_accuracy", None), cell({"mi_ty_nats": 1.234}, "mi_ty_nats", 2)
+        ('95.1', '1.23')
+    """
+    value = line.get(key)
+    if value is None:
+        return ABSENT
+    return f"{100 * value:.1f}" if decimals is None else f"{value:.{decimals}f}"
+
+
+def used_columns(content: dict[str, Any]) -> list[tuple[str, str, int | None]]:
+    """The columns that some layer has a number for."""
+    return [c for c in COLUMNS if any(layer["table"].get(c[1]) is not None for layer in content["layers"])]
+
+
+def terminal_diagnosis(content: dict[str, Any]) -> Table:
+    """A table for rich: a line for each layer."""
+    from rich import box
+    from rich.markup import escape as escaped
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, title=escaped(title(content)), title_justify="left")
+    columns = used_columns(content)
+    for heading in ("layer", "columns", "verdict", *(heading for heading, _, _ in columns)):
+        table.add_column(heading, justify="left" if heading in {"layer", "verdict"} else "right")
+    for layer in content["layers"]:
+        line = layer["table"]
+        numbers = [cell(line, key, decimals) for _, key, decimals in columns]
+        table.add_row(escaped(line["layer"]), str(line["columns"]), line["verdict"], *numbers)
+    return table
+
+
+def title(content: dict[str, Any]) -> str:
+    """What was diagnosed, in a line."""
+    return (
+        f"{content['recipe']} {content['variant']} seed {content['seed']}, weights {content['weights']}, "
+        f"{content['rows']} {content['split']} rows"
+    )
+
+
+def advice(content: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """For every verdict that occurs: the layers, why (of the first one), and what to look at instead."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for layer in content["layers"]:
+        found.setdefault(layer["verdict"], []).append(layer)
+    return [
+        (f"{verdict} ({', '.join(layer['name'] for layer in layers)})", layers[0]["reason"], layers[0]["remedy"])
+        for verdict, layers in found.items()
+    ]
+
+
+def compression_figure(content: dict[str, Any]) -> Figure | None:
+    """I(X; T + noise) against the noise, a colour a layer, with log n as a line; None where it was not measured."""
+    layers = [layer for layer in content["layers"] if layer["compression"]]
+    if not layers:
+        return None
+    figure = blank_figure(height=300)
+    for place, layer in enumerate(layers):
+        noisy = layer["compression"]["noisy"]
+        _add_line(figure, place, layer["name"], [b["relative_noise"] for b in noisy], [b["upper"] for b in noisy])
+    ceiling = layers[0]["compression"]["log_rows"]
+    figure.add_hline(y=ceiling, line={"dash": "dot", "width": 1}, annotation_text="log n")
+    figure.update_xaxes(title_text="noise, in units of the layer's spread", type="log")
+    figure.update_yaxes(title_text="I(X; T + ε) at most, nats", rangemode="tozero")
+    return figure
+
+
+def robustness_figure(content: dict[str, Any], kind: str) -> Figure | None:
+    """Accuracy over the size of one kind of change, a colour a layer; None where no layer has it."""
+    judged = [(layer["name"], layer["robustness"]) for layer in content["layers"] if layer["robustness"]]
+    judged += [("the network itself", content["robustness"])] if content["robustness"] else []
+    curves = [(name, found, c) for name, found in judged for c in found["curves"] if c["kind"] == kind]
+    if not curves:
+        return None
+    figure = blank_figure(height=300)
+    for place, (name, found, curve) in enumerate(curves):
+        accuracy = [100 * value for value in (found["accuracy"], *curve["accuracy"])]
+        _add_line(figure, place, name, [0.0, *curve["sizes"]], accuracy)
+    unit = "share of the largest change" if kind == "affine" else "size, in units of the input's deviation"
+    figure.update_xaxes(title_text=unit, rangemode="tozero")
+    figure.update_yaxes(title_text="accuracy, %", rangemode="tozero")
+    return figure
+
+
+def _add_line(figure: Figure, place: int, name: str, xs: Sequence[float], ys: Sequence[float]) -> None:
+    colour = PALETTE[place % len(PALETTE)]
+    figure.add_scatter(
+        x=[short(x) for x in xs],
+        y=[short(y) for y in ys],
+        name=plain(name),
+        mode="lines+markers",
+        line={"color": colour, "width": 2},
+        marker={"symbol": MARKS[(place + place // len(PALETTE)) % len(MARKS)], "size": 6},
+        hovertemplate=plain(name) + ": %{y:.4g} at %{x:.3g}<extra></extra>",
+    )
+
+
+def diagnosis_section(rows: Sequence[Row], specs: list[str], unfolded: bool) -> str:
+    """The diagnosed runs of a recipe, one of each variant; nothing where none was diagnosed.
+
+    Args:
+        rows: rows of one recipe.
+        specs: figures of the page, which these are added to.
+        unfolded: whether all variants are open, or the first alone.
+
+    Raises:
+        ValueError: a diagnosis.json is damaged.
+    """
+    found = [(row.variant, content) for row in rows if (content := _of_row(row)) is not None]
+    parts = "".join(
+        _variant(variant, content, specs, unfolded or not place) for place, (variant, content) in enumerate(found)
+    )
+    return f"<h3>Diagnosis, layer by layer</h3><p class=quiet>{_ABOUT}</p>{parts}" if parts else ""
+
+
+def _of_row(row: Row) -> dict[str, Any] | None:
+    """The diagnosis of the run with the smallest seed that has one."""
+    having = [run for run in row.runs if (run.directory / "diagnosis.json").exists()]
+    having.sort(key=lambda run: (not run.completed, run.seed))
+    return read_diagnosis(having[0].directory) if having else None
+
+
+def _variant(variant: str, content: dict[str, Any], specs: list[str], unfolded: bool) -> str:
+    figures = drawing(compression_figure(content), "Compression under noise", "P2", specs)
+    for kind, words in _KINDS.items():
+        figures += drawing(robustness_figure(content, kind), words, "P4, linear probes on each layer", specs)
+    said = "".join(
+        f"<dt>{escape(who)}</dt><dd>{escape(why)} Instead: {escape(instead)}.</dd>"
+        for who, why, instead in advice(content)
+    )
+    evidence = "".join(
+        f"<li><b>{escape(layer['name'])}</b>: {escape('; '.join(layer['sentences']))}.</li>"
+        for layer in content["layers"]
+    )
+    return (
+        f"<details class=variant{' open' if unfolded else ''}><summary>{escape(variant)}"
+        f"<span class=quiet>{escape(title(content))}</span></summary>{_table(content)}<dl class=rows>{said}</dl>"
+        f"<div class=figures>{figures}</div>"
+        f"<details class=printed><summary>Evidence</summary><ul class=notes>{evidence}</ul></details></details>"
+    )
+
+
+def _table(content: dict[str, Any]) -> str:
+    columns = used_columns(content)
+    head = "".join(f"<th class=number>{escape(heading)}</th>" for heading, _, _ in columns)
+    lines = ""
+    for layer in content["layers"]:
+        line = layer["table"]
+        cells = "".join(f"<td class=number>{number(cell(line, key, decimals))}</td>" for _, key, decimals in columns)
+        lines += (
+            f"<tr><th scope=row>{escape(line['layer'])}</th><td class=number>{line['columns']}</td>"
+            f"<td>{escape(line['verdict'])}</td>{cells}</tr>"
+        )
+    return (
+        "<div class=scroll tabindex=0><table class=plain><thead><tr><th class=words>Layer</th>"
+        f"<th class=number>Columns</th><th class=words>Verdict</th>{head}</tr></thead><tbody>{lines}</tbody></table>"
+        "</div>"
+    )
