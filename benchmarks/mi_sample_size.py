@@ -25,6 +25,7 @@ from torch import Tensor
 
 import infotorch
 from infotorch.data import load
+from infotorch.data.sets import Dataset
 from infotorch.estimators.discrete import discrete_entropy
 from infotorch.estimators.ksg import ksg
 from infotorch.estimators.ross import ross
@@ -47,7 +48,9 @@ COLOURS = {"KSG against one-hot classes": "#D55E00", "Ross": "#0072B2"}
 
 def measure(name: str) -> list[Json]:
     """One row for each size: every estimator's values and seconds."""
-    train = load(name).train
+    dataset = load(name)
+    assert isinstance(dataset, Dataset)
+    train = dataset.train
     rows = []
     for size in SIZES:
         row: Json = {"rows": size, "ceiling_nats": [], "nats": {}, "seconds": {}}
