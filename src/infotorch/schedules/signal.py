@@ -95,8 +95,8 @@ class InformationSignal:
 
     Raises:
         TypeError: n or columns is not an integer.
-        ValueError: fewer labelled rows than n, columns below 1, an unknown layer or estimator, an estimator that does not
-            fit the targets or layers, or targets that are all the same.
+        ValueError: fewer labelled rows than n, columns below 1, an unknown layer or estimator, an estimator that does
+            not fit the targets or layers, or targets that are all the same.
 
     Source: Vasudevan 2020, Entropy 22(5):560, Sec. 3 (KSG with k = 3 on 1000 rows); Ross 2014 for labels is ours, as
         KSG against one-hot columns depends on the scale of x.
