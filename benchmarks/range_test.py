@@ -4,7 +4,7 @@ Thirteen cases: perceptrons and convolutional networks on digits and on subsets 
 without momentum. Of the exhaustive test every candidate takes 12 parts of 25 steps, of the cheap one at most 5: for
 60,000 images in batches of 128 an epoch has 469 steps, and such a part is about a nineteenth. Compared are also the
 exhaustive test on probes as short as the cheap one's, which are the first 5 parts of the long ones, and the threshold
-epsilon by the length of the probes, in two cases.
+epsilon by the length of the probes, in one case.
 
 Writes results/range_test.json after every case, and goes on where it ended:
 OMP_NUM_THREADS=1 nice -n 10 python benchmarks/range_test.py
@@ -56,7 +56,7 @@ class Case:
 
 
 CASES = [
-    Case("digits", "mlp", 0.0, 0, signal=True),
+    Case("digits", "mlp", 0.0, 0),
     Case("mnist", "mlp", 0.9, 0, signal=True),
     Case("digits", "mlp", 0.9, 1),
     Case("mnist", "mlp", 0.0, 1),

@@ -18,7 +18,7 @@ from infotorch.records import RunRecord
 # 100 rows in batches of 64: 2 steps an epoch.
 SMALL = ["--set", "epochs=1", "--set", "data.limit=100", "--device", "cpu"]
 WILD = ["--set", "optimizer.name=sgd", "--set", "optimizer.lr=1e20", "--set", "optimizer.schedule=constant"]
-COMMANDS = "demo, run, table, list, measure, report, data"
+COMMANDS = "demo, run, table, list, measure, lr-range, report, data"
 
 
 @pytest.fixture(autouse=True)
@@ -54,6 +54,14 @@ WRONG = {
     "data lst": "data: there is no command 'lst'; did you mean list? Allowed: list, get, check.",
     "run": "run: RECIPE is missing: a name from `infotorch list`.",
     "table": "table: RECIPE... is missing: names from `infotorch list`.",
+    "lr-range": "lr-range: RECIPE is missing: a name from `infotorch list`.",
+    "lr-range demo --trials 0": "lr-range: --trials must be a whole number, at least 1, got '0'.",
+    "lr-range demo --part x": "lr-range: --part must be a number above 0 and at most 1, got 'x'.",
+    "lr-range demo --part 2": "lr-range: --part must be a number above 0 and at most 1, got '2'.",
+    "lr-range demo --attribute acuracy": "there is no attribute 'acuracy'; did you mean accuracy? Allowed: accuracy, "
+    "information, loss.",
+    "lr-range demo --variant mole": "lr-range: demo mole trains 3 modules, each with a rate of its own; choose a row "
+    "that trains the whole network, such as bp.",
     "measure a.npy": "measure: Y.npy is missing: an array with as many rows.",
     "data get": "data get: NAME is missing: a name from `infotorch data list`.",
     "run demo --sed 3": "run: there is no option '--sed'; did you mean --seed or --set? Allowed: --variant, --set, "
@@ -161,7 +169,20 @@ class TestWrongUsage:
 class TestHelp:
     @pytest.mark.parametrize(
         "command",
-        ["", "demo", "run", "table", "list", "measure", "report", "data", "data list", "data get", "data check"],
+        [
+            "",
+            "demo",
+            "run",
+            "table",
+            "list",
+            "measure",
+            "lr-range",
+            "report",
+            "data",
+            "data list",
+            "data get",
+            "data check",
+        ],
     )
     def test_each_command_has_an_example_and_no_box(self, call, command):
         code, out, errors = call(*command.split(), "--help")
@@ -277,6 +298,44 @@ class TestRun:
         assert code == 1
         last = "infotorch: failed: RuntimeError: the disk is on fire and so is the house; see here"
         assert errors.splitlines()[-1] == last
+
+
+class TestLrRange:
+    WORDS = ("lr-range", "demo", "--variant", "bp", *SMALL, "--trials", 1, "--epochs", 1)
+
+    def test_it_prints_a_table_and_the_range_and_keeps_both(self, call, tmp_path):
+        code, out, errors = call(*self.WORDS)
+        assert code == 0
+        assert errors.startswith("demo bp: range test of the learning rate\ntrial 0: step 1 of 16\n")
+        lines = out.splitlines()
+        assert lines[0] == "accuracy on training rows, and after how many epochs:"
+        assert re.fullmatch(r"1e-05 +0\.\d{4} \(1\)", lines[2])
+        kept = json.loads((tmp_path / "runs/lr-range-demo-bp-seed-0/range.json").read_text())
+        assert re.search(rf"^lr_max +{kept['lr_max']:g}$", out, re.MULTILINE)
+        assert lines[-2].startswith("cost: 16 epochs, ")
+        assert lines[-1] == "range: runs/lr-range-demo-bp-seed-0"
+        assert "Plotly" in (tmp_path / "runs/lr-range-demo-bp-seed-0/range.html").read_text()
+
+    def test_json_alone_and_folders_of_its_own(self, call, tmp_path):
+        code, out, _ = call(*self.WORDS, "--json", "--exhaustive", "--out", "here")
+        assert code == 0
+        assert json.loads(out) == json.loads((tmp_path / "here/range.json").read_text())
+        assert json.loads(out)["search"] == "exhaustive"
+        assert call(*self.WORDS, "--out", "here")[0] == 0  # its own files alone are replaced
+        (tmp_path / "here" / "letter.txt").write_text("dear")
+        code, _, errors = call(*self.WORDS, "--out", "here")
+        assert (code, errors) == (
+            2,
+            "infotorch: --out here holds other things than a range test; choose another.\n",
+        )
+
+    def test_a_worker_that_gives_up_is_a_failure_in_one_line(self, call, monkeypatch):
+        def lost(*_, **__):
+            raise RuntimeError("a worker process ended on its own.")
+
+        monkeypatch.setattr("infotorch.range_run.range_of_recipe", lost)
+        code, out, errors = call(*self.WORDS, "--out", "here")
+        assert (code, out, errors) == (1, "", "infotorch: failed: a worker process ended on its own.\n")
 
 
 class TestTable:

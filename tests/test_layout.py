@@ -26,6 +26,7 @@ ROOMS = (
     "pacing",
     "session",
     "runner",
+    "range_run",
     "report",
     "measuring",
     "usage",

@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 import infotorch
-from infotorch.terminal import complain, print_columns, print_data, show_progress, watch_run, watch_table
+from infotorch.terminal import complain, print_columns, print_data, show_progress, watch_range, watch_run, watch_table
 from infotorch.usage import check_choices, explain_parser, pick
 
 if TYPE_CHECKING:
@@ -66,8 +66,20 @@ def _whole(at_least: int) -> Any:
     return parse
 
 
+def _share(text: Any) -> float:
+    try:
+        if 0 < (share := float(text)) <= 1:
+            return share
+    except ValueError:
+        pass
+    raise typer.BadParameter(f"must be a number above 0 and at most 1, got {str(text)!r}.")
+
+
 Recipes = Annotated[list[str], typer.Argument(metavar="RECIPE...", help="names from `infotorch list`.")]
 RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="a name from `infotorch list`.")]
+Variant = Annotated[
+    str | None, typer.Option(help="A row of the table, `infotorch list variants RECIPE`; by default the first.")
+]
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, e.g. epochs=2 or data.limit=500; repeatable."),
@@ -114,9 +126,7 @@ def demo(out: Out = None, seeds: Seeds = 3, device: Device = "auto", resume: Res
 @app.command(epilog="Example: infotorch run ib-mnist --variant ce --set data.limit=5000 --seed 1")
 def run(
     recipe: RecipeName,
-    variant: Annotated[
-        str | None, typer.Option(help="A row of the table, `infotorch list variants RECIPE`; by default the first.")
-    ] = None,
+    variant: Variant = None,
     set_: Set = None,
     seed: Seed = 0,
     device: Device = "auto",
@@ -241,6 +251,50 @@ def measure(
     shown = {name: f"{value:.6g}" if isinstance(value, float) else value for name, value in found.items()}
     words = {None: "none", True: "yes", False: "no"}
     print_columns([(name, words.get(value, str(value))) for name, value in shown.items()])
+
+
+@app.command(name="lr-range", epilog="Example: infotorch lr-range milr-mnist --variant network --set data.limit=10000")
+def lr_range(
+    recipe: RecipeName,
+    variant: Variant = None,
+    set_: Set = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    out: Out = None,
+    trials: Annotated[int, typer.Option(parser=_whole(1), metavar="N", help="Passes, from other weights each.")] = 3,
+    epochs: Annotated[
+        int, typer.Option(parser=_whole(1), metavar="N", help="Epochs, or parts, of a rate at most.")
+    ] = 5,
+    cheap: Annotated[
+        bool,
+        typer.Option(
+            "--cheap/--exhaustive", help="Parts of an epoch and successive halving, or all epochs at all rates."
+        ),
+    ] = True,
+    part: Annotated[
+        float | None,
+        typer.Option(parser=_share, metavar="SHARE", help="Of an epoch, that counts as one; by default 1/16 or 1."),
+    ] = None,
+    layers: Annotated[bool, typer.Option("--layers", help="A range for each layer, from its own I(T; Y).")] = False,
+    attribute: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What chooses the range: accuracy, information or loss.")
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(parser=_whole(1), metavar="N", help="Processes, for several rates at once.")
+    ] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print range.json and nothing else.")] = False,
+) -> None:
+    """Find the range of learning rates of a recipe; write range.json and range.html."""
+    from infotorch.preflight import check_range
+
+    if attribute is not None:
+        pick(attribute, ["accuracy", "information", "loss"], what="attribute")
+    [row] = _rows([recipe], None if variant is None else [variant], set_ or [], first=True)
+    directory = _directory(out, f"lr-range-{row.name}-{row.variant}-seed-{seed}", resume=False)
+    check_range(directory)
+    options = {"seed": seed, "device": device, "trials": trials, "epochs": epochs, "part": part, "layers": layers}
+    options |= {"attribute": attribute, "workers": workers, "search": "halving" if cheap else "exhaustive"}
+    raise typer.Exit(watch_range(row, directory, as_json=as_json, **options))
 
 
 @app.command(epilog="Example: infotorch report runs/demo --out report.html")

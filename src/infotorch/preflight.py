@@ -22,6 +22,17 @@ def check_folder(out: Path) -> None:
         raise ValueError(f"--out {out}: the folder {there} cannot be written to.")
 
 
+def check_range(out: Path) -> None:
+    """Refuse a folder that a range test must not write into.
+
+    Raises:
+        ValueError: it cannot be written to, or holds other things than a range test.
+    """
+    check_folder(out)
+    if out.exists() and {path.name for path in out.iterdir()} - {"range.json", "range.html"}:
+        raise ValueError(f"--out {out} holds other things than a range test; choose another.")
+
+
 def check_file(out: Path) -> None:
     """Refuse a file that cannot be written.
 

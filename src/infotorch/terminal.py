@@ -265,6 +265,45 @@ def watch_table(
     return 1 if short else 0
 
 
+def watch_range(row: Recipe, directory: Path, *, as_json: bool, **options: Any) -> int:
+    """Test a recipe's learning rates where a person sees it, and keep what was found in a directory.
+
+    Args:
+        row: the recipe.
+        directory: range.json and range.html are written there.
+        as_json: print the content of range.json, and nothing else.
+        options: those of `range_run.range_of_recipe`.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        ValueError: as `range_of_recipe`.
+    """
+    with _starting():
+        from infotorch.range_run import range_of_recipe
+    try:
+        with show_progress(f"{row.name} {row.variant}: range test of the learning rate") as show:
+            tested = range_of_recipe(
+                row, progress=lambda what, done, total: show(what.split(",")[0], done, total), **options
+            )
+    except RuntimeError as error:  # a worker, or the device, gave up
+        complain(f"failed: {error}")
+        return 1
+    tested.write(directory)
+    if as_json:
+        print((directory / "range.json").read_text(encoding="utf-8"), end="")
+        return 0
+    part = "epochs" if tested.part == 1 else f"parts of {tested.part:.3g} epochs"
+    print(f"{tested.found.attribute} on training rows, and after how many {part}:")
+    print_columns(tested.columns())
+    print()
+    print_columns(tested.ranges())
+    print(f"cost: {tested.epochs:.3g} epochs, {tested.found.seconds:.1f} s")
+    print(f"range: {directory}")
+    return 0
+
+
 def print_data() -> None:
     """Every listed data set: name, kind, whether it is here, what it is, and its folder below the data folder."""
     from infotorch.data import data_root, describe

@@ -100,6 +100,16 @@ def test_a_trial_whose_best_lies_below_the_window_goes_down_to_it():
     assert choose_range(second, "accuracy", c1=10).lr_max == RATES[6]
 
 
+def test_a_trial_that_learns_slowly_closes_the_gap_below_its_lowest_rate():
+    # the first trial learns from number 5 on, the second from 9 on
+    def accuracy(trial, number, epoch):
+        return 0.1 if number < (9 if trial else 5) else 0.8 + 0.01 * min(number, 13)
+
+    first, second = Halving(Landscape(accuracy), RATES, 4, 10.0, lambda _: ["accuracy"]).passes(2)
+    assert choose_range(first, "accuracy", c1=10).lr_min == RATES[5]
+    assert choose_range(second, "accuracy", c1=10).lr_min == RATES[9]
+
+
 def test_a_trial_in_which_the_window_crashes_goes_down_until_something_learns():
     def accuracy(trial, number, epoch):
         return math.nan if trial == 1 and number > 4 else hill(0, number, epoch, top=3 if trial else 12)

@@ -7,7 +7,8 @@ from torch import nn
 from torch.nn import functional
 
 from infotorch.data.loading import load
-from infotorch.schedules.range_test import lr_range_test
+from infotorch.schedules.range_choice import Probe
+from infotorch.schedules.range_test import RangeTest, lr_range_test
 from infotorch.schedules.signal import InformationSignal
 
 RATES = (0.001, 0.01, 0.1, 1.0)
@@ -40,6 +41,7 @@ class Scripted:
 
 
 GOOD = {0.001: (0.1, 0.15), 0.01: (0.1, 0.6), 0.1: (0.3, 0.9), 1.0: (0.1, 0.1)}
+GOOD_OF_THREE = dict.fromkeys(RATES, (0.1, 0.2, 0.3))
 
 
 def test_the_range_is_that_of_the_reports_and_the_table_holds_them():
@@ -50,7 +52,8 @@ def test_the_range_is_that_of_the_reports_and_the_table_holds_them():
     line = found.table()[1]
     assert (line["lr"], line["accuracy_first"], line["accuracy_last"]) == (0.01, 0.1, 0.6)
     assert (line["loss_first"], line["loss_last"]) == (1.0, 0.0)
-    assert len(found.figure().data) == 1
+    (line,) = found.figure().data
+    assert (line.x, line.y, line.mode) == (RATES, (0.15, 0.6, 0.9, 0.1), "lines+markers")
 
 
 def test_every_candidate_of_a_trial_starts_from_the_same_weights_and_trials_from_others():
@@ -88,8 +91,15 @@ def test_a_crash_begins_the_next_trial_at_its_rate():
     [((0.2, 0.8, 0.3), True), ((0.2, 0.8, 0.6), False), ((-1.0, -0.2, -0.9), True), ((-1.0, -0.2, -0.5), False)],
 )
 def test_a_sudden_fall_is_a_crash_of_signed_values_too(values, crashed):
-    found = Scripted({0.1: (0.9, 0.9, 0.9), 1.0: values}).test(rates=(0.1, 1.0), epochs=3, attribute="accuracy")
+    scripted = Scripted({0.1: (0.9, 0.9, 0.9), 1.0: values})
+    scripted.loss = lambda rate, epoch: 2.0 - epoch if rate == 0.1 else -values[epoch - 1]
+    found = scripted.test(rates=(0.1, 1.0), epochs=3, attribute="accuracy")
     assert found.probes[1].crashed is crashed
+
+
+def test_a_dip_of_the_accuracy_alone_is_no_crash():
+    found = Scripted({0.1: (0.2, 0.9, 0.9), 1.0: (0.2, 0.8, 0.3)}).test(rates=(0.1, 1.0), epochs=3)
+    assert not any(probe.crashed for probe in found.probes)
 
 
 def test_of_a_loss_its_fall_counts_whatever_its_sign():
@@ -114,6 +124,7 @@ def test_noise_in_a_loss_that_hardly_falls_is_no_crash():
     )
     assert not any(probe.crashed for probe in scripted.test(epochs=3).probes)
     scripted.loss = lambda rate, epoch: (2.3, 0.3, 1.9)[epoch - 1] if rate == 1.0 else 2.0 - epoch / 2
+    scripted.accuracies = GOOD_OF_THREE | {1.0: (0.1, 0.8, 0.2)}
     assert [probe.crashed for probe in scripted.test(epochs=3).probes] == [False, False, False, True]
 
 
@@ -214,7 +225,7 @@ def test_on_digits_the_range_leaves_out_rates_that_do_not_learn_and_rates_that_k
     )
     assert 1e-5 < found.lr_min <= found.lr_top <= found.lr_max < 30.0
     assert 0 < found.threshold < 1
-    assert any(probe.failed for probe in found.probes)
+    assert all(probe.failed or probe.last("accuracy") < 0.5 for probe in found.probes if probe.rate == 30.0)
     ceiling = signal.ceiling
     assert all(max(probe.values["information"]) <= ceiling + 1e-6 for probe in found.probes if not probe.failed)
 
@@ -226,6 +237,28 @@ def test_a_signal_of_layers_gives_a_range_for_each():
         network, optimizer, epoch, signal=signal, attribute="information", rates=[1e-4, 1e-2, 1e-1], trials=1, epochs=2
     )
     assert len(found.lr_min) == len(found.lr_max) == len(found.lr_top) == len(found.threshold) == 2
+    assert [line.name for line in found.figure().data] == ["information 0, trial 0", "information 1, trial 0"]
+
+
+def test_the_figure_marks_the_range_on_its_logarithmic_axis_and_joins_no_lengths():
+    probes = (
+        Probe(0, 0.01, {"loss": (-2.0, -1.0), "accuracy": (0.2, 0.4)}),
+        Probe(0, 0.1, {"loss": (-1.0,), "accuracy": (0.3,)}),
+        Probe(0, 1.0, {"loss": (-9.0,), "accuracy": (0.1,)}, crashed=True),
+    )
+    found = RangeTest(0.01, 0.1, 0.1, None, "accuracy", probes, 3, 0.1)
+    figure = found.figure()
+    (line,) = figure.data
+    assert (line.x, line.mode) == ((0.01, 0.1), "markers")
+    notes = {note.text: note.x for note in figure.layout.annotations}
+    assert notes == {"lr_min": -2.0, "lr_top": -1.0, "lr_max": -1.0}
+    assert [shape.x0 for shape in figure.layout.shapes] == [found.lr_min, found.lr_top, found.lr_max]
+    assert figure.layout.xaxis.type == "log"
+
+
+def test_the_figure_of_a_loss_shows_the_loss():
+    found = Scripted(GOOD, loss=lambda rate, epoch: 2.3 - rate * epoch).test(attribute="loss")
+    assert found.figure().data[0].y == pytest.approx([2.3 - 2 * rate for rate in RATES])
 
 
 def test_wrong_use_is_refused():

@@ -111,7 +111,7 @@ class Bench:
         crashed = dead = False
         for _ in range(epochs - len(run.values.get("loss", ()))):
             self._epoch(run)
-            crashed = any(_has_crashed(past) for past in run.values.values())
+            crashed = _has_crashed(run.values)
             dead = not crashed and self.work.stop_dead and _is_dead(run.values)
             if self.told is not None:
                 self.told(trial, rate, 1)
@@ -222,10 +222,15 @@ def _as_numbers(report: Report) -> dict[str, float]:
         raise TypeError(f"{_WHERE}: train_epoch must report numbers, got {report!r}.") from error
 
 
-def _has_crashed(values: list[float]) -> bool:
-    """Whether the last value is not finite, or has lost half of all that was gained; both may be negative."""
-    if not math.isfinite(values[-1]):
+def _has_crashed(values: Mapping[str, list[float]]) -> bool:
+    """Whether a last value is not finite, or all have fallen suddenly; accuracy alone may dip for some steps."""
+    if not all(math.isfinite(past[-1]) for past in values.values()):
         return True
+    return all(_has_fallen(past) for past in values.values())
+
+
+def _has_fallen(values: list[float]) -> bool:
+    """Whether the last value has lost half of all that was gained; both may be negative."""
     before = max(values[:-1], default=values[-1])
     gained = before - values[0]
     return gained > 0 and before - values[-1] > max(_SUDDEN * gained, _SUDDEN * abs(values[0]))

@@ -21,7 +21,7 @@ class Probe:
         rate: the candidate.
         values: attribute -> its value before training, where that is known, and after every epoch; more is better, so
             that "loss" holds the losses times -1.
-        crashed: training ended early, as a value was not finite or fell suddenly.
+        crashed: training ended early, as a value was not finite or all fell suddenly.
         dead: training ended early, as the network had stopped telling anything of the targets.
     """
 

@@ -94,14 +94,18 @@ class Halving:
         return [known[rate] for rate in sorted(known)]
 
     def _missing(self, known: Mapping[float, Probe], highest: int) -> list[float]:
-        """Candidates beside the best that were left out; where nothing learns, the next below the lowest."""
-        probes = [known[rate] for rate in sorted(known)]
+        """Candidates that were left out beside the best, or within the range, or below all where nothing learns."""
+        rates = sorted(known)
+        probes = [known[rate] for rate in rates]
+        lowest = self.rates.index(rates[0])
         try:
-            tops = [judge(probes, key, c1=self.c1).top for key in self.keys(probes)]
+            standings = [judge(probes, key, c1=self.c1) for key in self.keys(probes)]
         except ValueError:
-            wanted = {self.rates.index(min(known)) - 1}
+            wanted = {lowest - 1}
         else:
-            wanted = {self.rates.index(probes[top].rate) + step for top in tops for step in (-1, 1)}
+            firsts = [self.rates.index(rates[_first(standing)]) for standing in standings]
+            tops = [self.rates.index(rates[standing.top]) for standing in standings]
+            wanted = {top + step for top in tops for step in (-1, 1)} | {max(first - 1, lowest) for first in firsts}
         return [self.rates[n] for n in sorted(wanted) if 0 <= n <= highest and self.rates[n] not in known]
 
     def _going_on(self, probes: Sequence[Probe], length: int) -> list[float]:
@@ -132,6 +136,11 @@ def _ends(standing: Standing) -> set[int]:
 
     Twice as long a probe lets about half as high a rate learn; what learns already goes on learning.
     """
-    first = next((number for number, learns in enumerate(standing.learns) if learns), standing.top)
+    first = _first(standing)
     bad = next((number for number in range(standing.top, len(standing.good)) if not standing.good[number]), None)
     return {first - 2, first - 1, *range(standing.top - 1, (len(standing.good) if bad is None else bad + 1))}
+
+
+def _first(standing: Standing) -> int:
+    """The first that learns."""
+    return next((number for number, learns in enumerate(standing.learns) if learns), standing.top)

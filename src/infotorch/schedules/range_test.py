@@ -7,6 +7,7 @@ it, and the random states, are as they were when the test ends, however it ends.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -70,26 +71,38 @@ class RangeTest:
         return lines
 
     def figure(self) -> Any:
-        """The last value of the attribute against the rate, a line for each trial, with the range marked (plotly)."""
+        """The last value of the attribute against the rate for each trial, with the range marked (plotly).
+
+        Points are larger the longer a candidate was trained; those that crashed or died are left out.
+        """
         from plotly.graph_objects import Figure
 
         figure = Figure()
-        for trial in sorted({probe.trial for probe in self.probes}):
-            of_trial = [probe for probe in self.probes if probe.trial == trial and not probe.failed]
-            if of_trial:
+        alive = [probe for probe in self.probes if not probe.failed]
+        even = len({probe.epochs for probe in alive}) == 1  # a line would join what was trained for other lengths
+        for key in [name for name in self.probes[0].values if name.split(" ")[0] == self.attribute]:
+            for trial in sorted({probe.trial for probe in alive}):
+                of_trial = [probe for probe in alive if probe.trial == trial]
                 figure.add_scatter(
                     x=[probe.rate for probe in of_trial],
-                    y=[probe.last(self.attribute) for probe in of_trial],
-                    mode="lines+markers",
-                    name=f"trial {trial}",
+                    y=[-probe.last(key) if key == "loss" else probe.last(key) for probe in of_trial],
+                    mode="lines+markers" if even else "markers",
+                    marker={"size": [4 + 2 * min(probe.epochs, 6) for probe in of_trial]},
+                    text=[f"{probe.epochs} epochs" for probe in of_trial],
+                    name=f"trial {trial}" if key == self.attribute else f"{key}, trial {trial}",
                 )
-        for name in ("lr_min", "lr_top", "lr_max"):
-            value = getattr(self, name)
-            for rate in value if isinstance(value, list) else [value]:
-                figure.add_vline(x=rate, line_dash="dot", annotation_text=name)
+        self._mark(figure)
         figure.update_xaxes(type="log", title_text="learning rate")
         figure.update_yaxes(title_text=self.attribute)
         return figure
+
+    def _mark(self, figure: Any) -> None:
+        for name, y in (("lr_min", 1.0), ("lr_top", 1.05), ("lr_max", 1.1)):
+            value = getattr(self, name)
+            for rate in value if isinstance(value, list) else [value]:
+                figure.add_vline(x=rate, line_dash="dot")
+                # On a logarithmic axis plotly takes the logarithm for notes, but not for lines.
+                figure.add_annotation(x=math.log10(rate), y=y, yref="paper", text=name, showarrow=False)
 
 
 def lr_range_test(
@@ -124,8 +137,8 @@ def lr_range_test(
         rates: candidates, ascending; None: three a decade from 1e-5 to 1.
         trials: how often all is done, from other initial weights; a crash at a rate begins the next one there.
         epochs: of each candidate; epsilon depends on them, as late epochs bring less.
-        search: "exhaustive" gives every candidate all epochs, as the paper does; "halving" takes about a third of
-            them: successive halving over the candidates, and later trials near the range of the first, see `Halving`.
+        search: "exhaustive" gives every candidate all epochs, as the paper does; "halving" about two
+            fifths: successive halving over the candidates, and later trials near the range of the first, see `Halving`.
         attribute: what chooses the range: a name that train_epoch reports, "information" for the signal, "loss" for its
             fall; of several the one with the larger lr_max. None: "accuracy" where it is reported, else "information"
             where there is a signal, else "loss".
