@@ -15,6 +15,7 @@ from infotorch.report.curves import constant_value, curves_by_module, quantities
 from infotorch.report.diagnosis import diagnosis_section
 from infotorch.report.embeddings import embeddings_section
 from infotorch.report.figures import measured_figure, module_figure, overview_curve, rates_vary, variants_figure
+from infotorch.report.information_plane import information_plane_section
 from infotorch.report.numbers import format_setting, metric_label
 from infotorch.report.pictures import pictures_section
 from infotorch.report.plane import plane_section
@@ -137,8 +138,9 @@ def _recipe(rows: Sequence[Row], place: int, specs: list[str], unfolded: bool) -
     source = f"<p class=quiet>Source: {escape(first.recipe['source'])}.</p>" if first.recipe.get("source") else ""
     name = f"<span class=name>{escape(first.name)}</span>" if _title(rows) != first.name else ""
     variants = "".join(_variant(row, specs, unfolded) for row in rows)
-    more = plane_section(rows, specs) + diagnosis_section(rows, specs, unfolded)
-    more += embeddings_section(rows, specs, unfolded) + pictures_section(rows)
+    more = plane_section(rows, specs) + information_plane_section(rows, specs)
+    more += diagnosis_section(rows, specs, unfolded) + embeddings_section(rows, specs, unfolded)
+    more += pictures_section(rows)
     return (
         f"<section class=recipe id=recipe-{place}><h2>{escape(_title(rows))}{name}</h2>"
         f"<dl class=rows>{about}</dl>{source}"

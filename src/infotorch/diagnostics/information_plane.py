@@ -1,0 +1,317 @@
+"""I(X; T) and I(T; Y) of some layers on the same few rows, epoch after epoch, beside any training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from infotorch.data.splits import stratified_rows
+from infotorch.diagnostics.representations import Listener, check_layers, layers_that_run, narrowed, spread
+from infotorch.estimators.binned import binned_mi
+from infotorch.estimators.channel import pairwise_bounds
+from infotorch.estimators.estimate import Estimate
+from infotorch.estimators.ross import ross
+from infotorch.numerics.checks import (
+    as_tensor,
+    check_count,
+    check_paired,
+    check_positive,
+    check_rows,
+    is_discrete,
+)
+from infotorch.numerics.seeds import seed_streams
+from infotorch.records import write_json
+from infotorch.training.loop import StepInfo
+
+_WHERE = "InformationPlane"
+# Rows a forward pass.
+_CHUNK = 250
+
+
+@dataclass(frozen=True)
+class PlanePoint:
+    """One layer T at one epoch, in nats. None where a number has no meaning, such as I(T; Y) without classes.
+
+    Args:
+        epoch: as the caller counts; 0 is before training.
+        layer: the layer's name.
+        mi_xt: I(X; T) under the assumption.
+        mi_xt_error: its standard error, over the rows.
+        mi_xt_lower: a lower bound where `mi_xt` is an upper one.
+        mi_ty: I(T; Y).
+        mi_ty_error: its standard error.
+        assumption: what makes I(X; T) finite, in the units of the layer at this epoch.
+        xt_estimator: estimator of I(X; T), with its direction if it is a bound.
+        ty_estimator: estimator of I(T; Y).
+        ceiling: what I(X; T) cannot exceed with so few rows, log n.
+    """
+
+    epoch: int
+    layer: str
+    mi_xt: float
+    mi_xt_error: float
+    mi_xt_lower: float | None
+    mi_ty: float | None
+    mi_ty_error: float | None
+    assumption: str
+    xt_estimator: str
+    ty_estimator: str | None
+    ceiling: float
+
+
+def log_epochs(last: int, *, per_decade: int = 10) -> tuple[int, ...]:
+    """0, 1 and then epochs in equal steps of their logarithm up to the last one: training changes most at first.
+
+    Args:
+        last: the last epoch, at least 1.
+        per_decade: epochs for each factor of ten; early ones coincide, as epochs are whole.
+
+    Raises:
+        TypeError: not an integer.
+        ValueError: below 1.
+
+    Example:
+        >>> log_epochs(100, per_decade=3)
+        (0, 1, 2, 5, 10, 22, 46, 100)
+    """
+    check_count(last, where="log_epochs", name="last")
+    check_count(per_decade, where="log_epochs", name="per_decade")
+    steps = math.ceil(per_decade * math.log10(last)) + 1
+    return tuple(sorted({0, last, *(min(last, round(10 ** (step / per_decade))) for step in range(steps))}))
+
+
+class InformationPlane:
+    """Calling it with an epoch measures every layer on the same rows; the training goes on as if nobody had looked.
+
+    Weights, buffers, gradients, modes and the global random state are as before after each look. Memory is that of one
+    forward pass of the rows, a chunk at a time, and of the numbers. Inside `with`, epoch 0 is measured on entry and the
+    points are written on exit, however the training ends.
+
+    I(X; T) of a deterministic layer is infinite or stuck (see `diagnose`), so exactly one assumption is named, and
+    stands beside every value: noise_std, relative_noise, bin_width or num_bins. With noise the value is an upper bound
+    (Kolchinsky & Tracey 2017) for an input that is one of the rows, and I(T; Y) is that of T without noise by
+    neighbours (Ross 2014); with bins both are those of the binned layer.
+
+    Args:
+        model: any module that takes one tensor; it may be in training.
+        layers: names as in `model.named_modules()`, or "output"; None takes those that `diagnose` takes.
+        x: inputs, (n, ...), n at least 5.
+        y: classes, (n,), integers, -1 for unlabelled rows, or None.
+        noise_std: standard deviation of Gaussian noise in every column, in the layer's own units, which scaling cheats.
+        relative_noise: the same in units of the layer's spread at each epoch.
+        bin_width: width of bins in every column, in its units; 2 / 30 for 30 bins of tanh.
+        num_bins: bins of equal width between each column's ends at each epoch.
+        epochs: those that are measured, such as `log_epochs(100)`; calls with others do nothing. None: every call.
+        rows: rows that are drawn once, in the proportions of the classes.
+        out: where the points are written on exit; "information_plane.json" in a run directory is drawn by its report.
+        seed: decides the rows, and the noise of a stochastic network, which is the same at every look.
+
+    Attributes:
+        points: what was measured so far, one `PlanePoint` a layer and epoch.
+
+    Raises:
+        TypeError: x or y is not made of numbers of the right kind, or an assumption is not a number.
+        ValueError: no assumption or several, one that is not positive, too few rows, rows not paired, NaN, or an
+            unknown layer.
+
+    Source: Shwartz-Ziv & Tishby 2017, arXiv:1703.00810 (the plane); Saxe et al. 2018, ICLR, and Amjad & Geiger 2019,
+        arXiv:1802.09766 (why the assumption must be said).
+
+    Example:
+        >>> x = torch.randn(100, 2, generator=torch.Generator().manual_seed(0))
+        >>> network = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 2))
+        >>> plane = InformationPlane(network, layers=["1", "2"], x=x, y=(x[:, 0] > 0).long(), relative_noise=0.3)
+        >>> for epoch in range(2):
+        ...     found = plane(epoch)  # ... and here an epoch of training
+        >>> [(point.epoch, point.layer) for point in plane.points]
+        [(0, '1'), (0, '2'), (1, '1'), (1, '2')]
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        layers: Sequence[str] | None = None,
+        *,
+        x: Any,
+        y: Any = None,
+        noise_std: float | None = None,
+        relative_noise: float | None = None,
+        bin_width: float | None = None,
+        num_bins: int | None = None,
+        epochs: Collection[int] | None = None,
+        rows: int = 1000,
+        out: Path | str | None = None,
+        seed: int = 0,
+    ) -> None:
+        given = {
+            "noise_std": noise_std, "relative_noise": relative_noise, "bin_width": bin_width, "num_bins": num_bins
+        }  # fmt: skip
+        self.assumption = _assumption(given)
+        check_count(rows, where=_WHERE, name="rows")
+        self.model, self.epochs = model, None if epochs is None else frozenset(epochs)
+        self.out = None if out is None else Path(out)
+        self._streams = seed_streams(seed)
+        self.x, self.y = _drawn(x, y, rows, self._streams.generator("plane rows"))
+        if layers is None:
+            with self._streams.as_global("plane", device=self.x.device):
+                layers = layers_that_run(model, self.x[:2])
+        self.layers = check_layers(model, layers, where=_WHERE)
+        self.points: list[PlanePoint] = []
+
+    def __call__(self, epoch: int) -> list[PlanePoint]:
+        """Measure every layer now; nothing where the epoch is not among those asked for, or was measured already.
+
+        Args:
+            epoch: what the points are filed under.
+
+        Raises:
+            ValueError: the network does not run on x, or a layer gives NaN or infinite values.
+        """
+        if (self.epochs is not None and epoch not in self.epochs) or epoch in {point.epoch for point in self.points}:
+            return []
+        found = [self._point(epoch, name, t) for name, t in self._outputs().items()]
+        self.points += found
+        return found
+
+    def watch(self, steps: Iterable[StepInfo]) -> Iterator[StepInfo]:
+        """The steps of `train`, with a look after each epoch; the epochs of all stages are counted through.
+
+        Example:
+            >>> from infotorch import Plan, TensorBatches, train
+            >>> x = torch.randn(64, 2, generator=torch.Generator().manual_seed(0))
+            >>> y, network = (x[:, 0] > 0).long(), nn.Sequential(nn.Linear(2, 2))
+            >>> plan = Plan.end_to_end(network, "CE", optimizer=torch.optim.SGD)
+            >>> plane = InformationPlane(network, x=x, y=y, num_bins=4)
+            >>> for info in plane.watch(train(plan, TensorBatches(x, y, batch_size=32, seed=0), epochs=2)):
+            ...     pass
+            >>> [point.epoch for point in plane.points]
+            [0, 1, 2]
+        """
+        self(0)
+        epoch = 0
+        for info in steps:
+            if info.ends_epoch:
+                epoch += 1
+                self(epoch)
+            yield info
+
+    def __enter__(self) -> InformationPlane:
+        self(0)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.out is not None:
+            self.write(self.out)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything as plain values that JSON can hold."""
+        name, value = self.assumption
+        return {
+            "layers": list(self.layers),
+            "rows": len(self.x),
+            "assumption": {name: value},
+            "points": [asdict(point) for point in self.points],
+        }
+
+    def write(self, path: Path | str) -> None:
+        """Write `as_dict` as JSON, atomically."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, self.as_dict())
+
+    def _outputs(self) -> dict[str, Tensor]:
+        parts: dict[str, list[Tensor]] = {name: [] for name in self.layers}
+        with (
+            torch.no_grad(),
+            self._streams.as_global("plane", device=self.x.device),
+            Listener(self.model, self.layers) as listen,
+        ):
+            for rows in self.x.split(_CHUNK):
+                for name, t in listen(rows).items():
+                    parts[name].append(narrowed(t).float())
+        found = {name: torch.cat(values) for name, values in parts.items()}
+        for name, t in found.items():
+            if not bool(torch.isfinite(t).all()):
+                raise ValueError(f"{_WHERE}: the layer {name!r} gives NaN or infinite values.")
+        return found
+
+    def _point(self, epoch: int, layer: str, t: Tensor) -> PlanePoint:
+        name, value = self.assumption
+        if name in {"bin_width", "num_bins"}:
+            xt, lower, said = (
+                binned_mi(torch.arange(len(t), device=t.device), t, **{name: value}),
+                None,
+                f"{name}={value}",
+            )
+        else:
+            noise_std = value if name == "noise_std" else value * (spread(t) or 1.0)
+            lower, xt = pairwise_bounds(t, noise_std)
+            said = f"noise_std={noise_std:.6g}"
+        ty = self._of_classes(t)
+        return PlanePoint(
+            epoch=epoch,
+            layer=layer,
+            mi_xt=float(xt),
+            mi_xt_error=xt.std_error,
+            mi_xt_lower=None if lower is None else float(lower),
+            mi_ty=None if ty is None else float(ty),
+            mi_ty_error=None if ty is None else ty.std_error,
+            assumption=said,
+            xt_estimator=xt.estimator,
+            ty_estimator=None if ty is None else ty.estimator,
+            ceiling=math.log(len(t)),
+        )
+
+    def _of_classes(self, t: Tensor) -> Estimate | None:
+        if self.y is None:
+            return None
+        t, y = t[self.y >= 0], self.y[self.y >= 0]
+        name, value = self.assumption
+        return binned_mi(t, y, **{name: value}) if name in {"bin_width", "num_bins"} else ross(t, y)
+
+
+def _assumption(given: dict[str, Any]) -> tuple[str, Any]:
+    named = [(name, value) for name, value in given.items() if value is not None]
+    if len(named) != 1:
+        raise ValueError(
+            f"{_WHERE}: I(X; T) needs exactly one assumption to be finite, one of {', '.join(given)}; "
+            f"got {' and '.join(name for name, _ in named) or 'none'}."
+        )
+    name, value = named[0]
+    if name == "num_bins":
+        check_count(value, where=_WHERE, name=name)
+    else:
+        check_positive(value, where=_WHERE, name=name)
+    return name, value
+
+
+def _drawn(x: Any, y: Any, rows: int, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
+    """The rows that are looked at, copied: the caller may change the data in training."""
+    x = as_tensor(x, where=_WHERE, name="x")
+    if x.ndim == 0:
+        raise ValueError(f"{_WHERE}: x must have rows, got a single number.")
+    check_rows(x[:rows], where=_WHERE, name="x, and the rows looked at,", at_least=5)
+    if x.is_floating_point() and not bool(torch.isfinite(x).all()):
+        raise ValueError(f"{_WHERE}: x must be finite, got NaN or infinite values.")
+    count = min(rows, len(x))
+    if y is None:
+        kept = torch.randperm(len(x), generator=generator)[:count].sort().values
+        return x.detach()[kept.to(x.device)], None
+    y = as_tensor(y, where=_WHERE, name="y")
+    if not is_discrete(y) or y.ndim != 1:
+        raise TypeError(
+            f"{_WHERE}: y must be one class a row, integers of shape (n,), or None, got {y.dtype} {tuple(y.shape)}."
+        )
+    check_paired(x, y, where=_WHERE)
+    y = y.long()
+    kept = stratified_rows(y.cpu(), count, generator)
+    found = y[kept.to(y.device)].to(x.device)
+    if len(found[found >= 0]) <= 3:
+        raise ValueError(f"{_WHERE}: y must label more than 3 of the rows looked at, got {int((found >= 0).sum())}.")
+    return x.detach()[kept.to(x.device)], found
