@@ -314,6 +314,15 @@ class TestInformationSignal:
         assert signal.layers == ("0", "3")
         assert len(signal()) == 2
 
+    def test_grids_are_averaged_to_the_columns_asked_for(self):
+        x = torch.randn(60, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+        rows = Split(x, (x[:, 0].mean(dim=(1, 2)) > 0).long())
+        network = nn.Sequential(nn.Conv2d(1, 3, 1), nn.Flatten(), nn.Linear(192, 2))
+        signal = information_signal(small("layerwise", **{"schedule.columns": 12}), network, rows, seed=0)
+        grid, output = signal._outputs()
+        assert torch.allclose(grid, nn.functional.adaptive_avg_pool2d(network[0](signal.x), 2).flatten(1), atol=1e-6)
+        assert torch.allclose(output, network(signal.x), atol=1e-6)
+
     def test_real_targets_are_read_with_ksg(self):
         x = self.rows().x
         signal = information_signal(small(), nn.Linear(4, 1), Split(x, x[:, :1] ** 2), seed=0)

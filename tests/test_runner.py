@@ -259,7 +259,7 @@ class TestInterruption:
                 os.kill(os.getpid(), signal.SIGINT)
             return evaluate_network(*arguments)
 
-        monkeypatch.setattr("infotorch.session.evaluate_network", interrupted)
+        monkeypatch.setattr("infotorch.scores.evaluate_network", interrupted)
         with pytest.raises(KeyboardInterrupt):
             run_table([small("random", epochs=1)], tmp_path, seeds=2, device="cpu")
         assert RunRecord(tmp_path / "demo/random/seed-0").outcome().status == "completed"
@@ -330,7 +330,7 @@ class TestTuning:
             rows.append(len(x))
             return evaluate_network(plan, x, y)
 
-        monkeypatch.setattr("infotorch.session.evaluate_network", counted)
+        monkeypatch.setattr("infotorch.scores.evaluate_network", counted)
         recipe = small("bp", **{"epochs": 1, "tune": True, "search.trials": 2, "search.seeds": (1000,)})
         run(recipe, tmp_path / "run", device="cpu")
         validation, test = 216, 359  # rows of the digits
@@ -355,7 +355,7 @@ class TestAuto:
             rows.append(len(x))
             return evaluate_network(plan, x, y)
 
-        monkeypatch.setattr("infotorch.session.evaluate_network", counted)
+        monkeypatch.setattr("infotorch.scores.evaluate_network", counted)
         outcome = run(self.recipe(), tmp_path / "run", device="cpu")
         assert outcome.status == "completed"
         validation, test = 216, 359  # rows of the digits; only the run itself looks at test rows

@@ -53,6 +53,7 @@ def information_signal(recipe: Recipe, network: nn.Module, train: Split, seed: i
         layers=_layers(network) if settings.layerwise else None,
         estimator=settings.estimator,
         seed=seed,
+        columns=settings.columns,
     )
 
 

@@ -6,7 +6,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import nn
@@ -18,23 +18,23 @@ from infotorch.data.loading import load
 from infotorch.data.sets import Dataset, Graph, GraphSet, Split
 from infotorch.data.splits import stratified_rows
 from infotorch.diagnostics.bottleneck import bottleneck_information
-from infotorch.networks.mlp import fold_head
 from infotorch.networks.segments import split
 from infotorch.numerics.seeds import seed_streams
 from infotorch.pacing import Pace
 from infotorch.recipes.build import build_network, build_plan
 from infotorch.recipes.recipe import Recipe
 from infotorch.records import Outcome, RunRecord, png
+from infotorch.scores import final_scores
 from infotorch.training.averaged import showing_averages
 from infotorch.training.averages import EpochMeans
 from infotorch.training.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
-from infotorch.training.denoising import denoising_picture, denoising_psnr_db
+from infotorch.training.denoising import denoising_picture
 from infotorch.training.devices import environment, launch, peak_device_bytes, reset_peak_device_bytes
-from infotorch.training.evaluate import accuracy, evaluate_modules, evaluate_network, evaluating_repeatably
+from infotorch.training.evaluate import evaluate_modules, evaluating_repeatably
 from infotorch.training.inputs import batches_of
 from infotorch.training.interrupts import stop_requests
 from infotorch.training.loop import Position, StepInfo, train
-from infotorch.training.regression import plan_error, reference_errors
+from infotorch.training.regression import plan_error
 from infotorch.training.statistics import settle_statistics
 
 #: Called with (what is going on, steps done, steps in all).
@@ -228,41 +228,7 @@ class Session:
 
     def _final_metrics(self) -> dict[str, float]:
         with showing_averages(self.plan, self.batches):
-            return self._metrics()
-
-    def _metrics(self) -> dict[str, float]:
-        if self.recipe.task == "denoising":
-            return self._denoising_metrics()
-        if self.dataset.kind == "regression":
-            return self._regression_metrics()
-        if self.is_trial:
-            held_out = self.dataset.validation
-            return {"validation_accuracy": evaluate_network(self.plan, held_out.x, held_out.y)}
-        splits = {"train": self.dataset.train, "validation": self.dataset.validation, "test": self.dataset.test}
-        metrics = {f"{name}_accuracy": evaluate_network(self.plan, split.x, split.y) for name, split in splits.items()}
-        if self.recipe.network.head:
-            metrics |= self._fold()
-        known = splits["train"].y
-        common = torch.bincount(known[known >= 0]).argmax()
-        tested = splits["test"].y
-        metrics["majority_class"] = float((tested[tested >= 0] == common).double().mean())
-        return metrics | self._information()
-
-    def _denoising_metrics(self) -> dict[str, float]:
-        if self.is_trial:
-            return {"validation_psnr_db": denoising_psnr_db(self.plan, self.dataset.validation.x)}
-        splits = {"train": self.dataset.train, "validation": self.dataset.validation, "test": self.dataset.test}
-        metrics = {f"{name}_psnr_db": denoising_psnr_db(self.plan, split.x) for name, split in splits.items()}
-        noise, tested = self.network.get_submodule("noise"), self.dataset.test.x
-        return metrics | {"noisy_psnr_db": denoising_psnr_db(self.plan, tested, network=noise)}
-
-    def _regression_metrics(self) -> dict[str, float]:
-        data = self.dataset
-        if self.is_trial:
-            return {"validation_mae": plan_error(self.plan, data.validation, data.target_scaling)}
-        splits = {"train": data.train, "validation": data.validation, "test": data.test}
-        metrics = {f"{name}_mae": plan_error(self.plan, part, data.target_scaling) for name, part in splits.items()}
-        return metrics | reference_errors(data)
+            return final_scores(self.recipe, self.plan, self.network, self.dataset, is_trial=self.is_trial)
 
     def _show(self) -> None:
         """Keep a picture of some test images, noisy and denoised; one seed's are enough to look at."""
@@ -280,26 +246,6 @@ class Session:
         parts = {"train": self.dataset.train, "validation": self.dataset.validation}
         splits = {name: (part.x, part.y) for name, part in parts.items()}
         self.record.write_embeddings(embed_modules(self.plan, splits, rows=2 * rows, seed=self.seed))
-
-    def _fold(self) -> dict[str, float]:
-        """Fold the last linear layer: the folded network is the result, and must give the same scores."""
-        folded = fold_head(cast(nn.Sequential, self.network)).eval()
-        x, y = self.dataset.test.x, self.dataset.test.y
-        self.network.eval()
-        with torch.no_grad():
-            difference = (folded(x) - self.network(x)).abs().max().item()
-        return {"test_accuracy": accuracy(folded, x, y), "folding_max_difference": difference}
-
-    def _information(self) -> dict[str, float]:
-        """Both coordinates of the deepest layer that an information objective trained, on the validation rows."""
-        held_out = self.dataset.validation
-        trained = [n for stage in self.plan.stages() for n in stage]
-        local = evaluate_modules(self.plan, held_out.x, held_out.y, trained)
-        found: dict[str, float] = {}
-        for values in local.values():
-            # Not merged: two coordinates of two layers are no point of any plane.
-            found = {name: values[name] for name in ("mi_xt_nats", "mi_ty_nats") if name in values} or found
-        return found
 
     def _go_on(self) -> None:
         state = load_checkpoint(self.record.checkpoint_directory, device=self.device)

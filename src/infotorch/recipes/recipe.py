@@ -250,6 +250,7 @@ class ScheduleSettings(Settings):
         layerwise: of "information" and "best": every layer has a rate of its own, from its own I(T; Y).
         estimator: of I(T; Y), see `InformationSignal`; None: "ross" for classes, "ksg" for real targets.
         n: training rows that I(T; Y) is measured on, or all where there are fewer.
+        columns: most columns of a layer that it is measured on; grids of convolutions are averaged to so many.
         time_decay: of "information": the factor 1 - e / E, which lowers the rate also where nothing is learnt.
         hold: of "control": share of the steps before the rate falls; of "best": at the latest.
         patience: of "best": epochs in a row that must stand still.
@@ -264,6 +265,7 @@ class ScheduleSettings(Settings):
     layerwise: bool = False
     estimator: Literal["ross", "ksg", "readout", "renyi"] | None = None
     n: int = Field(default=1000, ge=1)
+    columns: int = Field(default=4096, ge=1)
     time_decay: bool = True
     hold: float = Field(default=0.7, ge=0, lt=1)
     patience: int = Field(default=1, ge=1)

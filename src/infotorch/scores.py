@@ -1,0 +1,96 @@
+"""The numbers that a run ends with: scores of the trained network on its splits, beside what costs no training."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import nn
+
+from infotorch.data.sets import Dataset
+from infotorch.networks.mlp import fold_head
+from infotorch.recipes.recipe import Recipe
+from infotorch.training.denoising import denoising_psnr_db
+from infotorch.training.evaluate import accuracy, evaluate_modules, evaluate_network
+from infotorch.training.plan import Plan
+from infotorch.training.regression import plan_error, reference_errors
+
+
+def final_scores(
+    recipe: Recipe, plan: Plan, network: nn.Module, dataset: Dataset, *, is_trial: bool
+) -> dict[str, float]:
+    """Metrics of a trained network, by the kind of its task.
+
+    Args:
+        recipe: the row.
+        plan: trained.
+        network: what the plan has trained.
+        dataset: the rows.
+        is_trial: the validation score alone: the trials of a search never look at test rows.
+
+    Returns:
+        `test_accuracy`, `test_psnr_db` or `test_mae` with their twins on training and validation rows, floors such as
+        `majority_class`, and the information of the deepest layer that an objective of information has trained.
+    """
+    if recipe.task == "denoising":
+        return _denoising(plan, network, dataset, is_trial)
+    if dataset.kind == "regression":
+        return _regression(plan, dataset, is_trial)
+    return _classification(recipe, plan, network, dataset, is_trial)
+
+
+def _classification(
+    recipe: Recipe, plan: Plan, network: nn.Module, dataset: Dataset, is_trial: bool
+) -> dict[str, float]:
+    held_out = dataset.validation
+    if is_trial:
+        return {"validation_accuracy": evaluate_network(plan, held_out.x, held_out.y)}
+    splits = {"train": dataset.train, "validation": held_out, "test": dataset.test}
+    metrics = {f"{name}_accuracy": evaluate_network(plan, split.x, split.y) for name, split in splits.items()}
+    if recipe.network.head:
+        metrics |= _folded(network, dataset)
+    known = splits["train"].y
+    common = torch.bincount(known[known >= 0]).argmax()
+    tested = splits["test"].y
+    metrics["majority_class"] = float((tested[tested >= 0] == common).double().mean())
+    return metrics | _information(plan, dataset)
+
+
+def _folded(network: nn.Module, dataset: Dataset) -> dict[str, float]:
+    """Fold the last linear layer: the folded network is the result, and must give the same scores."""
+    folded = fold_head(cast(nn.Sequential, network)).eval()
+    x, y = dataset.test.x, dataset.test.y
+    network.eval()
+    with torch.no_grad():
+        difference = (folded(x) - network(x)).abs().max().item()
+    return {"test_accuracy": accuracy(folded, x, y), "folding_max_difference": difference}
+
+
+def _information(plan: Plan, dataset: Dataset) -> dict[str, float]:
+    """Both coordinates of the deepest layer that an information objective trained, on the validation rows."""
+    held_out = dataset.validation
+    trained = [n for stage in plan.stages() for n in stage]
+    local = evaluate_modules(plan, held_out.x, held_out.y, trained)
+    found: dict[str, float] = {}
+    for values in local.values():
+        # Not merged: two coordinates of two layers are no point of any plane.
+        found = {name: values[name] for name in ("mi_xt_nats", "mi_ty_nats") if name in values} or found
+    return found
+
+
+def _denoising(plan: Plan, network: nn.Module, dataset: Dataset, is_trial: bool) -> dict[str, float]:
+    if is_trial:
+        return {"validation_psnr_db": denoising_psnr_db(plan, dataset.validation.x)}
+    splits = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
+    metrics = {f"{name}_psnr_db": denoising_psnr_db(plan, split.x) for name, split in splits.items()}
+    noise = network.get_submodule("noise")
+    return metrics | {"noisy_psnr_db": denoising_psnr_db(plan, dataset.test.x, network=noise)}
+
+
+def _regression(plan: Plan, dataset: Dataset, is_trial: bool) -> dict[str, float]:
+    scaling = dataset.target_scaling
+    if is_trial:
+        return {"validation_mae": plan_error(plan, dataset.validation, scaling)}
+    splits = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
+    metrics = {f"{name}_mae": plan_error(plan, split, scaling) for name, split in splits.items()}
+    return metrics | reference_errors(dataset)
