@@ -80,7 +80,7 @@ def test_signals_and_gradients_reach_both_ends_at_the_start():
 @pytest.mark.parametrize(
     ("arguments", "settings", "message"),
     [
-        (((3, 8, 32), 10), {}, r"all_cnn: shape must be .* with sides of at least 9, got \(3, 8, 32\)"),
+        (((3, 8, 32), 10), {}, r"all_cnn: images must have .* sides of at least 9, got shape \(3, 8, 32\)"),
         (((3, 32, 32), 0), {}, "all_cnn: outputs must be at least 1, got 0"),
         (((3, 32, 32), 10), {"width": 0}, "all_cnn: width must be at least 1, got 0"),
         (((3, 32, 32), 10), {"dropout": 1.0}, "all_cnn: dropout must be at least 0 and below 1, got 1.0"),

@@ -58,9 +58,15 @@ def test_the_smallest_image_passes():
     check_images((1, 16, 16), 1, where="lenet5", least=16)
 
 
-@pytest.mark.parametrize("shape", [(), (16, 16), (0, 16, 16), (1, 15, 16), (1, 16, 15), (1, 1, 16, 16)])
-def test_shapes_of_anything_else_are_refused(shape):
-    with pytest.raises(ValueError, match=r"net: shape must be .*, height, width. with sides of at least 16, got"):
+@pytest.mark.parametrize("shape", [(), (16, 16), (1, 1, 16, 16), (1.0, 16, 16), "abc", 28, None])
+def test_what_is_no_shape_of_images_is_refused(shape):
+    with pytest.raises(ValueError, match=r"net: shape must be \(channels, height, width\), got "):
+        check_images(shape, 10, where="net", least=16)
+
+
+@pytest.mark.parametrize("shape", [(0, 16, 16), (1, 15, 16), (1, 16, 15)])
+def test_images_that_are_too_small_are_refused(shape):
+    with pytest.raises(ValueError, match=r"net: images must have a channel and sides of at least 16, got shape \("):
         check_images(shape, 10, where="net", least=16)
 
 

@@ -77,7 +77,7 @@ def test_images_of_64_pixels_keep_a_grid_of_four_places():
 @pytest.mark.parametrize(
     ("arguments", "settings", "message"),
     [
-        (((1, 28, 28), 10), {}, r"vgg16: shape must be .* with sides of at least 32, got \(1, 28, 28\)"),
+        (((1, 28, 28), 10), {}, r"vgg16: images must have .* sides of at least 32, got shape \(1, 28, 28\)"),
         (((3, 32, 32), 0), {}, "vgg16: outputs must be at least 1, got 0"),
         (((3, 32, 32), 10), {"width": 0}, "vgg16: width must be at least 1, got 0"),
         (((3, 32, 32), 10), {"norm": "length"}, "vgg16: norm must be one of batch, none, got 'length'"),

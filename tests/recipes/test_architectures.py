@@ -121,5 +121,5 @@ def test_data_without_images_are_refused(name):
 
 @pytest.mark.parametrize(("name", "least"), [("lenet5", 16), ("all-cnn-c", 9), ("vgg16", 32)])
 def test_images_that_are_too_small_are_refused(name, least):
-    with pytest.raises(ValueError, match=f"with sides of at least {least}, got"):
+    with pytest.raises(ValueError, match=f"sides of at least {least}, got shape"):
         build_network(recipe(architecture=name), data(1, 8, 8))

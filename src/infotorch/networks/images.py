@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 
 from torch import nn
 
@@ -20,16 +21,17 @@ def check_images(shape: Sequence[int], outputs: int, *, where: str, least: int =
 
     Raises:
         TypeError: outputs is not an integer.
-        ValueError: another number of axes, a side below `least`, no channel, or outputs below 1.
+        ValueError: no three integers, a side below `least`, no channel, or outputs below 1.
 
     Example:
         >>> check_images((1, 28, 28), 10, where="lenet5", least=16)
     """
     check_count(outputs, where=where, name="outputs")
-    if len(shape) != 3 or shape[0] < 1 or min(shape[1:]) < least:
-        raise ValueError(
-            f"{where}: shape must be (channels, height, width) with sides of at least {least}, got {tuple(shape)}."
-        )
+    sizes = tuple(shape) if isinstance(shape, Sequence) else (shape,)
+    if len(sizes) != 3 or not all(isinstance(size, Integral) for size in sizes):
+        raise ValueError(f"{where}: shape must be (channels, height, width), got {shape!r}.")
+    if sizes[0] < 1 or min(sizes[1:]) < least:
+        raise ValueError(f"{where}: images must have a channel and sides of at least {least}, got shape {sizes}.")
 
 
 def draw_he(network: nn.Module) -> None:

@@ -11,6 +11,7 @@ from torch import nn
 from infotorch.networks.images import check_images
 from infotorch.networks.layers import hidden_layer
 from infotorch.networks.mlp import mlp
+from infotorch.numerics.checks import check_count
 
 _KERNEL = 5
 
@@ -35,7 +36,7 @@ def lenet5(
         dropout: share of fc1's outputs set to 0 in training.
 
     Raises:
-        TypeError: outputs is not an integer.
+        TypeError: outputs or a channel is not an integer.
         ValueError: another shape, smaller images, a width below 1, or a dropout outside [0, 1).
 
     Source: Vasudevan 2020, Entropy 22(5):560, Sec. 3: "two sets of convolution and pooling blocks followed by 2 fully
@@ -48,8 +49,10 @@ def lenet5(
         431080
     """
     check_images(shape, outputs, where="lenet5", least=16)
-    if len(channels) != 2 or min(channels) < 1:
-        raise ValueError(f"lenet5: channels must be two widths of at least 1, got {channels}.")
+    if len(channels) != 2:
+        raise ValueError(f"lenet5: channels must be two widths, got {channels}.")
+    for width in channels:
+        check_count(width, where="lenet5", name="every one of channels")
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     for number, (before, after) in enumerate(pairwise((shape[0], *channels)), start=1):
         layers |= hidden_layer(f"conv{number}", nn.Conv2d(before, after, _KERNEL), norm="none", dropout=0.0)
