@@ -18,7 +18,7 @@ from infotorch.records import RunRecord
 # 100 rows in batches of 64: 2 steps an epoch.
 SMALL = ["--set", "epochs=1", "--set", "data.limit=100", "--device", "cpu"]
 WILD = ["--set", "optimizer.name=sgd", "--set", "optimizer.lr=1e20", "--set", "optimizer.schedule=constant"]
-COMMANDS = "demo, run, table, list, measure, lr-range, report, data"
+COMMANDS = "demo, run, table, list, measure, diagnose, lr-range, report, data"
 
 
 @pytest.fixture(autouse=True)

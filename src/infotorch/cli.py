@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 import infotorch
+from infotorch.diagnose_command import diagnose
 from infotorch.terminal import complain, print_columns, print_data, show_progress, watch_range, watch_run, watch_table
 from infotorch.usage import check_choices, explain_parser, pick
 
@@ -251,6 +252,9 @@ def measure(
     shown = {name: f"{value:.6g}" if isinstance(value, float) else value for name, value in found.items()}
     words = {None: "none", True: "yes", False: "no"}
     print_columns([(name, words.get(value, str(value))) for name, value in shown.items()])
+
+
+app.command(epilog="Example: infotorch diagnose runs/demo-bp-seed-0 --layer fc1")(diagnose)
 
 
 @app.command(name="lr-range", epilog="Example: infotorch lr-range milr-mnist --variant network --set data.limit=10000")

@@ -151,18 +151,23 @@ def incomplete_rows(outcomes: Sequence[Outcome]) -> str:
 
 def print_table(directory: Path) -> None:
     """Published beside measured, mean and spread, of the runs below a directory; also kept there as table.md."""
-    from rich.console import Console
-
     from infotorch.records import find_runs, write_atomic
     from infotorch.report.rows import summarise
     from infotorch.report.table import markdown_table, terminal_table
 
     rows = summarise(find_runs(directory))
     write_atomic(directory / "table.md", markdown_table(rows).encode())
+    print_rich(terminal_table(rows))
+
+
+def print_rich(table: Any) -> None:
+    """A table of rich, in the width of the terminal or wide enough for a file."""
+    from rich.console import Console
+
     console = Console()
     if not console.is_terminal:
         console = Console(width=_FILE_WIDTH)
-    console.print(terminal_table(rows))
+    console.print(table)
 
 
 def watch_run(row: Recipe, directory: Path, *, seed: int, device: str, resume: bool) -> int:
