@@ -1,7 +1,7 @@
 """Noise on a layer's output that goes on to the next layer: the network is stochastic, and its information finite.
 
 Noise is there in training and in evaluation, as it is part of the network, and comes from torch's global generator, as
-that of `nn.Dropout` does: `train`, `fit` and the evaluations of a plan set it from the run's seed and put it back.
+that of `nn.Dropout` does: `train` and the evaluations of a plan set it from the run's seed and put it back.
 """
 
 from __future__ import annotations

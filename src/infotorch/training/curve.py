@@ -1,0 +1,187 @@
+"""The bottleneck's curve of a network: trained anew for each beta and seed, and measured on held-out rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from statistics import mean, stdev
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from infotorch.numerics.checks import as_tensor
+from infotorch.numerics.seeds import seed_streams
+from infotorch.objectives.base import Objective
+from infotorch.training.evaluate import evaluate_modules, evaluate_network
+from infotorch.training.fit import fit
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+_NUMBERS = ("mi_xt", "mi_ty", "accuracy")
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """A point of the curve: means over seeds and their standard errors (NaN of one seed).
+
+    Args:
+        beta: weight of the compression term.
+        mi_xt: the objective's compression term on held-out rows, in nats.
+        mi_ty: its bound on I(Y; T) on held-out rows, in nats.
+        accuracy: of the network on held-out rows, a fraction of one.
+        mi_xt_error: standard error over seeds.
+        mi_ty_error: standard error over seeds.
+        accuracy_error: standard error over seeds.
+        seeds: runs that the means are over.
+        diverged: runs that are left out, as their loss was not finite.
+    """
+
+    beta: float
+    mi_xt: float
+    mi_ty: float
+    accuracy: float
+    mi_xt_error: float
+    mi_ty_error: float
+    accuracy_error: float
+    seeds: int
+    diverged: int
+
+
+@dataclass(frozen=True)
+class IBCurve:
+    """The points of a curve, in the order of the betas.
+
+    Args:
+        points: one for each beta.
+        label_entropy: H(Y) of the held-out labels, in nats: no mi_ty lies above it.
+    """
+
+    points: tuple[CurvePoint, ...]
+    label_entropy: float
+
+    def table(self) -> list[dict[str, Any]]:
+        """A line for each beta, the fields of `CurvePoint`."""
+        return [asdict(point) for point in self.points]
+
+    def figure(self) -> Figure:
+        """I(Y; T) against I(X; T), with one standard error each way; the dashes are H(Y) and I(Y; T) = I(X; T)."""
+        from plotly.graph_objects import Figure
+
+        x, y = [point.mi_xt for point in self.points], [point.mi_ty for point in self.points]
+        figure = Figure()
+        figure.add_scatter(
+            x=x,
+            y=y,
+            error_x={"array": [point.mi_xt_error for point in self.points]},
+            error_y={"array": [point.mi_ty_error for point in self.points]},
+            text=[f"{point.beta:g}" for point in self.points],
+            mode="lines+markers+text",
+            textposition="bottom right",
+            name="beta",
+        )
+        farthest = max([value for value in x if math.isfinite(value)], default=1.0)
+        top = self.label_entropy
+        figure.add_scatter(
+            x=[0, top, max(farthest, top)], y=[0, top, top], mode="lines", line={"dash": "dash"}, name="no better"
+        )
+        figure.update_layout(xaxis_title="I(X; T), nats", yaxis_title="I(Y; T), nats")
+        return figure
+
+
+def ib_curve(
+    make: Callable[[float], tuple[nn.Module, Objective]],
+    data: tuple[Any, Any],
+    betas: Sequence[float],
+    *,
+    held_out: tuple[Any, Any],
+    seeds: Sequence[int] = (0, 1, 2),
+    epochs: int = 20,
+    batch_size: int = 128,
+    lr: float = 1e-3,
+) -> IBCurve:
+    """Train a network by `fit` for each beta and seed, and measure I(X; T) and I(Y; T) on held-out rows.
+
+    The measure is the objective's own two terms: look at their bounds. Where a compression term is no upper bound, as
+    that of `DeterministicBottleneck`, points compare with each other and not with the dashes of the figure.
+
+    Args:
+        make: beta -> a new network and its objective, one that has a compression term and "mi_ty_nats", such as
+            `VariationalBottleneck`. Its initial weights are drawn from the seed.
+        data: (x, y), the rows to train on.
+        betas: weights of the compression term.
+        held_out: (x, y), the rows to measure on; all of them labelled or -1.
+        seeds: of initial weights, order of batches and noise.
+        epochs: of each training.
+        batch_size: rows a step.
+        lr: rate of Adam.
+
+    Returns:
+        A point for each beta. A run whose loss is not finite is counted and left out; NaN where none is left.
+
+    Raises:
+        TypeError: make does not give a network and an objective.
+        ValueError: no betas or no seeds, or an objective without both terms.
+
+    Example:
+        >>> from infotorch.networks.stochastic import stochastic_mlp
+        >>> from infotorch.objectives.variational import VariationalBottleneck
+        >>> x = torch.randn(128, 2, generator=torch.Generator().manual_seed(0))
+        >>> y = (x[:, 0] > 0).long()
+        >>> def make(beta):
+        ...     network = stochastic_mlp(2, (8,), 2, 2)
+        ...     return network, VariationalBottleneck(beta=beta, layer=network.bottleneck)
+        >>> curve = ib_curve(make, (x, y), (1e-3, 1.0), held_out=(x, y), seeds=(0,), epochs=20, lr=1e-2)
+        >>> curve.points[0].mi_xt > curve.points[1].mi_xt, curve.points[0].seeds
+        (True, 1)
+    """
+    if not betas or not seeds:
+        raise ValueError("ib_curve: betas and seeds must have one entry or more, got none.")
+    x, y = (
+        as_tensor(held_out[0], where="ib_curve", name="held_out x"),
+        as_tensor(held_out[1], where="ib_curve", name="held_out y"),
+    )
+    shares = torch.bincount(y[y >= 0].long()).double() / int((y >= 0).sum())
+    points: list[CurvePoint] = []
+    for beta in betas:
+        runs: list[dict[str, float] | None] = []
+        for seed in seeds:
+            settings = {"epochs": epochs, "batch_size": batch_size, "lr": lr, "seed": seed}
+            with seed_streams(seed).as_global("init"):
+                network, objective = _made(make, beta)
+                result = fit(network, data, plan=[objective], cuts=(), **settings)
+            runs.append(None if result.diverged else _measured(result.plan, objective, x, y))
+        points.append(_point(beta, runs))
+    return IBCurve(tuple(points), float(torch.special.entr(shares).sum()))
+
+
+def _made(make: Callable[[float], tuple[nn.Module, Objective]], beta: float) -> tuple[nn.Module, Objective]:
+    made = make(beta)
+    if not (isinstance(made, tuple) and len(made) == 2 and isinstance(made[1], Objective)):
+        raise TypeError(f"ib_curve: make must give a network and an Objective, got {type(made).__name__}.")
+    return made
+
+
+def _measured(plan: Any, objective: Objective, x: Tensor, y: Tensor) -> dict[str, float]:
+    parameter = next(plan[0].body.parameters())
+    x, y = x.to(parameter.device, parameter.dtype if x.is_floating_point() else x.dtype), y.to(parameter.device).long()
+    terms = evaluate_modules(plan, x, y, [0])[plan[0].name]
+    compression = getattr(objective, "compressed", "mi_xt_nats")
+    for name in (compression, "mi_ty_nats"):
+        if name not in terms:
+            raise ValueError(f"ib_curve: the objective must have the term {name!r}, got {', '.join(terms)}.")
+    accuracy = evaluate_network(plan, x, y)
+    return {"mi_xt": terms[compression], "mi_ty": terms["mi_ty_nats"], "accuracy": accuracy}
+
+
+def _point(beta: float, runs: Sequence[dict[str, float] | None]) -> CurvePoint:
+    kept = [run for run in runs if run is not None]
+    columns = {name: [run[name] for run in kept] for name in _NUMBERS}
+    means = {name: mean(values) if values else math.nan for name, values in columns.items()}
+    errors = {
+        f"{name}_error": stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.nan
+        for name, values in columns.items()
+    }
+    return CurvePoint(beta=float(beta), **means, **errors, seeds=len(kept), diverged=len(runs) - len(kept))
