@@ -26,7 +26,17 @@ def showing_averages(plan: Plan, batches: Batches, *, count: int = 50) -> Iterat
         batches: training batches.
         count: how many of them, from the first of epoch 0.
 
-    Source: Defazio et al. 2024, arXiv:2405.15682, Sec. 4.6: batch norm needs its statistics anew before an evaluation.
+    Source: Defazio et al. 2024, arXiv:2405.15682: batch norm needs statistics of the averaged weights.
+
+    Example:
+        >>> from torch import nn
+        >>> from infotorch.data.batches import TensorBatches
+        >>> from infotorch.training.evaluate import evaluate_network
+        >>> x, y = torch.zeros(4, 2), torch.tensor([0, 1, 0, 1])
+        >>> plan = Plan.end_to_end(nn.Linear(2, 2), optimizer=lambda p: torch.optim.Adam(p, lr=0.1))
+        >>> with showing_averages(plan, TensorBatches(x, y, batch_size=2)):
+        ...     evaluate_network(plan, x, y)
+        0.5
     """
     updates = [module.update for module in plan if isinstance(module.update, GradientUpdate)]
     if not any(update.averages for update in updates):

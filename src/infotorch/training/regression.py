@@ -37,7 +37,20 @@ def mean_absolute_error(predicted: Tensor, y: Tensor, scaling: Scaling | None) -
 
 
 def plan_error(plan: Plan, split: Split, scaling: Scaling | None) -> float:
-    """The mean absolute error of a plan's output, in evaluation mode."""
+    """The mean absolute error of a plan's output, in evaluation mode.
+
+    Args:
+        plan: its output has an entry for each target.
+        split: inputs, and real targets of shape (n, targets).
+        scaling: the standardisation that the targets have had, or None.
+
+    Example:
+        >>> from torch import nn
+        >>> plan = Plan.end_to_end(nn.Linear(2, 1), "Y:squared-error", optimizer=torch.optim.SGD)
+        >>> x = torch.zeros(3, 2)
+        >>> round(plan_error(plan, Split(x, plan.outputs(x)[-1].detach() - 0.5), None), 6)
+        0.5
+    """
     scores = plan_scores(plan)
     with torch.no_grad(), evaluating_repeatably(plan):
         found = torch.cat([scores(part) for part, _ in parts_of(split.x)])
@@ -50,6 +63,14 @@ def reference_errors(dataset: Dataset) -> dict[str, float]:
     Returns:
         `least_squares_mae`: the linear map, with a constant, of least squares on the training rows.
         `raw_forecast_mae`: where each target has a forecast among the features, that forecast as it is.
+
+    Example:
+        >>> x = torch.tensor([[1.0], [2.0], [4.0]])
+        >>> split = Split(x, 2 * x + 1)
+        >>> names = {"feature_names": ("told",), "target_names": ("warm",), "target_forecasts": ("told",)}
+        >>> toy = Dataset("toy", "regression", split, split, split, num_classes=None, **names)
+        >>> {name: round(error, 6) for name, error in reference_errors(toy).items()}
+        {'least_squares_mae': 0.0, 'raw_forecast_mae': 3.333333}
     """
     errors = {"least_squares_mae": _least_squares_error(dataset)}
     if dataset.target_forecasts:
