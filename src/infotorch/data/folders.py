@@ -40,7 +40,7 @@ class ImageFiles:
 
     Example:
         >>> ImageFiles((Path("cat.png"), Path("dog.png")), size=32).shape
-        (2, 3, 32, 32)
+        torch.Size([2, 3, 32, 32])
     """
 
     paths: tuple[Path, ...]
