@@ -25,7 +25,7 @@ from infotorch.networks.lenet import lenet5
 from infotorch.schedules.signal import parameterised_layers
 
 EPOCH, BATCH, CLASSES, ROWS, N = 55_000, 256, 10, 4096, 1000
-ROUNDS, STEPS = 5, 12  # of the first round nothing is counted
+ROUNDS, STEPS = 3, 18  # of the first round nothing is counted
 GOALS = {"output": 0.02, "all layers": 0.05}
 # (of what, most columns of a layer) -> estimators
 CASES: dict[tuple[str, int], tuple[Any, ...]] = {
