@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from infotorch.recipes.build import REGRESSION
 from infotorch.recipes.milr_rows import Range, milr_rows
 from infotorch.recipes.recipe import (
     DataSettings,
@@ -44,7 +43,7 @@ def base() -> Recipe:
         source=_SOURCE,
         data=DataSettings(name="temperature", scaling="standard"),
         network=NetworkSettings(hidden=(64, 32)),
-        plan=PlanSettings(objectives=(REGRESSION,)),
+        plan=PlanSettings(objectives=("Y:squared-error",)),
         optimizer=OptimizerSettings(name="sgd", momentum=0.9, schedule="constant"),
         schedule=ScheduleSettings(drops=(0.5, 0.75)),
         epochs=2000,
