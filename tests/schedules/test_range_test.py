@@ -267,6 +267,8 @@ def test_wrong_use_is_refused():
         ({"rates": ()}, "rates must be positive and ascend"),
         ({"rates": (0.1, 0.01)}, "rates must be positive and ascend"),
         ({"rates": (0.0, 0.1)}, "rates must be positive and ascend"),
+        ({"rates": (0.1, math.nan)}, "rates must be positive and ascend"),
+        ({"rates": (0.1, math.inf)}, "rates must be positive and ascend"),
         ({"c1": 0.0}, "c1 must be positive"),
         ({"rule": "mine"}, "rule must be one of"),
         ({"trials": 0}, "trials must be at least 1"),

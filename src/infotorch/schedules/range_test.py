@@ -135,10 +135,11 @@ def lr_range_test(
             is not "loss" counts as better when larger. An epoch may be a part of the data: for a cheap test, a tenth.
         signal: measures I(T; Y), one number or one for each layer, see `InformationSignal`; None for none.
         rates: candidates, ascending; None: three a decade from 1e-5 to 1.
-        trials: how often all is done, from other initial weights; a crash at a rate begins the next one there.
+        trials: how often all is done, from other initial weights; in the exhaustive search a crash at a rate begins
+            the next one there.
         epochs: of each candidate; epsilon depends on them, as late epochs bring less.
-        search: "exhaustive" gives every candidate all epochs, as the paper does; "halving" about two
-            fifths: successive halving over the candidates, and later trials near the range of the first, see `Halving`.
+        search: "exhaustive" gives every candidate all epochs, as the paper does; "halving" takes about two fifths of
+            them: successive halving over the candidates, and later trials near the range of the first, see `Halving`.
         attribute: what chooses the range: a name that train_epoch reports, "information" for the signal, "loss" for its
             fall; of several the one with the larger lr_max. None: "accuracy" where it is reported, else "information"
             where there is a signal, else "loss".
@@ -229,7 +230,8 @@ def _candidates(rates: Sequence[float] | None) -> list[float]:
     if rates is None:
         return [mantissa * 10.0**power for power in range(-5, 0) for mantissa in (1, 2, 5)] + [1.0]
     listed = [float(rate) for rate in rates]
-    if not listed or listed[0] <= 0 or any(low >= high for low, high in pairwise(listed)):
+    ascend = all(low < high for low, high in pairwise([0.0, *listed, math.inf]))
+    if not listed or not ascend:
         raise ValueError(f"{_WHERE}: rates must be positive and ascend, got {listed}.")
     return listed
 

@@ -81,8 +81,13 @@ class Workers:
         self.processes: list[Any] = []
         for _ in range(self.width):
             ours, theirs = context.Pipe()
-            process = context.Process(target=_serve, args=(theirs, copied, torch.get_num_threads()), daemon=True)
-            process.start()
+            # No daemon: the caller's loader may start processes of its own.
+            process = context.Process(target=_serve, args=(theirs, copied, torch.get_num_threads()))
+            try:
+                process.start()
+            except BaseException:
+                self.__exit__()
+                raise
             theirs.close()  # so that its end is heard of
             self.pipes.append(ours)
             self.processes.append(process)
