@@ -136,6 +136,18 @@ def test_without_lightning_the_example_says_in_one_line_what_to_install(tmp_path
     assert ended.stderr == "rate_lightning.py needs Lightning: pip install lightning\n"
 
 
+def test_a_variational_bottleneck_tells_less_as_beta_grows(printed):
+    row = r"^beta \S+: I\(X;Z\) <= (\S+) .*?I\(Y;Z\) >= (\S+) .*?accuracy (\S+)"
+    points = [tuple(map(float, found)) for found in re.findall(row, printed("variational_bottleneck"), flags=re.M)]
+    rates = [point[0] for point in points]
+    assert len(points) == 3
+    assert rates[0] > 1.5 * rates[1] > 1.5**2 * rates[2]
+    assert all(rate > precision for rate, precision, _ in points)
+    assert min(accuracy for *_, accuracy in points) > 0.9
+    inside, outside = map(float, re.findall(r"\d\.\d{4}", printed("variational_bottleneck")))
+    assert inside < outside
+
+
 @pytest.mark.parametrize("name", LEARNS)
 def test_what_infotorch_needs_is_ten_lines(name):
     (path,) = (path for path in EXAMPLES if path.stem == name)
