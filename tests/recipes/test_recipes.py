@@ -81,6 +81,15 @@ class TestChanging:
         assert change_from_text(find_recipe("demo"), ["data.classes=3"]).data.classes == (3,)
         assert change_from_text(find_recipe("demo"), ["data.classes=3,5"]).data.classes == (3, 5)
 
+    def test_none_is_no_value_or_the_choice_of_that_name(self):
+        demo = find_recipe("demo")
+        assert change_from_text(demo, ["network.norm=none", "data.augment=None"]).network.norm == "none"
+        made = change(demo, {"cache": "memory", "optimizer.output_lr": 0.1})
+        made = change_from_text(made, ["cache=none", "optimizer.output_lr=none"])
+        assert (made.cache, made.optimizer.output_lr) == (None, None)
+        with pytest.raises(ValueError, match=r"demo has no setting 'network\.nom'"):
+            change_from_text(demo, ["network.nom=none"])
+
     def test_classes_size_and_range_of_images_reach_the_rows(self):
         settings = ["data.classes=7,1", "data.side=12", "data.scaling=signed", "data.limit=40"]
         loaded = load_rows(change_from_text(find_recipe("demo"), settings), 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -79,11 +79,23 @@ def change_from_text(recipe: Recipe, assignments: Sequence[str]) -> Recipe:
         if not equals:
             raise ValueError(f"--set takes key=value, got {assignment!r}.")
         value = _parse(text.strip())
+        if value is None and not _may_be_none(recipe, key.strip()):
+            value = "none"  # a choice of that name, as of network.norm
         # One name or width alone is a list of one: --set plan.objectives=CE, --set network.hidden=64.
         alone = isinstance(dict(_leaves(recipe)).get(key.strip()), tuple) and not isinstance(value, list)
         settings[key.strip()] = [value] if alone else value
     changed = change(recipe, settings)
     return changed.model_copy(update={"changed": (*recipe.changed, *assignments)})
+
+
+def _may_be_none(recipe: Recipe, key: str) -> bool:
+    """Whether a setting takes None; an unknown one may, and is refused later."""
+    settings: Any = recipe
+    *path, last = key.split(".")
+    for part in path:
+        settings = getattr(settings, part, None)
+    field = type(settings).model_fields.get(last) if isinstance(settings, BaseModel) else None
+    return field is None or type(None) in get_args(field.annotation)
 
 
 def _parse(text: str) -> Any:
