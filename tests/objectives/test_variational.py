@@ -13,6 +13,7 @@ from infotorch.numerics.seeds import seed_streams
 from infotorch.objectives.base import LocalBatch
 from infotorch.objectives.beta import Ramp
 from infotorch.objectives.code_kl import gaussian_kl
+from infotorch.objectives.names import parse_objectives
 from infotorch.objectives.variational import (
     InformationDropout,
     VariationalBottleneck,
@@ -241,6 +242,11 @@ class TestTraining:
         parts = [VariationalBottleneck(beta=1e-3, code=16), VariationalDeficiency(beta=1e-3, code=16, samples=2), "CE"]
         result = fit(model, (data.train.x[:500], data.train.y[:500]), plan=parts, epochs=8, batch_size=50, lr=5e-3)
         assert result.metrics["train_accuracy"] > 0.85
+
+    def test_it_has_a_name_in_plan_strings(self):
+        (made,) = parse_objectives("Y:vib", {"Y:vib": {"beta": 0.5, "code": 3}})
+        assert isinstance(made, VariationalBottleneck)
+        assert (made.beta.weight, made.code) == (0.5, 3)
 
 
 @pytest.mark.parametrize(

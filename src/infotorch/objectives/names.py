@@ -49,6 +49,8 @@ _NAMED: dict[str, tuple[str, str, dict[str, Any], str]] = {
         "graphs: Forward-Forward, labels beside the nodes' features",
     ),
     "Y:associated": ("associated", "AssociatedLearning", {}, "Associated Learning: a bridge to a code of the label"),
+    "Y:vib": ("variational", "VariationalBottleneck", {}, "variational bottleneck: a noisy code of T and its rate"),
+    "Y:soft-decision": ("decision", "SoftDecisionInformation", {}, "I(Y; Yhat), Yhat drawn by a softmax of T"),
     "Y:squared-error": ("squared_error", "SquaredError", {"target": "y"}, "squared error of the output and one-hot Y"),
     "CE": ("labels", "CrossEntropy", {}, "cross-entropy of the module's own output: the output module"),
 }
