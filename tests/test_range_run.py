@@ -4,6 +4,7 @@ import io
 import json
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -216,3 +217,21 @@ def test_what_is_written(tmp_path):
     page = (tmp_path / "new" / "folder" / "range.html").read_text()
     assert "demo bp: range test of the learning rate" in page
     assert "lr_top" in page
+
+
+def test_the_page_tells_what_the_committed_benchmark_measured():
+    root = Path(__file__).parent.parent
+    measured = json.loads((root / "benchmarks/results/range_test.json").read_text())["summary"]
+    page = (root / "docs/learning-rates.md").read_text(encoding="utf-8")
+    cases = measured["cases"]
+    assert cases >= 12
+    for end in ("lr_max", "lr_top", "lr_min"):
+        shares = [measured[f"{against}_{end}_within_1"] for against in ("apart", "apart_same_length")]
+        counts = " | ".join(f"{round(share * cases)} of {cases}" for share in shares)
+        assert f"| {end.replace('lr_', 'LR_')} | {counts} |" in page
+    cheap, whole = measured["halving_epochs_of_60000"], measured["exhaustive_epochs_of_60000"]
+    assert (
+        f"{cheap['mean']:.1f} epochs on average and {cheap['most']:.1f} at most, instead of {whole['mean']:.0f}" in page
+    )
+    assert cheap["most"] <= 8  # the goal
+    assert measured["apart_lr_max_within_1"] >= 0.9
