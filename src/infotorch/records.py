@@ -6,6 +6,8 @@
                        resumed twin are equal byte for byte
     outcome.json       how it ended and its final numbers; absent while the run goes on
     embeddings.json    the raw data and every module's output as points in the plane; only where they were made
+    diagnosis.json     what `infotorch diagnose` found; only where it was asked
+    information_plane.json   what an `InformationPlane` saw; only where one was told to write here
     denoised.png       test images without noise, with it and denoised, from above; only of a denoiser
     checkpoint/        the newest state that training can go on from
     traceback.txt      where a failed run failed; only then
@@ -216,7 +218,7 @@ class RunRecord:
             file.truncate(length)
 
     def _forget_ending(self) -> None:
-        for name in ("outcome.json", "traceback.txt", "embeddings.json", "denoised.png"):
+        for name in ("outcome.json", "traceback.txt", "embeddings.json", "denoised.png", "diagnosis.json"):
             (self.directory / name).unlink(missing_ok=True)
 
     def metrics(self) -> list[dict[str, Any]]:

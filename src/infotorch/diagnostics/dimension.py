@@ -41,7 +41,9 @@ def information_dimension(t: Tensor, *, k: int = 10) -> float:
     floor = _TIE * float(nearest.max())
     farthest = nearest[:, -1:]
     alone = nearest.clamp_min(max(floor, torch.finfo(torch.float64).tiny))
-    local = (k - 2) / (farthest.clamp_min(floor) / alone).log().sum(dim=1).clamp_min(1e-12)
+    logs = (farthest.clamp_min(floor) / alone).log().sum(dim=1)
+    # A row beside a point with mass may have all its neighbours at one distance; d columns allow no more than d.
+    local = torch.where(logs > 1e-6, (k - 2) / logs.clamp_min(1e-6), float(rows.shape[1]))
     # Where some neighbours coincide with the row it has mass, and mass has dimension 0.
     return float(torch.where(nearest[:, 0] > floor, local, 0.0).mean()) if floor > 0 else 0.0
 

@@ -131,15 +131,16 @@ def escapes(ways: Tensor, draws: Tensor) -> bool:
         (True, False)
     """
     noise = (draws[1:, 0] - draws[:1, 0]).double()
+    rounding = 1e5 * torch.finfo(draws.dtype).eps
     if len(ways) == 0 or len(noise) == 0:
         return False
     still = ~(noise != 0).any(dim=0)
     if bool((ways[:, still] != 0).any()):
         return True
     _, sizes, basis = torch.linalg.svd(noise, full_matrices=False)
-    basis = basis[sizes > 1e-9 * sizes.max()]
+    basis = basis[sizes > rounding * sizes.max()]
     if len(basis) == len(noise):
         return False  # more draws might show more directions
     ways = ways.double()
     left = ways - (ways @ basis.T) @ basis
-    return bool((left.norm(dim=1) > 1e-6 * ways.norm(dim=1)).any())
+    return bool((left.norm(dim=1) > max(1e-6, rounding) * ways.norm(dim=1)).any())

@@ -1,0 +1,211 @@
+import copy
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from tests.diagnostics.zoo import Apply, gaussian
+from torch import nn
+
+from infotorch import Plan, TensorBatches, train
+from infotorch.diagnostics.information_plane import InformationPlane, log_epochs
+from infotorch.estimators.binned import binned_mi
+from infotorch.estimators.channel import pairwise_bounds
+from infotorch.estimators.ross import ross
+
+X = gaussian(200, 4)
+Y = (X[:, 0] > 0).long()
+
+
+def network():
+    torch.manual_seed(0)
+    noise = Apply(lambda x: x + 0.1 * torch.randn_like(x))
+    return nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Tanh(), nn.Dropout(0.3), noise, nn.Linear(8, 2))
+
+
+def trained(watched):
+    """Weights, buffers and the random state after three epochs of a plain loop that draws from the global generator."""
+    model = network().train()
+    optimizer = torch.optim.SGD(model.parameters(), 1e-2, momentum=0.9)
+    plane = InformationPlane(model, ["1", "4"], x=X, relative_noise=0.3, rows=50) if watched else None
+    losses = []
+    for epoch in range(3):
+        for rows in torch.randperm(200).split(50):
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(model(X[rows]), Y[rows])
+            loss.backward()
+            if plane is not None:
+                plane(10 * epoch + len(losses))  # between backward and step: gradients are there
+            optimizer.step()
+            losses.append(loss.item())
+    return model.state_dict(), losses, torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+
+
+def test_watching_changes_no_bit_of_a_training():
+    (plain, plain_losses, *plain_states), (watched, losses, *states) = trained(False), trained(True)
+    assert losses == plain_losses
+    assert all(torch.equal(watched[name], value) for name, value in plain.items())
+    assert torch.equal(states[0], plain_states[0])
+    assert (states[1] == plain_states[1]).all()
+
+
+def test_watching_train_changes_no_bit_and_counts_the_epochs_of_all_stages():
+    def run(watch):
+        model = network()
+        plan = Plan.layerwise(model, ("5",), "CE,CE", optimizer=lambda p: torch.optim.SGD(p, 0.1))
+        steps = train(plan, TensorBatches(X, Y, batch_size=64, seed=0), epochs=2, seed=0)
+        plane = InformationPlane(model, ["2", "5"], x=X, y=Y, num_bins=5, rows=40)
+        seen = [info.next.steps for info in (plane.watch(steps) if watch else steps)]
+        return model.state_dict(), seen, plane
+
+    (plain, steps, _), (watched, seen, plane) = run(False), run(True)
+    assert seen == steps
+    assert all(torch.equal(watched[name], value) for name, value in plain.items())
+    assert [point.epoch for point in plane.points] == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]  # two stages of two epochs
+
+
+def test_a_look_leaves_modes_gradients_and_hooks():
+    model = network().train()
+    model[1].eval()
+    model(X).sum().backward()
+    before = [parameter.grad.clone() for parameter in model.parameters()]
+    InformationPlane(model, x=X, relative_noise=0.3)(0)
+    assert [layer.training for layer in model] == [True, False, True, True, True, True]
+    assert all(torch.equal(p.grad, g) for p, g in zip(model.parameters(), before, strict=True))
+    assert not any(layer._forward_hooks for layer in model.modules())
+
+
+def test_the_values_are_those_of_the_estimators_on_the_layer():
+    model = network()
+    t = torch.tanh(model[1].eval()(model[0](X))).detach()
+    spread = float((t - t.mean(dim=0)).square().sum(dim=1).mean().sqrt())
+    (noisy,) = InformationPlane(model, ["2"], x=X, y=Y, relative_noise=0.3)(7)
+    lower, upper = pairwise_bounds(t, 0.3 * spread)
+    assert (noisy.epoch, noisy.layer) == (7, "2")
+    assert noisy.mi_xt == pytest.approx(float(upper), rel=1e-4)
+    assert noisy.mi_xt_lower == pytest.approx(float(lower), rel=1e-4)
+    assert noisy.mi_ty == pytest.approx(float(ross(t, Y)), abs=1e-6)
+    assert noisy.mi_ty_error > 0
+    assert noisy.assumption.startswith("noise_std=")
+    assert float(noisy.assumption.split("=")[1]) == pytest.approx(0.3 * spread, rel=1e-4)
+    assert noisy.xt_estimator == "pairwise_bounds upper"
+    assert noisy.ceiling == pytest.approx(math.log(200))
+    (binned,) = InformationPlane(model, ["2"], x=X, y=Y, bin_width=0.5)(0)
+    assert binned.mi_xt == pytest.approx(float(binned_mi(torch.arange(200), t, bin_width=0.5)), abs=0.02)
+    assert binned.mi_ty == pytest.approx(float(binned_mi(t, Y, bin_width=0.5)), abs=0.02)
+    assert binned.mi_xt_lower is None
+    assert binned.assumption == "bin_width=0.5"
+
+
+def test_noise_in_the_layers_own_units_is_cheated_by_its_scale_and_relative_noise_is_not():
+    model = nn.Sequential(nn.Linear(4, 3))
+    planes = {name: InformationPlane(model, x=X, **{name: 0.3}) for name in ("noise_std", "relative_noise")}
+    before = {name: plane(0)[0].mi_xt for name, plane in planes.items()}
+    with torch.no_grad():
+        model[0].weight.mul_(0.1)
+    after = {name: plane(1)[0].mi_xt for name, plane in planes.items()}
+    assert after["noise_std"] < before["noise_std"] / 2
+    assert after["relative_noise"] == pytest.approx(before["relative_noise"], rel=1e-4)
+
+
+def test_learning_moves_a_layer_up_the_plane():
+    torch.manual_seed(0)
+    y = ((X[:, 0] * X[:, 1]) > 0).long()
+    model = nn.Sequential(nn.Linear(4, 32), nn.Tanh(), nn.Linear(32, 2))
+    optimizer = torch.optim.SGD(model.parameters(), 0.2, momentum=0.9)
+    with InformationPlane(model, ["2"], x=X, y=y, relative_noise=0.5, epochs=(0, 150)) as plane:
+        for epoch in range(1, 151):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(X), y).backward()
+            optimizer.step()
+            plane(epoch)
+    first, last = plane.points
+    assert last.mi_ty > first.mi_ty + 0.3
+    assert last.mi_xt < first.mi_xt  # the classes become two clusters
+
+
+def test_only_the_epochs_asked_for_are_measured_and_each_once():
+    plane = InformationPlane(network(), ["5"], x=X, num_bins=4, epochs=log_epochs(10, per_decade=2))
+    for epoch in [*range(11), 10, 3]:
+        plane(epoch)
+    assert [point.epoch for point in plane.points] == [0, 1, 3, 10]
+    assert plane(3) == []
+
+
+def test_the_rows_are_drawn_once_in_the_proportions_of_the_classes_and_copied():
+    x, y = X.clone(), (torch.arange(200) < 50).long()
+    plane = InformationPlane(network(), ["5"], x=x, y=y, num_bins=4, rows=40)
+    assert int(plane.y.sum()) == 10
+    first = plane(0)[0].mi_xt
+    x.zero_()
+    assert plane(1)[0].mi_xt == first  # and the same noise of the stochastic layer
+    again = InformationPlane(network(), ["5"], x=X, y=y, num_bins=4, rows=40)
+    assert torch.equal(again.x, plane.x)
+
+
+def test_what_is_written_is_read_again_and_an_exception_does_not_lose_it(tmp_path):
+    path = tmp_path / "below" / "plane.json"
+    with pytest.raises(KeyboardInterrupt), InformationPlane(network(), ["2"], x=X, num_bins=4, out=path):
+        raise KeyboardInterrupt
+    content = json.loads(path.read_text(encoding="utf-8"))
+    assert content["assumption"] == {"num_bins": 4}
+    assert content["layers"] == ["2"]
+    assert [(point["epoch"], point["mi_ty"]) for point in content["points"]] == [(0, None)]
+
+
+def test_a_constant_layer_lies_at_the_origin():
+    model = nn.Sequential(nn.Linear(4, 3))
+    nn.init.zeros_(model[0].weight)
+    for assumption in ({"relative_noise": 0.3}, {"num_bins": 4}):
+        (point,) = InformationPlane(model, x=X, y=Y, **assumption)(0)
+        assert point.mi_xt == pytest.approx(0.0, abs=1e-6)
+        assert point.mi_ty == pytest.approx(0.0, abs=1e-6)
+
+
+def test_copies_of_a_network_are_not_touched_by_another_ones_plane():
+    model = network()
+    twin = copy.deepcopy(model)
+    InformationPlane(twin, x=X, num_bins=4)(0)
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), twin.parameters(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("last", "per_decade", "expected"),
+    [(1, 10, (0, 1)), (10, 1, (0, 1, 10)), (1000, 1, (0, 1, 10, 100, 1000)), (7, 2, (0, 1, 3, 7))],
+)
+def test_epochs_on_a_logarithmic_grid(last, per_decade, expected):
+    assert log_epochs(last, per_decade=per_decade) == expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind", "words"),
+    [
+        ({}, ValueError, "exactly one assumption to be finite, one of noise_std, .*; got none"),
+        ({"noise_std": 0.1, "num_bins": 4}, ValueError, "got noise_std and num_bins"),
+        ({"noise_std": 0.0}, ValueError, "noise_std must be positive"),
+        ({"num_bins": 2.5}, TypeError, "num_bins must be an integer"),
+        ({"num_bins": 4, "rows": 0}, ValueError, "rows must be at least 1"),
+        ({"num_bins": 4, "rows": 3}, ValueError, "at least 5 rows, got 3"),
+        ({"num_bins": 4, "layers": ["6"]}, ValueError, "InformationPlane: layers: the network has no layer '6'"),
+        ({"num_bins": 4, "y": Y.float()}, TypeError, "y must be one class a row"),
+        ({"num_bins": 4, "y": Y[:5]}, ValueError, "paired row by row"),
+        ({"num_bins": 4, "y": torch.full((200,), -1)}, ValueError, "y must label more than 3"),
+        ({"num_bins": 4, "x": X / 0}, ValueError, "x must be finite"),
+        ({"num_bins": 4, "x": torch.tensor(1.0)}, ValueError, "x must have rows"),
+        ({"num_bins": 4, "x": X[:, :2]}, ValueError, "does not run on x of shape"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(settings, kind, words):
+    with pytest.raises(kind, match=words):
+        InformationPlane(network(), **{"x": X} | settings)
+
+
+def test_epochs_that_make_no_sense_and_layers_that_give_nan_are_refused():
+    with pytest.raises(ValueError, match="last must be at least 1, got 0"):
+        log_epochs(0)
+    with pytest.raises(TypeError, match="per_decade must be an integer"):
+        log_epochs(5, per_decade=0.5)  # pyright: ignore[reportArgumentType]
+    plane = InformationPlane(nn.Sequential(Apply(torch.log)), x=X, num_bins=4)
+    with pytest.raises(ValueError, match="InformationPlane: the layer '0' gives NaN"):
+        plane(0)

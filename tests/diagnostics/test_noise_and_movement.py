@@ -1,0 +1,117 @@
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from tests.diagnostics.zoo import Apply, OutOfSight, gaussian
+from torch import nn
+
+from infotorch.diagnostics.movement import escapes, movements
+from infotorch.diagnostics.noise import paths
+from infotorch.diagnostics.sensitivity import binned_sensitivity, noisy_sensitivity
+from infotorch.numerics.seeds import seed_streams
+
+STREAMS = seed_streams(0)
+X = gaussian(300, 4).double()
+
+
+def movement(function, continuous=(True, True, True, True)):
+    model = Apply(function)
+    return movements(model, X, ["output"], continuous=torch.tensor(continuous), streams=STREAMS)["output"]
+
+
+def test_shares_of_moving_rows_are_those_of_the_map():
+    live = float((X[:, 0] > 0).double().mean())
+    assert movement(lambda x: x[:, :1].relu()).smooth == pytest.approx(live, abs=0.01)
+    assert movement(torch.sign).smooth == 0.0
+    assert movement(lambda x: x.sin()).smooth == 1.0
+    assert movement(lambda x: torch.frac(1e12 * x)).jumps > 0.9
+
+
+def test_columns_that_are_no_density_stand_still():
+    assert movement(lambda x: x[:, 1:], continuous=(True, False, False, False)).smooth == 0.0
+    assert movement(lambda x: x[:, :1], continuous=(True, False, False, False)).smooth == 1.0
+
+
+def test_what_depends_on_x_is_told_from_its_noise():
+    assert movement(lambda x: torch.randn_like(x)).depends is False
+    assert movement(lambda x: x + torch.randn_like(x)).depends is True
+    assert movement(lambda x: 0 * x).depends is False
+
+
+NOISES = {
+    "none": [lambda x: x.tanh(), lambda x: x + 0 * torch.randn_like(x)],
+    "with a density": [
+        lambda x: x + torch.randn_like(x),
+        lambda x: x * torch.empty_like(x).normal_(),
+        lambda x: (x + torch.rand_like(x)) @ torch.ones(4, 30, dtype=x.dtype),
+        lambda x: (x + torch.randn_like(x)).relu(),
+    ],
+    "of few values": [
+        lambda x: F.dropout(x, 0.5, training=True),
+        lambda x: F.dropout(x, 0.5, training=True) @ torch.randn(4, 30, dtype=x.dtype).fill_(0.3),
+        lambda x: x * (torch.rand_like(x) > 0.5),
+        lambda x: torch.bernoulli(x.sigmoid()),
+    ],
+    "unknown": [
+        lambda x: OutOfSight.apply(1e6 * (x + torch.randn_like(x))),
+        lambda x: x + torch.randn_like(x) if torch.rand(1) > 0.5 else x.tanh(),
+    ],
+}
+
+
+@pytest.mark.parametrize(("kind", "function"), [(k, f) for k, functions in NOISES.items() for f in functions])
+def test_the_kind_of_noise(kind, function):
+    assert paths(Apply(function), X, ["output"], streams=STREAMS)["output"].noise == kind
+
+
+def test_the_dimension_of_noise_is_that_of_its_source():
+    flat = paths(Apply(lambda x: torch.tanh(x + torch.randn(len(x), 1, dtype=x.dtype))), X, ["output"], streams=STREAMS)
+    assert flat["output"].noise_dimension == pytest.approx(1.0, abs=0.15)
+    none = paths(Apply(torch.tanh), X, ["output"], streams=STREAMS)
+    assert none["output"].noise_dimension == 0.0
+
+
+def test_noise_covers_a_direction_or_does_not():
+    draws = torch.randn(30, 1, 2, generator=torch.Generator().manual_seed(0)) @ torch.tensor([[1.0, 0, 1], [0, 1, 1]])
+    assert escapes(torch.tensor([[1.0, 1.0, 2.0]]), draws) is False  # in its plane
+    assert escapes(torch.tensor([[1.0, 1.0, 1.0]]), draws) is True
+    assert escapes(torch.zeros(0, 3), draws) is False
+    assert escapes(torch.ones(1, 50), torch.randn(10, 1, 50)) is False  # ten draws cannot show fifty directions
+
+
+def test_random_numbers_are_drawn_from_streams_of_their_own():
+    state = torch.get_rng_state()
+    paths(nn.Sequential(Apply(lambda x: x + torch.randn_like(x))), X, ["0"], streams=STREAMS)
+    movement(lambda x: x + torch.randn_like(x))
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_a_scale_and_a_bijection_move_the_estimates_though_no_information_changes():
+    t = gaussian(300, 2)
+    for found in (noisy_sensitivity(t, 0.3), binned_sensitivity(t)):
+        assert found.scaled > found.value + 1
+        assert abs(found.bent - found.value) > 0.1
+    assert noisy_sensitivity(t, 0.3).scaled <= math.log(300) + 1e-9
+
+
+def test_the_gradient_is_that_of_the_estimate_and_bins_have_none():
+    t = gaussian(100, 2).double()
+    found = noisy_sensitivity(t, 0.5)
+    rows = t - t.mean(dim=0)
+    size = float(rows.square().sum(dim=1).mean().sqrt())
+    # Along the gradient, a step of one part in a million of the spread.
+    from infotorch.estimators.channel import pairwise_bounds
+
+    leaf = rows.clone().requires_grad_()
+    value = pairwise_bounds(leaf, 0.5 * size)[1].value
+    (slope,) = torch.autograd.grad(value, leaf)
+    step = 1e-6 * size
+    moved = float(pairwise_bounds(rows + step * slope / slope.norm(), 0.5 * size)[1])
+    assert (moved - value.item()) / 1e-6 == pytest.approx(found.gradient, rel=1e-3)
+    assert binned_sensitivity(t).gradient == 0.0
+
+
+def test_a_constant_layer_has_nothing_to_react():
+    for found in (noisy_sensitivity(torch.full((50, 3), 0.7), 0.3), binned_sensitivity(torch.full((50, 3), 0.7))):
+        assert (found.value, found.scaled, found.bent, found.gradient) == pytest.approx((0.0, 0.0, 0.0, 0.0), abs=1e-9)

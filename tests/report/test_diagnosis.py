@@ -1,0 +1,112 @@
+import json
+
+import pytest
+import torch
+from rich.console import Console
+from torch import nn
+
+from infotorch.diagnostics.diagnose import diagnose
+from infotorch.report import write_report
+from infotorch.report.diagnosis import (
+    advice,
+    cell,
+    compression_figure,
+    read_diagnosis,
+    robustness_figure,
+    terminal_diagnosis,
+)
+
+
+@pytest.fixture(scope="module")
+def content():
+    x = torch.randn(60, 4, generator=torch.Generator().manual_seed(0))
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))
+    found = diagnose(network, (x, (x[:, 0] > 0).long()), layers=["1", "2"], radii=[0.1, 0.5])
+    about = {"recipe": "demo", "variant": "bp", "seed": 0, "weights": "after <b>training</b>", "split": "validation"}
+    return json.loads(json.dumps({**about, **found.as_dict()}))
+
+
+def written(record, content):
+    (record.directory / "diagnosis.json").write_text(json.dumps(content), encoding="utf-8")
+    return record
+
+
+def test_the_page_shows_verdicts_numbers_advice_and_evidence(make_run, content, tmp_path):
+    record = written(make_run("demo", "bp", 0), content)
+    page = write_report([record.directory], tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Diagnosis, layer by layer" in page
+    for layer in content["layers"]:
+        assert f"<td>{layer['verdict']}</td>" in page
+        assert f">{100 * layer['table']['linear_accuracy']:.1f}</td>" in page
+    assert "Instead: " in page
+    assert "a small step of x moves it" in page
+    assert "after &lt;b&gt;training" in page
+    assert "after <b>training" not in page
+
+
+def test_a_page_without_diagnosis_says_nothing_of_it(make_run, tmp_path):
+    record = make_run("demo", "bp", 0)
+    page = write_report([record.directory], tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Diagnosis" not in page
+    assert read_diagnosis(record.directory) is None
+
+
+def test_the_figures_hold_the_measured_numbers(content):
+    figure = compression_figure(content)
+    for trace, layer in zip(figure.data, content["layers"], strict=True):
+        noisy = layer["compression"]["noisy"]
+        assert list(trace.x) == [bound["relative_noise"] for bound in noisy]
+        assert list(trace.y) == pytest.approx([bound["upper"] for bound in noisy], rel=1e-5)
+    attacked = robustness_figure(content, "pgd")
+    assert [trace.name for trace in attacked.data] == ["1", "2", "the network itself"]
+    own = content["robustness"]
+    curve = next(curve for curve in own["curves"] if curve["kind"] == "pgd")
+    assert list(attacked.data[2].x) == [0.0, 0.1, 0.5]
+    assert list(attacked.data[2].y) == pytest.approx([100 * a for a in (own["accuracy"], *curve["accuracy"])], rel=1e-5)
+    assert robustness_figure(content, "affine") is None
+
+
+def test_without_properties_there_are_verdicts_alone(content):
+    bare = json.loads(json.dumps(content))
+    bare["robustness"] = None
+    for layer in bare["layers"]:
+        layer |= {"compression": None, "robustness": None}
+        layer["table"] = {key: None for key in layer["table"]} | {"layer": "1", "columns": 3, "verdict": "infinite"}
+    assert compression_figure(bare) is None
+    assert robustness_figure(bare, "pgd") is None
+    assert [column.header for column in terminal_diagnosis(bare).columns] == ["layer", "columns", "verdict"]
+
+
+def test_the_terminal_has_a_line_for_each_layer(content):
+    console = Console(width=160)
+    with console.capture() as shown:
+        console.print(terminal_diagnosis(content))
+    text = shown.get()
+    assert "demo bp seed 0" in text
+    assert "<b>training</b>" in text
+    assert text.count("infinite") == 2
+    assert f"{content['layers'][0]['table']['mi_ty_nats']:.2f}" in text
+
+
+def test_advice_names_every_verdict_once_with_its_layers(content):
+    (only,) = advice(content)
+    assert only[0] == "infinite (1, 2)"
+    assert only[1].startswith("X has a density")
+    mixed = json.loads(json.dumps(content))
+    mixed["layers"][1]["verdict"] = "constant"
+    assert [who for who, _, _ in advice(mixed)] == ["infinite (1)", "constant (2)"]
+
+
+def test_cells():
+    assert cell({"a": 0.12345}, "a", None) == "12.3"
+    assert cell({"a": -0.5}, "a", 2) == "-0.50"
+    assert cell({"a": None}, "a", 2) == cell({}, "a", 2)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"layers": [{"name": "1"}]}', '{"layers": 3}'])
+def test_a_damaged_file_is_named(make_run, text):
+    record = make_run("demo", "bp", 0)
+    (record.directory / "diagnosis.json").write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=r"diagnosis\.json is damaged"):
+        read_diagnosis(record.directory)
