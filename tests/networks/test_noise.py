@@ -147,7 +147,12 @@ class TestInAPlan:
         (
             lambda: GaussianNoise(1.0, scale="learned", width=3)(torch.zeros(2, 4)),
             ValueError,
-            "the input must have 3 units on axis 1, got 4",
+            r"the input must have 3 units on axis 1, got \(2, 4\)",
+        ),
+        (
+            lambda: LogNormalNoise(1.0, scale="learned", width=3)(torch.zeros(3)),
+            ValueError,
+            r"LogNormalNoise: the input must have 3 units on axis 1, got \(3,\)",
         ),
         (lambda: LogNormalNoise(1.0, scale="relative"), ValueError, "LogNormalNoise: scale must be one of fixed, le"),
         (lambda: LogNormalNoise(-1.0), ValueError, "LogNormalNoise: noise_std must be positive"),

@@ -142,6 +142,7 @@ class TestLayer:
         (lambda: Quantiser(2, limits=(1, 1)), ValueError, r"limits must be finite and rise, got \(1, 1\)"),
         (lambda: Quantiser(2, limits=(0, math.inf)), ValueError, "limits must be finite and rise"),
         (lambda: Quantiser(2, momentum=2.0), ValueError, "momentum must be at most 1, got 2.0"),
+        (lambda: Quantiser(2)(torch.zeros(0, 3)), ValueError, "the input must have one entry or more .*, got none"),
         (lambda: Quantiser(2)(torch.arange(4)), TypeError, "the input must be real-valued, got torch.int64"),
     ],
 )

@@ -39,9 +39,9 @@ class _Noise(nn.Module):
 
     def _learned(self, x: Tensor) -> Tensor:
         """The units' deviations, shaped to meet x on axis 1."""
-        if x.shape[1] != len(self.log_std):
+        if x.ndim < 2 or x.shape[1] != len(self.log_std):
             raise ValueError(
-                f"{type(self).__name__}: the input must have {len(self.log_std)} units on axis 1, got {x.shape[1]}."
+                f"{type(self).__name__}: the input must have {len(self.log_std)} units on axis 1, got {tuple(x.shape)}."
             )
         return self.log_std.exp().reshape(-1, *[1] * (x.ndim - 2))
 

@@ -76,10 +76,16 @@ class Quantiser(nn.Module):
         return f"{self.levels}, {self.kind if self.limits is None else self.limits}"
 
     def edges(self, x: Tensor) -> Tensor:
-        """The borders of the cells for these rows, rising, (levels + 1,); it moves no running mean."""
+        """The borders of the cells for these rows, rising, (levels + 1,); it moves no running mean.
+
+        Raises:
+            ValueError: there are no rows to follow.
+        """
         if self.limits is not None or not (self.training or not bool(self.started)):
             return self.running_edges.to(x.dtype)
         entries = x.detach().flatten()
+        if len(entries) == 0:
+            raise ValueError("Quantiser: the input must have one entry or more for its cells to follow, got none.")
         entries = entries[:: math.ceil(len(entries) / _MOST_ENTRIES)]
         shares = torch.linspace(0, 1, self.levels + 1, dtype=x.dtype, device=x.device)
         if self.kind == "quantile":

@@ -197,8 +197,8 @@ class SampleMean(nn.Module):
 
     In evaluation the class probabilities of the draws are averaged, and their logarithm is handed on: class scores
     (b, classes) whose cross-entropy is at most the mean of the draws' (Amjad & Geiger 2019, eq. 26). In training the
-    draws stay apart, (b, samples, classes), as the objectives of `infotorch.objectives.variational` take them; of one
-    draw, (b, classes) are handed on as they are.
+    draws stay apart, (b, samples, classes), as `VariationalBottleneck` and its kin take them, and `CrossEntropy` does
+    not; of one draw, (b, classes) are handed on as they are.
 
     Args:
         samples: as the stochastic layer's.
