@@ -147,6 +147,14 @@ def test_without_classes_compression_alone_is_measured_and_of_words_no_robustnes
     assert diagnose(mlp(nn.Tanh()), (gaussian(40, 4), None)).table()[0]["mi_xt_nats"] is None
 
 
+def test_gradients_that_the_caller_turned_off_are_no_matter():
+    x, y = labelled(60)
+    network = nn.Sequential(nn.Linear(4, 2))
+    with torch.inference_mode():
+        inside = diagnose(network, (x, y), properties=True)
+    assert inside.table() == diagnose(network, (x, y), properties=True).table()
+
+
 def test_numpy_and_double_inputs_are_taken():
     x = gaussian(50, 4).double().numpy()
     assert diagnose(mlp(nn.Tanh()).double(), (x, None))["1"].verdict == "infinite"

@@ -130,6 +130,19 @@ def test_the_probe_is_logistic_regression_and_names_classes_by_their_numbers():
     assert torch.isfinite(linear_probe(flat, y)(flat)).all()
 
 
+def test_classes_that_the_fitted_half_does_not_hold_are_never_told():
+    x = gaussian(60, 2)
+    found = layer_robustness(
+        nn.Linear(2, 2),
+        "output",
+        x,
+        torch.arange(60) // 2 * 2 % 34 + (torch.arange(60) >= 30) * 50,
+        radii=[0.1],
+        streams=STREAMS,
+    )
+    assert found.accuracy == 0.0
+
+
 def test_images_are_turned_moved_and_scaled_each_on_its_own():
     ramp = torch.linspace(-1, 1, 17).expand(50, 1, 17, 17).contiguous()
     changed = affine(ramp, 1.0, STREAMS)

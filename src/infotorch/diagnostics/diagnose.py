@@ -176,8 +176,9 @@ def diagnose(
     _check_sizes(noise_levels, radii)
     streams = seed_streams(seed)
     x, y = _chosen(x, y, rows, streams.generator("diagnosed rows"))
-    twin = _copied(model)
-    with streams.as_global("diagnosed", device=x.device):
+    # The attacks need gradients, whatever the caller has turned off.
+    with torch.inference_mode(mode=False), torch.enable_grad(), streams.as_global("diagnosed", device=x.device):
+        twin, x, y = _copied(model), x.clone(), None if y is None else y.clone()
         try:
             names = layers_that_run(twin, x[:2]) if layers is None else check_layers(model, layers, where=_WHERE)
             outputs = _outputs(twin, x, names)

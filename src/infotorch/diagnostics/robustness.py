@@ -88,7 +88,7 @@ def layer_robustness(
     with Listener(model, [layer]) as listen:
         with torch.no_grad():
             known = narrowed(listen(x[:half])[layer])
-        scores = linear_probe(known, y[:half])
+        scores = linear_probe(known, y[:half], num_classes=int(y.max()) + 1)
 
         def decide(inputs: Tensor) -> tuple[Tensor, Tensor]:
             t = narrowed(listen(inputs)[layer])
@@ -158,8 +158,10 @@ def robustness(decide: Decision, x: Tensor, y: Tensor, *, radii: Sequence[float]
     return Robustness(right, len(x), scale, blind, tuple(curves))
 
 
-def linear_probe(t: Tensor, y: Tensor) -> Callable[[Tensor], Tensor]:
-    """Class scores (n, largest class + 1) of a representation, by logistic regression on standardised columns.
+def linear_probe(t: Tensor, y: Tensor, *, num_classes: int | None = None) -> Callable[[Tensor], Tensor]:
+    """Class scores of a representation, by logistic regression on standardised columns.
+
+    Scores have a column for each class from 0 to num_classes - 1, or to the largest of y; unseen classes never win.
 
     Example:
         >>> t = torch.tensor([[0.0], [1], [9], [10]])
@@ -174,7 +176,7 @@ def linear_probe(t: Tensor, y: Tensor) -> Callable[[Tensor], Tensor]:
     if len(weight) == 1:  # two classes
         weight, bias = torch.cat([-weight, weight]) / 2, torch.cat([-bias, bias]) / 2
     classes = torch.from_numpy(fitted.classes_).to(y.device)
-    width = int(y.max()) + 1
+    width = int(y.max()) + 1 if num_classes is None else num_classes
 
     def scores(values: Tensor) -> Tensor:
         found = F.linear((values - mean) / scale, weight, bias)
