@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 import infotorch
+from infotorch.networks.noise import GaussianNoise
 from infotorch.objectives.labels import ReadoutInformation
 from infotorch.training.fit import fit
 from infotorch.training.plan import Plan
@@ -194,3 +195,11 @@ def test_a_token_outside_the_vocabulary_is_named():
     model = nn.Sequential(nn.Embedding(5, 4), nn.Flatten(), nn.Linear(8, 2))
     with pytest.raises(ValueError, match=r"the model cannot take this x .*: index out of range"):
         fit(model, ([[1, 9], [2, 3]], [0, 1]), plan="Y,CE", epochs=1)
+
+
+def test_the_global_random_state_stays_where_a_network_draws_in_evaluation_too():
+    network = nn.Sequential(nn.Linear(4, 8), GaussianNoise(0.5), nn.Linear(8, 2))
+    x = torch.randn(40, 4, generator=torch.Generator().manual_seed(0))
+    before = torch.get_rng_state()
+    fit(network, (x, (x[:, 0] > 0).long()), plan="CE", cuts=(), epochs=1, batch_size=20)
+    assert torch.equal(torch.get_rng_state(), before)

@@ -17,7 +17,7 @@ from infotorch.numerics.checks import as_tensor
 from infotorch.numerics.seeds import seed_streams
 from infotorch.objectives.base import Objective, check_labels
 from infotorch.training.assignment import AUTO, choose_assignment
-from infotorch.training.evaluate import evaluate_network
+from infotorch.training.evaluate import evaluate_network, evaluating_repeatably
 from infotorch.training.inputs import batches_of, is_graph_rows
 from infotorch.training.loop import StepInfo, train
 from infotorch.training.plan import Order, Plan, evaluating
@@ -252,6 +252,6 @@ def _terms(info: StepInfo) -> list[tuple[str, float]]:
 
 
 def _scores_classes(plan: Plan, x: Any, y: Tensor) -> bool:
-    with torch.no_grad(), evaluating(plan):
+    with torch.no_grad(), evaluating_repeatably(plan):
         output = plan.outputs(x.graph if isinstance(x, NodeRows) else x[:1])[-1]
     return output.ndim == 2 and output.shape[1] > int(y.max())

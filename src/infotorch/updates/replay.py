@@ -1,4 +1,4 @@
-"""Run layers once more as they ran before: the same random draws, and batch norm's statistics counted once."""
+"""Run layers once more as they ran before: the same random draws, and running statistics counted once."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from contextlib import contextmanager
 
 import torch
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 
 @contextmanager
 def keeping_statistics(bodies: Sequence[nn.Module]) -> Iterator[None]:
-    """A context after which the running statistics of batch norm are what they were: they count each row once."""
-    norms = [layer for body in bodies for layer in body.modules() if isinstance(layer, _BatchNorm) and layer.training]
-    kept = [(layer, name, buffer) for layer in norms for name, buffer in layer.named_buffers(recurse=False)]
+    """A context after which the buffers of layers that train are what they were.
+
+    Running statistics, of batch norm, of noise or cells that follow their layer, so count each row once.
+    """
+    layers = dict.fromkeys(layer for body in bodies for layer in body.modules() if layer.training)
+    kept = [(layer, name, buffer) for layer in layers for name, buffer in layer.named_buffers(recurse=False)]
     # Copies take the updates: autograd keeps the buffers of a forward pass, and refuses any that changed since.
     for layer, name, buffer in kept:
         setattr(layer, name, buffer.clone())
