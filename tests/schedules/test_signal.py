@@ -148,3 +148,15 @@ def test_wrong_use_is_refused():
     ]:
         with pytest.raises(ValueError, match=message):
             call()
+
+
+def test_a_layer_is_read_before_what_follows_changes_it_in_place():
+    x = torch.randn(300, 4, generator=torch.Generator().manual_seed(0))
+    y = (x[:, 0] > 0).long()
+    torch.manual_seed(0)
+    linear = nn.Linear(4, 3)
+    found = [
+        InformationSignal(nn.Sequential(linear, nn.ReLU(inplace=inplace)), x, y, n=200, layers=["0"])()
+        for inplace in (False, True)
+    ]
+    assert found[0] == found[1]

@@ -229,7 +229,7 @@ def _listening(network: nn.Module, layers: Sequence[str] | None) -> Iterator[dic
 
     def keep(name: str) -> Callable[..., None]:
         def hook(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
-            heard[name] = output
+            heard[name] = output.detach().clone()  # a layer behind it may change it in place
 
         return hook
 
