@@ -125,8 +125,8 @@ class ReadoutInformation(Objective):
         like = at_most_places(example.output, self.places)
         columns, classes = like[0].numel(), len(counts)
         placed = {"device": like.device, "dtype": like.dtype}
-        deep = self.hidden and mlp(columns, self.hidden, classes).to(**placed)
-        self.readout = deep or nn.Linear(columns, classes, **placed)
+        made: nn.Module = mlp(columns, self.hidden, classes) if self.hidden else nn.Linear(columns, classes, **placed)
+        self.readout = made.to(**placed)
         self.register_buffer("label_entropy", torch.special.entr(probabilities).sum().to(like.device, like.dtype))
 
     def scores(self, output: Tensor) -> Tensor:
