@@ -43,8 +43,10 @@ def test_its_links_lead_somewhere():
         "ib-mnist",
         "ib-cifar10",
         "mole-mutagenicity",
+        "mole-cora",
         "demo",
         "prox-binary",
+        "prox-mnist",
     ],
 )
 def test_the_tables_of_results_are_those_of_the_committed_runs(recipe):
