@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -53,6 +54,16 @@ def test_points_are_means_over_seeds_with_their_standard_errors():
         assert (point.seeds, point.diverged) == (3, 0)
     assert curve.table()[1]["beta"] == 2.0
     assert curve.label_entropy == pytest.approx(torch.special.entr(Y.bincount() / 64.0).sum().item(), rel=1e-6)
+
+
+def test_betas_may_be_an_array():
+    settings = {"held_out": (X, Y), "seeds": (0,), "epochs": 1}
+    betas = np.logspace(-2, 0, 3)
+    array, listed = (ib_curve(told, (X, Y), values, **settings) for values in (betas, betas.tolist()))
+    assert [point.beta for point in array.points] == pytest.approx([0.01, 0.1, 1.0])
+    assert [point.mi_xt for point in array.points] == pytest.approx([point.mi_xt for point in listed.points])
+    with pytest.raises(ValueError, match="betas and seeds must have one entry or more, got none"):
+        ib_curve(told, (X, Y), betas[:0], **settings)
 
 
 def test_a_run_that_diverged_is_counted_and_left_out_and_one_seed_has_no_error():

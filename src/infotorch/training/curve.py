@@ -137,7 +137,7 @@ def ib_curve(
         >>> curve.points[0].mi_xt > curve.points[1].mi_xt, curve.points[0].seeds
         (True, 1)
     """
-    if not betas or not seeds:
+    if len(betas) == 0 or len(seeds) == 0:
         raise ValueError("ib_curve: betas and seeds must have one entry or more, got none.")
     x, y = (
         as_tensor(held_out[0], where="ib_curve", name="held_out x"),
