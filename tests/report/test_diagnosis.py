@@ -89,13 +89,27 @@ def test_the_terminal_has_a_line_for_each_layer(content):
     assert f"{content['layers'][0]['table']['mi_ty_nats']:.2f}" in text
 
 
-def test_advice_names_every_verdict_once_with_its_layers(content):
-    (only,) = advice(content)
-    assert only[0] == "infinite (1, 2)"
-    assert only[1].startswith("X has a density")
-    mixed = json.loads(json.dumps(content))
-    mixed["layers"][1]["verdict"] = "constant"
-    assert [who for who, _, _ in advice(mixed)] == ["infinite (1)", "constant (2)"]
+def test_advice_gives_every_layer_its_own_reason():
+    layers = [
+        {"name": name, "verdict": verdict, "reason": reason, "remedy": f"measure {verdict}"}
+        for name, verdict, reason in [
+            ("1", "infinite", "Theorem 1."),
+            ("2", "infinite", "it moves."),
+            ("3", "constant", "it is dead."),
+            ("4", "infinite", "Theorem 1."),
+        ]
+    ]
+    assert advice({"layers": layers}) == [
+        ("infinite (1, 4)", "Theorem 1.", "measure infinite"),
+        ("infinite (2)", "it moves.", "measure infinite"),
+        ("constant (3)", "it is dead.", "measure constant"),
+    ]
+
+
+def test_advice_on_layers_of_a_network_is_what_was_diagnosed(content):
+    told = {who.split("(")[1].rstrip(")"): why for who, why, _ in advice(content)}
+    for layer in content["layers"]:
+        assert next(why for names, why in told.items() if layer["name"] in names.split(", ")) == layer["reason"]
 
 
 def test_cells():

@@ -102,13 +102,13 @@ def title(content: dict[str, Any]) -> str:
 
 
 def advice(content: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """For every verdict that occurs: the layers, why (of the first one), and what to look at instead."""
-    found: dict[str, list[dict[str, Any]]] = {}
+    """For every verdict and reason that occur: the layers, why, and what to look at instead."""
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for layer in content["layers"]:
-        found.setdefault(layer["verdict"], []).append(layer)
+        found.setdefault((layer["verdict"], layer["reason"]), []).append(layer)
     return [
-        (f"{verdict} ({', '.join(layer['name'] for layer in layers)})", layers[0]["reason"], layers[0]["remedy"])
-        for verdict, layers in found.items()
+        (f"{verdict} ({', '.join(layer['name'] for layer in layers)})", reason, layers[0]["remedy"])
+        for (verdict, reason), layers in found.items()
     ]
 
 
