@@ -65,6 +65,31 @@ def test_modes_and_buffers_come_back_also_after_an_error():
     assert network[0].running_mean.tolist() == [0.0, 0.0]
 
 
+def test_a_buffer_that_the_forward_replaces_comes_back_with_its_value():
+    class Counts(nn.Module):
+        calls: torch.Tensor
+        last: torch.Tensor | None
+
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("calls", torch.zeros(()))
+            self.register_buffer("last", None)
+
+        def forward(self, x):
+            self.calls += 1  # in place, and then by a tensor of its own
+            self.calls, self.last = self.calls + 1, x
+            return x
+
+    network = Counts()
+    calls = network.calls
+    with Listener(network, []) as listen:
+        listen.run(torch.ones(2, 2))
+        assert network.calls.item() == 2
+    assert network.calls is calls
+    assert calls.item() == 0
+    assert network.last is None
+
+
 def test_gradients_reach_the_input():
     network = nn.Sequential(nn.Linear(2, 2), nn.Tanh())
     x = torch.ones(1, 2, requires_grad=True)

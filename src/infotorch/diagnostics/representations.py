@@ -100,7 +100,12 @@ class Listener:
 
     def __enter__(self) -> Listener:
         self._modes = [(layer, layer.training) for layer in self.model.modules()]
-        self._buffers = [(buffer, buffer.detach().clone()) for buffer in self.model.buffers()]
+        # By name too, as a forward may put another tensor in a buffer's place.
+        self._buffers = [
+            (layer, name, buffer, None if buffer is None else buffer.detach().clone())
+            for layer in self.model.modules()
+            for name, buffer in layer._buffers.items()
+        ]
         self.model.eval()
         self._handles = [
             self.model.get_submodule(name).register_forward_hook(self._keep(name))
@@ -113,7 +118,10 @@ class Listener:
         for handle in self._handles:
             handle.remove()
         with torch.no_grad():
-            for buffer, value in self._buffers:
+            for layer, name, buffer, value in self._buffers:
+                layer._buffers[name] = buffer
+                if buffer is None or value is None:
+                    continue
                 if buffer.shape == value.shape and not torch.equal(buffer, value):
                     buffer.copy_(value)
         for layer, training in self._modes:
