@@ -61,6 +61,17 @@ def test_a_recipe_is_diagnosed_as_it_is_initialised_and_says_so(call):
     assert call("demo", "--variant", "bp", *SMALL, "--json", "--seed", 1)[1] != out
 
 
+def test_json_holds_null_where_a_number_is_nan(call, monkeypatch):
+    def refuse(word):
+        raise AssertionError(f"{word} is no JSON")
+
+    code, out, err = call("demo", "--variant", "bp", *SMALL, "--json")
+    assert code == 0, err
+    json.loads(out, parse_constant=refuse)
+    monkeypatch.setattr("infotorch.diagnose_run.diagnose_recipe", lambda *_, **__: {"value": float("nan")})
+    assert call("demo", "--variant", "bp", *SMALL, "--json")[0] != 0  # an error, and not NaN, if one ever gets there
+
+
 def test_wrong_usage_is_one_line(trained, call, tmp_path):
     (tmp_path / "empty").mkdir()
     wrong = {

@@ -42,7 +42,7 @@ def diagnose(
 
         found = diagnose_recipe(row, layers=layer, device=device, seed=seed)
     if as_json:
-        print(json.dumps(found))
+        print(json.dumps(found, allow_nan=False))
         return
     _show(found)
     if Path(what).is_dir():

@@ -105,7 +105,7 @@ def _partial(path: Path) -> Path:
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write one JSON object, atomically."""
-    write_atomic(path, (json.dumps(_finite(content), indent=2, ensure_ascii=False) + "\n").encode())
+    write_atomic(path, (json.dumps(json_values(content), indent=2, ensure_ascii=False) + "\n").encode())
 
 
 def png(pixels: np.ndarray) -> bytes:
@@ -152,11 +152,17 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def _finite(value: Any) -> Any:
+def json_values(value: Any) -> Any:
+    """The same with None for every float that is NaN or infinite, which JSON has no word for, and lists for tuples.
+
+    Example:
+        >>> json_values({"error": float("nan"), "sizes": (0.5, float("inf"))})
+        {'error': None, 'sizes': [0.5, None]}
+    """
     if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: json_values(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [json_values(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -205,7 +211,7 @@ class RunRecord:
     def append(self, line: Mapping[str, Any]) -> None:
         """Add one line of metrics."""
         with self._metrics_file.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(_finite(line), ensure_ascii=False) + "\n")
+            file.write(json.dumps(json_values(line), ensure_ascii=False) + "\n")
 
     def metrics_bytes(self) -> int:
         """Length of the metrics so far; a checkpoint remembers it."""
@@ -284,7 +290,7 @@ class RunRecord:
             | {axis: _rounded(e.points[:, number].tolist()) for number, axis in enumerate("xy")}
             for e in embeddings
         ]
-        content = _finite({"labels": first.labels.tolist(), "split": first.split.tolist(), "places": places})
+        content = json_values({"labels": first.labels.tolist(), "split": first.split.tolist(), "places": places})
         write_atomic(
             self.directory / "embeddings.json",
             (json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n").encode(),

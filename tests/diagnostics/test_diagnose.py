@@ -1,5 +1,7 @@
 import copy
+import dataclasses
 import json
+import math
 
 import pytest
 import torch
@@ -110,7 +112,20 @@ def test_evidence_of_a_tanh_network_shows_what_the_theory_says():
 def test_evidence_is_plain_values_and_sentences():
     found = diagnose(mlp(nn.ReLU()), (gaussian(50, 4), None))["1"]
     assert json.loads(json.dumps(found.evidence.as_dict()))["activations"] == ["relu"]
+    unknown = dataclasses.replace(found.evidence, noise_dimension=math.nan)
+    assert unknown.as_dict() == found.evidence.as_dict() | {"noise_dimension": None}
     assert any("dimension about" in line for line in found.evidence.sentences())
+
+
+def test_so_few_rows_that_errors_are_nan_are_none_in_json():
+    x, y = labelled(20)
+    torch.manual_seed(0)
+    found = diagnose(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)), (x, y), properties=True)
+    assert math.isnan(found["0"].decisions.neighbour_information_error)
+    content = found.as_dict()
+    assert json.loads(json.dumps(content, allow_nan=False)) == content
+    assert content["layers"][0]["decisions"]["neighbour_information_error"] is None
+    assert content["layers"][0]["decisions"]["label_entropy"] == found["0"].decisions.label_entropy
 
 
 def test_properties_are_measured_of_every_layer_and_of_the_decision():

@@ -28,6 +28,7 @@ from infotorch.numerics.checks import (
     is_discrete,
 )
 from infotorch.numerics.seeds import seed_streams
+from infotorch.records import json_values
 
 _WHERE = "diagnose"
 #: Fewer rows say nothing about ties, neighbours or classes.
@@ -98,13 +99,14 @@ class Diagnosis:
         return [table_line(layer) for layer in self.layers]
 
     def as_dict(self) -> dict[str, Any]:
-        """Everything as plain values that JSON can hold: what diagnosis.json contains."""
+        """Everything as plain values that JSON can hold, None for NaN: what diagnosis.json contains."""
         lines = self.table()
         layers = [
             {**asdict(layer), "table": line, "sentences": layer.evidence.sentences()}
             for layer, line in zip(self.layers, lines, strict=True)
         ]
-        return {"rows": self.rows, "layers": layers, "robustness": self.robustness and asdict(self.robustness)}
+        robustness = self.robustness and asdict(self.robustness)
+        return json_values({"rows": self.rows, "layers": layers, "robustness": robustness})
 
 
 def diagnose(

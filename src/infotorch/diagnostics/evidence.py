@@ -18,6 +18,7 @@ from infotorch.diagnostics.representations import Listener, in_double, narrowed
 from infotorch.diagnostics.sensitivity import Sensitivity, binned_sensitivity, noisy_sensitivity
 from infotorch.numerics.seeds import SeedStreams
 from infotorch.numerics.symbols import symbols
+from infotorch.records import json_values
 
 # Noise of the estimate that is shown, in units of the layer's spread.
 _NOISE = 0.3
@@ -77,8 +78,8 @@ class Evidence:
         return self.distinct == self.distinct_inputs
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values that JSON can hold."""
-        return asdict(self)
+        """Plain values that JSON can hold, None for NaN."""
+        return json_values(asdict(self))
 
     def sentences(self) -> list[str]:
         """The evidence in words, a line each."""
