@@ -49,15 +49,23 @@ class TestGaussian:
     def test_in_evaluation_it_follows_the_running_mean_of_the_training_batches(self):
         layer, x = GaussianNoise(1.0, scale="relative", momentum=0.25), draw(40, 4)
         batches = [x, 2 * x, 3 * x]
-        wanted = 1.0
+        wanted = None  # the first batch's own variance starts the mean: a fixed start would be the unit of x
         for batch in batches:
             noisy(layer, batch)
-            wanted = 0.75 * wanted + 0.25 * ((batch - batch.mean(dim=0)) ** 2).mean().item()
+            now = ((batch - batch.mean(dim=0)) ** 2).mean().item()
+            wanted = now if wanted is None else 0.75 * wanted + 0.25 * now
         layer.eval()
         before = layer.running_variance.clone()
         assert layer.deviation(1000 * x).item() == pytest.approx(math.sqrt(wanted), rel=1e-6)
         noisy(layer, x)
         assert torch.equal(before, layer.running_variance)
+
+    def test_before_any_training_it_follows_the_rows_themselves(self):
+        layer, x = GaussianNoise(0.5, scale="relative").eval(), draw(40, 4)
+        for factor in (1e-3, 1.0, 1e3):
+            rows = factor * x
+            wanted = 0.5 * ((rows - rows.mean(dim=0)) ** 2).mean().sqrt().item()
+            assert layer.deviation(rows).item() == pytest.approx(wanted, rel=1e-4)
 
     def test_learned_noise_has_a_deviation_for_each_unit_that_a_loss_can_move(self):
         layer, x = GaussianNoise(0.1, scale="learned", width=3), draw(5000, 3)

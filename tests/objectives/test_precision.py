@@ -4,8 +4,17 @@ import pytest
 import torch
 from torch import nn
 
+from infotorch.data.batches import TensorBatches
+from infotorch.networks.stochastic import GaussianLayer
 from infotorch.objectives.base import LocalBatch
-from infotorch.objectives.precision import PrecisionAndCompression, Watch
+from infotorch.objectives.combined import SumOfObjectives
+from infotorch.objectives.labels import CrossEntropy
+from infotorch.objectives.precision import PrecisionAndCompression, Watch, unwatched
+from infotorch.objectives.regularisers import SameClassPenalty
+from infotorch.objectives.variational import VariationalBottleneck
+from infotorch.objectives.views import ViewInformation
+from infotorch.training.loop import train
+from infotorch.training.plan import Plan
 
 Y = torch.arange(6) % 3
 
@@ -28,8 +37,8 @@ class TestWatch:
         layer(draw(5, 3))
         output = layer(x)
         given, seen = watch.take()
-        assert given is x
-        assert seen is output
+        assert torch.equal(given, x)
+        assert torch.equal(seen, output)
         with pytest.raises(ValueError, match="T: the watched layer must run in the forward pass of this objective's"):
             watch.take()
 
@@ -65,3 +74,58 @@ class TestDifferentLayers:
         assert [tuple(p.shape) for p in objective.parameters()] == [(3, 5), (3,)]
         wanted = nn.functional.cross_entropy(objective.readout(rows), Y) - torch.tensor(3.0).log()
         torch.testing.assert_close(objective(LocalBatch(rows, rows, rows, Y)).total, wanted)
+
+
+def test_a_watched_layer_is_read_before_what_follows_changes_it_in_place():
+    x, y = torch.randn(40, 4, generator=torch.Generator().manual_seed(0)), torch.arange(40) % 2
+    linear, found = nn.Linear(4, 2), []
+    for inplace in (False, True):
+        objective = SameClassPenalty(layer=linear)
+        network = nn.Sequential(linear, nn.ReLU(inplace=inplace))
+        found.append(objective(LocalBatch(x, x, network(x), y)).total)
+    assert torch.equal(*found)
+    for total in found:
+        total.backward()  # what was kept has its gradient
+
+
+def test_passes_of_other_rows_are_not_watched():
+    layer = nn.Linear(3, 2)
+    watch = Watch(layer, where="test")
+    output = layer(torch.ones(4, 3))
+    with unwatched():
+        layer(torch.zeros(9, 3))
+    given, seen = watch.take()
+    assert torch.equal(given, torch.ones(4, 3))
+    assert torch.equal(seen, output)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_an_objective_that_encodes_other_rows_does_not_change_what_is_watched(first):
+    """The penalty in a sum with moved views is the penalty alone, in either order."""
+    x = torch.rand(50, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    y = torch.arange(50) % 5
+    seen = []
+    for beside in ([], [ViewInformation()]):
+        torch.manual_seed(0)
+        network = nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.ReLU(), nn.Linear(8, 5))
+        parts = [SameClassPenalty(layer=network[1]), *beside]
+        plan = Plan.end_to_end(
+            network,
+            SumOfObjectives(parts[::-1] if first else parts),
+            optimizer=lambda parameters: torch.optim.SGD(parameters, lr=0.0),
+        )
+        (info,) = list(train(plan, TensorBatches(x, y, batch_size=50), epochs=1))
+        (loss,) = info.losses.values()
+        seen.append(next(value for name, value in loss.terms.items() if name == parts[0].term))
+    assert torch.equal(*seen)
+
+
+def test_several_draws_without_their_mean_are_refused_in_training_too():
+    network = nn.Sequential(GaussianLayer(4, 3, samples=5), nn.Linear(3, 2))
+    x, y = torch.zeros(10, 4), torch.arange(10) % 2
+    objective = VariationalBottleneck(layer=network[0])
+    objective.build(LocalBatch(x, x, network.eval()(x), y), y)
+    with pytest.raises(ValueError, match="the output must have a row for each input, 10, got 50; behind a layer of"):
+        objective(LocalBatch(x, x, network.train()(x), y))
+    with pytest.raises(ValueError, match=r"CrossEntropy: the output must be class scores \(b, classes\), got \(10, 5,"):
+        CrossEntropy()(LocalBatch(x, x, network(x).unflatten(0, (10, 5)), y))

@@ -31,12 +31,11 @@ def by_hand(top, low, begin, steps):
 
 
 @pytest.mark.parametrize(
-    ("steps", "hold", "begin"), [(10, 0.7, 7), (10, 0.0, 0), (7, 0.5, 4), (1, 0.0, 0), (3, 0.99, 3)]
+    ("steps", "hold", "begin"), [(10, 0.7, 7), (10, 0.0, 0), (7, 0.5, 4), (1, 0.0, 0), (3, 0.99, 2), (10, 0.95, 9)]
 )
 def test_the_control_holds_then_falls_in_equal_steps(steps, hold, begin):
     schedule = HoldThenAnneal(sgd(), lr_top=0.5, lr_min=0.1, steps=steps, hold=hold)
-    expected = by_hand(0.5, 0.1, begin, steps) if begin < steps else [0.5] * steps
-    assert rates(schedule, [None] * (steps - 1)) == pytest.approx(expected)
+    assert rates(schedule, [None] * (steps - 1)) == pytest.approx(by_hand(0.5, 0.1, begin, steps))
 
 
 def test_past_its_end_the_rate_stays_at_the_bottom():
@@ -113,7 +112,7 @@ def test_a_reloaded_schedule_goes_on_as_if_nothing_had_happened(stop):
 def test_estimates_and_tensors_are_signals_and_a_compiled_optimisers_rate_stays_a_tensor():
     rate = torch.tensor(1.0)
     optimizer = torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))], lr=rate)
-    schedule = InformationAnneal(optimizer, lr_top=0.5, lr_min=0.0, epochs=2, ceiling=torch.tensor(2.0))
+    schedule = InformationAnneal(optimizer, lr_top=0.5, lr_min=0.0, epochs=3, ceiling=torch.tensor(2.0))
     optimizer.step()
     schedule.step(torch.tensor(1.0))
     assert optimizer.param_groups[0]["lr"] is rate
@@ -194,3 +193,33 @@ def test_algorithm_1_and_the_anneal_take_the_same_signals():
     ):
         assert rates(schedule, [1.0, 1.2, 1.2])[0] == pytest.approx(0.4)
         assert [line["signal"] for line in schedule.history[0][-3:]] == [1.0, 1.2, 1.2]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda optimizer: InformationAnneal(optimizer, lr_top=[0.1, 0.02], lr_min=0.0, epochs=9, ceiling=2.0),
+        lambda optimizer: MutualInformationDecay(
+            optimizer, lr_min=1e-3, lr_max=0.2, lr_top=[0.1, 0.02], threshold=0.1, ceiling=2.0, epochs=9
+        ),
+    ],
+    ids=["anneal", "Algorithm 1"],
+)
+class TestBothSchedules:
+    def test_groups_that_share_one_tensor_as_their_rate_get_their_own(self, make):
+        optimizer = torch.optim.Adam(
+            [{"params": [torch.nn.Parameter(torch.zeros(1))]} for _ in range(2)], lr=torch.tensor(0.3)
+        )
+        make(optimizer)
+        assert [group["lr"].item() for group in optimizer.param_groups] == pytest.approx([0.1, 0.02])
+
+    def test_a_state_is_not_moved_by_what_follows(self, make):
+        whole, other = make(sgd(2)), make(sgd(2))
+        rates(whole, [1.0])
+        state, of_optimizer = whole.state_dict(), whole.optimizer.state_dict()
+        rates(whole, [1.9, 1.95])
+        other.optimizer.load_state_dict(of_optimizer)
+        other.load_state_dict(state)
+        rates(other, [1.9, 1.95])
+        assert other.history == whole.history
+        assert other.get_last_lr() == whole.get_last_lr()

@@ -205,3 +205,26 @@ def test_a_network_that_has_settled_may_give_one_signal_for_long():
 def test_wrong_settings_are_refused(options, error, message):
     with pytest.raises(error, match=message):
         decay_of(optimizer_of(), **options)
+
+
+def plain_decay(**settings):
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    kind = {"lr_min": 0.01, "lr_max": 0.5, "lr_top": 0.1, "threshold": 0.1, "ceiling": 2.0, "epochs": 9}
+    return MutualInformationDecay(optimizer, **(kind | settings))
+
+
+def test_a_network_that_has_learnt_everything_is_not_dead():
+    decay = plain_decay(ceiling=2.0)
+    for _ in range(8):
+        decay.optimizer.step()
+        decay.step(2.0)
+    assert decay.get_last_lr() == [0.01]
+
+
+def test_a_network_that_dies_in_its_first_epoch_is_found_beside_what_the_untrained_one_knew():
+    decay = plain_decay(initial=1.2)
+    for _ in range(4):
+        decay.optimizer.step()
+        decay.step(0.0)
+    with pytest.raises(ValueError, match=r"the signal has been exactly 0\.0 5 times"):
+        decay.step(0.0)

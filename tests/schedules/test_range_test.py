@@ -297,3 +297,27 @@ def test_a_layer_that_cannot_be_reset_is_named_and_may_be_reset_by_the_caller():
     calls = []
     scripted.test(trials=2, reset=lambda: calls.append(torch.rand(1).item()))
     assert len(calls) == 1
+
+
+def test_a_buffer_that_a_forward_pass_replaces_is_what_it_was():
+    class Counting(nn.Linear):
+        def __init__(self):
+            super().__init__(2, 2)
+            self.register_buffer("calls", torch.zeros(1))
+
+        def forward(self, x):
+            self.calls = self.calls + 1
+            return super().forward(x)
+
+    network = Counting()
+    optimizer, before, starts = torch.optim.SGD(network.parameters(), lr=0.1), network.calls, []
+
+    def train_epoch():
+        starts.append(network.calls.item())
+        network(torch.ones(1, 2))
+        return {"loss": 1.0, "accuracy": 0.5 + optimizer.param_groups[0]["lr"]}
+
+    lr_range_test(network, optimizer, train_epoch, rates=(0.1, 0.2), trials=1, epochs=2, stop_dead=False)
+    assert network.calls is before
+    assert network.calls.item() == 0.0
+    assert starts == [0.0, 1.0, 0.0, 1.0]

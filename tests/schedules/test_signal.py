@@ -49,12 +49,18 @@ def test_estimators(estimator, expected):
         assert signal() == pytest.approx(float(expected(model(signal.x), signal.y)))
 
 
-def test_the_ceiling_is_the_labels_entropy_and_an_oracle_reaches_it():
+def test_an_oracle_reaches_the_ceiling_which_is_the_labels_entropy_but_for_rosss_bias():
     x, y = rows()
-    signal = InformationSignal(nn.Identity(), 10.0 * nn.functional.one_hot(y).float() + 0.01 * x[:, :3], y, n=300)
-    shares = torch.bincount(signal.y) / 300
-    assert signal.ceiling == pytest.approx(-(shares * shares.log()).sum().item(), abs=1e-6)
-    assert signal() == pytest.approx(signal.ceiling, abs=0.02)
+    oracle = 10.0 * nn.functional.one_hot(y).float() + 0.01 * x[:, :3]
+    signal = InformationSignal(nn.Identity(), oracle, y, n=300)
+    sizes = torch.bincount(signal.y).double()
+    entropy = (sizes / 300 * (300 / sizes).log()).sum().item()
+    among_classes = (sizes / 300 * sizes.digamma()).sum().item()
+    assert signal.ceiling == pytest.approx(math.log(300) - 1 / 600 - among_classes, abs=1e-5)  # digamma(n) to 1 / n^2
+    assert signal() == pytest.approx(signal.ceiling, abs=1e-12)  # d_p comes to 0 with the last row, and not before
+    assert entropy < signal.ceiling < entropy + 0.01
+    of_scores = InformationSignal(nn.Identity(), oracle, y, n=300, estimator="readout")
+    assert of_scores.ceiling == pytest.approx(entropy, abs=1e-6)
     assert InformationSignal(network(), x, y, n=100, estimator="renyi").ceiling <= math.log(100)
 
 

@@ -73,6 +73,7 @@ class GaussianNoise(_Noise):
     """
 
     running_variance: Tensor
+    started: Tensor
 
     def __init__(
         self, noise_std: float, *, scale: Scale = "fixed", width: int | None = None, momentum: float = 0.1
@@ -84,6 +85,7 @@ class GaussianNoise(_Noise):
         self.momentum = momentum
         if scale == "relative":
             self.register_buffer("running_variance", torch.ones(()))
+            self.register_buffer("started", torch.tensor(False))
 
     def deviation(self, x: Tensor) -> Tensor:
         """The noise's standard deviation for these rows: 0-d, or one for each unit; it moves no running mean."""
@@ -91,14 +93,18 @@ class GaussianNoise(_Noise):
             return self._learned(x)
         if self.scale == "fixed":
             return x.new_tensor(self.noise_std)
-        variance = _variance(x) if self.training else self.running_variance.to(x.dtype)
+        variance = _variance(x)
+        if not self.training:  # before the first training batch, the layer's own spread is the only one known
+            variance = torch.where(self.started, self.running_variance.to(x.dtype), variance)
         return self.noise_std * (variance + _LEAST_VARIANCE).sqrt()
 
     def forward(self, x: Tensor) -> Tensor:
         """The noisy rows, (b, ...)."""
         deviation = self.deviation(x)
         if self.scale == "relative" and self.training:
-            self.running_variance.lerp_(_variance(x.detach()).to(self.running_variance.dtype), self.momentum)
+            now = _variance(x.detach()).to(self.running_variance.dtype)
+            self.running_variance.lerp_(now, torch.where(self.started, self.momentum, 1.0).to(now))
+            self.started.fill_(True)
         return x + deviation * torch.randn_like(x)
 
 

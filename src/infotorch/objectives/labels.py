@@ -71,8 +71,17 @@ class CrossEntropy(Objective):
         return output
 
     def forward(self, batch: LocalBatch) -> Loss:
-        """The mean cross-entropy over the labelled rows."""
+        """The mean cross-entropy over the labelled rows.
+
+        Raises:
+            ValueError: the output is not (b, classes), as of several draws a row.
+        """
         scores = full_precision(batch.output)
+        if scores.ndim != 2:
+            raise ValueError(
+                f"CrossEntropy: the output must be class scores (b, classes), got {tuple(scores.shape)}; several draws "
+                "a row are for VariationalBottleneck and its kind."
+            )
         loss = masked_cross_entropy(scores, batch.y)
         return _nothing_to_learn(scores) if loss is None else Loss(loss, {"cross_entropy_nats": loss.detach()})
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import torch
@@ -17,6 +19,25 @@ from infotorch.objectives.labels import ReadoutInformation, _nothing_to_learn
 
 #: a number, or (epoch, step) -> number
 Weight = float | Callable[[int, int], float]
+
+
+_UNWATCHED: ContextVar[bool] = ContextVar("unwatched", default=False)
+
+
+@contextmanager
+def unwatched() -> Iterator[None]:
+    """A context whose forward passes no `Watch` keeps: they are of other rows than the batch's."""
+    token = _UNWATCHED.set(True)
+    try:
+        yield
+    finally:
+        _UNWATCHED.reset(token)
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.clone()
+    return tuple(_copied(part) for part in value) if isinstance(value, tuple) else value
 
 
 class Watch:
@@ -46,7 +67,9 @@ class Watch:
         layer.register_forward_hook(self._keep)
 
     def _keep(self, layer: nn.Module, given: tuple[Any, ...], output: Any) -> None:
-        self._seen = given[0], output
+        if not _UNWATCHED.get():
+            # Copies: a layer behind this one may change them in place.
+            self._seen = _copied(given[0]), _copied(output)
 
     def take(self) -> tuple[Any, Any]:
         """(input, output) of the layer's last forward pass.
@@ -104,11 +127,7 @@ class PrecisionAndCompression(ReadoutInformation):
             ValueError: it cannot.
         """
         where = type(self).__name__
-        if len(example.output) != len(example.x):
-            raise ValueError(
-                f"{where}: the output must have a row for each input, {len(example.x)}, got {len(example.output)}; "
-                "behind a layer of several draws, end the network in SampleMean."
-            )
+        self._check_rows(example)
         super().build(example, labels)
         if self.watch is not None:
             classes, shape = int(check_labels(labels, where=where).max()) + 1, tuple(example.output.shape)
@@ -118,6 +137,13 @@ class PrecisionAndCompression(ReadoutInformation):
                     f"got {shape}."
                 )
             self.readout = nn.Identity()
+
+    def _check_rows(self, batch: LocalBatch) -> None:
+        if len(batch.output) != len(batch.x):
+            raise ValueError(
+                f"{type(self).__name__}: the output must have a row for each input, {len(batch.x)}, got "
+                f"{len(batch.output)}; behind a layer of several draws, end the network in SampleMean."
+            )
 
     def draws(self, output: Tensor) -> Tensor:
         """Class scores, (b, classes), or of several draws a row (b, samples, classes)."""
@@ -129,7 +155,12 @@ class PrecisionAndCompression(ReadoutInformation):
         return log_mean_probability(scores) if scores.ndim == 3 else scores
 
     def forward(self, batch: LocalBatch) -> Loss:
-        """Minus precision plus beta times compression."""
+        """Minus precision plus beta times compression.
+
+        Raises:
+            ValueError: the output has another number of rows than the input.
+        """
+        self._check_rows(batch)
         precision, compression = self._precision(batch), self._compression(batch)
         if compression is None:
             return precision

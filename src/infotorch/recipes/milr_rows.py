@@ -3,8 +3,9 @@
 With stochastic gradient descent and the table's momentum: `network` and `layerwise`, the paper's rule; `best`, ours;
 `control`, which anneals as `best` does and never looks at the information; `step`, `cosine` and `onecycle`. With an
 optimiser of their own: `adam` and `rmsprop` at a constant rate, `lars` with a rate that falls as a cosine, and
-`schedule-free` (AdamW). The first four have their rates from a range test on training rows, the others the best
-initial rate of a search on validation rows; all these searches have the same budget.
+`schedule-free` (AdamW). The first four are to have their rates from a range test on training rows, by `infotorch
+lr-range`, and have those of their recipe until it has been run; the others have the best initial rate of a search on
+validation rows, all with the same budget.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class Range(NamedTuple):
 #: Where the initial rate is looked for.
 _OF_SGD = SearchRange(low=3e-3, high=1.0)
 _OF_ADAPTIVE = SearchRange(low=1e-4, high=1e-2)
-_OF_LARS = SearchRange(low=0.3, high=30.0)  # it scales every layer's rate by 0.001 |w| / |g|
+_OF_LARS = SearchRange(low=0.3, high=30.0)  # it scales the rate of weights, not of biases, by 0.001 |w| / |g|
 
 _INFORMED: dict[str, tuple[str, dict[str, Any]]] = {
     "network": (

@@ -94,7 +94,7 @@ def scheduler_of(recipe: Recipe) -> SchedulerFactory | None:
 
     def step(optimizer: Optimizer, num_steps: int) -> LRScheduler:
         # At the end of an epoch, as drops are usually told, also where an epoch is a long one.
-        epochs = [round(share * recipe.epochs) for share in settings.drops]
+        epochs = [max(1, round(share * recipe.epochs)) for share in settings.drops]
         milestones = [epoch * num_steps // recipe.epochs for epoch in epochs]
         return MultiStepLR(optimizer, milestones=milestones, gamma=settings.drop_factor)
 

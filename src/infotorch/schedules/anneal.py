@@ -6,6 +6,7 @@ informed  the same line, begun by the signal: once an epoch brought less than a 
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +16,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from infotorch.numerics.checks import check_count
-from infotorch.schedules.decay import Number, numbers_of, positive_numbers, set_rate
+from infotorch.schedules.decay import Number, numbers_of, part_rates, positive_numbers, set_rate
 
 
 class HoldThenAnneal(LRScheduler):
@@ -68,12 +69,21 @@ class HoldThenAnneal(LRScheduler):
             raise ValueError(f"{self._where}: hold must be at least 0 and below 1, got {hold}.")
         self.steps = steps
         #: step after which each group's line begins
-        self.begins = [math.ceil(hold * steps)] * groups
+        self.begins = [min(math.ceil(hold * steps), steps - 1)] * groups
+        part_rates(optimizer)
         super().__init__(optimizer)
 
     def get_lr(self) -> list[float | Tensor]:
         """The rates of the step to come."""
         return [self._rate(group) for group in range(len(self.begins))]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the next rate depends on, as it is now."""
+        return copy.deepcopy(super().state_dict())
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a state; the optimiser's own holds the rates."""
+        super().load_state_dict(copy.deepcopy(state_dict))
 
     def _rate(self, group: int) -> float:
         top, low, begin = self.lr_top[group], self.lr_min[group], self.begins[group]
@@ -196,7 +206,7 @@ class InformationAnneal(HoldThenAnneal):
             gain = _share_of_missing(past, signal, self.ceiling[group])
             self.still[group] = self.still[group] + 1 if gain is not None and gain < self.threshold else 0
             if self.still[group] >= self.patience and done < self.begins[group]:
-                self.begins[group] = max(done, self.earliest)
+                self.begins[group] = min(max(done, self.earliest), self.begins[group])
             past.append(signal)
             gains.append(gain)
         return gains

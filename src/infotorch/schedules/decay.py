@@ -11,6 +11,7 @@ ceiling of that information and e the epoch to come,
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -113,6 +114,7 @@ class MutualInformationDecay(LRScheduler):
         self.measured = 0
         self.history: list[list[dict[str, Any]]] = [[] for _ in range(groups)]
         self._begun = False
+        part_rates(optimizer)
         super().__init__(optimizer)
         self._begun = True
 
@@ -135,12 +137,12 @@ class MutualInformationDecay(LRScheduler):
         if signal is None:
             raise TypeError(f"{_WHERE}: step(signal) needs the information I(T; Y) that was measured after the epoch.")
         found = numbers_of(signal, len(self.signals), "signal")
+        if self.measured == _STUCK - 1 and all(self._is_stuck(group, value) for group, value in enumerate(found)):
+            raise ValueError(
+                f"{_WHERE}: the signal has been exactly {found[0]} {_STUCK} times; measure it on the network that is "
+                "trained. If that is what gave it, the network is dead, and a lower rate is needed."
+            )
         for past, value in zip(self.signals, found, strict=True):
-            if len(past) == _STUCK - 1 and set(past) == {value}:
-                raise ValueError(
-                    f"{_WHERE}: the signal has been exactly {value} {_STUCK} times; measure it on the network that is "
-                    "trained. If that is what gave it, the network is dead, and a lower rate is needed."
-                )
             past.append(value)
         self.last_epoch += 1
         self._step_count += 1
@@ -148,9 +150,22 @@ class MutualInformationDecay(LRScheduler):
         changes = [self._next(group) for group in range(len(found))]
         self._set([rate for rate, _, _ in changes], [(s, p, d) for s, (_, p, d) in zip(found, changes, strict=True)])
 
+    def _is_stuck(self, group: int, value: float) -> bool:
+        """Whether all measured signals are this one, and it is not everything that there is to learn."""
+        measured = self.signals[group][len(self.signals[group]) - self.measured :]
+        return set(measured) == {value} and value < self.ceiling[group] * (1 - 1e-9)
+
     def get_lr(self) -> list[float | torch.Tensor]:
         """The rates of the epoch to come."""
         return [group["lr"] for group in self.optimizer.param_groups]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the next rate depends on, as it is now."""
+        return copy.deepcopy(super().state_dict())
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a state; the optimiser's own holds the rates."""
+        super().load_state_dict(copy.deepcopy(state_dict))
 
     def _next(self, group: int) -> tuple[float, float | None, float | None]:
         """(rate, d_p, d_s) of the epoch to come."""
@@ -187,6 +202,15 @@ class MutualInformationDecay(LRScheduler):
         for past, rate, (signal, missing, gain) in zip(self.history, rates, seen, strict=True):
             past.append({"epoch": len(past) + 1, "lr": rate, "signal": signal, "d_p": missing, "d_s": gain})
         self._last_lr: list[float | torch.Tensor] = list(rates)
+
+
+def part_rates(optimizer: Optimizer) -> None:
+    """Give every parameter group a rate of its own, where several share one tensor."""
+    seen: set[int] = set()
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], torch.Tensor):
+            group["lr"] = group["lr"].clone() if id(group["lr"]) in seen else group["lr"]
+            seen.add(id(group["lr"]))
 
 
 def set_rate(group: dict[str, Any], rate: float) -> None:

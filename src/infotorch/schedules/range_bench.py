@@ -167,6 +167,11 @@ class Bench:
 
     def _state(self) -> dict[str, Any]:
         return {
+            "buffers": [
+                (layer, name, buffer)
+                for layer in self.work.network.modules()
+                for name, buffer in layer.named_buffers(recurse=False)
+            ],
             "tensors": [(tensor, tensor.detach().clone()) for tensor in self._tensors()],
             "optimizer": copy.deepcopy(self.work.optimizer.state_dict()),
             "random": random_state(self.work.network),
@@ -174,6 +179,8 @@ class Bench:
         }
 
     def _restore(self, state: dict[str, Any]) -> None:
+        for layer, name, buffer in state["buffers"]:
+            setattr(layer, name, buffer)  # a forward pass may have put another tensor in its place
         with torch.no_grad():
             for tensor, value in state["tensors"]:
                 tensor.copy_(value)

@@ -90,8 +90,9 @@ class InformationSignal:
             wide, the time of a measurement grows with it.
 
     Attributes:
-        ceiling: what the signal can reach: H(Y) of the drawn labels for "ross", "ksg" and "readout"; S(Y) for "renyi";
-            for real targets and functions I(X; Y), by the same estimator, of all rows, at most 10,000 of them.
+        ceiling: what the signal can reach: for "ross" its largest value on the drawn labels, which is H(Y) but for a
+            bias that shrinks with the rows of a class; H(Y) for "ksg" and "readout"; S(Y) for "renyi"; for real targets
+            and functions I(X; Y), by the same estimator, of all rows, at most 10,000 of them.
 
     Raises:
         TypeError: n or columns is not an integer.
@@ -154,6 +155,8 @@ class InformationSignal:
     def _ceiling(self, chosen: Any, x: Tensor, y: Tensor, discrete: bool) -> float:
         if discrete and chosen == "renyi":
             return float(renyi_mi(self.y, self.y))
+        if discrete and chosen == "ross":
+            return float(ross(self.y.double(), self.y).ceiling)
         if discrete and isinstance(chosen, str):
             return float(discrete_entropy(self.y))
         rows = slice(0, 10_000)
