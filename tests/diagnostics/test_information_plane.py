@@ -13,6 +13,7 @@ from infotorch.diagnostics.information_plane import InformationPlane, log_epochs
 from infotorch.estimators.binned import binned_mi
 from infotorch.estimators.channel import pairwise_bounds
 from infotorch.estimators.ross import ross
+from infotorch.report.information_plane import epochs_figure
 
 X = gaussian(200, 4)
 Y = (X[:, 0] > 0).long()
@@ -163,6 +164,48 @@ def test_a_constant_layer_lies_at_the_origin():
         assert point.mi_ty == pytest.approx(0.0, abs=1e-6)
 
 
+@pytest.mark.parametrize("assumption", [{"relative_noise": 0.3}, {"noise_std": 0.3}, {"num_bins": 4}])
+def test_a_training_that_diverges_ends_as_it_does_without_a_look(assumption):
+    def run(watch):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+        plan = Plan.end_to_end(model, "CE", optimizer=lambda p: torch.optim.SGD(p, 1e37))
+        steps = train(plan, TensorBatches(X, Y, batch_size=200, seed=0), epochs=4)
+        plane = InformationPlane(model, ["0", "2"], x=X, y=Y, **assumption)
+        seen = [(info.diverged, info.next.steps) for info in (plane.watch(steps) if watch else steps)]
+        return seen, model.state_dict(), plane
+
+    (plain, weights, _), (watched, same, plane) = run(False), run(True)
+    assert watched == plain
+    assert plain[-1][0] is not None
+    for name, value in weights.items():
+        torch.testing.assert_close(same[name], value, rtol=0, atol=0, equal_nan=True)
+    (lost,) = {point for point in plane.points if point.epoch == 1 and point.layer == "2"}
+    numbers = (lost.mi_xt, lost.mi_xt_error, lost.mi_xt_lower, lost.mi_ty, lost.mi_ty_error)
+    assert numbers == (None,) * 5
+    assert (lost.xt_estimator, lost.ty_estimator) == (None, None)
+    assert lost.assumption == "{}={}".format(*next(iter(assumption.items())))
+    assert plane.points[0].mi_xt is not None
+    assert json.loads(json.dumps(plane.as_dict(), allow_nan=False))["points"][-1]["layer"] == "2"
+    figure = epochs_figure(plane.as_dict())
+    assert len(figure.data[1].x) == sum(p.layer == "2" and p.mi_xt is not None for p in plane.points)
+
+
+def test_one_layer_that_is_not_finite_costs_the_others_nothing():
+    model = nn.Sequential(nn.Linear(4, 3), Apply(torch.log))
+    first, last = InformationPlane(model, x=X, y=Y, num_bins=4)(0)
+    (alone,) = InformationPlane(model, ["0"], x=X, y=Y, num_bins=4)(0)
+    assert first == alone
+    assert (last.layer, last.mi_xt, last.mi_ty) == ("1", None, None)
+
+
+def test_an_error_of_too_few_rows_is_none():
+    (point,) = InformationPlane(nn.Sequential(nn.Linear(4, 3)), x=X[:20], y=Y[:20], relative_noise=0.3)(0)
+    assert math.isnan(ross(X[:20], Y[:20]).std_error)
+    assert point.mi_ty_error is None
+    assert point.mi_ty is not None
+
+
 def test_copies_of_a_network_are_not_touched_by_another_ones_plane():
     model = network()
     twin = copy.deepcopy(model)
@@ -201,11 +244,8 @@ def test_settings_that_make_no_sense_are_refused(settings, kind, words):
         InformationPlane(network(), **{"x": X} | settings)
 
 
-def test_epochs_that_make_no_sense_and_layers_that_give_nan_are_refused():
+def test_epochs_that_make_no_sense_are_refused():
     with pytest.raises(ValueError, match="last must be at least 1, got 0"):
         log_epochs(0)
     with pytest.raises(TypeError, match="per_decade must be an integer"):
         log_epochs(5, per_decade=0.5)  # pyright: ignore[reportArgumentType]
-    plane = InformationPlane(nn.Sequential(Apply(torch.log)), x=X, num_bins=4)
-    with pytest.raises(ValueError, match="InformationPlane: the layer '0' gives NaN"):
-        plane(0)

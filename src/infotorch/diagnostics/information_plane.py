@@ -36,7 +36,10 @@ _CHUNK = 250
 
 @dataclass(frozen=True)
 class PlanePoint:
-    """One layer T at one epoch, in nats. None where a number has no meaning, such as I(T; Y) without classes.
+    """One layer T at one epoch, in nats.
+
+    None where a number has no meaning: I(T; Y) without classes, all of them where T is not finite, as in a training
+    that diverges, and a standard error from too few rows.
 
     Args:
         epoch: as the caller counts; 0 is before training.
@@ -47,20 +50,20 @@ class PlanePoint:
         mi_ty: I(T; Y).
         mi_ty_error: its standard error.
         assumption: what makes I(X; T) finite, in the units of the layer at this epoch.
-        xt_estimator: estimator of I(X; T), with its direction if it is a bound.
-        ty_estimator: estimator of I(T; Y).
+        xt_estimator: estimator of I(X; T), with its direction if it is a bound; None where it was not asked.
+        ty_estimator: estimator of I(T; Y), likewise.
         ceiling: what I(X; T) cannot exceed with so few rows, log n.
     """
 
     epoch: int
     layer: str
-    mi_xt: float
-    mi_xt_error: float
+    mi_xt: float | None
+    mi_xt_error: float | None
     mi_xt_lower: float | None
     mi_ty: float | None
     mi_ty_error: float | None
     assumption: str
-    xt_estimator: str
+    xt_estimator: str | None
     ty_estimator: str | None
     ceiling: float
 
@@ -89,9 +92,10 @@ def log_epochs(last: int, *, per_decade: int = 10) -> tuple[int, ...]:
 class InformationPlane:
     """Calling it with an epoch measures every layer on the same rows; the training goes on as if nobody had looked.
 
-    Weights, buffers, gradients, modes and the global random state are as before after each look. Memory is that of one
-    forward pass of the rows, a chunk at a time, and of the numbers. Inside `with`, epoch 0 is measured on entry and the
-    points are written on exit, however the training ends.
+    Weights, buffers, gradients, modes and the global random state are as before after each look, and a training that
+    diverges ends as it would: a layer that gives NaN or infinite values has a point without numbers. Memory is that of
+    one forward pass of the rows, a chunk at a time, and of the numbers. Inside `with`, epoch 0 is measured on entry and
+    the points are written on exit, however the training ends.
 
     I(X; T) of a deterministic layer is infinite or stuck (see `diagnose`), so exactly one assumption is named, and
     stands beside every value: noise_std, relative_noise, bin_width or num_bins. With noise the value is an upper bound
@@ -171,7 +175,7 @@ class InformationPlane:
             epoch: what the points are filed under.
 
         Raises:
-            ValueError: the network does not run on x, or a layer gives NaN or infinite values.
+            ValueError: the network does not run on x.
         """
         if (self.epochs is not None and epoch not in self.epochs) or epoch in {point.epoch for point in self.points}:
             return []
@@ -235,38 +239,37 @@ class InformationPlane:
             for rows in self.x.split(_CHUNK):
                 for name, t in listen(rows).items():
                     parts[name].append(narrowed(t).float())
-        found = {name: torch.cat(values) for name, values in parts.items()}
-        for name, t in found.items():
-            if not bool(torch.isfinite(t).all()):
-                raise ValueError(f"{_WHERE}: the layer {name!r} gives NaN or infinite values.")
-        return found
+        return {name: torch.cat(values) for name, values in parts.items()}
 
     def _point(self, epoch: int, layer: str, t: Tensor) -> PlanePoint:
-        name, value = self.assumption
-        if name in {"bin_width", "num_bins"}:
-            xt, lower, said = (
-                binned_mi(torch.arange(len(t), device=t.device), t, **{name: value}),
-                None,
-                f"{name}={value}",
-            )
-        else:
-            noise_std = value if name == "noise_std" else value * (spread(t) or 1.0)
-            lower, xt = pairwise_bounds(t, noise_std)
-            said = f"noise_std={noise_std:.6g}"
-        ty = self._of_classes(t)
+        xt = lower = ty = None
+        said = "{}={}".format(*self.assumption)
+        if bool(torch.isfinite(t).all()):
+            xt, lower, said = self._of_inputs(t)
+            ty = self._of_classes(t)
         return PlanePoint(
             epoch=epoch,
             layer=layer,
-            mi_xt=float(xt),
-            mi_xt_error=xt.std_error,
-            mi_xt_lower=None if lower is None else float(lower),
-            mi_ty=None if ty is None else float(ty),
-            mi_ty_error=None if ty is None else ty.std_error,
+            mi_xt=_number(xt),
+            mi_xt_error=_number(xt and xt.std_error),
+            mi_xt_lower=_number(lower),
+            mi_ty=_number(ty),
+            mi_ty_error=_number(ty and ty.std_error),
             assumption=said,
-            xt_estimator=xt.estimator,
-            ty_estimator=None if ty is None else ty.estimator,
+            xt_estimator=xt and xt.estimator,
+            ty_estimator=ty and ty.estimator,
             ceiling=math.log(len(t)),
         )
+
+    def _of_inputs(self, t: Tensor) -> tuple[Estimate, Estimate | None, str]:
+        """I(X; T), its lower bound if it is an upper one, and the assumption in the layer's units."""
+        name, value = self.assumption
+        if name in {"bin_width", "num_bins"}:
+            binned = binned_mi(torch.arange(len(t), device=t.device), t, **{name: value})
+            return binned, None, f"{name}={value}"
+        noise_std = value if name == "noise_std" else value * (spread(t) or 1.0)
+        lower, upper = pairwise_bounds(t, noise_std)
+        return upper, lower, f"noise_std={noise_std:.6g}"
 
     def _of_classes(self, t: Tensor) -> Estimate | None:
         if self.y is None:
@@ -274,6 +277,11 @@ class InformationPlane:
         t, y = t[self.y >= 0], self.y[self.y >= 0]
         name, value = self.assumption
         return binned_mi(t, y, **{name: value}) if name in {"bin_width", "num_bins"} else ross(t, y)
+
+
+def _number(value: Estimate | float | None) -> float | None:
+    """None where the number has no meaning, such as the error of too few rows."""
+    return None if value is None or not math.isfinite(float(value)) else float(value)
 
 
 def _assumption(given: dict[str, Any]) -> tuple[str, Any]:
