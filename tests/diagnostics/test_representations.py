@@ -5,12 +5,14 @@ from torch import nn
 
 from infotorch.diagnostics.representations import (
     Listener,
+    as_columns,
     check_layers,
     in_double,
     layers_that_run,
     narrowed,
     spread,
 )
+from infotorch.networks.stochastic import stochastic_mlp
 
 
 class Wrapped(nn.Module):
@@ -88,6 +90,26 @@ def test_a_buffer_that_the_forward_replaces_comes_back_with_its_value():
     assert network.calls is calls
     assert calls.item() == 0
     assert network.last is None
+
+
+def test_of_several_draws_of_a_row_the_first_counts():
+    rows = gaussian(5, 2)
+    draws = rows.repeat_interleave(3, dim=0) + torch.arange(3).repeat(5)[:, None]
+    assert torch.equal(as_columns(draws, "code", 5), rows)
+    assert torch.equal(as_columns((rows, draws), "code", 5), rows)  # what has a row for each input comes first
+    for wrong in (draws[:14], draws[:0], rows.sum(), "a word"):
+        with pytest.raises(ValueError, match="layers: 'code' gives no tensor with a row for each of the 5 inputs"):
+            as_columns(wrong, "code", 5)
+
+
+def test_the_layers_of_a_network_that_draws_several_times_in_evaluation_are_heard():
+    network, x = stochastic_mlp(4, (8,), 3, 2, evaluation_samples=12), gaussian(6, 4)
+    with torch.no_grad(), Listener(network, ["fc1", "bottleneck", "head", "mean"]) as listen:
+        heard = listen(x)
+    assert {name: len(t) for name, t in heard.items()} == {"fc1": 6, "bottleneck": 6, "head": 6, "mean": 6}
+    torch.testing.assert_close(heard["head"], network.get_submodule("head")(heard["bottleneck"]))
+    centre = network.get_submodule("bottleneck.encoder")(heard["fc1"].relu())[0]
+    assert float((heard["bottleneck"] - centre).detach().abs().max()) < 0.2  # deviations start near 0.007
 
 
 def test_gradients_reach_the_input():

@@ -172,10 +172,19 @@ def _itself(result: Any) -> Any:
 def as_columns(value: Any, name: str, n: int) -> Tensor:
     """What a layer gives, flattened to (n, columns); of several tensors the columns stand side by side.
 
+    A layer that gives k n rows is taken to draw k times for each input, the draws of one input together, as
+    `StochasticLayer` does: the first draw of each counts.
+
     Raises:
-        ValueError: it gives no tensor with n rows.
+        ValueError: it gives no tensor with n rows, or k n.
+
+    Example:
+        >>> as_columns(torch.tensor([[1.0], [1.1], [2.0], [2.1]]), "code", 2).tolist()
+        [[1.0], [2.0]]
     """
-    tensors = [tensor for tensor in tensors_in(value) if tensor.ndim > 0 and len(tensor) == n]
+    whole = [tensor for tensor in tensors_in(value) if tensor.ndim > 0]
+    drawn = [tensor[:: len(tensor) // n] for tensor in whole if n and len(tensor) and len(tensor) % n == 0]
+    tensors = [tensor for tensor in whole if len(tensor) == n] or drawn
     if not tensors:
         raise ValueError(f"layers: {name!r} gives no tensor with a row for each of the {n} inputs.")
     flat = [tensor.flatten(1) if tensor.ndim > 1 else tensor[:, None] for tensor in tensors]
