@@ -41,6 +41,39 @@ def test_steps_are_known(function):
     assert weakest_kind(path(function)) == "steps"
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: torch.div(x, 0.5, rounding_mode="floor"),
+        lambda x: x.div(x, rounding_mode="trunc"),
+        lambda x: x.to(torch.int64).to(x.dtype),
+        lambda x: x.type(torch.bool).type_as(x),
+        lambda x: x.type_as(torch.ones(1, dtype=torch.int32)),
+        lambda x: x.short().float(),
+    ],
+)
+def test_a_division_and_a_change_of_type_that_round_are_steps(function):
+    assert weakest_kind(path(function)) == "steps"
+
+
+@pytest.mark.filterwarnings("ignore:Casting complex values")
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: torch.div(x, 0.5),
+        lambda x: x.to(torch.float64).to("cpu"),
+        lambda x: x.to(torch.complex64),
+        lambda x: x.type(torch.float64),
+    ],
+)
+def test_a_division_and_a_change_of_type_that_keep_the_numbers_are_linear(function):
+    assert weakest_kind(path(function)) == "linear"
+
+
+def test_integers_that_stay_integers_lose_nothing():
+    assert weakest_kind(path(lambda x: x.to(torch.int32).type(torch.int64), torch.ones(2, 4).long())) == "linear"
+
+
 def test_functions_in_a_forward_count_as_layers_do():
     def forward(x):
         return F.leaky_relu(2 * x.tanh() + 1) - 3

@@ -102,6 +102,8 @@ _STEPS = {
     "quantiser": Apply(lambda x: (2 * x).round() / 2), "fine quantiser": Apply(lambda x: (200 * x).round() / 200),
     "argmax": Apply(lambda x: F.one_hot(x.argmax(1), 4).to(x.dtype)), "straight-through": Apply(straight_through),
     "rounding out of sight": Apply(OutOfSight.apply),
+    "division that rounds": Apply(lambda x: torch.div(x, 0.5, rounding_mode="floor")),
+    "integers in between": Apply(lambda x: (2 * x).to(torch.int64).to(x.dtype)),
 }  # fmt: skip
 _NOISY = {
     "gaussian noise": Apply(lambda x: x + torch.randn_like(x)),

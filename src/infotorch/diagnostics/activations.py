@@ -22,7 +22,8 @@ Kind = Literal["linear", "increasing", "affine", "smooth", "flat parts", "steps"
 #: bi-Lipschitz or continuously differentiable with a positive derivative.
 _FUNCTIONS: dict[Kind, str] = {
     "linear": """linear addmm batch_norm add sub rsub mul div truediv neg view reshape flatten unflatten squeeze
-        unsqueeze transpose permute contiguous to float double clone detach identity requires_grad type_as expand t""",
+        unsqueeze transpose permute contiguous to type float double clone detach identity requires_grad type_as
+        expand t""",
     "increasing": """tanh sigmoid softplus logsigmoid softsign leaky_relu elu selu celu prelu rrelu asinh sinh atan
         arctan erf exp expm1 arcsinh""",
     # Fixed or shared weights, and projections: an affine map, and not any matrix of Theorem 1.
@@ -38,7 +39,7 @@ _FUNCTIONS: dict[Kind, str] = {
         max_pool1d max_pool2d max_pool3d adaptive_max_pool1d adaptive_max_pool2d maximum minimum amax amin max min abs
         glu where relu_ topk sort sqrt rnn_relu""",
     "steps": """sign sgn round floor ceil trunc fix gt ge lt le eq ne heaviside bucketize argmax argmin one_hot bool int
-        long floor_divide floordiv digitize searchsorted isfinite logical_and logical_or logical_not""",
+        long short char byte floor_divide floordiv digitize searchsorted isfinite logical_and logical_or logical_not""",
     "noise": """dropout alpha_dropout feature_dropout feature_alpha_dropout dropout1d dropout2d dropout3d bernoulli rand
         randn randint rand_like randn_like randint_like normal uniform exponential gumbel_softmax multinomial poisson
         random cauchy log_normal geometric""",
@@ -104,7 +105,7 @@ class RecordSteps(TorchFunctionMode):
         name = _name(func)
         # A value that is written into a tensor changes that tensor.
         made = [args[0]] if name == "setitem" else list(tensors_in(result))
-        kind = _kind(name, args, kwargs, len(given))
+        kind = "steps" if _rounds(name, args, kwargs, result) else _kind(name, args, kwargs, len(given))
         if made and (given or kind == "noise"):
             if name == "__get__":  # an attribute such as x.T
                 self._made_by |= {id(t): given[0] for t in made}
@@ -195,6 +196,15 @@ def _kind(name: str, args: tuple[Any, ...], kwargs: dict[str, Any], given: int) 
     if name in _OF_TWO and given > 1:
         return "smooth"
     return _KIND.get(name, "unknown")
+
+
+def _rounds(name: str, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> bool:
+    """Whether a function that keeps numbers apart was told to round them: a division, or a change of type."""
+    if name == "div":
+        return kwargs.get("rounding_mode") is not None
+    if name not in {"to", "type", "type_as"} or not isinstance(result, Tensor):
+        return False
+    return args[0].is_floating_point() and not (result.is_floating_point() or result.is_complex())
 
 
 def _argument(args: tuple[Any, ...], kwargs: dict[str, Any], place: int, name: str, *, default: Any) -> Any:
