@@ -117,6 +117,21 @@ def test_evidence_is_plain_values_and_sentences():
     assert any("dimension about" in line for line in found.evidence.sentences())
 
 
+def test_only_one_column_a_class_is_a_decision_of_the_network():
+    x, y = labelled(60)
+    y[-1] = 2  # the rows that are looked at may lack it, and it counts
+
+    def own(columns, classes):
+        torch.manual_seed(0)
+        network = nn.Sequential(nn.Linear(4, columns))
+        return diagnose(network, (x, classes), properties=True, rows=20, radii=[0.1]).robustness
+
+    assert own(3, y) is not None
+    assert own(64, y) is None
+    assert own(2, y) is None
+    assert own(3, y.clamp(max=1)) is None  # scores of a class that no row has
+
+
 def test_so_few_rows_that_errors_are_nan_are_none_in_json():
     x, y = labelled(20)
     torch.manual_seed(0)

@@ -120,6 +120,16 @@ def test_without_classes_to_tell_there_is_no_curve():
     assert layer_robustness(network, "output", x, torch.zeros(400).long(), radii=[0.1], streams=STREAMS) is None
 
 
+def test_an_embedding_is_no_decision_and_a_class_that_the_rows_lack_is_one_if_it_is_counted():
+    x, y = two_classes()
+    network = nn.Linear(2, 3)
+    assert network_robustness(network, x, y, radii=[0.1], streams=STREAMS) is None
+    assert network_robustness(network, x, y, radii=[0.1], streams=STREAMS, num_classes=4) is None
+    counted = network_robustness(network, x, y, radii=[0.1], streams=STREAMS, num_classes=3)
+    with torch.no_grad():
+        assert counted.accuracy == pytest.approx(float((network(x).argmax(dim=1) == y).double().mean()))
+
+
 def test_the_probe_is_logistic_regression_and_names_classes_by_their_numbers():
     y = torch.tensor([1, 4, 6]).repeat(60)
     t = gaussian(180, 3) + 5 * torch.eye(3)[torch.arange(180) % 3]

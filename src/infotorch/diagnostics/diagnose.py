@@ -73,7 +73,8 @@ class Diagnosis:
     Args:
         layers: one entry a layer.
         rows: rows that were looked at.
-        robustness: P4 of the network's own decision, where it gives scores of the classes.
+        robustness: P4 of the network's own decision; None where its output has not one column for each class. Classes
+            are numbered to the largest in the data: without the last one the scores count as an embedding.
     """
 
     layers: tuple[LayerDiagnosis, ...]
@@ -177,6 +178,7 @@ def diagnose(
         check_choice(input_kind, ("continuous", "discrete"), where=_WHERE, name="input_kind")
     _check_sizes(noise_levels, radii)
     streams = seed_streams(seed)
+    num_classes = None if y is None else int(y.max()) + 1
     x, y = _chosen(x, y, rows, streams.generator("diagnosed rows"))
     # The attacks need gradients, whatever the caller has turned off.
     with torch.inference_mode(mode=False), torch.enable_grad(), streams.as_global("diagnosed", device=x.device):
@@ -191,7 +193,8 @@ def diagnose(
         if not properties:
             return Diagnosis(found, len(x))
         attacked = None if y is None or not x.is_floating_point() else _labelled(x, y)
-        own = None if attacked is None else network_robustness(twin, *attacked, radii=radii, streams=streams)
+        changes = {"radii": radii, "streams": streams}
+        own = attacked and network_robustness(twin, *attacked, num_classes=num_classes, **changes)
         full = []
         for layer in found:
             t = outputs[layer.name]
@@ -199,7 +202,7 @@ def diagnose(
                 layer,
                 decisions=None if y is None else decisions(t, y, seed=seed),
                 compression=compression(t, y, noise_levels=noise_levels),
-                robustness=attacked and layer_robustness(twin, layer.name, *attacked, radii=radii, streams=streams),
+                robustness=attacked and layer_robustness(twin, layer.name, *attacked, **changes),
             ))  # fmt: skip
     return Diagnosis(tuple(full), len(x), own)
 

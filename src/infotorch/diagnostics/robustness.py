@@ -98,9 +98,28 @@ def layer_robustness(
 
 
 def network_robustness(
-    model: nn.Module, x: Tensor, y: Tensor, *, radii: Sequence[float], streams: SeedStreams
+    model: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    *,
+    radii: Sequence[float],
+    streams: SeedStreams,
+    num_classes: int | None = None,
 ) -> Robustness | None:
-    """P4 of the network's own decision, the largest of its class scores; None where it does not give such scores."""
+    """P4 of the network's own decision, the largest of its class scores.
+
+    Args:
+        model: any module that takes one tensor.
+        x: real inputs, (n, ...).
+        y: classes, (n,), all known.
+        radii: sizes of the noise and of the attacks, see `robustness`.
+        streams: the source of all chance.
+        num_classes: how many there are; None takes the largest of y and one.
+
+    Returns:
+        None where the output has not one column for each class: an embedding with more columns cannot be told from
+        scores of classes that these rows lack.
+    """
     with Listener(model, ["output"]) as listen:
 
         def decide(inputs: Tensor) -> tuple[Tensor, Tensor]:
@@ -109,7 +128,7 @@ def network_robustness(
 
         with torch.no_grad():
             columns = decide(x[:2])[0].shape[1]
-        if columns < max(2, int(y.max()) + 1):
+        if columns != (int(y.max()) + 1 if num_classes is None else num_classes):
             return None
         return robustness(decide, x, y, radii=radii, streams=streams)
 
