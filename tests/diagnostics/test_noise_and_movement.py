@@ -80,6 +80,24 @@ def test_noise_covers_a_direction_or_does_not():
     assert escapes(torch.ones(1, 50), torch.randn(10, 1, 50)) is False  # ten draws cannot show fifty directions
 
 
+def test_every_row_is_judged_by_its_own_noise():
+    ways = torch.eye(2)  # the first row moves the first column, the second row the second
+    noise = torch.randn(30, 2, 2, generator=torch.Generator().manual_seed(0))
+    assert escapes(ways, noise * ways) is False
+    assert escapes(ways, noise * ways.flip(0)) is True
+    assert escapes(ways * torch.tensor([[1.0], [0.0]]), noise * ways[0]) is False  # the second row stands still
+
+
+def test_ways_start_at_the_first_rows_and_are_nought_where_a_layer_does_not_move():
+    found = movement(lambda x: torch.cat([2 * x[:, :1].relu(), x[:, 1:].sign()], dim=1))
+    live = X[:4, 0] > 0
+    torch.testing.assert_close(found.here[:, 0], 2 * X[:4, 0].relu())
+    assert bool((found.ways[:, 1:] == 0).all())
+    assert torch.equal(found.ways[:, 0] != 0, live)
+    assert 0 < int(live.sum()) < 4  # both kinds are there
+    assert not movement(lambda x: x, continuous=(False,) * 4).ways.any()
+
+
 def test_random_numbers_are_drawn_from_streams_of_their_own():
     state = torch.get_rng_state()
     paths(nn.Sequential(Apply(lambda x: x + torch.randn_like(x))), X, ["0"], streams=STREAMS)

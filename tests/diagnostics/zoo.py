@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from infotorch.networks.noise import GaussianNoise, LogNormalNoise
+
 
 class Apply(nn.Module):
     """A function as a layer of its own, as a user would write it."""
@@ -79,6 +81,11 @@ def shared_noise(x: Tensor) -> Tensor:
     return x + torch.randn(len(x), 1, dtype=x.dtype)
 
 
+def half_noisy(x: Tensor) -> Tensor:
+    half = x.shape[1] // 2
+    return torch.cat([x[:, :half], x[:, half:] + 0.1 * torch.randn_like(x[:, half:])], dim=1)
+
+
 NORMAL, PIXELS, BITS = gaussian(300, 4), (gaussian(300, 1, 8, 8).sigmoid() * 255).round() / 255, coins(300, 12)
 FEW_BITS, IMAGES, WORDS = coins(300, 3), gaussian(300, 1, 8, 8), torch.arange(300 * 5).reshape(300, 5) * 7 % 11
 
@@ -141,6 +148,18 @@ def networks() -> dict[str, tuple[nn.Module, Tensor, str, str]]:
             NORMAL, "2", "infinite"),
         "noise, then a wide linear map": (
             nn.Sequential(Apply(lambda x: x + torch.randn_like(x)), nn.Linear(4, 30)), NORMAL, "1", "finite"),
+        "noise, then relu": (nn.Sequential(nn.Linear(4, 8), GaussianNoise(0.05), nn.ReLU()), NORMAL, "2", "finite"),
+        "noise, then relu, then a wide linear map": (
+            nn.Sequential(nn.Linear(4, 8), GaussianNoise(0.1), nn.ReLU(), nn.Linear(8, 32)), NORMAL, "3", "finite"),
+        "relu, then noise in proportion": (
+            nn.Sequential(nn.Linear(4, 16), nn.ReLU(), LogNormalNoise(0.5)), NORMAL, "2", "finite"),
+        "noise on half the units": (
+            nn.Sequential(nn.Linear(4, 8), Apply(half_noisy)), NORMAL, "1", "infinite"),
+        "relu, then noise on half the units": (
+            nn.Sequential(nn.Linear(4, 16), nn.ReLU(), Apply(half_noisy)), NORMAL, "2", "infinite"),
+        "noise beside a unit that lives at few rows": (
+            nn.Sequential(Apply(lambda x: torch.cat([(x[:, :1] - 2.3).relu(), torch.randn_like(x[:, :1])], dim=1))),
+            NORMAL, "0", "unknown"),
         "one noise for all, then bent": (
             nn.Sequential(Apply(shared_noise), nn.Linear(4, 4), nn.Tanh()), NORMAL, "2", "unknown"),
         "fine rounding out of sight": (

@@ -108,8 +108,8 @@ def gather_evidence(
     continuous = continuous_columns(x)
     if data == "discrete":
         continuous = torch.zeros_like(continuous)
-    elif data == "continuous" and x.is_floating_point():
-        continuous = (x.flatten(1) != x.flatten(1)[:1]).any(dim=0).cpu()
+    elif data == "continuous":
+        continuous = (x != x[:1]).reshape(len(x), -1).any(dim=0).cpu()
     kind = input_kind(continuous, x)
     twin, rows = in_double(model, x)
     moves = movements(twin, rows, layers, continuous=continuous, streams=streams)
@@ -186,8 +186,10 @@ def _evidence(
 def _noise_escaped(moves: Movement, path: Path, t: Tensor) -> bool | None:
     if path.noise == "none":
         return False
-    if escapes(moves.ways, path.draws):
+    if escapes(moves.ways, torch.cat([path.draws, moves.here[None]])):
         return True
+    if moves.smooth > 0 and not bool((moves.ways != 0).any()):
+        return None  # x moves it at other rows alone
     # The same number of points on both sides, as the estimate falls short with few.
     filled = path.noise_dimension >= _FILLED * information_dimension(t[: len(path.draws)])
     return False if filled else None

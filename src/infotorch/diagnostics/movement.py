@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from infotorch.diagnostics.noise import NOISY_ROWS
 from infotorch.diagnostics.representations import Listener
 from infotorch.numerics.seeds import SeedStreams
 
@@ -28,12 +29,14 @@ class Movement:
         smooth: share of the rows at which the layer moves in proportion to the step, as a differentiable map does.
         jumps: share of the rows at which it moves, but not so.
         depends: whether the layer differs between any of the rows, given the same noise.
-        ways: the long steps' ways through the layer at the rows where it moves smoothly, (rows, columns).
+        here: the layer at the first rows, those whose noise is looked at, (rows, columns).
+        ways: the long steps' ways through it from there, (rows, columns); 0 where it does not move smoothly.
     """
 
     smooth: float
     jumps: float
     depends: bool
+    here: Tensor = field(repr=False)
     ways: Tensor = field(repr=False)
 
 
@@ -61,7 +64,7 @@ def movements(
     """
     rows = x[:MOVED_ROWS]
     ways = _ways(rows, continuous, streams)
-    parts: dict[str, list[Movement]] = {name: [] for name in layers}
+    parts: dict[str, list[_Part]] = {name: [] for name in layers}
     with torch.no_grad(), Listener(model, layers) as listen:
 
         def outputs(inputs: Tensor) -> dict[str, Tensor]:
@@ -79,68 +82,90 @@ def movements(
             for name in layers:
                 first, turned, *there = (passed[name] for passed in found)
                 parts[name].append(_movement(first, turned, there))
-    return {name: _together(parts[name], len(rows)) for name in layers}
+        # In a batch of their own, as their noise is drawn: rounding is then the same.
+        few = rows[:NOISY_ROWS]
+        starts = outputs(few)
+        ends = [outputs(few + way[:NOISY_ROWS]) for way in ways]
+    return {name: _together(parts[name], starts[name], [end[name] for end in ends]) for name in layers}
 
 
-def _together(parts: list[Movement], n: int) -> Movement:
-    sizes = [min(_CHUNK, n - start) for start in range(0, n, _CHUNK)]
-    smooth = sum(part.smooth * size for part, size in zip(parts, sizes, strict=True)) / n
-    jumps = sum(part.jumps * size for part, size in zip(parts, sizes, strict=True)) / n
-    ways = next((part.ways for part in parts if len(part.ways)), parts[0].ways)
-    return Movement(smooth, jumps, any(part.depends for part in parts), ways)
+@dataclass(frozen=True)
+class _Part:
+    """Some rows of a layer: at which it moves smoothly, at which by a jump, and whether it differs between them."""
+
+    smooth: Tensor
+    jumps: Tensor
+    depends: bool
+
+
+def _together(parts: list[_Part], here: Tensor, there: list[Tensor]) -> Movement:
+    smooth, jumps = (
+        torch.cat(rows).double().mean() for rows in zip(*((p.smooth, p.jumps) for p in parts), strict=True)
+    )
+    ways = torch.zeros_like(here).double()
+    if there:
+        moves = _movement(here, here, there).smooth
+        ways[moves] = (there[0] - here).double()[moves]
+    return Movement(float(smooth), float(jumps), any(part.depends for part in parts), here, ways)
 
 
 def _ways(rows: Tensor, continuous: Tensor, streams: SeedStreams) -> list[Tensor]:
     """The steps away from every row, long and short."""
     if not rows.is_floating_point():
         return []
-    scale = rows.flatten(1).double().std(dim=0) * continuous.to(rows.device)
+    scale = rows.reshape(len(rows), -1).double().std(dim=0) * continuous.to(rows.device)
     generator = streams.generator("movement directions")
-    signs = torch.randn(rows.flatten(1).shape, generator=generator, dtype=torch.float64).to(rows.device)
+    signs = torch.randn((len(rows), len(scale)), generator=generator, dtype=torch.float64).to(rows.device)
     return [(step * scale * signs).reshape(rows.shape).to(rows.dtype) for step in _STEPS.get(rows.dtype, _COARSE)]
 
 
-def _movement(here: Tensor, turned: Tensor, there: list[Tensor]) -> Movement:
+def _movement(here: Tensor, turned: Tensor, there: list[Tensor]) -> _Part:
     # What rounding alone may move: the sums of a layer lose a few hundred units in the last place.
     rounding = 1e3 * torch.finfo(here.dtype).eps * float(here.abs().max().clamp_min(torch.finfo(here.dtype).tiny))
     depends = bool(((here - turned).norm(dim=1) > rounding).any())
     if not there:
-        return Movement(0.0, 0.0, depends, here[:0].double())
+        nowhere = torch.zeros(len(here), dtype=torch.bool)
+        return _Part(nowhere, nowhere, depends)
     steps = _STEPS.get(here.dtype, _COARSE)
-    ways = [(moved - here).double() for moved in there]
-    far, near = (way.norm(dim=1) for way in ways)
+    far, near = ((moved - here).double().norm(dim=1) for moved in there)
     ratio = far / near.clamp_min(1e-300) / (steps[0] / steps[1])
     smooth = (near > rounding * 1e-3) & (far > rounding) & (ratio < _SLACK) & (ratio > 1 / _SLACK)
-    jumps = (far > rounding) & ~smooth
-    return Movement(float(smooth.double().mean()), float(jumps.double().mean()), depends, ways[0][smooth])
+    return _Part(smooth, (far > rounding) & ~smooth, depends)
 
 
 def escapes(ways: Tensor, draws: Tensor) -> bool:
     """Whether x moves a layer in a direction that its noise leaves alone: then what it tells of x has no bound.
 
-    Seen where the noise fills fewer dimensions than its draws could, as one number added to all columns does; a curved
-    set of noisy values is not seen.
+    Every row is judged by its own noise, as a unit that is dead at one row lives at another. Seen where the noise fills
+    fewer dimensions than its draws could, as one number added to all columns does; a curved set of noisy values is not
+    seen.
 
     Args:
-        ways: where small steps of x take the layer, (rows, columns).
-        draws: the layer for fixed rows, draw by draw, (draws, rows, columns).
+        ways: where small steps of x take the layer from some rows, (rows, columns).
+        draws: the layer at these rows, draw by draw, (draws, rows, columns); the one that the ways start from is among
+            them, or a unit that lives in that draw alone would seem to be without noise.
 
     Example:
         >>> draws = torch.randn(20, 1, 1, generator=torch.Generator().manual_seed(0)) * torch.ones(3)
         >>> escapes(torch.tensor([[1.0, 0.0, 0.0]]), draws), escapes(torch.ones(1, 3), draws)
         (True, False)
     """
-    noise = (draws[1:, 0] - draws[:1, 0]).double()
+    return any(_escapes(way, draws[:, row]) for row, way in enumerate(ways))
+
+
+def _escapes(way: Tensor, draws: Tensor) -> bool:
+    """The same for one row: (columns,) and (draws, columns)."""
+    noise = (draws[1:] - draws[:1]).double()
     rounding = 1e5 * torch.finfo(draws.dtype).eps
-    if len(ways) == 0 or len(noise) == 0:
+    if len(noise) == 0:
         return False
     still = ~(noise != 0).any(dim=0)
-    if bool((ways[:, still] != 0).any()):
+    if bool((way[still] != 0).any()):
         return True
     _, sizes, basis = torch.linalg.svd(noise, full_matrices=False)
     basis = basis[sizes > rounding * sizes.max()]
     if len(basis) == len(noise):
         return False  # more draws might show more directions
-    ways = ways.double()
-    left = ways - (ways @ basis.T) @ basis
-    return bool((left.norm(dim=1) > max(1e-6, rounding) * ways.norm(dim=1)).any())
+    way = way.double()
+    left = way - (way @ basis.T) @ basis
+    return bool(left.norm() > max(1e-6, rounding) * way.norm())

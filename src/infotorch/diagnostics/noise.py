@@ -20,8 +20,8 @@ NoiseKind = Literal["none", "with a density", "of few values", "unknown"]
 _DRAWS = 64
 # A value is one of few where a quarter of the draws have no more different ones.
 _FEW = 4
-# Rows whose noise is looked at.
-_ROWS = 4
+#: Rows whose noise is looked at.
+NOISY_ROWS = 4
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,11 @@ def paths(model: nn.Module, x: Tensor, layers: Sequence[str], *, streams: SeedSt
         >>> [step.name for step in found.steps], found.noise
         (['linear', 'dropout', 'tanh'], 'none')
     """
-    first = [_draw(model, x[:_ROWS], layers, streams, draw) for draw in (0, 1)]
+    first = [_draw(model, x[:NOISY_ROWS], layers, streams, draw) for draw in (0, 1)]
     if all(torch.equal(first[0].outputs[name], first[1].outputs[name]) for name in layers):
         draws = first[:1]
     else:
-        draws = first + [_draw(model, x[:_ROWS], layers, streams, draw) for draw in range(2, _DRAWS)]
+        draws = first + [_draw(model, x[:NOISY_ROWS], layers, streams, draw) for draw in range(2, _DRAWS)]
     kinds = _kinds_of_steps([draw.record for draw in draws])
     return {name: _path(name, draws, kinds) for name in layers}
 
