@@ -208,6 +208,33 @@ def test_what_it_cannot_read_is_refused(data, kind, words):
         diagnose(mlp(nn.Tanh()), data)
 
 
+@pytest.mark.parametrize("kind", [None, "continuous", "discrete"])
+def test_a_number_a_row_is_an_input_too(kind):
+    x = gaussian(60, 1)
+
+    class Two(nn.Module):
+        def forward(self, x):
+            return torch.cat([x.reshape(-1, 1).tanh(), x.reshape(-1, 1).relu()], dim=1)
+
+    flat, column = (
+        diagnose(Two(), (rows, (x[:, 0] > 0).long()), properties=True, input_kind=kind) for rows in (x[:, 0], x)
+    )
+    assert flat.as_dict() == column.as_dict()
+    assert flat["output"].verdict == ("saturated" if kind == "discrete" else "infinite")
+
+
+def test_grey_levels_are_continuous_as_real_numbers_alone():
+    x = torch.randint(0, 256, (100, 4), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    network = nn.Sequential(Apply(lambda x: x.to(torch.get_default_dtype()) / 255), nn.Linear(4, 3))
+    with pytest.raises(
+        ValueError, match=r"input_kind must not be continuous for integers, .*x\.float\(\), got .*uint8"
+    ):
+        diagnose(network, (x, None), input_kind="continuous")
+    found = diagnose(nn.Sequential(nn.Linear(4, 3)), (x.float(), None), input_kind="continuous")
+    assert (found["0"].verdict, found["0"].evidence.input) == ("infinite", "continuous")
+    assert diagnose(nn.Sequential(nn.Linear(4, 3)), (x.float(), None))["0"].evidence.input == "discrete"
+
+
 @pytest.mark.parametrize(
     ("settings", "kind", "words"),
     [

@@ -149,7 +149,8 @@ def diagnose(
         layers: names as in `model.named_modules()`, or "output"; None takes the children in the order in which they
             run, and "output" where the forward goes on after them.
         input_kind: "continuous" or "discrete" where the rows do not show it: grey levels that stand for brightness are
-            discrete as they are, and 16-bit samples look continuous. None looks, see `continuous_columns`.
+            discrete as they are, and 16-bit samples look continuous. "continuous" needs real numbers, `x.float()` of
+            integers. None looks, see `continuous_columns`.
         noise_levels: standard deviations of the noise that makes I(X; T) finite in P2, in units of each layer's spread:
             several, as no single one is right.
         radii: sizes of the noise and of the attacks in P4, in units of the input's root mean square deviation.
@@ -159,8 +160,9 @@ def diagnose(
 
     Raises:
         TypeError: data is no pair, x is no tensor of numbers, classes are not integers, or rows is not an integer.
-        ValueError: fewer than 20 rows, rows not paired, NaN or infinite values, an unknown layer or input_kind, no
-            noise_levels or radii or one that is not positive, or a network that does not run on x or gives NaN.
+        ValueError: fewer than 20 rows, rows not paired, NaN or infinite values, an unknown layer or input_kind,
+            "continuous" integers, no noise_levels or radii or one that is not positive, or a network that does not run
+            on x or gives NaN.
 
     Source: Amjad & Geiger 2019, arXiv:1802.09766.
 
@@ -176,6 +178,11 @@ def diagnose(
     check_rows(x[:rows], where=_WHERE, name="x, and the rows looked at,", at_least=FEWEST_ROWS)
     if input_kind is not None:
         check_choice(input_kind, ("continuous", "discrete"), where=_WHERE, name="input_kind")
+    if input_kind == "continuous" and not x.is_floating_point():
+        raise ValueError(
+            f"{_WHERE}: input_kind must not be continuous for integers, which make no small steps: give x.float(), "
+            f"got {x.dtype}."
+        )
     _check_sizes(noise_levels, radii)
     streams = seed_streams(seed)
     num_classes = None if y is None else int(y.max()) + 1

@@ -172,7 +172,7 @@ def robustness(decide: Decision, x: Tensor, y: Tensor, *, radii: Sequence[float]
     curves = [measure.curve(kind, radii, change) for kind, change in changes.items()]
     if x.ndim == 4 and min(x.shape[2:]) > 1:
         curves.insert(1, measure.curve("affine", (0.25, 0.5, 1.0), lambda size: affine(x, size, streams)))
-    blind = float((slope.flatten(1) == 0).all(dim=1).double().mean())
+    blind = float((slope.reshape(len(x), -1) == 0).all(dim=1).double().mean())
     right = float((scores.argmax(dim=1) == y).double().mean())
     return Robustness(right, len(x), scale, blind, tuple(curves))
 
