@@ -39,6 +39,20 @@ def test_what_depends_on_x_is_told_from_its_noise():
     assert movement(lambda x: 0 * x).depends is False
 
 
+def test_a_row_that_changes_with_the_others_is_noticed_and_rounding_and_noise_are_not():
+    weights = torch.randn(4, 70, dtype=X.dtype, generator=torch.Generator().manual_seed(1))
+    for alone in (torch.tanh, lambda x: x @ weights, lambda x: x + torch.randn_like(x), torch.randn_like):
+        assert movement(alone).mixes is False
+    for together in (
+        lambda x: x - x.mean(dim=0),
+        lambda x: x / x.std(dim=0),
+        lambda x: (x > x.median(dim=0).values).to(x.dtype),
+        lambda x: x + x.max() * torch.randn_like(x),
+        lambda x: x / (x[:1] - x[2:3]),  # divides by 0 where the third row is the first
+    ):
+        assert movement(together).mixes is True
+
+
 NOISES = {
     "none": [lambda x: x.tanh(), lambda x: x + 0 * torch.randn_like(x)],
     "with a density": [

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from infotorch.networks.noise import GaussianNoise, LogNormalNoise
+from infotorch.networks.quantiser import Quantiser
 
 
 class Apply(nn.Module):
@@ -71,6 +72,11 @@ def with_bias(network: nn.Module, value: float) -> nn.Module:
         if isinstance(layer, nn.Linear) and layer.bias is not None:
             nn.init.constant_(layer.bias, value)
     return network
+
+
+def trained(quantiser: Quantiser) -> Quantiser:
+    quantiser.train()(gaussian(50, 8))
+    return quantiser
 
 
 def straight_through(x: Tensor) -> Tensor:
@@ -160,6 +166,13 @@ def networks() -> dict[str, tuple[nn.Module, Tensor, str, str]]:
         "noise beside a unit that lives at few rows": (
             nn.Sequential(Apply(lambda x: torch.cat([(x[:, :1] - 2.3).relu(), torch.randn_like(x[:, :1])], dim=1))),
             NORMAL, "0", "unknown"),
+        "quantiser that has seen no training": (nn.Sequential(nn.Linear(4, 8), Quantiser(4)), NORMAL, "1", "unknown"),
+        "quantiser that has": (
+            nn.Sequential(nn.Linear(4, 8), trained(Quantiser(4))), NORMAL, "1", "piecewise-constant"),
+        "batch norm by the batch alone": (
+            nn.Sequential(nn.BatchNorm1d(4, track_running_stats=False)), NORMAL, "0", "unknown"),
+        "noise that follows the batch": (
+            nn.Sequential(nn.Linear(4, 8), GaussianNoise(0.3, scale="relative")), NORMAL, "1", "finite"),
         "one noise for all, then bent": (
             nn.Sequential(Apply(shared_noise), nn.Linear(4, 4), nn.Tanh()), NORMAL, "2", "unknown"),
         "fine rounding out of sight": (

@@ -43,6 +43,7 @@ class Evidence:
         weakest: the kind of the function on the way that takes most away, see `activations.Step`.
         theorem: whether Theorem 1 covers the way, see `activations.theorem_applies`.
         depends: whether T differs between rows, given the same noise.
+        mixes: whether a row of T changes with the other rows of its batch.
         smooth: share of the rows at which T moves in proportion to a small step of x.
         jumps: share of the rows at which a small step of x makes T jump.
         noise: the noise of T in evaluation mode.
@@ -62,6 +63,7 @@ class Evidence:
     weakest: Kind
     theorem: bool
     depends: bool
+    mixes: bool
     smooth: float
     jumps: float
     noise: NoiseKind
@@ -171,6 +173,7 @@ def _evidence(
         weakest="unknown" if path.steps is None else weakest_kind(steps),
         theorem=path.steps is not None and theorem_applies(steps),
         depends=moves.depends or (path.noise == "none" and distinct > 1),
+        mixes=moves.mixes,
         smooth=moves.smooth,
         jumps=moves.jumps,
         noise=path.noise,
@@ -204,6 +207,8 @@ def _sentences(seen: Evidence) -> Iterator[str]:
         yield f"{kept} of the {seen.distinct_inputs} different inputs stay apart"
     else:
         yield f"it holds noise {seen.noise} (dimension {seen.noise_dimension:.1f} for a fixed x)"
+    if seen.mixes:
+        yield "a row of it changes with the other rows of its batch"
     if seen.input != "discrete":
         yield f"a small step of x moves it smoothly at {seen.smooth:.0%} of the rows, by a jump at {seen.jumps:.0%}"
     dimensions = seen.information_dimension, seen.correlation_dimension

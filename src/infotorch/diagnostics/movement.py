@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -29,6 +29,7 @@ class Movement:
         smooth: share of the rows at which the layer moves in proportion to the step, as a differentiable map does.
         jumps: share of the rows at which it moves, but not so.
         depends: whether the layer differs between any of the rows, given the same noise.
+        mixes: whether a row of the layer changes with the other rows of its batch, given the same noise.
         here: the layer at the first rows, those whose noise is looked at, (rows, columns).
         ways: the long steps' ways through it from there, (rows, columns); 0 where it does not move smoothly.
     """
@@ -36,6 +37,7 @@ class Movement:
     smooth: float
     jumps: float
     depends: bool
+    mixes: bool
     here: Tensor = field(repr=False)
     ways: Tensor = field(repr=False)
 
@@ -60,7 +62,7 @@ def movements(
         >>> x = torch.rand(50, 2, generator=torch.Generator().manual_seed(0))
         >>> moving = {"continuous": torch.tensor([True, True]), "streams": seed_streams(0)}
         >>> movements(nn.Sequential(nn.Linear(2, 3)), x, ["0"], **moving)["0"]
-        Movement(smooth=1.0, jumps=0.0, depends=True)
+        Movement(smooth=1.0, jumps=0.0, depends=True, mixes=False)
     """
     rows = x[:MOVED_ROWS]
     ways = _ways(rows, continuous, streams)
@@ -82,11 +84,21 @@ def movements(
             for name in layers:
                 first, turned, *there = (passed[name] for passed in found)
                 parts[name].append(_movement(first, turned, there))
+        mixing = _mixing(outputs, rows[:_CHUNK])
         # In a batch of their own, as their noise is drawn: rounding is then the same.
         few = rows[:NOISY_ROWS]
         starts = outputs(few)
         ends = [outputs(few + way[:NOISY_ROWS]) for way in ways]
-    return {name: _together(parts[name], starts[name], [end[name] for end in ends]) for name in layers}
+    return {
+        name: _together(parts[name], starts[name], [end[name] for end in ends], mixes=mixing[name]) for name in layers
+    }
+
+
+def _mixing(outputs: Callable[[Tensor], dict[str, Tensor]], rows: Tensor) -> dict[str, bool]:
+    """Layer -> whether its first two rows change when the rows beside them do."""
+    # The same two rows over and over: a batch of the old size, so that the noise stays the same.
+    apart, alone = outputs(rows), outputs(rows[torch.arange(len(rows)) % 2])
+    return {name: not _same(apart[name][:2], alone[name][:2]) for name in apart}
 
 
 @dataclass(frozen=True)
@@ -98,7 +110,7 @@ class _Part:
     depends: bool
 
 
-def _together(parts: list[_Part], here: Tensor, there: list[Tensor]) -> Movement:
+def _together(parts: list[_Part], here: Tensor, there: list[Tensor], *, mixes: bool) -> Movement:
     smooth, jumps = (
         torch.cat(rows).double().mean() for rows in zip(*((p.smooth, p.jumps) for p in parts), strict=True)
     )
@@ -106,7 +118,7 @@ def _together(parts: list[_Part], here: Tensor, there: list[Tensor]) -> Movement
     if there:
         moves = _movement(here, here, there).smooth
         ways[moves] = (there[0] - here).double()[moves]
-    return Movement(float(smooth), float(jumps), any(part.depends for part in parts), here, ways)
+    return Movement(float(smooth), float(jumps), any(part.depends for part in parts), mixes, here, ways)
 
 
 def _ways(rows: Tensor, continuous: Tensor, streams: SeedStreams) -> list[Tensor]:
@@ -120,9 +132,7 @@ def _ways(rows: Tensor, continuous: Tensor, streams: SeedStreams) -> list[Tensor
 
 
 def _movement(here: Tensor, turned: Tensor, there: list[Tensor]) -> _Part:
-    # What rounding alone may move: the sums of a layer lose a few hundred units in the last place.
-    rounding = 1e3 * torch.finfo(here.dtype).eps * float(here.abs().max().clamp_min(torch.finfo(here.dtype).tiny))
-    depends = bool(((here - turned).norm(dim=1) > rounding).any())
+    rounding, depends = _rounding(here), not _same(here, turned)
     if not there:
         nowhere = torch.zeros(len(here), dtype=torch.bool)
         return _Part(nowhere, nowhere, depends)
@@ -131,6 +141,16 @@ def _movement(here: Tensor, turned: Tensor, there: list[Tensor]) -> _Part:
     ratio = far / near.clamp_min(1e-300) / (steps[0] / steps[1])
     smooth = (near > rounding * 1e-3) & (far > rounding) & (ratio < _SLACK) & (ratio > 1 / _SLACK)
     return _Part(smooth, (far > rounding) & ~smooth, depends)
+
+
+def _rounding(values: Tensor) -> float:
+    """What rounding alone may move: the sums of a layer lose a few hundred units in the last place."""
+    limits = torch.finfo(values.dtype)
+    return 1e3 * limits.eps * float(values.abs().max().clamp_min(limits.tiny))
+
+
+def _same(here: Tensor, there: Tensor) -> bool:
+    return bool(((here - there).norm(dim=1) <= _rounding(here)).all())
 
 
 def escapes(ways: Tensor, draws: Tensor) -> bool:

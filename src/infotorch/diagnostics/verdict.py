@@ -41,8 +41,15 @@ def decide(seen: Evidence) -> tuple[Verdict, str]:
     if not seen.depends and seen.smooth == 0 and seen.jumps == 0:
         return "constant", "T is the same for every row, and small steps of x do not move it: I(X; T) = 0."
     if seen.noise != "none":
-        return _with_noise(seen)
-    return _on_points(seen) if seen.input == "discrete" else _on_density(seen)
+        verdict, reason = _with_noise(seen)
+    else:
+        verdict, reason = _on_points(seen) if seen.input == "discrete" else _on_density(seen)
+    if seen.mixes and verdict != "finite":
+        return "unknown", (
+            "a row of T changes with the other rows of its batch, as where statistics have seen no training batch: "
+            "then T is no function of its own x alone."
+        )
+    return verdict, reason
 
 
 def remedy_for(verdict: Verdict) -> str:
