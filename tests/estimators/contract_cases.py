@@ -234,6 +234,9 @@ CASES = [
     # from class scores and decoders
     Case("readout_mi", {"scores": "classes", "labels": "labels"}, _on("readout_mi"), constant=None),
     _single("soft_decision_mi", argument="scores", role="classes"),
+    Case("soft_decision_label_mi", {"scores": "classes", "labels": "labels"}, _on("soft_decision_label_mi")),
+    # Without labels: with them None is no mistake, but the other quantity.
+    Case("hard_decision_mi", {"scores": "classes"}, _on("hard_decision_mi"), scales="each"),
     _single(
         "reconstruction_bound",
         argument="log_likelihood",

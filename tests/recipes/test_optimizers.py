@@ -140,6 +140,11 @@ class TestSchedulers:
         # epochs 3 and round(5.5) = 6, of two steps each
         assert self.rates(recipe, 20) == pytest.approx([0.8] * 6 + [0.4] * 6 + [0.2] * 8)
 
+    def test_step_begins_at_its_rate_in_the_shortest_run_too(self):
+        for name in ("milr-mnist", "milr-cifar10-vgg16"):
+            recipe = change(find_recipe(name, "step"), {"epochs": 1})
+            assert self.rates(recipe, 4)[0] == recipe.optimizer.lr
+
     def test_vgg_halves_every_30_of_200_epochs_also_in_a_short_run(self):
         recipe = find_recipe("milr-cifar10-vgg16", "step")
         epochs = [0, 29, 30, 59, 60, 179, 180, 199]

@@ -40,11 +40,15 @@ def hard_decisions(scores: Any, *, threshold: float | None = None) -> Tensor:
         >>> hard_decisions([0.2, 0.7], threshold=0.5), hard_decisions([[0.1, 0.9], [3.0, 2.0]])
         (tensor([0, 1]), tensor([1, 0]))
     """
-    rows = as_rows(scores, where="hard_decisions", name="scores")
+    return _decided(scores, threshold, where="hard_decisions")
+
+
+def _decided(scores: Any, threshold: float | None, *, where: str) -> Tensor:
+    rows = as_rows(scores, where=where, name="scores")
     if (rows.shape[1] == 1) is (threshold is None):
-        raise ValueError(
-            f"hard_decisions: threshold belongs to one score a row, got {threshold} for {rows.shape[1]} scores."
-        )
+        raise ValueError(f"{where}: threshold belongs to one score a row, got {threshold} for {rows.shape[1]} scores.")
+    if not rows.is_floating_point():
+        rows = rows.to(torch.int64)  # not every integer type can be compared
     return rows.argmax(dim=1) if threshold is None else (rows[:, 0] > threshold).long()
 
 
@@ -76,7 +80,7 @@ def hard_decision_mi(scores: Any, labels: Any = None, *, threshold: float | None
         >>> round(hard_decision_mi(scores, labels, threshold=0.5).bits, 4)
         1.0
     """
-    decisions = hard_decisions(scores, threshold=threshold)
+    decisions = _decided(scores, threshold, where="hard_decision_mi")
     if labels is None:
         found = discrete_entropy(decisions)
     else:

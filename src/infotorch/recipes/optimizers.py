@@ -94,8 +94,9 @@ def scheduler_of(recipe: Recipe) -> SchedulerFactory | None:
 
     def step(optimizer: Optimizer, num_steps: int) -> LRScheduler:
         # At the end of an epoch, as drops are usually told, also where an epoch is a long one.
-        epochs = [max(1, round(share * recipe.epochs)) for share in settings.drops]
-        milestones = [epoch * num_steps // recipe.epochs for epoch in epochs]
+        epochs = [round(share * recipe.epochs) for share in settings.drops]
+        # Never before the first step, however short the run.
+        milestones = [max(1, epoch * num_steps // recipe.epochs) for epoch in epochs]
         return MultiStepLR(optimizer, milestones=milestones, gamma=settings.drop_factor)
 
     def control(optimizer: Optimizer, num_steps: int) -> LRScheduler:

@@ -69,7 +69,8 @@ class HoldThenAnneal(LRScheduler):
             raise ValueError(f"{self._where}: hold must be at least 0 and below 1, got {hold}.")
         self.steps = steps
         #: step after which each group's line begins
-        self.begins = [min(math.ceil(hold * steps), steps - 1)] * groups
+        # A single step is held, where any is.
+        self.begins = [min(math.ceil(hold * steps), max(steps - 1, 1))] * groups
         part_rates(optimizer)
         super().__init__(optimizer)
 
