@@ -13,6 +13,10 @@ from infotorch.diagnostics.information_plane import InformationPlane, log_epochs
 from infotorch.estimators.binned import binned_mi
 from infotorch.estimators.channel import pairwise_bounds
 from infotorch.estimators.ross import ross
+from infotorch.networks.noise import GaussianNoise
+from infotorch.objectives.base import LocalBatch
+from infotorch.objectives.bottleneck import InformationBottleneck
+from infotorch.objectives.regularisers import NuisanceInformation
 from infotorch.report.information_plane import epochs_figure
 
 X = gaussian(200, 4)
@@ -108,6 +112,25 @@ def test_noise_in_the_layers_own_units_is_cheated_by_its_scale_and_relative_nois
     after = {name: plane(1)[0].mi_xt for name, plane in planes.items()}
     assert after["noise_std"] < before["noise_std"] / 2
     assert after["relative_noise"] == pytest.approx(before["relative_noise"], rel=1e-4)
+
+
+def test_relative_noise_is_that_of_the_objectives_over_the_root_of_the_columns():
+    columns, number = 64, 0.6
+    t = 3.0 * gaussian(200, columns) + 1.0
+    (point,) = InformationPlane(nn.Sequential(nn.Identity()), ["0"], x=t, relative_noise=number)(0)
+    carried = number * math.sqrt(columns)
+    objective = InformationBottleneck(beta=1.0, noise_std=carried, noise="relative", penalty="pairwise")
+    batch = LocalBatch(t, t, t, Y)
+    objective.build(batch, Y)
+    assert float(objective(batch).terms["mi_xt_nats"]) == pytest.approx(point.mi_xt, rel=1e-4)
+    assert 0.1 < point.mi_xt < point.ceiling - 0.1  # where the noise matters
+    in_network = float(GaussianNoise(carried, scale="relative").deviation(t))
+    assert in_network == pytest.approx(float(point.assumption.split("=")[1]), rel=1e-4)
+    # Where the rows share one nuisance, its value is the upper bound less the lower one.
+    nuisance = NuisanceInformation(lambda x: torch.zeros(len(x), dtype=torch.long), noise_std=carried)
+    lower, upper = pairwise_bounds(t, in_network)
+    (found,) = nuisance(batch).terms.values()
+    assert float(found) == pytest.approx(float(upper) - float(lower), rel=1e-3)
 
 
 def test_learning_moves_a_layer_up_the_plane():

@@ -8,15 +8,19 @@ from infotorch.diagnostics.evidence import Evidence
 
 Verdict = Literal["infinite", "saturated", "piecewise-constant", "finite", "constant", "unknown"]
 
+# diagnose and InformationPlane count noise in units of the layer's spread, over all columns together; the objectives
+# and GaussianNoise in units of its root mean square deviation an entry.
+_UNITS = 'noise="relative", whose number for the same noise is larger by sqrt(columns)'
+
 _REMEDY: dict[Verdict, str] = {
     "infinite": (
-        "measure or penalise I(X; T + noise), the noise in units of T's spread (pairwise_bounds, "
-        "InformationBottleneck), or put noise with a density into the network; I(T; Y) is finite as it is"
+        "measure I(X; T + noise), the noise in units of T's spread (pairwise_bounds), or penalise it "
+        f"(InformationBottleneck, {_UNITS}), or put noise with a density into the network; I(T; Y) is finite as it is"
     ),
     "saturated": (
         "do not read compression from it, and do not train on it; I(X; T + noise), noise in units of T's spread, "
-        "moves with the weights (pairwise_bounds, InformationBottleneck); for I(T; Y) use rows that did not train the "
-        "network"
+        f"moves with the weights (pairwise_bounds; InformationBottleneck, {_UNITS}); for I(T; Y) use rows that did not "
+        "train the network"
     ),
     "piecewise-constant": (
         "fit to be read, with enough rows for each value of T, and not to be trained on; for training take the soft "
