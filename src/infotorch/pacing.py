@@ -41,7 +41,7 @@ def information_signal(recipe: Recipe, network: nn.Module, train: Split, seed: i
         >>> x = torch.randn(80, 2, generator=torch.Generator().manual_seed(0))
         >>> signal = information_signal(find_recipe("demo"), nn.Linear(2, 2), Split(x, (x[:, 0] > 0).long()), seed=0)
         >>> len(signal.x), round(signal.ceiling, 2)
-        (80, 0.69)
+        (80, 0.7)
     """
     settings, y = recipe.schedule, train.y
     usable = len(y) if y.is_floating_point() else int((y >= 0).sum())

@@ -151,9 +151,11 @@ class MutualInformationDecay(LRScheduler):
         self._set([rate for rate, _, _ in changes], [(s, p, d) for s, (_, p, d) in zip(found, changes, strict=True)])
 
     def _is_stuck(self, group: int, value: float) -> bool:
-        """Whether all measured signals are this one, and it is not everything that there is to learn."""
-        measured = self.signals[group][len(self.signals[group]) - self.measured :]
-        return set(measured) == {value} and value < self.ceiling[group] * (1 - 1e-9)
+        """Whether all measured signals are this one, and it is neither everything nor more than before training."""
+        known = self.signals[group]
+        measured = known[len(known) - self.measured :]
+        untrained = known[0] if len(known) > self.measured else math.inf
+        return set(measured) == {value} and value <= untrained and value < self.ceiling[group] * (1 - 1e-9)
 
     def get_lr(self) -> list[float | torch.Tensor]:
         """The rates of the epoch to come."""
