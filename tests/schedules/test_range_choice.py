@@ -108,4 +108,27 @@ def test_nothing_is_said_of_what_was_left_before_anybody_had_learnt():
     standing = judge(of_lengths((0.0,), (0.0,), (0.0, 0.9), (0.0, 0.85), (0.0,)), "accuracy", c1=10)
     assert standing.top == 2
     assert standing.good == (False, False, True, True, False)
-    assert standing.learns == (False, False, True, True, False)
+    assert standing.gains == (False, False, True, True, False)
+    assert standing.ended == (False, False, True, True, False)
+
+
+@pytest.mark.parametrize(
+    ("lasts", "expected"),
+    [
+        ((0.88, 0.9, 0.91, 0.92, 0.1), Range(0.001, 1.0, 1.0)),  # all have learnt within the first epoch
+        ((0.88, 0.92, 0.1, 0.1, 0.1), Range(0.001, 0.01, 0.01)),
+        ((0.82, 0.84, 0.9, 0.92, 0.1), Range(0.01, 1.0, 1.0)),  # thresh 0.092: 0.82 has learnt less than is good
+        ((0.5, 0.6, 0.9, 0.92, 0.1), Range(0.01, 1.0, 1.0)),  # 0.6 is not good, but has gained
+    ],
+)
+def test_a_rate_that_is_good_learns_though_it_gains_nothing_after_the_first_epoch(lasts, expected):
+    assert choose_range(probes(lasts, firsts=lasts[0]), "accuracy", c1=10) == expected
+
+
+def test_a_good_value_counts_at_the_end_alone():
+    # After one epoch all stand at chance, so that the two lowest are good then; they were not trained on.
+    made = of_lengths((0.1,), (0.1,), (0.1, 0.5), (0.1, 0.9), (0.1, 0.1))
+    standing = judge(made, "accuracy", c1=10)
+    assert standing.good == (True, True, False, True, False)
+    assert (standing.first_gain, standing.lowest) == (2, 2)
+    assert choose_range(made, "accuracy", c1=10) == Range(0.1, 1.0, 1.0)

@@ -151,6 +151,27 @@ def test_layers_keep_what_any_of_them_needs():
     assert (ends["other"].lr_top, ends["other"].lr_max) == (RATES[8], RATES[10])
 
 
+def test_halving_keeps_what_has_learnt_within_the_first_epoch():
+    def quick(trial, number, epoch):
+        return 0.1 if number > 12 else 0.5 if number < 3 else 0.9 + 0.001 * number + 0.01 * epoch
+
+    (whole, _), (cheap, _) = both(quick)
+    assert cheap == whole
+    assert cheap.lr_min == RATES[3]
+
+
+@pytest.mark.parametrize("ends_at", [0.5, 0.86])
+def test_what_was_left_while_it_was_good_is_tried_to_the_end_where_it_may_be_the_lower_end(ends_at):
+    # All are good after one epoch. From number 5 on they stay so; the others stand still, some of them below good.
+    def plateau(trial, number, epoch):
+        return 0.85 if epoch == 1 else ends_at + 0.001 * number if number < 5 else 0.97 - 0.001 * abs(10 - number)
+
+    land = Landscape(plateau)
+    (found,) = Halving(land, RATES, 4, 10.0, lambda _: ["accuracy"]).passes(1)
+    assert choose_range(found, "accuracy", c1=10).lr_min == RATES[5]
+    assert land.spent < 16 * 4
+
+
 def test_all_candidates_stay_while_nobody_has_learnt():
     land = Landscape(lambda trial, n, epoch: 0.0 if epoch == 1 else hill(trial, n, epoch))
     Halving(land, RATES, 4, 10.0, lambda _: ["accuracy"]).passes(1)

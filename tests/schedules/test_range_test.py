@@ -1,5 +1,6 @@
 import copy
 import math
+import warnings
 
 import pytest
 import torch
@@ -7,9 +8,13 @@ from torch import nn
 from torch.nn import functional
 
 from infotorch.data.loading import load
+from infotorch.schedules.decay import MutualInformationDecay
 from infotorch.schedules.range_choice import Probe
 from infotorch.schedules.range_test import RangeTest, lr_range_test
 from infotorch.schedules.signal import InformationSignal
+
+# Most of these made-up grids end where the range does, which is told by a warning.
+pytestmark = pytest.mark.filterwarnings("ignore:lr_range_test")
 
 RATES = (0.001, 0.01, 0.1, 1.0)
 
@@ -54,6 +59,47 @@ def test_the_range_is_that_of_the_reports_and_the_table_holds_them():
     assert (line["loss_first"], line["loss_last"]) == (1.0, 0.0)
     (line,) = found.figure().data
     assert (line.x, line.y, line.mode) == (RATES, (0.15, 0.6, 0.9, 0.1), "lines+markers")
+
+
+@pytest.mark.parametrize("search", ["exhaustive", "halving"])
+def test_where_all_rates_learn_within_the_first_epoch_the_range_is_one_a_schedule_takes(search):
+    quick = {0.001: (0.88, 0.9), 0.01: (0.89, 0.92), 0.1: (0.9, 0.93), 1.0: (0.1, 0.1)}
+    scripted = Scripted(quick)
+    with pytest.warns(UserWarning, match="lr_range_test: lr_min is the lowest candidate; give rates beyond") as told:
+        found = scripted.test(search=search, trials=2)
+    assert len(told) == 1
+    assert (found.lr_min, found.lr_top, found.lr_max, found.edges) == (0.001, 0.1, 0.1, ("lr_min",))
+    ends = {"lr_min": found.lr_min, "lr_max": found.lr_max, "lr_top": found.lr_top}
+    schedule = MutualInformationDecay(scripted.optimizer, **ends, threshold=0.1, ceiling=2.3, epochs=5)
+    assert schedule.get_last_lr() == [0.1]
+
+
+def told_of(values, **options):
+    with pytest.warns(UserWarning, match="lr_range_test") as told:
+        found = Scripted(values).test(**options)
+    (line,) = told
+    return found, str(line.message)
+
+
+def test_ends_of_the_grid_are_told_by_one_warning_and_in_the_result():
+    found, line = told_of(GOOD | {1.0: (0.5, 0.95)})
+    assert found.edges == ("lr_top", "lr_max")
+    assert line == (
+        "lr_range_test: lr_top is the highest candidate; lr_max is the highest candidate; give rates beyond it to know "
+        "more."
+    )
+    found, line = told_of(GOOD | {1.0: (0.5, 0.85)})
+    assert found.edges == ("lr_max",)
+    assert "lr_top is" not in line
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert Scripted(GOOD).test().edges == ()
+
+
+def test_an_empty_range_is_told():
+    found, line = told_of(dict.fromkeys(RATES, (0.1, 0.1)) | {0.1: (0.1, 0.9)})
+    assert (found.lr_min, found.lr_max, found.edges) == (0.1, 0.1, ())
+    assert "lr_min equals lr_max, and a schedule needs a range: give rates that lie closer together" in line
 
 
 def test_every_candidate_of_a_trial_starts_from_the_same_weights_and_trials_from_others():
@@ -233,10 +279,16 @@ def test_on_digits_the_range_leaves_out_rates_that_do_not_learn_and_rates_that_k
 def test_a_signal_of_layers_gives_a_range_for_each():
     network, optimizer, epoch, rows = digits()
     signal = InformationSignal(network, rows.x, rows.y, n=300, layers=["1", "3"])
-    found = lr_range_test(
-        network, optimizer, epoch, signal=signal, attribute="information", rates=[1e-4, 1e-2, 1e-1], trials=1, epochs=2
-    )
+    options = {"signal": signal, "attribute": "information", "rates": [1e-4, 1e-2, 1e-1], "trials": 1, "epochs": 2}
+    with pytest.warns(UserWarning, match="lr_top is the highest candidate in layer 0, 1; "):
+        found = lr_range_test(network, optimizer, epoch, **options)
     assert len(found.lr_min) == len(found.lr_max) == len(found.lr_top) == len(found.threshold) == 2
+    assert found.edges == [
+        tuple(
+            end for end, rate in (("lr_min", 1e-4), ("lr_top", 0.1), ("lr_max", 0.1)) if getattr(found, end)[n] == rate
+        )
+        for n in range(2)
+    ]
     assert [line.name for line in found.figure().data] == ["information 0, trial 0", "information 1, trial 0"]
 
 

@@ -71,10 +71,11 @@ def choose_range(probes: Sequence[Probe], attribute: str, *, c1: float, rule: Ru
     """The range of one pass over all candidates.
 
     With best the highest last value and thresh = best / c1: lr_top is the rate that has it; lr_min the first whose last
-    value has gained thresh; lr_max by "first-bad" the last rate from lr_top upwards before the first that failed or
-    falls short of best by thresh; by "paper" the last before all further rates do. Gains, and all values of a loss, are
-    measured from the first value of the lowest candidate, the one next to untrained. A probe that was given fewer
-    epochs than others is compared with what they had reached by then, and cannot be lr_top.
+    value has gained thresh, or falls short of best by less than thresh; lr_max by "first-bad" the last rate from lr_top
+    upwards before the first that failed or falls short of best by thresh; by "paper" the last before all further rates
+    do. Gains, and all values of a loss, are measured from the first value of the lowest candidate, the one next to
+    untrained. A probe that was given fewer epochs than others is compared with what they had reached by then, and
+    cannot be lr_top.
 
     Args:
         probes: one for each candidate, by ascending rate; a candidate without one counts as failed.
@@ -85,7 +86,8 @@ def choose_range(probes: Sequence[Probe], attribute: str, *, c1: float, rule: Ru
     Raises:
         ValueError: no candidate learnt anything.
 
-    Source: Vasudevan 2020, Entropy 22(5):560, Algorithm 2; its rule for LR_max is "paper".
+    Source: Vasudevan 2020, Entropy 22(5):560, Algorithm 2; its rule for LR_max is "paper". Its LR_min is the first that
+        gains; but what learns within its first epoch gains no more after it, and would be taken for a rate too low.
 
     Example:
         >>> finals = {0.001: 0.2, 0.01: 0.8, 0.1: 0.9, 1.0: 0.1}
@@ -99,8 +101,7 @@ def choose_range(probes: Sequence[Probe], attribute: str, *, c1: float, rule: Ru
         highest = max(number for number, is_good in enumerate(good) if is_good)
     else:
         highest = next((number for number in range(top, len(good)) if not good[number]), len(good)) - 1
-    lowest = next((number for number, learns in enumerate(standing.learns) if learns), top)
-    return Range(probes[min(lowest, top)].rate, probes[highest].rate, probes[top].rate)
+    return Range(probes[standing.lowest].rate, probes[highest].rate, probes[top].rate)
 
 
 @dataclass(frozen=True)
@@ -110,12 +111,26 @@ class Standing:
     Args:
         top: number of the best.
         good: whether each is safe: it did not fail, and falls short of the best by less than thresh.
-        learns: whether each did not fail and gained at least thresh.
+        gains: whether each did not fail and gained at least thresh.
+        ended: whether each was trained as long as the best.
     """
 
     top: int
     good: tuple[bool, ...]
-    learns: tuple[bool, ...]
+    gains: tuple[bool, ...]
+    ended: tuple[bool, ...]
+
+    @property
+    def first_gain(self) -> int:
+        """Number of the first that gains; the best at most."""
+        return next((number for number, gains in enumerate(self.gains[: self.top]) if gains), self.top)
+
+    @property
+    def lowest(self) -> int:
+        """Number of the first that learns: it gains, or is good at the end."""
+        # Early on everything may be good, as nothing has been learnt yet.
+        whole = zip(self.good[: self.first_gain], self.ended, strict=False)
+        return next((number for number, (good, ended) in enumerate(whole) if good and ended), self.first_gain)
 
 
 def judge(probes: Sequence[Probe], attribute: str, *, c1: float) -> Standing:
@@ -143,11 +158,12 @@ def judge(probes: Sequence[Probe], attribute: str, *, c1: float) -> Standing:
     # Nothing is said of a candidate that was left where none had learnt anything yet.
     thresh = {number: best[n] / c1 if best[n] > 0 else math.nan for number, n in length.items()}
     good = {number: best[length[number]] + nothing - last[number] < thresh[number] for number in numbers}
-    learns = {number: last[number] - start >= thresh[number] for number in numbers}
+    gains = {number: last[number] - start >= thresh[number] for number in numbers}
     return Standing(
         top=max((number for number in numbers if length[number] == max(best)), key=last.__getitem__),
         good=tuple(good.get(number, False) for number in range(len(probes))),
-        learns=tuple(learns.get(number, False) for number in range(len(probes))),
+        gains=tuple(gains.get(number, False) for number in range(len(probes))),
+        ended=tuple(length.get(number) == max(best) for number in range(len(probes))),
     )
 
 

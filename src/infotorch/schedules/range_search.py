@@ -103,9 +103,10 @@ class Halving:
         except ValueError:
             wanted = {lowest - 1}
         else:
-            firsts = [self.rates.index(rates[_first(standing)]) for standing in standings]
+            firsts = [self.rates.index(rates[standing.lowest]) for standing in standings]
             tops = [self.rates.index(rates[standing.top]) for standing in standings]
             wanted = {top + step for top in tops for step in (-1, 1)} | {max(first - 1, lowest) for first in firsts}
+            known = {rate: probe for rate, probe in known.items() if rate not in _left(standings, rates)}
         return [self.rates[n] for n in sorted(wanted) if 0 <= n <= highest and self.rates[n] not in known]
 
     def _going_on(self, probes: Sequence[Probe], length: int) -> list[float]:
@@ -134,13 +135,16 @@ class Halving:
 def _ends(standing: Standing) -> set[int]:
     """Candidates that may move an end of the range: those that may yet learn, and from below the best to the first bad.
 
-    Twice as long a probe lets about half as high a rate learn; what learns already goes on learning.
+    Twice as long a probe lets about half as high a rate learn; what gains already goes on gaining. What is only good
+    has to show that it stays so.
     """
-    first = _first(standing)
+    first = standing.first_gain
+    low = {first - 2, first - 1} | ({standing.lowest} - {first})
     bad = next((number for number in range(standing.top, len(standing.good)) if not standing.good[number]), None)
-    return {first - 2, first - 1, *range(standing.top - 1, (len(standing.good) if bad is None else bad + 1))}
+    return low | set(range(standing.top - 1, (len(standing.good) if bad is None else bad + 1)))
 
 
-def _first(standing: Standing) -> int:
-    """The first that learns."""
-    return next((number for number, learns in enumerate(standing.learns) if learns), standing.top)
+def _left(standings: Sequence[Standing], rates: Sequence[float]) -> set[float]:
+    """Candidates right below lr_min that were left while they were good, so that nobody knows whether they learn."""
+    below = [(standing, standing.lowest - 1) for standing in standings if standing.lowest > 0]
+    return {rates[n] for standing, n in below if standing.good[n] and not standing.ended[n]}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,6 +44,8 @@ class RangeTest:
         probes: everything that was measured.
         epochs: epochs that were trained in all, that is, calls of train_epoch.
         seconds: how long it took.
+        edges: "lr_min" where it is the lowest candidate, "lr_top" and "lr_max" where they are the highest: what lies
+            beyond was not tried. A list of such tuples, one for each layer, where the signal has several values.
     """
 
     lr_min: Any
@@ -53,6 +56,7 @@ class RangeTest:
     probes: tuple[Probe, ...]
     epochs: int
     seconds: float
+    edges: Any = ()
 
     def table(self) -> list[dict[str, Any]]:
         """One line for each candidate of each trial: its rate, the first and last value of everything, and its fate."""
@@ -156,7 +160,8 @@ def lr_range_test(
         progress: told (what, epochs done, epochs in all at most) after every epoch.
 
     Returns:
-        The range, and everything that was measured.
+        The range, and everything that was measured. One warning tells of a range that ends at the lowest or highest
+        candidate, and of lr_min = lr_max.
 
     Raises:
         TypeError: train_epoch or signal gives no number, or there are workers and what they need cannot be copied.
@@ -178,9 +183,9 @@ def lr_range_test(
         ...         loss = nn.functional.cross_entropy(network(x[rows]), y[rows])
         ...         sgd.zero_grad(); loss.backward(); sgd.step()
         ...     return {"loss": loss.item(), "accuracy": (network(x).argmax(1) == y).float().mean().item()}
-        >>> found = lr_range_test(network, sgd, train_epoch, rates=[1e-4, 1e-2, 1.0], trials=2, epochs=2)
-        >>> found.lr_top, sgd.param_groups[0]["lr"]
-        (1.0, 0.1)
+        >>> found = lr_range_test(network, sgd, train_epoch, rates=[1e-3, 0.1, 1.0], trials=2, epochs=2)
+        >>> found.lr_top, sgd.param_groups[0]["lr"], found.edges
+        (1.0, 0.1, ('lr_top', 'lr_max'))
     """
     candidates = _candidates(rates)
     for name, count in (("trials", trials), ("epochs", epochs), ("workers", workers)):
@@ -199,7 +204,10 @@ def lr_range_test(
             passes = every(probing, candidates, trials, epochs)
         else:
             passes = Halving(probing, candidates, epochs, c1, lambda probes: _keys(probes, attribute)).passes(trials)
-    return _found(passes, attribute, c1, c2, rule, tally.done, time.monotonic() - began)
+    found = _found(passes, candidates, attribute, c1, c2, rule, tally.done, time.monotonic() - began)
+    if doubts := "; ".join(_doubts(found)):
+        warnings.warn(f"{_WHERE}: {doubts}.", stacklevel=2)
+    return found
 
 
 class _Tally:
@@ -238,6 +246,7 @@ def _candidates(rates: Sequence[float] | None) -> list[float]:
 
 def _found(
     passes: list[list[Probe]],
+    rates: list[float],
     attribute: str | Sequence[str] | None,
     c1: float,
     c2: float,
@@ -249,6 +258,7 @@ def _found(
     by, ranges = _chosen(passes, attribute, c1, rule)
     epsilons = [significance(probes, name, c2=c2) for name in _information_names(probes)]
     ends = {end: [getattr(one, end) for one in ranges] for end in ("lr_min", "lr_max", "lr_top")}
+    ends["edges"] = [_edges(one, rates) for one in ranges]
     return RangeTest(
         **{end: values if len(values) > 1 else values[0] for end, values in ends.items()},
         threshold=(epsilons if len(epsilons) > 1 else epsilons[0]) if epsilons else None,
@@ -257,6 +267,33 @@ def _found(
         epochs=epochs,
         seconds=seconds,
     )
+
+
+def _edges(one: Range, rates: list[float]) -> tuple[str, ...]:
+    beyond = {"lr_min": one.lr_min == rates[0], "lr_top": one.lr_top == rates[-1], "lr_max": one.lr_max == rates[-1]}
+    return tuple(end for end, is_edge in beyond.items() if is_edge)
+
+
+def _doubts(found: RangeTest) -> Iterator[str]:
+    """What a range should not be relied on for, in words."""
+    several = isinstance(found.lr_min, list)
+    edges = found.edges if several else [found.edges]
+    for end, kind in (("lr_min", "lowest"), ("lr_top", "highest"), ("lr_max", "highest")):
+        if any(end in of_one for of_one in edges):
+            yield f"{end} is the {kind} candidate{_of_layers([end in of_one for of_one in edges], several)}"
+    lows, highs = (found.lr_min, found.lr_max) if several else ([found.lr_min], [found.lr_max])
+    empty = [low == high for low, high in zip(lows, highs, strict=True)]
+    if any(empty):
+        yield (
+            f"lr_min equals lr_max{_of_layers(empty, several)}, and a schedule needs a range: give rates that lie "
+            "closer together, lower ones, or more epochs"
+        )
+    elif any(edges):
+        yield "give rates beyond it to know more"
+
+
+def _of_layers(which: Sequence[bool], several: bool) -> str:
+    return f" in layer {', '.join(str(number) for number, is_so in enumerate(which) if is_so)}" if several else ""
 
 
 def _attributes(probes: Sequence[Probe], attribute: str | Sequence[str] | None) -> dict[str, list[str]]:
