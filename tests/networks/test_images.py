@@ -1,10 +1,14 @@
+import copy
 import math
 
 import pytest
 import torch
 from torch import nn
 
+from infotorch.networks.all_cnn import all_cnn
 from infotorch.networks.images import check_images, draw_he
+from infotorch.networks.lenet import lenet5
+from infotorch.networks.wide_resnet import wide_resnet
 
 
 def drawn():
@@ -75,3 +79,21 @@ def test_numbers_of_outputs_that_are_none_are_refused():
         check_images((1, 8, 8), 0, where="net")
     with pytest.raises(TypeError, match="net: outputs must be an integer, got True"):
         check_images((1, 8, 8), True, where="net")
+
+
+def test_the_memory_format_of_a_network_changes_no_output():
+    images = torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(1))
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        networks = [
+            lenet5((3, 16, 16), 10),
+            all_cnn((3, 16, 16), 10, width=8),
+            wide_resnet((3, 16, 16), 10, depth=10, width=1),
+        ]
+    for network in networks:
+        network.eval()
+        weights = [p for p in network.parameters() if p.ndim == 4 and min(p.shape[1:]) > 1]
+        assert weights
+        assert all(weight.is_contiguous(memory_format=torch.channels_last) for weight in weights)
+        plain = copy.deepcopy(network).to(memory_format=torch.contiguous_format)
+        torch.testing.assert_close(network(images), plain(images), rtol=1e-4, atol=1e-5)

@@ -47,7 +47,7 @@ def test_its_gradient_is_that_of_the_written_network_with_the_same_dropout():
 
 
 def test_dropout_stands_between_the_two_linear_layers_alone():
-    names = "conv1 conv1_relu pool1 conv2 conv2_relu pool2 flatten fc1 fc1_relu fc1_drop fc2"
+    names = "conv1 pool1 conv1_relu conv2 pool2 conv2_relu flatten fc1 fc1_relu fc1_drop fc2"
     network = lenet5((1, 28, 28), 10)
     assert [name for name, _ in network.named_children()] == names.split()
     assert network.fc1_drop.p == 0.5

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 
+import torch
 from torch import nn
 
 from infotorch.networks.images import check_images, draw_he
@@ -72,4 +73,4 @@ def all_cnn(
     layers |= {"pool": nn.AdaptiveAvgPool2d(1), "flatten": nn.Flatten()}
     network = nn.Sequential(layers)
     draw_he(network)
-    return network
+    return network.to(memory_format=torch.channels_last)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from infotorch.networks.images import check_images, draw_he
@@ -93,4 +94,4 @@ def wide_resnet(
     network = nn.Sequential(layers)
     draw_he(network)
     nn.init.zeros_(network.get_submodule("fc").bias)  # pyright: ignore[reportArgumentType]
-    return network
+    return network.to(memory_format=torch.channels_last)
