@@ -74,7 +74,7 @@ def test_patience_and_the_earliest_time_put_the_line_off():
 
 
 def test_a_fall_of_the_signal_counts_as_standing_still_and_a_reached_ceiling_too():
-    for signals in ([1.0, 0.5, 0.5], [2.0, 2.1, 2.1]):
+    for signals in ([1.0, 0.5, 0.5], [2.0, 2.0, 2.0]):
         schedule = InformationAnneal(sgd(), lr_top=0.5, lr_min=0.0, epochs=4, ceiling=2.0, hold=0.9)
         rates(schedule, signals)
         assert schedule.begins == [2]
@@ -107,6 +107,16 @@ def test_a_reloaded_schedule_goes_on_as_if_nothing_had_happened(stop):
     second.load_state_dict(first.state_dict())
     assert rates(second, signals[stop:]) == expected[stop:]
     assert second.history == whole.history
+
+
+def test_a_signal_above_the_ceiling_refutes_it_and_growth_goes_on_being_growth():
+    schedule = InformationAnneal(sgd(), lr_top=0.5, lr_min=0.0, epochs=8, ceiling=1.0, threshold=0.05, hold=0.99)
+    rates(schedule, [0.8, 1.2, 1.3, 1.31])
+    assert [line["gain"] for line in schedule.history[0]] == [None, 1.0, 1.0, 1.0]
+    assert schedule.get_last_lr() == [0.5]
+    rates(schedule, [1.31])  # nothing new, of all there is known to be
+    assert schedule.history[0][-1]["gain"] == 0.0
+    assert schedule.get_last_lr()[0] < 0.5
 
 
 def test_estimates_and_tensors_are_signals_and_a_compiled_optimisers_rate_stays_a_tensor():

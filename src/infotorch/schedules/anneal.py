@@ -100,8 +100,9 @@ class InformationAnneal(HoldThenAnneal):
 
         gain = (ITY - best ITY so far) / (IXY - best ITY so far)
 
-    is the share of what was still missing that the epoch brought. The line begins once `patience` epochs in a row had a
-    gain below `threshold`, and at the latest when `hold` of all steps are over: the control's time.
+    is the share of what was still missing that the epoch brought. A signal above IXY, an estimate that was too low,
+    takes its place: a new best then has a gain of 1, and any other at most 0. The line begins once `patience` epochs in
+    a row had a gain below `threshold`, and at the latest when `hold` of all steps are over: the control's time.
 
     Args:
         optimizer: any; its groups' rates are set by the schedule.
@@ -214,8 +215,12 @@ class InformationAnneal(HoldThenAnneal):
 
 
 def _share_of_missing(past: list[float], now: float, ceiling: float) -> float | None:
-    """What `now` adds to the best so far, as a share of what that lacked; 0 where nothing was missing."""
+    """What `now` adds to the best so far, as a share of what that lacked; 0 where it adds nothing to all there is.
+
+    A signal above the ceiling shows that more was missing: `now` is then all there is known to be.
+    """
     if not past:
         return None
-    missing = ceiling - max(past)
-    return (now - max(past)) / missing if missing > 0 else 0.0
+    best = max(past)
+    missing = max(ceiling, now) - best
+    return (now - best) / missing if missing > 0 else 0.0

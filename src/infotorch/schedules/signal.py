@@ -18,6 +18,7 @@ from infotorch.estimators.renyi import renyi_mi
 from infotorch.estimators.ross import ross
 from infotorch.numerics.checks import check_count, check_paired
 from infotorch.numerics.seeds import seed_streams
+from infotorch.schedules.ceiling import regression_ceiling
 
 _WHERE = "InformationSignal"
 #: Columns of a layer that neighbours are searched in, unless the caller says otherwise.
@@ -92,7 +93,9 @@ class InformationSignal:
     Attributes:
         ceiling: what the signal can reach: for "ross" its largest value on the drawn labels, which is H(Y) but for a
             bias that shrinks with the rows of a class; H(Y) for "ksg" and "readout"; S(Y) for "renyi"; for real targets
-            and functions I(X; Y), by the same estimator, of all rows, at most 10,000 of them.
+            and functions I(X; Y), by the same estimator, of all rows, at most 10,000 of them. With "ksg" it is
+            the largest of those of x and of two predictions from it (`schedules.ceiling`). All err downwards, so that a
+            network that learns more, or learns its rows by heart, exceeds it.
 
     Raises:
         TypeError: n or columns is not an integer.
@@ -159,8 +162,8 @@ class InformationSignal:
             return float(ross(self.y.double(), self.y).ceiling)
         if discrete and isinstance(chosen, str):
             return float(discrete_entropy(self.y))
-        rows = slice(0, 10_000)
-        return float(self._information(x[rows].flatten(1).float(), y[rows]))
+        x, y = x[:10_000].flatten(1).float(), y[:10_000]
+        return regression_ceiling(x, y) if chosen == "ksg" else float(self._information(x, y))
 
 
 def _known(network: nn.Module, layers: Sequence[str]) -> tuple[str, ...]:
