@@ -54,7 +54,7 @@ def main() -> None:
     rows = {}
     for name, (network, x) in networks().items():
         y = torch.arange(len(x)) % 10
-        models = {kind: copy.deepcopy(network).to(memory_format=format_) for kind, format_ in FORMATS.items()}
+        models = {kind: copy.deepcopy(network).to(memory_format=one) for kind, one in FORMATS.items()}  # pyright: ignore
         optimizers = {kind: torch.optim.SGD(model.parameters(), lr=1e-3) for kind, model in models.items()}
         times: dict[str, list[float]] = {kind: [] for kind in FORMATS}
         for _ in range(ROUNDS):

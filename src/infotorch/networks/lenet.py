@@ -62,4 +62,4 @@ def lenet5(
     height, width = (((side - 4) // 2 - 4) // 2 for side in shape[1:])
     behind = mlp(channels[-1] * height * width, (hidden,), outputs, dropout=dropout)
     network = nn.Sequential(OrderedDict([*layers.items(), *behind.named_children()]))
-    return network.to(memory_format=torch.channels_last)
+    return network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]

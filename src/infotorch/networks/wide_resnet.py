@@ -94,4 +94,4 @@ def wide_resnet(
     network = nn.Sequential(layers)
     draw_he(network)
     nn.init.zeros_(network.get_submodule("fc").bias)  # pyright: ignore[reportArgumentType]
-    return network.to(memory_format=torch.channels_last)
+    return network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]

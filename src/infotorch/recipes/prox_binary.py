@@ -48,6 +48,7 @@ _FOUND: dict[str, dict[str, Any]] = {
     "sgd-hybrid": {"optimizer.lr": 9.44, "split.forward_lr": 165.0, "split.step_size": 1.63},
     "sgd-order1": {"optimizer.lr": 2.97, "split.forward_lr": 17.6},
     "sgd-order2": {"optimizer.lr": 2.97, "split.forward_lr": 17.6},
+    "adam-order1": {"optimizer.lr": 0.0112, "split.forward_lr": 0.0398},
 }
 
 
