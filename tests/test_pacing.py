@@ -324,6 +324,25 @@ class TestInformationSignal:
         assert torch.allclose(grid, nn.functional.adaptive_avg_pool2d(network[0](signal.x), 2).flatten(1), atol=1e-6)
         assert torch.allclose(output, network(signal.x), atol=1e-6)
 
+    def test_graphs_and_denoisers_are_refused(self):
+        recipe = small()
+        rows = Split([0] * 60, self.rows().y)  # what a set of graphs looks like from here: rows, and no tensor
+        with pytest.raises(ValueError, match=r"milr-mnist: information is measured on rows of numbers.*, got graphs"):
+            information_signal(recipe, nn.Linear(4, 2), rows, seed=0)
+        denoiser, images = find_recipe("prox-vae-mnist", "adam-bp"), torch.zeros(60, 1, 8, 8)
+        with pytest.raises(ValueError, match=r"prox-vae-mnist: .* got a denoiser, whose targets are images"):
+            information_signal(denoiser, nn.Identity(), Split(images, images), seed=0)
+
+    @pytest.mark.parametrize("schedule", ["information", "best"])
+    def test_a_run_of_a_denoiser_by_information_is_refused_before_it_begins(self, schedule, tmp_path):
+        settings = {
+            "data.name": "digits", "data.side": 8, "data.limit": 100, "data.validation": 40, "epochs": 2,
+            "network.channels": (4, 4, 4), "network.latent": 5, "optimizer.schedule": schedule,
+        }  # fmt: skip
+        with pytest.raises(ValueError, match="choose a schedule that needs none"):
+            run(change(find_recipe("prox-vae-mnist", "adam-bp"), settings), tmp_path / "r", device="cpu")
+        assert not (tmp_path / "r").exists()
+
     def test_real_targets_are_read_with_ksg(self):
         x = self.rows().x
         signal = information_signal(small(), nn.Linear(4, 1), Split(x, x[:, :1] ** 2), seed=0)

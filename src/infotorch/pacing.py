@@ -12,6 +12,7 @@ from lightning_fabric import Fabric
 from torch import nn
 from torch.optim import Optimizer
 
+from infotorch.data.folders import ImageFiles
 from infotorch.data.sets import Split
 from infotorch.recipes.optimizers import INFORMED
 from infotorch.recipes.recipe import Recipe
@@ -33,7 +34,7 @@ def information_signal(recipe: Recipe, network: nn.Module, train: Split, seed: i
         seed: decides the rows.
 
     Raises:
-        ValueError: see `InformationSignal`.
+        ValueError: the rows are graphs, the recipe is a denoiser's, or see `InformationSignal`.
 
     Example:
         >>> import torch
@@ -43,6 +44,12 @@ def information_signal(recipe: Recipe, network: nn.Module, train: Split, seed: i
         >>> len(signal.x), round(signal.ceiling, 2)
         (80, 0.7)
     """
+    denoises = recipe.task == "denoising"
+    if denoises or not isinstance(train.x, torch.Tensor | ImageFiles):
+        raise ValueError(
+            f"{recipe.name}: information is measured on rows of numbers and their labels or targets, got "
+            f"{'a denoiser, whose targets are images' if denoises else 'graphs'}; choose a schedule that needs none."
+        )
     settings, y = recipe.schedule, train.y
     usable = len(y) if y.is_floating_point() else int((y >= 0).sum())
     return InformationSignal(
@@ -80,11 +87,11 @@ class Pace:
         self.lines: dict[str, dict[str, Any]] = {}
         if recipe.optimizer.schedule not in INFORMED:
             return
+        self.signal = information_signal(recipe, network, train, seed)
         (module,) = plan
         assert isinstance(module.update, GradientUpdate)
         assert plan.num_steps is not None
         self.plan, self.fabric = plan, fabric
-        self.signal = information_signal(recipe, network, train, seed)
         self.names = self.signal.layers or (module.name,)
         self.is_bound = recipe.schedule.estimator == "readout"
         self.schedule = self._make(recipe, module.update.optimizer, plan.num_steps // recipe.epochs)
