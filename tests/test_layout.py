@@ -25,6 +25,7 @@ ROOMS = (
     "recipes",
     "pacing",
     "scores",
+    "assessment",
     "session",
     "runner",
     "diagnose_run",
@@ -33,8 +34,10 @@ ROOMS = (
     "measuring",
     "usage",
     "preflight",
+    "arguments",
     "terminal",
     "diagnose_command",
+    "range_command",
     "cli",
     "__main__",
 )

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from infotorch.assessment import assess_run, load_outliers
 from infotorch.data.augment import check_augmentation
 from infotorch.data.folders import ImageFolders, folders_as_rows
 from infotorch.data.graph_splits import graphs_as_rows
@@ -34,6 +35,7 @@ from infotorch.training.evaluate import evaluate_modules, evaluating_repeatably
 from infotorch.training.inputs import batches_of
 from infotorch.training.interrupts import stop_requests
 from infotorch.training.loop import Position, StepInfo, train
+from infotorch.training.plan import evaluating
 from infotorch.training.regression import plan_error
 from infotorch.training.statistics import settle_statistics
 
@@ -86,6 +88,7 @@ class Session:
         self.device = self.fabric.device
         reset_peak_device_bytes(self.device)
         self.dataset = load_rows(recipe, seed).to(self.device)
+        self.outliers = None if is_trial else load_outliers(recipe, self.dataset, seed)
         with streams.as_global("init"):
             network = build_network(recipe, self.dataset)
         dtype = torch.float64 if recipe.precision == "64-true" else torch.float32
@@ -228,7 +231,11 @@ class Session:
 
     def _final_metrics(self) -> dict[str, float]:
         with showing_averages(self.plan, self.batches):
-            return final_scores(self.recipe, self.plan, self.network, self.dataset, is_trial=self.is_trial)
+            metrics = final_scores(self.recipe, self.plan, self.network, self.dataset, is_trial=self.is_trial)
+            if self.outliers is not None:
+                with evaluating(self.plan):
+                    metrics |= assess_run(self.recipe, self.network, self.dataset, self.outliers, seed=self.seed)
+            return metrics
 
     def _show(self) -> None:
         """Keep a picture of some test images, noisy and denoised; one seed's are enough to look at."""

@@ -12,11 +12,10 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
+from infotorch.diagnostics.attacks import pgd, slope
 from infotorch.diagnostics.representations import Listener, narrowed, spread
 from infotorch.numerics.seeds import SeedStreams
 
-#: Steps of projected gradient descent, each a quarter of the radius.
-PGD_STEPS = 10
 #: The largest affine change: degrees, share of the side, share of the size.
 ROTATION, SHIFT, ZOOM = 30.0, 0.1, 0.1
 
@@ -163,16 +162,17 @@ def robustness(decide: Decision, x: Tensor, y: Tensor, *, radii: Sequence[float]
     with torch.no_grad():
         scores, t = decide(x)
     measure = _Measure(decide, y, t, spread(t))
-    slope = _slope(decide, x, y)
+    attacked = lambda rows: decide(rows)[0]  # noqa: E731
+    gradient = slope(attacked, x, y)
     changes: dict[str, Callable[[float], Tensor]] = {
         "gaussian": lambda r: x + r * scale * _normal(x, streams),
-        "fgsm": lambda r: x + r * scale * slope.sign(),
-        "pgd": lambda r: _pgd(decide, x, y, r * scale),
+        "fgsm": lambda r: x + r * scale * gradient.sign(),
+        "pgd": lambda r: pgd(attacked, x, y, r * scale),
     }
     curves = [measure.curve(kind, radii, change) for kind, change in changes.items()]
     if x.ndim == 4 and min(x.shape[2:]) > 1:
         curves.insert(1, measure.curve("affine", (0.25, 0.5, 1.0), lambda size: affine(x, size, streams)))
-    blind = float((slope.reshape(len(x), -1) == 0).all(dim=1).double().mean())
+    blind = float((gradient.reshape(len(x), -1) == 0).all(dim=1).double().mean())
     right = float((scores.argmax(dim=1) == y).double().mean())
     return Robustness(right, len(x), scale, blind, tuple(curves))
 
@@ -229,25 +229,6 @@ class _Measure:
 def _normal(x: Tensor, streams: SeedStreams) -> Tensor:
     generator = streams.generator("robustness noise")
     return torch.randn(x.shape, generator=generator).to(x)
-
-
-def _slope(decide: Decision, x: Tensor, y: Tensor) -> Tensor:
-    """Gradient of the cross-entropy by x; zeros where there is none."""
-    with torch.enable_grad():
-        leaf = x.detach().clone().requires_grad_()
-        loss = F.cross_entropy(decide(leaf)[0], y, reduction="sum")
-        if not loss.requires_grad:
-            return torch.zeros_like(x)
-        (slope,) = torch.autograd.grad(loss, leaf, allow_unused=True)
-    return torch.zeros_like(x) if slope is None else slope
-
-
-def _pgd(decide: Decision, x: Tensor, y: Tensor, radius: float) -> Tensor:
-    moved = x
-    for _ in range(PGD_STEPS):
-        moved = moved + radius / 4 * _slope(decide, moved, y).sign()
-        moved = torch.minimum(torch.maximum(moved, x - radius), x + radius)
-    return moved
 
 
 def affine(images: Tensor, size: float, streams: SeedStreams) -> Tensor:

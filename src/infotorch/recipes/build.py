@@ -24,6 +24,7 @@ from infotorch.objectives.combined import SumOfObjectives
 from infotorch.objectives.names import objective_from_name
 from infotorch.recipes.optimizers import check_schedule, layerwise, optimizer_of, scheduler_of
 from infotorch.recipes.recipe import NetworkSettings, PlanSettings, Recipe
+from infotorch.recipes.remedy_build import remedy_network, remedy_objective
 from infotorch.training.plan import Plan
 from infotorch.updates.gradient import OptimizerFactory, SchedulerFactory
 
@@ -55,6 +56,8 @@ def _on_rows(recipe: Recipe, dataset: Dataset, classes: int) -> nn.Module:
     if wanted.convolutions or wanted.embedding:
         raise ValueError(f"{recipe.name}: message passing needs graphs; {dataset.name} has {dataset.kind}.")
     shape = dataset.train.x.shape[1:]
+    if recipe.remedy.system:
+        return remedy_network(recipe, shape, classes)
     if wanted.architecture:
         if len(shape) != 3:
             raise ValueError(f"{recipe.name}: {wanted.architecture} needs images; {dataset.name} has {dataset.kind}.")
@@ -134,13 +137,13 @@ def build_plan(recipe: Recipe, network: nn.Module) -> Plan:
     """The recipe's plan for its network; the network is trained in place."""
     settings = recipe.plan
     check_schedule(recipe)
-    scheduler = scheduler_of(recipe)
+    scheduler, own = scheduler_of(recipe), remedy_objective(recipe, network)
     if recipe.split.at and recipe.split.order != "bp":
         return _split_plan(recipe, network, scheduler)
     return Plan.layerwise(
         network,
         settings.cuts,
-        [_objective(name, settings, network) for name in settings.objectives],
+        [own] if own is not None else [_objective(name, settings, network) for name in settings.objectives],
         order=settings.order,
         isolated=settings.isolated,
         optimizer=[

@@ -15,6 +15,7 @@ from infotorch.numerics.checks import require
 from infotorch.recipes.recipe import OptimizerSettings, Recipe
 from infotorch.schedules.anneal import HoldThenAnneal
 from infotorch.schedules.signal import layer_groups
+from infotorch.updates.averaging import AveragedAdam
 from infotorch.updates.gradient import OptimizerFactory, SchedulerFactory
 
 #: Schedules that look at the information after every epoch; `infotorch.pacing` moves them.
@@ -41,9 +42,11 @@ def optimizer_of(settings: OptimizerSettings, own_lr: float | None = None) -> Op
         "weight_decay": settings.weight_decay,
     }
     along = {"momentum": settings.momentum, "nesterov": settings.nesterov}
+    betas = {"betas": (settings.beta1, 0.999)}
     made: dict[str, Callable[[], Any]] = {
-        "adam": lambda: partial(torch.optim.Adam, fused=True),
-        "adamw": lambda: partial(torch.optim.AdamW, fused=True),
+        "adam": lambda: partial(torch.optim.Adam, fused=True, **betas),
+        "adamw": lambda: partial(torch.optim.AdamW, fused=True, **betas),
+        "averaged-adam": lambda: partial(AveragedAdam, fused=True, **betas),
         "nadam": lambda: torch.optim.NAdam,
         "rmsprop": lambda: torch.optim.RMSprop,
         "sgd": lambda: partial(torch.optim.SGD, fused=True, **along),

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-
-class Settings(BaseModel):
-    """Frozen settings that refuse unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from infotorch.recipes.settings import AssessmentSettings, RemedySettings, Settings
 
 
 class Published(Settings):
@@ -209,26 +205,30 @@ class OptimizerSettings(Settings):
     """How weights move.
 
     Args:
-        name: "adam", "adamw" (decoupled weight decay), "nadam", "rmsprop", "sgd"; with the extra `optim` "adamp",
-            "lars" and "schedule-free" (AdamW, whose averaged weights are the ones that are evaluated).
+        name: "adam", "adamw" (decoupled weight decay), "nadam", "rmsprop", "sgd"; "averaged-adam", and with the extra
+            `optim` "schedule-free" (AdamW), whose averaged weights are the ones that are evaluated; "adamp", "lars".
         lr: initial rate; of "onecycle" the highest; LR_top of schedules with a range.
         output_lr: initial rate of the output module (objective "CE"), a convex problem in a layer-wise plan; None
             for lr.
         critic_lr: initial rate of critics that take steps of their own; None for lr.
         weight_decay: as the optimiser defines it.
         momentum: of "sgd" and "lars".
+        beta1: of "adam", "adamw" and "averaged-adam": decay of the mean of gradients.
         nesterov: of "sgd" and "lars": momentum looks ahead.
         schedule: "constant"; over each stage "cosine" to 0, "step" or "onecycle"; or with a range, see
             `ScheduleSettings`: "information" (Vasudevan 2020, Algorithm 1), "best" (ours: anneals once the information
             stands still) and "control" (anneals without looking).
     """
 
-    name: Literal["adam", "adamw", "nadam", "adamp", "rmsprop", "sgd", "lars", "schedule-free"] = "adam"
+    name: Literal["adam", "adamw", "averaged-adam", "nadam", "adamp", "rmsprop", "sgd", "lars", "schedule-free"] = (
+        "adam"
+    )
     lr: float = Field(default=1e-3, gt=0)
     output_lr: float | None = Field(default=None, gt=0)
     critic_lr: float | None = Field(default=None, gt=0)
     weight_decay: float = Field(default=0.0, ge=0)
     momentum: float = Field(default=0.0, ge=0, lt=1)
+    beta1: float = Field(default=0.9, ge=0, lt=1)
     nesterov: bool = False
     schedule: Literal["constant", "cosine", "step", "onecycle", "information", "best", "control"] = "cosine"
 
@@ -314,6 +314,8 @@ class Recipe(Settings):
         network: which network.
         plan: which layers form a module, and their objectives.
         split: where the network is split, and how its halves move.
+        remedy: a trained system against the ill-posed bottleneck; it makes network and objective.
+        assessment: what is measured of the trained network beside its accuracy.
         optimizer: how weights move.
         schedule: how their rate does.
         epochs: epochs of every stage (sequential) or of the run.
@@ -341,6 +343,8 @@ class Recipe(Settings):
     network: NetworkSettings
     plan: PlanSettings = PlanSettings()
     split: SplitSettings = SplitSettings()
+    remedy: RemedySettings = RemedySettings()
+    assessment: AssessmentSettings = AssessmentSettings()
     optimizer: OptimizerSettings = OptimizerSettings()
     schedule: ScheduleSettings = ScheduleSettings()
     epochs: int = Field(default=10, ge=1)

@@ -26,6 +26,7 @@ from infotorch.recipes import (
     prox_mnist,
     prox_vae_cifar10,
     prox_vae_mnist,
+    remedies_mnist,
 )
 from infotorch.recipes.recipe import Recipe
 
@@ -51,6 +52,7 @@ _TABLES: dict[str, Callable[[], list[Recipe]]] = {
     "milr-cifar100-wrn28-10": milr_cifar100_wrn28_10.rows,
     "milr-imagenet-resnet50": milr_imagenet_resnet50.rows,
     "milr-temperature": milr_temperature.rows,
+    "remedies-mnist": remedies_mnist.rows,
 }
 
 
