@@ -49,7 +49,6 @@ def prox_rows(
     metric: str,
     source: str,
     settings: Mapping[str, Mapping[str, Any]],
-    updates: Mapping[str, tuple[str, ...]] | None = None,
 ) -> list[Recipe]:
     """The recipes `<optimiser>-<update>` of a table.
 
@@ -61,11 +60,10 @@ def prox_rows(
         metric: of which metric.
         source: where.
         settings: variant -> dotted settings that a search found.
-        updates: optimiser -> its updates; None for all.
     """
     made = []
     for optimizer, own in rates.items():
-        for update in _UPDATES if updates is None else updates[optimizer]:
+        for update in _UPDATES:
             variant = f"{optimizer}-{update}"
             row = _row(base, optimizer, update, at=at, rates=own)
             reported = _reported(scores[optimizer], update) if optimizer in scores else None
