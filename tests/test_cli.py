@@ -58,6 +58,15 @@ WRONG = {
     "lr-range demo --trials 0": "lr-range: --trials must be a whole number, at least 1, got '0'.",
     "lr-range demo --part x": "lr-range: --part must be a number above 0 and at most 1, got 'x'.",
     "lr-range demo --part 2": "lr-range: --part must be a number above 0 and at most 1, got '2'.",
+    "lr-range demo --c1 0": "lr-range: --c1 must be a positive number, got '0'.",
+    "lr-range demo --c1 inf": "lr-range: --c1 must be a positive number, got 'inf'.",
+    "lr-range demo --c2 much": "lr-range: --c2 must be a positive number, got 'much'.",
+    "lr-range demo --rates 0.1,x": "lr-range: --rates must be positive numbers that ascend, such as 0.001,0.01,0.1, "
+    "got '0.1,x'.",
+    "lr-range demo --rates 0.1,0.01": "lr-range: --rates must be positive numbers that ascend, such as 0.001,0.01,0.1, "
+    "got '0.1,0.01'.",
+    "lr-range demo --rates ,": "lr-range: --rates must be positive numbers that ascend, such as 0.001,0.01,0.1, "
+    "got ','.",
     "lr-range demo --attribute acuracy": "there is no attribute 'acuracy'; did you mean accuracy? Allowed: accuracy, "
     "information, loss.",
     "lr-range demo --variant mole": "lr-range: demo mole trains 3 modules, each with a rate of its own; choose a row "
@@ -328,6 +337,18 @@ class TestLrRange:
             2,
             "infotorch: --out here holds other things than a range test; choose another.\n",
         )
+
+    def test_candidates_and_constants_are_the_callers_and_an_end_of_the_grid_is_told(self, call, tmp_path):
+        words = ("--rates", "0.001, 0.01", "--c1", 20, "--c2", 0.5)
+        code, out, errors = call(*self.WORDS, *words, "--out", "here")
+        assert code == 0
+        kept = json.loads((tmp_path / "here/range.json").read_text())
+        assert [line["lr"] for line in kept["table"]] == [0.001, 0.01]
+        assert (kept["c1"], kept["c2"], kept["lr_max"]) == (20.0, 0.5, 0.01)
+        assert kept["edges"][-2:] == ["lr_top", "lr_max"]
+        assert re.search(rf"^at the edge +{' '.join(kept['edges'])}$", out, re.MULTILINE)
+        assert errors.splitlines()[-1].startswith("infotorch: lr_range_test: ")
+        assert "lr_top is the highest candidate; lr_max is the highest candidate; " in errors
 
     def test_a_worker_that_gives_up_is_a_failure_in_one_line(self, call, monkeypatch):
         def lost(*_, **__):

@@ -6,20 +6,26 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from infotorch import session
+from infotorch.data.folders import ImageFiles
 from infotorch.data.sets import Split
 from infotorch.range_run import RecipeRange, Trainee, _Part, range_of_recipe
 from infotorch.recipes.changes import change
 from infotorch.recipes.registry import find_recipe
-from infotorch.schedules.range_choice import Probe
+from infotorch.schedules.range_choice import Probe, choose_range, significance
 from infotorch.schedules.range_test import RangeTest
 from infotorch.session import load_rows
 
 SGD = {"optimizer.name": "sgd", "optimizer.momentum": 0.9}
+# The candidates of such small sets often end where the range does.
+pytestmark = pytest.mark.filterwarnings("ignore:lr_range_test")
+
 SMALL = {"data.limit": 200, "network.hidden": (16,), **SGD}
+PICTURES = {"data.side": 16, "data.limit": None, "data.validation": 0.25, "schedule.n": 20, "batch_size": 6}
 SHORT = {"device": "cpu", "trials": 1, "epochs": 2}
 
 
@@ -79,7 +85,7 @@ class TestARecipe:
         assert len(found.found.lr_max) == len(found.found.threshold) == 2
         assert found.found.attribute == "information"
         assert found.ranges()[0] == ("layer", "fc1", "fc2")
-        assert [len(line) for line in found.ranges()] == [3] * 5
+        assert [len(line) for line in found.ranges()] == [3] * 6
 
     def test_a_denoiser_is_told_by_the_fall_of_its_loss(self):
         recipe = denoiser(**{"optimizer.name": "sgd"})
@@ -88,6 +94,56 @@ class TestARecipe:
         assert found.found.threshold is None
         lasts = {probe.rate: -probe.last("loss") for probe in found.found.probes if not probe.failed}
         assert lasts[found.found.lr_top] < lasts[1e-5]
+
+
+class TestPicturesOnDisk:
+    """ImageNet's reader, as the same recipe has it whose pictures were loaded into memory."""
+
+    @pytest.fixture
+    def root(self, tmp_path, monkeypatch):
+        image = pytest.importorskip("PIL.Image")
+        rng = np.random.default_rng(0)
+        for part, count in (("train", 24), ("val", 4)):
+            for name, level in (("n01", 70), ("n02", 180)):
+                folder = tmp_path / "imagenet" / part / name
+                folder.mkdir(parents=True)
+                for number in range(count):
+                    noise = rng.normal(level, 30, (20, 26, 3)).clip(0, 255).astype(np.uint8)
+                    image.fromarray(noise).save(folder / f"{number:02d}.png")
+        monkeypatch.setenv("INFOTORCH_DATA", str(tmp_path))
+        return tmp_path
+
+    def test_the_signal_and_the_accuracy_are_those_of_pictures_in_memory(self, root):
+        small = PICTURES | {"network.architecture": "lenet5", "network.hidden": (), "data.augment": "none"}
+        found = []
+        for name in ("imagenet", f"folder:{root / 'imagenet'}"):
+            row = change(find_recipe("demo", "bp"), {**SGD, **small, "data.name": name})
+            one = Trainee(change(row, {"optimizer.schedule": "constant"}), 0, "cpu", "halving", None)
+            on_disk = isinstance(one.dataset.train.x, ImageFiles)
+            assert isinstance(one.scored.x, ImageFiles) is on_disk is (name == "imagenet")
+            found.append(range_of_recipe(row, rates=[0.001, 0.01, 0.1], **SHORT).found)
+        assert found[0].threshold is not None
+        assert repr(found[0].probes) == repr(found[1].probes)
+
+    def test_imagenets_recipe_has_its_signal(self, root):
+        row = change(find_recipe("milr-imagenet-resnet50", "network"), PICTURES | {"data.side": 32, "batch_size": 12})
+        found = range_of_recipe(row, device="cpu", rates=[1e-2], trials=1, epochs=1, part=0.3, layers=True)
+        assert len(found.layers) == len(found.found.lr_max) == 54  # 53 convolutions and the read-out
+        (probe,) = found.found.probes
+        assert set(probe.values) == {"loss", "accuracy", *(f"information {number}" for number in range(54))}
+
+
+def test_the_constants_and_the_candidates_reach_the_test():
+    options = {"rates": [1e-3, 1e-2, 1e-1, 1.0], **SHORT}
+    usual = range_of_recipe(demo(**{"schedule.n": 100}), **options).found
+    tested = range_of_recipe(demo(**{"schedule.n": 100}), c1=100.0, c2=2.0, **options)
+    assert (tested.c1, tested.c2) == (100.0, 2.0)
+    found = tested.found
+    assert [probe.rate for probe in found.probes] == [1e-3, 1e-2, 1e-1, 1.0]
+    chosen = choose_range(found.probes, "accuracy", c1=100.0)
+    assert (found.lr_min, found.lr_max, found.lr_top) == (chosen.lr_min, chosen.lr_max, chosen.lr_top)
+    assert significance(found.probes, "information", c2=2.0) == found.threshold
+    assert significance(usual.probes, "information", c2=1.0) == usual.threshold
 
 
 class TestWhatIsRefused:
@@ -203,7 +259,16 @@ def test_what_a_person_reads():
         ("1", "crashed", "dead"),
     ]
     assert by_hand(attribute="loss").columns()[1][1] == "1.0000 (2)"
-    assert by_hand().ranges() == [("lr_min", "0.01"), ("lr_top", "0.1"), ("lr_max", "0.1"), ("threshold", "none")]
+    assert by_hand().ranges() == [
+        ("lr_min", "0.01"),
+        ("lr_top", "0.1"),
+        ("lr_max", "0.1"),
+        ("threshold", "none"),
+        ("at the edge", "none"),
+    ]
+    two = {"lr_min": [0.01, 0.1], "lr_top": [0.1, 1.0], "lr_max": [0.1, 1.0], "threshold": [0.1, 0.2]}
+    layers = replace(by_hand(**two, edges=[("lr_min",), ("lr_top", "lr_max")]), layers=("fc1", "fc2"))
+    assert layers.ranges()[-1] == ("at the edge", "lr_min", "lr_top lr_max")
 
 
 def test_what_is_written(tmp_path):
@@ -211,6 +276,7 @@ def test_what_is_written(tmp_path):
     content = json.loads((tmp_path / "new" / "folder" / "range.json").read_text())
     assert content["epochs"] == 2.0  # 8 parts of a quarter
     assert (content["lr_min"], content["lr_max"], content["seed"], content["search"]) == (0.01, 0.1, 3, "halving")
+    assert (content["edges"], content["c1"], content["c2"]) == ([], 10.0, 1.0)
     assert content["changed"] == list(demo().changed)
     assert [line["crashed"] for line in content["table"]] == [False, False, True, False, False]
     assert content["table"][2]["loss_last"] is None  # JSON has no NaN

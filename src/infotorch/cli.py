@@ -10,18 +10,30 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 import infotorch
+from infotorch.arguments import (
+    DataName,
+    Device,
+    Out,
+    RecipeName,
+    Recipes,
+    Resume,
+    Seed,
+    Seeds,
+    Set,
+    Variant,
+    directory_for,
+    rows_of,
+)
 from infotorch.diagnose_command import diagnose
-from infotorch.terminal import complain, print_columns, print_data, show_progress, watch_range, watch_run, watch_table
-from infotorch.usage import check_choices, explain_parser, pick
-
-if TYPE_CHECKING:
-    from infotorch.recipes.recipe import Recipe
+from infotorch.range_command import lr_range
+from infotorch.terminal import complain, print_columns, print_data, show_progress, watch_run, watch_table
+from infotorch.usage import explain_parser, pick
 
 _HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -56,41 +68,6 @@ data_app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(data_app, name="data")
-
-
-def _whole(at_least: int) -> Any:
-    def parse(text: Any) -> int:
-        if not str(text).isdecimal() or int(text) < at_least:
-            raise typer.BadParameter(f"must be a whole number, at least {at_least}, got {str(text)!r}.")
-        return int(text)
-
-    return parse
-
-
-def _share(text: Any) -> float:
-    try:
-        if 0 < (share := float(text)) <= 1:
-            return share
-    except ValueError:
-        pass
-    raise typer.BadParameter(f"must be a number above 0 and at most 1, got {str(text)!r}.")
-
-
-Recipes = Annotated[list[str], typer.Argument(metavar="RECIPE...", help="names from `infotorch list`.")]
-RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="a name from `infotorch list`.")]
-Variant = Annotated[
-    str | None, typer.Option(help="A row of the table, `infotorch list variants RECIPE`; by default the first.")
-]
-Set = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, e.g. epochs=2 or data.limit=500; repeatable."),
-]
-Seed = Annotated[int, typer.Option(parser=_whole(0), metavar="N", help="Decides everything random; from 0.")]
-Seeds = Annotated[int, typer.Option(parser=_whole(1), metavar="N", help="Seeds 0 to N-1 for every row.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
-Out = Annotated[Path | None, typer.Option(metavar="DIR", help="Where to write; by default a new folder in ./runs.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on with what is in --out; finished runs are kept.")]
-DataName = Annotated[str, typer.Argument(metavar="NAME", help="a name from `infotorch data list`.")]
 
 
 def _version(asked: bool) -> None:
@@ -137,8 +114,8 @@ def run(
     """Run one row of a recipe with one seed."""
     from infotorch.preflight import check_folder
 
-    [row] = _rows([recipe], None if variant is None else [variant], set_ or [], first=True)
-    directory = _directory(out, f"{row.name}-{row.variant}-seed-{seed}", resume)
+    [row] = rows_of([recipe], None if variant is None else [variant], set_ or [], first=True)
+    directory = directory_for(out, f"{row.name}-{row.variant}-seed-{seed}", resume)
     check_folder(directory)
     raise typer.Exit(watch_run(row, directory, seed=seed, device=device, resume=resume))
 
@@ -172,27 +149,10 @@ def _table(
 ) -> tuple[Path, int]:
     from infotorch.preflight import check_table
 
-    rows = _rows(names, variants, settings)
-    directory = _directory(out, stem, resume)
+    rows = rows_of(names, variants, settings)
+    directory = directory_for(out, stem, resume)
     kept = check_table(rows, directory, seeds, resume=resume)
     return directory, watch_table(rows, directory, seeds=seeds, device=device, resume=resume, kept=kept)
-
-
-def _rows(names: list[str], variants: list[str] | None, settings: list[str], *, first: bool = False) -> list[Recipe]:
-    """The rows that are named, each once, with their settings changed; everything that names can get wrong is found."""
-    from infotorch.preflight import check_names
-    from infotorch.recipes.changes import change_from_text
-    from infotorch.recipes.registry import find_recipe, table_rows
-
-    rows = []
-    for name in dict.fromkeys(names):
-        wanted = list(dict.fromkeys(variants or [row.variant for row in table_rows(name)]))
-        rows += [find_recipe(name, variant) for variant in (wanted[:1] if first else wanted)]
-    for row in rows:
-        check_choices(row, settings)
-    rows = [change_from_text(row, settings) for row in rows]
-    check_names(rows)
-    return rows
 
 
 @app.command(name="list", epilog="Example: infotorch list variants demo")
@@ -257,48 +217,9 @@ def measure(
 app.command(epilog="Example: infotorch diagnose runs/demo-bp-seed-0 --layer fc1")(diagnose)
 
 
-@app.command(name="lr-range", epilog="Example: infotorch lr-range milr-mnist --variant network --set data.limit=10000")
-def lr_range(
-    recipe: RecipeName,
-    variant: Variant = None,
-    set_: Set = None,
-    seed: Seed = 0,
-    device: Device = "auto",
-    out: Out = None,
-    trials: Annotated[int, typer.Option(parser=_whole(1), metavar="N", help="Passes, from other weights each.")] = 3,
-    epochs: Annotated[
-        int, typer.Option(parser=_whole(1), metavar="N", help="Epochs, or parts, of a rate at most.")
-    ] = 5,
-    cheap: Annotated[
-        bool,
-        typer.Option(
-            "--cheap/--exhaustive", help="Parts of an epoch and successive halving, or all epochs at all rates."
-        ),
-    ] = True,
-    part: Annotated[
-        float | None,
-        typer.Option(parser=_share, metavar="SHARE", help="Of an epoch, that counts as one; by default 1/16 or 1."),
-    ] = None,
-    layers: Annotated[bool, typer.Option("--layers", help="A range for each layer, from its own I(T; Y).")] = False,
-    attribute: Annotated[
-        str | None, typer.Option(metavar="NAME", help="What chooses the range: accuracy, information or loss.")
-    ] = None,
-    workers: Annotated[
-        int, typer.Option(parser=_whole(1), metavar="N", help="Processes, for several rates at once.")
-    ] = 1,
-    as_json: Annotated[bool, typer.Option("--json", help="Print range.json and nothing else.")] = False,
-) -> None:
-    """Find the range of learning rates of a recipe; write range.json and range.html."""
-    from infotorch.preflight import check_range
-
-    if attribute is not None:
-        pick(attribute, ["accuracy", "information", "loss"], what="attribute")
-    [row] = _rows([recipe], None if variant is None else [variant], set_ or [], first=True)
-    directory = _directory(out, f"lr-range-{row.name}-{row.variant}-seed-{seed}", resume=False)
-    check_range(directory)
-    options = {"seed": seed, "device": device, "trials": trials, "epochs": epochs, "part": part, "layers": layers}
-    options |= {"attribute": attribute, "workers": workers, "search": "halving" if cheap else "exhaustive"}
-    raise typer.Exit(watch_range(row, directory, as_json=as_json, **options))
+app.command(name="lr-range", epilog="Example: infotorch lr-range milr-mnist --variant network --set data.limit=10000")(
+    lr_range
+)
 
 
 @app.command(epilog="Example: infotorch report runs/demo --out report.html")
@@ -353,19 +274,6 @@ def data_check(name: DataName) -> None:
     if wrong:
         complain(f"data check: {len(wrong)} of {len(statuses)} files of {name} are missing or damaged.")
         raise typer.Exit(1)
-
-
-def _directory(out: Path | None, stem: str, resume: bool) -> Path:
-    """`out`, or runs/<stem>; when that is taken, the next free number, or with resume the last one taken."""
-    if out is not None:
-        return out
-    first = Path("runs") / stem
-    taken, number = None, 1
-    candidate = first
-    while candidate.exists():
-        taken, number = candidate, number + 1
-        candidate = first.with_name(f"{stem}-{number}")
-    return taken if resume and taken is not None else candidate
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from infotorch.data.folders import FolderSplit, ImageFiles
 from infotorch.data.graph_checks import is_graph
 from infotorch.data.sets import Split
 from infotorch.numerics.checks import check_positive
@@ -51,6 +53,8 @@ class RecipeRange:
         part: share of an epoch that counted as one.
         found: the range, and everything that was measured.
         layers: names of the layers whose signals were measured; empty for the output's.
+        c1: see `lr_range_test`.
+        c2: see `lr_range_test`.
     """
 
     recipe: Recipe
@@ -59,6 +63,8 @@ class RecipeRange:
     part: float
     found: RangeTest
     layers: tuple[str, ...] = ()
+    c1: float = 10.0
+    c2: float = 1.0
 
     @property
     def epochs(self) -> float:
@@ -79,6 +85,9 @@ class RecipeRange:
             "lr_top": found.lr_top,
             "lr_max": found.lr_max,
             "threshold": found.threshold,
+            "edges": found.edges,
+            "c1": self.c1,
+            "c2": self.c2,
             "search": self.search,
             "part": self.part,
             "epochs": self.epochs,
@@ -108,6 +117,8 @@ class RecipeRange:
         ends = {"lr_min": found.lr_min, "lr_top": found.lr_top, "lr_max": found.lr_max, "threshold": found.threshold}
         listed = {name: value if isinstance(value, list) else [value] for name, value in ends.items()}
         lines = [(name, *("none" if v is None else f"{v:.4g}" for v in values)) for name, values in listed.items()]
+        edges = found.edges if isinstance(found.edges, list) else [found.edges]
+        lines.append(("at the edge", *(" ".join(ends) or "none" for ends in edges)))
         return [("layer", *self.layers), *lines] if len(self.layers) > 1 else lines
 
     def write(self, directory: Path) -> None:
@@ -130,6 +141,9 @@ def range_of_recipe(
     part: float | None = None,
     layers: bool = False,
     attribute: str | None = None,
+    rates: Sequence[float] | None = None,
+    c1: float = 10.0,
+    c2: float = 1.0,
     workers: int = 1,
     progress: Progress | None = None,
 ) -> RecipeRange:
@@ -150,6 +164,9 @@ def range_of_recipe(
             where that is fewer than 25 steps; for "exhaustive" 1.
         layers: a range for each layer, from its own I(T; Y); also where schedule.layerwise says so.
         attribute: see `lr_range_test`; None: "information" with layers.
+        rates: see `lr_range_test`.
+        c1: see `lr_range_test`.
+        c2: see `lr_range_test`.
         workers: see `lr_range_test`.
         progress: told about every part.
 
@@ -178,17 +195,20 @@ def range_of_recipe(
         trainee.optimizer,
         trainee.epoch,
         signal=signal,
+        rates=rates,
         trials=trials,
         epochs=epochs,
         search=search,
         attribute="information" if layers and attribute is None else attribute,
+        c1=c1,
+        c2=c2,
         reset=trainee.reset,
         seed=seed,
         workers=workers,
         progress=progress,
     )
     names = signal.layers if layers and signal is not None else ()
-    return RecipeRange(trainee.recipe, seed, search, trainee.part, found, tuple(names or ()))
+    return RecipeRange(trainee.recipe, seed, search, trainee.part, found, tuple(names or ()), c1, c2)
 
 
 def _at_constant_rate(recipe: Recipe) -> Recipe:
@@ -270,7 +290,7 @@ class Trainee:
     def signal(self, layers: bool) -> Any:
         """I(T; Y) of the output or of every layer; None where the network restores its input, or takes graphs."""
         rows = self.dataset.train
-        if self.recipe.task == "denoising" or not isinstance(rows.x, Tensor):
+        if self.recipe.task == "denoising" or not isinstance(rows.x, Tensor | ImageFiles):
             return None
         return information_signal(change(self.recipe, {"schedule.layerwise": layers}), self.network, rows, self.seed)
 
@@ -283,7 +303,11 @@ class Trainee:
             return rows  # all nodes of one graph are one pass
         known = (rows.y >= 0).nonzero().flatten()
         order = torch.randperm(len(known), generator=seed_streams(self.seed).generator("range-test-rows"))
-        return rows.rows(known[order[:SCORED_ROWS].to(known.device)])
+        chosen = known[order[:SCORED_ROWS].to(known.device)]
+        if isinstance(rows.x, ImageFiles):  # they stay on disk
+            files = FolderSplit(rows.x, rows.y).rows(chosen)
+            return Split(files.x, files.y)
+        return rows.rows(chosen)
 
 
 class _Part:

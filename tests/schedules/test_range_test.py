@@ -373,3 +373,64 @@ def test_a_buffer_that_a_forward_pass_replaces_is_what_it_was():
     assert network.calls is before
     assert network.calls.item() == 0.0
     assert starts == [0.0, 1.0, 0.0, 1.0]
+
+
+def test_a_network_without_weights_yet_is_refused():
+    network = nn.Sequential(nn.Linear(4, 3), nn.LazyLinear(2))
+    optimizer = torch.optim.SGD(network[0].parameters(), lr=0.1)
+    with pytest.raises(
+        ValueError, match="lr_range_test: layer 1 has no weights yet; run the network on some rows first"
+    ):
+        lr_range_test(network, optimizer, lambda: 1.0)
+    with pytest.raises(ValueError, match="layer network has no weights yet"):
+        lr_range_test(nn.LazyBatchNorm1d(), optimizer, lambda: 1.0)
+    network(torch.ones(5, 4))
+    found = lr_range_test(network, optimizer, lambda: -optimizer.param_groups[0]["lr"], rates=(0.1, 0.2), epochs=1)
+    assert found.lr_top == 0.2
+
+
+class TestASignalThatRefuses:
+    """What it says reaches the caller, but where the network's numbers have left what information is defined for."""
+
+    def run(self, signal, blow_up):
+        scripted = Scripted(GOOD)
+        train = scripted.train_epoch
+
+        def epoch():
+            report = train()
+            if blow_up is not None and scripted.optimizer.param_groups[0]["lr"] == 1.0:
+                with torch.no_grad():
+                    scripted.network.weight.fill_(blow_up)
+            return report
+
+        options = {"rates": RATES, "trials": 1, "epochs": 2, "signal": lambda: signal(scripted.network)}
+        try:
+            return lr_range_test(scripted.network, scripted.optimizer, epoch, **options)
+        finally:
+            assert not scripted.network._forward_hooks
+
+    @staticmethod
+    def strict(network):
+        output = network(torch.ones(3, 2))
+        if not output.isfinite().all():
+            raise ValueError("x must be finite")
+        return 1.0
+
+    @pytest.mark.parametrize("value", [math.nan, math.inf, 3e38])  # the last: finite weights, an output that is not
+    def test_numbers_that_are_not_finite_have_no_information(self, value):
+        found = self.run(self.strict, value)
+        assert [probe.crashed for probe in found.probes] == [False, False, False, True]
+        assert [math.isnan(probe.last("information")) for probe in found.probes] == [False, False, False, True]
+
+    @pytest.mark.parametrize("fails_at", [0, 1, 5])
+    def test_everything_else_reaches_the_caller(self, fails_at):
+        calls = []
+
+        def signal(network):
+            calls.append(network(torch.ones(3, 2)))
+            if len(calls) > fails_at:
+                raise ValueError("n must be at most the number of rows, 3, got 500.")
+            return 1.0
+
+        with pytest.raises(ValueError, match="n must be at most the number of rows, 3, got 500"):
+            self.run(signal, None)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
 from infotorch.numerics.seeds import derive_seed
@@ -102,7 +103,8 @@ class Bench:
 
         Raises:
             TypeError: a report that is no number.
-            ValueError: a layer with weights cannot reset itself, and nobody says how.
+            ValueError: a layer with weights cannot reset itself, and nobody says how; or what the signal refuses,
+                other than a network whose numbers are no longer finite: its information is NaN.
         """
         if trial != self.trial:
             self._begin(trial)
@@ -159,7 +161,9 @@ class Bench:
             return
         try:
             found = self.work.signal()
-        except ValueError:  # an output that is not finite has no information
+        except ValueError:
+            if not _overflows(self.work.network, self.work.signal):
+                raise
             found = [math.nan] * max(1, len([name for name in values if name.startswith("information")]))
         several = isinstance(found, list | tuple) and len(found) > 1
         for number, value in enumerate(found if isinstance(found, list | tuple) else [found]):
@@ -197,6 +201,45 @@ class Bench:
         network, groups = self.work.network, self.work.optimizer.param_groups
         moved = [parameter for group in groups for parameter in group["params"]]
         return list({id(tensor): tensor for tensor in (*network.parameters(), *network.buffers(), *moved)}.values())
+
+
+def check_initialised(network: nn.Module) -> None:
+    """Refuse a network with weights that a first forward pass would make: no candidate could start from them.
+
+    Raises:
+        ValueError: such a layer; the message names it.
+    """
+    for name, tensor in (*network.named_parameters(), *network.named_buffers()):
+        if is_lazy(tensor):
+            layer = name.rpartition(".")[0] or "network"
+            raise ValueError(
+                f"{_WHERE}: layer {layer} has no weights yet; run the network on some rows first, and make the "
+                "optimiser after it."
+            )
+
+
+def _overflows(network: nn.Module, signal: Callable[[], Any]) -> bool:
+    """Whether weights, or what a layer gives while the signal is measured, are not finite: nothing tells of Y then."""
+    if not all(_is_finite(tensor) for tensor in (*network.parameters(), *network.buffers())):
+        return True
+    heard: list[bool] = []
+
+    def listen(_layer: nn.Module, _inputs: Any, output: Any) -> None:
+        heard.extend(_is_finite(part) for part in (output if isinstance(output, list | tuple) else [output]))
+
+    handles = [layer.register_forward_hook(listen) for layer in network.modules()]
+    try:
+        signal()
+    except ValueError:
+        pass  # as before: only what the layers gave is of interest
+    finally:
+        for handle in handles:
+            handle.remove()
+    return not all(heard)
+
+
+def _is_finite(value: Any) -> bool:
+    return not isinstance(value, Tensor) or bool(value.isfinite().all())
 
 
 def random_state(network: nn.Module) -> dict[str, Any]:

@@ -80,7 +80,7 @@ def choose_range(probes: Sequence[Probe], attribute: str, *, c1: float, rule: Ru
     Args:
         probes: one for each candidate, by ascending rate; a candidate without one counts as failed.
         attribute: what is compared; but for "loss", 0 is nothing learnt.
-        c1: larger is stricter.
+        c1: larger lowers lr_max and lr_min, as less counts.
         rule: see above. Dead rates have holes between them: "first-bad" is the safe one.
 
     Raises:

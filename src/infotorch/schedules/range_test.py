@@ -21,7 +21,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from infotorch.numerics.checks import check_choice, check_count, check_positive
-from infotorch.schedules.range_bench import Bench, Report, Work
+from infotorch.schedules.range_bench import Bench, Report, Work, check_initialised
 from infotorch.schedules.range_choice import Probe, Range, Rule, choose_range, significance, together
 from infotorch.schedules.range_search import Halving, every
 from infotorch.schedules.range_workers import Here, Probing, Workers
@@ -147,8 +147,8 @@ def lr_range_test(
         attribute: what chooses the range: a name that train_epoch reports, "information" for the signal, "loss" for its
             fall; of several the one with the larger lr_max. None: "accuracy" where it is reported, else "information"
             where there is a signal, else "loss".
-        c1: thresh is the best value / c1; c2: epsilon is c2 times the median of min d_s.
-        c2: see c1.
+        c1: thresh is the best value / c1; larger lowers lr_max and lr_min.
+        c2: epsilon is c2 times the median of min d_s.
         rule: see `choose_range`; "halving" looks at what "first-bad" needs.
         stop_dead: end a candidate whose signal has come to exactly 0, or whose reports no longer change at all.
         reset: draws new initial weights from torch's global generator; None: every layer's own `reset_parameters`.
@@ -166,8 +166,9 @@ def lr_range_test(
     Raises:
         TypeError: train_epoch or signal gives no number, or there are workers and what they need cannot be copied.
         ValueError: rates that do not ascend or are not positive, an attribute that nobody reports, a layer that cannot
-            be reset, c1 or c2 not positive, no rate that learns, or "halving" with the rule "paper"; in a worker, a
-            train_epoch that trains another network than the one given.
+            be reset or has no weights yet, c1 or c2 not positive, no rate that learns, or "halving" with the rule
+            "paper"; what the signal refuses, but for a network whose numbers are not finite, which has crashed; in a
+            worker, a train_epoch that trains another network than the one given.
         RuntimeError: a worker process ended on its own.
 
     Source: Vasudevan 2020, Entropy 22(5):560, Algorithm 2; LR_max by "first-bad" and "halving" are ours.
@@ -188,6 +189,7 @@ def lr_range_test(
         (1.0, 0.1, ('lr_top', 'lr_max'))
     """
     candidates = _candidates(rates)
+    check_initialised(network)
     for name, count in (("trials", trials), ("epochs", epochs), ("workers", workers)):
         check_count(count, where=_WHERE, name=name)
     for name, factor in (("c1", c1), ("c2", c2)):
