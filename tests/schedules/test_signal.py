@@ -167,3 +167,101 @@ def test_a_layer_is_read_before_what_follows_changes_it_in_place():
         for inplace in (False, True)
     ]
     assert found[0] == found[1]
+
+
+class Reader(nn.Module):
+    """A recurrent layer, attention and scores, as people write them."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.recurrent = nn.LSTM(4, 6, batch_first=True)
+        self.attention = nn.MultiheadAttention(6, 2, batch_first=True)
+        self.scores = nn.Linear(6, 2)
+
+    def forward(self, x):
+        steps, _ = self.recurrent(x)
+        return self.scores(self.attention(steps, steps, steps)[0].mean(1))
+
+
+class Through(nn.Module):
+    """A network whose output is any function of x."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, x):
+        return self.function(x)
+
+
+class TestOutputsOfManyKinds:
+    def sequences(self):
+        x = torch.randn(120, 5, 4, generator=torch.Generator().manual_seed(0))
+        return x, (x[:, :, 0].mean(1) > 0).long()
+
+    def test_of_a_layer_that_gives_several_tensors_the_first_counts(self):
+        model, (x, y) = Reader(), self.sequences()
+        signal = InformationSignal(model, x, y, n=80, layers=["recurrent", "attention", "scores"], batch_size=80)
+        with torch.no_grad():
+            steps = model.recurrent(signal.x)[0]
+            mixed = model.attention(steps, steps, steps)[0]
+            expected = [ross(t.flatten(1), signal.y) for t in (steps, mixed, model.scores(mixed.mean(1)))]
+        assert signal() == pytest.approx([float(one) for one in expected], abs=1e-5)
+
+    def test_a_layer_that_is_never_called_is_named(self):
+        signal = InformationSignal(Reader(), *self.sequences(), n=80, layers=["scores", "attention.out_proj"])
+        with pytest.raises(ValueError, match=r"layer 'attention\.out_proj' is never called in the forward pass"):
+            signal()
+
+    def test_one_number_a_row_is_one_column(self):
+        x, y = self.sequences()
+        flat, column = (
+            InformationSignal(Through(lambda x, at=at: x[:, :, 0].mean(1)[at]), x, y, n=80)()
+            for at in (slice(None), (slice(None), None))
+        )
+        assert flat == column > 0.3
+
+    @pytest.mark.parametrize(
+        ("function", "error", "message"),
+        [
+            (lambda x: {"scores": x}, TypeError, "the network must give a tensor, or a tuple .*, got dict"),
+            (lambda x: x.mean(), ValueError, r"a row for each of 80 rows of x, got \(\)"),
+            (lambda x: x.transpose(0, 1), ValueError, r"a row for each of 80 rows of x, got \(5, 80, 4\)"),
+        ],
+    )
+    def test_what_has_no_rows_is_refused(self, function, error, message):
+        signal = InformationSignal(Through(function), *self.sequences(), n=80)
+        with pytest.raises(error, match=message):
+            signal()
+
+    def test_draws_within_a_pass_are_the_same_every_time_and_move_no_generator(self):
+        x, y = self.sequences()
+        signal = InformationSignal(Through(lambda x: nn.functional.dropout(x.flatten(1))), x, y, n=80)
+        state = torch.get_rng_state()
+        first = signal()
+        assert torch.equal(torch.get_rng_state(), state)
+        torch.rand(3)
+        assert signal() == first
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"y": torch.ones(120, 1).long()}, ValueError, r"class labels must have shape \(n,\), got \(120, 1\)"),
+        ({"y": [0, 1] * 60}, TypeError, "y must be a tensor of class labels or real targets, got list"),
+        (
+            {"y": torch.ones(120) * 1j},
+            TypeError,
+            r"y must be a tensor of class labels or real targets, got torch\.complex64",
+        ),
+        ({"layers": "0"}, TypeError, "layers must be a list of names, got '0'"),
+        ({"batch_size": 0}, ValueError, "batch_size must be at least 1, got 0"),
+        ({"n": 2.5}, TypeError, "n must be an integer, got 2.5"),
+    ],
+)
+def test_arguments_of_the_wrong_kind_are_refused(change, error, message):
+    x = torch.randn(120, 5, generator=torch.Generator().manual_seed(0))
+    arguments = {"x": x, "y": (x[:, 0] > 0).long(), "n": 50} | change
+    with pytest.raises(error, match=f"InformationSignal: {message}"):
+        InformationSignal(network(), **arguments)

@@ -17,7 +17,7 @@ from infotorch.estimators.labels import readout_mi
 from infotorch.estimators.renyi import renyi_mi
 from infotorch.estimators.ross import ross
 from infotorch.numerics.checks import check_count, check_paired
-from infotorch.numerics.seeds import seed_streams
+from infotorch.numerics.seeds import SeedStreams, seed_streams
 from infotorch.schedules.ceiling import regression_ceiling
 
 _WHERE = "InformationSignal"
@@ -73,7 +73,9 @@ def layer_groups(network: nn.Module) -> list[dict[str, Any]]:
 class InformationSignal:
     """Calling it measures I(T; Y) in nats, of the output or of each of some layers, on the same few rows every time.
 
-    One forward pass in evaluation mode serves all layers; modes, gradients and the random state stay as they are.
+    One forward pass in evaluation mode serves all layers; modes, gradients and the random state stay as they are, and
+    what a pass draws all the same is drawn alike every time. Of a layer that gives several tensors, as recurrent ones
+    and attention do, the first counts; of one that is called several times, the last call.
 
     Args:
         network: what is trained.
@@ -98,9 +100,10 @@ class InformationSignal:
             network that learns more, or learns its rows by heart, exceeds it.
 
     Raises:
-        TypeError: n or columns is not an integer.
-        ValueError: fewer labelled rows than n, columns below 1, an unknown layer or estimator, an estimator that does
-            not fit the targets or layers, or targets that are all the same.
+        TypeError: n, columns or batch_size is not an integer, y is no tensor of real numbers, layers is one name.
+        ValueError: fewer labelled rows than n, columns or batch_size below 1, labels that are not of shape (n_all,), an
+            unknown layer or estimator, an estimator that does not fit the targets or layers, or targets that are all
+            the same.
 
     Source: Vasudevan 2020, Entropy 22(5):560, Sec. 3 (KSG with k = 3 on 1000 rows); Ross 2014 for labels is ours, as
         KSG against one-hot columns depends on the scale of x.
@@ -127,6 +130,8 @@ class InformationSignal:
     ) -> None:
         check_count(n, where=_WHERE, name="n")
         check_count(columns, where=_WHERE, name="columns")
+        check_count(batch_size, where=_WHERE, name="batch_size")
+        _check_targets(y)
         check_paired(x, y, where=_WHERE)
         self.network, self.batch_size, self.columns = network, batch_size, columns
         self.layers = None if layers is None else _known(network, layers)
@@ -140,18 +145,26 @@ class InformationSignal:
         self.ceiling = self._ceiling(chosen, x, y, discrete)
 
     def __call__(self) -> Any:
-        """I(T; Y) now: a number for the output, or a list with one for each layer."""
+        """I(T; Y) now: a number for the output, or a list with one for each layer.
+
+        Raises:
+            ValueError: a layer that the forward pass does not call, or an output without one row for each row of x; see
+                the estimator for numbers that are not finite.
+            TypeError: an output that is neither a tensor nor begins with one.
+        """
         found = [float(self._information(t, self.y)) for t in self._outputs()]
         return found[0] if self.layers is None else found
 
     def _outputs(self) -> list[Tensor]:
         """What every layer gives for the drawn rows, as (n, columns)."""
         parts: list[list[Tensor]] = []
-        with torch.no_grad(), _evaluating(self.network), _listening(self.network, self.layers) as heard:
+        repeatably = SeedStreams(0).as_global("information", device=self.y.device)  # a forward pass may draw
+        with torch.no_grad(), repeatably, _evaluating(self.network), _listening(self.network, self.layers) as heard:
             for start in range(0, len(self.x), self.batch_size):
                 heard.clear()
-                output = self.network(self.x[start : start + self.batch_size])
-                kept = [output] if self.layers is None else [heard[name] for name in self.layers]
+                x = self.x[start : start + self.batch_size]
+                heard[""] = _first(self.network(x))
+                kept = [_rows_of(heard, name, len(x)) for name in self.layers or ("",)]
                 parts.append([_as_columns(t, self.columns) for t in kept])
         return [torch.cat(part) for part in zip(*parts, strict=True)]
 
@@ -166,7 +179,17 @@ class InformationSignal:
         return regression_ceiling(x, y) if chosen == "ksg" else float(self._information(x, y))
 
 
+def _check_targets(y: Any) -> None:
+    if not isinstance(y, Tensor) or y.is_complex():
+        got = y.dtype if isinstance(y, Tensor) else type(y).__name__
+        raise TypeError(f"{_WHERE}: y must be a tensor of class labels or real targets, got {got}.")
+    if not y.is_floating_point() and y.ndim != 1:
+        raise ValueError(f"{_WHERE}: class labels must have shape (n,), got {tuple(y.shape)}.")
+
+
 def _known(network: nn.Module, layers: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(layers, str):
+        raise TypeError(f"{_WHERE}: layers must be a list of names, got {layers!r}.")
     names = dict(network.named_modules())
     for name in layers:
         if name not in names:
@@ -209,12 +232,31 @@ def _ksg(t: Tensor, y: Tensor) -> Any:
     return ksg(t, y.flatten(1) if y.ndim > 1 else y)
 
 
+def _first(output: Any) -> Any:
+    return output[0] if isinstance(output, tuple | list) and output else output
+
+
+def _rows_of(heard: dict[str, Any], name: str, rows: int) -> Tensor:
+    """What a layer gave, a row for each row of x; the first of what a recurrent layer or an attention gives."""
+    place = f"layer {name!r}" if name else "the network"
+    if name not in heard:
+        raise ValueError(f"{_WHERE}: {place} is never called in the forward pass; name a layer that is.")
+    t = heard[name]
+    if not isinstance(t, Tensor):
+        raise TypeError(
+            f"{_WHERE}: {place} must give a tensor, or a tuple that begins with one, got {type(t).__name__}."
+        )
+    if t.ndim == 0 or len(t) != rows:
+        raise ValueError(f"{_WHERE}: {place} must give a row for each of {rows} rows of x, got {tuple(t.shape)}.")
+    return t
+
+
 def _as_columns(t: Tensor, most: int) -> Tensor:
     """(n, columns), the grid of a convolution averaged until there are at most so many."""
     if t.ndim == 4 and t[0].numel() > most:
         side = max(1, int((most / t.shape[1]) ** 0.5))
         t = F.adaptive_avg_pool2d(t, (min(side, t.shape[2]), min(side, t.shape[3])))
-    return t.detach().float().flatten(1)
+    return t.detach().float().reshape(len(t), -1)
 
 
 @contextmanager
@@ -229,13 +271,15 @@ def _evaluating(network: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def _listening(network: nn.Module, layers: Sequence[str] | None) -> Iterator[dict[str, Tensor]]:
-    """What the named layers give in forward passes inside; the hooks are gone afterwards."""
-    heard: dict[str, Tensor] = {}
+def _listening(network: nn.Module, layers: Sequence[str] | None) -> Iterator[dict[str, Any]]:
+    """What the named layers give in forward passes inside, of several calls the last; the hooks are gone afterwards."""
+    heard: dict[str, Any] = {}
 
     def keep(name: str) -> Callable[..., None]:
-        def hook(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
-            heard[name] = output.detach().clone()  # a layer behind it may change it in place
+        def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
+            found = _first(output)
+            # A layer behind it may change it in place.
+            heard[name] = found.detach().clone() if isinstance(found, Tensor) else found
 
         return hook
 
