@@ -36,7 +36,12 @@ _SCORES = {
     "adamp": Score(0.7100, 0.7181),
 }
 
-_FOUND: dict[str, dict[str, Any]] = {}
+_FOUND: dict[str, dict[str, Any]] = {
+    "adam-bp": {"optimizer.lr": 0.00161},
+    "adam-hybrid": {"optimizer.lr": 0.00123, "split.forward_lr": 0.00187, "split.step_size": 0.866},
+    "adam-order1": {"optimizer.lr": 0.00161, "split.forward_lr": 0.00431},
+    "adam-order2": {"optimizer.lr": 0.00123, "split.forward_lr": 0.00187, "split.step_size": 0.866},
+}
 
 
 def base() -> Recipe:

@@ -26,7 +26,16 @@ _SCORES = {
 }
 _PENALTIES = {"order1": 21.81, "l1": 23.18, "huber": 23.47}
 
-_FOUND: dict[str, dict[str, Any]] = {}
+_FOUND: dict[str, dict[str, Any]] = {
+    "adam-bp": {"optimizer.lr": 0.00196},
+    "adam-bp-kl": {"optimizer.lr": 0.00269},
+    "adam-hybrid": {"optimizer.lr": 0.00123, "split.forward_lr": 0.00187, "split.step_size": 0.866},
+    "adam-order1": {"optimizer.lr": 0.00161, "split.forward_lr": 0.00431},
+    "adam-order2": {"optimizer.lr": 0.00137, "split.forward_lr": 0.0598, "split.step_size": 0.0163},
+    "adamw-bp": {"optimizer.lr": 0.00196},
+    "adamw-order2": {"optimizer.lr": 0.00137, "split.forward_lr": 0.0598, "split.step_size": 0.0163},
+    "nadam-bp": {"optimizer.lr": 0.00161},
+}
 
 
 def rows() -> list[Recipe]:
