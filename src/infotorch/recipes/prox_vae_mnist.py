@@ -35,6 +35,10 @@ _FOUND: dict[str, dict[str, Any]] = {
     "adamw-bp": {"optimizer.lr": 0.00196},
     "adamw-order2": {"optimizer.lr": 0.00137, "split.forward_lr": 0.0598, "split.step_size": 0.0163},
     "nadam-bp": {"optimizer.lr": 0.00161},
+    "adamp-bp": {"optimizer.lr": 0.00161},
+    "adamp-order2": {"optimizer.lr": 0.00137, "split.forward_lr": 0.0598, "split.step_size": 0.0163},
+    "nadam-order1": {"optimizer.lr": 0.00846, "split.forward_lr": 0.00141},
+    "nadam-order2": {"optimizer.lr": 0.00123, "split.forward_lr": 0.00187, "split.step_size": 0.866},
 }
 
 
