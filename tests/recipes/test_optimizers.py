@@ -55,12 +55,36 @@ class TestOptimizers:
         assert torch.allclose(found, weight, rtol=1e-12)
 
     def test_lars_scales_by_norms_of_weights_and_gradients(self):
-        """You et al. 2017, Eq. 6: 0.001 |w| / (|g| + decay |w|), here with |w| = 5 and |g| = 10."""
+        """You et al. 2017, Eq. 6: |w| / (|g| + decay |w|), here with |w| = 5 and |g| = 10."""
         pytest.importorskip("pytorch_optimizer")
         found = stepped(settings("lars", momentum=0.5), [[6.0, 8.0]])
-        trust = 0.001 * 5 / (10 + 0.01 * 5)
+        trust = 5 / (10 + 0.01 * 5)
         expected = [3 - 0.1 * trust * (6 + 0.01 * 3), 4 - 0.1 * trust * (8 + 0.01 * 4)]
         assert found.tolist() == pytest.approx(expected, rel=1e-12)
+
+    def test_lars_moves_weights_by_a_share_of_their_norm_and_biases_no_faster_than_sgd(self):
+        pytest.importorskip("pytorch_optimizer")
+        layer = nn.Linear(2, 1).double()
+        with torch.no_grad():
+            layer.weight.copy_(torch.tensor([[3.0, 4.0]]))
+            layer.bias.fill_(7.0)
+        optimizer = optimizer_of(OptimizerSettings(name="lars", lr=0.01, weight_decay=0.1))(list(layer.parameters()))
+        layer.weight.grad, layer.bias.grad = torch.tensor([[6e-9, 8e-9]]).double(), torch.tensor([2.0]).double()
+        optimizer.step()
+        assert layer.bias.item() == pytest.approx(7 - 0.01 * 2.0, rel=1e-12)  # no scaling, no decay
+        # decay alone is left of so small a gradient: |w| / (0.1 |w|) of 0.1 w, a share of lr of the weight
+        assert layer.weight[0].tolist() == pytest.approx([2.97, 3.96], rel=1e-6)
+
+    def test_the_paper_s_coefficient_beside_the_rate_leaves_weights_the_same(self):
+        extra = pytest.importorskip("pytorch_optimizer")
+        weight = nn.Parameter(torch.tensor([[3.0, 4.0]], dtype=torch.float64))
+        optimizer = extra.LARS([weight], lr=100.0, momentum=0.9, nesterov=True, weight_decay=0.01)
+        gradients = [[1.0, -1.0], [0.5, 2.0], [0.0, 1.0]]
+        for gradient in gradients:
+            weight.grad = torch.tensor([gradient], dtype=torch.float64)
+            optimizer.step()
+        ours = stepped(settings("lars", momentum=0.9, nesterov=True), gradients)
+        assert torch.allclose(ours, weight.detach()[0], rtol=1e-12)
 
     def test_schedule_free_is_its_three_sequences(self):
         """Defazio et al. 2024, Algorithm 1, against Adam's scaling in a loop of float64."""

@@ -29,7 +29,7 @@ class Range(NamedTuple):
 #: Where the initial rate is looked for.
 _OF_SGD = SearchRange(low=3e-3, high=1.0)
 _OF_ADAPTIVE = SearchRange(low=1e-4, high=1e-2)
-_OF_LARS = SearchRange(low=0.3, high=30.0)  # it scales the rate of weights, not of biases, by 0.001 |w| / |g|
+_OF_LARS = SearchRange(low=3e-4, high=3e-2)  # of a weight's norm, with each step
 
 _INFORMED: dict[str, tuple[str, dict[str, Any]]] = {
     "network": (
@@ -51,7 +51,7 @@ _OTHERS: dict[str, tuple[str, dict[str, Any], SearchRange]] = {
     "rmsprop": ("RMSprop at a constant rate", {"optimizer.name": "rmsprop", "optimizer.lr": 1e-3}, _OF_ADAPTIVE),
     "lars": (
         "LARS, rates of layers from the norms of weights and gradients; the common rate falls as a cosine",
-        {"optimizer.name": "lars", "optimizer.lr": 3.0, "optimizer.schedule": "cosine"},
+        {"optimizer.name": "lars", "optimizer.lr": 1e-2, "optimizer.schedule": "cosine"},
         _OF_LARS,
     ),
     "step": ("the rate falls in steps", {"optimizer.schedule": "step", "optimizer.lr": 0.1}, _OF_SGD),

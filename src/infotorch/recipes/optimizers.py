@@ -32,6 +32,12 @@ def optimizer_of(settings: OptimizerSettings, own_lr: float | None = None) -> Op
     Raises:
         ModuleNotFoundError: an optimiser of the extra `optim` without pytorch_optimizer.
 
+    Source of "lars": You, Gitman & Ginsburg 2017, arXiv:1708.03888, eq. 6, with the trust coefficient in the rate: a
+        step takes weights of two axes or more by lr |w| / (|g| + decay |w|) g, so that lr is about the share of a
+        weight that a step moves, and biases and normalisation by lr g without decay. The paper has a coefficient of
+        0.001 beside the rate, which leaves weights the same; biases, which are not scaled, would go a thousand times as
+        fast.
+
     Example:
         >>> make = optimizer_of(OptimizerSettings(name="sgd", lr=0.1, momentum=0.9))
         >>> make([nn.Parameter(torch.zeros(2))]).defaults["momentum"]
@@ -51,7 +57,7 @@ def optimizer_of(settings: OptimizerSettings, own_lr: float | None = None) -> Op
         "rmsprop": lambda: torch.optim.RMSprop,
         "sgd": lambda: partial(torch.optim.SGD, fused=True, **along),
         "adamp": lambda: _of_extra("AdamP"),
-        "lars": lambda: partial(_of_extra("LARS"), **along),
+        "lars": lambda: partial(_of_extra("LARS"), trust_coefficient=1.0, **along),
         "schedule-free": lambda: _of_extra("ScheduleFreeAdamW"),
     }
     return partial(made[settings.name](), **options)
