@@ -14,6 +14,7 @@ accuracy alone, so a row's strength is one that accuracy allows, not the one tha
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -49,13 +50,13 @@ _ROWS = {
     "vib": _Row(
         "variational bottleneck (Alemi et al. 2017): a Gaussian code and its rate",
         {"remedy.system": "vib"},
-        _weight(1e-4, 1e-1),
+        _weight(1e-4, 3e-2),
     ),
     "bp": _Row("cross-entropy, the same network without noise", {"remedy.system": "plain"}),
     "nonlinear-ib": _Row(
         "nonlinear bottleneck (Kolchinsky et al. 2019): learned noise, pairwise bound, squared",
         {"remedy.system": "nonlinear", "remedy.scale": "learned", "remedy.noise_std": 0.5},
-        _weight(1e-3, 1.0),
+        _weight(1e-3, 1e-1),
     ),
     "information-dropout": _Row(
         "information dropout (Achille & Soatto 2018): log-normal noise on a ReLU layer",
@@ -65,12 +66,12 @@ _ROWS = {
     "vdb": _Row(
         "variational deficiency bottleneck (Banerjee & Montúfar 2020): six draws, averaged in the logarithm",
         {"remedy.system": "deficiency", "remedy.draws": 6},
-        _weight(1e-4, 1e-1),
+        _weight(1e-4, 3e-2),
     ),
     "matrix-ib": _Row(
         "deterministic bottleneck (Yu et al. 2021): matrix-based Rényi information, no noise",
         {"remedy.system": "matrix"},
-        _weight(1e-4, 1e-1),
+        _weight(1e-3, 5e-2),
     ),
     "noisy": _Row(
         "noisy functional: noise in the loss of the bottleneck alone, the head trained apart",
@@ -81,9 +82,8 @@ _ROWS = {
             "plan.order": "simultaneous",
             "plan.noise": "relative",
             "plan.noise_std": _HALF_THE_SPREAD,
-            "plan.beta": 1e-2,
         },
-        {"plan.beta": SearchRange(low=1e-4, high=1e-1)},
+        {"plan.beta": SearchRange(low=1e-3, high=3e-1)},
     ),
     "quantised": _Row(
         "quantised functional: entropy of the bottleneck's cells, straight-through",
@@ -177,7 +177,13 @@ def _row(variant: str, row: _Row) -> Recipe:
     shared = base()
     search = shared.search.model_copy(update={"space": shared.search.space | row.search})
     named = shared.model_copy(update={"variant": variant, "description": row.description, "search": search})
-    return change(named, {**row.changes, **_FOUND.get(variant, {})})
+    return change(named, {**_middles(row.search), **row.changes, **_FOUND.get(variant, {})})
+
+
+def _middles(search: Mapping[str, SearchRange]) -> dict[str, float]:
+    """Strengths that have not been searched yet: the middle of their range, on its logarithmic scale."""
+    ranges = {key: (where.low, where.high) for key, where in search.items()}
+    return {key: float(f"{math.sqrt(low * high):.1g}") for key, (low, high) in ranges.items() if low and high}
 
 
 def _paper() -> Recipe:

@@ -1,0 +1,80 @@
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from infotorch.diagnostics.calibration import calibration_error, negative_log_likelihood
+
+
+def slow_calibration_error(scores, y, num_bins=15):
+    """Guo et al. 2017, eq. 3, bin by bin and row by row, in float64."""
+    total, n = 0.0, len(y)
+    rows = []
+    for score, label in zip(scores.double().tolist(), y.tolist(), strict=True):
+        top = max(score)
+        weights = [math.exp(s - top) for s in score]
+        rows.append((max(weights) / sum(weights), score.index(top) == label))
+    for number in range(num_bins):
+        low, high = number / num_bins, (number + 1) / num_bins
+        inside = [(p, right) for p, right in rows if low < p <= high]
+        if inside:
+            accuracy = sum(right for _, right in inside) / len(inside)
+            confidence = sum(p for p, _ in inside) / len(inside)
+            total += len(inside) / n * abs(accuracy - confidence)
+    return total
+
+
+@pytest.mark.parametrize(("classes", "num_bins"), [(2, 15), (10, 15), (5, 4), (3, 1)])
+def test_it_is_the_papers_sum_over_bins(classes, num_bins):
+    generator = torch.Generator().manual_seed(classes)
+    scores = 2 * torch.randn(700, classes, generator=generator)
+    y = torch.randint(classes, (700,), generator=generator)
+    expected = slow_calibration_error(scores, y, num_bins)
+    assert calibration_error(scores, y, num_bins=num_bins) == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_network_that_says_the_true_probabilities_is_calibrated():
+    generator = torch.Generator().manual_seed(0)
+    scores = torch.randn(40000, 4, generator=generator)
+    y = torch.multinomial(scores.softmax(dim=1), 1, generator=generator)[:, 0]
+    # Each of about 12 bins errs by its own standard error, below 0.5 / sqrt(40000 / 12): 0.009 at the very most.
+    assert calibration_error(scores, y) < 0.009
+    assert calibration_error(5 * scores, y) > 0.2
+
+
+def test_a_network_that_is_always_sure_errs_by_its_errors():
+    y = torch.arange(100) % 4
+    scores = 1e4 * F.one_hot(torch.where(torch.arange(100) < 30, (y + 1) % 4, y), 4).double()
+    assert calibration_error(scores, y) == pytest.approx(0.3)
+
+
+def test_it_does_not_depend_on_the_scores_level():
+    generator = torch.Generator().manual_seed(0)
+    scores, y = torch.randn(50, 3, generator=generator), torch.randint(3, (50,), generator=generator)
+    assert calibration_error(scores + 100.0, y) == pytest.approx(calibration_error(scores, y), abs=1e-6)
+
+
+def test_the_negative_log_likelihood_is_the_mean_of_the_logarithms():
+    p = torch.tensor([[0.5, 0.25, 0.25], [0.1, 0.8, 0.1]])
+    found = negative_log_likelihood(p.log(), torch.tensor([1, 1]))
+    assert found == pytest.approx(-(math.log(0.25) + math.log(0.8)) / 2, abs=1e-6)
+    assert negative_log_likelihood(torch.tensor([[0.0, -math.inf]]), torch.tensor([1])) == math.inf
+
+
+@pytest.mark.parametrize("measure", [calibration_error, negative_log_likelihood])
+def test_wrong_shapes_are_refused(measure):
+    where = measure.__name__
+    with pytest.raises(ValueError, match=rf"{where}: scores must have the shape \(n, classes\), got \(3,\)"):
+        measure(torch.zeros(3), torch.zeros(3).long())
+    with pytest.raises(ValueError, match=f"{where}: scores must have at least 1 rows, got 0"):
+        measure(torch.zeros(0, 3), torch.zeros(0).long())
+    with pytest.raises(ValueError, match=f"{where}: x and y must be paired row by row, got 3 and 2 rows"):
+        measure(torch.zeros(3, 2), torch.zeros(2).long())
+
+
+def test_bins_are_counted():
+    with pytest.raises(ValueError, match="calibration_error: num_bins must be at least 1, got 0"):
+        calibration_error(torch.zeros(3, 2), torch.zeros(3).long(), num_bins=0)
+    with pytest.raises(TypeError, match=r"calibration_error: num_bins must be an integer, got 15\.0"):
+        calibration_error(torch.zeros(3, 2), torch.zeros(3).long(), num_bins=15.0)
