@@ -149,3 +149,14 @@ class TestLayer:
 def test_refused(make, kind, message):
     with pytest.raises(kind, match=message):
         make()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("kind", ["uniform", "quantile"])
+def test_half_precision_has_the_cells_of_its_own_values(dtype, kind):
+    x = torch.randn(64, 3, generator=torch.Generator().manual_seed(0)).to(dtype)
+    layer = Quantiser(4, kind=kind)
+    exact = Quantiser(4, kind=kind).edges(x.double())
+    assert layer.edges(x).dtype == layer(x).dtype == dtype
+    assert torch.allclose(layer.edges(x).double(), exact, atol=2 * torch.finfo(dtype).eps * float(x.abs().max()))
+    assert layer.eval()(x).dtype == dtype

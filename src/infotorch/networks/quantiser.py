@@ -87,9 +87,11 @@ class Quantiser(nn.Module):
         if len(entries) == 0:
             raise ValueError("Quantiser: the input must have one entry or more for its cells to follow, got none.")
         entries = entries[:: math.ceil(len(entries) / _MOST_ENTRIES)]
-        shares = torch.linspace(0, 1, self.levels + 1, dtype=x.dtype, device=x.device)
+        # torch.quantile takes no half precision.
+        dtype = torch.promote_types(x.dtype, torch.float32) if self.kind == "quantile" else x.dtype
+        shares = torch.linspace(0, 1, self.levels + 1, dtype=dtype, device=x.device)
         if self.kind == "quantile":
-            return torch.quantile(entries, shares)
+            return torch.quantile(entries.to(dtype), shares).to(x.dtype)
         low, high = entries.aminmax()
         return low + (high - low) * shares
 
