@@ -76,7 +76,7 @@ def assess(
 
     Returns:
         `test_nll_nats`, `test_calibration_error`; `outlier_auroc_probability` and `outlier_auroc_entropy`; on
-        `settings.rows` rows `attacked_rows_accuracy` without change, `affine_accuracy`, and for each radius r
+        `settings.rows` rows `unchanged_accuracy`, `affine_accuracy`, and for each radius r
         `gaussian_r_accuracy`, `fgsm_r_accuracy`, `pgd_r_accuracy` with `blind_share`, the rows at which attacks see no
         gradient; and of `settings.layer` P1 `layer_mi_ty_nats`, P2 `layer_mi_xt_nats`, `layer_within_classes` and
         `layer_dimensions`, P3 `layer_linear_accuracy`, `layer_neighbour_accuracy` and `layer_network_accuracy`.
@@ -142,20 +142,23 @@ class _Subject:
         return {"blind_share": blind, **changed}
 
     def _changed(self, rows: Split) -> Iterator[tuple[str, Tensor]]:
-        low, high = self.pixel_range
-        yield "attacked_rows_accuracy", rows.x
-        # What comes in from outside repeats the border.
+        yield "unchanged_accuracy", rows.x
         yield "affine_accuracy", affine(rows.x, 1.0, self.streams)
+        for kind, change in (("gaussian", self._gaussian), ("fgsm", self._fgsm), ("pgd", self._pgd)):
+            for share in self.settings.radii:
+                low, high = self.pixel_range
+                yield f"{kind}_{share:g}_accuracy", change(rows, share * (high - low))
+
+    def _gaussian(self, rows: Split, deviation: float) -> Tensor:
         noise = torch.randn(rows.x.shape, generator=self.streams.generator("assessment noise")).to(rows.x)
-        for share in self.settings.radii:
-            radius = share * (high - low)
-            kept = {"limits": self.pixel_range}
-            yield f"gaussian_{share:g}_accuracy", (rows.x + radius * noise).clamp(low, high)
-            yield f"fgsm_{share:g}_accuracy", fgsm(self.network, rows.x, rows.y, radius, **kept)
-            yield (
-                f"pgd_{share:g}_accuracy",
-                pgd(self.network, rows.x, rows.y, radius, steps=self.settings.steps, **kept),
-            )
+        return (rows.x + deviation * noise).clamp(*self.pixel_range)
+
+    def _fgsm(self, rows: Split, radius: float) -> Tensor:
+        return fgsm(self.network, rows.x, rows.y, radius, limits=self.pixel_range)
+
+    def _pgd(self, rows: Split, radius: float) -> Tensor:
+        settings = {"limits": self.pixel_range, "steps": self.settings.steps}
+        return pgd(self.network, rows.x, rows.y, radius, **settings)
 
     def _accuracy(self, x: Tensor, y: Tensor) -> float:
         return float((self.scores(x).argmax(dim=1) == y).double().mean())
