@@ -8,7 +8,7 @@ from typing import Any
 
 ABSENT = "–"
 
-_WORDS = {"psnr": "PSNR", "mae": "MAE", "rmse": "RMSE", "hsic": "HSIC", "cka": "CKA", "ssim": "SSIM"}
+_WORDS = {name: name.upper() for name in ("psnr", "mae", "rmse", "hsic", "cka", "ssim", "nll", "auroc", "fgsm", "pgd")}
 #: What schedules saw in the information, see `MutualInformationDecay` and `InformationAnneal`.
 _NAMES = {"d_p": "missing share d_p", "d_s": "relative change d_s", "gain": "gain, share of what was missing"}
 _UNITS = (("_nats", "nats"), ("_bits", "bits"), ("_db", "dB"))
@@ -17,7 +17,9 @@ _SPLITS = ("train", "validation", "test")
 
 def is_fraction(name: str) -> bool:
     """Whether the metric is a fraction of one, shown in percent."""
-    return name == "accuracy" or name.endswith("_accuracy") or name == "majority_class"
+    if name.endswith(("_accuracy", "_calibration_error", "_share")) or "_auroc_" in name:
+        return True
+    return name in {"accuracy", "majority_class"}
 
 
 def scale(name: str) -> float:
@@ -98,9 +100,9 @@ def better(name: str) -> str:
         ('higher', 'lower', '')
     """
     words = set(name.split("_"))
-    if words & {"mae", "rmse", "mse", "loss", "error"}:
+    if words & {"mae", "rmse", "mse", "loss", "error", "nll"}:
         return "lower"
-    return "higher" if words & {"accuracy", "psnr", "ssim"} else ""
+    return "higher" if words & {"accuracy", "psnr", "ssim", "auroc"} else ""
 
 
 def format_metric(name: str, value: float | None) -> str:

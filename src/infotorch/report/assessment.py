@@ -1,0 +1,103 @@
+"""What runs were assessed by beside their accuracy, side by side: calibration, robustness, and one layer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from infotorch.report.numbers import format_measured, metric_label
+from infotorch.report.rows import Measured, Row, by_recipe
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+#: The metric that every assessed run has.
+_MARK = "test_calibration_error"
+_CHANGED = re.compile(r"(unchanged|affine|(gaussian|fgsm|pgd)_[\d.e-]+)_accuracy|blind_share")
+_TRUST = re.compile(r"test_(accuracy|nll_nats|calibration_error)|outlier_auroc_\w+")
+_LAYER = re.compile(r"layer_\w+")
+
+
+class AssessmentTable(NamedTuple):
+    """One table: a line for each variant, a column for each metric.
+
+    Args:
+        title: what it shows, in words.
+        header: "variant" and the metrics.
+        lines: cells, mean ± standard error.
+    """
+
+    title: str
+    header: tuple[str, ...]
+    lines: tuple[tuple[str, ...], ...]
+
+
+# title, metrics, and what the title says already
+_TABLES = (
+    ("calibration, and strangers told apart", _TRUST, ""),
+    (
+        "robustness (P4): accuracy in % on changed images, sizes in shares of the pixels' range",
+        _CHANGED,
+        " accuracy, %",
+    ),
+    ("the layer T: information (P1), compression (P2), simple decisions (P3)", _LAYER, "layer "),
+)
+
+
+def assessment_tables(rows: Sequence[Row]) -> list[AssessmentTable]:
+    """The tables of the recipes whose runs were assessed; none where no run was.
+
+    Args:
+        rows: from `summarise`.
+
+    Example:
+        >>> metrics = {name: Measured(name, {0: 0.5}) for name in ("test_calibration_error", "pgd_0.1_accuracy")}
+        >>> trust, robust = assessment_tables([Row("demo", "bp", (), metrics, 4.0, {}, ())])
+        >>> trust.header, robust.lines
+        (('variant', 'test calibration error, %'), (('bp', '50.00'),))
+    """
+    found = []
+    for group in by_recipe(rows):
+        if any(_MARK in row.metrics for row in group):
+            made = (_table(f"{group[0].recipe}, {title}", wanted, said, group) for title, wanted, said in _TABLES)
+            found += [table for table in made if len(table.header) > 1]
+    return found
+
+
+def _table(title: str, wanted: re.Pattern[str], said: str, rows: Sequence[Row]) -> AssessmentTable:
+    names = [name for name in dict.fromkeys(name for row in rows for name in row.metrics) if wanted.fullmatch(name)]
+    header = ("variant", *(metric_label(name).replace(said, "") for name in names))
+    return AssessmentTable(title, header, tuple((row.variant, *(_cell(row, name) for name in names)) for row in rows))
+
+
+def _cell(row: Row, name: str) -> str:
+    measured = row.metrics.get(name, Measured(name, {}))
+    return format_measured(name, measured.mean, measured.std_error)
+
+
+def assessment_markdown(rows: Sequence[Row]) -> str:
+    """The tables for GitHub, each below its title; empty where no run was assessed."""
+    blocks = []
+    for table in assessment_tables(rows):
+        marks = (":--", *["--:"] * (len(table.header) - 1))
+        lines = "".join(f"| {' | '.join(line)} |\n" for line in (table.header, marks, *table.lines))
+        blocks.append(f"\n{table.title}\n\n{lines}")
+    return "".join(blocks)
+
+
+def terminal_assessments(rows: Sequence[Row]) -> list[Table]:
+    """The tables for a terminal; `rich.console.Console().print` shows them."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = []
+    for table in assessment_tables(rows):
+        drawn = Table(title=Text(table.title), box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left")
+        for name in table.header:
+            drawn.add_column(Text(name), justify="left" if name == "variant" else "right")
+        for line in table.lines:
+            drawn.add_row(*map(Text, line))
+        shown.append(drawn)
+    return shown

@@ -1,0 +1,94 @@
+import pytest
+from rich.console import Console
+
+from infotorch.report.assessment import assessment_markdown, assessment_tables, terminal_assessments
+from infotorch.report.numbers import better, format_metric, metric_label
+from infotorch.report.rows import Measured, Row
+from infotorch.report.table import markdown_table
+
+METRICS = {
+    "test_accuracy": 0.98,
+    "test_nll_nats": 0.0621,
+    "test_calibration_error": 0.0123,
+    "outlier_auroc_entropy": 0.991,
+    "blind_share": 0.0,
+    "unchanged_accuracy": 0.979,
+    "gaussian_0.05_accuracy": 0.97,
+    "pgd_0.1_accuracy": 0.31,
+    "layer_mi_ty_nats": 2.2,
+    "layer_within_classes": 0.2,
+    "layer_linear_accuracy": 0.97,
+}
+
+
+def row(variant, recipe="remedies-mnist", scale=1.0, leave_out=(), seeds=2):
+    metrics = {
+        name: Measured(name, {seed: scale * value + 0.002 * seed for seed in range(seeds)})
+        for name, value in METRICS.items()
+        if name not in leave_out
+    }
+    return Row(recipe, variant, (), metrics, 4.0, {}, ())
+
+
+def test_every_metric_stands_in_one_table_in_the_order_of_the_runs():
+    trust, robust, layer = assessment_tables([row("bp")])
+    assert trust.header == (
+        "variant", "test accuracy, %", "test NLL, nats", "test calibration error, %", "outlier AUROC entropy, %",
+    )  # fmt: skip
+    assert robust.header == ("variant", "blind share, %", "unchanged", "gaussian 0.05", "PGD 0.1")
+    assert layer.header == ("variant", "I(T; Y), nats", "within classes", "linear accuracy, %")
+
+
+def test_cells_are_means_and_standard_errors():
+    trust, robust, _ = assessment_tables([row("bp"), row("vib", scale=0.5, seeds=1)])
+    assert trust.lines[0] == ("bp", "98.10 ± 0.10", "0.063 ± 0.001", "1.33 ± 0.10", "99.20 ± 0.10")
+    assert robust.lines[1] == ("vib", "0.00", "48.95", "48.50", "15.50")
+
+
+def test_a_row_without_a_number_has_a_dash():
+    trust, *_ = assessment_tables([row("bp"), row("lost", leave_out=METRICS)])
+    assert trust.lines[1] == ("lost", "–", "–", "–", "–")
+
+
+def test_a_table_that_nobody_assessed_has_none():
+    plain = row("bp", leave_out={"test_calibration_error"})
+    assert assessment_tables([plain]) == []
+    assert assessment_markdown([plain]) == ""
+    assert terminal_assessments([plain]) == []
+    both = assessment_tables([row("bp", recipe="other", leave_out={"test_calibration_error"}), row("vib")])
+    assert {table.title.split(",")[0] for table in both} == {"remedies-mnist"}
+
+
+def test_the_tables_follow_the_main_one_on_github():
+    text = markdown_table([row("bp"), row("vib")])
+    assert text.endswith(assessment_markdown([row("bp"), row("vib")]))
+    blocks = text.split("\n\n")
+    assert blocks[1].startswith("remedies-mnist, calibration, and strangers told apart")
+    lines = blocks[2].splitlines()
+    assert lines[1] == "| :-- | --: | --: | --: | --: |"
+    assert lines[3].startswith("| vib | 98.10 ± 0.10 |")
+
+
+def test_the_tables_can_be_read_in_a_terminal(capsys):
+    for table in terminal_assessments([row("bp"), row("[vib]")]):
+        Console(width=120).print(table)
+    shown = capsys.readouterr().out
+    assert "98.10 ± 0.10" in shown
+    assert "[vib]" in shown  # no markup
+    assert "robustness (P4)" in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "shown", "direction"),
+    [
+        ("test_calibration_error", "test calibration error, %", "12.00", "lower"),
+        ("test_nll_nats", "test NLL, nats", "0.120", "lower"),
+        ("outlier_auroc_probability", "outlier AUROC probability, %", "12.00", "higher"),
+        ("fgsm_0.1_accuracy", "FGSM 0.1 accuracy, %", "12.00", "higher"),
+        ("layer_mi_xt_nats", "layer I(X; T), nats", "0.120", ""),
+    ],
+)
+def test_each_metric_is_shown_in_its_unit(name, label, shown, direction):
+    assert metric_label(name) == label
+    assert format_metric(name, 0.12) == shown
+    assert better(name) == direction
