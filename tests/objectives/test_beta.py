@@ -1,6 +1,7 @@
 import math
 
 import pytest
+import torch
 
 from infotorch.objectives.beta import Beta, Ramp
 
@@ -31,6 +32,14 @@ class TestBeta:
         resumed = Beta(Ramp(0.5, 1.0, epochs=2), where="T")
         resumed.load_state_dict(beta.state_dict())
         assert resumed((0,)) == 0.75
+
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+    def test_no_move_of_the_module_rounds_it_and_no_device_needs_float64(self, dtype):
+        beta = Beta(lambda epoch, step: 0.1 * epoch, where="T")
+        assert not any(buffer.is_floating_point() for buffer in beta.buffers())
+        beta.to(dtype)
+        beta((0, 3, 0, 0))
+        assert beta((1000, 0)) == 0.1 * 3  # bit for bit
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,20 @@ def test_betas_may_be_an_array():
         ib_curve(told, (X, Y), betas[:0], **settings)
 
 
+@pytest.mark.parametrize("seeds", [np.arange(2), torch.arange(2), range(2)])
+def test_seeds_may_be_an_array(seeds):
+    settings = {"held_out": (X, Y), "epochs": 1}
+    assert ib_curve(told, (X, Y), (0.5,), seeds=seeds, **settings) == ib_curve(
+        told, (X, Y), (0.5,), seeds=(0, 1), **settings
+    )
+
+
+@pytest.mark.parametrize("seed", [0.5, True, "0"])
+def test_a_seed_that_is_no_integer_is_refused(seed):
+    with pytest.raises(TypeError, match=f"ib_curve: seeds must be integers, got {seed!r}"):
+        ib_curve(told, (X, Y), (0.5,), held_out=(X, Y), seeds=(seed,), epochs=1)
+
+
 def test_a_run_that_diverged_is_counted_and_left_out_and_one_seed_has_no_error():
     curve = ib_curve(told, (X, Y), (1.0, 9.0), held_out=(X.numpy(), Y.numpy()), seeds=(0,), epochs=1)
     kept, lost = curve.points

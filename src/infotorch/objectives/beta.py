@@ -62,14 +62,15 @@ class Beta(nn.Module):
         0.25
     """
 
-    last: Tensor
+    last_bits: Tensor
 
     def __init__(self, weight: float | Callable[[int, int], float], *, where: str) -> None:
         super().__init__()
         self.weight, self.where = weight, where
         if callable(weight):
-            # What held-out rows, which belong to no epoch, are weighed by.
-            self.register_buffer("last", torch.tensor(self._of(0, 0), dtype=torch.float64))
+            # What held-out rows, which belong to no epoch, are weighed by. As the bits of a float64: Apple's GPUs have
+            # none, and a module that is moved to another precision leaves integers alone.
+            self.register_buffer("last_bits", _bits(self._of(0, 0)))
         else:
             _check_weight(weight, where=where)
 
@@ -82,10 +83,14 @@ class Beta(nn.Module):
         if not callable(self.weight):
             return float(self.weight)
         if len(position) < 4:
-            return float(self.last)
+            return float(self.last_bits.cpu().view(torch.float64))
         value = self._of(position[1], position[2])
-        self.last.fill_(value)
+        self.last_bits.copy_(_bits(value))
         return value
+
+
+def _bits(value: float) -> Tensor:
+    return torch.tensor(value, dtype=torch.float64).view(torch.int64)
 
 
 def _check_weight(weight: float, *, where: str) -> float:

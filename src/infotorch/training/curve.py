@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from statistics import mean, stdev
@@ -122,7 +123,7 @@ def ib_curve(
         A point for each beta. A run whose loss is not finite is counted and left out; NaN where none is left.
 
     Raises:
-        TypeError: make does not give a network and an objective.
+        TypeError: make does not give a network and an objective, or a seed is no integer.
         ValueError: no betas or no seeds, or an objective without both terms.
 
     Example:
@@ -139,6 +140,7 @@ def ib_curve(
     """
     if len(betas) == 0 or len(seeds) == 0:
         raise ValueError("ib_curve: betas and seeds must have one entry or more, got none.")
+    seeds = [_seed(seed) for seed in seeds]
     x, y = (
         as_tensor(held_out[0], where="ib_curve", name="held_out x"),
         as_tensor(held_out[1], where="ib_curve", name="held_out y"),
@@ -155,6 +157,13 @@ def ib_curve(
             runs.append(None if result.diverged else _measured(result.plan, objective, x, y))
         points.append(_point(beta, runs))
     return IBCurve(tuple(points), float(torch.special.entr(shares).sum()))
+
+
+def _seed(seed: Any) -> int:
+    """A plain integer, of an entry of an array too."""
+    if isinstance(seed, bool) or not hasattr(seed, "__index__"):
+        raise TypeError(f"ib_curve: seeds must be integers, got {seed!r}.")
+    return operator.index(seed)
 
 
 def _made(make: Callable[[float], tuple[nn.Module, Objective]], beta: float) -> tuple[nn.Module, Objective]:
