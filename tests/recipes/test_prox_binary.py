@@ -32,16 +32,19 @@ def benchmark():
 
 
 def test_the_rows_are_the_updates_under_the_papers_rates_and_under_searched_ones():
-    updates = ("order2", "bp", "order1", "hybrid")
-    searched = {f"{optimizer}-{update}" for optimizer in ("sgd", "adam") for update in updates}
+    updates = ("order2", "bp", "order1", "hybrid", "l1", "huber")
+    optimizers = ("sgd", "adam", "adamw", "nadam", "adamp")
+    searched = {f"{optimizer}-{update}" for optimizer in optimizers for update in updates}
     assert set(rows()) == searched | {"sgd-paper", "sgd-paper-bp", "sgd-paper-order1", "sgd-paper-hybrid"}
     assert next(iter(rows())) == "sgd-paper"
     for variant, row in rows().items():
         assert bool(row.search.space) == (variant in searched)
-        assert bool(row.split.at) == (not variant.endswith("bp"))
+        update = variant.split("-")[-1]
+        assert row.split.at == "fc3"  # where back-propagation's information is measured too
         assert row.optimizer.name == variant.split("-")[0]
-        if row.split.at:
-            assert row.split.order == {"order1": 1, "hybrid": "hybrid"}.get(variant.split("-")[-1], 2)
+        assert row.optimizer.weight_decay == (0.01 if row.optimizer.name == "adamw" else 0.0)
+        assert row.split.order == {"bp": "bp", "order1": 1, "hybrid": "hybrid"}.get(update, 2)
+        assert row.split.penalty == (update if update in {"l1", "huber"} else "l2")
 
 
 def test_the_papers_rates():
@@ -57,7 +60,7 @@ def test_all_rows_differ_in_nothing_but_how_weights_move():
     assert len({str([getattr(row, key) for key in kept]) for row in rows().values()}) == 1
     assert len({(row.search.trials, row.search.seeds) for row in rows().values()}) == 1
     lowest = {row.search.space["optimizer.lr"].low for row in rows().values() if row.search.space}
-    assert len(lowest) == 2  # one for each optimiser
+    assert len(lowest) == 2  # gradient descent, and the adaptive optimisers
 
 
 def test_the_network_is_split_in_the_middle_of_its_four_hidden_layers():

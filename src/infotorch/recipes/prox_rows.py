@@ -29,7 +29,8 @@ class Score(NamedTuple):
     method: float
 
 
-_UPDATES: dict[str, tuple[str, dict[str, Any]]] = {
+#: Update -> what it is, and its settings of the split.
+UPDATES: dict[str, tuple[str, dict[str, Any]]] = {
     "bp": ("back-propagation", {"order": "bp"}),
     "order1": ("first-order split, which is back-propagation with another rate before the bottleneck", {"order": 1}),
     "order2": ("second-order split, the paper's method", {"order": 2}),
@@ -63,7 +64,7 @@ def prox_rows(
     """
     made = []
     for optimizer, own in rates.items():
-        for update in _UPDATES:
+        for update in UPDATES:
             variant = f"{optimizer}-{update}"
             row = _row(base, optimizer, update, at=at, rates=own)
             reported = _reported(scores[optimizer], update) if optimizer in scores else None
@@ -73,14 +74,14 @@ def prox_rows(
 
 
 #: AdamW without weight decay would be Adam; the paper names none, and 0.01 is torch's.
-_ADAMW_DECAY = 0.01
+ADAMW_DECAY = 0.01
 
 
 def _row(base: Recipe, optimizer: str, update: str, *, at: str, rates: Rates) -> Recipe:
-    what, options = _UPDATES[update]
+    what, options = UPDATES[update]
     space = {"optimizer.lr": base.search.space["optimizer.lr"]}
     changes: dict[str, Any] = {"optimizer.name": optimizer, "optimizer.lr": rates.backward, "split.at": at}
-    changes |= {"optimizer.weight_decay": _ADAMW_DECAY} if optimizer == "adamw" else {}
+    changes |= {"optimizer.weight_decay": ADAMW_DECAY} if optimizer == "adamw" else {}
     changes |= {f"split.{key}": value for key, value in options.items()}
     if update != "bp":
         changes |= {"split.step_size": rates.step_size, "split.forward_lr": rates.forward}
