@@ -26,6 +26,7 @@ ROOMS = (
     "pacing",
     "scores",
     "assessment",
+    "watching",
     "session",
     "runner",
     "diagnose_run",

@@ -12,7 +12,7 @@ import typer
 from infotorch.usage import check_choices
 
 if TYPE_CHECKING:
-    from infotorch.recipes.recipe import Recipe
+    from infotorch.recipes.demonstration import TableRow
 
 
 def whole(at_least: int) -> Any:
@@ -74,7 +74,9 @@ Resume = Annotated[bool, typer.Option("--resume", help="Go on with what is in --
 DataName = Annotated[str, typer.Argument(metavar="NAME", help="a name from `infotorch data list`.")]
 
 
-def rows_of(names: list[str], variants: list[str] | None, settings: list[str], *, first: bool = False) -> list[Recipe]:
+def rows_of(
+    names: list[str], variants: list[str] | None, settings: list[str], *, first: bool = False
+) -> list[TableRow]:
     """The rows that are named, each once, with their settings changed; everything that names can get wrong is found.
 
     Args:
@@ -88,15 +90,19 @@ def rows_of(names: list[str], variants: list[str] | None, settings: list[str], *
     """
     from infotorch.preflight import check_names
     from infotorch.recipes.changes import change_from_text
+    from infotorch.recipes.demonstration import Demonstration, change_demonstration
     from infotorch.recipes.registry import find_recipe, table_rows
 
-    rows = []
+    rows: list[TableRow] = []
     for name in dict.fromkeys(names):
         wanted = list(dict.fromkeys(variants or [row.variant for row in table_rows(name)]))
         rows += [find_recipe(name, variant) for variant in (wanted[:1] if first else wanted)]
     for row in rows:
         check_choices(row, settings)
-    rows = [change_from_text(row, settings) for row in rows]
+    rows = [
+        change_demonstration(row, settings) if isinstance(row, Demonstration) else change_from_text(row, settings)
+        for row in rows
+    ]
     check_names(rows)
     return rows
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from infotorch.recipes.demonstration import TableRow, seeds_of
 from infotorch.recipes.recipe import Recipe
 
 
@@ -44,7 +45,7 @@ def check_file(out: Path) -> None:
     check_folder(out.parent)
 
 
-def check_names(rows: Sequence[Recipe]) -> None:
+def check_names(rows: Sequence[TableRow]) -> None:
     """Refuse names of data sets that do not exist; no torch.
 
     Raises:
@@ -52,12 +53,12 @@ def check_names(rows: Sequence[Recipe]) -> None:
     """
     from infotorch.data.catalogue import find
 
-    for name in {row.data.name for row in rows}:
+    for name in {row.data.name for row in rows if isinstance(row, Recipe)}:
         if "/" not in name and not name.startswith("folder:"):
             find(name)
 
 
-def check_rows(rows: Sequence[Recipe], device: str) -> None:
+def check_rows(rows: Sequence[TableRow], device: str) -> None:
     """Load every row's data and build its network and plan, as a run does before it trains.
 
     Raises:
@@ -72,7 +73,7 @@ def check_rows(rows: Sequence[Recipe], device: str) -> None:
 
     resolve_device(device)
     settings = loaded = None
-    for row in rows:
+    for row in (row for row in rows if isinstance(row, Recipe)):
         if loaded is None or settings != row.data:
             settings = row.data
             loaded = load_rows(row, seed=0)
@@ -81,7 +82,7 @@ def check_rows(rows: Sequence[Recipe], device: str) -> None:
         build_plan(row, build_network(row, loaded))
 
 
-def check_table(rows: Sequence[Recipe], directory: Path, seeds: int, *, resume: bool) -> set[tuple[str, str, int]]:
+def check_table(rows: Sequence[TableRow], directory: Path, seeds: int, *, resume: bool) -> set[tuple[str, str, int]]:
     """Refuse a folder that a table must not write into.
 
     Returns:
@@ -102,7 +103,7 @@ def check_table(rows: Sequence[Recipe], directory: Path, seeds: int, *, resume: 
 
     ended = set()
     for row in rows:
-        for seed in range(seeds):
+        for seed in seeds_of(row, seeds):
             record = RunRecord(directory / row.name / row.variant / f"seed-{seed}")
             if not record.exists():
                 continue

@@ -69,7 +69,9 @@ def lr_range(
 
     if attribute is not None:
         pick(attribute, ["accuracy", "information", "loss"], what="attribute")
-    [row] = rows_of([recipe], None if variant is None else [variant], set_ or [], first=True)
+    from infotorch.recipes.demonstration import trained
+
+    row = trained(*rows_of([recipe], None if variant is None else [variant], set_ or [], first=True))
     directory = directory_for(out, f"lr-range-{row.name}-{row.variant}-seed-{seed}", resume=False)
     check_range(directory)
     options = {"seed": seed, "device": device, "trials": trials, "epochs": epochs, "part": part, "layers": layers}

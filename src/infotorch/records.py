@@ -7,7 +7,8 @@
     outcome.json       how it ended and its final numbers; absent while the run goes on
     embeddings.json    the raw data and every module's output as points in the plane; only where they were made
     diagnosis.json     what `infotorch diagnose` found; only where it was asked
-    information_plane.json   what an `InformationPlane` saw; only where one was told to write here
+    information_plane*.json  what an `InformationPlane` saw; only where one was told to write here
+    demonstration.json       claims of the theory and data for figures; only of a demonstration
     denoised.png       test images without noise, with it and denoised, from above; only of a denoiser
     checkpoint/        the newest state that training can go on from
     traceback.txt      where a failed run failed; only then
@@ -269,6 +270,10 @@ class RunRecord:
         """The picture of a denoiser, or None."""
         path = self.directory / "denoised.png"
         return path.read_bytes() if path.exists() else None
+
+    def write_demonstration(self, content: Mapping[str, Any]) -> None:
+        """Write what a demonstration found."""
+        write_json(self.directory / "demonstration.json", content)
 
     def write_embeddings(self, embeddings: Sequence[Embedding]) -> None:
         """Write pictures of one run, coordinates rounded to what a picture can show (a thousandth of its width).

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from pydantic import ValidationError
 
 from infotorch.recipes.changes import change
+from infotorch.recipes.demonstration import Demonstration, TableRow, seeds_of
 from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.search import RunTrial, choose_objectives, search
 from infotorch.records import Outcome, RunRecord
 from infotorch.session import Progress, Session, describe
+from infotorch.training.devices import environment
 
 #: Seconds between two checkpoints: what a crash loses at most, at a fraction of a percent of the time.
 CHECKPOINT_SECONDS = 10.0
 
 
 def run(
-    recipe: Recipe,
+    recipe: TableRow,
     directory: Path,
     *,
     seed: int = 0,
@@ -64,6 +68,8 @@ def run(
         outcome = record.outcome()
         if outcome is not None and outcome.status in {"completed", "diverged"}:
             return outcome
+    if isinstance(recipe, Demonstration):
+        return _demonstrated(recipe, record, seed)
     trial = _trials(device, progress, checkpoint_seconds)
     if recipe.plan.is_auto:  # before the search, whose trials need a plan
         recipe = change(recipe, {"plan.objectives": choose_objectives(recipe, directory / "tuning" / "auto", trial)})
@@ -78,7 +84,7 @@ def run(
 
 
 def run_table(
-    rows: Sequence[Recipe],
+    rows: Sequence[TableRow],
     directory: Path,
     *,
     seeds: int,
@@ -98,7 +104,7 @@ def run_table(
         raise ValueError(f"seeds must be at least 1, got {seeds}.")
     outcomes: list[Outcome] = []
     for row in rows:
-        for seed in range(seeds):
+        for seed in seeds_of(row, seeds):
             where = directory / row.name / row.variant / f"seed-{seed}"
             try:
                 outcome = run(row, where, seed=seed, device=device, resume=resume, progress=progress)
@@ -110,6 +116,21 @@ def run_table(
             if outcomes[-1].status == "interrupted":
                 return outcomes
     return outcomes
+
+
+def _demonstrated(row: Demonstration, record: RunRecord, seed: int) -> Outcome:
+    """Compute a demonstration, on the CPU and in float64, and write it down."""
+    from infotorch.diagnostics.demonstrations import demonstrate  # scikit-learn takes a second to load
+
+    began, where = time.monotonic(), environment(torch.device("cpu"), "64-true")
+    found = demonstrate(row.variant, row.values)
+    record.begin(describe(row, seed), where)
+    record.write_demonstration(found.as_dict())
+    published = {name: number.model_dump() for name, number in row.published.items()}
+    seconds = round(time.monotonic() - began, 3)
+    outcome = Outcome("completed", "computed", row.name, row.variant, seed, found.counted(), published, seconds)
+    record.finish(outcome)
+    return outcome
 
 
 def _trials(device: str, progress: Progress | None, checkpoint_seconds: float) -> RunTrial:
@@ -146,7 +167,7 @@ def _check_directory(record: RunRecord, resume: bool) -> None:
         )
 
 
-def check_same(record: RunRecord, recipe: Recipe, seed: int) -> None:
+def check_same(record: RunRecord, recipe: TableRow, seed: int) -> None:
     """Refuse to go on with a run that other settings or another seed began: its numbers would be passed off as these.
 
     Raises:
@@ -155,8 +176,9 @@ def check_same(record: RunRecord, recipe: Recipe, seed: int) -> None:
     recorded = _with_defaults(record.recipe())
     wanted = describe(recipe, seed)
     words = {"changed", "title", "description", "source"}  # they decide no number
-    words |= set(recipe.search.space) if recipe.tune else set()
-    words |= {"plan.objectives"} if recipe.plan.is_auto else set()
+    if isinstance(recipe, Recipe):
+        words |= set(recipe.search.space) if recipe.tune else set()
+        words |= {"plan.objectives"} if recipe.plan.is_auto else set()
     differing = sorted(
         key for key, value in _flat(wanted).items() if _flat(recorded).get(key) != value and key not in words
     )

@@ -23,6 +23,7 @@ from infotorch.networks.segments import split
 from infotorch.numerics.seeds import seed_streams
 from infotorch.pacing import Pace
 from infotorch.recipes.build import build_network, build_plan
+from infotorch.recipes.demonstration import TableRow
 from infotorch.recipes.recipe import Recipe
 from infotorch.records import Outcome, RunRecord, png
 from infotorch.scores import final_scores
@@ -38,6 +39,7 @@ from infotorch.training.loop import Position, StepInfo, train
 from infotorch.training.plan import evaluating
 from infotorch.training.regression import plan_error
 from infotorch.training.statistics import settle_statistics
+from infotorch.watching import RunPlanes
 
 #: Called with (what is going on, steps done, steps in all).
 Progress = Callable[[str, int, int], None]
@@ -45,7 +47,7 @@ Progress = Callable[[str, int, int], None]
 _SCORES = {"accuracy", "mae"}
 
 
-def describe(recipe: Recipe, seed: int) -> dict[str, Any]:
+def describe(recipe: TableRow, seed: int) -> dict[str, Any]:
     """The content of recipe.json."""
     return {**recipe.model_dump(mode="json"), "seed": seed}
 
@@ -104,7 +106,10 @@ class Session:
         settle_statistics(self.plan, train_rows.x, batch_size=recipe.batch_size)
         self.plan.prepare(self.batches, epochs=recipe.epochs, seed=seed)
         self.pace = Pace(recipe, self.plan, self.network, train_rows, seed, self.fabric)
-        self.total_steps = len(self.plan.stages()) * recipe.epochs * len(self.batches)
+        stages = len(self.plan.stages())
+        self.total_steps = stages * recipe.epochs * len(self.batches)
+        watched = recipe.model_copy(update={"planes": None}) if is_trial else recipe
+        self.planes = RunPlanes(watched, self.network, self.dataset, seed, stages=stages, directory=record.directory)
         self.position, self.sums = Position(), EpochMeans()
         self.peak = 0
         self.last_losses: dict[str, float] = {}
@@ -141,6 +146,8 @@ class Session:
             handoff=settings.handoff,
             fabric=self.fabric,
         )
+        if not self.position.steps:
+            self.planes.look(0)
         with stop_requests() as stop:
             for info in steps:
                 self.position = info.next
@@ -179,6 +186,7 @@ class Session:
 
     def _end_epoch(self, info: StepInfo) -> None:
         epoch = info.position.epoch + 1
+        self.planes.look(info.position.stage * self.recipe.epochs + epoch)
         if epoch % self.recipe.log_every and not info.ends_stage:
             return
         numbers = [n for n, module in enumerate(self.plan) if module.name in info.losses]
@@ -235,7 +243,7 @@ class Session:
             if self.outliers is not None:
                 with evaluating(self.plan):
                     metrics |= assess_run(self.recipe, self.network, self.dataset, self.outliers, seed=self.seed)
-            return metrics
+            return metrics | self.planes.metrics()
 
     def _show(self) -> None:
         """Keep a picture of some test images, noisy and denoised; one seed's are enough to look at."""
@@ -258,6 +266,7 @@ class Session:
         state = load_checkpoint(self.record.checkpoint_directory, device=self.device)
         self.plan.load_state_dict(state["plan"])
         self.pace.load_state_dict(state.get("pace", {}))
+        self.planes.load_state_dict(state.get("planes", {}))
         self.position = Position(**state["position"])
         self.sums = EpochMeans(state["epoch"])
         self.peak, self.last_losses, self.elapsed = state["peak"], state["last_loss"], state["seconds"]
@@ -267,6 +276,7 @@ class Session:
         state = {
             "plan": self.plan.state_dict(),
             "pace": self.pace.state_dict(),
+            "planes": self.planes.state_dict(),
             "position": vars(self.position),
             "epoch": self.sums.sums,
             "peak": self.peak,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from infotorch.recipes.demonstration import TableRow
     from infotorch.recipes.recipe import Recipe
     from infotorch.records import Outcome
 
@@ -170,7 +171,7 @@ def print_rich(table: Any) -> None:
     console.print(table)
 
 
-def watch_run(row: Recipe, directory: Path, *, seed: int, device: str, resume: bool) -> int:
+def watch_run(row: TableRow, directory: Path, *, seed: int, device: str, resume: bool) -> int:
     """Run one row where a person sees it.
 
     Returns:
@@ -183,7 +184,9 @@ def watch_run(row: Recipe, directory: Path, *, seed: int, device: str, resume: b
     try:
         with _starting():
             from infotorch import preflight, runner
-        if row.tune or row.plan.is_auto:  # a search writes before the run's own data is read
+            from infotorch.recipes.recipe import Recipe
+        searches = isinstance(row, Recipe) and (row.tune or row.plan.is_auto)
+        if searches:  # a search writes before the run's own data is read
             preflight.check_rows([row], device)
         with show_progress(f"{row.name} {row.variant} seed {seed} in {directory}") as progress:
             outcome = runner.run(row, directory, seed=seed, device=device, resume=resume, progress=progress)
@@ -211,7 +214,7 @@ def _go_on(directory: Path) -> str:
 
 
 def watch_table(
-    rows: Sequence[Recipe],
+    rows: Sequence[TableRow],
     directory: Path,
     *,
     seeds: int,
@@ -235,7 +238,9 @@ def watch_table(
     Raises:
         ValueError: what would stop a row, found before the first run.
     """
-    number, done = len(rows) * seeds, []
+    from infotorch.recipes.demonstration import seeds_of
+
+    number, done = sum(len(seeds_of(row, seeds)) for row in rows), []
     title = f"{number} runs in {directory}" + (f"; {len(kept)} are finished already and kept" if kept else "")
 
     def finished(outcome: Outcome) -> None:

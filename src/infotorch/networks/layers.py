@@ -11,8 +11,8 @@ from infotorch.numerics.checks import check_choice
 
 Norm = Literal["none", "batch", "length"]
 NORMS = ("none", "batch", "length")
-Activation = Literal["relu", "sigmoid"]
-ACTIVATIONS: dict[Activation, type[nn.Module]] = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid}
+Activation = Literal["relu", "sigmoid", "tanh"]
+ACTIVATIONS: dict[Activation, type[nn.Module]] = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}
 Start = Literal["default", "xavier", "normal"]
 STARTS = ("default", "xavier", "normal")
 
@@ -43,12 +43,12 @@ def hidden_layer(
     """A layer with its normalisation, activation and dropout, by name.
 
     Args:
-        name: of the layer; the others are called `<name>_norm`, `<name>_relu` (or `<name>_sigmoid`), `<name>_drop`.
+        name: of the layer; the others are called `<name>_norm`, `<name>_relu` (or of the other name), `<name>_drop`.
         layer: linear or convolutional.
         norm: "batch" norm between layer and activation; "length" divides the layer's *input* by its root mean square;
             "none".
         dropout: share of the outputs set to 0 in training; whole channels of a convolution.
-        activation: "relu" or "sigmoid".
+        activation: "relu", "sigmoid" or "tanh".
 
     Raises:
         ValueError: an unknown norm or activation, or a dropout outside [0, 1).

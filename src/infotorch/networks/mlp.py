@@ -34,7 +34,7 @@ def mlp(
             it: it adds no capacity and can be folded into the last layer.
         norm: of the hidden layers, see `hidden_layer`.
         dropout: share of a hidden layer's outputs set to 0 in training.
-        activation: of the hidden layers, "relu" or "sigmoid".
+        activation: of the hidden layers, "relu", "sigmoid" or "tanh".
         squash: a sigmoid named "squash" behind the last layer, for outputs in [0, 1].
 
     Raises:

@@ -81,7 +81,7 @@ class NetworkSettings(Settings):
         convolutions: widths of message-passing layers; a network with any takes graphs.
         layer: their kind, "gcn", "gin", "sage" or "gat".
         readout: "mean", "sum" or "max" over the nodes of a graph, where graphs are classified and not nodes.
-        activation: of the hidden layers, "relu" or "sigmoid"; on graphs "relu" alone.
+        activation: of the hidden layers, "relu", "sigmoid" or "tanh"; on graphs "relu" alone.
         squash: a sigmoid behind the last layer; not on graphs.
         init: initial weights: torch's "default", "xavier" (normal, biases of 0) or "normal" (all from N(0, 1)).
         latent: entries of mu and of sigma at the bottleneck of a denoising variational autoencoder, with `channels`
@@ -101,7 +101,7 @@ class NetworkSettings(Settings):
     convolutions: tuple[int, ...] = ()
     layer: Literal["gcn", "gin", "sage", "gat"] = "gcn"
     readout: Literal["mean", "sum", "max"] = "mean"
-    activation: Literal["relu", "sigmoid"] = "relu"
+    activation: Literal["relu", "sigmoid", "tanh"] = "relu"
     squash: bool = False
     init: Literal["default", "xavier", "normal"] = "default"
     latent: int = Field(default=0, ge=0)
@@ -329,6 +329,8 @@ class Recipe(Settings):
         published: metric -> number from the literature.
         embedding_rows: training and as many validation rows whose t-SNE pictures are kept, raw and behind every module;
             at least 3, or 0 for none. Seed 0 alone draws them.
+        planes: assumption -> its size, see `InformationPlane`: an information plane of the hidden layers is kept for
+            each, see `RunPlanes`; None for none.
         search: where the settings were looked for.
         tune: search again before the run.
         changed: the settings that were changed on the command line.
@@ -356,6 +358,7 @@ class Recipe(Settings):
     cache: Literal["memory", "disk"] | None = None
     published: dict[str, Published] = Field(default_factory=dict)
     embedding_rows: int = Field(default=0, ge=0)
+    planes: dict[Literal["bin_width", "num_bins", "noise_std", "relative_noise"], float] | None = None
     search: SearchSettings = SearchSettings()
     tune: bool = False
     changed: tuple[str, ...] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from infotorch.recipes import (
     demo,
@@ -27,11 +27,12 @@ from infotorch.recipes import (
     prox_vae_cifar10,
     prox_vae_mnist,
     remedies_mnist,
+    why_ib_fails,
 )
-from infotorch.recipes.recipe import Recipe
+from infotorch.recipes.demonstration import TableRow
 
 # name -> the table's rows, the method's own first: it is what `run` takes when no variant is named
-_TABLES: dict[str, Callable[[], list[Recipe]]] = {
+_TABLES: dict[str, Callable[[], Sequence[TableRow]]] = {
     "demo": demo.rows,
     "ib-mnist-1pct": ib_mnist_1pct.rows,
     "ib-mnist": ib_mnist.rows,
@@ -53,6 +54,7 @@ _TABLES: dict[str, Callable[[], list[Recipe]]] = {
     "milr-imagenet-resnet50": milr_imagenet_resnet50.rows,
     "milr-temperature": milr_temperature.rows,
     "remedies-mnist": remedies_mnist.rows,
+    "why-ib-fails": why_ib_fails.rows,
 }
 
 
@@ -66,7 +68,7 @@ def recipe_names() -> list[str]:
     return list(_TABLES)
 
 
-def table_rows(name: str) -> list[Recipe]:
+def table_rows(name: str) -> Sequence[TableRow]:
     """The rows of a table.
 
     Raises:
@@ -83,7 +85,7 @@ def table_rows(name: str) -> list[Recipe]:
     return _TABLES[name]()
 
 
-def find_recipe(name: str, variant: str | None = None) -> Recipe:
+def find_recipe(name: str, variant: str | None = None) -> TableRow:
     """One row; without a variant the table's first, which is the method itself.
 
     Raises:

@@ -120,24 +120,32 @@ def _add_mark(figure: Figure, place: int, point: dict[str, Any]) -> None:
 
 
 def information_plane_section(rows: Sequence[Row], specs: list[str]) -> str:
-    """The plane of one run of each variant that has an information_plane.json; nothing without any.
+    """The planes of one run of each variant that has any; nothing without.
 
     Raises:
         ValueError: such a file is damaged.
     """
     figures = ""
     for row in rows:
-        having = sorted((run for run in row.runs if (run.directory / _FILE).exists()), key=lambda run: run.seed)
-        if having:
-            content = read_plane(having[0].directory / _FILE)
-            note = f"seed {having[0].seed}, {content.get('rows')} rows; the slider is the epoch"
+        having = sorted((run for run in row.runs if list(run.directory.glob(_FILES))), key=lambda run: run.seed)
+        for path in sorted(having[0].directory.glob(_FILES)) if having else []:
+            content = read_plane(path)
+            note = f"seed {having[0].seed}, {content.get('rows')} rows{_assumed(content)}; the slider is the epoch"
             figures += drawing(epochs_figure(content), row.variant, note, specs)
     if not figures:
         return ""
     return f"<h3>Layers in the information plane</h3><p class=quiet>{_ABOUT}</p><div class=figures>{figures}</div>"
 
 
-_FILE = "information_plane.json"
+def _assumed(content: dict[str, Any]) -> str:
+    """What makes I(X; T) finite, in words; nothing where the file does not say."""
+    assumed = content.get("assumption")
+    if not isinstance(assumed, dict):
+        return ""
+    return "".join(f", {name.replace('_', ' ')} {value:.4g}" for name, value in assumed.items())
+
+
+_FILES = "information_plane*.json"
 _ABOUT = (
     "A mark is a layer at the slider's epoch, with standard errors; thin lines are the whole paths. I(X; T) holds "
     "under the assumption that stands at each mark: without it, it would be infinite or the same for every layer."

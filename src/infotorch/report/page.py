@@ -12,6 +12,7 @@ from pathlib import Path
 
 from infotorch.records import find_runs, write_atomic
 from infotorch.report.curves import constant_value, curves_by_module, quantities
+from infotorch.report.demonstration import demonstration_section
 from infotorch.report.diagnosis import diagnosis_section
 from infotorch.report.embeddings import embeddings_section
 from infotorch.report.figures import measured_figure, module_figure, overview_curve, rates_vary, variants_figure
@@ -19,7 +20,7 @@ from infotorch.report.information_plane import information_plane_section
 from infotorch.report.numbers import format_setting, metric_label
 from infotorch.report.pictures import pictures_section
 from infotorch.report.plane import plane_section
-from infotorch.report.rows import Row, by_recipe, main_metrics, rows_of
+from infotorch.report.rows import Row, by_recipe, rows_of, told_by
 from infotorch.report.runs import Run, load_runs
 from infotorch.report.sections import (
     counted,
@@ -138,7 +139,7 @@ def _recipe(rows: Sequence[Row], place: int, specs: list[str], unfolded: bool) -
     source = f"<p class=quiet>Source: {escape(first.recipe['source'])}.</p>" if first.recipe.get("source") else ""
     name = f"<span class=name>{escape(first.name)}</span>" if _title(rows) != first.name else ""
     variants = "".join(_variant(row, specs, unfolded) for row in rows)
-    more = plane_section(rows, specs) + information_plane_section(rows, specs)
+    more = demonstration_section(rows, specs) + plane_section(rows, specs) + information_plane_section(rows, specs)
     more += diagnosis_section(rows, specs, unfolded) + embeddings_section(rows, specs, unfolded)
     more += pictures_section(rows)
     return (
@@ -153,8 +154,9 @@ def _recipe(rows: Sequence[Row], place: int, specs: list[str], unfolded: bool) -
 
 def _overview(rows: Sequence[Row], runs: Sequence[Run], specs: list[str]) -> str:
     found = [
-        drawing(measured_figure(rows, name), f"Measured {metric_label(name, unit=False)}", "", specs)
-        for name in main_metrics(rows)
+        drawing(measured_figure(told, name), f"Measured {metric_label(name, unit=False)}", "", specs)
+        for name, told in told_by(rows)
+        if name
     ]
     curve = overview_curve(rows)
     if curve is not None:

@@ -203,6 +203,27 @@ def main_metrics(rows: Sequence[Row]) -> list[str]:
     return published or names[:1]
 
 
+def told_by(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
+    """The main metrics of a table, each with the rows that it tells of.
+
+    Args:
+        rows: rows of one table.
+
+    Returns:
+        A row that has none of the main metrics is told by its own; one without any metric stands under each of them.
+
+    Example:
+        >>> rows = [Row("t", v, (), {m: Measured(m, {0: 1.0}, p)}, 1.0, {}, ()) for v, m, p in
+        ...         (("a", "claims", 1.0), ("b", "test_accuracy", None))]
+        >>> [(name, [row.variant for row in told]) for name, told in told_by(rows)]
+        [('claims', ['a']), ('test_accuracy', ['b'])]
+    """
+    names = main_metrics(rows) or [""]
+    left = [row for row in rows if row.metrics and not set(names) & set(row.metrics)]
+    found = [(name, [row for row in rows if name in row.metrics or not row.metrics]) for name in names]
+    return found + (told_by(left) if left else [])
+
+
 def twin_of(name: str, split: str) -> str:
     """The same metric on other rows: "test_accuracy" and "validation" -> "validation_accuracy"."""
     return f"{split}_{name.removeprefix('test_')}"

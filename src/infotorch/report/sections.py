@@ -19,7 +19,7 @@ from infotorch.report.numbers import (
     is_fraction,
     metric_label,
 )
-from infotorch.report.rows import ACTIVATIONS, Measured, Row, by_recipe, main_metrics, twin_of
+from infotorch.report.rows import ACTIVATIONS, Measured, Row, by_recipe, told_by, twin_of
 from infotorch.report.runs import Run, count_statuses
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def lead(runs: Sequence[Run], rows: Sequence[Row]) -> str:
 
 def summary_table(rows: Sequence[Row]) -> str:
     """Published beside measured for every recipe, a block of lines per recipe and main metric."""
-    blocks = "".join(_block(group, name) for group in by_recipe(rows) for name in main_metrics(group) or [""])
+    blocks = "".join(_block(told, name) for group in by_recipe(rows) for name, told in told_by(group))
     names = (
         "Variant",
         "Published",

@@ -15,7 +15,7 @@ from infotorch.report.numbers import (
     format_seconds,
     metric_label,
 )
-from infotorch.report.rows import ACTIVATIONS, Measured, Row, by_recipe, main_metrics, summarise, twin_of
+from infotorch.report.rows import ACTIVATIONS, Measured, Row, by_recipe, summarise, told_by, twin_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -28,7 +28,7 @@ _LEFT = frozenset({"recipe", "variant", "metric", "runs"})
 
 def _lines(rows: Sequence[Row]) -> list[tuple[Row, str]]:
     groups = by_recipe(rows)
-    return [(row, name) for group in groups for name in main_metrics(group) or [""] for row in group]
+    return [(row, name) for group in groups for name, told in told_by(group) for row in told]
 
 
 def _columns(rows: Sequence[Row]) -> list[tuple[str, list[str]]]:

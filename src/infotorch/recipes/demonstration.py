@@ -1,0 +1,89 @@
+"""A row that trains nothing: a demonstration with exact values, and the few numbers that it takes."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Sequence
+
+from pydantic import Field
+
+from infotorch.recipes.recipe import Published, Recipe, Settings
+
+
+class Demonstration(Settings):
+    """One demonstration of one table; nothing in it is random.
+
+    Args:
+        name: name of the table.
+        variant: name of the row, and of the demonstration.
+        title: the table in a few words.
+        description: the row in one line.
+        source: what is demonstrated.
+        values: the numbers that it takes.
+        published: metric -> number from the literature.
+        changed: the values that were changed on the command line.
+    """
+
+    name: str
+    variant: str
+    title: str
+    description: str
+    source: str
+    values: dict[str, int | float] = Field(default_factory=dict)
+    published: dict[str, Published] = Field(default_factory=dict)
+    changed: tuple[str, ...] = ()
+
+
+#: A row of a table.
+TableRow = Recipe | Demonstration
+
+
+def change_demonstration(row: Demonstration, assignments: Sequence[str]) -> Demonstration:
+    """The row with values such as "noise=0.1" from a command line; they are noted in `changed`.
+
+    Raises:
+        ValueError: an assignment without "=", an unknown value (near misses are suggested), or no number.
+
+    Example:
+        >>> row = Demonstration(name="d", variant="v", title="", description="", source="", values={"noise": 0.05})
+        >>> change_demonstration(row, ["noise=0.1"]).values
+        {'noise': 0.1}
+    """
+    values = dict(row.values)
+    for assignment in assignments:
+        key, equals, text = (part.strip() for part in assignment.partition("="))
+        if not equals:
+            raise ValueError(f"--set takes key=value, got {assignment!r}.")
+        if key not in values:
+            near = difflib.get_close_matches(key, values, n=2)
+            hint = f"did you mean {' or '.join(near)}?" if near else f"values: {', '.join(values)}."
+            raise ValueError(f"{row.name} {row.variant} has no value {key!r}; {hint}")
+        values[key] = _number(row, key, text)
+    return row.model_copy(update={"values": values, "changed": (*row.changed, *assignments)})
+
+
+def _number(row: Demonstration, key: str, text: str) -> int | float:
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError:
+        value = text
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{row.name} {row.variant}: {key} must be a number, got {text!r}.")
+    return value
+
+
+def seeds_of(row: TableRow, seeds: int) -> range:
+    """The seeds of a row in a table of so many: 0 alone where nothing is random."""
+    return range(min(seeds, 1)) if isinstance(row, Demonstration) else range(seeds)
+
+
+def trained(row: TableRow) -> Recipe:
+    """The row, if it trains a network.
+
+    Raises:
+        ValueError: it is a demonstration.
+    """
+    if isinstance(row, Demonstration):
+        raise ValueError(f"{row.name} {row.variant} is a demonstration and trains nothing; choose another --variant.")
+    return row

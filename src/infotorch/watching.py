@@ -1,0 +1,104 @@
+"""The information planes that a run keeps: made, measured at some epochs, kept over interruptions, told in numbers."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from infotorch.data.sets import Dataset
+from infotorch.diagnostics.information_plane import InformationPlane, PlanePoint, log_epochs
+from infotorch.networks.layers import ACTIVATIONS
+from infotorch.recipes.recipe import Recipe
+
+#: Rows that are looked at, and epochs for each factor of ten: a look takes as long as several epochs of training.
+ROWS, _PER_DECADE = 1000, 4
+
+
+class RunPlanes:
+    """An `InformationPlane` of the hidden layers for each assumption of a recipe; none where it asks for none.
+
+    T are the outputs of the activations, and X is one of 1,000 rows, of training, validation and test together, drawn
+    once by the seed in the proportions of the classes; all of them where there are fewer. For such an X the bins'
+    values are exact, and the bounds under noise hold without an error of sampling.
+
+    Args:
+        recipe: the row.
+        network: being trained.
+        dataset: its rows.
+        seed: of the run.
+        stages: of the plan, whose epochs are counted through.
+        directory: information_plane_<assumption>.json is written here after every look.
+
+    Raises:
+        ValueError: the data are no tensors with one row an input, or the network has no hidden activation.
+    """
+
+    def __init__(
+        self, recipe: Recipe, network: nn.Module, dataset: Dataset, seed: int, *, stages: int, directory: Path
+    ) -> None:
+        self.directory, self.planes = directory, dict[str, InformationPlane]()
+        self.epochs: tuple[int, ...] = ()
+        if recipe.planes:
+            x, y = _all_rows(recipe, dataset)
+            kinds = tuple(ACTIVATIONS.values())
+            layers = [name for name, layer in network.named_modules() if isinstance(layer, kinds)]
+            if not layers:
+                raise ValueError(f"{recipe.name}: planes need a network with hidden activations.")
+            self.epochs = log_epochs(stages * recipe.epochs, per_decade=_PER_DECADE)
+            for name, value in recipe.planes.items():
+                assumed: dict[str, Any] = {name: int(value) if name == "num_bins" else value}
+                self.planes[name] = InformationPlane(network, layers, x=x, y=y, rows=ROWS, seed=seed, **assumed)
+
+    def look(self, epoch: int) -> None:
+        """Measure and write, where the epoch is one of those that are looked at."""
+        if epoch in self.epochs:
+            for plane in self.planes.values():
+                plane(epoch)
+            self._write()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What was measured so far, as plain values."""
+        return {name: [asdict(point) for point in plane.points] for name, plane in self.planes.items()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        for name, points in state.items():
+            self.planes[name].points = [PlanePoint(**point) for point in points]
+        self._write()
+
+    def metrics(self) -> dict[str, float]:
+        """By how many nats I(X; T) of each hidden layer fell from its highest value to the last one.
+
+        `<assumption>_layer_<k>_fall_nats`, at least 0; and where bounds bracket it `..._sure_fall_nats`, the highest
+        lower bound less the last upper one: where it is above 0, there was compression in this sense.
+        """
+        found: dict[str, float] = {}
+        for name, plane in self.planes.items():
+            for number, layer in enumerate(plane.layers, start=1):
+                points = [point for point in plane.points if point.layer == layer and point.mi_xt is not None]
+                if points:
+                    found |= {f"{name}_layer_{number}_{key}_nats": value for key, value in _falls(points).items()}
+        return found
+
+    def _write(self) -> None:
+        for name, plane in self.planes.items():
+            plane.write(self.directory / f"information_plane_{name}.json")
+
+
+def _falls(points: list[PlanePoint]) -> dict[str, float]:
+    values = [point.mi_xt for point in points if point.mi_xt is not None]
+    lower = [point.mi_xt_lower for point in points if point.mi_xt_lower is not None]
+    return {"fall": max(values) - values[-1]} | ({"sure_fall": max(lower) - values[-1]} if lower else {})
+
+
+def _all_rows(recipe: Recipe, dataset: Dataset) -> tuple[Tensor, Tensor | None]:
+    splits = (dataset.train, dataset.validation, dataset.test)
+    rows = [split.x for split in splits]
+    if dataset.kind in {"graph", "graphs"} or not all(isinstance(x, Tensor) for x in rows):
+        raise ValueError(f"{recipe.name}: planes need rows in memory; {dataset.name} has {dataset.kind}.")
+    labels = None if dataset.num_classes is None else torch.cat([split.y for split in splits])
+    return torch.cat(rows), labels
