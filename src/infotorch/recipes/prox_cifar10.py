@@ -41,6 +41,8 @@ _FOUND: dict[str, dict[str, Any]] = {
     "adam-hybrid": {"optimizer.lr": 0.00123, "split.forward_lr": 0.00187, "split.step_size": 0.866},
     "adam-order1": {"optimizer.lr": 0.00161, "split.forward_lr": 0.00431},
     "adam-order2": {"optimizer.lr": 0.00123, "split.forward_lr": 0.00187, "split.step_size": 0.866},
+    "adamw-bp": {"optimizer.lr": 0.00161},
+    "adamw-order2": {"optimizer.lr": 0.00123, "split.forward_lr": 0.00187, "split.step_size": 0.866},
 }
 
 
