@@ -124,6 +124,9 @@ _NOISY = {
     "uniform noise": Apply(lambda x: x + torch.rand_like(x)),
     "sign of noise": Apply(lambda x: (x + torch.randn_like(x)).sign()),
     "a coin for each unit": Apply(lambda x: torch.bernoulli(x.sigmoid())),
+    "gaussian noise behind dropout that stays on": Apply(
+        lambda x: F.dropout(x, 0.5, training=True) + 0.1 * torch.randn_like(x)
+    ),
 }
 
 
@@ -174,7 +177,7 @@ def networks() -> dict[str, tuple[nn.Module, Tensor, str, str]]:
         "noise that follows the batch": (
             nn.Sequential(nn.Linear(4, 8), GaussianNoise(0.3, scale="relative")), NORMAL, "1", "finite"),
         "one noise for all, then bent": (
-            nn.Sequential(Apply(shared_noise), nn.Linear(4, 4), nn.Tanh()), NORMAL, "2", "unknown"),
+            nn.Sequential(Apply(shared_noise), nn.Linear(4, 4), nn.Tanh()), NORMAL, "2", "infinite"),
         "fine rounding out of sight": (
             Apply(lambda x: OutOfSight.apply(1e3 * x)), NORMAL, "output", "unknown"),  # pyright: ignore
         "no continuity anywhere": (Apply(lambda x: torch.frac(1e12 * x)), NORMAL, "output", "unknown"),

@@ -14,6 +14,7 @@ from infotorch.diagnostics.continuity import InputKind, continuous_columns, inpu
 from infotorch.diagnostics.dimension import correlation_dimension, information_dimension
 from infotorch.diagnostics.movement import Movement, escapes, movements
 from infotorch.diagnostics.noise import NoiseKind, Path, paths
+from infotorch.diagnostics.noise_directions import covers, directions_are_known
 from infotorch.diagnostics.representations import Listener, in_double, narrowed
 from infotorch.diagnostics.sensitivity import Sensitivity, binned_sensitivity, noisy_sensitivity
 from infotorch.numerics.seeds import SeedStreams
@@ -193,6 +194,9 @@ def _noise_escaped(moves: Movement, path: Path, t: Tensor) -> bool | None:
         return True
     if moves.smooth > 0 and not bool((moves.ways != 0).any()):
         return None  # x moves it at other rows alone
+    covered = covers(moves.ways, moves.noise) if len(moves.noise) else None
+    if covered or (covered is False and path.noise == "with a density" and directions_are_known(path.steps)):
+        return not covered
     # The same number of points on both sides, as the estimate falls short with few.
     filled = path.noise_dimension >= _FILLED * information_dimension(t[: len(path.draws)])
     return False if filled else None

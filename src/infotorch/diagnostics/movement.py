@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from infotorch.diagnostics.noise import NOISY_ROWS
+from infotorch.diagnostics.noise_directions import noise_directions
 from infotorch.diagnostics.representations import Listener
 from infotorch.numerics.seeds import SeedStreams
 
@@ -32,6 +33,7 @@ class Movement:
         mixes: whether a row of the layer changes with the other rows of its batch, given the same noise.
         here: the layer at the first rows, those whose noise is looked at, (rows, columns).
         ways: the long steps' ways through it from there, (rows, columns); 0 where it does not move smoothly.
+        noise: the ways of its noise with a density from there, (directions, rows, columns); none without noise.
     """
 
     smooth: float
@@ -40,6 +42,7 @@ class Movement:
     mixes: bool
     here: Tensor = field(repr=False)
     ways: Tensor = field(repr=False)
+    noise: Tensor = field(repr=False)
 
 
 def movements(
@@ -59,9 +62,9 @@ def movements(
 
     Example:
         >>> from infotorch.numerics.seeds import seed_streams
-        >>> x = torch.rand(50, 2, generator=torch.Generator().manual_seed(0))
+        >>> x = torch.rand(50, 2, generator=torch.Generator().manual_seed(0)).double()
         >>> moving = {"continuous": torch.tensor([True, True]), "streams": seed_streams(0)}
-        >>> movements(nn.Sequential(nn.Linear(2, 3)), x, ["0"], **moving)["0"]
+        >>> movements(nn.Sequential(nn.Linear(2, 3)).double(), x, ["0"], **moving)["0"]
         Movement(smooth=1.0, jumps=0.0, depends=True, mixes=False)
     """
     rows = x[:MOVED_ROWS]
@@ -69,8 +72,8 @@ def movements(
     parts: dict[str, list[_Part]] = {name: [] for name in layers}
     with torch.no_grad(), Listener(model, layers) as listen:
 
-        def outputs(inputs: Tensor) -> dict[str, Tensor]:
-            with streams.as_global("movement", device=x.device):
+        def outputs(inputs: Tensor, *draw: int) -> dict[str, Tensor]:
+            with streams.as_global("movement", *draw, device=x.device):
                 return listen(inputs)
 
         for start in range(0, len(rows), _CHUNK):
@@ -89,8 +92,17 @@ def movements(
         few = rows[:NOISY_ROWS]
         starts = outputs(few)
         ends = [outputs(few + way[:NOISY_ROWS]) for way in ways]
+        noisy = [name for name, t in outputs(few, 1).items() if not torch.equal(t, starts[name])]
+        noise = noise_directions(lambda: outputs(few), noisy, streams=streams) if noisy else {}
     return {
-        name: _together(parts[name], starts[name], [end[name] for end in ends], mixes=mixing[name]) for name in layers
+        name: _together(
+            parts[name],
+            starts[name],
+            [end[name] for end in ends],
+            mixes=mixing[name],
+            noise=noise.get(name, starts[name].new_zeros(0, *starts[name].shape)),
+        )
+        for name in layers
     }
 
 
@@ -110,7 +122,7 @@ class _Part:
     depends: bool
 
 
-def _together(parts: list[_Part], here: Tensor, there: list[Tensor], *, mixes: bool) -> Movement:
+def _together(parts: list[_Part], here: Tensor, there: list[Tensor], *, mixes: bool, noise: Tensor) -> Movement:
     smooth, jumps = (
         torch.cat(rows).double().mean() for rows in zip(*((p.smooth, p.jumps) for p in parts), strict=True)
     )
@@ -118,7 +130,7 @@ def _together(parts: list[_Part], here: Tensor, there: list[Tensor], *, mixes: b
     if there:
         moves = _movement(here, here, there).smooth
         ways[moves] = (there[0] - here).double()[moves]
-    return Movement(float(smooth), float(jumps), any(part.depends for part in parts), mixes, here, ways)
+    return Movement(float(smooth), float(jumps), any(part.depends for part in parts), mixes, here, ways, noise)
 
 
 def _ways(rows: Tensor, continuous: Tensor, streams: SeedStreams) -> list[Tensor]:
@@ -157,8 +169,8 @@ def escapes(ways: Tensor, draws: Tensor) -> bool:
     """Whether x moves a layer in a direction that its noise leaves alone: then what it tells of x has no bound.
 
     Every row is judged by its own noise, as a unit that is dead at one row lives at another. Seen where the noise fills
-    fewer dimensions than its draws could, as one number added to all columns does; a curved set of noisy values is not
-    seen.
+    fewer dimensions than its draws could, as one number added to all columns does; a curved set of noisy values is
+    seen by `noise_directions.covers`.
 
     Args:
         ways: where small steps of x take the layer from some rows, (rows, columns).
