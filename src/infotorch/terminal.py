@@ -153,12 +153,14 @@ def incomplete_rows(outcomes: Sequence[Outcome]) -> str:
 def print_table(directory: Path) -> None:
     """Published beside measured, mean and spread, of the runs below a directory; also kept there as table.md."""
     from infotorch.records import find_runs, write_atomic
+    from infotorch.report.assessment import terminal_assessments
     from infotorch.report.rows import summarise
     from infotorch.report.table import markdown_table, terminal_table
 
     rows = summarise(find_runs(directory))
     write_atomic(directory / "table.md", markdown_table(rows).encode())
-    print_rich(terminal_table(rows))
+    for table in (terminal_table(rows), *terminal_assessments(rows)):
+        print_rich(table)
 
 
 def print_rich(table: Any) -> None:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from infotorch.report.assessment import assessment_markdown
+from infotorch.report.demonstration import demonstration_markdown
 from infotorch.report.numbers import (
     ABSENT,
     format_counts,
@@ -102,7 +104,8 @@ def markdown_table(rows: Sequence[Row]) -> str:
         rows: from `summarise`.
 
     Returns:
-        The table; below it a list of the runs that did not complete and of what else a reader must know.
+        The table; below it a list of the runs that did not complete and of what else a reader must know, and the tables
+        of `assessment_tables` where runs were assessed.
 
     Example:
         >>> accuracy = Measured("test_accuracy", {0: 0.9, 1: 0.92}, published=0.91)
@@ -119,7 +122,8 @@ def markdown_table(rows: Sequence[Row]) -> str:
     lines += [list(cells) for cells in zip(*(cells for _, cells in columns), strict=True)]
     table = "".join(f"| {' | '.join(_markdown(cell) for cell in line)} |\n" for line in lines)
     remarks = "".join(f"- {_markdown(remark)}\n" for remark in _remarks(rows))
-    return f"{table}\n{remarks}" if remarks else table
+    more = demonstration_markdown(rows) + assessment_markdown(rows)
+    return (f"{table}\n{remarks}" if remarks else table) + more
 
 
 def _markdown(text: str) -> str:
