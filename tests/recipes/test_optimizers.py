@@ -31,7 +31,7 @@ class TestOptimizers:
     @pytest.mark.parametrize(
         ("name", "kind"),
         [
-            ("adam", "Adam"), ("adamw", "AdamW"), ("nadam", "NAdam"), ("rmsprop", "RMSprop"), ("sgd", "SGD"),
+            ("adam", "Adam"), ("adamw", "AdamW"), ("averaged-adam", "AveragedAdam"), ("nadam", "NAdam"), ("rmsprop", "RMSprop"), ("sgd", "SGD"),
             ("adamp", "AdamP"), ("lars", "LARS"), ("schedule-free", "ScheduleFreeAdamW"),
         ],
     )  # fmt: skip
@@ -42,6 +42,12 @@ class TestOptimizers:
         assert type(optimizer).__name__ == kind
         assert (optimizer.defaults["lr"], optimizer.defaults["weight_decay"]) == (0.1, 0.01)
         assert optimizer_of(settings(name), 0.5)([nn.Parameter(torch.zeros(2))]).defaults["lr"] == 0.5
+
+    @pytest.mark.parametrize("name", ["adam", "adamw", "averaged-adam"])
+    def test_the_decay_of_the_mean_of_gradients_is_a_setting(self, name):
+        weight = [nn.Parameter(torch.zeros(2))]
+        assert optimizer_of(settings(name))(weight).defaults["betas"] == (0.9, 0.999)
+        assert optimizer_of(settings(name, beta1=0.5))(weight).defaults["betas"] == (0.5, 0.999)
 
     @pytest.mark.parametrize("nesterov", [False, True])
     def test_sgd_with_momentum_is_the_textbooks(self, nesterov):
