@@ -49,6 +49,7 @@ def test_its_links_lead_somewhere():
         "demo",
         "prox-binary",
         "prox-mnist",
+        "why-ib-fails",
     ],
 )
 def test_the_tables_of_results_are_those_of_the_committed_runs(recipe):

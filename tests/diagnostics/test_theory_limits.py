@@ -39,9 +39,9 @@ class TestNoiseToZero:
             assert (low.low, high.high) == pytest.approx((float(out.min()), float(out.max())))
             assert float((out <= low.high).double().mean()) == pytest.approx(low.mass, abs=1e-3)
 
-    @pytest.mark.parametrize("halvings", [13, 41])
+    @pytest.mark.parametrize("halvings", [15, 41])
     def test_too_few_or_too_many_halvings_are_refused(self, halvings):
-        with pytest.raises(ValueError, match=f"noise_to_zero: halvings must be from 14 to 40, got {halvings}"):
+        with pytest.raises(ValueError, match=f"noise_to_zero: halvings must be from 16 to 40, got {halvings}"):
             noise_to_zero(halvings=halvings)
 
 

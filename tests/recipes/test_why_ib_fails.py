@@ -19,7 +19,7 @@ ROWS = {row.variant: row for row in table_rows("why-ib-fails")}
 # As small as each allows.
 LIGHT = {
     "figure-1": ["step=0.25"],
-    "noise-to-zero": ["halvings=14"],
+    "noise-to-zero": ["halvings=16"],
     "saturation": ["doublings=2"],
     "bijection": ["rows=1000"],
 }

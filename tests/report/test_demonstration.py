@@ -91,3 +91,11 @@ class TestRowsOfDifferentMetrics:
             ["| broken", "x, bits"],
             ["| trained", "test accuracy, %"],
         ]
+
+    def test_the_claims_stand_below_the_table(self, rows):
+        rows[0].runs[0].directory.joinpath("demonstration.json").write_text(json.dumps(CONTENT), encoding="utf-8")
+        claims = markdown_table(rows).split("\n\n")[-1].splitlines()
+        assert claims[0] == "| variant | claim of the paper | where | found | holds |"
+        assert claims[2:] == [
+            f"| shown | cont' < cont'' | Sec. 5 | 1 and -2 bits | {holds} |" for holds in ("yes", "no")
+        ]

@@ -33,7 +33,7 @@ def noise_to_zero(*, halvings: int = 20) -> Demonstrated:
     """I(X; L + noise) of a neuron while uniform noise is halved again and again.
 
     Args:
-        halvings: of a noise that starts at a half width of 1; at least 14, so that the slope has settled.
+        halvings: of a noise that starts at a half width of 1; at least 16, so that the slope has settled.
 
     Raises:
         ValueError: fewer halvings, or more than 40.
@@ -47,8 +47,8 @@ def noise_to_zero(*, halvings: int = 20) -> Demonstrated:
         [1.0, 0.5, 0.0]
     """
     check_count(halvings, where="noise_to_zero", name="halvings")
-    if not 14 <= halvings <= 40:
-        raise ValueError(f"noise_to_zero: halvings must be from 14 to 40, got {halvings}.")
+    if not 16 <= halvings <= 40:
+        raise ValueError(f"noise_to_zero: halvings must be from 16 to 40, got {halvings}.")
     widths = [2.0**-n for n in range(halvings + 1)]
     exact = {name: [in_bits(law.noisy_information(h)) for h in widths] for name, law in NEURONS.items()}
     slopes = {name: values[-1] - values[-2] for name, values in exact.items()}

@@ -14,6 +14,8 @@ under noise.
 
 from __future__ import annotations
 
+from typing import Literal
+
 from infotorch.recipes.demonstration import Demonstration, TableRow
 from infotorch.recipes.recipe import (
     DataSettings,
@@ -59,7 +61,11 @@ _HARD = {
     "cont2_hard_mi_ty_bits": (0.0, "I(Y; Yhat'')"),
 }
 
-_PLANES = {"bin_width": 2 / 30, "relative_noise": 0.1, "noise_std": 0.1**0.5}
+_PLANES: dict[Literal["bin_width", "num_bins", "noise_std", "relative_noise"], float] = {
+    "bin_width": 2 / 30,
+    "relative_noise": 0.1,
+    "noise_std": 0.1**0.5,
+}
 
 
 def rows() -> list[TableRow]:

@@ -62,8 +62,7 @@ def demonstration_figure(content: dict[str, Any]) -> Figure:
     else:
         for place, (name, (xs, ys)) in enumerate(content["lines"].items()):
             _add_line(figure, place, name, xs, ys)
-    axis = {"type": "log"} if content.get("log_x") else {}
-    figure.update_xaxes(title_text=plain(content["x_label"]), **axis)
+    figure.update_xaxes(title_text=plain(content["x_label"]), type="log" if content.get("log_x") else "linear")
     figure.update_yaxes(title_text=plain(content["y_label"]))
     return figure
 
@@ -92,6 +91,27 @@ def _add_map(figure: Figure, content: dict[str, Any]) -> None:
     )
 
 
+def demonstration_markdown(rows: Sequence[Row]) -> str:
+    """The claims of all demonstrations as a GitHub table, a line each; nothing without any."""
+    lines = ""
+    for variant, content in _demonstrations(rows):
+        for claim in content["claims"]:
+            cells = (variant, claim["text"], claim["place"], claim["found"], "yes" if claim["holds"] else "no")
+            lines += f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"
+    head = "| variant | claim of the paper | where | found | holds |\n| :-- | :-- | :-- | :-- | :-- |\n"
+    return f"\n{head}{lines}" if lines else ""
+
+
+def _demonstrations(rows: Sequence[Row]) -> list[tuple[str, dict[str, Any]]]:
+    """Variant and content; of several runs of a variant the first one's, as nothing in them is random."""
+    found = {}
+    for row in rows:
+        for run in row.runs:
+            content = read_demonstration(run.directory) if row.variant not in found else None
+            found |= {row.variant: content} if content is not None else {}
+    return list(found.items())
+
+
 def demonstration_section(rows: Sequence[Row], specs: list[str]) -> str:
     """The demonstrations among a recipe's rows; nothing without any.
 
@@ -102,10 +122,7 @@ def demonstration_section(rows: Sequence[Row], specs: list[str]) -> str:
     Raises:
         ValueError: a demonstration.json is damaged.
     """
-    parts = ""
-    for row in rows:
-        found = [content for run in row.runs if (content := read_demonstration(run.directory)) is not None]
-        parts += _variant(row.variant, found[0], specs) if found else ""
+    parts = "".join(_variant(variant, content, specs) for variant, content in _demonstrations(rows))
     return f"<h3>Demonstrations</h3><p class=quiet>{_ABOUT}</p>{parts}" if parts else ""
 
 
