@@ -125,10 +125,11 @@ class _Subject:
 
     def trust(self, strangers: Tensor) -> dict[str, float]:
         """Calibration, and the detection of strangers."""
-        own = self.scores(self.test.x)
+        # On the CPU, as Apple's GPUs have no float64.
+        own, y, strangers = self.scores(self.test.x).cpu(), self.test.y.cpu(), strangers.cpu()
         return {
-            "test_nll_nats": negative_log_likelihood(own, self.test.y),
-            "test_calibration_error": calibration_error(own, self.test.y),
+            "test_nll_nats": negative_log_likelihood(own, y),
+            "test_calibration_error": calibration_error(own, y),
             "outlier_auroc_probability": auroc(doubt_of_probability(strangers), doubt_of_probability(own)),
             "outlier_auroc_entropy": auroc(predictive_entropy(strangers), predictive_entropy(own)),
         }

@@ -90,7 +90,6 @@ class Session:
         self.device = self.fabric.device
         reset_peak_device_bytes(self.device)
         self.dataset = load_rows(recipe, seed).to(self.device)
-        self.outliers = None if is_trial else load_outliers(recipe, self.dataset, seed)
         with streams.as_global("init"):
             network = build_network(recipe, self.dataset)
         dtype = torch.float64 if recipe.precision == "64-true" else torch.float32
@@ -118,7 +117,13 @@ class Session:
         self.stop_requested = False
 
     def run(self, *, resume: bool) -> Outcome:
-        """Train to the end, or to the first thing that ends training; whatever it was is the outcome."""
+        """Train to the end, or to the first thing that ends training; whatever it was is the outcome.
+
+        Raises:
+            ValueError: the outliers of an assessment do not fit the data.
+        """
+        # Before training, and not where a network is only built to be looked at.
+        self.outliers = None if self.is_trial else load_outliers(self.recipe, self.dataset, self.seed)
         if resume and self.record.exists() and has_checkpoint(self.record.checkpoint_directory):
             self._go_on()
         else:
