@@ -11,6 +11,7 @@ import torch
 from infotorch.recipes.recipe import Recipe
 from infotorch.records import find_runs
 from infotorch.report import markdown_table, summarise
+from infotorch.report.numbers import format_measured
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -55,6 +56,16 @@ def test_its_links_lead_somewhere():
 def test_the_tables_of_results_are_those_of_the_committed_runs(recipe):
     table = markdown_table(summarise(find_runs(ROOT / "results" / recipe)))
     assert table.strip() in RESULTS
+
+
+def test_the_falls_of_the_planes_are_those_of_the_committed_runs():
+    rows = {row.variant: row.metrics for row in summarise(find_runs(ROOT / "results" / "why-ib-fails"))}
+    said = {"bin_width": "bins of 2/30", "relative_noise": "noise of a tenth of the spread"}
+    for variant in ("plane-tanh", "plane-relu"):
+        for name, words in {**said, "noise_std": "noise of variance 0.1"}.items():
+            found = [rows[variant].get(f"{name}_layer_5_{kind}_nats") for kind in ("fall", "sure_fall")]
+            cells = ["–" if m is None else format_measured(m.name, m.mean, m.std_error) for m in found]
+            assert f"| {variant} | {words} | {cells[0]} | {cells[1]} |" in RESULTS
 
 
 def test_the_accuracies_of_modules_are_those_of_the_committed_runs():
