@@ -1,6 +1,7 @@
 """Plans whose network is split at a bottleneck: the loop takes the steps of a ProximalSplit, and can be resumed."""
 
 import copy
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -56,6 +57,29 @@ def test_the_loop_takes_the_steps_of_a_proximal_split(order):
         assert loss.total.item() == pytest.approx(other.loss.item(), rel=1e-5)
         assert loss.terms["gradient_norm"].item() == pytest.approx(other.gradient_norm.item(), rel=1e-4)
         assert ("curvature" in loss.terms) == (order != 1)
+        assert loss.terms["stalled"].item() == other.stalled
+
+
+def test_a_stall_is_recorded_step_by_step():
+    model = network()
+    plan = Plan.proximal(model, "3", optimizer=partial(torch.optim.SGD, lr=1e-9), order=2, step_size=1.0)
+    plan.prepare(batches(), epochs=3, seed=0)
+    verdicts = iter([False, True, True, False, False, True, True, False, False])
+    update = plan[0].update
+    take = update.split.step
+    update.split.step = lambda x, loss_fn: replace(take(x, loss_fn), stalled=next(verdicts))
+    found = [info.losses["network"].terms["stalled"].item() for info in train(plan, batches(), epochs=3)]
+    assert found == [0, 1, 1, 0, 0, 1, 1, 0, 0]
+
+
+def test_a_gradient_that_is_not_finite_ends_the_run_and_leaves_the_weights():
+    model = network().float()
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    plan = Plan.proximal(model, "3", optimizer=ADAM, order=2, step_size=1e30)
+    infos = list(train(plan, batches(), epochs=2))
+    assert [info.diverged for info in infos] == ["network"]
+    assert infos[0].losses["network"].total.isnan()
+    assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
 
 
 def test_order_1_of_step_size_1_is_back_propagation():

@@ -311,10 +311,12 @@ class _Stage:
         assert isinstance(module.update, ProximalUpdate)
         with self._autocast():
             info = module.update.step(hidden, loss_fn)
-        terms = {**seen[0].terms, "gradient_norm": info.gradient_norm}
+        stalled = info.loss.new_tensor(float(info.stalled))
+        terms = {**seen[0].terms, "gradient_norm": info.gradient_norm, "stalled": stalled}
         if info.curvatures:
             terms["curvature"] = torch.stack(info.curvatures).mean()
-        return info.output, Loss(info.loss, terms)
+        # A gradient that is not finite ends the run as such a loss does.
+        return info.output, Loss(info.loss if info.finite else torch.full_like(info.loss, math.nan), terms)
 
     def _train_critics(self, module: LocalModule, local: LocalBatch) -> None:
         """The steps of the objective's critics, on the output as it is before the module's step."""

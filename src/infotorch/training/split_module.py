@@ -37,7 +37,7 @@ class ProximalUpdate:
     def step(self, x: Any, loss_fn: Callable[[Any], Tensor]) -> ProximalInfo:
         """See `ProximalSplit.step`; the schedules move by one step after it."""
         info = self.split.step(x, loss_fn)
-        for scheduler in self.schedulers if info.loss.isfinite() else ():
+        for scheduler in self.schedulers if info.finite else ():
             scheduler.step()
         return info
 

@@ -18,6 +18,7 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any, Literal
 
 import torch
@@ -25,14 +26,26 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from infotorch.networks.segments import check_no_shared_parameters, split
-from infotorch.numerics.checks import check_choice
+from infotorch.numerics.checks import check_choice, check_count, check_positive
 from infotorch.objectives.base import full_precision
 from infotorch.updates.bottleneck import map_tensors
 from infotorch.updates.gradient import OptimizerFactory
+from infotorch.updates.halves import (
+    add_gradients,
+    check_reached,
+    optimizers_of,
+    parameters_of,
+    putting_back,
+    step_sizes_of,
+    trained,
+)
+from infotorch.updates.norms import all_finite, curvature, norm
 from infotorch.updates.slopes import SLOPES, PenaltyName, Slopes
-from infotorch.updates.stall import StallWatch
+from infotorch.updates.stall import FLAT, FlatWatch, StallWatch
 
 Order = Literal[1, 2, "hybrid", "whole"]
+#: Rounding of shares that were added, in float32 too.
+_SHARES = 1e-4
 
 
 @dataclass(frozen=True)
@@ -40,12 +53,13 @@ class ProximalInfo:
     """What one step saw, before it moved anything. All tensors are detached.
 
     Args:
-        loss: 0-d; where it is not finite, nothing was moved.
+        loss: 0-d.
         output: what the network gave.
         gradient_norms: ||dL/dz|| at each bottleneck, 0-d.
         curvatures: at each bottleneck v' H v / v' v, v being what the step multiplies the loss's Hessian H by: with the
             penalty l2 and order 2 or "hybrid", a multiple of dL/dz. Empty for order 1, which needs no Hessian.
-        stalled: order 2 has lowered the gradient's norm and not the loss, see `StallWatch`.
+        stalled: the gradient's norm has fallen and the loss has not, see `ProximalSplit`.
+        finite: the loss and all gradients are. Where they are not, no weight was moved.
     """
 
     loss: Tensor
@@ -53,6 +67,7 @@ class ProximalInfo:
     gradient_norms: tuple[Tensor, ...]
     curvatures: tuple[Tensor, ...]
     stalled: bool
+    finite: bool
 
     @property
     def gradient_norm(self) -> Tensor:
@@ -61,7 +76,7 @@ class ProximalInfo:
 
 
 class ProximalSplit:
-    """Trains a network in two halves that meet at a bottleneck, with any two optimisers.
+    """Trains a network in two halves that meet at a bottleneck, with any two optimisers that step by gradients alone.
 
     Args:
         forward: f, from the input to the bottleneck: one tensor, or a tuple, list or dict of tensors such as
@@ -76,15 +91,18 @@ class ProximalSplit:
         handoff: f's gradient is taken at g's weights from "before" g's step (Algorithm 1) or "after" it. Dropout then
             repeats its draws, and batch norm counts the batch once.
         max_norm: clips the gradient of each half to this norm; None for no clipping.
-        stall_window: steps over which a stall is judged.
+        stall_window: steps that are averaged before a stall is judged.
 
     Attributes:
-        stalled: as of the last whole window. Order 2 minimises the gradient at the bottleneck alone, which a bad
-            plateau has as well as a minimum; it warns once, and order 1 or "hybrid" follow the loss.
+        stalled: as of the last whole window the loss makes no progress and the gradient's norm falls, see
+            `StallWatch`. Order 2 minimises that norm alone, which a bad plateau has as well as a minimum; it warns
+            once, and order 1 or "hybrid" follow the loss.
 
     Raises:
-        ValueError: an unknown option, a step size, weight or norm that is not positive, halves that share a parameter
-            or have none to train, or an optimiser that does not hold its half's parameters.
+        TypeError: a step size, weight, norm or window that is no number, or what is no optimiser.
+        ValueError: an unknown option, a step size, weight, norm or window that is not positive, halves that share a
+            parameter or have none to train, an optimiser that does not hold its half's parameters or holds the other's,
+            or one whose step needs more than gradients (LBFGS, SAM, AdaHessian).
 
     Example:
         >>> _ = torch.manual_seed(0)
@@ -113,33 +131,31 @@ class ProximalSplit:
         weight: float = 1.0,
         handoff: Literal["before", "after"] = "before",
         max_norm: float | None = None,
-        stall_window: int = 100,
+        stall_window: int = 50,
     ) -> None:
         where = "ProximalSplit"
         check_choice(order, (1, 2, "hybrid", "whole"), where=where, name="order")
         check_choice(penalty, tuple(SLOPES), where=where, name="penalty")
         check_choice(handoff, ("before", "after"), where=where, name="handoff")
+        check_count(stall_window, where=where, name="stall_window")
         self.forwards = (forward,) if isinstance(forward, nn.Module) else tuple(forward)
         self.backward = backward
-        steps = [step_size] * len(self.forwards) if isinstance(step_size, int | float) else list(step_size)
-        if not self.forwards or len(steps) != len(self.forwards):
-            raise ValueError(f"{where}: {len(self.forwards)} bottlenecks need as many step sizes, got {len(steps)}.")
-        for name, value in (("step_size", min(steps)), ("weight", weight), ("max_norm", max_norm)):
-            if value is not None and not (math.isfinite(value) and value > 0):
-                raise ValueError(f"{where}: {name} must be positive and finite, got {value}.")
+        self.step_sizes = step_sizes_of(step_size, len(self.forwards))
+        for name, value in (("weight", weight), ("max_norm", 1.0 if max_norm is None else max_norm)):
+            check_positive(value, where=where, name=name)
         if order == "whole" and len(self.forwards) > 1:
             raise ValueError(f"{where}: order 'whole' is for one bottleneck, got {len(self.forwards)}.")
         check_no_shared_parameters([*self.forwards, backward])
         self.order: Order = order
-        self.step_sizes = tuple(float(step) for step in steps)
         self.penalty: PenaltyName = penalty
         self.weight, self.handoff, self.max_norm = float(weight), handoff, max_norm
-        self.forward_optimizer = _optimizer("forward", forward_optimizer, self.forwards, may_hold_more=False)
-        self.backward_optimizer = _optimizer("backward", backward_optimizer, [backward], may_hold_more=True)
+        self.forward_optimizer, self.backward_optimizer = optimizers_of(
+            self.forwards, backward, forward_optimizer, backward_optimizer
+        )
         self._watch = StallWatch(stall_window)
+        self._flat_watches = [FlatWatch() for _ in self.forwards]
         self._checked = self._warned = False
-        # (share of the loss, squared norm of its slopes) of each part of a batch since the last step
-        self._parts: list[Tensor] = []
+        self._parts: list[tuple[float, ProximalInfo]] = []  # shares of a batch and what was seen, since the last step
 
     @classmethod
     def at(cls, model: nn.Module, layers: str | Sequence[str], **options: Any) -> ProximalSplit:
@@ -151,8 +167,8 @@ class ProximalSplit:
             options: those of `ProximalSplit`; optimisers are given as what makes them of a list of parameters.
 
         Raises:
-            ValueError: a layer that is not there, or a skip connection over it, which would carry a gradient around
-                the bottleneck.
+            ValueError: no layer, a layer that is not there, or a skip connection over it, which would carry a gradient
+                around the bottleneck.
 
         Example:
             >>> model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
@@ -161,12 +177,15 @@ class ProximalSplit:
             >>> len(split.forwards)
             1
         """
-        *forwards, backward = split(model, (layers,) if isinstance(layers, str) else tuple(layers))
+        names = (layers,) if isinstance(layers, str) else tuple(layers)
+        if not names:
+            raise ValueError("ProximalSplit.at: layers must name one layer or more, got none.")
+        *forwards, backward = split(model, names)
         return cls(forwards, backward, **options)
 
     @property
     def stalled(self) -> bool:
-        """Whether the gradient's norm fell over the last whole window, and the loss did not."""
+        """Whether the gradient's norm has fallen since the loss last made progress, as of the last whole window."""
         return self._watch.stalled
 
     def step(self, x: Any, loss_fn: Callable[[Any], Tensor]) -> ProximalInfo:
@@ -174,30 +193,27 @@ class ProximalSplit:
 
         Args:
             x: the input of `forward`.
-            loss_fn: output of `backward` -> loss, 0-d; a mean over the rows, as in the paper.
+            loss_fn: output of `backward` -> loss, 0-d; a mean over the rows, as in the paper. It may have weights of
+                its own, which `backward_optimizer` then holds, and reads none of `forward`.
 
         Returns:
-            What the step saw. A loss that is not finite moves nothing.
+            What the step saw. A loss or a gradient that is not finite moves no weight: `ProximalInfo.finite`.
 
         Raises:
             ValueError: the loss is no scalar, does not depend on the bottleneck or on some weight, or cannot be
-                differentiated twice; the message says which and what helps.
+                differentiated twice, it reads a weight of f itself, a layer changes the bottleneck in place, or
+                gradients are off or autocast to float16; the message says which and what helps.
         """
         self.zero_grad()
         seen = self._look(x, loss_fn)
-        info = self._info(seen)
-        if not math.isfinite(seen.loss.item()):
+        info = self._add_gradients(seen) if self.handoff == "before" else self._add_after_moving_backward(seen)
+        if not info.finite:
             return info
-        self._add_backward_gradients(seen)
-        if self.handoff == "after":
-            self._move(self.backward_optimizer)
-            seen.again()
-        curvatures = self._add_forward_gradients(seen)
         self._move(self.forward_optimizer)
         if self.handoff == "before":
             self._move(self.backward_optimizer)
         self._watch_for_stall(info.loss, info.gradient_norm)
-        return replace(info, curvatures=curvatures, stalled=self.stalled)
+        return replace(info, stalled=self.stalled)
 
     def accumulate(self, x: Any, loss_fn: Callable[[Any], Tensor], *, share: float) -> ProximalInfo:
         """Add the gradients of a part of a batch; `apply` then takes the step.
@@ -215,6 +231,7 @@ class ProximalSplit:
             batch's loss, so that the squares of their norms add up to the batch's.
 
         Raises:
+            TypeError: a share that is no number.
             ValueError: as for `step`; a share outside (0, 1]; handoff "after", which needs the whole gradient of g
                 before it can look at f.
 
@@ -227,26 +244,39 @@ class ProximalSplit:
             ...     loss_fn = lambda output: nn.functional.cross_entropy(output, y[rows])
             ...     info = split.accumulate(x[rows], loss_fn, share=len(rows) / 32)
             >>> split.apply()
+            True
         """
+        if isinstance(share, bool) or not isinstance(share, Real):
+            raise TypeError(f"ProximalSplit.accumulate: share must be a number, got {type(share).__name__}.")
         if not 0 < share <= 1:
             raise ValueError(f"ProximalSplit.accumulate: share must lie in (0, 1], got {share}.")
         if self.handoff == "after":
             raise ValueError("ProximalSplit.accumulate: handoff 'after' needs one batch; use step, or 'before'.")
-        seen = self._look(x, loss_fn, share)
-        info = self._info(seen)
-        self._add_backward_gradients(seen)
-        curvatures = self._add_forward_gradients(seen)
-        self._parts.append(torch.stack([full_precision(info.loss), full_precision(info.gradient_norm).square()]))
-        return replace(info, loss=info.loss / share, curvatures=curvatures)
+        info = self._add_gradients(self._look(x, loss_fn, share))
+        self._parts.append((share, replace(info, output=None)))
+        return replace(info, loss=info.loss / share)
 
-    def apply(self) -> None:
-        """Move both halves by the gradients that `accumulate` gathered, and forget these."""
-        self._move(self.forward_optimizer)
-        self._move(self.backward_optimizer)
-        if self._parts:
-            loss, square = torch.stack(self._parts).sum(dim=0)
-            self._watch_for_stall(loss, square.sqrt())
+    def apply(self) -> bool:
+        """Move both halves by the gradients that `accumulate` gathered, and forget these.
+
+        Returns:
+            Whether they moved: one part that is not finite spoils its batch, as in `step`.
+
+        Raises:
+            ValueError: the shares of the parts do not sum to 1.
+        """
+        total = math.fsum(share for share, _ in self._parts)
+        if abs(total - 1) > _SHARES:
+            raise ValueError(f"ProximalSplit.apply: the shares of a batch must sum to 1, got {total:.6g}.")
+        infos = [info for _, info in self._parts]
+        finite = all(info.finite for info in infos)
+        if finite:
+            self._move(self.forward_optimizer)
+            self._move(self.backward_optimizer)
+            loss = torch.stack([full_precision(info.loss) for info in infos]).sum()
+            self._watch_for_stall(loss, norm([info.gradient_norm for info in infos]))
         self.zero_grad()
+        return finite
 
     def zero_grad(self) -> None:
         """Forget the gradients, also those of the parts of a batch."""
@@ -269,34 +299,65 @@ class ProximalSplit:
         self._watch.load_state_dict(state["watch"])
 
     def _look(self, x: Any, loss_fn: Callable[[Any], Tensor], share: float = 1.0) -> Slopes:
+        phi = parameters_of(self.backward_optimizer)
         curved = self.order != 1
-        phi = _parameters_of(self.backward_optimizer)
-        return Slopes(self.forwards, self.backward, phi, curved=curved, x=x, loss_fn=loss_fn, share=share)
+        seen = Slopes(self.forwards, self.backward, phi, curved=curved, x=x, loss_fn=loss_fn, share=share)
+        if not self._checked:
+            check_reached("backward", [self.backward], phi, seen.phi_gradients)
+            seen.check_no_other_way(trained(self.forwards))
+        return seen
 
     def _info(self, seen: Slopes) -> ProximalInfo:
         output = map_tensors(seen.output, lambda tensor: tensor.detach())
-        norms = tuple(_norm(slopes) for slopes in seen.slopes)
-        return ProximalInfo(seen.loss.detach(), output, norms, (), self.stalled)
+        norms = tuple(norm(slopes) for slopes in seen.slopes)
+        finite = all_finite([seen.loss, *norms, *seen.phi_gradients])
+        return ProximalInfo(seen.loss.detach(), output, norms, (), self.stalled, finite)
 
-    def _add_backward_gradients(self, seen: Slopes) -> None:
-        for parameter, gradient in zip(seen.phi, seen.phi_gradients, strict=True):
-            if gradient is not None:
-                parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
-        if not self._checked:
-            _check_reached("backward", [self.backward])
+    def _add_gradients(self, seen: Slopes) -> ProximalInfo:
+        """Add the gradients of both halves to those of the weights: all, or none where one is not finite."""
+        info = self._add_forward_gradients(seen, self._info(seen))
+        if info.finite:
+            add_gradients(seen.phi, seen.phi_gradients)
+        return info
 
-    def _add_forward_gradients(self, seen: Slopes) -> tuple[Tensor, ...]:
-        """Pull every bottleneck's vector back to the weights before it; the curvatures that were met."""
+    def _add_after_moving_backward(self, seen: Slopes) -> ProximalInfo:
+        """Move g, and add f's gradients at its new weights; g is put back where these are not finite, or refused."""
+        info = self._info(seen)
+        if not info.finite:
+            return info
+        put_back = putting_back(self.backward_optimizer)
+        add_gradients(seen.phi, seen.phi_gradients)
+        try:
+            self._move(self.backward_optimizer)
+            seen.again()
+            later = self._add_forward_gradients(seen, self._info(seen))
+        except BaseException:
+            put_back()
+            raise
+        if not later.finite:
+            put_back()
+        return replace(info, curvatures=later.curvatures, finite=later.finite)
+
+    def _add_forward_gradients(self, seen: Slopes, info: ProximalInfo) -> ProximalInfo:
+        """Pull every bottleneck's vector back to the weights before it; the info with the curvatures that were met."""
+        if not info.finite:
+            return info
         curvatures: list[Tensor] = []
+        weights: list[nn.Parameter] = []
+        gradients: list[Tensor | None] = []
         for number, module in enumerate(self.forwards):
             vector = self._vector(seen, number, curvatures)
-            trained = [parameter for _, parameter in _trained([module])]
-            if trained:
-                seen.pull_back(number, vector, trained)
+            own = [parameter for _, parameter in trained([module])]
+            if own:
+                weights += own
+                gradients += seen.pull_back(number, vector, own)
         if not self._checked:
-            _check_reached("forward", self.forwards)
+            check_reached("forward", self.forwards, weights, gradients)
             self._checked = True
-        return tuple(curvatures)
+        if not all_finite(gradients):
+            return replace(info, finite=False)
+        add_gradients(weights, gradients)
+        return replace(info, curvatures=tuple(curvatures))
 
     def _vector(self, seen: Slopes, number: int, curvatures: list[Tensor]) -> list[Tensor]:
         """What the product with the weights before a bottleneck is taken of: see the top of this file."""
@@ -317,72 +378,19 @@ class ProximalSplit:
                     "on forward and order 2 has nothing to follow; use order 1 or 'hybrid'."
                 )
             products = tuple(torch.zeros_like(slope) for slope in slopes)
-        curvatures.append(_dot(along, products) / _dot(along, along).clamp_min(torch.finfo(torch.float32).tiny))
+        curvatures.append(curvature(along, products))
+        if self.order == 2 and self._flat_watches[number].add(slopes, products):
+            warnings.warn(FLAT, stacklevel=5)
         return [start + step * product for start, product in zip(base, products, strict=True)]
 
     def _move(self, optimizer: Optimizer) -> None:
         if self.max_norm is not None:
-            nn.utils.clip_grad_norm_(_parameters_of(optimizer), self.max_norm)
+            nn.utils.clip_grad_norm_(parameters_of(optimizer), self.max_norm)
         optimizer.step()
+        torch.clear_autocast_cache()  # it holds the weights as they were
 
     def _watch_for_stall(self, loss: Tensor, gradient_norm: Tensor) -> None:
         self._watch.add(loss, gradient_norm)
         if self.order == 2 and self.stalled and not self._warned:
             self._warned = True
-            (loss_before, norm_before), (loss_now, norm_now) = self._watch.means
-            warnings.warn(
-                f"ProximalSplit: over {self._watch.window} steps the gradient at the bottleneck fell from "
-                f"{norm_before:.3g} to {norm_now:.3g} and the loss did not ({loss_before:.4g} to {loss_now:.4g}): "
-                "order 2 follows that gradient alone and has stalled; order 1 and 'hybrid' follow the loss.",
-                stacklevel=3,
-            )
-
-
-def _optimizer(
-    name: str, given: Optimizer | OptimizerFactory, modules: Sequence[nn.Module], *, may_hold_more: bool
-) -> Optimizer:
-    """The optimiser of one half, which must hold the half's trainable parameters."""
-    own = [parameter for _, parameter in _trained(modules)]
-    if not own:
-        raise ValueError(f"ProximalSplit: {name} has no parameter to train.")
-    optimizer = given if isinstance(given, Optimizer) else given(own)
-    held = {id(parameter) for parameter in _parameters_of(optimizer)}
-    missing = [key for key, parameter in _trained(modules) if id(parameter) not in held]
-    if missing:
-        raise ValueError(f"ProximalSplit: {name}_optimizer does not hold {', '.join(missing[:3])} of {name}.")
-    if len(held) > len({id(parameter) for parameter in own}) and not may_hold_more:
-        raise ValueError(f"ProximalSplit: {name}_optimizer holds parameters that are not {name}'s.")
-    return optimizer
-
-
-def _trained(modules: Sequence[nn.Module]) -> list[tuple[str, nn.Parameter]]:
-    """Names and values; a layer of a `Segment` has its name in the network."""
-    return [
-        (name.removeprefix("training_graph."), parameter)
-        for module in modules
-        for name, parameter in module.named_parameters()
-        if parameter.requires_grad
-    ]
-
-
-def _parameters_of(optimizer: Optimizer) -> list[nn.Parameter]:
-    return [p for group in optimizer.param_groups for p in group["params"] if p.requires_grad]
-
-
-def _check_reached(name: str, modules: Sequence[nn.Module]) -> None:
-    """Refuse weights that no gradient reaches: they would keep their values, and weight decay alone would move them."""
-    unused = [key for key, parameter in _trained(modules) if parameter.grad is None]
-    if unused:
-        raise ValueError(
-            f"ProximalSplit: the loss does not depend on {', '.join(unused[:3])} of {name}; "
-            "freeze them (requires_grad_(False)) or take them out."
-        )
-
-
-def _dot(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:
-    products = [(full_precision(a) * full_precision(b)).sum() for a, b in zip(left, right, strict=True)]
-    return torch.stack(products).sum()
-
-
-def _norm(parts: Sequence[Tensor]) -> Tensor:
-    return _dot(parts, parts).sqrt()
+            warnings.warn(self._watch.message(), stacklevel=3)

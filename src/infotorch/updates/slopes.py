@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal
 
@@ -24,11 +24,13 @@ SLOPES: dict[PenaltyName, Callable[[Tensor], Tensor]] = {
 }
 
 Tensors = tuple[Tensor, ...]
+Gradients = tuple[Tensor | None, ...]
 
 _NO_SECOND_DERIVATIVE = (
     "ProximalSplit: a layer behind the bottleneck cannot be differentiated twice ({}). Use order 1, split behind that "
     "layer, or replace it."
 )
+_IN_PLACE = "ProximalSplit: the layer behind the bottleneck changes it in place; use inplace=False there ({})."
 
 
 class Slopes:
@@ -53,7 +55,8 @@ class Slopes:
         phi_gradients: dL/dphi, None where the loss does not depend on a parameter.
 
     Raises:
-        ValueError: forward's output carries no gradient, the loss is no scalar or does not depend on it.
+        ValueError: gradients are off, autocast to float16, forward's output carries no gradient, the loss is no scalar
+            or does not depend on it, or a layer changes a bottleneck in place.
     """
 
     def __init__(
@@ -69,25 +72,41 @@ class Slopes:
     ) -> None:
         self.forwards, self.backward, self.phi = forwards, backward, list(phi)
         self.curved, self.x, self.loss_fn, self.share = curved, x, loss_fn, share
+        torch.clear_autocast_cache()  # within one block it holds the weights as an earlier look first cast them
         self._reached = _run(forwards[0], x, x)
         self._carriers = tuple(tensor for tensor in tensors_in(self._reached) if tensor.requires_grad)
-        if not self._carriers:
-            raise ValueError("ProximalSplit: forward's output carries no gradient; it has nothing to train.")
+        _check_carriers(self._carriers)
         self._replay = Replay([*forwards[1:], backward], self._carriers[0].device)
         self._look()
 
     def again(self) -> None:
         """Look once more at the weights as they are now, from the same z_1 and with the same random draws."""
-        torch.clear_autocast_cache()  # it holds the weights as they were
+        torch.clear_autocast_cache()
         with self._replay.again():
             self._look()
 
     def slopes_behind(self, step: Sequence[Tensor]) -> Tensors:
         """dL/dz at z_1 + step, with the same random draws."""
         moved = tuple((z.detach() + s).requires_grad_() for z, s in zip(self._carriers, step, strict=True))
-        with self._replay.again():
+        with self._replay.again(), _twice_differentiable():
             _, _, loss = self._from(moved)
             return _filled(torch.autograd.grad(loss, moved, allow_unused=True), moved)
+
+    def check_no_other_way(self, named: Sequence[tuple[str, nn.Parameter]]) -> None:
+        """Refuse a loss that reads these weights of the forward modules other than through a bottleneck.
+
+        Raises:
+            ValueError: naming the first such weight.
+        """
+        bottlenecks = {tensor.grad_fn for tensors in self._inputs for tensor in tensors} - {None}
+        leaves = {id(getattr(function, "variable", None)) for function in _history([self.loss], bottlenecks)}
+        leaves -= {id(tensor) for tensors in self._inputs for tensor in tensors}  # a weight may be a bottleneck
+        for name, parameter in named:
+            if id(parameter) in leaves:
+                raise ValueError(
+                    f"ProximalSplit: the loss reads {name} of forward itself, and forward moves by what reaches it "
+                    "through the bottleneck alone; for a penalty on weights use the optimiser's weight_decay."
+                )
 
     def hessian_times(self, number: int, vector: Sequence[Tensor]) -> Tensors | None:
         """The Hessian of the loss in z of bottleneck `number`, times a vector; None where the loss is linear in it.
@@ -111,10 +130,10 @@ class Slopes:
             raise ValueError(_NO_SECOND_DERIVATIVE.format(error)) from error
         return None if all(product is None for product in products) else _filled(products, z)
 
-    def pull_back(self, number: int, vector: Sequence[Tensor], parameters: Sequence[nn.Parameter]) -> None:
-        """Add to the gradients of the parameters before bottleneck `number` their product with a vector there."""
+    def pull_back(self, number: int, vector: Sequence[Tensor], parameters: Sequence[nn.Parameter]) -> Gradients:
+        """The product of a vector at bottleneck `number` with the parameters before it; None where one has no part."""
         outputs = self._inputs[number] if number else self._carriers
-        torch.autograd.backward(outputs, list(vector), inputs=list(parameters), retain_graph=number > 0)
+        return torch.autograd.grad(outputs, list(parameters), list(vector), retain_graph=number > 0, allow_unused=True)
 
     def _look(self) -> None:
         start = tuple(tensor.detach().requires_grad_() for tensor in self._carriers)
@@ -135,18 +154,35 @@ class Slopes:
         """The tensors at every bottleneck, the output and the loss, from these tensors at the first."""
         placed = iter(start)
         value = map_tensors(self._reached, lambda tensor: next(placed) if tensor.requires_grad else tensor)
-        inputs = [start]
+        inputs, versions = [start], [_versions(start)]
         for module in self.forwards[1:]:
             value = _run(module, value, self.x)
             inputs.append(tuple(tensor for tensor in tensors_in(value) if tensor.requires_grad))
+            versions.append(_versions(inputs[-1]))
         output = _run(self.backward, value, self.x)
         loss = self.loss_fn(output)
+        # Autograd refuses it at the first bottleneck, a leaf; at a later one the slope would be that of the new value.
+        if versions != [_versions(tensors) for tensors in inputs]:
+            raise ValueError(_IN_PLACE.format("its values are not what forward gave"))
         if not isinstance(loss, Tensor) or loss.ndim > 0:
             got = tuple(loss.shape) if isinstance(loss, Tensor) else type(loss).__name__
             raise ValueError(f"ProximalSplit: loss_fn must give one number, a 0-d tensor, got {got}; take a mean.")
         if not loss.requires_grad:
             raise ValueError("ProximalSplit: the loss does not depend on the bottleneck; is something detached?")
         return inputs, output, loss * self.share
+
+
+def _check_carriers(carriers: Tensors) -> None:
+    if not torch.is_grad_enabled():
+        raise ValueError("ProximalSplit: gradients are switched off here (torch.no_grad); take the step outside.")
+    if not carriers:
+        raise ValueError("ProximalSplit: forward's output carries no gradient; it has nothing to train.")
+    device = carriers[0].device.type
+    if torch.is_autocast_enabled(device) and torch.get_autocast_dtype(device) == torch.float16:
+        raise ValueError(
+            "ProximalSplit: autocast to float16 is not supported, as slopes underflow and the scale of a GradScaler "
+            "would be squared; use bfloat16."
+        )
 
 
 def _check_second_derivative(slopes: Tensors) -> None:
@@ -157,14 +193,25 @@ def _check_second_derivative(slopes: Tensors) -> None:
     Raises:
         ValueError: there is one.
     """
-    seen: set[Any] = set()
-    waiting = [slope.grad_fn for slope in slopes if slope.grad_fn is not None]
+    if any(function.name() == "torch::autograd::Error" for function in _history(slopes)):
+        raise ValueError(_NO_SECOND_DERIVATIVE.format("it is marked once_differentiable"))
+
+
+def _history(tensors: Sequence[Tensor], without: set[Any] | None = None) -> Iterator[Any]:
+    """The functions of autograd's graph that lead to these tensors, none beyond those of `without`."""
+    seen = set(without or ())
+    waiting = [tensor.grad_fn for tensor in tensors]
     while waiting:
         function = waiting.pop()
-        if function.name() == "torch::autograd::Error":
-            raise ValueError(_NO_SECOND_DERIVATIVE.format("it is marked once_differentiable"))
-        waiting += [parent for parent, _ in function.next_functions if parent is not None and parent not in seen]
-        seen.update(parent for parent, _ in function.next_functions)
+        if function is None or function in seen:
+            continue
+        seen.add(function)
+        yield function
+        waiting += [parent for parent, _ in function.next_functions]
+
+
+def _versions(tensors: Tensors) -> list[int]:
+    return [tensor._version for tensor in tensors]
 
 
 def _run(module: nn.Module, value: Any, x: Any) -> Any:
@@ -173,9 +220,7 @@ def _run(module: nn.Module, value: Any, x: Any) -> Any:
     except RuntimeError as error:
         if "in-place operation" not in str(error):
             raise
-        raise ValueError(
-            f"ProximalSplit: the layer behind the bottleneck changes it in place; use inplace=False there ({error})."
-        ) from error
+        raise ValueError(_IN_PLACE.format(error)) from error
 
 
 def _filled(gradients: Sequence[Tensor | None], like: Sequence[Tensor]) -> Tensors:
