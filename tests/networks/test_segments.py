@@ -122,7 +122,9 @@ class DataDependent(nn.Module):
 
 
 def test_control_flow_between_the_cuts_is_refused_with_a_way_out():
-    with pytest.raises(ValueError, match=r"cannot be traced .*build the LocalModules of a Plan"):
+    with pytest.raises(
+        ValueError, match=r"cannot be traced .*ProximalSplit\(f, g, \.\.\.\), or the LocalModules of a Plan"
+    ):
         split(DataDependent(), ("b",))
 
 

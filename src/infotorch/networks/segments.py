@@ -1,8 +1,8 @@
 """Cut any `nn.Module` at named layers into a chain of modules that share its weights.
 
 The forward pass is traced symbolically (torch.fx) with every submodule that holds no cut as one opaque step, so only
-the code between the cuts has to be traceable. A cut is legal when a single value crosses it: a skip connection over a
-cut would carry a gradient around it, and is refused with its name.
+the code between the cuts has to be traceable. The trace follows the model: tensors are read anew in every run, and a
+number or layer that has changed since leads to a new trace.
 """
 
 from __future__ import annotations
@@ -10,20 +10,51 @@ from __future__ import annotations
 import difflib
 import inspect
 import operator
-import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor, fx, nn
 from torch.nn.parameter import is_lazy
 
+from infotorch.networks.crossing import Piece, pieces
+from infotorch.networks.tracing import Read, left_as_it_was, trace
+
 # What torch_geometric's data objects call the tensors of a graph.
 _GRAPH_TENSORS = {"x", "edge_index", "edge_weight", "edge_attr", "pos", "batch"}
-# Where it keeps its functions: pooling over the nodes of a graph, and what else a forward may call.
-_GRAPH_MODULES = ("torch_geometric.nn", "torch_geometric.utils")
-_SHAPE_METHODS = {"size", "dim", "numel"}
-_SHAPE_FUNCTIONS = {operator.getitem, operator.mul, operator.floordiv, operator.add, operator.sub, getattr, len}
+
+
+class _Cutting:
+    """A model, its cuts, and the pieces as of the last trace."""
+
+    def __init__(self, model: nn.Module, cuts: Sequence[str]) -> None:
+        self.model, self.cuts = model, tuple(cuts)
+        self.traces = 0
+        self.renew()
+
+    def renew(self) -> None:
+        """Trace the model as it is now."""
+        self.pieces: dict[bool, list[Piece]] = {}
+        self._reads: list[Read] = []
+        for training in (True, False):
+            with left_as_it_was(self.model):
+                graph, reads = _trace(self.model, self.cuts, training=training)
+                self.pieces[training] = pieces(self.model, graph, self.cuts)
+                self._reads += reads
+        self.traces += 1
+
+    def follow(self) -> None:
+        """Trace anew if the model has changed in something that the trace depends on."""
+        if not all(read.holds() for read in self._reads):
+            self.renew()
+
+
+class _SharedBuffers(nn.Module):
+    """The buffers of a module as its own, so that moving, saving or loading either does both."""
+
+    def __init__(self, owner: nn.Module) -> None:
+        super().__init__()
+        self._buffers = owner._buffers
+        self._non_persistent_buffers_set = owner._non_persistent_buffers_set
 
 
 class Segment(nn.Module):
@@ -31,18 +62,42 @@ class Segment(nn.Module):
 
     Holds one traced graph for training mode and one for evaluation mode, for `forward`s that read `self.training`. Both
     refer to the layers of the original network, which is trained in place.
+
+    Attributes:
+        training: the network's mode, until the segment is given one of its own (`train`, `eval`).
     """
 
-    def __init__(self, training_graph: fx.GraphModule, evaluation_graph: fx.GraphModule) -> None:
+    def __init__(self, cutting: _Cutting, number: int) -> None:
         super().__init__()
-        self.training_graph = training_graph
-        self.evaluation_graph = evaluation_graph
-        self._reads_x = {True: _reads_x(training_graph), False: _reads_x(evaluation_graph)}
+        self._mode: bool | None = None
+        self._cutting, self._number = cutting, number
+        self._take_pieces()
 
-    def forward(self, module_input: Any, x: Any) -> Tensor:
+    @property
+    def training(self) -> bool:
+        """The segment's own mode, or else the network's."""
+        return self._cutting.model.training if self._mode is None else self._mode
+
+    @training.setter
+    def training(self, mode: bool) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
+        self.__dict__["_mode"] = mode
+
+    def forward(self, module_input: Any, x: Any) -> Any:
         """The segment's output for the previous segment's output and the raw input, a tensor or a graph."""
+        self._cutting.follow()
+        if self._traces != self._cutting.traces:
+            self._take_pieces()
         graph = self.training_graph if self.training else self.evaluation_graph
-        return graph(module_input, x) if self._reads_x[self.training] else graph(module_input)
+        piece = self._cutting.pieces[self.training][self._number]
+        live = [operator.attrgetter(name)(self._cutting.model) for name in piece.live]
+        return graph(module_input, *([x] if piece.reads_x else []), *live)
+
+    def _take_pieces(self) -> None:
+        self._traces = self._cutting.traces
+        trained, evaluated = (self._cutting.pieces[mode][self._number] for mode in (True, False))
+        self.training_graph, self.evaluation_graph = trained.graph, evaluated.graph
+        owners = {name.rpartition(".")[0]: None for piece in (trained, evaluated) for name in piece.live}
+        self.shared = nn.ModuleList(_SharedBuffers(self._cutting.model.get_submodule(owner)) for owner in owners)
 
 
 def starting_layers(model: nn.Module) -> tuple[str, ...]:
@@ -102,14 +157,14 @@ def split(model: nn.Module, cuts: Sequence[str]) -> tuple[Segment, ...]:
         True
     """
     check_cuts(model, cuts)
-    by_mode = [_split_traced(model, _trace(model, cuts, training=mode), cuts) for mode in (True, False)]
-    segments = tuple(Segment(trained, evaluated) for trained, evaluated in zip(*by_mode, strict=True))
+    cutting = _Cutting(model, cuts)
+    segments = tuple(Segment(cutting, number) for number in range(len(cuts) + 1))
     check_no_shared_parameters(segments)
     return segments
 
 
 def check_no_shared_parameters(bodies: Iterable[nn.Module]) -> None:
-    """Refuse bodies that share a parameter: training one module would silently change the other.
+    """Refuse bodies that share a parameter that trains: training one module would silently change the other.
 
     Raises:
         ValueError: naming the two modules and the parameter.
@@ -117,7 +172,7 @@ def check_no_shared_parameters(bodies: Iterable[nn.Module]) -> None:
     owner: dict[nn.Parameter, int] = {}
     for number, body in enumerate(bodies):
         for name, parameter in body.named_parameters():
-            if owner.setdefault(parameter, number) != number:
+            if parameter.requires_grad and owner.setdefault(parameter, number) != number:
                 shared = name.removeprefix("training_graph.")
                 raise ValueError(
                     f"modules {owner[parameter]} and {number} share the parameter {shared!r}: "
@@ -125,55 +180,18 @@ def check_no_shared_parameters(bodies: Iterable[nn.Module]) -> None:
                 )
 
 
-class _CutTracer(fx.Tracer):
-    """Looks only into modules that contain a cut; any other module is one opaque call."""
-
-    def __init__(self, model: nn.Module, cuts: Sequence[str]) -> None:
-        super().__init__(autowrap_functions=_graph_functions())
-        # Where forward may find these functions: its file's own names, the package's ("gnn.global_mean_pool"), and the
-        # model's attributes (the steps of torch_geometric's Sequential).
-        holders: list[Any] = [sys.modules[name] for name in _GRAPH_MODULES if name in sys.modules]
-        self._autowrap_search += [*holders, *model.modules()]
-        self._cuts = cuts
-
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return not any(cut.startswith(module_qualified_name + ".") for cut in self._cuts)
-
-
-def _graph_functions() -> tuple[Callable[..., Any], ...]:
-    """torch_geometric's functions between a graph's layers, as opaque as layers: inside, they look at shapes."""
-    modules = [sys.modules[name] for name in _GRAPH_MODULES if name in sys.modules]
-    return tuple(
-        value
-        for module in modules
-        for name, value in vars(module).items()
-        if inspect.isfunction(value) and not name.startswith("_")
-    )
-
-
-def _trace(model: nn.Module, cuts: Sequence[str], *, training: bool) -> fx.Graph:
-    modes = {module: module.training for module in model.modules()}
-    random_state = torch.get_rng_state()
+def _trace(model: nn.Module, cuts: Sequence[str], *, training: bool) -> tuple[fx.Graph, list[Read]]:
     try:
-        model.train(training)
-        graph = _CutTracer(model, cuts).trace(model, concrete_args=_defaults(model))
+        graph, reads = trace(model, cuts, _defaults(model), training=training)
         if takes_graph_tensors(model):
             _read_from_one_object(graph, model)
-        if not torch.equal(torch.get_rng_state(), random_state):
-            raise RuntimeError(
-                "it draws random numbers that would stay the same in every step; torch.randn_like is fine"
-            )
         _drop_defaulted_inputs(graph)
-        return graph
+        return graph, reads
     except Exception as error:
         raise ValueError(
             f"cuts: the code between the cuts cannot be traced ({type(error).__name__}: {error}). Cut elsewhere, or "
-            "build the LocalModules of a Plan from your own modules."
+            "give the parts as modules of your own: ProximalSplit(f, g, ...), or the LocalModules of a Plan."
         ) from error
-    finally:
-        torch.set_rng_state(random_state)
-        for module, mode in modes.items():
-            module.training = mode
 
 
 def takes_graph_tensors(model: nn.Module) -> bool:
@@ -223,127 +241,20 @@ def _defaults(model: nn.Module) -> dict[str, Any]:
     arguments = list(inspect.signature(model.forward).parameters.values())
     if takes_graph_tensors(model):
         return {a.name: a.default for a in arguments if not _is_graph_tensor(model, a.name)}
-    missing = [a.name for a in arguments[1:] if a.default is a.empty]
+    further = [a for a in arguments[1:] if a.kind not in {a.VAR_POSITIONAL, a.VAR_KEYWORD}]
+    missing = [a.name for a in further if a.default is a.empty]
     if not arguments or missing:
         raise TypeError(f"forward must take one tensor and otherwise defaults, it also needs {', '.join(missing)}")
-    return {argument.name: argument.default for argument in arguments[1:]}
+    return {argument.name: argument.default for argument in further}
 
 
 def _drop_defaulted_inputs(graph: fx.Graph) -> None:
     """Remove the inputs that tracing fixed to their defaults, with the assertions that it left on them."""
     for extra in [node for node in graph.nodes if node.op == "placeholder"][1:]:
+        if str(extra.target).startswith("*") and extra.users:
+            raise TypeError(f"forward passes on its {extra.target}, of which a trace knows nothing")
         doomed = [extra]
         for node in doomed:
             doomed.extend(user for user in node.users if user not in doomed)
         for node in reversed(doomed):
             graph.erase_node(node)
-
-
-def _split_traced(model: nn.Module, graph: fx.Graph, cuts: Sequence[str]) -> list[fx.GraphModule]:
-    nodes = [node for node in graph.nodes if node.op != "placeholder"]
-    raw_input = next(node for node in graph.nodes if node.op == "placeholder")
-    starts = [0, *_positions(nodes, cuts), len(nodes)]
-    boundaries = [_crossing(nodes, start, cut) for start, cut in zip(starts[1:-1], cuts, strict=True)]
-    result = nodes[-1].args[0]
-    # Tracing flattens a default that is a tuple, and then wraps the one output in a list.
-    ends = [*boundaries, result[0] if isinstance(result, list) and len(result) == 1 else result]
-    return [
-        _build(model, nodes[start:stop], None if number == 0 else boundaries[number - 1], raw_input, end)
-        for number, (start, stop, end) in enumerate(zip(starts[:-1], starts[1:], ends, strict=True))
-    ]
-
-
-def _positions(nodes: list[fx.Node], cuts: Sequence[str]) -> list[int]:
-    positions = []
-    for cut in cuts:
-        calls = [i for i, node in enumerate(nodes) if node.op == "call_module" and _is_within(str(node.target), cut)]
-        if not calls:
-            raise ValueError(f"cuts: the forward pass never calls the layer {cut!r}.")
-        positions.append(calls[0])
-    if positions != sorted(set(positions)):
-        raise ValueError(f"cuts: name the layers in the order in which they run, got {', '.join(cuts)}.")
-    if positions and positions[0] == 0:
-        raise ValueError(f"cuts: {cuts[0]!r} is the first layer; nothing lies before it.")
-    return positions
-
-
-def _is_within(target: str, cut: str) -> bool:
-    return target == cut or target.startswith(cut + ".")
-
-
-def _crossing(nodes: list[fx.Node], start: int, cut: str) -> fx.Node:
-    """The one value made before position `start` that is used from there on."""
-    later = set(nodes[start:])
-    crossing = [
-        node
-        for node in nodes[:start]
-        if node.op != "get_attr" and not _is_shape_of_input(node) and any(user in later for user in node.users)
-    ]
-    if len(crossing) != 1:
-        names = ", ".join(node.name for node in crossing) or "none"
-        raise ValueError(
-            f"cuts: exactly one value must cross the cut at {cut!r}, found {len(crossing)} ({names}). A skip "
-            "connection over the cut would carry a gradient around it: cut before or after the whole block."
-        )
-    return crossing[0]
-
-
-def _is_shape_of_input(node: fx.Node) -> bool:
-    """Whether the value is read off the raw input alone, a size or an attribute of a data object.
-
-    It carries no gradient and can be read again.
-    """
-    if node.op == "call_function" and node.target is getattr and node.all_input_nodes[0].op == "placeholder":
-        return True
-    if node.op == "call_method":
-        known = node.target in _SHAPE_METHODS
-    else:
-        known = node.op == "call_function" and node.target in _SHAPE_FUNCTIONS
-        known = known and (node.target is not getattr or node.args[1] == "shape")
-    if not known:
-        return False
-    sources = node.all_input_nodes
-    reads_placeholder = any(source.op == "placeholder" for source in sources)
-    takes_shape = node.op == "call_method" or node.target in {getattr, len}
-    if reads_placeholder and not takes_shape:
-        return False  # x[0] or x + 1 is a value, not a size
-    return all(source.op == "placeholder" or _is_shape_of_input(source) for source in sources)
-
-
-def _build(
-    model: nn.Module, nodes: list[fx.Node], boundary: fx.Node | None, raw_input: fx.Node, end: Any
-) -> fx.GraphModule:
-    graph = fx.Graph()
-    copies: dict[fx.Node, fx.Node] = {}
-    copies[boundary or raw_input] = graph.placeholder("module_input")
-    if boundary is not None and _needs(nodes, raw_input, boundary):
-        copies[raw_input] = graph.placeholder("x")
-
-    def copy(node: fx.Node) -> fx.Node:
-        # Sizes of the raw input and constants are made again here rather than carried over the cut.
-        if node not in copies:
-            copies[node] = graph.node_copy(node, copy)
-        return copies[node]
-
-    for node in nodes:
-        if node.op != "output":
-            copy(node)
-    graph.output(fx.map_arg(end, copy))
-    return fx.GraphModule(model, graph, "Segment")
-
-
-def _needs(nodes: list[fx.Node], source: fx.Node, boundary: fx.Node) -> bool:
-    """Whether the nodes read `source` other than through `boundary`."""
-    stack, seen = list(nodes), set()
-    while stack:
-        for earlier in stack.pop().all_input_nodes:
-            if earlier is source:
-                return True
-            if earlier is not boundary and earlier not in seen:
-                seen.add(earlier)
-                stack.append(earlier)
-    return False
-
-
-def _reads_x(module: fx.GraphModule) -> bool:
-    return sum(node.op == "placeholder" for node in module.graph.nodes) == 2

@@ -1,0 +1,240 @@
+"""Trace a network's forward pass, and remember what of the network the trace depends on.
+
+Tensors stay live: every buffer, parameter or plain tensor attribute is a node of the graph, which reads it anew in
+every run. Numbers and other attributes decide what is traced; they are remembered as `Read`s, which tell whether a
+trace still holds.
+"""
+
+from __future__ import annotations
+
+import inspect
+import operator
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import MethodType, ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+
+# Where torch_geometric keeps its functions: pooling over the nodes of a graph, and what else a forward may call.
+_GRAPH_MODULES = ("torch_geometric.nn", "torch_geometric.utils")
+_OWN_ATTRIBUTES = {*vars(nn.Module()), *dir(nn.Module)}
+# An attribute longer than this is watched as an object, and one nested deeper likewise.
+_LONGEST, _DEEPEST = 1000, 6
+
+
+class _Same:
+    """Equal to what holds the same object."""
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.value is other.value
+
+    __hash__ = None  # pyright: ignore[reportAssignmentType]
+
+
+@dataclass
+class Read:
+    """An attribute of a module, as a trace found it.
+
+    Args:
+        owner: the module.
+        name: of the attribute.
+        token: what it was, see `_token`.
+    """
+
+    owner: nn.Module
+    name: str
+    token: Any
+
+    def holds(self) -> bool:
+        """Whether the attribute is still what the trace found."""
+        return hasattr(self.owner, self.name) and _token(getattr(self.owner, self.name)) == self.token
+
+
+def _token(value: Any, depth: int = 0, seen: set[int] | None = None) -> Any:
+    """Equal for two values that a trace cannot tell apart."""
+    seen = set() if seen is None else seen
+    if isinstance(value, Tensor):
+        form = (value.shape, value.dtype, value.device)
+        if depth == 0 and not isinstance(value, nn.Parameter):
+            return form  # a buffer is read anew whenever the graph runs
+        changes = 0 if depth == 0 or value.is_inference() else value._version
+        return (_Same(value), form, changes)
+    if isinstance(value, bool | int | float | complex | str | bytes | None):
+        return (type(value), value)
+    if id(value) in seen or depth > _DEEPEST:
+        return _Same(value)
+    seen.add(id(value))
+    if isinstance(value, list | tuple | dict) and len(value) <= _LONGEST:
+        entries = value if isinstance(value, list | tuple) else [*value.keys(), *value.values()]
+        return (type(value), [_token(entry, depth + 1, seen) for entry in entries])
+    if hasattr(value, "__dict__") and not isinstance(value, type | ModuleType | nn.Module):  # settings in an object
+        return (_Same(value), _token(vars(value), depth + 1, seen))
+    return _Same(value)
+
+
+class _LiveTensor(fx.Proxy):
+    """A tensor of the model within a trace. Its form is known, its values are those of the run."""
+
+    def __init__(self, node: fx.Node, tracer: fx.Tracer, tensor: Tensor) -> None:
+        super().__init__(node, tracer)
+        self.__dict__.update({name: getattr(tensor, name) for name in ("shape", "ndim", "dtype", "device")})
+        self.__dict__.update({name: getattr(tensor, name) for name in ("size", "dim", "numel", "is_floating_point")})
+        self.__dict__["length"] = len(tensor) if tensor.ndim else None
+
+    def __len__(self) -> int:
+        if self.__dict__["length"] is None:
+            raise TypeError("len() of a 0-d tensor")
+        return self.__dict__["length"]
+
+    def __iter__(self) -> Iterator[fx.Proxy]:
+        return (self.tracer.create_proxy("call_function", operator.getitem, (self, n), {}) for n in range(len(self)))
+
+
+class _CutTracer(fx.Tracer):
+    """Looks only into modules that contain a cut; any other module is one opaque call."""
+
+    def __init__(self, model: nn.Module, cuts: Sequence[str]) -> None:
+        super().__init__(autowrap_functions=_graph_functions())
+        # Where forward may find these functions: its file's own names, the package's ("gnn.global_mean_pool"), and the
+        # model's attributes (the steps of torch_geometric's Sequential).
+        holders: list[Any] = [sys.modules[name] for name in _GRAPH_MODULES if name in sys.modules]
+        self._autowrap_search += [*holders, *model.modules()]
+        self._cuts = cuts
+        self._model = model
+        self._names = {id(tensor): name for name, tensor in _tensors_of(model)}
+        self._live: dict[str, fx.Proxy] = {}
+        self.reads: dict[tuple[int, str], Read] = {}
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return not any(cut.startswith(module_qualified_name + ".") for cut in self._cuts)
+
+    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, fx.Proxy]) -> Any:
+        """What `nn.Module.__getattr__` finds: a live tensor, or a layer."""
+        return self.live(attr_val)
+
+    def live(self, value: Any) -> Any:
+        """A tensor of the model as a node of the graph; anything else as it is."""
+        name = self._names.get(id(value)) if isinstance(value, Tensor) else None
+        if name is None:
+            return value
+        if name not in self._live:
+            proxy = self.create_proxy(
+                "get_attr", name, (), {}, proxy_factory_fn=lambda node: _LiveTensor(node, self, value)
+            )
+            proxy.node.meta["parameter" if isinstance(value, nn.Parameter) else "live"] = True
+            owner, _, attribute = name.rpartition(".")
+            self.note(self._model.get_submodule(owner), attribute, value)
+            self._live[name] = proxy
+        return self._live[name]
+
+    def note(self, owner: nn.Module, name: str, value: Any) -> None:
+        """Remember that the trace read this attribute."""
+        if (id(owner), name) not in self.reads:
+            self.reads[id(owner), name] = Read(owner, name, _token(value))
+
+
+def _tensors_of(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """Parameters, buffers and plain attributes, by their qualified names."""
+    for path, module in model.named_modules():
+        holders = (module._parameters, module._buffers, vars(module))
+        for name, value in (item for holder in holders for item in holder.items()):
+            if isinstance(value, Tensor):
+                yield (f"{path}.{name}" if path else name), value
+
+
+def _graph_functions() -> tuple[Callable[..., Any], ...]:
+    """torch_geometric's functions between a graph's layers, as opaque as layers: inside, they look at shapes."""
+    modules = [sys.modules[name] for name in _GRAPH_MODULES if name in sys.modules]
+    return tuple(
+        value
+        for module in modules
+        for name, value in vars(module).items()
+        if inspect.isfunction(value) and not name.startswith("_")
+    )
+
+
+def trace(
+    model: nn.Module, cuts: Sequence[str], defaults: dict[str, Any], *, training: bool
+) -> tuple[fx.Graph, list[Read]]:
+    """The forward pass of `model` with every layer that holds no cut as one step, and what the graph depends on.
+
+    Args:
+        model: left as it was, but for constants of the graph (`_tensor_constant0`), see `left_as_it_was`.
+        cuts: names of layers.
+        defaults: arguments of forward that are fixed.
+        training: the mode in which it is traced.
+
+    Raises:
+        RuntimeError: forward draws random numbers that do not depend on its input, or sets attributes of the model.
+        Exception: whatever forward raises when it is given a symbol for its input.
+    """
+    tracer = _CutTracer(model, cuts)
+    traced = [m for name, m in model.named_modules() if not name or not tracer.is_leaf_module(m, name)]
+    for module in model.modules():
+        module.training = training
+    random_state = torch.get_rng_state()
+    before = [dict(vars(module)) for module in traced]
+    with _watching(tracer):
+        graph = tracer.trace(model, concrete_args=defaults)
+    if not torch.equal(torch.get_rng_state(), random_state):
+        raise RuntimeError("it draws random numbers that would stay the same in every step; torch.randn_like is fine")
+    for module, attributes in zip(traced, before, strict=True):
+        _check_unchanged(module, attributes)
+        tracer.note(module, "_modules", module._modules)
+    return graph, list(tracer.reads.values())
+
+
+@contextmanager
+def _watching(tracer: _CutTracer) -> Iterator[None]:
+    """A context in which attributes that modules hold outside their registers are noted too."""
+
+    def read(module: nn.Module, name: str) -> Any:
+        value = object.__getattribute__(module, name)
+        if name in _OWN_ATTRIBUTES or name.startswith("__") or isinstance(value, MethodType | fx.Proxy):
+            return value
+        if isinstance(value, Tensor):
+            return tracer.live(value)
+        if not isinstance(inspect.getattr_static(type(module), name, None), property):
+            tracer.note(module, name, value)
+        return value
+
+    nn.Module.__getattribute__ = read
+    try:
+        yield
+    finally:
+        del nn.Module.__getattribute__
+
+
+def _check_unchanged(module: nn.Module, before: dict[str, Any]) -> None:
+    """Refuse a forward that keeps intermediate values or counts on the module, which its pieces would not do."""
+    for name, value in vars(module).items():
+        changed = name not in before or before[name] is not value
+        if changed and isinstance(value, fx.Proxy | int | float):
+            raise RuntimeError(
+                f"forward sets the attribute {name!r} of {type(module).__name__}, which the parts would not; return "
+                "the value, or count in a buffer that is changed in place"
+            )
+
+
+@contextmanager
+def left_as_it_was(model: nn.Module) -> Iterator[None]:
+    """A context after which every module's attributes and mode, and the random state, are what they were."""
+    attributes = [(module, dict(vars(module))) for module in model.modules()]
+    random_state = torch.get_rng_state()
+    try:
+        # Constants that are made here serve in training, whatever surrounds the run that asked for a new trace.
+        with torch.inference_mode(False):
+            yield
+    finally:
+        torch.set_rng_state(random_state)
+        for module, kept in attributes:
+            for name in vars(module).keys() - kept.keys():
+                del vars(module)[name]
+            vars(module).update(kept)
