@@ -44,5 +44,6 @@ def test_one_bad_entry_is_found_wherever_it_is(bad):
     sparse = torch.sparse_coo_tensor([[1]], [bad], (4,), check_invariants=True)
     assert all_finite([good, None, torch.sparse_coo_tensor([[1]], [2.0], (4,), check_invariants=True)])
     assert all_finite([])
+    assert all_finite([torch.full((4,), 3e38), good])  # their sum is not
     assert not all_finite([good, spoiled])
     assert not all_finite([None, sparse])
