@@ -77,6 +77,12 @@ def test_runs_with_different_settings_are_marked(make_run):
     assert summarise(records)[0].notes == ("Settings differ between the averaged runs: data.limit (none | 500).",)
 
 
+def test_settings_that_older_runs_do_not_know_are_counted(make_run):
+    records = [make_run(seed=s, metrics={}, data={"limit": 500, **new}) for s, new in ((0, {}), (1, {"a": 1, "b": 2}))]
+    note = "Settings differ between the averaged runs: settings that the older runs do not know (2)."
+    assert summarise(records)[0].notes == (note,)
+
+
 def test_a_metric_that_is_not_finite_is_marked_and_left_out(make_run):
     records = [make_run(seed=s, metrics={"test_accuracy": v}) for s, v in ((0, float("nan")), (1, 0.5))]
     [row] = summarise(records)

@@ -172,11 +172,15 @@ def _notes(runs: list[Run], counted: dict[int, Run]) -> list[str]:
 
 def _differing_settings(runs: list[Run]) -> list[str]:
     flats = [flatten(run.recipe) for run in runs]
+    names = list(dict.fromkeys(name for flat in flats for name in flat))
+    shared = [name for name in names if all(name in flat for flat in flats)]
     found = []
-    for name in dict.fromkeys(name for flat in flats for name in flat):
-        values = list(dict.fromkeys(format_setting(flat.get(name)) for flat in flats))
+    for name in shared:
+        values = list(dict.fromkeys(format_setting(flat[name]) for flat in flats))
         if name.rsplit(".", 1)[-1] != "seed" and len(values) > 1:
             found.append(f"{name} ({' | '.join(values)})")
+    if len(shared) < len(names):
+        found.append(f"settings that the older runs do not know ({len(names) - len(shared)})")
     return found
 
 
