@@ -104,7 +104,7 @@ class TestHiddenLayer:
             ({"norm": "none", "dropout": 1.0}, "hidden_layer: dropout must be at least 0 and below 1, got 1.0"),
             ({"norm": "none", "dropout": -0.1}, "dropout must be at least 0 and below 1, got -0.1"),
             ({"norm": "none", "dropout": math.nan}, "dropout must be at least 0 and below 1, got nan"),
-            ({"norm": "none", "dropout": 0.0, "activation": "tanh"}, "activation must be one of relu, sigmoid, got"),
+            ({"norm": "none", "dropout": 0.0, "activation": "gelu"}, "activation must be one of relu, sigmoid, tanh"),
         ],
     )
     def test_wrong_settings_are_refused(self, settings, message):
