@@ -54,7 +54,7 @@ def information_signal(recipe: Recipe, network: nn.Module, train: Split, seed: i
     usable = len(y) if y.is_floating_point() else int((y >= 0).sum())
     return InformationSignal(
         network,
-        train.x,
+        train.x,  # pyright: ignore[reportArgumentType]  # pictures on disk are indexed by rows as a tensor is
         y,
         n=max(1, min(settings.n, usable)),
         layers=_layers(network) if settings.layerwise else None,

@@ -32,7 +32,8 @@ class TestOptimizers:
         ("name", "kind"),
         [
             ("adam", "Adam"), ("adamw", "AdamW"), ("averaged-adam", "AveragedAdam"), ("nadam", "NAdam"),
-            ("rmsprop", "RMSprop"), ("sgd", "SGD"), ("adamp", "AdamP"), ("lars", "LARS"), ("schedule-free", "ScheduleFreeAdamW"),
+            ("rmsprop", "RMSprop"), ("sgd", "SGD"), ("adamp", "AdamP"), ("lars", "LARS"),
+            ("schedule-free", "ScheduleFreeAdamW"),
         ],
     )  # fmt: skip
     def test_each_name_is_its_optimiser_with_rate_and_weight_decay(self, name, kind):
