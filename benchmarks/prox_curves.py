@@ -40,7 +40,7 @@ PSNR = {
 
 
 class Figure(NamedTuple):
-    """What one figure shows: a line of panels for every optimiser, a panel for every quantity."""
+    """What one figure shows: a line of panels for every optimiser that has runs, a panel for every quantity."""
 
     table: str
     quantities: dict[str, str]
@@ -81,10 +81,11 @@ def draw(figure: Figure, path: Path) -> None:
     found: dict[str, list[RunRecord]] = {}
     for run in find_runs(RUNS / figure.table):
         found.setdefault(run.recipe()["variant"], []).append(run)
-    size = (4 * len(figure.quantities), 2.8 * len(figure.optimizers))
+    shown = [name for name in figure.optimizers if any(variant(name, update) in found for update in figure.updates)]
+    size = (4 * len(figure.quantities), 2.8 * len(shown))
     drawing = Drawing(figsize=size, layout="constrained")
-    panels: Any = drawing.subplots(len(figure.optimizers), len(figure.quantities), squeeze=False)
-    for row, optimizer in zip(panels, figure.optimizers, strict=True):
+    panels: Any = drawing.subplots(len(shown), len(figure.quantities), squeeze=False)
+    for row, optimizer in zip(panels, shown, strict=True):
         for panel, (quantity, title) in zip(row, figure.quantities.items(), strict=True):
             for update in figure.updates:
                 epochs, values = lines_of(found.get(variant(optimizer, update), ()), quantity)

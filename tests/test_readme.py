@@ -50,6 +50,7 @@ def test_its_links_lead_somewhere():
         "demo",
         "prox-binary",
         "prox-mnist",
+        "prox-cifar10",
         "prox-vae-mnist",
         "why-ib-fails",
     ],
