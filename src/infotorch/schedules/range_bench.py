@@ -231,7 +231,7 @@ def _overflows(network: nn.Module, signal: Callable[[], Any]) -> bool:
     try:
         signal()
     except ValueError:
-        pass  # as before: only what the layers gave is of interest
+        pass  # the error that is being explained, raised again; what the layers gave is of interest
     finally:
         for handle in handles:
             handle.remove()
