@@ -26,7 +26,18 @@ _SCORES = {
     "adamp": Score(19.01, 20.00),
 }
 
-_FOUND: dict[str, dict[str, Any]] = {}
+_FOUND: dict[str, dict[str, Any]] = {
+    "adam-bp": {"optimizer.lr": 0.00125},
+    "adam-hybrid": {"optimizer.lr": 0.00123, "split.forward_lr": 0.00187, "split.step_size": 0.866},
+    "adam-order1": {"optimizer.lr": 0.00846, "split.forward_lr": 0.00141},
+    "adam-order2": {"optimizer.lr": 0.00137, "split.forward_lr": 0.0598, "split.step_size": 0.0163},
+    "adamp-bp": {"optimizer.lr": 0.00123},
+    "adamp-order2": {"optimizer.lr": 0.00137, "split.forward_lr": 0.0598, "split.step_size": 0.0163},
+    "adamw-bp": {"optimizer.lr": 0.00125},
+    "adamw-order2": {"optimizer.lr": 0.00137, "split.forward_lr": 0.0598, "split.step_size": 0.0163},
+    "nadam-bp": {"optimizer.lr": 0.00125},
+    "nadam-order2": {"optimizer.lr": 0.00137, "split.forward_lr": 0.0598, "split.step_size": 0.0163},
+}
 
 
 def rows() -> list[Recipe]:
