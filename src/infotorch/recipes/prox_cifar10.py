@@ -43,6 +43,12 @@ _FOUND: dict[str, dict[str, Any]] = {
     "adam-order2": {"optimizer.lr": 0.00123, "split.forward_lr": 0.00187, "split.step_size": 0.866},
     "adamw-bp": {"optimizer.lr": 0.00161},
     "adamw-order2": {"optimizer.lr": 0.00123, "split.forward_lr": 0.00187, "split.step_size": 0.866},
+    "adam-huber": {"optimizer.lr": 0.00123, "split.forward_lr": 0.00187, "split.step_size": 0.866},
+    "adam-l1": {"optimizer.lr": 0.00123, "split.forward_lr": 0.00187, "split.step_size": 0.866},
+    "adamp-bp": {"optimizer.lr": 0.00161},
+    "adamp-order2": {"optimizer.lr": 0.000149, "split.forward_lr": 0.000115, "split.step_size": 3.15},
+    "nadam-bp": {"optimizer.lr": 0.00075},
+    "nadam-order2": {"optimizer.lr": 0.00125, "split.forward_lr": 0.014, "split.step_size": 0.643},
 }
 
 

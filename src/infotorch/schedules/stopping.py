@@ -1,0 +1,116 @@
+"""Stopping by information: back to the weights that knew most of held-out rows, once a network learns by heart."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from infotorch.numerics.checks import check_count
+from infotorch.schedules.decay import Number, numbers_of, positive_numbers
+
+_WHERE = "InformationStopping"
+
+
+class Stateful(Protocol):
+    """What can be taken back: a network, an optimiser."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """All of it."""
+        ...
+
+    def load_state_dict(self, state_dict: dict[str, Any], /) -> Any:
+        """As it was."""
+        ...
+
+
+class InformationStopping:
+    """Keeps the state that had most information I(T; Y) about held-out rows, and goes back to it when that falls.
+
+    Information about training rows grows also where a network learns them by heart; that about rows it is not trained
+    on then falls. An epoch has fallen where it lies below the best so far by more than `tolerance` of the ceiling;
+    after `patience` such epochs in a row everything is as it was after the best, and a lower rate is to be tried.
+
+    Args:
+        parts: what is taken back: the network and its optimiser, as a rule; a copy of their state is kept.
+        ceiling: the largest information there can be, in nats, see `InformationSignal.ceiling`.
+        tolerance: share of the ceiling.
+        patience: how many fallen epochs in a row.
+
+    Attributes:
+        best: the most information so far, -inf before the first step.
+        falls: how many times it went back.
+
+    Raises:
+        TypeError: patience is not an integer, or ceiling or tolerance is no number.
+        ValueError: no parts, patience below 1, or a ceiling or tolerance that is not positive.
+
+    Example:
+        >>> import torch
+        >>> weight = torch.nn.Linear(1, 1, bias=False)
+        >>> stopping = InformationStopping([weight], ceiling=2.0, tolerance=0.1, patience=2)
+        >>> for value, information in enumerate((1.0, 1.5, 1.4, 1.2, 1.1)):
+        ...     _ = torch.nn.init.constant_(weight.weight, value)
+        ...     print(stopping.step(information), weight.weight.item())
+        False 0.0
+        False 1.0
+        False 2.0
+        False 3.0
+        True 1.0
+    """
+
+    def __init__(
+        self, parts: Sequence[Stateful], *, ceiling: Number, tolerance: float = 0.01, patience: int = 3
+    ) -> None:
+        if not parts:
+            raise ValueError(f"{_WHERE}: parts must hold what is taken back: the network, and its optimiser.")
+        check_count(patience, where=_WHERE, name="patience")
+        self.parts, self.patience = list(parts), patience
+        (share,) = positive_numbers(tolerance, 1, "tolerance", where=_WHERE)
+        (most,) = positive_numbers(ceiling, 1, "ceiling", where=_WHERE)
+        self.margin = share * most
+        self.best, self.fallen, self.falls = float("-inf"), 0, 0
+        self._last = self.best
+        self._kept: list[dict[str, Any]] | None = None
+
+    def step(self, information: Number) -> bool:
+        """Look at an epoch.
+
+        Args:
+            information: I(T; Y) of held-out rows after it, in nats: a number, a 0-d tensor or an `Estimate`.
+
+        Returns:
+            True where it went back: everything is as it was after the best epoch, and the rate has to be lowered.
+
+        Raises:
+            TypeError: information is no number.
+            ValueError: it is not finite.
+        """
+        (self._last,) = numbers_of(information, 1, "information", where=_WHERE)
+        if self._last > self.best:
+            self.best, self._kept = self._last, [copy.deepcopy(part.state_dict()) for part in self.parts]
+        self.fallen = self.fallen + 1 if self._has_fallen() else 0
+        return self.fallen >= self.patience and self._go_back()
+
+    def settle(self) -> bool:
+        """At the end of training: go back where the last epoch has fallen, be it the first to; True where it did."""
+        return self._has_fallen() and self._go_back()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the next step depends on, with the state that is kept."""
+        names = ("best", "fallen", "falls", "_last", "_kept")
+        return copy.deepcopy({name: getattr(self, name) for name in names})
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a state; the parts have their own."""
+        vars(self).update(copy.deepcopy(state))
+
+    def _has_fallen(self) -> bool:
+        return self._last < self.best - self.margin
+
+    def _go_back(self) -> bool:
+        assert self._kept is not None
+        for part, state in zip(self.parts, self._kept, strict=True):
+            part.load_state_dict(copy.deepcopy(state))  # an optimiser goes on with the tensors that it is given
+        self._last, self.fallen, self.falls = self.best, 0, self.falls + 1
+        return True
