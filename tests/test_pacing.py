@@ -197,6 +197,83 @@ class TestBestAndControl:
         assert len(rates_of(tmp_path / "r", "fc1")) == 2
 
 
+#: Every epoch below the best counts as fallen: after a few, what 200 digits teach is learnt by heart.
+BY_HEART = {"schedule.tolerance": 1e-9, "epochs": 100, "schedule.lr_min": 0.01, "schedule.earliest": 0.7}
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory):
+    """(directory, session) of a run that ended early, with its rate held."""
+    where = tmp_path_factory.mktemp("stopped") / "r"
+    session = session_of(small("best", **BY_HEART), where)
+    assert session.run(resume=False).status == "completed"
+    return where, session
+
+
+class TestBestAndHeldOutRows:
+    def test_training_ends_where_no_lower_rate_is_left(self, stopped):
+        where, session = stopped
+        lines = lines_of(where)
+        assert 6 < len(lines) < 70
+        assert f"stopped after epoch {len(lines)} of 100" in session._how_it_ended()
+        # 0.1, 0.02, and 0.004, which lies below LR_min
+        assert [line["times_gone_back"] for line in lines][-1] == session.pace.stopping.falls == 2
+        assert all("validation_loss" in line for line in lines)
+
+    def test_the_weights_are_those_that_knew_most_of_the_validation_rows(self, stopped):
+        where, session = stopped
+        told = [line["validation_mi_ty_nats"] for line in lines_of(where)]
+        assert session.pace.held_out() == pytest.approx(max(told), abs=1e-12)
+        assert max(told) > told[-1]
+
+    def test_after_three_fallen_epochs_the_rate_is_a_fifth_of_the_lines(self, stopped):
+        lines = lines_of(stopped[0])
+        back = next(number for number, line in enumerate(lines) if line["times_gone_back"])
+        told = [line["validation_mi_ty_nats"] for line in lines[: back + 1]]
+        assert all(value < max(told) for value in told[-3:])
+        rates = [line["learning_rate"] for line in lines]
+        assert rates == pytest.approx([0.1] * (back + 1) + [0.02] * (len(rates) - back - 1))
+
+    def test_the_last_epochs_weights_go_back_where_they_have_fallen(self, tmp_path):
+        session = session_of(small("best", **{**BY_HEART, "epochs": 2, "schedule.earliest": 0.0}), tmp_path / "r")
+        session.pace.stopping.step(2.2)  # a best before the first epoch, of the untrained weights
+        untrained = {name: value.clone() for name, value in session.network.state_dict().items()}
+        assert session.run(resume=False).message == "all stages trained"
+        assert all(torch.equal(value, untrained[name]) for name, value in session.network.state_dict().items())
+
+    def test_layerwise_rates_look_at_the_output_of_held_out_rows(self, tmp_path):
+        recipe = small("best", epochs=2, **{"schedule.layerwise": True})
+        assert run(recipe, tmp_path / "r", device="cpu").status == "completed"
+        told = [line["validation_mi_ty_nats"] for line in lines_of(tmp_path / "r", "fc1")]
+        assert told == [line["validation_mi_ty_nats"] for line in lines_of(tmp_path / "r", "fc2")]
+
+    def test_without_a_tolerance_nothing_is_looked_at(self, tmp_path):
+        session = session_of(small("best", **{"schedule.tolerance": None}), tmp_path / "r")
+        assert session.run(resume=False).status == "completed"
+        assert session.pace.stopping is None
+        assert not session.pace.finished
+        assert all("validation_mi_ty_nats" not in line for line in lines_of(tmp_path / "r"))
+
+    @pytest.mark.parametrize("stop", [34, 36])  # within an epoch, behind the first way back, and at its end
+    def test_a_run_that_goes_on_ends_with_the_same_bits(self, stop, stopped, tmp_path):
+        def kill(what, done, total):
+            if done == stop:
+                raise KeyboardInterrupt
+
+        where, session = stopped
+        recipe = small("best", **BY_HEART)
+        assert run(recipe, tmp_path / "r", device="cpu", checkpoint_seconds=0, progress=kill).status == "interrupted"
+        assert run(recipe, tmp_path / "r", device="cpu", resume=True).message == session._how_it_ended()
+        assert (tmp_path / "r/metrics.jsonl").read_bytes() == (where / "metrics.jsonl").read_bytes()
+
+    def test_a_checkpoint_of_a_run_that_is_over_trains_no_further(self, stopped, tmp_path):
+        where, session = stopped
+        again = session_of(small("best", **BY_HEART), where)
+        before = (where / "metrics.jsonl").read_bytes()
+        assert again.run(resume=True).message == session._how_it_ended()
+        assert (where / "metrics.jsonl").read_bytes() == before
+
+
 class TestEveryStep:
     def test_step_falls_at_shares_of_the_epochs(self, runs):
         top = small("step").optimizer.lr
@@ -254,7 +331,7 @@ class TestPace:
         from infotorch.data.batches import TensorBatches
 
         plan.prepare(TensorBatches(data.train.x, data.train.y, batch_size=50), epochs=EPOCHS, seed=0)
-        return recipe, plan, network, data.train
+        return recipe, plan, network, data
 
     @pytest.mark.parametrize(
         ("schedule", "kind"), [("information", MutualInformationDecay), ("best", InformationAnneal)]
@@ -269,7 +346,7 @@ class TestPace:
                 assert found is None
                 return 1.25
 
-        pace = Pace(*self.pieces(**{"optimizer.schedule": schedule}), 0, Told())
+        pace = Pace(*self.pieces(**{"optimizer.schedule": schedule, "schedule.tolerance": None}), 0, Told())
         pace.signal = None
         assert isinstance(pace.schedule, kind)
         assert pace._measure() == 1.25

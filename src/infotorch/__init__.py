@@ -41,6 +41,7 @@ _HOME = {
     "InformationDropout": "infotorch.objectives.variational",
     "InformationPlane": "infotorch.diagnostics.information_plane",
     "InformationSignal": "infotorch.schedules.signal",
+    "InformationStopping": "infotorch.schedules.stopping",
     "JointCritic": "infotorch.estimators.critics",
     "KernelAlignment": "infotorch.objectives.similarity",
     "LocalBatch": "infotorch.objectives.base",

@@ -13,25 +13,32 @@ from torch import nn
 from torch.optim import Optimizer
 
 from infotorch.data.folders import ImageFiles
-from infotorch.data.sets import Split
+from infotorch.data.sets import Dataset, Split
 from infotorch.recipes.optimizers import INFORMED
 from infotorch.recipes.recipe import Recipe
 from infotorch.schedules.anneal import InformationAnneal
 from infotorch.schedules.decay import MutualInformationDecay
 from infotorch.schedules.signal import InformationSignal, layer_groups
+from infotorch.schedules.stopping import InformationStopping
 from infotorch.training.loop import StepInfo
 from infotorch.training.plan import Plan, evaluating
 from infotorch.updates.gradient import GradientUpdate
 
+#: What LR_top is multiplied by when held-out rows say that the network learns by heart.
+_SHRINK = 0.2
 
-def information_signal(recipe: Recipe, network: nn.Module, train: Split, seed: int) -> InformationSignal:
-    """What measures I(T; Y) as the recipe's schedule says: of the output or of every layer, on a few training rows.
+
+def information_signal(
+    recipe: Recipe, network: nn.Module, rows: Split, seed: int, *, layerwise: bool | None = None
+) -> InformationSignal:
+    """What measures I(T; Y) as the recipe's schedule says: of the output or of every layer, on a few rows.
 
     Args:
         recipe: its `schedule` says of what, on how many rows and with which estimator.
         network: the recipe's.
-        train: training rows; where fewer than schedule.n have a label, those.
-        seed: decides the rows.
+        rows: training rows, as a rule; where fewer than schedule.n have a label, those.
+        seed: decides which.
+        layerwise: of every layer; None: as schedule.layerwise says.
 
     Raises:
         ValueError: the rows are graphs, the recipe is a denoiser's, or see `InformationSignal`.
@@ -45,19 +52,19 @@ def information_signal(recipe: Recipe, network: nn.Module, train: Split, seed: i
         (80, 0.7)
     """
     denoises = recipe.task == "denoising"
-    if denoises or not isinstance(train.x, torch.Tensor | ImageFiles):
+    if denoises or not isinstance(rows.x, torch.Tensor | ImageFiles):
         raise ValueError(
             f"{recipe.name}: information is measured on rows of numbers and their labels or targets, got "
             f"{'a denoiser, whose targets are images' if denoises else 'graphs'}; choose a schedule that needs none."
         )
-    settings, y = recipe.schedule, train.y
+    settings, y = recipe.schedule, rows.y
     usable = len(y) if y.is_floating_point() else int((y >= 0).sum())
     return InformationSignal(
         network,
-        train.x,  # pyright: ignore[reportArgumentType]  # pictures on disk are indexed by rows as a tensor is
+        rows.x,  # pyright: ignore[reportArgumentType]  # pictures on disk are indexed by rows as a tensor is
         y,
         n=max(1, min(settings.n, usable)),
-        layers=_layers(network) if settings.layerwise else None,
+        layers=_layers(network) if (settings.layerwise if layerwise is None else layerwise) else None,
         estimator=settings.estimator,
         seed=seed,
         columns=settings.columns,
@@ -73,21 +80,27 @@ class Pace:
         recipe: the row.
         plan: prepared, with the whole network as its one module where the schedule is informed.
         network: what the plan trains.
-        train: training rows.
-        seed: decides the rows that the information is measured on.
+        dataset: whose training rows, and for `best` validation rows, the information is measured on.
+        seed: decides which rows.
         fabric: the processes.
+
+    Attributes:
+        finished: whether `best` has ended training, as no lower rate keeps the network from learning by heart.
 
     Raises:
         ValueError: a range of rates or a signal that is not one, see `MutualInformationDecay`, `InformationAnneal` and
             `InformationSignal`.
     """
 
-    def __init__(self, recipe: Recipe, plan: Plan, network: nn.Module, train: Split, seed: int, fabric: Fabric) -> None:
+    def __init__(
+        self, recipe: Recipe, plan: Plan, network: nn.Module, dataset: Dataset, seed: int, fabric: Fabric
+    ) -> None:
         self.schedule: MutualInformationDecay | InformationAnneal | None = None
+        self.stopping: InformationStopping | None = None
         self.lines: dict[str, dict[str, Any]] = {}
         if recipe.optimizer.schedule not in INFORMED:
             return
-        self.signal = information_signal(recipe, network, train, seed)
+        self.signal = information_signal(recipe, network, dataset.train, seed)
         (module,) = plan
         assert isinstance(module.update, GradientUpdate)
         assert plan.num_steps is not None
@@ -95,6 +108,17 @@ class Pace:
         self.names = self.signal.layers or (module.name,)
         self.is_bound = recipe.schedule.estimator == "readout"
         self.schedule = self._make(recipe, module.update.optimizer, plan.num_steps // recipe.epochs)
+        if recipe.optimizer.schedule == "best" and recipe.schedule.tolerance is not None:
+            self.held_out = information_signal(recipe, network, dataset.validation, seed, layerwise=False)
+            parts = [network, module.update.optimizer, *([module.objective] if module.objective else [])]
+            self.stopping = InformationStopping(
+                parts, ceiling=self.held_out.ceiling, tolerance=recipe.schedule.tolerance
+            )
+
+    @property
+    def finished(self) -> bool:
+        """Whether training is over before its last epoch."""
+        return self.stopping is not None and isinstance(self.schedule, InformationAnneal) and self.schedule.finished
 
     def _make(
         self, recipe: Recipe, optimizer: Optimizer, steps_per_epoch: int
@@ -138,25 +162,44 @@ class Pace:
         if not all(torch.isfinite(weight).all() for module in self.plan for weight in module.parameters()):
             return  # the next loss says that the run has diverged
         rates = [float(group["lr"]) for group in schedule.optimizer.param_groups]
-        schedule.step(self._measure())
+        signal, held_out = self._measure(), self._look_at_held_out(schedule, ends_training=info.ends_stage)
+        schedule.step(signal)
         for name, rate, history in zip(self.names, rates, schedule.history, strict=True):
             seen = {key: value for key, value in history[-1].items() if key in {"d_p", "d_s", "gain"}}
             known = {key: value for key, value in seen.items() if value is not None}
             line = {"learning_rate": rate, "train_mi_ty_nats": history[-1]["signal"], **known}
-            self.lines[name] = line | ({"mi_ty_nats_bound": "lower"} if self.is_bound else {})
+            self.lines[name] = line | ({"mi_ty_nats_bound": "lower"} if self.is_bound else {}) | held_out
 
-    def _measure(self) -> Any:
+    def _look_at_held_out(
+        self, schedule: MutualInformationDecay | InformationAnneal, *, ends_training: bool
+    ) -> dict[str, float]:
+        """Go back where validation rows say so; what is told of them, before that."""
+        if self.stopping is None:
+            return {}
+        assert isinstance(schedule, InformationAnneal)
+        found = self._measure(self.held_out)
+        if self.stopping.step(found):
+            schedule.lower(_SHRINK)
+        elif ends_training:
+            self.stopping.settle()
+        return {"validation_mi_ty_nats": found, "times_gone_back": self.stopping.falls}
+
+    def _measure(self, signal: InformationSignal | None = None) -> Any:
         if not self.fabric.is_global_zero:
             return self.fabric.broadcast(None)
         with evaluating(self.plan):
-            return self.fabric.broadcast(self.signal())
+            return self.fabric.broadcast((signal or self.signal)())
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next rate depends on."""
-        return {} if self.schedule is None else self.schedule.state_dict()
+        schedule = {} if self.schedule is None else self.schedule.state_dict()
+        return schedule if self.stopping is None else {"schedule": schedule, "stopping": self.stopping.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from `state`; the optimiser's own holds the rates."""
+        if self.stopping is not None:
+            self.stopping.load_state_dict(state["stopping"])
+            state = state["schedule"]
         if self.schedule is not None:
             self.schedule.load_state_dict(state)
 

@@ -104,7 +104,7 @@ class Session:
             half.training = False  # of the two traced passes the one for evaluation; the layers' modes are the plan's
         settle_statistics(self.plan, train_rows.x, batch_size=recipe.batch_size)
         self.plan.prepare(self.batches, epochs=recipe.epochs, seed=seed)
-        self.pace = Pace(recipe, self.plan, self.network, train_rows, seed, self.fabric)
+        self.pace = Pace(recipe, self.plan, self.network, self.dataset, seed, self.fabric)
         stages = len(self.plan.stages())
         self.total_steps = stages * recipe.epochs * len(self.batches)
         watched = recipe.model_copy(update={"planes": None}) if is_trial else recipe
@@ -154,7 +154,7 @@ class Session:
         if not self.position.steps:
             self.planes.look(0)
         with stop_requests() as stop:
-            for info in steps:
+            for info in () if self.pace.finished else steps:
                 self.position = info.next
                 self.peak = max(self.peak, info.peak_saved_activation_bytes or 0)
                 if info.diverged is not None:
@@ -163,8 +163,10 @@ class Session:
                 self.last_losses = {name: float(loss.total) for name, loss in info.losses.items()}
                 self.pace.after_step(info)
                 if info.ends_epoch:
-                    self._end_epoch(info)
+                    self._end_epoch(replace(info, ends_stage=info.ends_stage or self.pace.finished))
                 self._tell(info)
+                if self.pace.finished:
+                    break
                 if stop.is_set():
                     self._save()
                     return self._outcome("interrupted", f"interrupted after step {info.next.steps}; --resume goes on")
@@ -174,9 +176,18 @@ class Session:
             self._save()
             self._draw()
             self._show()
-            outcome = self._outcome("completed", "all stages trained", self._final_metrics())
+            outcome = self._outcome("completed", self._how_it_ended(), self._final_metrics())
             self.stop_requested = stop.is_set()
             return outcome
+
+    def _how_it_ended(self) -> str:
+        if not self.pace.finished:
+            return "all stages trained"
+        epochs = self.position.steps // len(self.batches)
+        return (
+            f"stopped after epoch {epochs} of {self.recipe.epochs}: the information of validation rows fell at the "
+            "lowest rate too"
+        )
 
     def _diverged(self, info: StepInfo) -> Outcome:
         step = info.position

@@ -233,3 +233,31 @@ class TestBothSchedules:
         rates(other, [1.9, 1.95])
         assert other.history == whole.history
         assert other.get_last_lr() == whole.get_last_lr()
+
+
+def test_a_lowered_top_moves_the_rest_of_the_line_and_never_below_the_bottom():
+    schedule = HoldThenAnneal(sgd(2), lr_top=[0.5, 0.3], lr_min=[0.1, 0.0], steps=10, hold=0.5)
+    rates(schedule, [None] * 2)
+    schedule.lower(0.2)
+    assert (schedule.lr_top, schedule.finished) == ([0.1, 0.06], False)
+    left = rates(schedule, [None] * 7)
+    assert left[0] == [0.5, 0.3]  # from the next step on
+    assert [first for first, _ in left[1:]] == [0.1] * 7
+    assert [second for _, second in left[1:]] == pytest.approx(by_hand(0.06, 0.0, 5, 10)[3:])
+
+
+@pytest.mark.parametrize("factor", [0.0, 1.0, -0.5, float("nan")])
+def test_a_factor_that_lowers_nothing_is_refused(factor):
+    with pytest.raises(ValueError, match="HoldThenAnneal: factor must be above 0 and below 1"):
+        HoldThenAnneal(sgd(), lr_top=0.5, lr_min=0.0, steps=2).lower(factor)
+
+
+def test_it_is_finished_once_every_group_is_at_the_bottom_and_a_state_remembers_it():
+    schedule = InformationAnneal(sgd(2), lr_top=[0.5, 0.3], lr_min=0.2, epochs=3, ceiling=1.0)
+    schedule.lower(0.6)
+    assert not schedule.finished
+    schedule.lower(0.6)
+    assert schedule.finished
+    other = InformationAnneal(sgd(2), lr_top=[0.5, 0.3], lr_min=0.2, epochs=3, ceiling=1.0)
+    other.load_state_dict(schedule.state_dict())
+    assert other.finished

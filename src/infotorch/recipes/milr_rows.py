@@ -40,7 +40,11 @@ _INFORMED: dict[str, tuple[str, dict[str, Any]]] = {
         "a rate for each layer, from its own I(T; Y): the paper's rule",
         {"optimizer.schedule": "information", "schedule.layerwise": True},
     ),
-    "best": ("ours: LR_top until I(T; Y) stands still, then a line down to LR_min", {"optimizer.schedule": "best"}),
+    "best": (
+        "ours: LR_top until I(T; Y) stands still, then a line down to LR_min; back to the best weights, and slower, "
+        "where I(T; Y) of validation rows falls",
+        {"optimizer.schedule": "best"},
+    ),
     "control": (
         "LR_top, then a line down to LR_min at the end, without information",
         {"optimizer.schedule": "control"},

@@ -31,7 +31,15 @@ _RANGE = Range(lr_min=5e-4, lr_max=0.2, lr_top=0.2, threshold=0.0228)
 
 _SCORES = {"network": 1.32, "adam": 0.97, "rmsprop": 1.0}
 
-_FOUND: dict[str, dict[str, Any]] = {}
+_FOUND: dict[str, dict[str, Any]] = {
+    "adam": {"optimizer.lr": 0.000704},
+    "cosine": {"optimizer.lr": 0.0381},
+    "lars": {"optimizer.lr": 0.0182},
+    "onecycle": {"optimizer.lr": 0.0711},
+    "rmsprop": {"optimizer.lr": 0.00161},
+    "schedule-free": {"optimizer.lr": 0.00161},
+    "step": {"optimizer.lr": 0.0381},
+}
 
 
 def base() -> Recipe:

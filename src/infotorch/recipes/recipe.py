@@ -255,6 +255,8 @@ class ScheduleSettings(Settings):
         hold: of "control": share of the steps before the rate falls; of "best": at the latest.
         patience: of "best": epochs in a row that must stand still.
         earliest: of "best": share of the steps before which the rate does not fall.
+        tolerance: of "best": how far I(T; Y) of validation rows may fall below its best, as a share of the ceiling,
+            before the weights go back and LR_top is divided by 5; below LR_min training ends. None for no such look.
         drops: of "step": shares of the epochs after which the rate falls.
         drop_factor: of "step": by which factor.
     """
@@ -270,6 +272,7 @@ class ScheduleSettings(Settings):
     hold: float = Field(default=0.7, ge=0, lt=1)
     patience: int = Field(default=1, ge=1)
     earliest: float = Field(default=0.0, ge=0)
+    tolerance: float | None = Field(default=0.01, gt=0)
     drops: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.3, 0.6, 0.9)
     drop_factor: float = Field(default=0.1, gt=0, lt=1)
 

@@ -74,6 +74,34 @@ class HoldThenAnneal(LRScheduler):
         part_rates(optimizer)
         super().__init__(optimizer)
 
+    @property
+    def finished(self) -> bool:
+        """Whether LR_top has been lowered to LR_min, in every group: there is no lower rate to go on with."""
+        return all(top <= low for top, low in zip(self.lr_top, self.lr_min, strict=True))
+
+    def lower(self, factor: float) -> None:
+        """Lower LR_top, and what is left of the line with it, from the next `step` on.
+
+        Args:
+            factor: of LR_top, in (0, 1); LR_min is the least it becomes.
+
+        Raises:
+            ValueError: factor is outside (0, 1).
+
+        Example:
+            >>> import torch
+            >>> sgd = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+            >>> schedule = HoldThenAnneal(sgd, lr_top=0.4, lr_min=0.1, steps=5)
+            >>> schedule.lower(0.5)
+            >>> sgd.step()
+            >>> schedule.step()
+            >>> schedule.get_last_lr(), schedule.finished
+            ([0.2], False)
+        """
+        if not 0 < factor < 1:
+            raise ValueError(f"{self._where}: factor must be above 0 and below 1, got {factor}.")
+        self.lr_top = [max(top * factor, low) for top, low in zip(self.lr_top, self.lr_min, strict=True)]
+
     def get_lr(self) -> list[float | Tensor]:
         """The rates of the step to come."""
         return [self._rate(group) for group in range(len(self.begins))]
