@@ -2,7 +2,7 @@
 
 LeNet-5 on random images of MNIST's size; an epoch is 55,000 of them in batches of 256, extrapolated from the median of
 its steps. The signal is measured on 1000 rows, of the output and of all four layers with weights, the convolutions'
-grids averaged to 4096 columns (the default) or to 1024. Steps and signals take turns, in one thread, in seconds of the
+grids averaged to 1024 columns (the default) or to 4096. Steps and signals take turns, in one thread, in seconds of the
 processor, so that a busy machine disturbs both alike. The goal is at most 2 % and 5 %.
 Run: OMP_NUM_THREADS=1 python benchmarks/information_signal.py
 """

@@ -267,7 +267,7 @@ class ScheduleSettings(Settings):
     layerwise: bool = False
     estimator: Literal["ross", "ksg", "readout", "renyi"] | None = None
     n: int = Field(default=1000, ge=1)
-    columns: int = Field(default=4096, ge=1)
+    columns: int = Field(default=1024, ge=1)
     time_decay: bool = True
     hold: float = Field(default=0.7, ge=0, lt=1)
     patience: int = Field(default=1, ge=1)

@@ -22,7 +22,7 @@ from infotorch.schedules.ceiling import regression_ceiling
 
 _WHERE = "InformationSignal"
 #: Columns of a layer that neighbours are searched in, unless the caller says otherwise.
-MOST_COLUMNS = 4096
+MOST_COLUMNS = 1024
 
 Estimator = Literal["ross", "ksg", "readout", "renyi"]
 #: (t of shape (n, d), y) -> I(T; Y) in nats
