@@ -52,6 +52,7 @@ def test_its_links_lead_somewhere():
         "prox-mnist",
         "prox-cifar10",
         "prox-vae-mnist",
+        "prox-vae-cifar10",
         "why-ib-fails",
     ],
 )
