@@ -8,7 +8,7 @@ import torch
 from tests.reference.halves import SGD, batch, halves, loss_of, split_of
 from torch import nn
 
-from infotorch.updates.halves import optimizers_of, putting_back, step_sizes_of
+from infotorch.updates.halves import modules_of, names_of, optimizers_of, putting_back, step_sizes_of
 
 
 @pytest.mark.parametrize(
@@ -57,6 +57,31 @@ def test_an_optimiser_of_g_that_holds_weights_of_f_is_refused():
         parameter.requires_grad_(False)
     with pytest.raises(ValueError, match=r"holds 2\.weight, 2\.bias of forward"):
         split_of(f, g, backward_optimizer=SGD([*f.parameters(), *g.parameters()]))
+
+
+class Stack(nn.ModuleList):
+    def forward(self, x):
+        return self[1](self[0](x))
+
+
+def test_a_chain_is_a_plain_sequence_and_a_module_with_a_forward_is_one():
+    f, g = halves("mlp")
+    for chain in ([f, g], (f, g), nn.ModuleList([f, g]), iter([f, g])):
+        assert modules_of(chain, g) == (f, g)
+    for one in (f, Stack([f, g])):
+        assert modules_of(one, g) == (one,)
+
+
+def test_names_are_one_or_several():
+    assert names_of("a.b", nn.Sequential()) == ("a.b",)
+    assert names_of({"a": 1, "b": 2}, nn.Sequential()) == ("a", "b")
+
+
+@pytest.mark.parametrize("given", ["adam", None, 3])
+def test_what_is_no_optimiser_and_makes_none_is_refused(given):
+    f, g = halves("mlp")
+    with pytest.raises(TypeError, match=f"forward_optimizer must be or make .*, got {type(given).__name__}"):
+        split_of(f, g, forward_optimizer=given)
 
 
 def test_what_makes_no_optimiser_is_refused():

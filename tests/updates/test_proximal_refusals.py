@@ -121,6 +121,45 @@ def test_wrong_settings_are_refused():
         split_of(f, g, handoff="after").accumulate(*((b := batch())[0], loss_of(b[1])), share=0.5)
 
 
+@pytest.mark.parametrize(
+    ("forward", "backward", "message"),
+    [
+        (3, nn.Tanh(), "forward must be a module or a sequence of them, got int"),
+        ("f", nn.Tanh(), "forward must be a module or a sequence of them, got str"),
+        ([nn.Tanh(), None], nn.Tanh(), "forward must be a module or a sequence of them, got NoneType"),
+        (nn.Linear(2, 2), torch.tanh, "backward must be a module, got builtin_function_or_method"),
+    ],
+)
+def test_halves_that_are_no_modules_are_refused(forward, backward, message):
+    with pytest.raises(TypeError, match=message):
+        split_of(forward, backward)
+
+
+@pytest.mark.parametrize(
+    ("model", "layers", "message"),
+    [
+        ("model", "2", "model must be a module, got str"),
+        (nn.Sequential(nn.Tanh()), 2, "layers must be names of layers, got int"),
+        (nn.Sequential(nn.Tanh()), [nn.Tanh()], "layers must be names of layers, got Tanh"),
+    ],
+)
+def test_what_cannot_be_cut_by_name_is_refused(model, layers, message):
+    with pytest.raises(TypeError, match=message):
+        ProximalSplit.at(model, layers, step_size=1.0, forward_optimizer=SGD, backward_optimizer=SGD)
+
+
+def test_an_empty_chain_is_refused():
+    with pytest.raises(ValueError, match="forward must hold one module or more, got none"):
+        split_of([], nn.Linear(4, 5))
+
+
+def test_a_loss_in_place_of_its_function_is_refused():
+    f, g = halves("mlp")
+    x, _ = batch()
+    with pytest.raises(TypeError, match="loss_fn must be a function of the output, got Tensor"):
+        split_of(f, g).step(x, g(f(x)).sum())
+
+
 def test_a_residual_connection_over_the_split_is_refused_with_its_reason():
     class Residual(nn.Module):
         def __init__(self):

@@ -48,6 +48,52 @@ def step_sizes_of(given: Any, bottlenecks: int) -> tuple[float, ...]:
     return tuple(float(step) for step in steps)
 
 
+def modules_of(forward: Any, backward: Any) -> tuple[nn.Module, ...]:
+    """The modules before each bottleneck: of one module, or of a sequence of them.
+
+    Raises:
+        TypeError: what is given for a half is no module, or no sequence of modules.
+        ValueError: an empty sequence.
+
+    Example:
+        >>> len(modules_of([nn.Linear(2, 3), nn.Tanh()], nn.Linear(3, 1)))
+        2
+    """
+    # A module of the user's own may be iterable, or a ModuleList with a forward.
+    chain = type(forward) is nn.ModuleList or (isinstance(forward, Iterable) and not isinstance(forward, nn.Module))
+    modules: tuple[Any, ...] = tuple(forward) if chain else (forward,)
+    if not modules:
+        raise ValueError("ProximalSplit: forward must hold one module or more, got none.")
+    for name, module in (*(("forward", module) for module in modules), ("backward", backward)):
+        if not isinstance(module, nn.Module):
+            got = type(module).__name__
+            what = "a module or a sequence of them" if name == "forward" else "a module"
+            raise TypeError(f"ProximalSplit: {name} must be {what}, got {got}.")
+    return modules
+
+
+def names_of(layers: Any, model: Any) -> tuple[str, ...]:
+    """The names of layers of a model: of one name, or of a sequence of them.
+
+    Raises:
+        TypeError: neither, or no module.
+        ValueError: no name.
+
+    Example:
+        >>> names_of("2", nn.Sequential()), names_of(["2", "4"], nn.Sequential())
+        (('2',), ('2', '4'))
+    """
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"ProximalSplit.at: model must be a module, got {type(model).__name__}.")
+    names = tuple(layers) if isinstance(layers, Iterable) and not isinstance(layers, str) else (layers,)
+    if not names:
+        raise ValueError("ProximalSplit.at: layers must name one layer or more, got none.")
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(f"ProximalSplit.at: layers must be names of layers, got {type(name).__name__}.")
+    return names
+
+
 def optimizers_of(
     forwards: Sequence[nn.Module],
     backward: nn.Module,
@@ -164,7 +210,9 @@ def _optimizer(name: str, given: Optimizer | OptimizerFactory, modules: Sequence
     own = trained(modules)
     if not own:
         raise ValueError(f"ProximalSplit: {name} has no parameter to train.")
-    optimizer = given if isinstance(given, Optimizer) else given([parameter for _, parameter in own])
+    optimizer: Any = given
+    if not isinstance(given, Optimizer) and callable(given):
+        optimizer = given([parameter for _, parameter in own])
     if not isinstance(optimizer, Optimizer):
         got = type(optimizer).__name__
         raise TypeError(f"ProximalSplit: {name}_optimizer must be or make a torch optimiser, got {got}.")

@@ -33,6 +33,8 @@ from infotorch.updates.gradient import OptimizerFactory
 from infotorch.updates.halves import (
     add_gradients,
     check_reached,
+    modules_of,
+    names_of,
     optimizers_of,
     parameters_of,
     putting_back,
@@ -99,7 +101,7 @@ class ProximalSplit:
             once, and order 1 or "hybrid" follow the loss.
 
     Raises:
-        TypeError: a step size, weight, norm or window that is no number, or what is no optimiser.
+        TypeError: a step size, weight, norm or window that is no number, or what is no module or optimiser.
         ValueError: an unknown option, a step size, weight, norm or window that is not positive, halves that share a
             parameter or have none to train, an optimiser that does not hold its half's parameters or holds the other's,
             or one whose step needs more than gradients (LBFGS, SAM, AdaHessian).
@@ -138,7 +140,7 @@ class ProximalSplit:
         check_choice(penalty, tuple(SLOPES), where=where, name="penalty")
         check_choice(handoff, ("before", "after"), where=where, name="handoff")
         check_count(stall_window, where=where, name="stall_window")
-        self.forwards = (forward,) if isinstance(forward, nn.Module) else tuple(forward)
+        self.forwards = modules_of(forward, backward)
         self.backward = backward
         self.step_sizes = step_sizes_of(step_size, len(self.forwards))
         for name, value in (("weight", weight), ("max_norm", 1.0 if max_norm is None else max_norm)):
@@ -167,6 +169,7 @@ class ProximalSplit:
             options: those of `ProximalSplit`; optimisers are given as what makes them of a list of parameters.
 
         Raises:
+            TypeError: no module, or what is no name.
             ValueError: no layer, a layer that is not there, or a skip connection over it, which would carry a gradient
                 around the bottleneck.
 
@@ -177,10 +180,7 @@ class ProximalSplit:
             >>> len(split.forwards)
             1
         """
-        names = (layers,) if isinstance(layers, str) else tuple(layers)
-        if not names:
-            raise ValueError("ProximalSplit.at: layers must name one layer or more, got none.")
-        *forwards, backward = split(model, names)
+        *forwards, backward = split(model, names_of(layers, model))
         return cls(forwards, backward, **options)
 
     @property
@@ -200,6 +200,7 @@ class ProximalSplit:
             What the step saw. A loss or a gradient that is not finite moves no weight: `ProximalInfo.finite`.
 
         Raises:
+            TypeError: loss_fn is no function.
             ValueError: the loss is no scalar, does not depend on the bottleneck or on some weight, or cannot be
                 differentiated twice, it reads a weight of f itself, a layer changes the bottleneck in place, or
                 gradients are off or autocast to float16; the message says which and what helps.
@@ -231,7 +232,7 @@ class ProximalSplit:
             batch's loss, so that the squares of their norms add up to the batch's.
 
         Raises:
-            TypeError: a share that is no number.
+            TypeError: a share that is no number, a loss_fn that is no function.
             ValueError: as for `step`; a share outside (0, 1]; handoff "after", which needs the whole gradient of g
                 before it can look at f.
 

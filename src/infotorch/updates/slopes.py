@@ -55,6 +55,7 @@ class Slopes:
         phi_gradients: dL/dphi, None where the loss does not depend on a parameter.
 
     Raises:
+        TypeError: loss_fn is no function.
         ValueError: gradients are off, autocast to float16, forward's output carries no gradient, the loss is no scalar
             or does not depend on it, or a layer changes a bottleneck in place.
     """
@@ -70,6 +71,9 @@ class Slopes:
         loss_fn: Callable[[Any], Tensor],
         share: float = 1.0,
     ) -> None:
+        if not callable(loss_fn):
+            got = type(loss_fn).__name__
+            raise TypeError(f"ProximalSplit: loss_fn must be a function of the output, got {got}.")
         self.forwards, self.backward, self.phi = forwards, backward, list(phi)
         self.curved, self.x, self.loss_fn, self.share = curved, x, loss_fn, share
         torch.clear_autocast_cache()  # within one block it holds the weights as an earlier look first cast them
