@@ -516,6 +516,13 @@ class TestRunsOfOlderVersions:
         with pytest.raises(ValueError, match=rf"begun with other settings \({named}\)"):
             run(small(**settings), tmp_path / "run", device="cpu", resume=True)
 
+    def test_the_budget_of_a_search_counts_where_one_is_made(self, uninterrupted, tmp_path):
+        self.begun(tmp_path / "run")
+        assert run(small(**{"search.trials": 2}), tmp_path / "run", device="cpu", resume=True).status == "completed"
+        self.begun(tmp_path / "tuned", tune=True)
+        with pytest.raises(ValueError, match=r"begun with other settings \(search\.trials\)"):
+            run(small(**{"search.trials": 2, "tune": True}), tmp_path / "tuned", device="cpu", resume=True)
+
     def test_a_record_that_is_no_recipe_any_more_is_refused_by_what_differs(self, tmp_path):
         self.begun(tmp_path / "run", epochs="many", colour="red")
         with pytest.raises(ValueError, match=r"begun with other settings \(.*epochs.*\)"):

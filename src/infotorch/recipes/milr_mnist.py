@@ -28,15 +28,7 @@ _RANGE = Range(lr_min=5e-4, lr_max=0.2, lr_top=0.1, threshold=0.00755)
 
 _SCORES = {"network": 0.9927, "layerwise": 0.9939, "adam": 0.9953, "rmsprop": 0.9953, "lars": 0.9943}
 
-_FOUND: dict[str, dict[str, Any]] = {
-    "adam": {"optimizer.lr": 0.00269},
-    "cosine": {"optimizer.lr": 0.0995},
-    "lars": {"optimizer.lr": 0.0182},
-    "onecycle": {"optimizer.lr": 0.191},
-    "rmsprop": {"optimizer.lr": 0.00161},
-    "schedule-free": {"optimizer.lr": 0.00607},
-    "step": {"optimizer.lr": 0.0995},
-}
+_FOUND: dict[str, dict[str, Any]] = {}
 
 
 def base() -> Recipe:
@@ -53,7 +45,7 @@ def base() -> Recipe:
         schedule=ScheduleSettings(drops=(0.5, 0.75)),
         epochs=50,
         batch_size=256,
-        search=SearchSettings(trials=8, during={"data.limit": 10000, "epochs": 4}),
+        search=SearchSettings(trials=8, during={"data.limit": 10000, "epochs": 10}),
     )
 
 
