@@ -54,6 +54,7 @@ def test_its_links_lead_somewhere():
         "prox-vae-mnist",
         "prox-vae-cifar10",
         "why-ib-fails",
+        "milr-temperature",
     ],
 )
 def test_the_tables_of_results_are_those_of_the_committed_runs(recipe):
