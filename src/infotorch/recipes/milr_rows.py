@@ -29,7 +29,8 @@ class Range(NamedTuple):
 #: Where the initial rate is looked for.
 _OF_SGD = SearchRange(low=3e-3, high=1.0)
 _OF_ADAPTIVE = SearchRange(low=1e-4, high=1e-2)
-_OF_LARS = SearchRange(low=3e-4, high=3e-2)  # of a weight's norm, with each step
+# Of a weight's norm, with each step: without a decay, faster ones let weights grow until the network is dead.
+_OF_LARS = SearchRange(low=3e-4, high=1e-2)
 
 _INFORMED: dict[str, tuple[str, dict[str, Any]]] = {
     "network": (

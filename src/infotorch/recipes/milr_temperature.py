@@ -34,7 +34,6 @@ _SCORES = {"network": 1.32, "adam": 0.97, "rmsprop": 1.0}
 _FOUND: dict[str, dict[str, Any]] = {
     "adam": {"optimizer.lr": 0.000704},
     "cosine": {"optimizer.lr": 0.0381},
-    "lars": {"optimizer.lr": 0.0182},
     "onecycle": {"optimizer.lr": 0.0711},
     "rmsprop": {"optimizer.lr": 0.00161},
     "schedule-free": {"optimizer.lr": 0.00161},
