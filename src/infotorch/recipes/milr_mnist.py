@@ -28,7 +28,12 @@ _RANGE = Range(lr_min=5e-4, lr_max=0.2, lr_top=0.1, threshold=0.00755)
 
 _SCORES = {"network": 0.9927, "layerwise": 0.9939, "adam": 0.9953, "rmsprop": 0.9953, "lars": 0.9943}
 
-_FOUND: dict[str, dict[str, Any]] = {}
+_FOUND: dict[str, dict[str, Any]] = {
+    "adam": {"optimizer.lr": 0.00269},
+    "lars": {"optimizer.lr": 0.00684},
+    "onecycle": {"optimizer.lr": 0.191},
+    "schedule-free": {"optimizer.lr": 0.00607},
+}
 
 
 def base() -> Recipe:

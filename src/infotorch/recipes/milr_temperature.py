@@ -38,6 +38,7 @@ _FOUND: dict[str, dict[str, Any]] = {
     "rmsprop": {"optimizer.lr": 0.00161},
     "schedule-free": {"optimizer.lr": 0.00161},
     "step": {"optimizer.lr": 0.0381},
+    "lars": {"optimizer.lr": 0.00133},
 }
 
 
