@@ -33,6 +33,9 @@ _FOUND: dict[str, dict[str, Any]] = {
     "lars": {"optimizer.lr": 0.00684},
     "onecycle": {"optimizer.lr": 0.191},
     "schedule-free": {"optimizer.lr": 0.00607},
+    "cosine": {"optimizer.lr": 0.0995},
+    "rmsprop": {"optimizer.lr": 0.00161},
+    "step": {"optimizer.lr": 0.0995},
 }
 
 
