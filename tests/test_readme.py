@@ -55,6 +55,7 @@ def test_its_links_lead_somewhere():
         "prox-vae-cifar10",
         "why-ib-fails",
         "milr-temperature",
+        "milr-mnist",
     ],
 )
 def test_the_tables_of_results_are_those_of_the_committed_runs(recipe):

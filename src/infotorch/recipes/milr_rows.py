@@ -56,7 +56,7 @@ _OTHERS: dict[str, tuple[str, dict[str, Any], SearchRange]] = {
     "rmsprop": ("RMSprop at a constant rate", {"optimizer.name": "rmsprop", "optimizer.lr": 1e-3}, _OF_ADAPTIVE),
     "lars": (
         "LARS, rates of layers from the norms of weights and gradients; the common rate falls as a cosine",
-        {"optimizer.name": "lars", "optimizer.lr": 1e-2, "optimizer.schedule": "cosine"},
+        {"optimizer.name": "lars", "optimizer.lr": 5e-3, "optimizer.schedule": "cosine"},
         _OF_LARS,
     ),
     "step": ("the rate falls in steps", {"optimizer.schedule": "step", "optimizer.lr": 0.1}, _OF_SGD),
