@@ -29,7 +29,7 @@ class Range(NamedTuple):
 #: Where the initial rate is looked for.
 _OF_SGD = SearchRange(low=3e-3, high=1.0)
 _OF_ADAPTIVE = SearchRange(low=1e-4, high=1e-2)
-# Of a weight's norm, with each step: without a decay, faster ones let weights grow until the network is dead.
+# Of a weight's norm, with each step; above a hundredth short trials do well and long runs leave dead networks.
 _OF_LARS = SearchRange(low=3e-4, high=1e-2)
 
 _INFORMED: dict[str, tuple[str, dict[str, Any]]] = {
