@@ -114,6 +114,22 @@ def test_a_network_with_noise_is_judged_by_its_draws_together():
     assert 0 < found["test_nll_nats"] < 2
 
 
+def test_a_noisy_layer_tells_what_its_channel_lets_through():
+    test = images(400)
+    quiet, loud = (coded_mlp(4, (8,), 2, 2, kind="additive", noise_std=std, scale="fixed") for std in (0.01, 30.0))
+    loud.load_state_dict(quiet.state_dict())
+    told = [looked_at(network, test, layer="bottleneck")["layer_mi_xt_nats"] for network in (quiet, loud)]
+    assert told[0] > 0.5
+    assert told[1] < 0.01
+
+
+def test_of_noise_whose_law_is_not_known_no_bound_is_told():
+    network = coded_mlp(4, (8,), 2, 2, kind="log-normal")
+    found = looked_at(network, images(), layer="bottleneck")
+    assert "layer_mi_xt_nats" not in found
+    assert "layer_dimensions" in found
+
+
 def test_the_network_the_modes_and_the_random_state_stay_as_they_were():
     torch.manual_seed(0)
     network = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(4), nn.Linear(4, 2), nn.Dropout())
@@ -158,6 +174,7 @@ class TestOfARun:
         [
             ({"assessment.outliers": "digts"}, "there is no data set 'digts'"),
             ({"data.scaling": "standard"}, "demo: assessment.outliers needs pixels with a range"),
+            ({"assessment.layer": "nope"}, "demo: assessment.layer: layers: the network has no layer 'nope'"),
         ],
     )
     def test_outliers_that_do_not_fit_are_refused_before_training(self, settings, message, tmp_path):
@@ -171,10 +188,10 @@ class TestOfARun:
         wide = replace(dataset, test=Split(dataset.test.x.expand(-1, 3, -1, -1), dataset.test.y))
         monkeypatch.setattr("infotorch.assessment.load", lambda *_, **__: wide)
         with pytest.raises(ValueError, match=r"must have images of shape \(1, 8, 8\), as digits has; digits has not"):
-            load_outliers(recipe, dataset, 0)
+            load_outliers(recipe, nn.ModuleDict({"fc1": nn.Identity()}), dataset, 0)
         with pytest.raises(ValueError, match="needs a network that classifies images, digits has vectors"):
-            load_outliers(recipe, replace(dataset, kind="vectors"), 0)
+            load_outliers(recipe, nn.Identity(), replace(dataset, kind="vectors"), 0)
 
     def test_without_outliers_nothing_is_loaded(self):
         recipe = self.recipe(**{"assessment.outliers": ""})
-        assert load_outliers(recipe, load_rows(recipe, 0), 0) is None
+        assert load_outliers(recipe, nn.Identity(), load_rows(recipe, 0), 0) is None

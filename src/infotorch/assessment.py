@@ -15,6 +15,7 @@ from infotorch.diagnostics.attacks import fgsm, pgd, slope
 from infotorch.diagnostics.calibration import calibration_error, negative_log_likelihood
 from infotorch.diagnostics.compression import compression
 from infotorch.diagnostics.detection import auroc, doubt_of_probability, predictive_entropy
+from infotorch.diagnostics.own_noise import own_noise
 from infotorch.diagnostics.representations import Listener, check_layers, in_double, narrowed
 from infotorch.diagnostics.robustness import affine
 from infotorch.diagnostics.simplicity import decisions
@@ -29,11 +30,12 @@ _CHUNK = 1000
 _RANGES = {"signed": (-1.0, 1.0), "none": (0.0, 1.0), None: (0.0, 1.0)}
 
 
-def load_outliers(recipe: Recipe, dataset: Dataset, seed: int) -> Tensor | None:
+def load_outliers(recipe: Recipe, network: nn.Module, dataset: Dataset, seed: int) -> Tensor | None:
     """Test images of `recipe.assessment.outliers`, scaled and sized as the run's own; None without an assessment.
 
     Raises:
-        ValueError: the run's data or the outliers are no images of one number of channels, or pixels have no range.
+        ValueError: the run's data or the outliers are no images of one number of channels, pixels have no range, or the
+            network has no layer `recipe.assessment.layer`.
         FileNotFoundError: the outliers cannot be found.
     """
     settings, where = recipe.assessment, f"{recipe.name}: assessment.outliers"
@@ -43,6 +45,7 @@ def load_outliers(recipe: Recipe, dataset: Dataset, seed: int) -> Tensor | None:
         raise ValueError(f"{where} needs a network that classifies images, {dataset.name} has {dataset.kind}.")
     if recipe.data.scaling not in _RANGES:
         raise ValueError(f"{where} needs pixels with a range: data.scaling must be signed or none.")
+    check_layers(network, [settings.layer], where=f"{recipe.name}: assessment.layer")
     own = tuple(dataset.train.x.shape[1:])
     found = load(settings.outliers, seed=seed, image_size=own[-1], scaling=recipe.data.scaling)
     if not isinstance(found, Dataset) or found.test.x.shape[1:] != own:
@@ -78,8 +81,9 @@ def assess(
         `test_nll_nats`, `test_calibration_error`; `outlier_auroc_probability` and `outlier_auroc_entropy`; on
         `settings.rows` rows `unchanged_accuracy`, `affine_accuracy`, and for each radius r
         `gaussian_r_accuracy`, `fgsm_r_accuracy`, `pgd_r_accuracy` with `blind_share`, the rows at which attacks see no
-        gradient; and of `settings.layer` P1 `layer_mi_ty_nats`, P2 `layer_mi_xt_nats`, `layer_within_classes` and
-        `layer_dimensions`, P3 `layer_linear_accuracy`, `layer_neighbour_accuracy` and `layer_network_accuracy`.
+        gradient; and of `settings.layer` P1 `layer_mi_ty_nats`, P2 `layer_mi_xt_nats` (not where the layer holds noise
+        of its own that is not Gaussian), `layer_within_classes` and `layer_dimensions`, P3 `layer_linear_accuracy`,
+        `layer_neighbour_accuracy` and `layer_network_accuracy`.
 
     Raises:
         ValueError: the network has no such layer.
@@ -165,13 +169,16 @@ class _Subject:
         return float((self.scores(x).argmax(dim=1) == y).double().mean())
 
     def layer(self) -> dict[str, float]:
-        """P1, P2 and P3 of one layer; of several draws of a row the first."""
+        """P1, P2 and P3 of one layer; of several draws of a row the first, and for I(X; T) their law."""
         rows, name = self._some(), self.settings.layer
         with torch.no_grad(), Listener(self.network, [name]) as listen:
             t = narrowed(listen(rows.x)[name])
         told = decisions(t, rows.y, seed=self.streams.seed)
-        small = compression(t, rows.y, noise_levels=[self.settings.relative_noise], num_bins=(2,))
-        found = {"layer_mi_xt_nats": small.noisy[0].upper, "layer_dimensions": small.dimensions}
+        own = own_noise(self.network, rows.x, [name], streams=self.streams).get(name)
+        small = compression(t, rows.y, noise_levels=[self.settings.relative_noise], num_bins=(2,), own=own)
+        found = {"layer_dimensions": small.dimensions}
+        if small.own_noise != "other":  # without that noise the bound would say much more than the layer tells
+            found["layer_mi_xt_nats"] = small.noisy[0].upper
         if small.within_classes is not None:
             found["layer_within_classes"] = small.within_classes
         if told is not None:

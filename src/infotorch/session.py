@@ -120,10 +120,10 @@ class Session:
         """Train to the end, or to the first thing that ends training; whatever it was is the outcome.
 
         Raises:
-            ValueError: the outliers of an assessment do not fit the data.
+            ValueError: the outliers of an assessment do not fit the data, or its layer is none of the network's.
         """
         # Before training, and not where a network is only built to be looked at.
-        self.outliers = None if self.is_trial else load_outliers(self.recipe, self.dataset, self.seed)
+        self.outliers = None if self.is_trial else load_outliers(self.recipe, self.network, self.dataset, self.seed)
         if resume and self.record.exists() and has_checkpoint(self.record.checkpoint_directory):
             self._go_on()
         else:

@@ -5,6 +5,7 @@ import torch
 from tests.diagnostics.zoo import gaussian
 
 from infotorch.diagnostics.compression import compression, participation_ratio, within_classes
+from infotorch.diagnostics.own_noise import OwnNoise
 from infotorch.estimators.channel import pairwise_bounds
 
 
@@ -23,6 +24,26 @@ def test_bounds_lie_about_the_information_of_a_gaussian_channel():
     found = compression(gaussian(800, 1), None, noise_levels=[0.5])
     exact = 0.5 * math.log(1 + 1 / 0.5**2)
     assert found.noisy[0].lower < exact < found.noisy[0].upper
+
+
+def test_gaussian_noise_of_the_layers_own_is_part_of_the_channel():
+    mean, own_std, level = gaussian(800, 1), 2.0, 0.5
+    t = mean + own_std * torch.randn(800, 1, generator=torch.Generator().manual_seed(1))
+    deviation = torch.full_like(mean, own_std)
+    found = compression(t, None, noise_levels=[level], own=OwnNoise((mean, deviation)))
+    (noisy,) = found.noisy
+    exact = 0.5 * math.log(1 + 1 / (own_std**2 + noisy.noise_std**2))
+    assert found.own_noise == "gaussian"
+    assert noisy.lower < exact < noisy.upper
+    alone = compression(t, None, noise_levels=[level])
+    assert alone.noisy[0].lower > exact  # what one draw, taken for the layer, would say
+
+
+def test_of_other_noise_only_the_upper_bound_is_told():
+    found = compression(gaussian(100, 1), None, noise_levels=[0.5], own=OwnNoise(None))
+    assert found.own_noise == "other"
+    assert found.noisy[0].lower is None
+    assert found.noisy[0].upper == compression(gaussian(100, 1), None, noise_levels=[0.5]).noisy[0].upper
 
 
 def test_scaling_and_moving_the_layer_changes_nothing_but_its_spread():

@@ -133,6 +133,20 @@ def test_relative_noise_is_that_of_the_objectives_over_the_root_of_the_columns()
     assert float(found) == pytest.approx(float(upper) - float(lower), rel=1e-3)
 
 
+def test_noise_of_a_layers_own_is_counted_where_it_is_known_and_named_where_it_is_not():
+    x = torch.randn(600, 1, generator=torch.Generator().manual_seed(0))
+    noisy = nn.Sequential(nn.Identity(), GaussianNoise(10.0), nn.ReLU())
+    first, own, behind = InformationPlane(noisy, layers=["0", "1", "2"], x=x, noise_std=1.0)(0)
+    truth = 0.5 * math.log(1 + 1 / 101)
+    assert own.mi_xt_lower < truth < own.mi_xt < 0.02
+    assert own.assumption == "noise_std=1, beside the layer's own noise"
+    assert first.assumption == "noise_std=1"
+    assert behind.mi_xt_lower is None
+    assert "own noise is left out" in behind.assumption
+    (_, binned, _) = InformationPlane(noisy, layers=["0", "1", "2"], x=x, num_bins=30)(0)
+    assert "own noise is left out" in binned.assumption
+
+
 def test_learning_moves_a_layer_up_the_plane():
     torch.manual_seed(0)
     y = ((X[:, 0] * X[:, 1]) > 0).long()
@@ -260,6 +274,7 @@ def test_epochs_on_a_logarithmic_grid(last, per_decade, expected):
         ({"num_bins": 4, "x": X / 0}, ValueError, "x must be finite"),
         ({"num_bins": 4, "x": torch.tensor(1.0)}, ValueError, "x must have rows"),
         ({"num_bins": 4, "x": X[:, :2]}, ValueError, "does not run on x of shape"),
+        ({"num_bins": 4, "epochs": 5}, TypeError, "epochs must be a list of epochs, such as log_epochs"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(settings, kind, words):
@@ -268,6 +283,8 @@ def test_settings_that_make_no_sense_are_refused(settings, kind, words):
 
 
 def test_epochs_that_make_no_sense_are_refused():
+    with pytest.raises(TypeError, match="epoch must be an integer, got 'a'"):
+        InformationPlane(network(), x=X, num_bins=4)("a")  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match="last must be at least 1, got 0"):
         log_epochs(0)
     with pytest.raises(TypeError, match="per_decade must be an integer"):

@@ -178,7 +178,7 @@ def test_wrong_input_is_refused(bound):
         bound(torch.ones(3), 0)
     with pytest.raises(ValueError, match=f"{name}: noise_std must be positive and finite, got -1"):
         bound(torch.ones(3), torch.tensor(-1.0))
-    with pytest.raises(ValueError, match=f"{name}: noise_std must be a number or a 0-d tensor"):
+    with pytest.raises(ValueError, match=f"{name}: noise_std must be a number"):
         bound(torch.ones(3), torch.ones(2))
     with pytest.raises(TypeError, match=f"{name}: noise_std must be a number, got str"):
         bound(torch.ones(3), "1")
@@ -247,7 +247,7 @@ def test_many_rows_go_block_by_block(bound, monkeypatch):
     whole = bound(features)
     (gradient,) = torch.autograd.grad(whole.value, features)
     error = whole.std_error
-    monkeypatch.setattr("infotorch.estimators.channel._BLOCK_ENTRIES", 50 * 7)
+    monkeypatch.setattr("infotorch.estimators.contrast._BLOCK_ENTRIES", 50 * 7)
     parts = bound(features)
     assert float(parts) == pytest.approx(float(whole), abs=1e-12)
     assert torch.allclose(torch.autograd.grad(parts.value, features)[0], gradient, atol=1e-12)
@@ -263,3 +263,62 @@ def test_lowered_precision_of_products_does_not_reach_the_bounds():
     finally:
         torch.set_float32_matmul_precision(before)
     assert found == pytest.approx(exact, abs=1e-6)
+
+
+class TestDeviationsOfEveryEntry:
+    """`pairwise_bounds` of a code N(mu(x), sigma(x)^2), as a variational encoder gives it."""
+
+    def code(self, n=40, d=3, seed=0, dtype=torch.float64):
+        generator = seeded(seed)
+        mean = torch.randn(n, d, generator=generator, dtype=dtype)
+        return mean, torch.rand(n, d, generator=generator, dtype=dtype) + 0.2
+
+    def test_they_are_the_sums_over_divergences_by_torch(self):
+        mean, deviation = self.code()
+        law = torch.distributions.Normal(mean[:, None], deviation[:, None])
+        other = torch.distributions.Normal(mean, deviation)
+        divergence = torch.distributions.kl_divergence(law, other).sum(dim=2)
+        upper = -torch.exp(-divergence).mean(dim=1).log().mean()
+        assert float(pairwise_bounds(mean, deviation)[1]) == pytest.approx(float(upper), rel=1e-12)
+
+    def test_the_lower_one_has_the_overlap_of_the_densities(self):
+        mean, deviation = self.code(n=5, d=1)
+        t = torch.linspace(-12, 12, 40001, dtype=torch.float64)
+        density = torch.distributions.Normal(mean, deviation).log_prob(t).exp()
+        overlap = torch.trapezoid((density[:, None] * density).sqrt(), t)
+        lower = -overlap.mean(dim=1).log().mean()
+        assert float(pairwise_bounds(mean, deviation)[0]) == pytest.approx(float(lower), rel=1e-9)
+
+    @pytest.mark.parametrize("scale", [0.1, 1.0, 5.0])
+    def test_they_enclose_the_information_of_the_mixture(self, scale):
+        mean, deviation = self.code(n=12, d=1, seed=1)
+        t = torch.linspace(-40, 40, 80001, dtype=torch.float64)
+        log_density = torch.distributions.Normal(scale * mean, deviation).log_prob(t)
+        mixture = log_density.logsumexp(dim=0) - math.log(12)
+        truth = float(torch.trapezoid(log_density.exp() * (log_density - mixture), t).mean())
+        low, high = pairwise_bounds(scale * mean, deviation)
+        assert float(low) < truth < float(high) <= math.log(12)
+
+    def test_one_deviation_for_all_gives_what_a_number_gives(self):
+        mean, _ = self.code(n=200, dtype=torch.float32)
+        each = pairwise_bounds(mean, torch.full_like(mean, 0.7))
+        once = pairwise_bounds(mean, 0.7)
+        assert [float(e) for e in each] == pytest.approx([float(e) for e in once], rel=1e-6)
+        assert [e.std_error for e in each] == pytest.approx([e.std_error for e in once], rel=1e-5)
+        assert each[0].value.dtype == torch.float32
+
+    def test_gradcheck(self):
+        mean, deviation = self.code(n=6)
+        for side in (0, 1):
+            torch.autograd.gradcheck(
+                lambda mean, deviation, side=side: pairwise_bounds(mean, deviation)[side].value,
+                (mean.requires_grad_(), deviation.requires_grad_()),
+            )
+
+    def test_deviations_that_are_none_are_refused(self):
+        mean, deviation = self.code()
+        with pytest.raises(ValueError, match=r"noise_std must be .* features' entries \(40, 3\), got shape \(40, 2\)"):
+            pairwise_bounds(mean, deviation[:, :2])
+        deviation[3, 1] = 0
+        with pytest.raises(ValueError, match="noise_std must be positive and finite, got 0"):
+            pairwise_bounds(mean, deviation)

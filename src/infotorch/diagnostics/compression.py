@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 
+from infotorch.diagnostics.own_noise import OwnNoise
 from infotorch.diagnostics.representations import spread
 from infotorch.estimators.binned import binned_mi
 from infotorch.estimators.channel import pairwise_bounds
+from infotorch.estimators.estimate import Estimate
 
 
 @dataclass(frozen=True)
@@ -21,13 +24,13 @@ class NoisyInformation:
     Args:
         relative_noise: the noise's standard deviation in every column, in units of the layer's spread.
         noise_std: the same in the layer's own units.
-        lower: see `pairwise_bounds`.
+        lower: see `pairwise_bounds`; None where the layer holds noise of its own that is not Gaussian.
         upper: see `pairwise_bounds`; near log n it says nothing.
     """
 
     relative_noise: float
     noise_std: float
-    lower: float
+    lower: float | None
     upper: float
 
 
@@ -37,7 +40,8 @@ class QuantisedEntropy:
 
     Args:
         num_bins: bins of a column.
-        entropy: H(Q(T)), I(X; Q(T)) as well; log n where every row has a cell of its own.
+        entropy: H(Q(T)), and I(X; Q(T)) as well where the layer holds no noise of its own; log n where every row has a
+            cell of its own.
     """
 
     num_bins: int
@@ -56,6 +60,8 @@ class Compression:
         noisy: bounds at several noises; none of them is the right one.
         quantised: entropies for several numbers of bins.
         log_rows: log n, the ceiling of both, in nats.
+        own_noise: "none"; "gaussian" where the layer's own noise is known and counted in `noisy`; "other" where it is
+            left out there: the upper bounds then hold, and may lie far too high.
     """
 
     spread: float
@@ -64,6 +70,7 @@ class Compression:
     noisy: tuple[NoisyInformation, ...]
     quantised: tuple[QuantisedEntropy, ...]
     log_rows: float
+    own_noise: Literal["none", "gaussian", "other"] = "none"
 
 
 def compression(
@@ -72,6 +79,7 @@ def compression(
     *,
     noise_levels: Sequence[float],
     num_bins: Sequence[int] = (2, 4, 8),
+    own: OwnNoise | None = None,
 ) -> Compression:
     """Measure P2. Noise and bins follow the layer's own scale, so that scaling it changes nothing.
 
@@ -80,6 +88,7 @@ def compression(
         y: classes, (n,), -1 for unlabelled rows; or None.
         noise_levels: standard deviations of the noise, in units of the layer's spread.
         num_bins: numbers of bins of a column.
+        own: the layer's own noise, see `infotorch.diagnostics.own_noise`; t is then one draw of it for every row.
 
     Source: Amjad & Geiger 2019, arXiv:1802.09766, Secs. 3, 5.4 and footnote 3; H(Q(T)) after Goldfeld et al.
         2019, arXiv:1810.05728.
@@ -98,11 +107,12 @@ def compression(
         spread=size,
         within_classes=None if y is None or size == 0 else within_classes(rows, y.cpu()),
         dimensions=participation_ratio(rows),
-        noisy=tuple(_noisy(rows, level, size) for level in noise_levels),
+        noisy=tuple(_noisy(rows, level, size, own) for level in noise_levels),
         quantised=tuple(
             QuantisedEntropy(bins, float(binned_mi(torch.arange(len(rows)), rows, num_bins=bins))) for bins in num_bins
         ),
         log_rows=math.log(len(rows)),
+        own_noise="none" if own is None else "other" if own.gaussian is None else "gaussian",
     )
 
 
@@ -133,7 +143,28 @@ def participation_ratio(t: Tensor) -> float:
     return total**2 / float(sizes.square().sum()) if total > 0 else 0.0
 
 
-def _noisy(rows: Tensor, level: float, size: float) -> NoisyInformation:
-    noise_std = level * size if size > 0 else 1.0
-    lower, upper = pairwise_bounds(rows, noise_std)
-    return NoisyInformation(level, level * size, float(lower), float(upper))
+def noisy_bounds(t: Tensor, noise_std: float, own: OwnNoise | None) -> tuple[Estimate | None, Estimate]:
+    """Bounds on I(X; T + noise), see `pairwise_bounds`; the lower one is None where own noise is not known.
+
+    Noise of its own that is known is part of the channel. Of any other, the draw that T is stands for the layer: what
+    it tells is I(X; T + noise) of somebody who knows that draw, which is no less, so that the upper bound stays one.
+
+    Args:
+        t: the layer, (n, d).
+        noise_std: deviation of the noise that is added.
+        own: the layer's own noise.
+    """
+    if own is None:
+        return pairwise_bounds(t, noise_std)
+    if own.gaussian is None:
+        return None, pairwise_bounds(t, noise_std)[1]
+    mean, deviation = (part.to(t) for part in own.gaussian)
+    whole = deviation.square().add(noise_std**2).sqrt()
+    if bool((whole == whole[:1]).all()):  # one channel for all rows: distances by a matrix product
+        return pairwise_bounds(mean / whole[0], 1.0)
+    return pairwise_bounds(mean, whole)
+
+
+def _noisy(rows: Tensor, level: float, size: float, own: OwnNoise | None) -> NoisyInformation:
+    lower, upper = noisy_bounds(rows, level * size if size > 0 else 1.0, own)
+    return NoisyInformation(level, level * size, None if lower is None else float(lower), float(upper))

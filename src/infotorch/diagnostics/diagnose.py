@@ -14,6 +14,7 @@ from infotorch.data.splits import stratified_rows
 from infotorch.diagnostics.compression import Compression, compression
 from infotorch.diagnostics.continuity import InputKind
 from infotorch.diagnostics.evidence import Evidence, gather_evidence
+from infotorch.diagnostics.own_noise import own_noise
 from infotorch.diagnostics.representations import Listener, check_layers, layers_that_run, narrowed
 from infotorch.diagnostics.robustness import Robustness, layer_robustness, network_robustness
 from infotorch.diagnostics.simplicity import Decisions, decisions
@@ -159,7 +160,8 @@ def diagnose(
         seed: decides the rows and every draw.
 
     Raises:
-        TypeError: data is no pair, x is no tensor of numbers, classes are not integers, or rows is not an integer.
+        TypeError: data is no pair, x is no tensor of numbers, classes are not integers, rows is not an integer, or
+            noise_levels or radii is no list.
         ValueError: fewer than 20 rows, rows not paired, NaN or infinite values, an unknown layer or input_kind,
             "continuous" integers, no noise_levels or radii or one that is not positive, or a network that does not run
             on x or gives NaN.
@@ -202,13 +204,14 @@ def diagnose(
         attacked = None if y is None or not x.is_floating_point() else _labelled(x, y)
         changes = {"radii": radii, "streams": streams}
         own = attacked and network_robustness(twin, *attacked, num_classes=num_classes, **changes)
+        noises = own_noise(twin, x, names, streams=streams)
         full = []
         for layer in found:
             t = outputs[layer.name]
             full.append(replace(
                 layer,
                 decisions=None if y is None else decisions(t, y, seed=seed),
-                compression=compression(t, y, noise_levels=noise_levels),
+                compression=compression(t, y, noise_levels=noise_levels, own=noises.get(layer.name)),
                 robustness=attacked and layer_robustness(twin, layer.name, *attacked, **changes),
             ))  # fmt: skip
     return Diagnosis(tuple(full), len(x), own)
@@ -254,6 +257,8 @@ def table_line(layer: LayerDiagnosis) -> dict[str, Any]:
 
 def _check_sizes(noise_levels: Sequence[float], radii: Sequence[float]) -> None:
     for name, values in (("noise_levels", noise_levels), ("radii", radii)):
+        if not isinstance(values, Iterable) or isinstance(values, str):
+            raise TypeError(f"{_WHERE}: {name} must be a list of numbers, got {type(values).__name__}.")
         if not len(values):
             raise ValueError(f"{_WHERE}: {name} must hold one number or more, got none.")
         for value in values:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from infotorch.data.splits import stratified_rows
+from infotorch.diagnostics.compression import noisy_bounds
+from infotorch.diagnostics.own_noise import OwnNoise, own_noise
 from infotorch.diagnostics.representations import Listener, check_layers, layers_that_run, narrowed, spread
 from infotorch.estimators.binned import binned_mi
-from infotorch.estimators.channel import pairwise_bounds
 from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.ross import ross
 from infotorch.numerics.checks import (
@@ -32,6 +34,8 @@ from infotorch.training.loop import StepInfo
 _WHERE = "InformationPlane"
 # Rows a forward pass.
 _CHUNK = 250
+# Where a layer draws anew in every pass, and its law is not known: the value is that of one draw.
+_LEFT_OUT = "; the layer's own noise is left out, so that I(X; T) is less"
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,8 @@ class PlanePoint:
         mi_xt_lower: a lower bound where `mi_xt` is an upper one.
         mi_ty: I(T; Y).
         mi_ty_error: its standard error.
-        assumption: what makes I(X; T) finite, in the units of the layer at this epoch.
+        assumption: what makes I(X; T) finite, in the units of the layer at this epoch, and whether noise of the layer's
+            own is counted.
         xt_estimator: estimator of I(X; T), with its direction if it is a bound; None where it was not asked.
         ty_estimator: estimator of I(T; Y), likewise.
         ceiling: what I(X; T) cannot exceed with so few rows, log n.
@@ -100,7 +105,9 @@ class InformationPlane:
     I(X; T) of a deterministic layer is infinite or stuck (see `diagnose`), so exactly one assumption is named, and
     stands beside every value: noise_std, relative_noise, bin_width or num_bins. With noise the value is an upper bound
     (Kolchinsky & Tracey 2017) for an input that is one of the rows, and I(T; Y) is that of T without noise by
-    neighbours (Ross 2014); with bins both are those of the binned layer.
+    neighbours (Ross 2014); with bins both are those of the binned layer. Noise of a layer's own is counted where it is
+    that of `GaussianLayer` or `GaussianNoise` and the assumption is noise too; any other is left out, which the
+    assumption then says: I(X; T) is less than the value, and has no lower bound.
 
     Args:
         model: any module that takes one tensor; it may be in training.
@@ -120,7 +127,7 @@ class InformationPlane:
         points: what was measured so far, one `PlanePoint` a layer and epoch.
 
     Raises:
-        TypeError: x or y is not made of numbers of the right kind, or an assumption is not a number.
+        TypeError: x or y is not made of numbers of the right kind, an assumption is not a number, or epochs is no list.
         ValueError: no assumption or several, one that is not positive, too few rows, rows not paired, NaN, or an
             unknown layer.
 
@@ -158,6 +165,8 @@ class InformationPlane:
         }  # fmt: skip
         self.assumption = _assumption(given)
         check_count(rows, where=_WHERE, name="rows")
+        if epochs is not None and not isinstance(epochs, Collection):
+            raise TypeError(f"{_WHERE}: epochs must be a list of epochs, such as log_epochs(100), got {epochs!r}.")
         self.model, self.epochs = model, None if epochs is None else frozenset(epochs)
         self.out = None if out is None else Path(out)
         self._streams = seed_streams(seed)
@@ -175,11 +184,15 @@ class InformationPlane:
             epoch: what the points are filed under.
 
         Raises:
+            TypeError: epoch is not an integer.
             ValueError: the network does not run on x.
         """
+        if isinstance(epoch, bool) or not isinstance(epoch, Integral):
+            raise TypeError(f"{_WHERE}: epoch must be an integer, got {epoch!r}.")
         if (self.epochs is not None and epoch not in self.epochs) or epoch in {point.epoch for point in self.points}:
             return []
-        found = [self._point(epoch, name, t) for name, t in self._outputs().items()]
+        noises = own_noise(self.model, self.x, self.layers, streams=self._streams)
+        found = [self._point(epoch, name, t, noises.get(name)) for name, t in self._outputs().items()]
         self.points += found
         return found
 
@@ -241,11 +254,11 @@ class InformationPlane:
                     parts[name].append(narrowed(t).float())
         return {name: torch.cat(values) for name, values in parts.items()}
 
-    def _point(self, epoch: int, layer: str, t: Tensor) -> PlanePoint:
+    def _point(self, epoch: int, layer: str, t: Tensor, own: OwnNoise | None) -> PlanePoint:
         xt = lower = ty = None
         said = "{}={}".format(*self.assumption)
         if bool(torch.isfinite(t).all()):
-            xt, lower, said = self._of_inputs(t)
+            xt, lower, said = self._of_inputs(t, own)
             ty = self._of_classes(t)
         return PlanePoint(
             epoch=epoch,
@@ -261,15 +274,16 @@ class InformationPlane:
             ceiling=math.log(len(t)),
         )
 
-    def _of_inputs(self, t: Tensor) -> tuple[Estimate, Estimate | None, str]:
+    def _of_inputs(self, t: Tensor, own: OwnNoise | None) -> tuple[Estimate, Estimate | None, str]:
         """I(X; T), its lower bound if it is an upper one, and the assumption in the layer's units."""
         name, value = self.assumption
         if name in {"bin_width", "num_bins"}:
             binned = binned_mi(torch.arange(len(t), device=t.device), t, **{name: value})
-            return binned, None, f"{name}={value}"
+            return binned, None, f"{name}={value}" + ("" if own is None else _LEFT_OUT)
         noise_std = value if name == "noise_std" else value * (spread(t) or 1.0)
-        lower, upper = pairwise_bounds(t, noise_std)
-        return upper, lower, f"noise_std={noise_std:.6g}"
+        lower, upper = noisy_bounds(t, noise_std, own)
+        beside = "" if own is None else _LEFT_OUT if own.gaussian is None else ", beside the layer's own noise"
+        return upper, lower, f"noise_std={noise_std:.6g}{beside}"
 
     def _of_classes(self, t: Tensor) -> Estimate | None:
         if self.y is None:

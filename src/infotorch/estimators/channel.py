@@ -7,32 +7,27 @@ in `features`, and in `noise_std` when that is a tensor. A penalty that is minim
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
+from infotorch.estimators.contrast import LogLikelihood, contrast, true_pairs
 from infotorch.estimators.estimate import Bound, Estimate
-from infotorch.numerics.blocks import slices
 from infotorch.numerics.checks import as_rows, check_generator, check_noise_std, check_rows
 from infotorch.numerics.distances import product_eps, squared_distances
 
 # Largest error of a squared distance, in units of the noise, that a matrix product may make.
 _TOLERANCE = 1e-2
-# Distances that are held at once: one block up to 4096 rows.
-_BLOCK_ENTRIES = 2**24
-
-#: rows in units of the noise, and a slice of them -> log p(t_i | x_j) up to one constant for the i of the slice and all
-#: j, shape (m, n), the true pairs at j = i
-LogLikelihood = Callable[[Tensor, slice], Tensor]
 
 
 def pairwise_bounds(features: Any, noise_std: float | Tensor) -> tuple[Estimate, Estimate]:
     """Lower and upper bound on I(X; T), in nats, from the distances between the rows.
 
-    upper = -1/n sum_i log 1/n sum_j exp(-|f_i - f_j|^2 / (2 s^2)); lower has 8 s^2 (the Bhattacharyya distance).
+    upper = -1/n sum_i log 1/n sum_j exp(-|f_i - f_j|^2 / (2 s^2)); lower has 8 s^2 (the Bhattacharyya distance). Where
+    every entry has a deviation of its own, as that of a variational encoder N(mu(x), sigma(x)^2), the exponents are
+    minus the Kullback-Leibler divergence of row i's Gaussian from row j's, and minus their Bhattacharyya distance.
 
     They bracket the information of the channel whose input is one of these n rows, each equally likely, which is at
     most log n. On average over samples that information is below the population's, so the lower bound holds for the
@@ -40,14 +35,15 @@ def pairwise_bounds(features: Any, noise_std: float | Tensor) -> tuple[Estimate,
 
     Args:
         features: clean outputs F(x), shape (n, ...), n >= 2; trailing axes are flattened.
-        noise_std: standard deviation s of the noise in every coordinate, a number or a 0-d tensor.
+        noise_std: standard deviation s of the noise in every coordinate, a number or a 0-d tensor; or one for each
+            entry, in the shape of the features.
 
     Returns:
         (lower, upper), each in [0, log n], lower <= upper; 0 when all rows are equal.
 
     Raises:
-        ValueError: fewer than two rows, NaN or infinite values, noise_std not positive, or rows too many noise_std
-            apart for float64 (1e150).
+        ValueError: fewer than two rows, NaN or infinite values, noise_std not positive or of another shape, or rows too
+            many noise_std apart for float64 (1e150).
         TypeError: features or noise_std is not made of real numbers.
 
     Source: Kolchinsky & Tracey 2017, arXiv:1706.02419, Sec. 4. We include j = i in the sums, as they do.
@@ -56,7 +52,12 @@ def pairwise_bounds(features: Any, noise_std: float | Tensor) -> tuple[Estimate,
         >>> lower, upper = pairwise_bounds(torch.tensor([[0.0], [1.0]]), noise_std=1.0)
         >>> round(float(lower), 4), round(float(upper), 4)
         (0.0605, 0.2191)
+        >>> lower, upper = pairwise_bounds(torch.zeros(2, 1), noise_std=torch.tensor([[1.0], [3.0]]))  # of a code
+        >>> round(float(lower), 4), round(float(upper), 4)
+        (0.1196, 0.4571)
     """
+    if isinstance(noise_std, Tensor) and noise_std.ndim > 0:
+        return _encoder_bounds(features, noise_std)
     rows, dtype = _in_noise_units(features, noise_std, where="pairwise_bounds")
     ceiling = math.log(len(rows))
 
@@ -66,11 +67,51 @@ def pairwise_bounds(features: Any, noise_std: float | Tensor) -> tuple[Estimate,
             squares.diagonal(block.start).zero_()
             return squares / -factor
 
-        return _contrast(
-            rows, log_kernel, bound=side, estimator=f"pairwise_bounds {side}", ceiling=ceiling, dtype=dtype
-        )
+        return contrast(rows, log_kernel, bound=side, estimator=f"pairwise_bounds {side}", ceiling=ceiling, dtype=dtype)
 
     return bound(8.0, "lower"), bound(2.0, "upper")
+
+
+def _encoder_bounds(features: Any, noise_std: Tensor) -> tuple[Estimate, Estimate]:
+    """`pairwise_bounds` of Gaussians with a deviation for each entry, column by column in float64."""
+    where = "pairwise_bounds"
+    mean = as_rows(features, where=where, name="features")
+    check_rows(mean, where=where, name="features", at_least=2)
+    deviation = as_rows(noise_std, where=where, name="noise_std")
+    if deviation.shape != mean.shape:
+        raise ValueError(
+            f"{where}: noise_std must be a number, a 0-d tensor, or one deviation for each of the features' entries "
+            f"{tuple(mean.shape)}, got shape {tuple(noise_std.shape)}."
+        )
+    if not bool((deviation > 0).all()):
+        raise ValueError(f"{where}: noise_std must be positive and finite, got {float(deviation.detach().min()):g}.")
+    dtype = mean.dtype if mean.is_floating_point() else torch.float64
+    wide = dtype if mean.device.type == "mps" else torch.float64  # Apple's GPUs have no float64
+    both = torch.stack([mean.to(wide), deviation.to(wide)], dim=1)
+
+    def bound(pair: Callable[[Tensor, Tensor, Tensor], Tensor], side: Bound) -> Estimate:
+        def log_kernel(both: Tensor, block: slice) -> Tensor:
+            total = both.new_zeros(len(both[block]), len(both))
+            for centre, spread in zip(both[:, 0].T, both[:, 1].T, strict=True):
+                total = total + pair(centre[block, None] - centre, spread[block, None], spread)
+            return -total
+
+        name = f"pairwise_bounds {side}"
+        return contrast(both, log_kernel, bound=side, estimator=name, ceiling=math.log(len(both)), dtype=dtype)
+
+    return bound(_bhattacharyya, "lower"), bound(_kullback_leibler, "upper")
+
+
+def _kullback_leibler(way: Tensor, own: Tensor, other: Tensor) -> Tensor:
+    """Of N(0, own^2) from N(way, other^2)."""
+    ratio = own / other
+    return (ratio.square() - 1 + (way / other).square()) / 2 - ratio.log()
+
+
+def _bhattacharyya(way: Tensor, own: Tensor, other: Tensor) -> Tensor:
+    """Between N(0, own^2) and N(way, other^2)."""
+    both = own.square() + other.square()
+    return way.square() / (4 * both) + (both / (2 * own * other)).log() / 2
 
 
 def leave_one_out_bound(features: Any, noise_std: float | Tensor, *, generator: torch.Generator) -> Estimate:
@@ -103,7 +144,7 @@ def leave_one_out_bound(features: Any, noise_std: float | Tensor, *, generator: 
     rows, dtype = _in_noise_units(features, noise_std, where="leave_one_out_bound")
     log_likelihood = _noisy_likelihood(rows, generator)
     name = "leave_one_out_bound"
-    return _contrast(rows, log_likelihood, bound="upper", estimator=name, leave_one_out=True, dtype=dtype)
+    return contrast(rows, log_likelihood, bound="upper", estimator=name, leave_one_out=True, dtype=dtype)
 
 
 def infonce_known_channel(features: Any, noise_std: float | Tensor, *, generator: torch.Generator) -> Estimate:
@@ -136,7 +177,7 @@ def infonce_known_channel(features: Any, noise_std: float | Tensor, *, generator
     rows, dtype = _in_noise_units(features, noise_std, where="infonce_known_channel")
     log_likelihood = _noisy_likelihood(rows, generator)
     ceiling, name = math.log(len(rows)), "infonce_known_channel"
-    return _contrast(rows, log_likelihood, bound="lower", estimator=name, ceiling=ceiling, dtype=dtype)
+    return contrast(rows, log_likelihood, bound="lower", estimator=name, ceiling=ceiling, dtype=dtype)
 
 
 def gaussian_channel_bound(features: Any, noise_std: float | Tensor) -> Estimate:
@@ -219,67 +260,9 @@ def _noisy_likelihood(rows: Tensor, generator: torch.Generator) -> LogLikelihood
     def log_likelihood(rows: Tensor, block: slice) -> Tensor:
         squares = _squared_distances(rows[block] + noise[block], rows)
         # The true pair's distance is the noise itself: no rounding, and no gradient.
-        return torch.where(_true_pairs(squares, block), own[block, None], squares) / -2
+        return torch.where(true_pairs(squares, block), own[block, None], squares) / -2
 
     return log_likelihood
-
-
-def _contrast(
-    rows: Tensor,
-    log_likelihood: LogLikelihood,
-    *,
-    bound: Bound,
-    estimator: str,
-    dtype: torch.dtype,
-    ceiling: float = math.inf,
-    leave_one_out: bool = False,
-) -> Estimate:
-    """mean_i [log p(t_i | x_i) - log mean_j p(t_i | x_j)], the mean over all j or over j != i."""
-
-    def terms(block: slice) -> Tensor:
-        return _terms(log_likelihood(rows, block), block, leave_one_out)[0]
-
-    blocks = list(_blocks(len(rows)))
-    if len(blocks) > 1 and rows.requires_grad and torch.is_grad_enabled():
-        # Every block is computed again on the way back rather than kept.
-        parts = [checkpoint(terms, block, use_reentrant=False, preserve_rng_state=False) for block in blocks]
-    else:
-        parts = [terms(block) for block in blocks]
-
-    def error() -> float:
-        with torch.no_grad():
-            return _contrast_error(rows.detach(), log_likelihood, leave_one_out)
-
-    value = torch.cat(parts).mean().to(dtype)  # pyright: ignore[reportArgumentType]
-    return Estimate(value, bound=bound, n=len(rows), estimator=estimator, ceiling=ceiling, error=error)
-
-
-def _blocks(n: int) -> Iterator[slice]:
-    """Slices that cover n rows, so that n = 100,000 needs no n x n matrix."""
-    return slices(n, max(1, _BLOCK_ENTRIES // n))
-
-
-def _true_pairs(log_p: Tensor, block: slice) -> Tensor:
-    """Where j = i, shape (m, n)."""
-    own = torch.arange(block.start, block.stop, device=log_p.device)
-    return own[:, None] == torch.arange(log_p.shape[1], device=log_p.device)
-
-
-def _terms(log_p: Tensor, block: slice, leave_one_out: bool) -> tuple[Tensor, Tensor]:
-    """Each row's log p(t_i | x_i) - log mean_j p(t_i | x_j), shape (m,), and what the mean is over, shape (m, n)."""
-    mixture = log_p.masked_fill(_true_pairs(log_p, block), -math.inf) if leave_one_out else log_p
-    count = log_p.shape[1] - leave_one_out
-    return log_p.diagonal(block.start) - (mixture.logsumexp(dim=1) - math.log(count)), mixture
-
-
-def _contrast_error(rows: Tensor, log_likelihood: LogLikelihood, leave_one_out: bool) -> float:
-    """Infinitesimal jackknife: a row's own term, and what it does as a component of everyone's mixture."""
-    influence = torch.zeros(len(rows), dtype=rows.dtype, device=rows.device)
-    for block in _blocks(len(rows)):
-        terms, mixture = _terms(log_likelihood(rows, block), block, leave_one_out)
-        influence[block] += terms
-        influence -= mixture.softmax(dim=1).sum(dim=0)
-    return float(influence.std()) / math.sqrt(len(rows))
 
 
 def _half_log_det(centered: Tensor) -> Tensor:

@@ -98,6 +98,10 @@ class GaussianNoise(_Noise):
             variance = torch.where(self.started, self.running_variance.to(x.dtype), variance)
         return self.noise_std * (variance + _LEAST_VARIANCE).sqrt()
 
+    def gaussian(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of what is handed on for the rows x, each in the shape of x."""
+        return x, self.deviation(x).expand_as(x)
+
     def forward(self, x: Tensor) -> Tensor:
         """The noisy rows, (b, ...)."""
         deviation = self.deviation(x)

@@ -143,6 +143,10 @@ class GaussianLayer(StochasticLayer):
             check_count(value, where="GaussianLayer", name=name)
         super().__init__(GaussianHeads(inputs, width), samples=samples, evaluation_samples=evaluation_samples)
 
+    def gaussian(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean mu and deviation sigma of the rows x, (b, width) each: `pairwise_bounds(mu, sigma)` brackets I(X; Z)."""
+        return self.encoder(x)
+
     def _put(self, centre: Tensor, noise: Tensor) -> Tensor:
         return centre + noise
 

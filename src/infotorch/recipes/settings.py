@@ -75,7 +75,7 @@ class AssessmentSettings(Settings):
 
     outliers: str = ""
     rows: int = Field(default=1000, ge=50)
-    radii: tuple[Annotated[float, Field(gt=0)], ...] = (0.05, 0.1, 0.2)
+    radii: tuple[Annotated[float, Field(gt=0)], ...] = Field(default=(0.05, 0.1, 0.2), min_length=1)
     steps: int = Field(default=20, ge=1)
     layer: str = "bottleneck"
     relative_noise: float = Field(default=0.3, gt=0)
