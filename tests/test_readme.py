@@ -4,6 +4,7 @@ import importlib
 import json
 import re
 from pathlib import Path
+from statistics import fmean, stdev
 
 import pytest
 import torch
@@ -93,6 +94,42 @@ def test_the_costs_are_those_of_the_committed_benchmarks():
     assert (round(ours["as_saved_mib"]), round(bp["as_saved_mib"])) == (6, 66)
     loop = json.loads((ROOT / "benchmarks/results/loop.json").read_text())["rows"]["784-500-256-10"]
     assert f"{loop['median_ratio']:.2f} x a bare PyTorch loop" in RESULTS
+
+
+def test_the_costs_of_a_signal_are_those_of_the_committed_benchmark():
+    found = json.loads((ROOT / "benchmarks/results/information_signal.json").read_text())
+    shares = {(row["estimator"], row["of"]): row["share"] for row in found["rows"] if row["columns"] == 1024}
+    of_output = {row["estimator"]: row["share"] for row in found["rows"] if row["of"] == "output"}
+    assert set(of_output) == {"ross", "ksg", "renyi", "readout"}
+    for name, share in of_output.items():
+        of_layers = shares.get((name, "all layers"))
+        cell = "–" if of_layers is None else f"{of_layers:.1%}".replace("%", " %")
+        assert f"| `{name}` | {100 * share:.1f} % | {cell} |" in RESULTS
+    assert f"({found['epoch_seconds']:.1f} s of processor time on one thread)" in RESULTS
+
+
+ATTEMPTS = {
+    "milr-temperature": {
+        "best, training rows alone": "Without it `best` ends where the control that knows the clock alone does ({} for",
+        "control: loss of validation rows in place of their information": "with that for a signal ends at {}",
+        "best, a fall of 5 %": "A fall of 5 % in place of 1 % is noticed later ({}",
+        "best, layer by layer": "rates layer by layer ({})",
+        "best, the line put off by 3 epochs": "the line put off by three epochs ({})",
+        "best, layers that are done are frozen": "whose own information has stopped growing ends at {}",
+        "best, raised again where no lower rate is left": "where no lower one is left ends at {}",
+    }
+}
+
+
+@pytest.mark.parametrize("recipe", ATTEMPTS)
+def test_the_attempts_at_a_schedule_are_those_of_the_committed_benchmark(recipe):
+    runs = json.loads((ROOT / f"benchmarks/results/rate_attempts_{recipe}.json").read_text())["runs"]
+    text = " ".join(RESULTS.split())
+    for name, words in ATTEMPTS[recipe].items():
+        scores = [run["test_mae"] if "test_mae" in run else 100 * run["test_accuracy"] for run in runs[name].values()]
+        assert len(scores) == 3
+        said = f"{fmean(scores):.2f} ± {stdev(scores) / 3**0.5:.2f}"
+        assert words.format(said) in text, f"{name}: {said}"
 
 
 def test_the_accuracy_and_the_speed_are_those_of_the_committed_benchmarks():
