@@ -1,9 +1,11 @@
-"""The demonstrations of the theory by name."""
+"""The demonstrations by name."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
+from infotorch.diagnostics.sample_size import sample_size
 from infotorch.diagnostics.theory import Demonstrated
 from infotorch.diagnostics.theory_bijection import bijection
 from infotorch.diagnostics.theory_figure1 import figure_1
@@ -18,6 +20,8 @@ DEMONSTRATIONS: dict[str, Callable[..., Demonstrated]] = {
     "noise-to-zero": noise_to_zero,
     "saturation": saturation,
     "bijection": bijection,
+    "sample-size-mnist": partial(sample_size, "mnist"),
+    "sample-size-cifar10": partial(sample_size, "cifar10"),
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from infotorch.records import json_values
@@ -38,6 +38,7 @@ class Curves:
         lines: name -> (xs, ys); None among the ys where a value is infinite.
         log_x: a logarithmic horizontal axis.
         note: what a reader must know.
+        spreads: name -> standard deviations of the ys, drawn as bars; of the lines that have any.
     """
 
     title: str
@@ -46,6 +47,7 @@ class Curves:
     lines: Mapping[str, tuple[Sequence[float], Sequence[float]]]
     log_x: bool = False
     note: str = ""
+    spreads: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,9 @@ class Demonstrated:
     figures: Sequence[Curves | Heat]
 
     def counted(self) -> dict[str, float]:
-        """The metrics, behind how many claims hold of how many."""
-        return {"claims_that_hold": float(sum(claim.holds for claim in self.claims)), **self.metrics}
+        """The metrics, behind how many of the claims hold where there are any."""
+        held = {"claims_that_hold": float(sum(claim.holds for claim in self.claims))} if self.claims else {}
+        return {**held, **self.metrics}
 
     def as_dict(self) -> dict[str, Any]:
         """The content of demonstration.json: what JSON has no word for, infinity, is null."""

@@ -12,7 +12,7 @@ from infotorch.recipes.recipe import Published, Recipe, Settings
 
 
 class Demonstration(Settings):
-    """One demonstration of one table; nothing in it is random.
+    """One demonstration of one table; nothing in it depends on a seed.
 
     Args:
         name: name of the table.

@@ -15,6 +15,7 @@ from infotorch.recipes import (
     milr_cifar100_wrn28_10,
     milr_imagenet_resnet50,
     milr_mnist,
+    milr_sample_size,
     milr_temperature,
     mole_adult,
     mole_cora,
@@ -53,6 +54,7 @@ _TABLES: dict[str, Callable[[], Sequence[TableRow]]] = {
     "milr-cifar100-wrn28-10": milr_cifar100_wrn28_10.rows,
     "milr-imagenet-resnet50": milr_imagenet_resnet50.rows,
     "milr-temperature": milr_temperature.rows,
+    "milr-sample-size": milr_sample_size.rows,
     "remedies-mnist": remedies_mnist.rows,
     "why-ib-fails": why_ib_fails.rows,
 }

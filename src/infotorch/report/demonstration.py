@@ -20,7 +20,7 @@ _KEYS = {
     "heat": {"title", "x_label", "y_label", "value_label", "xs", "ys", "values", "note"},
 }
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
-_ABOUT = "Values are exact, or their estimator is named; information is in bits, as in the paper."
+_ABOUT = "Values are exact, or their estimator is named; the unit of information is that of the paper."
 
 
 def read_demonstration(directory: Path) -> dict[str, Any] | None:
@@ -61,18 +61,26 @@ def demonstration_figure(content: dict[str, Any]) -> Figure:
         _add_map(figure, content)
     else:
         for place, (name, (xs, ys)) in enumerate(content["lines"].items()):
-            _add_line(figure, place, name, xs, ys)
+            _add_line(figure, place, name, xs, ys, content.get("spreads", {}).get(name))
     figure.update_xaxes(title_text=plain(content["x_label"]), type="log" if content.get("log_x") else "linear")
     figure.update_yaxes(title_text=plain(content["y_label"]))
     return figure
 
 
-def _add_line(figure: Figure, place: int, name: str, xs: Sequence[float], ys: Sequence[float | None]) -> None:
+def _add_line(
+    figure: Figure,
+    place: int,
+    name: str,
+    xs: Sequence[float],
+    ys: Sequence[float | None],
+    spreads: Sequence[float] | None,
+) -> None:
     figure.add_scatter(
         x=[short(x) for x in xs],
         y=[None if y is None else short(y) for y in ys],
         name=plain(name),
         mode="lines",
+        error_y={"array": spreads, "thickness": 1} if spreads else None,
         # Lines that coincide are told by their dashes.
         line={"color": PALETTE[place % len(PALETTE)], "width": 2, "dash": _DASHES[place % len(_DASHES)]},
         hovertemplate=plain(name) + ": %{y:.4g} at %{x:.3g}<extra></extra>",
@@ -130,15 +138,24 @@ def _variant(variant: str, content: dict[str, Any], specs: list[str]) -> str:
     figures = "".join(
         drawing(demonstration_figure(figure), figure["title"], figure["note"], specs) for figure in content["figures"]
     )
-    held = sum(bool(claim["holds"]) for claim in content["claims"])
+    counted, table = _claims(content["claims"]) if content["claims"] else ("", "")
+    return (
+        f"<details class=variant open><summary>{escape(variant)}{counted}</summary>"
+        f"<div class=figures>{figures}</div>{table}</details>"
+    )
+
+
+def _claims(claims: Sequence[dict[str, Any]]) -> tuple[str, str]:
+    """How many hold, and a table of them."""
+    held = sum(bool(claim["holds"]) for claim in claims)
     lines = "".join(
         f"<tr><td>{escape(claim['text'])}</td><td>{escape(claim['place'])}</td><td>{number(claim['found'])}</td>"
         f"<td class={'good' if claim['holds'] else 'warn'}>{'yes' if claim['holds'] else 'no'}</td></tr>"
-        for claim in content["claims"]
+        for claim in claims
     )
     head = "".join(f"<th class=words>{name}</th>" for name in ("Claim", "Where", "Found", "Holds"))
     return (
-        f"<details class=variant open><summary>{escape(variant)}<span class=quiet>{held} of {len(content['claims'])} "
-        f"claims hold</span></summary><div class=figures>{figures}</div><div class=scroll tabindex=0>"
-        f"<table class=plain><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div></details>"
+        f"<span class=quiet>{held} of {len(claims)} claims hold</span>",
+        f"<div class=scroll tabindex=0><table class=plain><thead><tr>{head}</tr></thead>"
+        f"<tbody>{lines}</tbody></table></div>",
     )
