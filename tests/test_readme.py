@@ -57,6 +57,7 @@ def test_its_links_lead_somewhere():
         "why-ib-fails",
         "milr-temperature",
         "milr-mnist",
+        "milr-sample-size",
     ],
 )
 def test_the_tables_of_results_are_those_of_the_committed_runs(recipe):
@@ -106,6 +107,20 @@ def test_the_costs_of_a_signal_are_those_of_the_committed_benchmark():
         cell = "–" if of_layers is None else f"{of_layers:.1%}".replace("%", " %")
         assert f"| `{name}` | {100 * share:.1f} % | {cell} |" in RESULTS
     assert f"({found['epoch_seconds']:.1f} s of processor time on one thread)" in RESULTS
+
+
+def test_the_information_by_number_of_rows_is_that_of_the_committed_run():
+    rows = summarise(find_runs(ROOT / "results" / "milr-sample-size"))
+    found = {row.variant: {name: measured.mean for name, measured in row.metrics.items()} for row in rows}
+    for size in (100, 200, 500, 1000, 2000):
+        cells = [f"{size:,}"]
+        for name in ("mnist", "cifar10"):
+            told = found[f"sample-size-{name}"]
+            cells += [
+                f"{told[f'{key}_{size}_nats']:.2f} ± {told[f'{key}_{size}_sd_nats']:.2f}" for key in ("ksg", "ross")
+            ]
+            cells += [f"{told[f'entropy_y_{size}_nats']:.2f}"]
+        assert f"| {' | '.join(cells)} |" in RESULTS
 
 
 ATTEMPTS = {
