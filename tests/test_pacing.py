@@ -11,12 +11,14 @@ from torch import nn
 from infotorch.data.sets import Split
 from infotorch.pacing import Pace, information_signal
 from infotorch.recipes.build import build_network, build_plan
-from infotorch.recipes.changes import change
+from infotorch.recipes.changes import change, change_from_text
+from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.registry import find_recipe
 from infotorch.records import RunRecord
 from infotorch.runner import run
 from infotorch.schedules.anneal import InformationAnneal
 from infotorch.schedules.decay import MutualInformationDecay
+from infotorch.schedules.signal import InformationSignal
 from infotorch.session import Session, load_rows
 
 # 200 digits in batches of 50: 4 steps an epoch.
@@ -156,6 +158,116 @@ class TestLayerwise:
             name: (value - before[name]).abs().max().item() for name, value in session.network.state_dict().items()
         }
         assert moved["fc1.weight"] < 1e-9 < 1e-4 < moved["fc2.weight"]
+
+    def test_every_layer_may_have_a_range_of_its_own(self, tmp_path):
+        ends = {"schedule.lr_min": (1e-3, 0.02), "schedule.lr_max": [0.2, 0.15], "schedule.threshold": (1.0, 2.0)}
+        recipe = small("layerwise", epochs=3, **ends)
+        before = session_of(recipe, tmp_path / "before").pace
+        assert run(recipe, tmp_path / "r", device="cpu").status == "completed"
+        for layer, low, high, epsilon, first in zip(
+            ("fc1", "fc2"), (1e-3, 0.02), (0.2, 0.15), (1.0, 2.0), before.schedule.signals, strict=True
+        ):
+            lines = lines_of(tmp_path / "r", layer)
+            expected = algorithm_1(
+                [*first, *(line["train_mi_ty_nats"] for line in lines)],
+                before.signal.ceiling,
+                lr_min=low,
+                lr_max=high,
+                lr_top=recipe.optimizer.lr,
+                epsilon=epsilon,
+                epochs=3,
+            )
+            assert [line["learning_rate"] for line in lines] == pytest.approx(expected)
+        resumed = Session(recipe, RunRecord(tmp_path / "r"), 0, "cpu", None, 1e9).pace.schedule
+        assert (resumed.lr_min, resumed.lr_max, resumed.threshold) == ([1e-3, 0.02], [0.2, 0.15], [1.0, 2.0])
+
+    @pytest.mark.parametrize(
+        ("variant", "settings", "message"),
+        [
+            ("layerwise", {"schedule.lr_min": (1e-3,) * 3}, "lr_min must be .* one for each of 2 groups, got 3"),
+            ("network", {"schedule.lr_max": (0.2, 0.3)}, "lr_max must be .* one for each of 1 groups, got 2"),
+            ("best", {"schedule.threshold": (0.2, 0.3)}, "threshold must be .* one for each of 1 groups, got 2"),
+            ("layerwise", {"schedule.lr_max": (0.2, 0.05)}, r"lr_top must lie from .* to 0\.05, got 0\.1"),
+        ],
+    )
+    def test_ranges_that_do_not_fit_leave_nothing_behind(self, variant, settings, message, tmp_path):
+        with pytest.raises(ValueError, match=message):
+            run(small(variant, **settings), tmp_path / "r", device="cpu")
+        assert not (tmp_path / "r").exists()
+
+
+class TestOptionsOfARow:
+    def test_warm_up_takes_the_first_epochs_of_a_run(self, runs, tmp_path):
+        recipe = small(**{"schedule.warmup": 3})
+        assert run(recipe, tmp_path / "r", device="cpu").status == "completed"
+        top, rates = recipe.optimizer.lr, rates_of(tmp_path / "r")
+        assert rates[:4] == pytest.approx([top / 4, top / 2, top * 3 / 4, top])
+        assert len(rates) == EPOCHS
+        signals = [line["train_mi_ty_nats"] for line in lines_of(tmp_path / "r")]
+        pace = session_of(recipe, tmp_path / "other").pace
+        assert pace.schedule.epochs == EPOCHS - 3
+        missing = 1 - max(signals[:4]) / pace.signal.ceiling
+        assert rates[4] == pytest.approx(max(missing * recipe.schedule.lr_max, recipe.schedule.lr_min))
+
+    def test_a_warm_up_without_end_is_refused(self, tmp_path):
+        with pytest.raises(ValueError, match=r"milr-mnist: schedule\.warmup must be below epochs, 6, got 6"):
+            run(small(**{"schedule.warmup": 6}), tmp_path / "r", device="cpu")
+        assert not (tmp_path / "r").exists()
+
+    @pytest.mark.parametrize("time_decay", [True, False, "literal"])
+    def test_the_time_decay_is_the_classs(self, time_decay, tmp_path):
+        recipe = small(**{"schedule.time_decay": time_decay})
+        assert session_of(recipe, tmp_path / "r").pace.schedule.time_decay == time_decay
+
+    def test_the_ceiling_may_be_an_estimate_of_the_inputs_information(self, tmp_path):
+        recipe = small(**{"schedule.ceiling": "estimate", "schedule.estimator": "ksg"})
+        pace = session_of(recipe, tmp_path / "r").pace
+        x, y = pace.signal.x, pace.signal.y
+        expected = InformationSignal(nn.Identity(), x, y, n=len(x), estimator="ksg", ceiling="estimate").ceiling
+        assert pace.schedule.ceiling == [pace.signal.ceiling]
+        assert pace.signal.ceiling == pytest.approx(expected, abs=0.05)  # the jitter falls on rows in another order
+        assert pace.signal.ceiling < 2.0 < session_of(small(), tmp_path / "r").pace.signal.ceiling
+
+    def test_nothing_has_changed_where_nothing_is_said(self):
+        settings = find_recipe("milr-mnist").schedule
+        assert (settings.ceiling, settings.time_decay, settings.warmup) == (None, True, 0)
+
+    @pytest.mark.parametrize(
+        ("text", "name", "value"),
+        [
+            ("schedule.lr_min=[0.001, 0.002]", "lr_min", (0.001, 0.002)),
+            ("schedule.lr_max=0.1,0.2", "lr_max", (0.1, 0.2)),
+            ("schedule.threshold=0.01", "threshold", 0.01),
+            ("schedule.time_decay=literal", "time_decay", "literal"),
+            ("schedule.time_decay=false", "time_decay", False),
+            ("schedule.warmup=2", "warmup", 2),
+            ("schedule.ceiling=estimate", "ceiling", "estimate"),
+            ("schedule.ceiling=none", "ceiling", None),
+        ],
+    )
+    def test_a_command_line_sets_them(self, text, name, value):
+        row = change(find_recipe("milr-mnist", "layerwise"), {"schedule.threshold": (1.0, 2.0)})
+        assert getattr(change_from_text(row, [text]).schedule, name) == value
+        assert Recipe.model_validate_json(change_from_text(row, [text]).model_dump_json()).schedule.threshold
+
+    @pytest.mark.parametrize(
+        ("text", "complaint"),
+        [
+            ("schedule.lr_min=[0.001,-1]", r"schedule\.lr_min\.1: input should be greater than 0, got -1"),
+            ("schedule.lr_min=-1", r"schedule\.lr_min: input should be greater than 0, got -1"),
+            ("schedule.lr_max=[]", r"schedule\.lr_max: .*at least 1 item"),
+            ("schedule.lr_max=much", r"schedule\.lr_max: input should be a valid number"),
+            (
+                "schedule.time_decay=often",
+                r"schedule\.time_decay: input should be true, false or 'literal', got 'often'",
+            ),
+            ("schedule.ceiling=high", r"schedule\.ceiling: input should be 'estimate'"),
+            ("schedule.n=1", r"schedule\.n: input should be greater than or equal to 2"),
+        ],
+    )
+    def test_a_wrong_value_is_one_clear_complaint(self, text, complaint):
+        with pytest.raises(ValueError, match=f"milr-mnist: {complaint}"):
+            change_from_text(find_recipe("milr-mnist"), [text])
 
 
 class TestBestAndControl:

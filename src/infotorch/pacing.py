@@ -63,18 +63,19 @@ def information_signal(
         network,
         rows.x,  # pyright: ignore[reportArgumentType]  # pictures on disk are indexed by rows as a tensor is
         y,
-        n=max(1, min(settings.n, usable)),
+        n=max(2, min(settings.n, usable)),
         layers=_layers(network) if (settings.layerwise if layerwise is None else layerwise) else None,
         estimator=settings.estimator,
         seed=seed,
         columns=settings.columns,
+        ceiling=settings.ceiling,
     )
 
 
 class Pace:
     """The informed schedule of a run's optimiser, or nothing where the recipe has none.
 
-    Of several processes the first measures, and tells the others: their rates never differ.
+    A recipe's run is one process (`launch`). Where `fabric` is of several, the first measures and tells the others.
 
     Args:
         recipe: the row.
@@ -82,14 +83,14 @@ class Pace:
         network: what the plan trains.
         dataset: whose training rows, and for `best` validation rows, the information is measured on.
         seed: decides which rows.
-        fabric: the processes.
+        fabric: the process, or several.
 
     Attributes:
         finished: whether `best` has ended training, as no lower rate keeps the network from learning by heart.
 
     Raises:
         ValueError: a range of rates or a signal that is not one, see `MutualInformationDecay`, `InformationAnneal` and
-            `InformationSignal`.
+            `InformationSignal`; a warm-up of as many epochs as the run, or more.
     """
 
     def __init__(
@@ -125,18 +126,25 @@ class Pace:
     ) -> MutualInformationDecay | InformationAnneal:
         settings = recipe.schedule
         rates: dict[str, Any] = {"lr_top": recipe.optimizer.lr, "lr_min": settings.lr_min}
-        common = {"threshold": settings.threshold, "ceiling": self.signal.ceiling, "epochs": recipe.epochs}
+        common = {"threshold": settings.threshold, "ceiling": self.signal.ceiling}
         if recipe.optimizer.schedule == "information":
+            if settings.warmup >= recipe.epochs:
+                raise ValueError(
+                    f"{recipe.name}: schedule.warmup must be below epochs, {recipe.epochs}, got {settings.warmup}."
+                )
             return MutualInformationDecay(
                 optimizer,
                 lr_max=settings.lr_max,
+                epochs=recipe.epochs - settings.warmup,
                 initial=self._measure(),
                 time_decay=settings.time_decay,
+                warmup=settings.warmup,
                 **rates,
                 **common,
             )
         return InformationAnneal(
             optimizer,
+            epochs=recipe.epochs,
             steps_per_epoch=steps_per_epoch,
             patience=settings.patience,
             hold=settings.hold,
@@ -196,7 +204,7 @@ class Pace:
         return schedule if self.stopping is None else {"schedule": schedule, "stopping": self.stopping.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from `state`; the optimiser's own holds the rates."""
+        """Go on from `state`."""
         if self.stopping is not None:
             self.stopping.load_state_dict(state["stopping"])
             state = state["schedule"]

@@ -1,12 +1,14 @@
 import copy
 import math
 
+import numpy as np
 import pytest
 import torch
 from tests.reference.mi_decay import algorithm_1
 from torch import nn
 
 from infotorch.estimators.estimate import Estimate
+from infotorch.schedules.anneal import HoldThenAnneal, InformationAnneal
 from infotorch.schedules.decay import MutualInformationDecay
 
 SETTINGS = {"lr_min": 0.001, "lr_max": 0.2, "lr_top": 0.05, "threshold": 0.02, "ceiling": 2.3, "epochs": 30}
@@ -194,6 +196,8 @@ def test_a_network_that_has_settled_may_give_one_signal_for_long():
         ({"lr_top": (0.1, 0.2)}, ValueError, "lr_top must be one for all or one for each of 1 groups, got 2"),
         ({"threshold": 0.0}, ValueError, "threshold must be positive"),
         ({"ceiling": -1.0}, ValueError, "ceiling must be positive"),
+        ({"lr_top": 0.3}, ValueError, r"lr_top must lie from lr_min to lr_max, 0\.001 to 0\.2, got 0\.3"),
+        ({"lr_top": 0.0005}, ValueError, "lr_top must lie from lr_min to lr_max"),
         ({"epochs": 0}, ValueError, "epochs must be at least 1"),
         ({"epochs": 1.5}, TypeError, "epochs must be an integer"),
         ({"warmup": -1}, ValueError, "warmup must be at least 0"),
@@ -228,3 +232,165 @@ def test_a_network_that_dies_in_its_first_epoch_is_found_beside_what_the_untrain
         decay.step(0.0)
     with pytest.raises(ValueError, match=r"the signal has been exactly 0\.0 5 times"):
         decay.step(0.0)
+
+
+def two_groups():
+    """An optimiser of two groups, one of which has a name."""
+    weights = [nn.Parameter(torch.ones(1)) for _ in range(2)]
+    return torch.optim.SGD([{"params": [weights[0]]}, {"params": [weights[1]], "name": "fc2"}], lr=1.0)
+
+
+class TestAnOptimiserThatAnotherScheduleMoves:
+    def test_a_warm_up_of_torchs_made_before_is_refused_with_the_way_out(self):
+        optimizer = optimizer_of(lr=1.0)
+        torch.optim.lr_scheduler.LinearLR(optimizer, start_factor=0.1, total_iters=4)
+        with pytest.raises(ValueError, match=r"MutualInformationDecay: another schedule was made .* give warmup="):
+            decay_of(optimizer)
+        with pytest.raises(ValueError, match="InformationAnneal: another schedule was made for this optimiser"):
+            InformationAnneal(optimizer, lr_top=0.5, lr_min=0.0, epochs=4, ceiling=2.0)
+
+    def test_its_state_in_a_new_optimiser_is_not(self):
+        """The way out, and what resuming looks like: the groups' initial_lr is there, the other schedule is not."""
+        first, second = optimizer_of(lr=1.0), optimizer_of(lr=1.0)
+        torch.optim.lr_scheduler.LinearLR(first)
+        second.load_state_dict(first.state_dict())
+        assert "initial_lr" in second.param_groups[0]
+        assert decay_of(second).get_last_lr() == [0.05]
+
+    def test_a_second_of_ours_takes_the_place_of_the_first(self):
+        optimizer = optimizer_of()
+        decay_of(optimizer)
+        assert decay_of(optimizer, lr_top=0.1).get_last_lr() == [0.1]
+
+    @pytest.mark.parametrize("milestone", [0, 2])
+    def test_a_sequence_of_torchs_has_no_signal_and_the_error_says_so(self, milestone):
+        optimizer = optimizer_of()
+        decay = decay_of(optimizer)
+        warm = torch.optim.lr_scheduler.LinearLR(optimizer)
+        with pytest.raises(TypeError, match=r"SequentialLR .* do not hand on; for a warm-up give warmup="):  # noqa: PT012
+            sequence = torch.optim.lr_scheduler.SequentialLR(optimizer, [warm, decay], milestones=[milestone])
+            for _ in range(milestone + 1):
+                optimizer.step()
+                sequence.step()
+
+
+@pytest.mark.parametrize("optimizer", [None, [torch.zeros(1)]])
+def test_what_is_no_optimiser_is_named(optimizer):
+    got = type(optimizer).__name__
+    with pytest.raises(
+        TypeError, match=f"MutualInformationDecay: optimizer must be a torch.optim.Optimizer, got {got}"
+    ):
+        decay_of(optimizer)
+    for make in (
+        lambda: HoldThenAnneal(optimizer, lr_top=0.5, lr_min=0.0, steps=3),
+        lambda: InformationAnneal(optimizer, lr_top=0.5, lr_min=0.0, epochs=3, ceiling=2.0),
+    ):
+        with pytest.raises(TypeError, match=f"Anneal: optimizer must be a torch.optim.Optimizer, got {got}"):
+            make()
+
+
+def test_a_group_added_later_is_refused_and_so_is_a_state_of_fewer():
+    optimizer = optimizer_of()
+    decay = decay_of(optimizer)
+    state = decay.state_dict()
+    optimizer.add_param_group({"params": [nn.Parameter(torch.ones(1))]})
+    message = "the schedule is of 1 parameter groups, and the optimiser has 2; add every group before"
+    with pytest.raises(ValueError, match=f"MutualInformationDecay: {message}"):
+        decay.step(1.0)
+    assert decay.signals == [[]]
+    with pytest.raises(ValueError, match=message):
+        decay_of(optimizer_of(2)).load_state_dict(state)
+
+
+def test_an_array_of_signals_is_as_a_list():
+    found = []
+    for kind in (list, tuple, np.array, torch.tensor):
+        optimizer = two_groups()
+        decay = decay_of(optimizer, ceiling=np.array([2.0, 2.0]))
+        decay.step(kind([1.0, 1.5]))
+        found.append([group["lr"] for group in optimizer.param_groups])
+    assert found[0] == pytest.approx([0.1, 0.05])
+    assert all(one == found[0] for one in found)
+    decay = decay_of(optimizer_of())
+    decay.step(np.array(1.0))
+    assert decay.signals == [[1.0]]
+
+
+def test_a_dead_layer_among_others_is_told_once_by_its_name(recwarn):
+    decay = decay_of(two_groups())
+    for epoch in range(9):
+        decay.optimizer.step()
+        decay.step([1.0 + epoch / 10, 0.25])
+    (warning,) = recwarn
+    assert str(warning.message).startswith(
+        "MutualInformationDecay: the signal of group 'fc2' has been exactly 0.25 5 times, unlike that of others"
+    )
+    assert warning.filename == __file__
+
+
+def test_a_dead_layer_without_a_name_has_its_number():
+    decay = decay_of(two_groups())
+    for epoch in range(4):
+        decay.step([0.25, 1.0 + epoch / 10])
+    with pytest.warns(UserWarning, match=r"the signal of group 0 has been exactly 0\.25 5 times"):
+        decay.step([0.25, 1.9])
+
+
+@pytest.mark.parametrize("rate", [1.0, torch.tensor(1.0)], ids=["number", "tensor"])
+@pytest.mark.parametrize(
+    ("make", "steps"),
+    [
+        (lambda optimizer: decay_of(optimizer, ceiling=2.0, epochs=10), [1.0, 1.5, 1.51, 1.8, 1.81]),
+        (
+            lambda optimizer: InformationAnneal(optimizer, lr_top=0.4, lr_min=0.01, epochs=9, ceiling=2.0),
+            [1.0, 1.5, 1.5, 1.51, 1.52],
+        ),
+        (lambda optimizer: HoldThenAnneal(optimizer, lr_top=0.4, lr_min=0.01, steps=7, hold=0.3), [None] * 5),
+    ],
+    ids=["decay", "anneal", "control"],
+)
+@pytest.mark.parametrize(
+    "order", ["optimiser, make, schedule", "make, optimiser, schedule", "make, schedule, optimiser"]
+)
+def test_a_run_may_be_put_together_again_in_any_order(order, make, steps, rate):
+    def go_on(schedule, values):
+        rates = []
+        for value in values:
+            schedule.optimizer.step()
+            schedule.step(*([] if value is None else [value]))
+            rates.append(float(schedule.optimizer.param_groups[0]["lr"]))
+        return rates
+
+    def fresh():
+        kept = copy.deepcopy(rate)
+        return torch.optim.Adam([nn.Parameter(torch.ones(1))], lr=kept), kept
+
+    whole = make(fresh()[0])
+    expected = go_on(whole, steps)
+    assert len(set(expected)) > 2
+    for stop in range(1, len(steps)):
+        first = make(fresh()[0])
+        go_on(first, steps[:stop])
+        optimizer, held = fresh()
+        schedule = None
+        for part in order.split(", "):
+            if part == "make":
+                schedule = make(optimizer)
+            elif part == "optimiser":
+                optimizer.load_state_dict(first.optimizer.state_dict())
+                held = optimizer.param_groups[0]["lr"]
+            else:
+                schedule.load_state_dict(torch.load(_saved(first.state_dict()), weights_only=True))
+        assert float(optimizer.param_groups[0]["lr"]) == expected[stop - 1]
+        if isinstance(rate, torch.Tensor):
+            assert optimizer.param_groups[0]["lr"] is held
+        assert [float(last) for last in schedule.get_last_lr()] == [expected[stop - 1]]
+        assert go_on(schedule, steps[stop:]) == expected[stop:]
+
+
+def test_a_rate_that_the_caller_has_changed_is_the_states():
+    optimizer, other = optimizer_of(), optimizer_of()
+    decay = decay_of(optimizer)
+    optimizer.param_groups[0]["lr"] = 0.031
+    decay_of(other).load_state_dict(decay.state_dict())
+    assert other.param_groups[0]["lr"] == 0.031

@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -9,6 +10,7 @@ from infotorch.estimators.labels import readout_mi
 from infotorch.estimators.renyi import renyi_mi
 from infotorch.estimators.ross import ross
 from infotorch.schedules.ceiling import regression_ceiling
+from infotorch.schedules.decay import MutualInformationDecay
 from infotorch.schedules.signal import InformationSignal, layer_groups, parameterised_layers
 
 
@@ -142,7 +144,7 @@ def test_wrong_use_is_refused():
     model, (x, y) = network(), rows()
     for call, message in [
         (lambda: InformationSignal(model, x, y, n=401), "n must be at most the number of labelled rows, 400"),
-        (lambda: InformationSignal(model, x, -torch.ones_like(y), n=1), "labelled rows, 0"),
+        (lambda: InformationSignal(model, x, -torch.ones_like(y), n=2), "labelled rows, 0"),
         (lambda: InformationSignal(model, x, x[:, :1], n=401), "n must be at most the number of rows, 400"),
         (lambda: InformationSignal(model, x, y[:10]), "paired row by row"),
         (lambda: InformationSignal(model, x, y, n=10, columns=0), "columns must be at least 1, got 0"),
@@ -249,7 +251,7 @@ class TestOutputsOfManyKinds:
     ("change", "error", "message"),
     [
         ({"y": torch.ones(120, 1).long()}, ValueError, r"class labels must have shape \(n,\), got \(120, 1\)"),
-        ({"y": [0, 1] * 60}, TypeError, "y must be a tensor of class labels or real targets, got list"),
+        ({"y": [0, 1] * 60}, TypeError, "y must be a tensor or an array, got list"),
         (
             {"y": torch.ones(120) * 1j},
             TypeError,
@@ -257,6 +259,10 @@ class TestOutputsOfManyKinds:
         ),
         ({"layers": "0"}, TypeError, "layers must be a list of names, got '0'"),
         ({"batch_size": 0}, ValueError, "batch_size must be at least 1, got 0"),
+        ({"x": [[0.0] * 5] * 120}, TypeError, "x must be a tensor or an array, got list"),
+        ({"n": 1}, ValueError, "n must be at least 2, got 1"),
+        ({"ceiling": "entropy"}, ValueError, "ceiling must be one of"),
+        ({"ceiling": "estimate", "estimator": "readout"}, ValueError, "'readout' reads class scores, which x is not"),
         ({"n": 2.5}, TypeError, "n must be an integer, got 2.5"),
     ],
 )
@@ -265,3 +271,123 @@ def test_arguments_of_the_wrong_kind_are_refused(change, error, message):
     arguments = {"x": x, "y": (x[:, 0] > 0).long(), "n": 50} | change
     with pytest.raises(error, match=f"InformationSignal: {message}"):
         InformationSignal(network(), **arguments)
+
+
+class Transformer(nn.Module):
+    """torch's own encoder layer, and a normalisation that has no layer before it."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.norm = nn.LayerNorm(8)
+        self.encoder = nn.TransformerEncoderLayer(8, nhead=2, dim_feedforward=16, batch_first=True)
+        self.scores = nn.Linear(8, 2)
+
+    def forward(self, x):
+        return self.scores(self.encoder(self.norm(x)).mean(1))
+
+
+class Window(nn.Module):
+    """Attention as in Swin: a table of its own, and a projection whose weights it reads without calling it."""
+
+    def __init__(self):
+        super().__init__()
+        self.table = nn.Parameter(torch.ones(4, 6))
+        self.proj = nn.Linear(6, 6)
+
+    def forward(self, x):
+        return nn.functional.linear(x * self.table.mean(0), self.proj.weight, self.proj.bias)
+
+
+class VisionTransformer(nn.Module):
+    """A class token of the network, and an encoder that has positions of its own beside its stack of layers."""
+
+    def __init__(self):
+        super().__init__()
+        self.token = nn.Parameter(torch.zeros(1, 1, 6))
+        self.patches = nn.Linear(4, 6)
+        self.encoder = nn.Module()
+        self.encoder.positions = nn.Parameter(torch.zeros(1, 5, 6))
+        self.encoder.layers = nn.Sequential(nn.Linear(6, 6), Window())
+
+
+class TestLayersInsideLayers:
+    def test_from_groups_to_signal_to_step_of_a_transformers_encoder(self):
+        model = Transformer()
+        x = torch.randn(80, 3, 8, generator=torch.Generator().manual_seed(0))
+        groups = layer_groups(model)
+        names = [group["name"] for group in groups]
+        assert names == ["encoder.self_attn", "encoder.linear1", "encoder.linear2", "scores"]
+        assert [id(p) for group in groups for p in group["params"]] == [id(p) for p in model.parameters()]
+        assert any(p is model.encoder.self_attn.out_proj.weight for p in groups[0]["params"])
+        optimizer = torch.optim.SGD(groups, lr=0.1)
+        signal = InformationSignal(model, x, (x[:, :, 0].mean(1) > 0).long(), n=60, layers=names)
+        schedule = MutualInformationDecay(
+            optimizer, lr_min=1e-3, lr_max=0.2, lr_top=0.1, threshold=0.1, ceiling=signal.ceiling, epochs=5
+        )
+        found = signal()
+        schedule.step(found)
+        assert [line[-1]["signal"] for line in schedule.history] == found
+        rates = [max(1e-3, 0.2 * min(1.0, 1 - one / signal.ceiling)) for one in found]
+        assert schedule.get_last_lr() == pytest.approx(rates)
+        assert len(set(rates)) > 1
+
+    def test_an_attentions_parts_are_its_own_and_a_stack_with_positions_keeps_its_layers(self):
+        model = VisionTransformer()
+        assert parameterised_layers(model) == ["patches", "encoder", "encoder.layers.0", "encoder.layers.1"]
+        assert [len(group["params"]) for group in layer_groups(model)] == [3, 1, 2, 3]
+
+    def test_a_reparameterised_layer_is_the_layer(self):
+        normed = nn.utils.parametrizations.weight_norm
+        model = nn.Sequential(normed(nn.Linear(5, 6)), nn.ReLU(), normed(nn.Linear(6, 2)))
+        groups, (x, y) = layer_groups(model), rows()
+        assert [(group["name"], len(group["params"])) for group in groups] == [("0", 3), ("2", 3)]
+        signal = InformationSignal(model, x, y, n=100, layers=["0", "2"])
+        with torch.no_grad():
+            assert signal()[0] == pytest.approx(float(ross(model[0](signal.x), signal.y)), abs=1e-6)
+
+    def test_one_layer_alone_is_the_network(self):
+        assert parameterised_layers(nn.Linear(2, 3)) == [""]
+
+
+class TestArrays:
+    @pytest.mark.parametrize("kind", [np.float32, np.float64])
+    def test_arrays_are_read_as_tensors(self, kind):
+        model, (x, y) = network(), rows()
+        expected = InformationSignal(model, x, y, n=100)
+        found = InformationSignal(model, x.numpy().astype(kind), y.numpy().astype(np.int32), n=100)
+        assert (found(), found.ceiling) == (expected(), expected.ceiling)
+
+    def test_real_targets_too(self):
+        model, (x, _) = network(), rows()
+        expected = InformationSignal(model, x, x[:, 0], n=100)
+        found = InformationSignal(model, x.double().numpy(), x[:, 0].double().numpy(), n=100)
+        assert (found(), found.ceiling) == pytest.approx((expected(), expected.ceiling))
+
+    def test_the_dtype_of_whole_numbers_decides_what_they_are(self):
+        model, (x, y) = network(), rows()
+        labels, numbers = InformationSignal(model, x, y, n=100), InformationSignal(model, x, y.float(), n=100)
+        assert labels() == pytest.approx(float(ross(model.eval()(labels.x).detach(), labels.y)), abs=1e-6)
+        assert numbers() == pytest.approx(float(ksg(model(numbers.x).detach(), numbers.y)), abs=1e-6)
+
+
+class TestEstimatedCeiling:
+    def test_it_is_the_estimate_on_the_drawn_inputs(self):
+        x, y = rows()
+        signal = InformationSignal(network(), x, y, n=200, ceiling="estimate")
+        assert signal.ceiling == pytest.approx(float(ross(signal.x, signal.y)), abs=1e-12)
+        assert signal.ceiling < InformationSignal(network(), x, y, n=200).ceiling
+
+    def test_ties_do_not_carry_ksgs_above_the_entropy(self):
+        """Pixels of few levels: strictly nearer rows are few, and KSG far too large without the paper's jitter."""
+        generator = torch.Generator().manual_seed(0)
+        x = (torch.rand(300, 20, generator=generator) * 4).round() / 255
+        x, y = x.where(torch.rand(300, 20, generator=generator) < 0.2, 0.0), torch.arange(300) % 3
+        signal = InformationSignal(nn.Linear(20, 3), x, y, n=300, estimator="ksg", ceiling="estimate")
+        plain = float(ksg(signal.x, nn.functional.one_hot(signal.y).float()))
+        assert plain > math.log(3) > signal.ceiling + 0.2
+
+    def test_real_targets_have_one_anyway(self):
+        x, _ = rows()
+        found = [InformationSignal(network(), x, x[:, :1], n=100, ceiling=kind).ceiling for kind in (None, "estimate")]
+        assert found[0] == found[1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from infotorch.recipes.settings import AssessmentSettings, RemedySettings, Settings
 
@@ -239,19 +239,32 @@ class OptimizerSettings(Settings):
         return self
 
 
+_Positive = Annotated[float, Field(gt=0)]
+#: One number, or with `schedule.layerwise` one for each layer. The tags keep a complaint to the kind that was given.
+PerLayer = Annotated[
+    Annotated[_Positive, Tag("float")] | Annotated[tuple[_Positive, ...], Field(min_length=1), Tag("floats")],
+    Discriminator(lambda value: "floats" if isinstance(value, list | tuple) else "float"),
+    # --set schedule.lr_min=0.01 on a row that has a list comes as a list of one.
+    AfterValidator(lambda value: value[0] if isinstance(value, tuple) and len(value) == 1 else value),
+]
+
+
 class ScheduleSettings(Settings):
     """The options of `optimizer.schedule`, beside the initial rate LR_top, which is `optimizer.lr`.
 
     Args:
-        lr_min: of "information", "best" and "control": the lowest rate.
-        lr_max: of "information": the highest rate.
+        lr_min: of "information", "best" and "control": the lowest rate; a list has one for each layer.
+        lr_max: of "information": the highest rate, likewise.
         threshold: of "information": the relative change of I(T; Y) below which the rate decays (epsilon); of "best":
-            the share of the missing information below which an epoch counts as standing still.
+            the share of the missing information below which an epoch counts as standing still; likewise.
         layerwise: of "information" and "best": every layer has a rate of its own, from its own I(T; Y).
         estimator: of I(T; Y), see `InformationSignal`; None: "ross" for classes, "ksg" for real targets.
         n: training rows that I(T; Y) is measured on, or all where there are fewer.
         columns: most columns of a layer that it is measured on; grids of convolutions are averaged to so many.
-        time_decay: of "information": the factor 1 - e / E, which lowers the rate also where nothing is learnt.
+        ceiling: of I(T; Y) of classes: "estimate" for I(X; Y) by the same estimator; None for H(Y).
+        time_decay: of "information": the factor 1 - e / E, which lowers the rate also where nothing is learnt;
+            "literal" is the paper's misprint.
+        warmup: of "information": the first of the epochs, over which LR_top is reached linearly.
         hold: of "control": share of the steps before the rate falls; of "best": at the latest.
         patience: of "best": epochs in a row that must stand still.
         earliest: of "best": share of the steps before which the rate does not fall.
@@ -261,14 +274,16 @@ class ScheduleSettings(Settings):
         drop_factor: of "step": by which factor.
     """
 
-    lr_min: float = Field(default=1e-4, gt=0)
-    lr_max: float = Field(default=0.2, gt=0)
-    threshold: float = Field(default=0.05, gt=0)
+    lr_min: PerLayer = 1e-4
+    lr_max: PerLayer = 0.2
+    threshold: PerLayer = 0.05
     layerwise: bool = False
     estimator: Literal["ross", "ksg", "readout", "renyi"] | None = None
-    n: int = Field(default=1000, ge=1)
+    n: int = Field(default=1000, ge=2)
     columns: int = Field(default=1024, ge=1)
-    time_decay: bool = True
+    ceiling: Literal["estimate"] | None = None
+    time_decay: Literal[True, False, "literal"] = True
+    warmup: int = Field(default=0, ge=0)
     hold: float = Field(default=0.7, ge=0, lt=1)
     patience: int = Field(default=1, ge=1)
     earliest: float = Field(default=0.0, ge=0)

@@ -6,20 +6,28 @@ informed  the same line, begun by the signal: once an epoch brought less than a 
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 
 from infotorch.numerics.checks import check_count
-from infotorch.schedules.decay import Number, numbers_of, part_rates, positive_numbers, set_rate
+from infotorch.schedules.decay import (
+    GroupRates,
+    Number,
+    check_groups,
+    number_of_groups,
+    numbers_of,
+    part_rates,
+    positive_numbers,
+    set_rate,
+    take,
+)
 
 
-class HoldThenAnneal(LRScheduler):
+class HoldThenAnneal(GroupRates):
     """LR_top until a share of the steps is over, then a straight line down to LR_min: a control that knows nothing.
 
     Args:
@@ -30,8 +38,9 @@ class HoldThenAnneal(LRScheduler):
         hold: share of the steps before the line begins, in [0, 1).
 
     Raises:
-        TypeError: steps is not an integer.
-        ValueError: lr_top not positive, lr_min negative or not below lr_top, hold outside [0, 1).
+        TypeError: no optimiser, or steps is not an integer.
+        ValueError: lr_top not positive, lr_min negative or not below lr_top, hold outside [0, 1); a group was added to
+            the optimiser afterwards.
 
     Example:
         >>> import torch
@@ -58,7 +67,7 @@ class HoldThenAnneal(LRScheduler):
         steps: int,
         hold: float = 0.7,
     ) -> None:
-        groups = len(optimizer.param_groups)
+        groups = number_of_groups(optimizer, where=self._where)
         self.lr_top = positive_numbers(lr_top, groups, "lr_top", where=self._where)
         self.lr_min = numbers_of(lr_min, groups, "lr_min", where=self._where)
         for low, high in zip(self.lr_min, self.lr_top, strict=True):
@@ -104,15 +113,8 @@ class HoldThenAnneal(LRScheduler):
 
     def get_lr(self) -> list[float | Tensor]:
         """The rates of the step to come."""
+        check_groups(self.optimizer, len(self.begins), where=self._where)
         return [self._rate(group) for group in range(len(self.begins))]
-
-    def state_dict(self) -> dict[str, Any]:
-        """Everything that the next rate depends on, as it is now."""
-        return copy.deepcopy(super().state_dict())
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a state; the optimiser's own holds the rates."""
-        super().load_state_dict(copy.deepcopy(state_dict))
 
     def _rate(self, group: int) -> float:
         top, low, begin = self.lr_top[group], self.lr_min[group], self.begins[group]
@@ -139,7 +141,7 @@ class InformationAnneal(HoldThenAnneal):
         epochs: epochs in all.
         ceiling: IXY in nats, one or one for each group: H(Y) for class labels.
         steps_per_epoch: calls of `step` in an epoch; 1 to anneal by epochs.
-        threshold: share of the missing information below which an epoch counts as standing still.
+        threshold: share of the missing information below which an epoch counts as standing still, likewise.
         patience: how many such epochs in a row.
         hold: share of the steps after which the line begins at the latest.
         earliest: share of the steps before which it does not begin.
@@ -149,9 +151,10 @@ class InformationAnneal(HoldThenAnneal):
         begins: step after which each group's line begins, or would at the latest.
 
     Raises:
-        TypeError: the signal is missing at an epoch's end or no number, a count is not an integer.
+        TypeError: no optimiser, the signal is missing at an epoch's end or no number, a count is not an integer.
         ValueError: see `HoldThenAnneal`; a ceiling or threshold that is not positive, earliest outside [0, hold],
-            another number of signals than groups, or one that is not finite.
+            another number of signals than groups, or one that is not finite; a schedule of torch's was made for the
+            optimiser before.
 
     Example:
         >>> import torch
@@ -178,16 +181,16 @@ class InformationAnneal(HoldThenAnneal):
         epochs: int,
         ceiling: Number | Sequence[Number],
         steps_per_epoch: int = 1,
-        threshold: float = 0.05,
+        threshold: float | Sequence[float] = 0.05,
         patience: int = 1,
         hold: float = 0.7,
         earliest: float = 0.0,
     ) -> None:
+        groups = number_of_groups(optimizer, where=self._where)
         for name, count in (("epochs", epochs), ("steps_per_epoch", steps_per_epoch), ("patience", patience)):
             check_count(count, where=self._where, name=name)
-        groups = len(optimizer.param_groups)
         self.ceiling = positive_numbers(ceiling, groups, "ceiling", where=self._where)
-        self.threshold = positive_numbers(threshold, 1, "threshold", where=self._where)[0]
+        self.thresholds = positive_numbers(threshold, groups, "threshold", where=self._where)
         if not 0 <= earliest <= hold:
             raise ValueError(f"{self._where}: earliest must be between 0 and hold, {hold}, got {earliest}.")
         self.steps_per_epoch, self.patience = steps_per_epoch, patience
@@ -196,6 +199,7 @@ class InformationAnneal(HoldThenAnneal):
         #: epochs in a row that brought too little
         self.still = [0] * groups
         self.history: list[list[dict[str, Any]]] = [[] for _ in range(groups)]
+        take(optimizer, where=self._where)
         super().__init__(optimizer, lr_top=lr_top, lr_min=lr_min, steps=epochs * steps_per_epoch, hold=hold)
 
     def step(self, signal: Number | Sequence[Number] | None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -207,12 +211,17 @@ class InformationAnneal(HoldThenAnneal):
 
         Raises:
             TypeError: no signal at the end of an epoch, or one that is no number.
-            ValueError: a signal within an epoch, another number of them than groups, or one that is not finite.
+            ValueError: a signal within an epoch, another number of them than groups, or one that is not finite; the
+                optimiser has another number of groups than before.
         """
+        check_groups(self.optimizer, len(self.begins), where=self._where)
         done = getattr(self, "last_epoch", -1) + 1
         ends_epoch = done > 0 and done % self.steps_per_epoch == 0
         if ends_epoch and signal is None:
-            raise TypeError(f"{self._where}: step(signal) needs the information I(T; Y) at the end of an epoch.")
+            raise TypeError(
+                f"{self._where}: step(signal) needs the information I(T; Y) at the end of an epoch, which SequentialLR "
+                "and torch's other schedules of schedules do not hand on."
+            )
         if not ends_epoch and signal is not None:
             raise ValueError(f"{self._where}: a signal belongs to the end of an epoch of {self.steps_per_epoch} steps.")
         gains = (
@@ -234,7 +243,7 @@ class InformationAnneal(HoldThenAnneal):
         for group, signal in enumerate(signals):
             past = self.signals[group]
             gain = _share_of_missing(past, signal, self.ceiling[group])
-            self.still[group] = self.still[group] + 1 if gain is not None and gain < self.threshold else 0
+            self.still[group] = self.still[group] + 1 if gain is not None and gain < self.thresholds[group] else 0
             if self.still[group] >= self.patience and done < self.begins[group]:
                 self.begins[group] = min(max(done, self.earliest), self.begins[group])
             past.append(signal)

@@ -13,9 +13,12 @@ from __future__ import annotations
 
 import copy
 import math
+import warnings
 from collections.abc import Sequence
 from typing import Any, Literal
+from weakref import WeakSet
 
+import numpy as np
 import torch
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -28,10 +31,41 @@ _WHERE = "MutualInformationDecay"
 #: estimators that count neighbours give one value for a network that has settled.
 _STUCK = 5
 
+#: Optimisers that a schedule of ours moves already: a second one may take the first one's place.
+_TAKEN: WeakSet[Optimizer] = WeakSet()
+
 Number = float | torch.Tensor | Estimate
 
 
-class MutualInformationDecay(LRScheduler):
+class GroupRates(LRScheduler):
+    """The base of the schedules here: a rate for each parameter group, and a state that holds these rates.
+
+    A run may be put together again in any order: torch's own schedules overwrite the rates of an optimiser that was
+    loaded before they are made; here `load_state_dict` gives them back.
+    """
+
+    _where = ""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the next rate depends on, as it is now."""
+        # What stands in the groups, and not what was set last: the caller may have changed it since.
+        rates = [float(group["lr"]) for group in self.optimizer.param_groups]
+        return copy.deepcopy(super().state_dict()) | {"_last_lr": rates}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a state, at its rates, be the optimiser's own loaded before or after.
+
+        Raises:
+            ValueError: the state is of another number of groups.
+        """
+        state = copy.deepcopy(state_dict)
+        check_groups(self.optimizer, len(state["_last_lr"]), where=self._where)
+        super().load_state_dict(state)
+        for group, rate in zip(self.optimizer.param_groups, state["_last_lr"], strict=True):
+            set_rate(group, float(rate))
+
+
+class MutualInformationDecay(GroupRates):
     """A learning rate that decays with the information that is still missing. Call `step(signal)` after every epoch.
 
     One signal moves all parameter groups; a sequence of as many signals as there are groups moves each by its own
@@ -41,7 +75,8 @@ class MutualInformationDecay(LRScheduler):
         optimizer: any; its groups' rates are set by the schedule.
         lr_min: lower end of the range, one for all groups or one for each; see `lr_range_test`.
         lr_max: upper end, likewise.
-        lr_top: rate of the first epoch, likewise; None: max(ITY_0 / IXY lr_max, lr_min), which needs `initial`.
+        lr_top: rate of the first epoch, likewise, from lr_min to lr_max; None: max(ITY_0 / IXY lr_max, lr_min), which
+            needs `initial`.
         threshold: d_s below which the rate changes (the paper's epsilon), above 0, likewise.
         ceiling: IXY in nats, likewise: H(Y) for class labels.
         epochs: number of epochs E.
@@ -49,16 +84,18 @@ class MutualInformationDecay(LRScheduler):
         time_decay: True for the factor 1 - e / E; False for none, "for models known to fit well"; "literal" for 1 -
             epsilon / E as it is printed, which decays nothing (a misprint).
         warmup: epochs over which the first epoch's rate is reached linearly, before epoch 1; they need signals too, and
-            E counts without them.
+            E counts without them. It takes the place of torch's `LinearLR`, which would move the same rates.
 
     Attributes:
         history: for every group a list of {"epoch", "lr", "signal", "d_p", "d_s"}, the rate being that of the epoch to
             come; None where a value is not defined yet.
 
     Raises:
-        TypeError: the signal is missing or no number, epochs or warmup is not an integer.
-        ValueError: lr_min >= lr_max, a rate, threshold or ceiling that is not positive, another number of values or
-            signals than there are groups, a signal that is not finite, or whose first five values are one.
+        TypeError: no optimiser, the signal is missing or no number, epochs or warmup is not an integer.
+        ValueError: lr_min >= lr_max, lr_top outside them, a rate, threshold or ceiling that is not positive, another
+            number of values or signals than there are groups, a signal that is not finite, or whose first five values
+            are one in every group (a warning tells of some groups); a schedule of torch's was made for the optimiser
+            before, or a group was added to it afterwards.
 
     Source: Vasudevan 2020, Entropy 22(5):560, Algorithm 1. We read its printed factor (1 - epsilon / E) as (1 - e / E),
         clip d_p to [0, 1], and where ITY is not positive take d_s relative to its absolute value.
@@ -78,6 +115,8 @@ class MutualInformationDecay(LRScheduler):
         0.024
     """
 
+    _where = _WHERE
+
     def __init__(
         self,
         optimizer: Optimizer,
@@ -92,7 +131,7 @@ class MutualInformationDecay(LRScheduler):
         time_decay: bool | Literal["literal"] = True,
         warmup: int = 0,
     ) -> None:
-        groups = len(optimizer.param_groups)
+        groups = number_of_groups(optimizer, where=_WHERE)
         self.lr_min = positive_numbers(lr_min, groups, "lr_min")
         self.lr_max = positive_numbers(lr_max, groups, "lr_max")
         self.threshold = positive_numbers(threshold, groups, "threshold")
@@ -109,12 +148,15 @@ class MutualInformationDecay(LRScheduler):
         self.epochs, self.time_decay, self.warmup = epochs, time_decay, warmup
         start = None if initial is None else numbers_of(initial, groups, "initial")
         self.first = positive_numbers(lr_top, groups, "lr_top") if lr_top is not None else self._informed_start(start)
+        for low, top, high in zip(self.lr_min, self.first, self.lr_max, strict=True):
+            if not low <= top <= high:
+                raise ValueError(f"{_WHERE}: lr_top must lie from lr_min to lr_max, {low} to {high}, got {top}.")
         #: signals of every group, ITY_0 first where it is known
         self.signals: list[list[float]] = [[] if start is None else [start[group]] for group in range(groups)]
         self.measured = 0
         self.history: list[list[dict[str, Any]]] = [[] for _ in range(groups)]
         self._begun = False
-        part_rates(optimizer)
+        take(optimizer, where=_WHERE)
         super().__init__(optimizer)
         self._begun = True
 
@@ -127,7 +169,8 @@ class MutualInformationDecay(LRScheduler):
 
         Raises:
             TypeError: no signal, or one that is no number.
-            ValueError: another number of signals than groups, one that is not finite, or the first five are one.
+            ValueError: another number of signals than groups, one that is not finite, or the first five are one; the
+                optimiser has another number of groups than before.
         """
         if not self._begun:  # the base class's own first step
             self.last_epoch += 1
@@ -135,13 +178,14 @@ class MutualInformationDecay(LRScheduler):
             self._set([self._warm(rate, 1) for rate in self.first], [(None, None, None)] * len(self.first))
             return
         if signal is None:
-            raise TypeError(f"{_WHERE}: step(signal) needs the information I(T; Y) that was measured after the epoch.")
-        found = numbers_of(signal, len(self.signals), "signal")
-        if self.measured == _STUCK - 1 and all(self._is_stuck(group, value) for group, value in enumerate(found)):
-            raise ValueError(
-                f"{_WHERE}: the signal has been exactly {found[0]} {_STUCK} times; measure it on the network that is "
-                "trained. If that is what gave it, the network is dead, and a lower rate is needed."
+            raise TypeError(
+                f"{_WHERE}: step(signal) needs the information I(T; Y) that was measured after the epoch, which "
+                "SequentialLR and torch's other schedules of schedules do not hand on; for a warm-up give warmup=."
             )
+        check_groups(self.optimizer, len(self.signals), where=_WHERE)
+        found = numbers_of(signal, len(self.signals), "signal")
+        if self.measured == _STUCK - 1:
+            self._tell_of_stuck(found)
         for past, value in zip(self.signals, found, strict=True):
             past.append(value)
         self.last_epoch += 1
@@ -149,6 +193,21 @@ class MutualInformationDecay(LRScheduler):
         self.measured += 1
         changes = [self._next(group) for group in range(len(found))]
         self._set([rate for rate, _, _ in changes], [(s, p, d) for s, (_, p, d) in zip(found, changes, strict=True)])
+
+    def _tell_of_stuck(self, found: list[float]) -> None:
+        stuck = [group for group, value in enumerate(found) if self._is_stuck(group, value)]
+        if len(stuck) == len(found):
+            raise ValueError(
+                f"{_WHERE}: the signal has been exactly {found[0]} {_STUCK} times; measure it on the network that is "
+                "trained. If that is what gave it, the network is dead, and a lower rate is needed."
+            )
+        for group in stuck:
+            name = self.optimizer.param_groups[group].get("name", group)
+            warnings.warn(
+                f"{_WHERE}: the signal of group {name!r} has been exactly {found[group]} {_STUCK} times, unlike that "
+                "of others; the layer may be dead, and need a lower rate.",
+                stacklevel=3,
+            )
 
     def _is_stuck(self, group: int, value: float) -> bool:
         """Whether all measured signals are this one, and it is neither everything nor more than before training."""
@@ -160,14 +219,6 @@ class MutualInformationDecay(LRScheduler):
     def get_lr(self) -> list[float | torch.Tensor]:
         """The rates of the epoch to come."""
         return [group["lr"] for group in self.optimizer.param_groups]
-
-    def state_dict(self) -> dict[str, Any]:
-        """Everything that the next rate depends on, as it is now."""
-        return copy.deepcopy(super().state_dict())
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a state; the optimiser's own holds the rates."""
-        super().load_state_dict(copy.deepcopy(state_dict))
 
     def _next(self, group: int) -> tuple[float, float | None, float | None]:
         """(rate, d_p, d_s) of the epoch to come."""
@@ -206,6 +257,47 @@ class MutualInformationDecay(LRScheduler):
         self._last_lr: list[float | torch.Tensor] = list(rates)
 
 
+def number_of_groups(optimizer: Any, *, where: str) -> int:
+    """How many parameter groups an optimiser has.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"{where}: optimizer must be a torch.optim.Optimizer, got {type(optimizer).__name__}.")
+    return len(optimizer.param_groups)
+
+
+def check_groups(optimizer: Optimizer, groups: int, *, where: str) -> None:
+    """Refuse an optimiser whose parameter groups are no longer as many.
+
+    Raises:
+        ValueError: they are more or fewer.
+    """
+    if len(optimizer.param_groups) != groups:
+        raise ValueError(
+            f"{where}: the schedule is of {groups} parameter groups, and the optimiser has "
+            f"{len(optimizer.param_groups)}; add every group before the schedule is made."
+        )
+
+
+def take(optimizer: Optimizer, *, where: str) -> None:
+    """Refuse an optimiser whose rates another schedule moves; give each group a rate of its own.
+
+    Raises:
+        ValueError: a schedule of torch's was made for it.
+    """
+    # The mark of torch's schedules. `initial_lr` in the groups is none: an optimiser's state brings it along as well.
+    if hasattr(optimizer.step, "_wrapped_by_lr_sched") and optimizer not in _TAKEN:
+        raise ValueError(
+            f"{where}: another schedule was made for this optimiser, and both would set its rates. For a warm-up give "
+            "warmup= to MutualInformationDecay; after a schedule that has ended, load the optimiser's state into a new "
+            "optimiser."
+        )
+    _TAKEN.add(optimizer)
+    part_rates(optimizer)
+
+
 def part_rates(optimizer: Optimizer) -> None:
     """Give every parameter group a rate of its own, where several share one tensor."""
     seen: set[int] = set()
@@ -241,7 +333,7 @@ def numbers_of(values: Any, groups: int, name: str, *, where: str = _WHERE) -> l
         >>> numbers_of(0.1, 2, "lr_top")
         [0.1, 0.1]
     """
-    several = isinstance(values, list | tuple) or (isinstance(values, torch.Tensor) and values.ndim > 0)
+    several = isinstance(values, list | tuple) or (isinstance(values, torch.Tensor | np.ndarray) and values.ndim > 0)
     listed = list(values) if several else [values] * groups
     if len(listed) != groups:
         raise ValueError(f"{where}: {name} must be one for all or one for each of {groups} groups, got {len(listed)}.")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized
 
 from infotorch.data.splits import stratified_rows
 from infotorch.estimators.discrete import discrete_entropy
@@ -16,13 +19,15 @@ from infotorch.estimators.ksg import ksg
 from infotorch.estimators.labels import readout_mi
 from infotorch.estimators.renyi import renyi_mi
 from infotorch.estimators.ross import ross
-from infotorch.numerics.checks import check_count, check_paired
+from infotorch.numerics.checks import as_tensor, check_choice, check_count, check_paired
 from infotorch.numerics.seeds import SeedStreams, seed_streams
 from infotorch.schedules.ceiling import regression_ceiling
 
 _WHERE = "InformationSignal"
 #: Columns of a layer that neighbours are searched in, unless the caller says otherwise.
 MOST_COLUMNS = 1024
+#: Deviation of the noise that breaks ties of an estimated ceiling (Vasudevan 2020, Sec. 4).
+_JITTER = math.exp(-10)
 
 Estimator = Literal["ross", "ksg", "readout", "renyi"]
 #: (t of shape (n, d), y) -> I(T; Y) in nats
@@ -32,11 +37,32 @@ InformationOf = Callable[[Tensor, Tensor], Any]
 def parameterised_layers(network: nn.Module) -> list[str]:
     """Names of the layers that have weights of two axes or more: each takes the normalisation behind it along.
 
+    Layers right inside a layer with weights of its own are its parts, such as an attention's projections, which it
+    reads and does not call. Weights of the whole network, such as a class token, make no layer of it.
+
     Example:
         >>> parameterised_layers(nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.ReLU(), nn.Linear(3, 1)))
         ['0', '3']
+        >>> parameterised_layers(nn.TransformerEncoderLayer(8, nhead=2))
+        ['self_attn', 'linear1', 'linear2']
     """
-    return [name for name, layer in network.named_modules() if any(p.ndim > 1 for p in layer.parameters(recurse=False))]
+    layers = dict(network.named_modules())
+    heavy = [
+        name for name, layer in layers.items() if _has_weights(layer) and "parametrizations" not in name.split(".")
+    ]
+
+    def is_part(name: str) -> bool:
+        around = name.rpartition(".")[0]
+        return around != "" and around in heavy and not list(layers[name].children())
+
+    return [name for name in heavy if name and not is_part(name)] or heavy
+
+
+def _has_weights(layer: nn.Module) -> bool:
+    weights = list(layer.parameters(recurse=False))
+    if is_parametrized(layer):
+        weights += layer.get_submodule("parametrizations").parameters()
+    return any(weight.ndim > 1 for weight in weights)
 
 
 def layer_groups(network: nn.Module) -> list[dict[str, Any]]:
@@ -79,9 +105,10 @@ class InformationSignal:
 
     Args:
         network: what is trained.
-        x: training rows, (n_all, ...).
+        x: training rows, (n_all, ...); arrays of numpy take the precision of the network's weights.
         y: class labels (n_all,), integers, -1 for unlabelled rows, which are not drawn; or real targets, (n_all, ...).
-        n: rows that are drawn once, in equal proportions from the classes.
+            The dtype decides: labels as floating-point numbers are real targets.
+        n: rows that are drawn once, in equal proportions from the classes; at least 2.
         layers: names of layers, see `parameterised_layers`; None for the network's output.
         estimator: "ross" for labels (nearest neighbours within each class, ties counted), "ksg" for real targets and as
             the paper has it for labels too (against one-hot columns), "readout" (H(Y) - CE, the output's own; of the
@@ -91,6 +118,8 @@ class InformationSignal:
         batch_size: rows of a forward pass.
         columns: most columns of a convolution's output; its grid is averaged until it has no more. Where layers are
             wide, the time of a measurement grows with it.
+        ceiling: "estimate": for labels too, I(X; Y) of the drawn rows by the same estimator, as the paper has it; with
+            "ksg" after a jitter of e^-10, the paper's. Of many columns it lies far below H(Y), and the signal above it.
 
     Attributes:
         ceiling: what the signal can reach: for "ross" its largest value on the drawn labels, which is H(Y) but for a
@@ -100,10 +129,11 @@ class InformationSignal:
             network that learns more, or learns its rows by heart, exceeds it.
 
     Raises:
-        TypeError: n, columns or batch_size is not an integer, y is no tensor of real numbers, layers is one name.
-        ValueError: fewer labelled rows than n, columns or batch_size below 1, labels that are not of shape (n_all,), an
-            unknown layer or estimator, an estimator that does not fit the targets or layers, or targets that are all
-            the same.
+        TypeError: n, columns or batch_size is not an integer, x is a list, y is no tensor of real numbers, layers is
+            one name.
+        ValueError: n below 2 or more than the labelled rows, columns or batch_size below 1, labels that are not of
+            shape (n_all,), an unknown layer, estimator or ceiling, an estimator that does not fit the targets, layers
+            or ceiling, or targets that are all the same.
 
     Source: Vasudevan 2020, Entropy 22(5):560, Sec. 3 (KSG with k = 3 on 1000 rows); Ross 2014 for labels is ours, as
         KSG against one-hot columns depends on the scale of x.
@@ -118,8 +148,8 @@ class InformationSignal:
     def __init__(
         self,
         network: nn.Module,
-        x: Tensor,
-        y: Tensor,
+        x: Tensor | np.ndarray,
+        y: Tensor | np.ndarray,
         *,
         n: int = 1000,
         layers: Sequence[str] | None = None,
@@ -127,22 +157,30 @@ class InformationSignal:
         seed: int = 0,
         batch_size: int = 500,
         columns: int = MOST_COLUMNS,
+        ceiling: Literal["estimate"] | None = None,
     ) -> None:
         check_count(n, where=_WHERE, name="n")
+        if n < 2:
+            raise ValueError(f"{_WHERE}: n must be at least 2, got {n}.")
         check_count(columns, where=_WHERE, name="columns")
         check_count(batch_size, where=_WHERE, name="batch_size")
-        _check_targets(y)
-        check_paired(x, y, where=_WHERE)
+        x, y = _rows_and_targets(x, y, network)
         self.network, self.batch_size, self.columns = network, batch_size, columns
         self.layers = None if layers is None else _known(network, layers)
         discrete = not y.is_floating_point()
         chosen = estimator if estimator is not None else "ross" if discrete else "ksg"
         self._information = _function(chosen, discrete, of_layers=layers is not None)
+        check_choice(ceiling, (None, "estimate"), where=_WHERE, name="ceiling")
+        if ceiling and chosen == "readout":
+            raise ValueError(f"{_WHERE}: 'readout' reads class scores, which x is not; leave ceiling out.")
         rows = _drawn(y, n, seed, discrete)
         self.x, self.y = x[rows], y[rows]
         if bool((self.y == self.y[:1]).all()):
             raise ValueError(f"{_WHERE}: y is the same in every row, and nothing can be told of it.")
-        self.ceiling = self._ceiling(chosen, x, y, discrete)
+        if ceiling and discrete:
+            self.ceiling = float(self._information(_jittered(self.x) if chosen == "ksg" else _flat(self.x), self.y))
+        else:
+            self.ceiling = self._ceiling(chosen, x, y, discrete)
 
     def __call__(self) -> Any:
         """I(T; Y) now: a number for the output, or a list with one for each layer.
@@ -175,8 +213,37 @@ class InformationSignal:
             return float(ross(self.y.double(), self.y).ceiling)
         if discrete and isinstance(chosen, str):
             return float(discrete_entropy(self.y))
-        x, y = x[:10_000].flatten(1).float(), y[:10_000]
+        x, y = _flat(x[:10_000]), y[:10_000]
         return regression_ceiling(x, y) if chosen == "ksg" else float(self._information(x, y))
+
+
+def _rows_and_targets(x: Any, y: Any, network: nn.Module) -> tuple[Tensor, Tensor]:
+    x, y = _as_tensor(x, network, "x"), _as_tensor(y, network, "y")
+    _check_targets(y)
+    check_paired(x, y, where=_WHERE)
+    return x, y
+
+
+def _as_tensor(values: Any, network: nn.Module, name: str) -> Any:
+    """An array as a tensor where the network is; pictures on disk and tensors as they are."""
+    if isinstance(values, list | tuple):
+        raise TypeError(f"{_WHERE}: {name} must be a tensor or an array, got {type(values).__name__}.")
+    if not isinstance(values, np.ndarray):
+        return values
+    tensor = as_tensor(values, where=_WHERE, name=name)
+    weight = next(network.parameters(), tensor)
+    return tensor.to(weight.device, weight.dtype if tensor.is_floating_point() else torch.long)
+
+
+def _flat(x: Tensor) -> Tensor:
+    return x.reshape(len(x), -1).float()
+
+
+def _jittered(x: Tensor) -> Tensor:
+    """Pixels come in steps, and KSG counts strictly nearer rows: equal distances would carry it above H(Y)."""
+    flat = _flat(x).double()
+    noise = torch.randn(flat.shape, generator=SeedStreams(0).generator("jitter"), dtype=flat.dtype)
+    return flat + _JITTER * noise.to(flat.device)
 
 
 def _check_targets(y: Any) -> None:

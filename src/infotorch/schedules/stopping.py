@@ -42,7 +42,8 @@ class InformationStopping:
         falls: how many times it went back.
 
     Raises:
-        TypeError: patience is not an integer, or ceiling or tolerance is no number.
+        TypeError: parts is no list of things that have a state, patience is not an integer, or ceiling or tolerance is
+            no number.
         ValueError: no parts, patience below 1, or a ceiling or tolerance that is not positive.
 
     Example:
@@ -62,6 +63,7 @@ class InformationStopping:
     def __init__(
         self, parts: Sequence[Stateful], *, ceiling: Number, tolerance: float = 0.01, patience: int = 3
     ) -> None:
+        _check_parts(parts)
         if not parts:
             raise ValueError(f"{_WHERE}: parts must hold what is taken back: the network, and its optimiser.")
         check_count(patience, where=_WHERE, name="patience")
@@ -114,3 +116,16 @@ class InformationStopping:
             part.load_state_dict(copy.deepcopy(state))  # an optimiser goes on with the tensors that it is given
         self._last, self.fallen, self.falls = self.best, 0, self.falls + 1
         return True
+
+
+def _check_parts(parts: Any) -> None:
+    # A network may be a sequence of layers itself, and its optimiser would be left out.
+    if _has_state(parts) or not isinstance(parts, Sequence):
+        raise TypeError(f"{_WHERE}: parts must be a list, such as [network, optimizer], got {type(parts).__name__}.")
+    for part in parts:
+        if not _has_state(part):
+            raise TypeError(f"{_WHERE}: parts must have state_dict and load_state_dict, got {part!r} among them.")
+
+
+def _has_state(part: Any) -> bool:
+    return callable(getattr(part, "state_dict", None)) and callable(getattr(part, "load_state_dict", None))
