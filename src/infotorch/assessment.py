@@ -100,7 +100,7 @@ def assess(
     """
     check_layers(network, [settings.layer], where="assess")
     streams = seed_streams(seed)
-    with unwatched(), streams.as_global("assessment", device=test.x.device):
+    with unwatched(), streams.as_global_everywhere("assessment", device=test.x.device):
         twin, x = in_double(network, test.x)
         modes = [(layer, layer.training) for layer in twin.modules()]
         twin.eval()

@@ -37,6 +37,28 @@ def test_a_column_of_few_entries_goes_with_the_others():
     assert continuous_columns(dense).tolist() == [True] * 6
 
 
+@pytest.mark.parametrize("n", [100, 200, 1000])
+def test_pixels_with_little_ink_are_levels_and_rare_measurements_are_not(n):
+    # As at the border of an image: from 2 % to 30 % of the rows have ink, and few of so few entries tie.
+    inked = torch.rand(n, 100, generator=torch.Generator().manual_seed(1)) < torch.linspace(0.02, 0.3, 100)
+    assert not continuous_columns(((gaussian(n, 100).sigmoid() * 254).round() + 1) * inked).any()
+    measured = gaussian(n, 100) * inked
+    assert torch.equal(continuous_columns(measured), inked.any(dim=0))
+    # Beside columns that are plainly of few values too, once 40 entries could have tied.
+    beside = torch.cat([measured[:, inked.sum(dim=0) >= 40], coins(n, 20)], dim=1)
+    assert continuous_columns(beside).tolist() == [True] * (beside.shape[1] - 20) + [False] * 20
+
+
+def test_a_density_of_few_rows_is_seen_beside_coins():
+    x = torch.cat([gaussian(30, 1), coins(30, 10)], dim=1)
+    assert continuous_columns(x).tolist() == [True] + [False] * 10
+
+
+def test_a_density_of_few_rows_is_seen_beside_256_levels():
+    x = torch.cat([gaussian(60, 3), (gaussian(60, 3).sigmoid() * 255).round()], dim=1)
+    assert continuous_columns(x).tolist() == [True] * 3 + [False] * 3
+
+
 def test_the_input_as_a_whole():
     x = torch.cat([gaussian(50, 1), coins(50, 1), torch.ones(50, 1)], dim=1)
     assert input_kind(continuous_columns(x), x) == "mixed"

@@ -2,7 +2,9 @@ import copy
 import dataclasses
 import json
 import math
+import random
 
+import numpy as np
 import pytest
 import torch
 from tests.diagnostics.zoo import NORMAL, WORDS, Apply, gaussian, mlp, networks
@@ -69,6 +71,30 @@ def test_the_network_the_data_and_the_random_state_stay_as_they_were():
     assert [layer.training for layer in network] == [True, True, True, True, False]
     assert all(parameter.grad is None for parameter in network.parameters())
     assert not any(layer._forward_hooks for layer in network.modules())
+
+
+def random_state():
+    name, words, *rest = np.random.get_state()  # noqa: NPY002
+    return random.getstate(), [name, words.tolist(), *rest], torch.get_rng_state().tolist()
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda x: x + torch.from_numpy(np.random.normal(size=tuple(x.shape))).to(x.dtype),  # noqa: NPY002
+        lambda x: x if random.random() > 0.5 else -x,
+    ],
+)
+def test_what_a_network_draws_by_numpy_or_python_is_the_same_at_every_look_and_their_state_stays(draw):
+    x, y = labelled(30)
+    network = nn.Sequential(nn.Linear(4, 4), Apply(draw), nn.Linear(4, 2))
+    settings = {"layers": ["1"], "radii": [0.1], "noise_levels": [0.3], "properties": True}
+    np.random.normal()  # noqa: NPY002 the second of a pair is kept in the state
+    before = random_state()
+    first = diagnose(network, (x, y), **settings).as_dict()
+    assert random_state() == before
+    _ = random.random(), np.random.normal()  # noqa: NPY002
+    assert diagnose(network, (x, y), **settings).as_dict() == first
 
 
 def test_the_same_seed_gives_the_same_evidence():
@@ -250,6 +276,7 @@ def test_grey_levels_are_continuous_as_real_numbers_alone():
         ({"noise_levels": [0.1, 0.0]}, ValueError, "noise_levels must be positive and finite, got 0.0"),
         ({"radii": [-1.0]}, ValueError, "radii must be positive and finite, got -1.0"),
         ({"radii": ["0.1"]}, TypeError, "radii must be a number, got str"),
+        ({"radii": 0.1}, TypeError, "radii must be a list of numbers, got float"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(settings, kind, words):

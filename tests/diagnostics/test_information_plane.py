@@ -1,6 +1,7 @@
 import copy
 import json
 import math
+import random
 
 import numpy as np
 import pytest
@@ -131,6 +132,18 @@ def test_relative_noise_is_that_of_the_objectives_over_the_root_of_the_columns()
     lower, upper = pairwise_bounds(t, in_network)
     (found,) = nuisance(batch).terms.values()
     assert float(found) == pytest.approx(float(upper) - float(lower), rel=1e-3)
+
+
+def test_chance_of_numpy_and_python_is_the_same_at_every_look_and_comes_back():
+    def noisy(x):
+        return x + torch.as_tensor(np.random.randn(*x.shape), dtype=x.dtype) * random.random()  # noqa: NPY002
+
+    network = nn.Sequential(nn.Linear(4, 3), Apply(noisy))
+    plane = InformationPlane(network, layers=["1"], x=X, y=Y, relative_noise=0.3)
+    states = random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002
+    (first,), (second,) = plane(0), plane(1)
+    assert (first.mi_xt, first.mi_ty) == (second.mi_xt, second.mi_ty)
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == states  # noqa: NPY002
 
 
 def test_noise_of_a_layers_own_is_counted_where_it_is_known_and_named_where_it_is_not():

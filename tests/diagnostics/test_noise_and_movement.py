@@ -1,5 +1,7 @@
 import math
+import random
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -79,6 +81,35 @@ def test_the_kind_of_noise(kind, function):
     assert paths(Apply(function), X, ["output"], streams=STREAMS)["output"].noise == kind
 
 
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        (lambda x: torch.bernoulli(x.sigmoid()), True),
+        (lambda x: (torch.rand_like(x) < x.sigmoid()).to(x.dtype) @ torch.ones(4, 2, dtype=x.dtype), True),
+        (lambda x: (x + torch.randn_like(x)).sign(), True),
+        (lambda x: (torch.randn_like(x) > x).to(x.dtype), True),  # x itself, not the result of a function
+        (lambda x: F.dropout(x, 0.5, training=True).relu(), False),
+        (lambda x: x * torch.bernoulli(torch.full_like(x, 0.5)), False),
+        (lambda x: x.tanh() * (torch.rand_like(x) > 0.5), False),
+        (lambda x: x * x.new_empty(x.shape).bernoulli_(0.5), False),
+        (lambda x: x * torch.randn_like(x), False),  # no few values
+        (lambda x: x, False),
+    ],
+)
+def test_whether_x_decides_the_odds_of_few_values(function, expected):
+    assert paths(Apply(function), X, ["output"], streams=STREAMS)["output"].odds_by_x is expected
+
+
+def test_rows_at_which_the_noise_leaves_alone_what_moves():
+    assert movement(lambda x: x + torch.randn_like(x)).bare == 0.0
+    assert movement(lambda x: x).bare == 1.0
+    half = movement(lambda x: x + (x[:, :1] < 0) * torch.randn_like(x)).bare
+    assert half == pytest.approx(float((X[:, 0] >= 0).double().mean()), abs=0.01)
+    assert movement(lambda x: torch.cat([x[:, :1], torch.randn_like(x)], dim=1)).bare == 1.0  # a column of its own
+    assert movement(lambda x: (x + torch.randn_like(x)).relu()).bare == 0.0  # units that are dead twice do not move
+    assert movement(lambda x: x.sign() + 0 * torch.randn_like(x)).bare == 0.0
+
+
 def test_the_dimension_of_noise_is_that_of_its_source():
     flat = paths(Apply(lambda x: torch.tanh(x + torch.randn(len(x), 1, dtype=x.dtype))), X, ["output"], streams=STREAMS)
     assert flat["output"].noise_dimension == pytest.approx(1.0, abs=0.15)
@@ -112,11 +143,24 @@ def test_ways_start_at_the_first_rows_and_are_nought_where_a_layer_does_not_move
     assert not movement(lambda x: x, continuous=(False,) * 4).ways.any()
 
 
-def test_random_numbers_are_drawn_from_streams_of_their_own():
-    state = torch.get_rng_state()
-    paths(nn.Sequential(Apply(lambda x: x + torch.randn_like(x))), X, ["0"], streams=STREAMS)
-    movement(lambda x: x + torch.randn_like(x))
-    assert torch.equal(torch.get_rng_state(), state)
+DRAWS = {
+    "torch": torch.randn_like,
+    "numpy": lambda x: torch.from_numpy(np.random.normal(size=tuple(x.shape))),  # noqa: NPY002
+    "python": lambda x: torch.full_like(x, random.random()),
+}
+
+
+@pytest.mark.parametrize("draw", DRAWS.values(), ids=DRAWS)
+def test_random_numbers_are_drawn_from_streams_of_their_own(draw):
+    kept = torch.get_rng_state(), random.getstate(), np.random.get_state()  # noqa: NPY002
+    found = paths(nn.Sequential(Apply(lambda x: x + draw(x))), X, ["0"], streams=STREAMS)["0"]
+    assert bool((found.draws[0] != found.draws[1]).any())
+    # The same draw before and after each step of x: otherwise the noise itself would be a jump.
+    moves = movement(lambda x: x + draw(x))
+    assert (moves.smooth, moves.jumps, moves.mixes) == (1.0, 0.0, False)
+    assert torch.equal(torch.get_rng_state(), kept[0])
+    assert random.getstate() == kept[1]
+    assert all(map(np.array_equal, np.random.get_state(), kept[2]))  # noqa: NPY002
 
 
 def test_a_scale_and_a_bijection_move_the_estimates_though_no_information_changes():

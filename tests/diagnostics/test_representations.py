@@ -144,11 +144,35 @@ def test_a_twin_in_float64_where_the_network_allows_it():
     assert in_double(words, torch.ones(3, 2).long())[1].dtype == torch.int64
 
 
+@pytest.mark.filterwarnings("ignore")  # torch.jit is deprecated
+@pytest.mark.parametrize("make", [torch.jit.script, lambda network: torch.jit.trace(network, torch.ones(1, 2))])
+def test_torchscript_shows_no_layers_and_its_output(make):
+    network = make(nn.Sequential(nn.Linear(2, 3), nn.Tanh()).train())
+    words = "layers: '.*' is in TorchScript, which shows no layer: give the network that it was made from"
+    for wrapped, name in ((network, "0"), (Wrapped(network), "net"), (Wrapped(network), "net.0")):
+        with pytest.raises(TypeError, match=words), Listener(wrapped, [name]):
+            pass
+        with pytest.raises(TypeError, match=f"here: {words}"):
+            check_layers(wrapped, [name], where="here")
+        with pytest.raises(TypeError, match=words):
+            layers_that_run(wrapped, torch.ones(2, 2))
+        assert wrapped.training
+    with Listener(network, ["output"]) as listen:
+        assert listen(torch.ones(5, 2))["output"].shape == (5, 3)
+
+
 def test_names_are_checked():
     network = nn.Sequential(nn.Linear(2, 2))
     assert check_layers(network, ["0", "output"], where="here") == ("0", "output")
     with pytest.raises(ValueError, match="here: layers: the network has no layer 'O'; it has 0, output"):
         check_layers(network, ["O"], where="here")
+    deep = nn.Sequential(*(nn.Sequential(nn.Linear(2, 2), nn.Tanh()) for _ in range(4)))
+    with pytest.raises(
+        ValueError, match=r"no layer 'tanh'; it has 0, 1, 2, 3, 0\.0, 0\.1, 1\.0, 1\.1, \.\.\., output\."
+    ):
+        check_layers(deep, ["tanh"], where="here")
+    with pytest.raises(ValueError, match=r"no layer '3\.'; it has 3\.1, 3\.0, 3, \.\.\., output\."):
+        check_layers(deep, ["3."], where="here")
     with pytest.raises(TypeError, match="here: layers must be a list of names"):
         check_layers(network, "0", where="here")
     with pytest.raises(ValueError, match="here: layers must name one layer or more, each once"):

@@ -93,6 +93,10 @@ def half_noisy(x: Tensor) -> Tensor:
 
 
 NORMAL, PIXELS, BITS = gaussian(300, 4), (gaussian(300, 1, 8, 8).sigmoid() * 255).round() / 255, coins(300, 12)
+# Ink at 2 % to 60 % of the rows, as from an image's border to its middle.
+SPARSE = PIXELS * (
+    torch.rand(300, 64, generator=torch.Generator().manual_seed(1)) < torch.linspace(0.02, 0.6, 64)
+).view(300, 1, 8, 8)
 FEW_BITS, IMAGES, WORDS = coins(300, 3), gaussian(300, 1, 8, 8), torch.arange(300 * 5).reshape(300, 5) * 7 % 11
 
 # Theorem 1: bi-Lipschitz, or continuously differentiable with a positive derivative.
@@ -108,6 +112,11 @@ _MOVING = {
     "dropout that stays on": Apply(lambda x: F.dropout(x, 0.5, training=True)),
     "a random mask": Apply(lambda x: x * (torch.rand_like(x) > 0.5)),
     "one noise for all columns": Apply(shared_noise),
+    "noise that some rows lack": Apply(lambda x: x + (x[:, :1] + 1).relu() * torch.randn_like(x)),
+    "noise that few rows lack": Apply(lambda x: x + (x[:, :1] > -1.8) * torch.randn_like(x)),
+    "noise that each column lacks at few rows": Apply(lambda x: x + (x > -1.8) * torch.randn_like(x)),
+    "noise on one side alone": Apply(lambda x: x + (x[:, :1] < 0) * torch.randn_like(x)),
+    "noise below a floor that moves": Apply(lambda x: torch.maximum(x, torch.randn_like(x))),
     "noise in one column": Apply(lambda x: torch.cat([x[:, :1] + torch.randn_like(x[:, :1]), x[:, 1:]], dim=1)),
 }  # fmt: skip
 _STEPS = {
@@ -127,6 +136,18 @@ _NOISY = {
     "gaussian noise behind dropout that stays on": Apply(
         lambda x: F.dropout(x, 0.5, training=True) + 0.1 * torch.randn_like(x)
     ),
+}
+
+# On inputs of few values: noise hides values by fixed odds, or blurs them.
+_ON_BITS = {
+    "dropout": (lambda x: F.dropout(x, 0.5, training=True), "piecewise-constant"),
+    "a coin of its own": (lambda x: x * torch.bernoulli(torch.full_like(x, 0.5)), "piecewise-constant"),
+    "a mask by comparison": (lambda x: x * (torch.rand_like(x) > 0.5), "piecewise-constant"),
+    "a dropped path": (lambda x: x * x.new_empty(len(x), 1).bernoulli_(0.5), "piecewise-constant"),
+    "a coin by x": (lambda x: torch.bernoulli(x.sigmoid()), "finite"),
+    "a coin by comparison with x": (lambda x: (torch.rand_like(x) < x.sigmoid()).to(x.dtype), "finite"),
+    "a step behind noise": (lambda x: (x + torch.randn_like(x)).sign(), "finite"),
+    "noise": (lambda x: x + torch.randn_like(x), "finite"),
 }
 
 
@@ -149,6 +170,7 @@ def networks() -> dict[str, tuple[nn.Module, Tensor, str, str]]:
         "saturated tanh": (with_bias(mlp(nn.Tanh()), 8.0), NORMAL, "1", "infinite"),
         "convolutional": (conv, IMAGES, "5", "infinite"),
         "convolutional, on pixels of 256 levels": (conv, PIXELS, "5", "saturated"),
+        "convolutional, on pixels with little ink": (conv, SPARSE, "5", "saturated"),
         "functional tanh": (Functional(torch.tanh), NORMAL, "output", "infinite"),
         "functional swish": (Functional(lambda x: x * torch.sigmoid(2 * x)), NORMAL, "output", "infinite"),
         "functional sign": (Functional(torch.sign), NORMAL, "output", "piecewise-constant"),
@@ -168,7 +190,7 @@ def networks() -> dict[str, tuple[nn.Module, Tensor, str, str]]:
             nn.Sequential(nn.Linear(4, 16), nn.ReLU(), Apply(half_noisy)), NORMAL, "2", "infinite"),
         "noise beside a unit that lives at few rows": (
             nn.Sequential(Apply(lambda x: torch.cat([(x[:, :1] - 2.3).relu(), torch.randn_like(x[:, :1])], dim=1))),
-            NORMAL, "0", "unknown"),
+            NORMAL, "0", "infinite"),
         "quantiser that has seen no training": (nn.Sequential(nn.Linear(4, 8), Quantiser(4)), NORMAL, "1", "unknown"),
         "quantiser that has": (
             nn.Sequential(nn.Linear(4, 8), trained(Quantiser(4))), NORMAL, "1", "piecewise-constant"),
@@ -191,6 +213,16 @@ def networks() -> dict[str, tuple[nn.Module, Tensor, str, str]]:
             nn.Sequential(Apply(lambda x: F.one_hot(x[:, 0], 11).float()), nn.Linear(11, 4)), WORDS[:, :1] % 4,
             "1", "saturated"),
         "bits with noise": (mlp(Apply(lambda x: x + torch.randn_like(x)), columns=12), BITS, "1", "finite"),
+        "bits as odds": (Apply(lambda x: torch.bernoulli(0.8 * x + 0.1)), BITS, "output", "finite"),
+        "bits compared with noise": (
+            Apply(lambda x: (torch.rand_like(x) < x).to(x.dtype)), BITS * 0.9, "output", "finite"),
         "bits with dropout": (
             nn.Sequential(Apply(lambda x: F.dropout(x, 0.5, training=True))), BITS, "0", "piecewise-constant"),
+        **{
+            f"bits with {noise}, then a linear map and {name}": (
+                nn.Sequential(nn.Linear(12, 12), nn.Tanh(), Apply(function), nn.Linear(12, 8), activation),
+                BITS, "4", verdict)
+            for name, activation in {"tanh": nn.Tanh(), "relu": nn.ReLU()}.items()
+            for noise, (function, verdict) in _ON_BITS.items()
+        },
     }  # fmt: skip

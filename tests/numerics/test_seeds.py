@@ -1,5 +1,7 @@
 import contextlib
+import random
 
+import numpy as np
 import pytest
 import torch
 
@@ -27,6 +29,33 @@ def test_a_stream_as_global_state_leaves_the_global_state_as_it_was():
         assert torch.equal(torch.rand(3), inside)
         raise ArithmeticError
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def everywhere():
+    return random.random(), float(np.random.normal()), float(torch.rand(()))  # noqa: NPY002
+
+
+def test_a_stream_everywhere_holds_for_python_and_numpy_too():
+    np.random.normal()  # noqa: NPY002 the second of a pair is kept in the state
+    kept = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
+    with seed_streams(0).as_global_everywhere("look", 1):
+        first = everywhere()
+    with contextlib.suppress(ArithmeticError), seed_streams(0).as_global_everywhere("look", 1):
+        assert everywhere() == first
+        raise ArithmeticError
+    now = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
+    assert now[0] == kept[0]
+    assert all(np.array_equal(a, b) for a, b in zip(now[1], kept[1], strict=True))
+    assert torch.equal(now[2], kept[2])
+    with seed_streams(0).as_global_everywhere("look", 2):
+        assert not set(everywhere()) & set(first)
+    with seed_streams(0).as_global("look", 1):  # torch draws what it draws without the others
+        assert float(torch.rand(())) == first[2]
+
+
+def test_python_and_numpy_do_not_draw_the_same_bits():
+    with seed_streams(0).as_global_everywhere("look"):
+        assert random.random() != np.random.random()  # noqa: NPY002
 
 
 def test_a_stream_on_another_device_seeds_that_devices_generator(monkeypatch):

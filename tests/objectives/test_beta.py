@@ -33,6 +33,10 @@ class TestBeta:
         resumed.load_state_dict(beta.state_dict())
         assert resumed((0,)) == 0.75
 
+    @pytest.mark.parametrize("weight", [lambda *position: 0.5, lambda e, s=0, *, scale=0.5: scale, max])
+    def test_any_function_that_can_be_given_two_numbers_is_taken(self, weight):
+        assert Beta(weight, where="T")((0, 0, 0, 0)) in (0.5, 0.0)
+
     @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
     def test_no_move_of_the_module_rounds_it_and_no_device_needs_float64(self, dtype):
         beta = Beta(lambda epoch, step: 0.1 * epoch, where="T")
@@ -55,6 +59,12 @@ class TestBeta:
             "at least 0 and finite, got -1",
         ),
         (lambda: Beta(lambda epoch, step: None, where="T"), TypeError, "must be a number .*, got None"),
+        (
+            lambda: Beta(lambda e: 1.0, where="T"),
+            TypeError,
+            r"T: beta must be .* of \(epoch, step\), got a .* of \(e\)",
+        ),
+        (lambda: Beta(lambda: 1.0, where="T"), TypeError, r"T: beta must be .*, got a function of \(\)"),
         (lambda: Ramp(0.0, 1.0, epochs=0), ValueError, "Ramp: epochs must be at least 1, got 0"),
         (lambda: Ramp(0.0, -1.0, epochs=1), ValueError, "Ramp: beta must be at least 0"),
     ],

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 import torch
 from torch import nn
@@ -244,8 +246,14 @@ class TestWrongUse:
         part, name = Plain(), kind.__name__
         with pytest.raises(TypeError, match=rf"{name}: parts must be one objective or more, got \[\]"):
             kind([])
-        with pytest.raises(TypeError, match=rf"{name}: parts must be one objective or more, got .*'Y'"):
-            kind([part, "Y"])
+        with pytest.raises(TypeError, match=rf"{name}: parts must be one objective or more, got .*Linear"):
+            kind([part, nn.Linear(2, 2)])
+        sign = re.escape("+" if kind is SumOfObjectives else "|")
+        for parts in ([part, "CE"], "CE"):
+            with pytest.raises(
+                TypeError, match=rf"{name}: parts must be objectives .*, not names, got 'CE'; .*\"A{sign}B\"\."
+            ):
+                kind(parts)
         with pytest.raises(ValueError, match=rf"{name}: each part must be an objective of its own"):
             kind([part, part])
 

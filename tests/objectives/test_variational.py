@@ -278,6 +278,12 @@ class TestRefusedWhenBuilt:
         with pytest.raises(ValueError, match=r"a row for each input, 12, got 36; .* end the network in SampleMean"):
             self.built(network, network[0], draw(12, 4))
 
+    @pytest.mark.parametrize("made", [VariationalBottleneck, VariationalDeficiency, InformationDropout])
+    def test_without_labels_it_says_its_own_name(self, made):
+        settings = {"samples": 2} if made is VariationalDeficiency else {}
+        with pytest.raises(TypeError, match=f"{made.__name__}: this objective needs class labels, got y=None"):
+            made(**settings).build(batch_of(draw(12, 4), draw(12, 4)), None)
+
     def test_too_few_columns(self):
         network = nn.Sequential(GaussianLayer(4, 5), nn.Linear(5, 2))
         with pytest.raises(

@@ -1,7 +1,11 @@
+import re
+
 import pytest
 from rich.console import Console
 
+from infotorch.report import write_report
 from infotorch.report.assessment import assessment_markdown, assessment_tables, terminal_assessments
+from infotorch.report.diagnosis import COLUMNS
 from infotorch.report.numbers import better, format_metric, metric_label
 from infotorch.report.rows import Measured, Row
 from infotorch.report.table import markdown_table
@@ -16,6 +20,7 @@ METRICS = {
     "gaussian_0.05_accuracy": 0.97,
     "pgd_0.1_accuracy": 0.31,
     "layer_mi_ty_nats": 2.2,
+    "layer_mi_xt_nats": 3.1,
     "layer_within_classes": 0.2,
     "layer_linear_accuracy": 0.97,
 }
@@ -36,7 +41,7 @@ def test_every_metric_stands_in_one_table_in_the_order_of_the_runs():
         "variant", "test accuracy, %", "test NLL, nats", "test calibration error, %", "outlier AUROC entropy, %",
     )  # fmt: skip
     assert robust.header == ("variant", "blind share, %", "unchanged", "gaussian 0.05", "PGD 0.1")
-    assert layer.header == ("variant", "I(T; Y), nats", "within classes", "linear accuracy, %")
+    assert layer.header == ("variant", "I(T; Y) ≥, nats", "I(X; T+ε) ≤, nats", "within classes", "linear accuracy, %")
 
 
 def test_cells_are_means_and_standard_errors():
@@ -78,6 +83,31 @@ def test_the_tables_can_be_read_in_a_terminal(capsys):
     assert "robustness (P4)" in shown
 
 
+def test_bounds_are_headed_as_in_the_tables_of_diagnose():
+    headings = {f"layer_{key}": heading for heading, key, _ in COLUMNS if key.startswith("mi_")}
+    assert len(headings) == 2
+    for name, heading in headings.items():
+        assert metric_label(name, unit=False) == f"layer {heading}"
+
+
+def test_the_page_has_the_tables_of_recipes_that_were_assessed(make_run, tmp_path):
+    for seed in range(2):
+        make_run(
+            recipe="assessed", variant="<b>p", seed=seed, metrics={n: v + 0.002 * seed for n, v in METRICS.items()}
+        )
+    make_run(recipe="not assessed", metrics={"test_accuracy": 0.5})
+    text = write_report([tmp_path / "runs"], tmp_path / "report.html").read_text(encoding="utf-8")
+    sections = text.split("<section class=recipe")[1:]
+    shown, other = (re.sub("<[^>]+>", " ", section.split("Every metric, every seed")[0]) for section in sections)
+    for words in (
+        "assessed, calibration, and strangers told apart", "assessed, robustness (P4)", "assessed, the layer T",
+        "test calibration error, %", "1.33 ± 0.10", "PGD 0.1", "31.10 ± 0.10", "I(X; T+ε) ≤, nats", "3.101 ± 0.001",
+        "&lt;b&gt;p",
+    ):  # fmt: skip
+        assert words in shown, words
+    assert "strangers told apart" not in other
+
+
 @pytest.mark.parametrize(
     ("name", "label", "shown", "direction"),
     [
@@ -85,7 +115,8 @@ def test_the_tables_can_be_read_in_a_terminal(capsys):
         ("test_nll_nats", "test NLL, nats", "0.120", "lower"),
         ("outlier_auroc_probability", "outlier AUROC probability, %", "12.00", "higher"),
         ("fgsm_0.1_accuracy", "FGSM 0.1 accuracy, %", "12.00", "higher"),
-        ("layer_mi_xt_nats", "layer I(X; T), nats", "0.120", ""),
+        ("layer_mi_xt_nats", "layer I(X; T+ε) ≤, nats", "0.120", ""),
+        ("layer_mi_ty_nats", "layer I(T; Y) ≥, nats", "0.120", ""),
     ],
 )
 def test_each_metric_is_shown_in_its_unit(name, label, shown, direction):

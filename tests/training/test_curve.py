@@ -139,6 +139,10 @@ def test_the_curve_of_a_deterministic_task_falls_and_stays_below_what_can_be():
     [
         ({"betas": ()}, ValueError, "ib_curve: betas and seeds must have one entry or more, got none"),
         ({"seeds": ()}, ValueError, "betas and seeds must have one entry or more"),
+        ({"betas": 0.1}, TypeError, r"ib_curve: betas must be a sequence of numbers, such as betas=\(0.1,\), got 0.1"),
+        ({"seeds": 3}, TypeError, r"ib_curve: seeds must be a sequence of integers, such as seeds=\(3,\), got 3"),
+        ({"betas": np.array(0.1)}, TypeError, "ib_curve: betas must be a sequence of numbers"),
+        ({"betas": "0.1"}, TypeError, "ib_curve: betas must be a sequence of numbers"),
         ({"make": lambda beta: nn.Linear(3, 2)}, TypeError, "make must give a network and an Objective, got Linear"),
         (
             {"make": lambda beta: (nn.Linear(3, 2), CrossEntropy())},

@@ -14,8 +14,12 @@ InputKind = Literal["continuous", "mixed", "discrete"]
 #: Share of tied entries, beside a column's most frequent value, from which it counts as discrete. Rows of a density
 #: tie in about n / 2^24 of the entries (float32 has no more numbers of one size), 256 levels in half of 200.
 TIED = 0.1
-# Entries beside the most frequent value that a column of its own needs: fewer say nothing about ties.
-_FEW = 20
+# Entries beside the most frequent value that a column of its own needs: of 256 levels a third of 100 has a twin, and of
+# 30, as at the border of an image, a tenth, which chance may halve.
+_FEW, _LEVELS = 100, 256
+# Columns of fewer entries are judged together, by half of the ties that so many levels would make; but those of which
+# half tie show few values by themselves, and those without a tie a density, where chance alone rarely does that.
+_HALF, _PLAIN, _CHANCE = 0.5, 0.5, 0.05
 
 
 def continuous_columns(x: Tensor) -> Tensor:
@@ -23,7 +27,8 @@ def continuous_columns(x: Tensor) -> Tensor:
 
     A column is continuous where its values do not repeat, apart from the most frequent one. Pixels of 256 levels
     repeat, also after each column was centred and scaled; measurements with many digits do not. More levels than the
-    square of the number of rows (16 bits on a few hundred) cannot be told from a density.
+    square of the number of rows (16 bits on a few hundred) cannot be told from a density. Columns that differ from
+    their most frequent value in fewer than 100 rows, as at the border of an image, are judged together.
 
     Args:
         x: shape (n, ...); integers and booleans are discrete whatever their values.
@@ -42,9 +47,15 @@ def continuous_columns(x: Tensor) -> Tensor:
     if not x.is_floating_point():
         return torch.zeros(rows.shape[1], dtype=torch.bool)
     others, tied = (torch.tensor(counts, dtype=torch.float64) for counts in zip(*map(_ties, rows.T), strict=True))
-    pooled = float(tied.sum() / others.sum().clamp_min(1))
-    share = torch.where(others >= _FEW, tied / others.clamp_min(1), pooled)
-    return (others > 0) & (share < TIED)
+    share = tied / others.clamp_min(1)
+    few = (others < _FEW) & (share < _PLAIN)
+    # One without a tie stands for itself where no tie in any such column of 256 levels is unlikely.
+    few &= (tied > 0) | (few.sum() * (-others * (others - 1) / 2 / _LEVELS).exp() > _CHANCE)
+    expected = others[few] * (1 - (1 - 1 / _LEVELS) ** (others[few] - 1).clamp_min(0))
+    # One entry more, as tied as all columns are: where the few tell nothing they go with the others.
+    together = (tied[few].sum() + tied.sum() / others.sum().clamp_min(1)) / (expected.sum() + 1)
+    discrete = torch.where(few, together >= _HALF, share >= TIED)
+    return (others > 0) & ~discrete
 
 
 def _ties(column: Tensor) -> tuple[int, int]:

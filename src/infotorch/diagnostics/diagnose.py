@@ -136,7 +136,8 @@ def diagnose(
       covers the movement. A value measured from samples says more about the estimator than about the layer.
     - "saturated": X is discrete and T keeps all its rows apart: I(X; T) = H(X), log n where no row occurs twice.
     - "piecewise-constant": T takes few values: I(X; T) = H(T) is finite, and on data it changes by jumps alone, so that
-      its gradient is 0 almost everywhere.
+      its gradient is 0 almost everywhere; or X is discrete and T holds noise of few values whose odds x does not decide,
+      as dropout's.
     - "finite": T holds noise that makes I(X; T) finite.
     - "constant": T does not depend on x: I(X; T) = 0.
     - "unknown": the evidence does not decide.
@@ -190,7 +191,11 @@ def diagnose(
     num_classes = None if y is None else int(y.max()) + 1
     x, y = _chosen(x, y, rows, streams.generator("diagnosed rows"))
     # The attacks need gradients, whatever the caller has turned off.
-    with torch.inference_mode(mode=False), torch.enable_grad(), streams.as_global("diagnosed", device=x.device):
+    with (
+        torch.inference_mode(mode=False),
+        torch.enable_grad(),
+        streams.as_global_everywhere("diagnosed", device=x.device),
+    ):
         twin, x, y = _copied(model), x.clone(), None if y is None else y.clone()
         try:
             names = layers_that_run(twin, x[:2]) if layers is None else check_layers(model, layers, where=_WHERE)

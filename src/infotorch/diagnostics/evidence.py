@@ -48,6 +48,7 @@ class Evidence:
         smooth: share of the rows at which T moves in proportion to a small step of x.
         jumps: share of the rows at which a small step of x makes T jump.
         noise: the noise of T in evaluation mode.
+        odds_by_x: whether x decides how likely some of the few values of its noise are.
         noise_escaped: whether x moves T in directions that the noise leaves alone; None: it cannot be said.
         information_dimension: of T, estimated; above 0 the entropy is infinite.
         correlation_dimension: of T, estimated.
@@ -68,6 +69,7 @@ class Evidence:
     smooth: float
     jumps: float
     noise: NoiseKind
+    odds_by_x: bool
     noise_escaped: bool | None
     information_dimension: float
     correlation_dimension: float
@@ -135,7 +137,11 @@ def _different_rows(x: Tensor) -> Tensor:
 def _distinct(model: nn.Module, x: Tensor, layers: Sequence[str], streams: SeedStreams) -> dict[str, int]:
     """How many different rows every layer gives."""
     parts: dict[str, list[Tensor]] = {name: [] for name in layers}
-    with torch.no_grad(), Listener(model, layers) as listen, streams.as_global("distinct rows", device=x.device):
+    with (
+        torch.no_grad(),
+        Listener(model, layers) as listen,
+        streams.as_global_everywhere("distinct rows", device=x.device),
+    ):
         for rows in x.split(_CHUNK):
             for name, t in listen(rows).items():
                 generator = streams.generator("projection")
@@ -178,6 +184,7 @@ def _evidence(
         smooth=moves.smooth,
         jumps=moves.jumps,
         noise=path.noise,
+        odds_by_x=path.odds_by_x,
         noise_escaped=_noise_escaped(moves, path, t),
         information_dimension=dimension,
         correlation_dimension=correlation_dimension(t),
@@ -190,7 +197,8 @@ def _evidence(
 def _noise_escaped(moves: Movement, path: Path, t: Tensor) -> bool | None:
     if path.noise == "none":
         return False
-    if escapes(moves.ways, torch.cat([path.draws, moves.here[None]])):
+    # Two draws of a density never agree: at such a row, or in such a column, there is none.
+    if moves.bare > 0 or escapes(moves.ways, torch.cat([path.draws, moves.here[None]])):
         return True
     if moves.smooth > 0 and not bool((moves.ways != 0).any()):
         return None  # x moves it at other rows alone
@@ -210,7 +218,8 @@ def _sentences(seen: Evidence) -> Iterator[str]:
         kept = "all" if seen.injective else str(seen.distinct)
         yield f"{kept} of the {seen.distinct_inputs} different inputs stay apart"
     else:
-        yield f"it holds noise {seen.noise} (dimension {seen.noise_dimension:.1f} for a fixed x)"
+        odds = ", by odds that depend on x" if seen.odds_by_x else ""
+        yield f"it holds noise {seen.noise}{odds} (dimension {seen.noise_dimension:.1f} for a fixed x)"
     if seen.mixes:
         yield "a row of it changes with the other rows of its batch"
     if seen.input != "discrete":

@@ -172,7 +172,7 @@ class InformationPlane:
         self._streams = seed_streams(seed)
         self.x, self.y = _drawn(x, y, rows, self._streams.generator("plane rows"))
         if layers is None:
-            with self._streams.as_global("plane", device=self.x.device):
+            with self._streams.as_global_everywhere("plane", device=self.x.device):
                 layers = layers_that_run(model, self.x[:2])
         self.layers = check_layers(model, layers, where=_WHERE)
         self.points: list[PlanePoint] = []
@@ -246,7 +246,7 @@ class InformationPlane:
         parts: dict[str, list[Tensor]] = {name: [] for name in self.layers}
         with (
             torch.no_grad(),
-            self._streams.as_global("plane", device=self.x.device),
+            self._streams.as_global_everywhere("plane", device=self.x.device),
             Listener(self.model, self.layers) as listen,
         ):
             for rows in self.x.split(_CHUNK):

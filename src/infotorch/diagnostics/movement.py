@@ -29,6 +29,7 @@ class Movement:
     Args:
         smooth: share of the rows at which the layer moves in proportion to the step, as a differentiable map does.
         jumps: share of the rows at which it moves, but not so.
+        bare: share of the rows at which a column moves smoothly, and another draw of the noise leaves it as it is.
         depends: whether the layer differs between any of the rows, given the same noise.
         mixes: whether a row of the layer changes with the other rows of its batch, given the same noise.
         here: the layer at the first rows, those whose noise is looked at, (rows, columns).
@@ -38,6 +39,7 @@ class Movement:
 
     smooth: float
     jumps: float
+    bare: float
     depends: bool
     mixes: bool
     here: Tensor = field(repr=False)
@@ -51,7 +53,7 @@ def movements(
     """How every layer moves when the continuous columns of x move.
 
     Each row moves once at random in its continuous columns, by 1e-4 and by 1e-6 of their standard deviations (float64;
-    by 1e-2 and 1e-3 in float32). All passes see the same noise.
+    by 1e-2 and 1e-3 in float32). These passes see the same noise; another one draws it again.
 
     Args:
         model: any module that takes one tensor, best a copy `in_double`.
@@ -65,7 +67,7 @@ def movements(
         >>> x = torch.rand(50, 2, generator=torch.Generator().manual_seed(0)).double()
         >>> moving = {"continuous": torch.tensor([True, True]), "streams": seed_streams(0)}
         >>> movements(nn.Sequential(nn.Linear(2, 3)).double(), x, ["0"], **moving)["0"]
-        Movement(smooth=1.0, jumps=0.0, depends=True, mixes=False)
+        Movement(smooth=1.0, jumps=0.0, bare=1.0, depends=True, mixes=False)
     """
     rows = x[:MOVED_ROWS]
     ways = _ways(rows, continuous, streams)
@@ -73,20 +75,21 @@ def movements(
     with torch.no_grad(), Listener(model, layers) as listen:
 
         def outputs(inputs: Tensor, *draw: int) -> dict[str, Tensor]:
-            with streams.as_global("movement", *draw, device=x.device):
+            with streams.as_global_everywhere("movement", *draw, device=x.device):
                 return listen(inputs)
 
         for start in range(0, len(rows), _CHUNK):
             here = rows[start : start + _CHUNK]
-            # Against the same rows in another order: what T owes to x and not to the place in the batch.
             found = [
                 outputs(here),
+                outputs(here, 1),
+                # The same rows in another order: what T owes to x and not to the place in the batch.
                 outputs(here.roll(1, 0)),
                 *(outputs(here + way[start : start + _CHUNK]) for way in ways),
             ]
             for name in layers:
-                first, turned, *there = (passed[name] for passed in found)
-                parts[name].append(_movement(first, turned, there))
+                first, again, turned, *there = (passed[name] for passed in found)
+                parts[name].append(_movement(first, again, turned, there))
         mixing = _mixing(outputs, rows[:_CHUNK])
         # In a batch of their own, as their noise is drawn: rounding is then the same.
         few = rows[:NOISY_ROWS]
@@ -115,22 +118,24 @@ def _mixing(outputs: Callable[[Tensor], dict[str, Tensor]], rows: Tensor) -> dic
 
 @dataclass(frozen=True)
 class _Part:
-    """Some rows of a layer: at which it moves smoothly, at which by a jump, and whether it differs between them."""
+    """Some rows of a layer, as in `Movement`: which rows, and whether it differs between them."""
 
     smooth: Tensor
     jumps: Tensor
+    bare: Tensor
     depends: bool
 
 
 def _together(parts: list[_Part], here: Tensor, there: list[Tensor], *, mixes: bool, noise: Tensor) -> Movement:
-    smooth, jumps = (
-        torch.cat(rows).double().mean() for rows in zip(*((p.smooth, p.jumps) for p in parts), strict=True)
+    smooth, jumps, bare = (
+        float(torch.cat(rows).double().mean())
+        for rows in zip(*((p.smooth, p.jumps, p.bare) for p in parts), strict=True)
     )
     ways = torch.zeros_like(here).double()
     if there:
-        moves = _movement(here, here, there).smooth
+        moves = _movement(here, here, here, there).smooth
         ways[moves] = (there[0] - here).double()[moves]
-    return Movement(float(smooth), float(jumps), any(part.depends for part in parts), mixes, here, ways, noise)
+    return Movement(smooth, jumps, bare, any(part.depends for part in parts), mixes, here, ways, noise)
 
 
 def _ways(rows: Tensor, continuous: Tensor, streams: SeedStreams) -> list[Tensor]:
@@ -143,16 +148,23 @@ def _ways(rows: Tensor, continuous: Tensor, streams: SeedStreams) -> list[Tensor
     return [(step * scale * signs).reshape(rows.shape).to(rows.dtype) for step in _STEPS.get(rows.dtype, _COARSE)]
 
 
-def _movement(here: Tensor, turned: Tensor, there: list[Tensor]) -> _Part:
-    rounding, depends = _rounding(here), not _same(here, turned)
+def _movement(here: Tensor, again: Tensor, turned: Tensor, there: list[Tensor]) -> _Part:
+    depends = not _same(here, turned)
     if not there:
         nowhere = torch.zeros(len(here), dtype=torch.bool)
-        return _Part(nowhere, nowhere, depends)
-    steps = _STEPS.get(here.dtype, _COARSE)
-    far, near = ((moved - here).double().norm(dim=1) for moved in there)
+        return _Part(nowhere, nowhere, nowhere, depends)
+    far, near = ((moved - here).double() for moved in there)
+    smooth = _in_proportion(far.norm(dim=1), near.norm(dim=1), here)
+    jumps = (far.norm(dim=1) > _rounding(here)) & ~smooth
+    bare = (_in_proportion(far.abs(), near.abs(), here) & (again == here)).any(dim=1)
+    return _Part(smooth, jumps, bare, depends)
+
+
+def _in_proportion(far: Tensor, near: Tensor, here: Tensor) -> Tensor:
+    """Where the ways of the long and the short step are in the proportion of the steps."""
+    rounding, steps = _rounding(here), _STEPS.get(here.dtype, _COARSE)
     ratio = far / near.clamp_min(1e-300) / (steps[0] / steps[1])
-    smooth = (near > rounding * 1e-3) & (far > rounding) & (ratio < _SLACK) & (ratio > 1 / _SLACK)
-    return _Part(smooth, (far > rounding) & ~smooth, depends)
+    return (near > rounding * 1e-3) & (far > rounding) & (ratio < _SLACK) & (ratio > 1 / _SLACK)
 
 
 def _rounding(values: Tensor) -> float:

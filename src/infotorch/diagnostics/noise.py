@@ -22,6 +22,20 @@ _DRAWS = 64
 _FEW = 4
 #: Rows whose noise is looked at.
 NOISY_ROWS = 4
+# Functions that take the shape of what they are given, and none of its values.
+_SHAPE_ALONE = frozenset({
+    "empty_like",
+    "zeros_like",
+    "ones_like",
+    "full_like",
+    "rand_like",
+    "randn_like",
+    "randint_like",
+    "new_empty",
+    "new_zeros",
+    "new_ones",
+    "new_full",
+})
 
 
 @dataclass(frozen=True)
@@ -31,12 +45,15 @@ class Path:
     Args:
         steps: the functions between x and the layer, or None where some were out of sight.
         noise: what kind of noise it holds in evaluation mode.
+        odds_by_x: whether x decides how likely some of few values are, as for a coin that falls by a unit, and not for
+            dropout.
         noise_dimension: dimension of the layer for a fixed x, over draws of the noise; 0 without.
         draws: the layer for some fixed rows, draw by draw, (draws, rows, columns); one draw without noise.
     """
 
     steps: tuple[Step, ...] | None
     noise: NoiseKind
+    odds_by_x: bool
     noise_dimension: float
     draws: Tensor
 
@@ -63,7 +80,8 @@ def paths(model: nn.Module, x: Tensor, layers: Sequence[str], *, streams: SeedSt
     else:
         draws = first + [_draw(model, x[:NOISY_ROWS], layers, streams, draw) for draw in range(2, _DRAWS)]
     kinds = _kinds_of_steps([draw.record for draw in draws])
-    return {name: _path(name, draws, kinds) for name in layers}
+    odds = _odds_by_x(draws[0].record, kinds)
+    return {name: _path(name, draws, kinds, odds) for name in layers}
 
 
 @dataclass(frozen=True)
@@ -76,15 +94,14 @@ class _Draw:
 
 
 def _draw(model: nn.Module, rows: Tensor, layers: Sequence[str], streams: SeedStreams, draw: int) -> _Draw:
-    rows = rows.clone()  # with an id of its own
     record = RecordSteps(rows)
     with (
         torch.no_grad(),
         Listener(model, layers, keep=lambda result: (record.number(result), copied(result))) as listen,
-        streams.as_global("diagnosed noise", draw, device=rows.device),
+        streams.as_global_everywhere("diagnosed noise", draw, device=rows.device),
         record,
     ):
-        listen.run(rows)
+        listen.run(rows.clone())  # step 0: what is given x is given the result of a step
     heard = {name: listen.heard.get(name, (None, None)) for name in layers}
     outputs = {name: as_columns(value, name, len(rows)) for name, (_, value) in heard.items()}
     return _Draw(record, outputs, {name: number for name, (number, _) in heard.items()})
@@ -120,12 +137,26 @@ def _seen(values: Tensor) -> NoiseKind:
     return "of few values" if float(different.median()) <= len(values) / _FEW else "with a density"
 
 
-def _path(name: str, draws: Sequence[_Draw], kinds: list[NoiseKind]) -> Path:
+def _odds_by_x(record: RecordSteps, kinds: list[NoiseKind]) -> list[bool]:
+    """Whether a step draws one of few values with odds that depend on x: a coin by x, or a step of noise beside x."""
+    by_x: list[bool] = []
+    found: list[bool] = []
+    for place, (step, parents) in enumerate(zip(record.steps, record.parents, strict=True)):
+        given_x = step.name not in _SHAPE_ALONE and any(by_x[parent] for parent in parents)
+        draws = step.kind == "noise" and "dropout" not in step.name
+        cuts = any(kinds[parent] in {"with a density", "unknown"} for parent in parents)
+        by_x.append(place == 0 or given_x)
+        found.append(given_x and kinds[place] == "of few values" and (draws or cuts))
+    return found
+
+
+def _path(name: str, draws: Sequence[_Draw], kinds: list[NoiseKind], odds: list[bool]) -> Path:
     values = torch.stack([draw.outputs[name] for draw in draws])
     number = draws[0].made_by[name]
-    steps = None if number is None else tuple(draws[0].record.steps[place] for place in draws[0].record.before(number))
+    places = [] if number is None else [place for place in draws[0].record.before(number) if place > 0]
+    steps = None if number is None else tuple(draws[0].record.steps[place] for place in places)
     if len(draws) == 1 or not bool((values != values[:1]).any()):
-        return Path(steps, "none", 0.0, values[:1])
+        return Path(steps, "none", False, 0.0, values[:1])
     noise = "unknown" if number is None or number < 0 or kinds[number] == "none" else kinds[number]
     by_row = [information_dimension(values[:, row]) for row in range(values.shape[1])]
-    return Path(steps, noise, sum(by_row) / len(by_row), values)
+    return Path(steps, noise, any(odds[place] for place in places), sum(by_row) / len(by_row), values)

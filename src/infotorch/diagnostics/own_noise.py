@@ -93,7 +93,7 @@ class _Pass:
         try:
             with (
                 torch.no_grad(),
-                self.streams.as_global("own noise", self.draw, device=rows.device),
+                self.streams.as_global_everywhere("own noise", self.draw, device=rows.device),
                 Listener(self.model, self.layers) as listen,
             ):
                 return listen(rows), came

@@ -56,18 +56,22 @@ def check_layers(model: nn.Module, layers: Sequence[str], *, where: str) -> tupl
     """The names as a tuple.
 
     Raises:
-        TypeError: a single string.
-        ValueError: no name, a name twice, or one that the network does not have; near misses are suggested.
+        TypeError: a single string, or a layer of TorchScript.
+        ValueError: no name, a name twice, or one that the network does not have; near misses are suggested, or its
+            children and the layers in them, as far as eight names go.
     """
     if isinstance(layers, str):
         raise TypeError(f"{where}: layers must be a list of names, got the string {layers!r}.")
-    known = [name for name, _ in model.named_modules() if name]
+    known = sorted((name for name, _ in model.named_modules() if name), key=lambda name: name.count("."))
     for name in layers:
         if name not in known and name != OUTPUT:
-            near = difflib.get_close_matches(name, known, n=3) or known[:8]
+            shown = difflib.get_close_matches(name, known, n=3) or known[:8]
+            cut = ["..."] if len(shown) < len(known) else []
             raise ValueError(
-                f"{where}: layers: the network has no layer {name!r}; it has {', '.join([*near, OUTPUT])}."
+                f"{where}: layers: the network has no layer {name!r}; it has {', '.join([*shown, *cut, OUTPUT])}."
             )
+        if name != OUTPUT:
+            _layer(model, name, where=f"{where}: ")
     if not layers or len(set(layers)) != len(layers):
         raise ValueError(f"{where}: layers must name one layer or more, each once, got {list(layers)}.")
     return tuple(layers)
@@ -84,6 +88,9 @@ class Listener:
         layers: names of layers, or "output".
         keep: what is kept of a layer's result; a copy where it is left out, as a later layer may change it in place.
 
+    Raises:
+        TypeError: on entry: TorchScript, whose layers cannot be heard; its output can.
+
     Attributes:
         heard: layer -> what was kept of its last call, in the order in which the layers first ran.
 
@@ -99,6 +106,7 @@ class Listener:
         self.heard: dict[str, Any] = {}
 
     def __enter__(self) -> Listener:
+        layers = {name: _layer(self.model, name) for name in self.layers if name != OUTPUT}
         self._modes = [(layer, layer.training) for layer in self.model.modules()]
         # By name too, as a forward may put another tensor in a buffer's place.
         self._buffers = [
@@ -107,11 +115,7 @@ class Listener:
             for name, buffer in layer._buffers.items()
         ]
         self.model.eval()
-        self._handles = [
-            self.model.get_submodule(name).register_forward_hook(self._keep(name))
-            for name in self.layers
-            if name != OUTPUT
-        ]
+        self._handles = [layer.register_forward_hook(self._keep(name)) for name, layer in layers.items()]
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -158,6 +162,17 @@ class Listener:
         """
         self.run(x)
         return {name: as_columns(self.heard.get(name), name, len(x)) for name in self.layers}
+
+
+def _layer(model: nn.Module, name: str, *, where: str = "") -> nn.Module:
+    """The layer of that name, which can be listened to."""
+    layer = model if isinstance(model, torch.jit.ScriptModule) else model.get_submodule(name)
+    if isinstance(layer, torch.jit.ScriptModule):
+        raise TypeError(
+            f"{where}layers: {name!r} is in TorchScript, which shows no layer: give the network that it was made from "
+            f"(of TorchScript itself only {OUTPUT!r} can be named)."
+        )
+    return layer
 
 
 def copied(result: Any) -> Any:

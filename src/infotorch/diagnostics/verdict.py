@@ -24,7 +24,7 @@ _REMEDY: dict[Verdict, str] = {
     ),
     "piecewise-constant": (
         "fit to be read, with enough rows for each value of T, and not to be trained on; for training take the soft "
-        "decision (soft_decision_mi), or I(X; T + noise) before the steps"
+        "decision (soft_decision_mi), or I(X; T + noise), before the steps if there are any"
     ),
     "finite": "estimate it with the noise known (pairwise_bounds, infonce_known_channel), and look at its ceiling",
     "constant": "look for dead units, zero weights or a wrong scale: nothing behind this layer can tell inputs apart",
@@ -110,8 +110,11 @@ def _with_noise(seen: Evidence) -> tuple[Verdict, str]:
         if seen.noise == "unknown":
             return "unknown", "T holds noise of a kind that is not known."
         which = "X is discrete" if seen.input == "discrete" else "T takes few values"
-        if seen.noise == "of few values" and seen.weakest == "noise" and set(seen.activations or ()) <= _DROPOUTS:
-            return "piecewise-constant", f"{which}, and dropout only hides parts of T: I(X; T) moves in jumps."
+        if seen.noise == "of few values" and not seen.odds_by_x:
+            return "piecewise-constant", (
+                f"{which}, and its noise takes few values too, by odds that do not depend on x, as dropout does: "
+                "I(X; T) changes only when weights merge or part values."
+            )
         return (
             "finite",
             f"{which} and T holds noise: I(X; T) is finite, below H(X) and below H(T) where that is finite.",
@@ -121,16 +124,16 @@ def _with_noise(seen: Evidence) -> tuple[Verdict, str]:
             "X has a density and the noise of T takes few values, as dropout does: with some probability T moves "
             "smoothly with x and nothing blurs it."
         )
+    if seen.noise_escaped:
+        return "infinite", (
+            "X has a density and T holds noise, but x moves T in directions that the noise leaves alone, at some rows "
+            "at least."
+        )
     if seen.noise == "unknown":
         return "unknown", "X has a density, and whether the noise of T has one could not be seen."
-    if seen.noise_escaped:
-        return "infinite", "T holds noise with a density, but x moves T in directions that the noise leaves alone."
     if seen.noise_escaped is None:
         return "unknown", (
             f"T holds noise with a density, which seems to fill fewer dimensions (about {seen.noise_dimension:.1f}) "
             f"than T does (about {seen.information_dimension:.1f}): then I(X; T) would be infinite."
         )
     return "finite", "T holds noise with a density in every direction in which x moves it: I(X; T) is finite."
-
-
-_DROPOUTS = {"dropout", "alpha_dropout", "feature_dropout", "feature_alpha_dropout"}

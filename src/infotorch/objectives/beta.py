@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -54,7 +55,7 @@ class Beta(nn.Module):
         where: the objective, for messages.
 
     Raises:
-        TypeError: neither a number nor a function.
+        TypeError: neither a number nor a function, or a function that does not take two numbers.
         ValueError: a weight negative or not finite.
 
     Example:
@@ -68,6 +69,7 @@ class Beta(nn.Module):
         super().__init__()
         self.weight, self.where = weight, where
         if callable(weight):
+            _check_takes_two(weight, where=where)
             # What held-out rows, which belong to no epoch, are weighed by. As the bits of a float64: Apple's GPUs have
             # none, and a module that is moved to another precision leaves integers alone.
             self.register_buffer("last_bits", _bits(self._of(0, 0)))
@@ -87,6 +89,19 @@ class Beta(nn.Module):
         value = self._of(position[1], position[2])
         self.last_bits.copy_(_bits(value))
         return value
+
+
+def _check_takes_two(weight: Callable[[int, int], float], *, where: str) -> None:
+    try:
+        signature = inspect.signature(weight)
+    except ValueError:  # some functions in C show none
+        return
+    try:
+        signature.bind(0, 0)
+    except TypeError as error:
+        raise TypeError(
+            f"{where}: beta must be a number or a function of (epoch, step), got a function of {signature}."
+        ) from error
 
 
 def _bits(value: float) -> Tensor:

@@ -18,10 +18,18 @@ class _Several(Objective):
     """Parts that are built, trained and reported together; a subclass says what each part sees."""
 
     knows_graphs: bool = True  # each part sees what it reads
+    #: Between two names in a plan string.
+    sign: str
 
     def __init__(self, parts: Sequence[Objective]) -> None:
         super().__init__()
         name = type(self).__name__
+        named = parts if isinstance(parts, str) else next((part for part in parts if isinstance(part, str)), None)
+        if named is not None:
+            raise TypeError(
+                f"{name}: parts must be objectives such as CrossEntropy(), not names, got {named!r}; a plan takes "
+                f'names, as in "A{self.sign}B".'
+            )
         if not parts or not all(isinstance(part, Objective) for part in parts):
             raise TypeError(f"{name}: parts must be one objective or more, got {list(parts)}.")
         if len(set(parts)) != len(parts):
@@ -94,6 +102,8 @@ class SumOfObjectives(_Several):
         ['log_likelihood_nats', 'mi_ty_nats']
     """
 
+    sign = "+"
+
     def __init__(self, parts: Sequence[Objective], *, weights: Sequence[float] | None = None) -> None:
         super().__init__(parts)
         self.weights = tuple(1.0 for _ in parts) if weights is None else tuple(float(weight) for weight in weights)
@@ -135,6 +145,8 @@ class ParallelObjectives(_Several):
         >>> [part.decoder.in_features for part in pair.parts]
         [2, 4]
     """
+
+    sign = "|"
 
     def __init__(self, parts: Sequence[Objective], *, widths: Sequence[int] | None = None) -> None:
         super().__init__(parts)

@@ -1,4 +1,4 @@
-"""Regularisers of an output or a layer, to be added to an objective: `SumOfObjectives`, or "CE+..." in a plan string.
+"""Regularisers of an output or a layer, to be added to an objective by `SumOfObjectives`.
 
 They ask directly for what the bottleneck was to give: decisions that are not too sure, classes in tight clusters, no
 trace of a nuisance. None of them teaches anything alone.

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from infotorch.networks.stochastic import MAX_STD, GaussianLayer, LogNormalLayer, StochasticLayer
 from infotorch.numerics.checks import check_choice, check_count
-from infotorch.objectives.base import Direction, LocalBatch, full_precision
+from infotorch.objectives.base import Direction, LocalBatch, check_labels, full_precision
 from infotorch.objectives.code_kl import gaussian_kl
 from infotorch.objectives.precision import PrecisionAndCompression, Weight
 
@@ -69,7 +69,12 @@ class _Variational(PrecisionAndCompression):
         return layer.encoder
 
     def build(self, example: LocalBatch, labels: Tensor | None) -> None:
-        """Make the stochastic layer and the read-out, where the network has none; measure H(Y)."""
+        """Make the stochastic layer and the read-out, where the network has none; measure H(Y).
+
+        Raises:
+            TypeError: there are no labels, or they are not integers.
+        """
+        check_labels(labels, where=type(self).__name__)
         super().build(example, labels)
         if self.watch is None:
             placed = {"device": example.output.device, "dtype": example.output.dtype}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from infotorch.report.numbers import format_measured, metric_label
 from infotorch.report.rows import Measured, Row, by_recipe
+from infotorch.report.sections import escape, number
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -84,6 +85,29 @@ def assessment_markdown(rows: Sequence[Row]) -> str:
         lines = "".join(f"| {' | '.join(line)} |\n" for line in (table.header, marks, *table.lines))
         blocks.append(f"\n{table.title}\n\n{lines}")
     return "".join(blocks)
+
+
+def assessment_section(rows: Sequence[Row]) -> str:
+    """The tables on the page, each below its title; nothing where no run was assessed.
+
+    Args:
+        rows: rows of one recipe.
+    """
+    return "".join(f"<h3>{escape(table.title)}</h3>{_html(table)}" for table in assessment_tables(rows))
+
+
+def _html(table: AssessmentTable) -> str:
+    head = "".join(f"<th class=number>{escape(name)}</th>" for name in table.header[1:])
+    lines = "".join(
+        f"<tr><th scope=row>{escape(line[0])}</th>"
+        + "".join(f"<td class=number>{number(cell)}</td>" for cell in line[1:])
+        + "</tr>"
+        for line in table.lines
+    )
+    return (
+        f"<div class=scroll tabindex=0><table class=plain><thead><tr><th class=words>Variant</th>{head}</tr></thead>"
+        f"<tbody>{lines}</tbody></table></div>"
+    )
 
 
 def terminal_assessments(rows: Sequence[Row]) -> list[Table]:

@@ -9,8 +9,15 @@ from typing import Any
 ABSENT = "–"
 
 _WORDS = {name: name.upper() for name in ("psnr", "mae", "rmse", "hsic", "cka", "ssim", "nll", "auroc", "fgsm", "pgd")}
-#: What schedules saw in the information, see `MutualInformationDecay` and `InformationAnneal`.
-_NAMES = {"d_p": "missing share d_p", "d_s": "relative change d_s", "gain": "gain, share of what was missing"}
+#: What schedules saw in the information, see `MutualInformationDecay` and `InformationAnneal`; and what an assessed
+#: layer's information is: bounds, as in the tables of `diagnose`.
+_NAMES = {
+    "d_p": "missing share d_p",
+    "d_s": "relative change d_s",
+    "gain": "gain, share of what was missing",
+    "layer_mi_xt_nats": "layer I(X; T+ε) ≤",
+    "layer_mi_ty_nats": "layer I(T; Y) ≥",
+}
 _UNITS = (("_nats", "nats"), ("_bits", "bits"), ("_db", "dB"))
 _SPLITS = ("train", "validation", "test")
 
@@ -59,14 +66,16 @@ def metric_label(name: str, *, unit: bool = True) -> str:
         >>> metric_label("test_accuracy"), metric_label("validation_mi_ty_nats"), metric_label("test_psnr_db")
         ('test accuracy, %', 'validation I(T; Y), nats', 'test PSNR, dB')
     """
-    if name in _NAMES:
-        return _NAMES[name]
+    words = _NAMES.get(name) or _spelled_out(name)
+    shown = metric_unit(name) if unit else ""
+    return f"{words}, {shown}" if shown else words
+
+
+def _spelled_out(name: str) -> str:
     stem = next((name.removesuffix(suffix) for suffix, _ in _UNITS if name.endswith(suffix)), name)
     stem = re.sub(r"(?<![a-z])mi_([a-z])([a-z])(?![a-z])", lambda m: f"I({m[1].upper()}; {m[2].upper()})", stem)
     stem = re.sub(r"(?<![a-z])entropy_([a-z])(?![a-z])", lambda m: f"H({m[1].upper()})", stem)
-    words = " ".join(_WORDS.get(word, word) for word in stem.split("_"))
-    shown = metric_unit(name) if unit else ""
-    return f"{words}, {shown}" if shown else words
+    return " ".join(_WORDS.get(word, word) for word in stem.split("_"))
 
 
 def split_name(name: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from importlib import resources
 from pathlib import Path
 
 from infotorch.records import find_runs, write_atomic
+from infotorch.report.assessment import assessment_section
 from infotorch.report.curves import constant_value, curves_by_module, quantities
 from infotorch.report.demonstration import demonstration_section
 from infotorch.report.diagnosis import diagnosis_section
@@ -141,7 +142,7 @@ def _recipe(rows: Sequence[Row], place: int, specs: list[str], unfolded: bool) -
     variants = "".join(_variant(row, specs, unfolded) for row in rows)
     more = demonstration_section(rows, specs) + plane_section(rows, specs) + information_plane_section(rows, specs)
     more += diagnosis_section(rows, specs, unfolded) + embeddings_section(rows, specs, unfolded)
-    more += pictures_section(rows)
+    more += assessment_section(rows) + pictures_section(rows)
     return (
         f"<section class=recipe id=recipe-{place}><h2>{escape(_title(rows))}{name}</h2>"
         f"<dl class=rows>{about}</dl>{source}"

@@ -123,7 +123,7 @@ def ib_curve(
         A point for each beta. A run whose loss is not finite is counted and left out; NaN where none is left.
 
     Raises:
-        TypeError: make does not give a network and an objective, or a seed is no integer.
+        TypeError: make does not give a network and an objective, betas or seeds are no sequence, or a seed no integer.
         ValueError: no betas or no seeds, or an objective without both terms.
 
     Example:
@@ -138,6 +138,8 @@ def ib_curve(
         >>> curve.points[0].mi_xt > curve.points[1].mi_xt, curve.points[0].seeds
         (True, 1)
     """
+    _check_several(betas, name="betas", of="numbers")
+    _check_several(seeds, name="seeds", of="integers")
     if len(betas) == 0 or len(seeds) == 0:
         raise ValueError("ib_curve: betas and seeds must have one entry or more, got none.")
     seeds = [_seed(seed) for seed in seeds]
@@ -157,6 +159,12 @@ def ib_curve(
             runs.append(None if result.diverged else _measured(result.plan, objective, x, y))
         points.append(_point(beta, runs))
     return IBCurve(tuple(points), float(torch.special.entr(shares).sum()))
+
+
+def _check_several(values: Any, *, name: str, of: str) -> None:
+    # An array of no axes has a length as little as a number does.
+    if isinstance(values, str) or not hasattr(values, "__len__") or getattr(values, "ndim", 1) == 0:
+        raise TypeError(f"ib_curve: {name} must be a sequence of {of}, such as {name}=({values!r},), got {values!r}.")
 
 
 def _seed(seed: Any) -> int:
