@@ -31,10 +31,10 @@ _PARTS = {"name", "table", "verdict", "reason", "remedy", "sentences", "compress
 _KINDS = {"gaussian": "Gaussian noise", "affine": "Affine changes", "fgsm": "FGSM", "pgd": "PGD"}
 _ABOUT = (
     "The verdict says whether I(X; T) is a number that means anything. P1: the best probe's lower bound on I(T; Y), in "
-    "nats. P2: an upper bound on I(X; T + ε), far too high where T holds noise of its own that is not Gaussian, and the "
-    "share of the squared distances that lies within classes. P3: "
-    "held-out accuracy of probes, in percent. P4: accuracy of a linear probe under noise and under attack. Noise and "
-    "attacks follow the layer's and the input's own scale."
+    "nats. P2: an upper bound on I(X; T + ε), far too high where T holds noise of its own that is not Gaussian, and "
+    "the share of the squared distances that lies within classes. P3: held-out accuracy of probes, in percent. P4: "
+    "accuracy of a linear probe under noise and under attack. Noise and attacks follow the layer's and the input's own "
+    "scale."
 )
 
 
