@@ -96,6 +96,15 @@ class TestARecipe:
         assert lasts[found.found.lr_top] < lasts[1e-5]
 
 
+def test_the_seed_decides_everything_and_the_global_generator_nothing():
+    options = {"rates": [1e-2, 1e-1], **SHORT, "trials": 2}
+    found = []
+    for global_seed, seed in ((1, 0), (2, 0), (2, 1)):
+        torch.manual_seed(global_seed)
+        found.append(repr(range_of_recipe(demo(), seed=seed, **options).found.probes))
+    assert found[0] == found[1] != found[2]
+
+
 class TestPicturesOnDisk:
     """ImageNet's reader, as the same recipe has it whose pictures were loaded into memory."""
 
@@ -177,10 +186,11 @@ class TestWhatIsRefused:
 
 
 class TestATrainee:
-    def test_a_part_is_a_sixteenth_of_an_epoch_but_no_fewer_than_25_steps(self):
+    def test_a_part_is_a_sixteenth_of_an_epoch_but_no_fewer_than_18_steps(self):
         recipe = change(demo(), {"optimizer.schedule": "constant", "data.limit": None, "batch_size": 2})
         assert (trainee(recipe).steps, trainee(recipe).part) == (38, pytest.approx(1 / 16, abs=1e-3))  # of 611
         assert trainee().part == 1.0  # of 200 rows, 3 steps an epoch
+        assert trainee(change(recipe, {"batch_size": 10})).steps == 18  # of 123
         assert trainee(recipe, "exhaustive").part == 1.0
         assert trainee(recipe, part=0.5).steps == 306
 
@@ -301,3 +311,20 @@ def test_the_page_tells_what_the_committed_benchmark_measured():
     )
     assert cheap["most"] <= 8  # the goal
     assert measured["apart_lr_max_within_1"] >= 0.9
+
+
+def test_the_page_tells_what_the_committed_ranges_are():
+    root = Path(__file__).parent.parent
+    page = (root / "docs/learning-rates.md").read_text(encoding="utf-8")
+    for name, told in [
+        ("milr-mnist", "`milr-mnist` found [5e-4, 0.1] with LR_top 0.1, in 7.3 epochs"),
+        ("milr-temperature", "`milr-temperature` found what its recipe has, [5e-4, 0.2] with LR_top 0.2, in 61 epochs"),
+    ]:
+        found = json.loads((root / f"results/ranges/{name}.json").read_text())
+        ends = f"[5e-4, {found['lr_max']}] with LR_top {found['lr_top']}, in "
+        assert found["lr_min"] == 5e-4
+        assert {"edges", "c1", "c2"} <= set(found)
+        assert ends + f"{found['epochs']:.2g} epochs" in told
+        assert told in page
+    mnist = json.loads((root / "results/ranges/milr-mnist.json").read_text())
+    assert mnist["epochs"] <= 8  # the goal

@@ -36,8 +36,9 @@ from infotorch.updates.gradient import GradientUpdate
 _WHERE = "lr-range"
 #: Share of an epoch that counts as one in the cheap test: for 60,000 images some 30 steps of 128.
 PART = 1 / 16
-#: Fewer steps than these say little of a rate: of small sets the part is larger, a whole epoch at most.
-LEAST_STEPS = 25
+#: Fewer steps than these say little of a rate: of small sets the part is larger, a whole epoch at most. With more, the
+#: three trials of 55,000 rows in batches of 256 would cost over 8 epochs (results/ranges/milr-mnist.json).
+LEAST_STEPS = 18
 #: Training rows whose accuracy is reported, drawn once.
 SCORED_ROWS = 2000
 
@@ -48,7 +49,7 @@ class RecipeRange:
 
     Args:
         recipe: the row, with the settings that it was tested with.
-        seed: of the row's data and weights, and of the further trials.
+        seed: of the row's data, their order, its weights, and those of the further trials.
         search: see `lr_range_test`.
         part: share of an epoch that counted as one.
         found: the range, and everything that was measured.
@@ -155,13 +156,13 @@ def range_of_recipe(
 
     Args:
         recipe: the row.
-        seed: decides its rows and weights, and the weights of further trials.
+        seed: decides its rows, their order, its weights, and those of further trials.
         device: see `launch`.
         search: see `lr_range_test`.
         trials: see `lr_range_test`.
         epochs: of each candidate at most.
         part: share of an epoch that counts as one, above 0 and at most 1; None: for "halving" a sixteenth, or more
-            where that is fewer than 25 steps; for "exhaustive" 1.
+            where that is fewer than 18 steps; for "exhaustive" 1.
         layers: a range for each layer, from its own I(T; Y); also where schedule.layerwise says so.
         attribute: see `lr_range_test`; None: "information" with layers.
         rates: see `lr_range_test`.
@@ -190,23 +191,25 @@ def range_of_recipe(
     signal = trainee.signal(layers)
     if layers and signal is None:
         raise ValueError(f"{_WHERE}: layers need rows with targets, and {recipe.data.name} has none for {recipe.name}.")
-    found = lr_range_test(
-        trainee.state,
-        trainee.optimizer,
-        trainee.epoch,
-        signal=signal,
-        rates=rates,
-        trials=trials,
-        epochs=epochs,
-        search=search,
-        attribute="information" if layers and attribute is None else attribute,
-        c1=c1,
-        c2=c2,
-        reset=trainee.reset,
-        seed=seed,
-        workers=workers,
-        progress=progress,
-    )
+    # An epoch draws from the global generators, which nobody has seeded.
+    with seed_streams(seed).as_global("range-test-parts", device=trainee.device):
+        found = lr_range_test(
+            trainee.state,
+            trainee.optimizer,
+            trainee.epoch,
+            signal=signal,
+            rates=rates,
+            trials=trials,
+            epochs=epochs,
+            search=search,
+            attribute="information" if layers and attribute is None else attribute,
+            c1=c1,
+            c2=c2,
+            reset=trainee.reset,
+            seed=seed,
+            workers=workers,
+            progress=progress,
+        )
     names = signal.layers if layers and signal is not None else ()
     return RecipeRange(trainee.recipe, seed, search, trainee.part, found, tuple(names or ()), c1, c2)
 

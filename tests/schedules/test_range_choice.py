@@ -1,3 +1,6 @@
+import random
+import statistics
+
 import pytest
 
 from infotorch.schedules.range_choice import Probe, Range, choose_range, judge, significance, together
@@ -74,6 +77,77 @@ def test_epsilon_is_the_median_of_the_least_gains():
 def test_epsilon_leaves_out_probes_that_were_left_early():
     made = [informed(0.5, 1.0, 1.25), informed(0.5, 5.0), informed(0.5, 5.0), informed(0.5, 1.0, 1.25)]
     assert significance(made, "information", c2=1) == pytest.approx(0.2)
+
+
+def of_the_paper(initial, reports, c1, c2):
+    """Algorithm 2 line by line, for one trial: (LR_min, LR_max, LR_top, epsilon).
+
+    Args:
+        initial: ITY before training.
+        reports: rate -> [(ITY, accuracy) after epoch 1, 2, ...].
+    """
+    table = []
+    for rate, after in reports.items():
+        ity, recorded = [initial], []
+        for e in range(1, len(after) + 1):
+            if e == 1:
+                d_s = 1.0
+            else:
+                d_s = (ity[e - 1] - ity[e - 2]) / ity[e - 1]
+            ity.append(after[e - 1][0])  # after training
+            recorded.append(d_s)
+        table.append({"LR": rate, "min(d_s)": min(recorded), "initial": after[0][1], "final": after[-1][1]})
+    maxval = max(line["final"] for line in table)
+    for line in table:
+        line["d1n"], line["dnn"] = line["final"] - line["initial"], maxval - line["final"]
+    thresh = maxval / c1
+    lr_top = next(line["LR"] for line in table if line["final"] == maxval)
+    lr_min = next(line["LR"] for line in table if line["d1n"] >= thresh)
+    lr_max = None
+    for number, line in enumerate(table):  # beyond it all successive rates fall short
+        if all(further["dnn"] >= thresh for further in table[number + 1 :]):
+            lr_max = line["LR"]
+            break
+    return lr_min, lr_max, lr_top, c2 * statistics.median(line["min(d_s)"] for line in table)
+
+
+def test_the_papers_rule_is_algorithm_2():
+    draw = random.Random(0)
+    compared, apart = 0, {"lr_min": 0, "lr_max": 0, "epsilon": 0}
+    while compared < 200:
+        epochs = draw.randint(1, 5)
+        reports = {r: [(draw.uniform(1, 2), draw.uniform(0.1, 0.9)) for _ in range(epochs)] for r in RATES}
+        made = []
+        for rate, after in reports.items():
+            information, accuracy = zip(*after, strict=True)
+            values = {"loss": (0.0,) * epochs, "accuracy": accuracy, "information": (1.5, *information)}
+            made.append(Probe(0, rate, values))
+        found = choose_range(made, "accuracy", c1=5, rule="paper")
+        gained = [last[1] - first[1] for first, *_, last in ([one[0], *one] for one in reports.values())]
+        if max(gained[: RATES.index(found.lr_top) + 1]) < max(one[-1][1] for one in reports.values()) / 5:
+            continue  # none up to the best gains, and the paper says of it nothing that a schedule could take
+        compared += 1
+        lr_min, lr_max, lr_top, epsilon = of_the_paper(1.5, reports, c1=5, c2=0.5)
+        assert (found.lr_min, found.lr_max, found.lr_top) == (lr_min, lr_max, lr_top)
+        assert significance(made, "information", c2=0.5, rule="paper") == pytest.approx(max(epsilon, 1e-6))
+        ours = choose_range(made, "accuracy", c1=5)
+        apart["lr_min"] += ours.lr_min != lr_min
+        apart["lr_max"] += ours.lr_max != lr_max
+        apart["epsilon"] += significance(made, "information", c2=0.5) != max(epsilon, 1e-6)
+    assert min(apart.values()) > 0  # our own rule is another
+
+
+def test_by_the_papers_rule_lr_min_is_lr_top_where_nothing_gains_after_its_first_epoch():
+    made = probes((0.88, 0.9, 0.91, 0.92, 0.1), firsts=0.87)
+    assert choose_range(made, "accuracy", c1=10, rule="paper") == Range(1.0, 1.0, 1.0)
+    assert choose_range(made, "accuracy", c1=10) == Range(0.001, 1.0, 1.0)
+
+
+def test_the_papers_epsilon_leaves_out_the_last_epochs_gain():
+    made = [informed(1.0, 2.0, 2.5, 2.5)]  # 0.5, 0.2, 0
+    assert significance(made, "information", c2=1, rule="paper") == pytest.approx(0.2)
+    assert significance(made, "information", c2=1) == 1e-6
+    assert significance([informed(1.0, 2.0)], "information", c2=1, rule="paper") == 1.0  # d_s of the first epoch
 
 
 def of_lengths(*values):

@@ -10,7 +10,7 @@ from torch import nn
 from infotorch.schedules import range_workers
 from infotorch.schedules.range_bench import Bench, Work, random_state, set_random_state
 from infotorch.schedules.range_test import lr_range_test
-from infotorch.schedules.range_workers import Here
+from infotorch.schedules.range_workers import Here, Watched
 
 # What a user would write at the top of a module: processes import it by name.
 TRAINEE = """
@@ -186,14 +186,19 @@ def test_a_copy_that_cannot_be_unpacked_is_refused_in_plain_words(serve, module,
 def test_an_epoch_that_trains_another_network_by_its_name_is_refused(module, serve):
     (answer,) = serve(made(module.Trainee(), train_epoch=module.by_name, generators=()), (0, 0.1, 1, ()))
     assert isinstance(answer, ValueError)
-    assert "train_epoch does not train the network that it was given with" in str(answer)
+    assert "train_epoch took no step of the optimizer that it was given with" in str(answer)
 
 
-def test_weights_that_move_without_the_optimizer_are_trained(module, serve):
+@pytest.mark.parametrize("is_heard", [True, False])
+def test_weights_that_move_without_a_step_are_trained_where_steps_are_not_heard_of(module, monkeypatch, is_heard):
     trainee = module.Trainee()
-    work = made(trainee, train_epoch=Nudge(trainee.network), generators=())
-    ((probe, _),) = serve(work, (0, 0.1, 1, ()))
-    assert probe.epochs == 1
+    monkeypatch.setattr(torch.optim.SGD.step, "hooked", is_heard)  # torch's own mark
+    epoch = Watched(made(trainee, train_epoch=Nudge(trainee.network)))
+    if is_heard:
+        with pytest.raises(ValueError, match="took no step of the optimizer"):
+            epoch()
+    else:
+        assert epoch() == 1.0
 
 
 class Nudge:

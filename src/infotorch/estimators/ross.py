@@ -26,8 +26,8 @@ def ross(x: Any, labels: Any, *, k: int = 3, metric: Metric = "euclidean") -> Es
     nearest row of the same class; k_i rows of the class, and m_i of all rows, lie within it (ties counted).
 
     Where more than k rows of a class coincide the radius is 0, and the row itself is counted in k_i and m_i: so a
-    representation that is the same for all rows has exactly 0 nats. A class of n_c <= k rows uses k = n_c - 1, and
-    classes with a single row are dropped (`n` says how many rows were used).
+    representation that is the same for all rows has exactly 0 nats, without rounding. A class of n_c <= k rows uses k =
+    n_c - 1, and classes with a single row are dropped (`n` says how many rows were used).
 
     Args:
         x: shape (n,) or (n, ...), n > k.
@@ -91,8 +91,10 @@ def _ross(x: Tensor, classes: Tensor, k: int, metric: Metric) -> Tensor:
     radius, in_class, in_all = count(x, slices, k, metric)
     itself = (radius > 0).long()
     size = torch.bincount(classes)[classes]
-    terms = [_psi(in_class - itself), -_psi(in_all - itself), -_psi(size)]
-    return torch.stack(terms).sum(dim=0).mean() + _digamma(len(x), x)
+    # Two differences row by row, and not one of means: they are exactly 0 where a dead network has them equal.
+    of_class = _psi(in_class - itself) - _psi(size)
+    of_all = _psi(in_all - itself) - _psi(torch.full_like(size, len(x)))
+    return (of_class - of_all).mean()
 
 
 def _class_slices(classes: Tensor) -> Iterator[slice]:

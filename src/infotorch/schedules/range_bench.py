@@ -25,6 +25,8 @@ _WHERE = "lr_range_test"
 Report = float | Mapping[str, float]
 # A value has fallen suddenly when it lost this share of what it had gained, or of its first value where that is more.
 _SUDDEN = 0.5
+# Nats that are rounding and no information: sums of a thousand logarithms in float64 are off by some 1e-15.
+_NOTHING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class Bench:
     def __init__(self, work: Work, told: Callable[[int, float, int], None] | None = None) -> None:
         self.work, self.told = work, told
         self.trial = 0
+        self.rates = [group["lr"] for group in work.optimizer.param_groups]
         self.before = self.start = self._state()
         self.paused: dict[float, _Run] = {}
 
@@ -102,7 +105,7 @@ class Bench:
             alive: the candidates whose probes may go on; the others' are forgotten.
 
         Raises:
-            TypeError: a report that is no number.
+            TypeError: a report, or a value of the signal, that is no number.
             ValueError: a layer with weights cannot reset itself, and nobody says how; or what the signal refuses,
                 other than a network whose numbers are no longer finite: its information is NaN.
         """
@@ -128,16 +131,9 @@ class Bench:
         self._restore(self.before)
         if trial:
             torch.manual_seed(derive_seed(self.work.seed, "range-test", trial))
-            (self.work.reset or self._reset_layers)()
+            for reset in [self.work.reset] if self.work.reset else resets_of(self.work.network):
+                reset()
         self.trial, self.start, self.paused = trial, self._state(), {}
-
-    def _reset_layers(self) -> None:
-        for name, layer in self.work.network.named_modules():
-            own = getattr(layer, "reset_parameters", None)
-            if callable(own):
-                own()
-            elif next(layer.parameters(recurse=False), None) is not None:
-                raise ValueError(f"{_WHERE}: layer {name or 'network'} has no reset_parameters; give reset.")
 
     def _resumed(self, rate: float) -> _Run:
         run = self.paused.pop(rate, None)
@@ -165,9 +161,10 @@ class Bench:
             if not _overflows(self.work.network, self.work.signal):
                 raise
             found = [math.nan] * max(1, len([name for name in values if name.startswith("information")]))
-        several = isinstance(found, list | tuple) and len(found) > 1
-        for number, value in enumerate(found if isinstance(found, list | tuple) else [found]):
-            values.setdefault(f"information {number}" if several else "information", []).append(float(value))
+        numbers = _as_values(found)
+        for number, value in enumerate(numbers):
+            name = f"information {number}" if len(numbers) > 1 else "information"
+            values.setdefault(name, []).append(value)
 
     def _state(self) -> dict[str, Any]:
         return {
@@ -192,6 +189,10 @@ class Bench:
             parameter.grad = None
         # An optimiser that had no state yet gets an empty one again.
         self.work.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
+        for group, own in zip(self.work.optimizer.param_groups, self.rates, strict=True):
+            if isinstance(own, Tensor):  # others may hold this very tensor, as a compiled step does
+                own.copy_(group["lr"])
+                group["lr"] = own
         set_random_state(state["random"])
         for generator, known in zip(self.work.generators, state["generators"], strict=True):
             generator.set_state(known)
@@ -201,6 +202,25 @@ class Bench:
         network, groups = self.work.network, self.work.optimizer.param_groups
         moved = [parameter for group in groups for parameter in group["params"]]
         return list({id(tensor): tensor for tensor in (*network.parameters(), *network.buffers(), *moved)}.values())
+
+
+def resets_of(network: nn.Module) -> list[Callable[[], Any]]:
+    """Every layer's own `reset_parameters`, in the order of the layers.
+
+    Raises:
+        ValueError: a layer with weights has none; the message names it.
+    """
+    resets = []
+    for name, layer in network.named_modules():
+        own = getattr(layer, "reset_parameters", None)
+        if callable(own):
+            resets.append(own)
+        elif next(layer.parameters(recurse=False), None) is not None:
+            raise ValueError(
+                f"{_WHERE}: layer {name or 'network'} has no reset_parameters; give reset, which draws new initial "
+                "weights, or trials=1."
+            )
+    return resets
 
 
 def check_initialised(network: nn.Module) -> None:
@@ -272,6 +292,17 @@ def _as_numbers(report: Report) -> dict[str, float]:
         raise TypeError(f"{_WHERE}: train_epoch must report numbers, got {report!r}.") from error
 
 
+def _as_values(found: Any) -> list[float]:
+    """What a signal gave: one number, or one for each layer."""
+    listed = found if isinstance(found, list | tuple) else [found]
+    try:
+        if not listed or any(isinstance(value, str) for value in listed):
+            raise TypeError("no number")
+        return [float(value) for value in listed]
+    except (TypeError, ValueError, RuntimeError) as error:  # the last: a tensor of several
+        raise TypeError(f"{_WHERE}: signal must give a number, or a list of them, got {found!r}.") from error
+
+
 def _has_crashed(values: Mapping[str, list[float]]) -> bool:
     """Whether a last value is not finite, or all have fallen suddenly; accuracy alone may dip for some steps."""
     if not all(math.isfinite(past[-1]) for past in values.values()):
@@ -290,5 +321,5 @@ def _is_dead(values: Mapping[str, list[float]]) -> bool:
     """Whether the output no longer depends on the input: no information at all, or numbers that stand still."""
     information = [past[-1] for name, past in values.items() if name.startswith("information")]
     if information:
-        return information[-1] == 0.0
+        return abs(information[-1]) < _NOTHING
     return all(len(past) > 2 and len(set(past[-3:])) == 1 for past in values.values())

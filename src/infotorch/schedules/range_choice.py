@@ -45,11 +45,16 @@ class Probe:
         """The last value."""
         return self.values[attribute][-1]
 
-    def least_relative_gain(self, attribute: str) -> float | None:
-        """The smallest relative gain d_s of an epoch; None after fewer than two values."""
-        values = self.values[attribute]
+    def least_relative_gain(self, attribute: str, rule: Rule = "first-bad") -> float | None:
+        """The smallest relative gain d_s of an epoch; None after fewer than two values.
+
+        By "paper" d_s is told before an epoch, of what was reached until then: 1 in the first one, and the gain of the
+        last one is not among them.
+        """
+        is_paper = rule == "paper"
+        values = self.values[attribute][:-1] if is_paper else self.values[attribute]
         gains = [(now - before) / abs(now) for before, now in pairwise(values) if now != 0]
-        return min(gains) if gains else None
+        return min([*gains, 1.0] if is_paper else gains, default=None)
 
 
 @dataclass(frozen=True)
@@ -72,10 +77,11 @@ def choose_range(probes: Sequence[Probe], attribute: str, *, c1: float, rule: Ru
 
     With best the highest last value and thresh = best / c1: lr_top is the rate that has it; lr_min the first whose last
     value has gained thresh, or falls short of best by less than thresh; lr_max by "first-bad" the last rate from lr_top
-    upwards before the first that failed or falls short of best by thresh; by "paper" the last before all further rates
-    do. Gains, and all values of a loss, are measured from the first value of the lowest candidate, the one next to
-    untrained. A probe that was given fewer epochs than others is compared with what they had reached by then, and
-    cannot be lr_top.
+    upwards before the first that failed or falls short of best by thresh. Gains, and all values of a loss, are measured
+    from the first value of the lowest candidate, the one next to untrained. By "paper" lr_min is the first rate up to
+    lr_top that gained thresh since its own first value, and lr_top where none did; lr_max the last rate before all
+    further ones failed or fall short. A probe that was given fewer epochs than others is compared with what they had
+    reached by then, and cannot be lr_top.
 
     Args:
         probes: one for each candidate, by ascending rate; a candidate without one counts as failed.
@@ -86,8 +92,8 @@ def choose_range(probes: Sequence[Probe], attribute: str, *, c1: float, rule: Ru
     Raises:
         ValueError: no candidate learnt anything.
 
-    Source: Vasudevan 2020, Entropy 22(5):560, Algorithm 2; its rule for LR_max is "paper". Its LR_min is the first that
-        gains; but what learns within its first epoch gains no more after it, and would be taken for a rate too low.
+    Source: Vasudevan 2020, Entropy 22(5):560, Algorithm 2, is "paper". But what learns within its first epoch gains no
+        more after it, and is a rate too low by the paper's LR_min.
 
     Example:
         >>> finals = {0.001: 0.2, 0.01: 0.8, 0.1: 0.9, 1.0: 0.1}
@@ -95,13 +101,14 @@ def choose_range(probes: Sequence[Probe], attribute: str, *, c1: float, rule: Ru
         >>> found.lr_min, found.lr_max, found.lr_top
         (0.001, 0.1, 0.1)
     """
-    standing = judge(probes, attribute, c1=c1)
+    standing = judge(probes, attribute, c1=c1, rule=rule)
     top, good = standing.top, standing.good
     if rule == "paper":
-        highest = max(number for number, is_good in enumerate(good) if is_good)
+        lowest, highest = standing.first_gain, max(number for number, is_good in enumerate(good) if is_good)
     else:
         highest = next((number for number in range(top, len(good)) if not good[number]), len(good)) - 1
-    return Range(probes[standing.lowest].rate, probes[highest].rate, probes[top].rate)
+        lowest = standing.lowest
+    return Range(probes[lowest].rate, probes[highest].rate, probes[top].rate)
 
 
 @dataclass(frozen=True)
@@ -133,7 +140,7 @@ class Standing:
         return next((number for number, (good, ended) in enumerate(whole) if good and ended), self.first_gain)
 
 
-def judge(probes: Sequence[Probe], attribute: str, *, c1: float) -> Standing:
+def judge(probes: Sequence[Probe], attribute: str, *, c1: float, rule: Rule = "first-bad") -> Standing:
     """How the candidates of a pass compare, see `choose_range`.
 
     Raises:
@@ -158,7 +165,8 @@ def judge(probes: Sequence[Probe], attribute: str, *, c1: float) -> Standing:
     # Nothing is said of a candidate that was left where none had learnt anything yet.
     thresh = {number: best[n] / c1 if best[n] > 0 else math.nan for number, n in length.items()}
     good = {number: best[length[number]] + nothing - last[number] < thresh[number] for number in numbers}
-    gains = {number: last[number] - start >= thresh[number] for number in numbers}
+    first = {number: probes[number].values[attribute][0] if rule == "paper" else start for number in numbers}
+    gains = {number: last[number] - first[number] >= thresh[number] for number in numbers}
     return Standing(
         top=max((number for number in numbers if length[number] == max(best)), key=last.__getitem__),
         good=tuple(good.get(number, False) for number in range(len(probes))),
@@ -184,11 +192,12 @@ def together(ranges: Sequence[Range]) -> Range:
     return Range(min(statistics.median_low(found.lr_min for found in ranges), top), highest, top)
 
 
-def significance(probes: Sequence[Probe], attribute: str, *, c2: float) -> float:
+def significance(probes: Sequence[Probe], attribute: str, *, c2: float, rule: Rule = "first-bad") -> float:
     """The threshold of `MutualInformationDecay` (epsilon): c2 times the median of all min d_s, at least 1e-6.
 
     Of the probes that were trained to the end: an early epoch brings more than a late one. So epsilon depends on the
-    number of epochs, and where an epoch is a part of one, on its length.
+    number of epochs, and where an epoch is a part of one, on its length. The rule says which epochs count, see
+    `Probe.least_relative_gain`.
 
     Raises:
         ValueError: no probe has two values.
@@ -200,7 +209,7 @@ def significance(probes: Sequence[Probe], attribute: str, *, c2: float) -> float
     """
     longest = max((probe.epochs for probe in probes if not probe.failed), default=0)
     ended = [probe for probe in probes if not probe.failed and probe.epochs == longest]
-    gains = [probe.least_relative_gain(attribute) for probe in ended]
+    gains = [probe.least_relative_gain(attribute, rule) for probe in ended]
     known = [gain for gain in gains if gain is not None]
     if not known:
         raise ValueError("lr_range_test: no candidate was trained to the end, so that epsilon cannot be told.")

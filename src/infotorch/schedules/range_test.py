@@ -12,7 +12,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -21,10 +21,10 @@ from torch import nn
 from torch.optim import Optimizer
 
 from infotorch.numerics.checks import check_choice, check_count, check_positive
-from infotorch.schedules.range_bench import Bench, Report, Work, check_initialised
+from infotorch.schedules.range_bench import Bench, Report, Work, check_initialised, resets_of
 from infotorch.schedules.range_choice import Probe, Range, Rule, choose_range, significance, together
 from infotorch.schedules.range_search import Halving, every
-from infotorch.schedules.range_workers import Here, Probing, Workers
+from infotorch.schedules.range_workers import Here, Probing, Watched, Workers
 
 _WHERE = "lr_range_test"
 #: Which candidates are trained, and for how long.
@@ -149,8 +149,8 @@ def lr_range_test(
             where there is a signal, else "loss".
         c1: thresh is the best value / c1; larger lowers lr_max and lr_min.
         c2: epsilon is c2 times the median of min d_s.
-        rule: see `choose_range`; "halving" looks at what "first-bad" needs.
-        stop_dead: end a candidate whose signal has come to exactly 0, or whose reports no longer change at all.
+        rule: see `choose_range` and `significance`; "halving" looks at what "first-bad" needs.
+        stop_dead: end a candidate whose signal has come to 0 (but for rounding), or whose reports no longer change.
         reset: draws new initial weights from torch's global generator; None: every layer's own `reset_parameters`.
         generators: further generators of the data's order, restored afterwards and before every candidate.
         seed: decides the weights of the second trial and later ones; the first has the network's own.
@@ -164,11 +164,12 @@ def lr_range_test(
         candidate, and of lr_min = lr_max.
 
     Raises:
-        TypeError: train_epoch or signal gives no number, or there are workers and what they need cannot be copied.
+        TypeError: a network, optimizer, train_epoch or rates of the wrong kind, train_epoch or signal gives no number,
+            or there are workers and what they need cannot be copied.
         ValueError: rates that do not ascend or are not positive, an attribute that nobody reports, a layer that cannot
-            be reset or has no weights yet, c1 or c2 not positive, no rate that learns, or "halving" with the rule
-            "paper"; what the signal refuses, but for a network whose numbers are not finite, which has crashed; in a
-            worker, a train_epoch that trains another network than the one given.
+            be reset (with several trials and without reset) or has no weights yet, c1 or c2 not positive, no rate that
+            learns, or "halving" with the rule "paper"; what the signal refuses, but for a network whose numbers are not
+            finite, which has crashed; an optimizer of another network, or one of which the first epoch takes no step.
         RuntimeError: a worker process ended on its own.
 
     Source: Vasudevan 2020, Entropy 22(5):560, Algorithm 2; LR_max by "first-bad" and "halving" are ours.
@@ -188,8 +189,8 @@ def lr_range_test(
         >>> found.lr_top, sgd.param_groups[0]["lr"], found.edges
         (1.0, 0.1, ('lr_top', 'lr_max'))
     """
+    _check_trained(network, optimizer, train_epoch)
     candidates = _candidates(rates)
-    check_initialised(network)
     for name, count in (("trials", trials), ("epochs", epochs), ("workers", workers)):
         check_count(count, where=_WHERE, name=name)
     for name, factor in (("c1", c1), ("c2", c2)):
@@ -198,6 +199,8 @@ def lr_range_test(
     check_choice(search, ("exhaustive", "halving"), where=_WHERE, name="search")
     if search == "halving" and rule == "paper":
         raise ValueError(f"{_WHERE}: the rule 'paper' looks at every candidate to the end; use search='exhaustive'.")
+    if trials > 1 and reset is None:
+        resets_of(network)  # refused now, and not after the first trial
     began = time.monotonic()
     work = Work(network, optimizer, train_epoch, signal, stop_dead, tuple(generators), reset, seed)
     tally = _Tally(trials * len(candidates) * epochs, progress)
@@ -227,7 +230,7 @@ class _Tally:
 @contextmanager
 def _probing(work: Work, rates: list[float], workers: int, tally: _Tally) -> Iterator[Probing]:
     """Who probes; afterwards everything here is as it was."""
-    bench = Bench(work, tally)
+    bench = Bench(replace(work, train_epoch=Watched(work)), tally)
     with bench.keeping():
         if workers == 1:
             yield Here(bench)
@@ -236,10 +239,34 @@ def _probing(work: Work, rates: list[float], workers: int, tally: _Tally) -> Ite
                 yield probing
 
 
+def _check_trained(network: nn.Module, optimizer: Optimizer, train_epoch: Callable[[], Report]) -> None:
+    wanted = {
+        "network": (network, nn.Module, "nn.Module"),
+        "optimizer": (optimizer, Optimizer, "torch.optim.Optimizer"),
+    }
+    for name, (given, kind, called) in wanted.items():
+        if not isinstance(given, kind):
+            raise TypeError(
+                f"{_WHERE}: {name} must be of {called}, got {type(given).__name__}; the order is network, optimizer, "
+                "train_epoch."
+            )
+    if not callable(train_epoch):
+        raise TypeError(f"{_WHERE}: train_epoch must be a function without arguments, got {train_epoch!r}.")
+    check_initialised(network)
+    moved = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
+    if moved.isdisjoint(id(parameter) for parameter in network.parameters()):
+        raise ValueError(f"{_WHERE}: optimizer moves no parameter of network; give the optimizer that trains it.")
+
+
 def _candidates(rates: Sequence[float] | None) -> list[float]:
     if rates is None:
         return [mantissa * 10.0**power for power in range(-5, 0) for mantissa in (1, 2, 5)] + [1.0]
-    listed = [float(rate) for rate in rates]
+    try:
+        if isinstance(rates, str):
+            raise TypeError("a text is no sequence of numbers")
+        listed = [float(rate) for rate in rates]
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{_WHERE}: rates must be a sequence of numbers, got {rates!r}.") from error
     ascend = all(low < high for low, high in pairwise([0.0, *listed, math.inf]))
     if not listed or not ascend:
         raise ValueError(f"{_WHERE}: rates must be positive and ascend, got {listed}.")
@@ -258,7 +285,7 @@ def _found(
 ) -> RangeTest:
     probes = tuple(probe for one in passes for probe in one)
     by, ranges = _chosen(passes, attribute, c1, rule)
-    epsilons = [significance(probes, name, c2=c2) for name in _information_names(probes)]
+    epsilons = [significance(probes, name, c2=c2, rule=rule) for name in _information_names(probes)]
     ends = {end: [getattr(one, end) for one in ranges] for end in ("lr_min", "lr_max", "lr_top")}
     ends["edges"] = [_edges(one, rates) for one in ranges]
     return RangeTest(

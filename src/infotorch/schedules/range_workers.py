@@ -170,32 +170,45 @@ def _unpacked(packed: bytes, told: Callable[[int, float, int], None]) -> Bench:
     except Exception as error:
         raise TypeError(f"{_WHERE}: {_NO_COPY} ({error}).") from error
     set_random_state(random)
-    return Bench(replace(work, train_epoch=_Watched(work)), told)
+    return Bench(replace(work, train_epoch=Watched(work)), told)
 
 
-class _Watched:
-    """The caller's epoch, and a look whether it moves the copy that it came with, and not another one by name.
+class Watched:
+    """The caller's epoch, and a look whether it trains by the optimiser that it came with, and not by another one.
 
-    Raises:
-        ValueError: the first epoch changed no weight of the network and took no step of the optimiser.
+    Args:
+        work: what is trained.
     """
 
     def __init__(self, work: Work) -> None:
-        self.work, self.moved = work, False
-        work.optimizer.register_step_post_hook(self._note)
-
-    def _note(self, *_: object) -> None:
-        self.moved = True
+        self.work, self.trains = work, False
 
     def __call__(self) -> Report:
-        versions = [parameter._version for parameter in self.work.network.parameters()]
-        report = self.work.train_epoch()
-        self.moved = self.moved or versions != [p._version for p in self.work.network.parameters()]
-        if not self.moved:
+        """Train for one epoch and report.
+
+        Raises:
+            ValueError: the first epoch took no step of the optimiser.
+        """
+        if self.trains:
+            return self.work.train_epoch()
+        steps: list[int] = []
+        network, optimizer = self.work.network, self.work.optimizer
+        versions = [parameter._version for parameter in network.parameters()]
+        handle = optimizer.register_step_post_hook(lambda *_: steps.append(1))
+        try:
+            report = self.work.train_epoch()
+        finally:
+            handle.remove()
+        # A wrapper's step may go without torch's hooks; whether weights moved is all that is known then.
+        is_heard = getattr(type(optimizer).step, "hooked", False)
+        moved = versions != [parameter._version for parameter in network.parameters()]
+        self.trains = bool(steps) or (moved and not is_heard)
+        if not self.trains:
             raise ValueError(
-                f"{_WHERE}: train_epoch does not train the network that it was given with: in a worker process a name "
-                "at the top of a module is another object. Hand network and optimizer over by functools.partial, or as "
-                "attributes of an object whose method train_epoch is; or choose workers=1."
+                f"{_WHERE}: train_epoch took no step of the optimizer that it was given with, so that no rate reaches "
+                "what it trains. Give the network and the optimizer that it trains. In a worker process a name at the "
+                "top of a module is another object: hand both over by functools.partial, or as attributes of an object "
+                "whose method train_epoch is; or choose workers=1."
             )
         return report
 
