@@ -136,8 +136,8 @@ def diagnose(
       covers the movement. A value measured from samples says more about the estimator than about the layer.
     - "saturated": X is discrete and T keeps all its rows apart: I(X; T) = H(X), log n where no row occurs twice.
     - "piecewise-constant": T takes few values: I(X; T) = H(T) is finite, and on data it changes by jumps alone, so that
-      its gradient is 0 almost everywhere; or X is discrete and T holds noise of few values whose odds x does not decide,
-      as dropout's.
+      its gradient is 0 almost everywhere; or X is discrete and T holds noise of few values by odds that do not depend
+      on x, as dropout does.
     - "finite": T holds noise that makes I(X; T) finite.
     - "constant": T does not depend on x: I(X; T) = 0.
     - "unknown": the evidence does not decide.
