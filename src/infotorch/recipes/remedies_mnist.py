@@ -127,7 +127,16 @@ _ROWS = {
     ),
 }
 
-_FOUND: dict[str, dict[str, Any]] = {}
+_FOUND: dict[str, dict[str, Any]] = {
+    "bp": {"optimizer.lr": 0.0039},
+    "confidence-penalty": {"optimizer.lr": 0.0031, "remedy.weight": 0.0386},
+    "dropout": {"optimizer.lr": 0.00177, "network.dropout": 0.1},
+    "information-dropout": {"optimizer.lr": 0.0031, "remedy.weight": 0.00386},
+    "quantised": {"optimizer.lr": 0.0046, "remedy.weight": 0.00141},
+    "soft-decision": {"optimizer.lr": 0.0046, "remedy.weight": 0.0108},
+    "stochastic": {"optimizer.lr": 0.0046, "remedy.noise_std": 0.368},
+    "vib": {"optimizer.lr": 0.0031, "remedy.weight": 0.00204},
+}
 
 #: Alemi et al. 2017, Sec. 4.1 and their published code; all but 500 of the training rows, as theirs are all 60,000.
 _PAPER = {
