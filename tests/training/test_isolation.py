@@ -254,7 +254,11 @@ class TestCache:
     def test_it_is_so_where_few_rows_have_labels(self):
         y = torch.where(torch.arange(48) % 3 == 0, data("vectors")[1].roll(1), -1)
         y[1::9] = 0
-        results = [trained("vectors", ("X:views", "Y", "CE"), y, cache=cache)[0] for cache in (None, "memory")]
+        # Adam takes a whole step for a gradient that is rounding alone, as that of a bias before batch norm.
+        shared = {"epochs": 2, "lr": lambda p: torch.optim.SGD(p, lr=0.05)}
+        results = [
+            trained("vectors", ("X:views", "Y", "CE"), y, cache=cache, **shared)[0] for cache in (None, "memory")
+        ]
         for plain, cached in zip(*map(state, results), strict=True):
             torch.testing.assert_close(plain, cached, atol=1e-5, rtol=1e-4)
 
