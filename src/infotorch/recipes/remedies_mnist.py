@@ -129,12 +129,19 @@ _ROWS = {
 
 _FOUND: dict[str, dict[str, Any]] = {
     "bp": {"optimizer.lr": 0.0039},
+    "clustering": {"optimizer.lr": 0.0031, "remedy.weight": 0.0386},
     "confidence-penalty": {"optimizer.lr": 0.0031, "remedy.weight": 0.0386},
     "dropout": {"optimizer.lr": 0.00177, "network.dropout": 0.1},
     "information-dropout": {"optimizer.lr": 0.0031, "remedy.weight": 0.00386},
+    "matrix-ib": {"optimizer.lr": 0.0046, "remedy.weight": 0.00448},
+    "noisy": {"optimizer.lr": 0.0031, "plan.beta": 0.0204},
+    "nonlinear-ib": {"optimizer.lr": 0.0031, "remedy.weight": 0.0114},
+    "nuisance": {"optimizer.lr": 0.0046, "remedy.weight": 0.0141},
     "quantised": {"optimizer.lr": 0.0046, "remedy.weight": 0.00141},
+    "same-class": {"optimizer.lr": 0.0046, "remedy.weight": 0.0141},
     "soft-decision": {"optimizer.lr": 0.0046, "remedy.weight": 0.0108},
     "stochastic": {"optimizer.lr": 0.0046, "remedy.noise_std": 0.368},
+    "vdb": {"optimizer.lr": 0.0046, "remedy.weight": 0.000891},
     "vib": {"optimizer.lr": 0.0031, "remedy.weight": 0.00204},
 }
 
