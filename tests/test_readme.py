@@ -133,7 +133,13 @@ ATTEMPTS = {
         "best, the line put off by 3 epochs": "the line put off by three epochs ({})",
         "best, layers that are done are frozen": "whose own information has stopped growing ends at {}",
         "best, raised again where no lower rate is left": "where no lower one is left ends at {}",
-    }
+    },
+    "milr-mnist": {
+        "best, training rows alone": "are one and the same run: {} and",
+        "control: loss of validation rows in place of their information": "and {}. Rates layer by layer",
+        "best, layer by layer": "Rates layer by layer end at {}.",
+        "best, layers that are done are frozen": "growing ends at {} with all but the last layer frozen",
+    },
 }
 
 
