@@ -59,6 +59,7 @@ def test_its_links_lead_somewhere():
         "milr-mnist",
         "milr-sample-size",
         "fifty-epochs",
+        "remedies-mnist",
     ],
 )
 def test_the_tables_of_results_are_those_of_the_committed_runs(folder):
