@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from statistics import fmean, stdev
 
@@ -19,13 +18,12 @@ from infotorch.estimators.ksg import ksg
 from infotorch.estimators.ross import ross
 from infotorch.numerics.checks import check_count
 from infotorch.numerics.seeds import SeedStreams
+from infotorch.schedules.signal import JITTER
 
 _WHERE = "sample_size"
 SIZES = (100, 200, 500, 1000, 2000)
 #: By the paper.
 CHOSEN = 1000
-#: Of the paper, Sec. 4: deviation of the noise that breaks the ties of pixels, which come in steps of 1/255.
-JITTER = math.exp(-10)
 
 
 def sample_size(name: str, *, samples: int = 5, largest: int = SIZES[-1]) -> Demonstrated:

@@ -27,7 +27,7 @@ _WHERE = "InformationSignal"
 #: Columns of a layer that neighbours are searched in, unless the caller says otherwise.
 MOST_COLUMNS = 1024
 #: Deviation of the noise that breaks ties of an estimated ceiling (Vasudevan 2020, Sec. 4).
-_JITTER = math.exp(-10)
+JITTER = math.exp(-10)
 
 Estimator = Literal["ross", "ksg", "readout", "renyi"]
 #: (t of shape (n, d), y) -> I(T; Y) in nats
@@ -243,7 +243,7 @@ def _jittered(x: Tensor) -> Tensor:
     """Pixels come in steps, and KSG counts strictly nearer rows: equal distances would carry it above H(Y)."""
     flat = _flat(x).double()
     noise = torch.randn(flat.shape, generator=SeedStreams(0).generator("jitter"), dtype=flat.dtype)
-    return flat + _JITTER * noise.to(flat.device)
+    return flat + JITTER * noise.to(flat.device)
 
 
 def _check_targets(y: Any) -> None:
