@@ -537,10 +537,10 @@ def features_that_agree(*, seed=0, classes=0):
 def test_a_module_that_features_of_nodes_teach_beats_a_frozen_one():
     """On one machine seeds 0 to 5 gained 0.08 to 0.30 over frozen modules, 0.17 on average, with a deviation of 0.09.
 
-    On another one seeds 0 and 1 gained 0.16 and 0.15: rounding decides that much. Four seeds: a standard error of 0.05.
+    On another one seeds 0 and 1 gained 0.16 and 0.15: rounding decides that much. Four seeds gain 0.16 on the first.
     """
     frozen, learnt = (
         [trained(name, features_that_agree, seed=seed, epochs=100, lr=3e-2)[1] for seed in range(4)]
         for name in ("frozen", "X:node-mine")
     )
-    assert sum(learnt) / 4 > sum(frozen) / 4 + 0.05
+    assert sum(learnt) / 4 > sum(frozen) / 4 + 0.1
