@@ -243,6 +243,30 @@ def test_candidates_see_the_same_random_numbers():
     assert drawn[1::2] == [drawn[1]] * 4
 
 
+@pytest.mark.parametrize("draws", [False, True])
+def test_the_signal_at_the_start_of_a_trial_is_measured_once_and_what_it_draws_is_drawn_for_all(draws):
+    scripted, drawn, measured = Scripted(GOOD), [], []
+
+    def signal():
+        measured.append(torch.rand(1).item() if draws else 1.0 + len(measured))
+        return measured[-1]
+
+    def epoch():
+        drawn.append(torch.rand(1).item())
+        return scripted.train_epoch()
+
+    options = {"signal": signal, "rates": RATES, "trials": 2, "epochs": 2, "attribute": "accuracy"}
+    found = lr_range_test(scripted.network, scripted.optimizer, epoch, **options)
+    assert len(measured) == 2 + found.epochs
+    for trial in (0, 1):
+        of_trial = [probe.values["information"] for probe in found.probes if probe.trial == trial]
+        assert len({values[0] for values in of_trial}) == 1
+        assert of_trial[0][0] == measured[0 if trial == 0 else 9]
+    of_first = drawn[0:8]
+    assert of_first[0::2] == [of_first[0]] * 4
+    assert of_first[1::2] == [of_first[1]] * 4
+
+
 def digits():
     rows = load("digits").train
     torch.manual_seed(0)

@@ -77,7 +77,8 @@ class Bench:
         self.work, self.told = work, told
         self.trial = 0
         self.rates = [group["lr"] for group in work.optimizer.param_groups]
-        self.before = self.start = self._state()
+        self.before = self._state()
+        self.start = _Run({}, self.before)
         self.paused: dict[float, _Run] = {}
 
     @contextmanager
@@ -133,17 +134,23 @@ class Bench:
             torch.manual_seed(derive_seed(self.work.seed, "range-test", trial))
             for reset in [self.work.reset] if self.work.reset else resets_of(self.work.network):
                 reset()
-        self.trial, self.start, self.paused = trial, self._state(), {}
+        self.trial, self.start, self.paused = trial, _Run({}, self._state()), {}
 
     def _resumed(self, rate: float) -> _Run:
-        run = self.paused.pop(rate, None)
-        self._restore(self.start if run is None else run.state)
-        if run is None:
-            run = _Run({}, {})
-            self._measure(run.values)
+        run = self.paused.pop(rate, None) or self._fresh()
+        self._restore(run.state)
         for group in self.work.optimizer.param_groups:
             set_rate(group, rate)
         return run
+
+    def _fresh(self) -> _Run:
+        """The trial's start with the signal's value there, which is the same for all candidates: measured once."""
+        if not self.start.values:
+            self._restore(self.start.state)
+            values: dict[str, list[float]] = {}
+            self._measure(values)
+            self.start = _Run(values, self._state())  # with what the signal drew
+        return _Run({name: list(past) for name, past in self.start.values.items()}, self.start.state)
 
     def _epoch(self, run: _Run) -> None:
         report = _as_numbers(self.work.train_epoch())
