@@ -1,6 +1,7 @@
 """Worker processes: copies that hold together, the same numbers, and plain words where it cannot work."""
 
 import importlib
+import os
 import random
 
 import pytest
@@ -12,6 +13,7 @@ from infotorch.schedules.range_bench import Bench, Work, random_state, set_rando
 from infotorch.schedules.range_test import lr_range_test
 from infotorch.schedules.range_workers import Here, Watched
 
+VISIBLE = "CUDA_VISIBLE_DEVICES"
 # What a user would write at the top of a module: processes import it by name.
 TRAINEE = """
 import os
@@ -50,6 +52,10 @@ class Trainee:
 
     def deadly(self):
         os._exit(3)
+
+    def where(self):
+        self.epoch()
+        return {"loss": float(os.environ["CUDA_VISIBLE_DEVICES"].replace(",", ""))}
 
 
 lonely = Trainee()
@@ -149,6 +155,43 @@ def test_two_processes_find_what_one_does_and_leave_everything_as_it_was(module)
     assert torch.equal(torch.get_rng_state(), states[1])
     assert torch.equal(trainee.order.get_state(), states[2])
     assert trainee.optimizer.param_groups[0]["lr"] == 0.3
+
+
+@pytest.mark.parametrize(
+    ("place", "before", "seen"),
+    [
+        (0, None, ["0,1,2", "1,0,2", "2,1,0", "0,1,2"]),
+        (1, "4,5,7", ["4,5,7", "4,7,5", "5,4,7", "4,5,7"]),
+        (None, "4,5,7", ["4,5,7"] * 4),
+        (None, None, [None] * 4),
+    ],
+)
+def test_processes_take_turns_at_the_gpus(monkeypatch, place, before, seen):
+    """On a machine without any: what each process would know as its devices, in their order."""
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    monkeypatch.delenv(VISIBLE, raising=False)
+    if before is not None:
+        monkeypatch.setenv(VISIBLE, before)
+    for number, known in enumerate(seen):
+        with range_workers._seeing(place, number):
+            assert os.environ.get(VISIBLE) == known
+        assert os.environ.get(VISIBLE) == before
+
+
+def test_a_process_is_told_of_its_gpu_before_it_starts(module, monkeypatch):
+    monkeypatch.setattr(range_workers, "_place", lambda _: 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setenv(VISIBLE, "3,4")
+    trainee = module.Trainee()
+    work = made(trainee, train_epoch=trainee.where, signal=None)
+    with range_workers.Workers(work, (0.1, 0.2), 2, lambda *_: None) as workers:
+        probes = workers.probe(0, (0.1, 0.2), 1)
+    assert [-probe.last("loss") for probe in probes] == [34, 43]
+
+
+def test_a_network_on_no_gpu_has_no_turns(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert range_workers._place(nn.Linear(2, 2)) is None
 
 
 def test_a_process_that_ends_on_its_own_is_named(module):

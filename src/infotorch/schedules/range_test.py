@@ -156,7 +156,8 @@ def lr_range_test(
         seed: decides the weights of the second trial and later ones; the first has the network's own.
         workers: processes that train candidates at once, each on a copy of everything, with the same result as one: on
             a CPU to the bit, as each has as many threads as this process (`torch.set_num_threads`). Network, optimizer,
-            train_epoch, signal and reset must be picklable together: no lambdas, no functions within functions.
+            train_epoch, signal and reset must be picklable together: no lambdas, no functions within functions. Where
+            there are several GPUs and the network is on one, the processes take turns at them.
         progress: told (what, epochs done, epochs in all at most) after every epoch.
 
     Returns:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import io
 import multiprocessing
+import os
 import signal
 import traceback
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from multiprocessing.connection import wait
 from typing import Any, Protocol
 
 import torch
+from torch import nn
 
 from infotorch.schedules.range_bench import Bench, Report, Work, random_state, set_random_state
 from infotorch.schedules.range_choice import Probe
 
 _WHERE = "lr_range_test"
+_VISIBLE = "CUDA_VISIBLE_DEVICES"
 _NO_COPY = (
     "worker processes need a copy of network, optimizer, train_epoch, signal and reset together. Lambdas and functions "
     "within functions cannot be copied: use functools.partial of a function at the top of a module, or a method of an "
@@ -59,7 +62,8 @@ class Here:
 class Workers:
     """Probes in processes of their own, each with its copy of the work, its random states and as many threads.
 
-    A candidate always goes to the same process, which keeps its paused probe. A context: the processes end with it.
+    Where there are several GPUs and the network is on one, the processes take turns at them. A candidate always goes to
+    the same process, which keeps its paused probe. A context: the processes end with it.
 
     Args:
         work: what is trained; it is copied as it is now.
@@ -79,12 +83,14 @@ class Workers:
         context = multiprocessing.get_context("spawn")
         self.pipes: list[Any] = []
         self.processes: list[Any] = []
-        for _ in range(self.width):
+        place = _place(work.network)
+        for number in range(self.width):
             ours, theirs = context.Pipe()
             # No daemon: the caller's loader may start processes of its own.
             process = context.Process(target=_serve, args=(theirs, copied, torch.get_num_threads()))
             try:
-                process.start()
+                with _seeing(place, number):
+                    process.start()
             except BaseException:
                 self.__exit__()
                 raise
@@ -130,6 +136,35 @@ class Workers:
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+
+def _place(network: nn.Module) -> int | None:
+    """The number of the one GPU that the network is on, where there are others beside it."""
+    tensors = (*network.parameters(), *network.buffers())
+    places = {tensor.device.index for tensor in tensors if tensor.device.type == "cuda"}
+    return places.pop() if len(places) == 1 and torch.cuda.device_count() > 1 else None
+
+
+@contextmanager
+def _seeing(place: int | None, number: int) -> Iterator[None]:
+    """While a process starts: what it will know as the network's GPU is that GPU, the next one, and so on.
+
+    CUDA numbers devices by the order of CUDA_VISIBLE_DEVICES, so that nothing in the copy has to be moved or renamed.
+    """
+    before = os.environ.get(_VISIBLE)
+    if place is not None:
+        count = torch.cuda.device_count()
+        order = before.split(",")[:count] if before else [str(device) for device in range(count)]
+        other = (place + number) % count
+        order[place], order[other] = order[other], order[place]
+        os.environ[_VISIBLE] = ",".join(order)
+    try:
+        yield
+    finally:
+        if before is not None:
+            os.environ[_VISIBLE] = before
+        elif place is not None:
+            del os.environ[_VISIBLE]
 
 
 def _packed(work: Work) -> bytes:
