@@ -91,10 +91,21 @@ def test_a_run_below_two_given_directories_counts_once(make_run, tmp_path):
 
 
 def test_notes_of_a_row_stand_below_the_table(make_run, tmp_path):
-    for seed, epochs in ((0, 5), (1, 6)):
-        make_run(seed=seed, metrics={"test_accuracy": 0.9}, epochs=epochs)
+    for seed, settings in ((0, {}), (1, {"epochs": 6})):
+        make_run(seed=seed, metrics={"test_accuracy": 0.9}, **settings)
     text = own_text(write_report([tmp_path / "runs"], tmp_path / "report.html"))
-    assert "Settings differ between the averaged runs: epochs (5 | 6)." in text
+    assert "Some of the averaged runs are older and do not know all settings (1)." in text
+
+
+def test_runs_of_other_settings_have_their_own_rows_curves_and_headings(make_run, tmp_path):
+    for epochs in (5, 6):
+        make_run(metrics={"test_accuracy": 0.9}, epochs=epochs, folder=str(epochs))
+    text = own_text(write_report([tmp_path / "runs"], tmp_path / "report.html"))
+    assert "2 runs of 1 recipe in 2 variants." in text
+    for epochs in (5, 6):
+        assert f"<dt>bp, epochs {epochs}</dt>" in text
+        assert f"<th scope=row>bp, epochs {epochs}</th>" in text
+        assert f"Training of bp, epochs {epochs}, module by module" in text
 
 
 def test_a_negative_number_has_a_true_minus_sign(make_run, tmp_path):

@@ -72,15 +72,33 @@ def test_of_two_runs_with_one_seed_the_last_counts_and_the_row_says_so(make_run)
     assert row.notes == (f"Seed 0 was run 2 times; {records[1].directory} counts.",)
 
 
-def test_runs_with_different_settings_are_marked(make_run):
-    records = [make_run(seed=s, metrics={}, data={"limit": limit, "seed": s}) for s, limit in ((0, None), (1, 500))]
-    assert summarise(records)[0].notes == ("Settings differ between the averaged runs: data.limit (none | 500).",)
+def test_runs_with_different_settings_are_rows_of_their_own_that_name_them(make_run):
+    settings = ((0, None, 0.5), (1, None, 0.7), (0, 500, 0.3))
+    records = [
+        make_run(seed=s, metrics={"test_accuracy": v}, data={"limit": limit, "seed": s}, folder=f"{s}-{limit}")
+        for s, limit, v in settings
+    ]
+    rows = summarise(records)
+    assert [(row.variant, row.metrics["test_accuracy"].values, row.notes) for row in rows] == [
+        ("bp, data.limit none", {0: 0.5, 1: 0.7}, ()),
+        ("bp, data.limit 500", {0: 0.3}, ()),
+    ]
+    assert {run.variant for run in rows[1].runs} == {"bp, data.limit 500"}
+    assert summarise(records[:2])[0].variant == "bp"
+
+
+@pytest.mark.parametrize("said", ["title", "description", "source", "changed", "search"])
+def test_what_a_recipe_says_of_itself_tells_no_runs_apart(make_run, said):
+    records = [make_run(seed=s, metrics={}, **{said: words}) for s, words in ((0, "a"), (1, "b"))]
+    [row] = summarise(records)
+    assert (row.variant, row.notes) == ("bp", ())
 
 
 def test_settings_that_older_runs_do_not_know_are_counted(make_run):
     records = [make_run(seed=s, metrics={}, data={"limit": 500, **new}) for s, new in ((0, {}), (1, {"a": 1, "b": 2}))]
-    note = "Settings differ between the averaged runs: settings that the older runs do not know (2)."
-    assert summarise(records)[0].notes == (note,)
+    note = "Some of the averaged runs are older and do not know all settings (2)."
+    [row] = summarise(records)
+    assert row.notes == (note,)
 
 
 def test_a_metric_that_is_not_finite_is_marked_and_left_out(make_run):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from infotorch.records import RunRecord
 from infotorch.report.numbers import flatten, format_setting
 from infotorch.report.runs import Run, count_statuses, load_runs
 
 ACTIVATIONS = "peak_saved_activation_bytes"
+# What a recipe says of itself and of its search: it decides nothing in a run.
+_SAID = frozenset({"title", "description", "source", "published", "search", "changed"})
 
 
 @dataclass(frozen=True)
@@ -84,14 +86,16 @@ class Row:
 
 
 def summarise(runs: Sequence[RunRecord]) -> list[Row]:
-    """Group runs by recipe and variant, in order of first appearance, and average over seeds.
+    """Group runs by recipe, variant and settings, in order of first appearance, and average over seeds.
 
     Args:
         runs: run directories, for example from `records.find_runs`.
 
     Returns:
-        A row per recipe and variant. Runs that diverged, failed, were interrupted or did not finish stand in their row
-        with their message and enter no mean. Of several completed runs with one seed the last one counts.
+        A row per recipe and variant, or several where its runs have different settings: the row's variant then names
+        those in which they differ, such as "best, epochs 50". Runs that diverged, failed, were interrupted or did not
+        finish stand in their row with their message and enter no mean. Of several completed runs with one seed the last
+        one counts.
 
     Raises:
         ValueError: there is no run, or a file is damaged; the message names it.
@@ -120,13 +124,31 @@ def rows_of(runs: Sequence[Run]) -> list[Row]:
     """
     if not runs:
         raise ValueError("summarise: runs is empty; give at least one run directory.")
-    groups: dict[tuple[str, str], list[Run]] = {}
+    variants: dict[tuple[str, str], list[Run]] = {}
     for run in runs:
-        groups.setdefault((run.name, run.variant), []).append(run)
-    return [_row(recipe, variant, group) for (recipe, variant), group in groups.items()]
+        variants.setdefault((run.name, run.variant), []).append(run)
+    return [_row(group) for variant in variants.values() for group in _told_apart(variant)]
 
 
-def _row(recipe: str, variant: str, runs: list[Run]) -> Row:
+def _told_apart(runs: list[Run]) -> list[list[Run]]:
+    """The runs of a variant by their settings, each with those in which it differs from the others."""
+    settings = [_deciding(run) for run in runs]
+    shared = [name for name in settings[0] if all(name in one for one in settings)]
+    varying = [name for name in shared if len({one[name] for one in settings}) > 1]
+    groups: dict[str, list[Run]] = {}
+    for run, own in zip(runs, settings, strict=True):
+        apart = ", ".join(f"{name} {own[name]}" for name in varying)
+        groups.setdefault(apart, []).append(replace(run, apart=apart))
+    return list(groups.values())
+
+
+def _deciding(run: Run) -> dict[str, str]:
+    """The settings that decide a run, beside its seeds, as text; not its words, nor what a search of them would do."""
+    flat = flatten({name: value for name, value in run.recipe.items() if name not in _SAID})
+    return {name: format_setting(value) for name, value in flat.items() if name.rsplit(".", 1)[-1] != "seed"}
+
+
+def _row(runs: list[Run]) -> Row:
     counted = {run.seed: run for run in runs if run.completed}  # of several runs with one seed the last one stays
     outcomes = {seed: run.outcome for seed, run in sorted(counted.items()) if run.outcome}
     memory: dict[str, int] = {}
@@ -134,8 +156,8 @@ def _row(recipe: str, variant: str, runs: list[Run]) -> Row:
         for name, count in outcome.memory.items():
             memory[name] = max(memory.get(name, 0), count or 0)
     return Row(
-        recipe=recipe,
-        variant=variant,
+        recipe=runs[0].name,
+        variant=runs[0].variant,
         runs=tuple(runs),
         metrics=_measure(runs, counted),
         seconds=statistics.median(outcome.seconds for outcome in outcomes.values()) if outcomes else None,
@@ -164,24 +186,11 @@ def _notes(runs: list[Run], counted: dict[int, Run]) -> list[str]:
             notes.append(f"Seed {seed} was run {twins} times; {run.directory} counts.")
         if run.outcome:
             notes += [f"Seed {seed}: {name} is not finite." for name, v in run.outcome.metrics.items() if v is None]
-    differing = _differing_settings(list(counted.values()))
-    if differing:
-        notes.append("Settings differ between the averaged runs: " + "; ".join(differing) + ".")
+    known = [_deciding(run) for run in counted.values()]
+    unknown = {name for one in known for name in one if not all(name in other for other in known)}
+    if unknown:
+        notes.append(f"Some of the averaged runs are older and do not know all settings ({len(unknown)}).")
     return notes
-
-
-def _differing_settings(runs: list[Run]) -> list[str]:
-    flats = [flatten(run.recipe) for run in runs]
-    names = list(dict.fromkeys(name for flat in flats for name in flat))
-    shared = [name for name in names if all(name in flat for flat in flats)]
-    found = []
-    for name in shared:
-        values = list(dict.fromkeys(format_setting(flat[name]) for flat in flats))
-        if name.rsplit(".", 1)[-1] != "seed" and len(values) > 1:
-            found.append(f"{name} ({' | '.join(values)})")
-    if len(shared) < len(names):
-        found.append(f"settings that the older runs do not know ({len(names) - len(shared)})")
-    return found
 
 
 def by_recipe(rows: Sequence[Row]) -> list[list[Row]]:

@@ -24,6 +24,7 @@ class Run:
         environment: where it ran; empty when the file is missing.
         lines: metrics in the order of training.
         outcome: how it ended, or None without an outcome.json.
+        apart: settings that tell it from other runs of its variant, in words, or "".
     """
 
     directory: Path
@@ -31,6 +32,7 @@ class Run:
     environment: Mapping[str, Any]
     lines: Sequence[Mapping[str, Any]]
     outcome: Outcome | None
+    apart: str = ""
 
     @property
     def name(self) -> str:
@@ -40,7 +42,8 @@ class Run:
     @property
     def variant(self) -> str:
         """The table row the run belongs to."""
-        return str(self.recipe.get("variant") or "default")
+        variant = str(self.recipe.get("variant") or "default")
+        return f"{variant}, {self.apart}" if self.apart else variant
 
     @property
     def seed(self) -> int:
