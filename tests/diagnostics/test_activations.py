@@ -56,7 +56,6 @@ def test_a_division_and_a_change_of_type_that_round_are_steps(function):
     assert weakest_kind(path(function)) == "steps"
 
 
-@pytest.mark.filterwarnings("ignore:Casting complex values")
 @pytest.mark.parametrize(
     "function",
     [

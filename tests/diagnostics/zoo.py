@@ -110,6 +110,7 @@ _MOVING = {
     "softmax": nn.Softmax(dim=1), "layer norm": nn.LayerNorm(4), "maximum of two": nn.MaxPool1d(2),
     "a function written by hand": Apply(lambda x: x / (1 + x.abs())), "residual": Residual(nn.Tanh()),
     "dropout that stays on": Apply(lambda x: F.dropout(x, 0.5, training=True)),
+    "complex, a bijection": Apply(torch.fft.fft), "purely imaginary": Apply(lambda x: 1j * x),
     "a random mask": Apply(lambda x: x * (torch.rand_like(x) > 0.5)),
     "one noise for all columns": Apply(shared_noise),
     "noise that some rows lack": Apply(lambda x: x + (x[:, :1] + 1).relu() * torch.randn_like(x)),

@@ -66,7 +66,7 @@ def test_a_signal_that_always_grows_gives_the_control():
 
 
 def test_patience_and_the_earliest_time_put_the_line_off():
-    flat = [1.0] * 9
+    flat = [1.0 + 1e-6 * epoch for epoch in range(9)]
     kind = {"lr_top": 0.5, "lr_min": 0.0, "epochs": 10, "ceiling": 2.0}
     for options, begin in (({}, 2), ({"patience": 3}, 4), ({"earliest": 0.5}, 5), ({"hold": 0.1}, 1)):
         schedule = InformationAnneal(sgd(), **kind, **options)
@@ -88,10 +88,19 @@ def test_within_an_epoch_the_line_falls_by_steps():
 
 def test_every_group_has_its_own_line():
     schedule = InformationAnneal(sgd(2), lr_top=[0.4, 0.2], lr_min=0.0, epochs=6, ceiling=[2.0, 1.0], hold=0.99)
-    seen = rates(schedule, [[1.0, 0.2], [1.0, 0.6], [1.0, 0.9], [1.0, 0.9], [1.0, 0.9]])
+    seen = rates(schedule, [[1.0, 0.2], [1.0, 0.6], [1.0, 0.9], [1.0, 0.9], [1.001, 0.9]])
     assert schedule.begins == [2, 4]
     assert [one[0] for one in seen] == pytest.approx(by_hand(0.4, 0.0, 2, 6))
     assert [one[1] for one in seen] == pytest.approx(by_hand(0.2, 0.0, 4, 6))
+
+
+def test_a_signal_that_never_moved_is_refused_unless_it_is_all_there_is():
+    schedule = InformationAnneal(sgd(), lr_top=0.5, lr_min=0.0, epochs=9, ceiling=2.0)
+    rates(schedule, [0.0] * 4)
+    with pytest.raises(ValueError, match=r"InformationAnneal: the signal has been exactly 0\.0 5 times.*dead"):
+        schedule.step(0.0)
+    for signals in ([2.0] * 8, [0.0] * 4 + [0.1] + [0.0] * 3, [0.0, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1]):
+        rates(InformationAnneal(sgd(), lr_top=0.5, lr_min=0.0, epochs=9, ceiling=2.0), signals)
 
 
 @pytest.mark.parametrize("stop", range(1, 8))

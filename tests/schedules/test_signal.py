@@ -391,3 +391,19 @@ class TestEstimatedCeiling:
         x, _ = rows()
         found = [InformationSignal(network(), x, x[:, :1], n=100, ceiling=kind).ceiling for kind in (None, "estimate")]
         assert found[0] == found[1]
+
+
+@pytest.mark.filterwarnings("error")
+def test_complex_layers_are_measured_by_both_their_parts():
+    """An orthonormal Fourier transform keeps all distances, and Ross's estimator looks at nothing else."""
+
+    class Fourier(nn.Module):
+        def forward(self, x):
+            return torch.fft.fft(x, norm="ortho")
+
+    torch.manual_seed(0)
+    x = torch.randn(200, 6, dtype=torch.float64)
+    network = nn.Sequential(nn.Linear(6, 8).double(), Fourier())
+    before, behind = InformationSignal(network, x, (x[:, 0] > 0).long(), n=150, layers=["0", "1"])()
+    assert behind == pytest.approx(before, abs=1e-9)
+    assert before > 0

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from torch import Tensor
 from torch.overrides import TorchFunctionMode, resolve_name
 
+from infotorch.numerics.columns import as_real
 from infotorch.updates.bottleneck import tensors_in
 
 Kind = Literal["linear", "increasing", "affine", "smooth", "flat parts", "steps", "noise", "unknown"]
@@ -118,7 +119,7 @@ class RecordSteps(TorchFunctionMode):
         self._made_by |= {id(t): len(self.steps) for t in made}
         self.steps.append(step)
         self.parents.append(parents)
-        self.values.append(made[0].detach().reshape(-1)[:_COLUMNS].double().clone())
+        self.values.append(as_real(made[0].detach().reshape(1, -1))[0, :_COLUMNS].double().clone())
 
     def number(self, result: Any) -> int | None:
         """The number of the step that made a layer's result, -1 for x itself; None where it was made out of sight."""

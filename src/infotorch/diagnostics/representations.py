@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from infotorch.numerics.columns import as_real
 from infotorch.updates.bottleneck import map_tensors, tensors_in
 
 #: Name of what the network returns, where that is not the last child's own output.
@@ -202,7 +203,7 @@ def as_columns(value: Any, name: str, n: int) -> Tensor:
     tensors = [tensor for tensor in whole if len(tensor) == n] or drawn
     if not tensors:
         raise ValueError(f"layers: {name!r} gives no tensor with a row for each of the {n} inputs.")
-    flat = [tensor.flatten(1) if tensor.ndim > 1 else tensor[:, None] for tensor in tensors]
+    flat = [as_real(tensor.flatten(1) if tensor.ndim > 1 else tensor[:, None]) for tensor in tensors]
     kinds = [part if part.is_floating_point() else part.to(torch.get_default_dtype()) for part in flat]
     return kinds[0] if len(kinds) == 1 else torch.cat(kinds, dim=1)
 

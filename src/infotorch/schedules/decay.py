@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import copy
 import math
-import warnings
 from collections.abc import Sequence
 from typing import Any, Literal
 from weakref import WeakSet
@@ -25,11 +24,9 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from infotorch.estimators.estimate import Estimate
 from infotorch.numerics.checks import check_choice, check_count
+from infotorch.schedules.stuck import check_moving
 
 _WHERE = "MutualInformationDecay"
-#: So many first signals that are equal to the last bit: what is measured is not trained. Later ones may well be equal:
-#: estimators that count neighbours give one value for a network that has settled.
-_STUCK = 5
 
 #: Optimisers that a schedule of ours moves already: a second one may take the first one's place.
 _TAKEN: WeakSet[Optimizer] = WeakSet()
@@ -184,8 +181,7 @@ class MutualInformationDecay(GroupRates):
             )
         check_groups(self.optimizer, len(self.signals), where=_WHERE)
         found = numbers_of(signal, len(self.signals), "signal")
-        if self.measured == _STUCK - 1:
-            self._tell_of_stuck(found)
+        self._check_moving(found)
         for past, value in zip(self.signals, found, strict=True):
             past.append(value)
         self.last_epoch += 1
@@ -194,27 +190,15 @@ class MutualInformationDecay(GroupRates):
         changes = [self._next(group) for group in range(len(found))]
         self._set([rate for rate, _, _ in changes], [(s, p, d) for s, (_, p, d) in zip(found, changes, strict=True)])
 
-    def _tell_of_stuck(self, found: list[float]) -> None:
-        stuck = [group for group, value in enumerate(found) if self._is_stuck(group, value)]
-        if len(stuck) == len(found):
-            raise ValueError(
-                f"{_WHERE}: the signal has been exactly {found[0]} {_STUCK} times; measure it on the network that is "
-                "trained. If that is what gave it, the network is dead, and a lower rate is needed."
-            )
-        for group in stuck:
-            name = self.optimizer.param_groups[group].get("name", group)
-            warnings.warn(
-                f"{_WHERE}: the signal of group {name!r} has been exactly {found[group]} {_STUCK} times, unlike that "
-                "of others; the layer may be dead, and need a lower rate.",
-                stacklevel=3,
-            )
-
-    def _is_stuck(self, group: int, value: float) -> bool:
-        """Whether all measured signals are this one, and it is neither everything nor more than before training."""
-        known = self.signals[group]
-        measured = known[len(known) - self.measured :]
-        untrained = known[0] if len(known) > self.measured else math.inf
-        return set(measured) == {value} and value <= untrained and value < self.ceiling[group] * (1 - 1e-9)
+    def _check_moving(self, found: list[float]) -> None:
+        knows_untrained = len(self.signals[0]) > self.measured
+        check_moving(
+            self.optimizer,
+            [[*known[len(known) - self.measured :], now] for known, now in zip(self.signals, found, strict=True)],
+            ceilings=self.ceiling,
+            untrained=[known[0] for known in self.signals] if knows_untrained else None,
+            where=_WHERE,
+        )
 
     def get_lr(self) -> list[float | torch.Tensor]:
         """The rates of the epoch to come."""

@@ -20,6 +20,7 @@ from infotorch.estimators.labels import readout_mi
 from infotorch.estimators.renyi import renyi_mi
 from infotorch.estimators.ross import ross
 from infotorch.numerics.checks import as_tensor, check_choice, check_count, check_paired
+from infotorch.numerics.columns import as_real
 from infotorch.numerics.seeds import SeedStreams, seed_streams
 from infotorch.schedules.ceiling import regression_ceiling
 
@@ -320,6 +321,7 @@ def _rows_of(heard: dict[str, Any], name: str, rows: int) -> Tensor:
 
 def _as_columns(t: Tensor, most: int) -> Tensor:
     """(n, columns), the grid of a convolution averaged until there are at most so many."""
+    t = as_real(t if t.ndim > 1 else t[:, None])
     if t.ndim == 4 and t[0].numel() > most:
         side = max(1, int((most / t.shape[1]) ** 0.5))
         t = F.adaptive_avg_pool2d(t, (min(side, t.shape[2]), min(side, t.shape[3])))
