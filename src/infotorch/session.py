@@ -26,6 +26,7 @@ from infotorch.recipes.build import build_network, build_plan
 from infotorch.recipes.demonstration import TableRow
 from infotorch.recipes.recipe import Recipe
 from infotorch.records import Outcome, RunRecord, png
+from infotorch.schedules.stuck import STUCK, StuckSignalError
 from infotorch.scores import final_scores
 from infotorch.training.averaged import showing_averages
 from infotorch.training.averages import EpochMeans
@@ -161,7 +162,10 @@ class Session:
                     return self._diverged(info)
                 self.sums.add(info)
                 self.last_losses = {name: float(loss.total) for name, loss in info.losses.items()}
-                self.pace.after_step(info)
+                try:
+                    self.pace.after_step(info)
+                except StuckSignalError:
+                    return self._dead(info)
                 if info.ends_epoch:
                     self._end_epoch(replace(info, ends_stage=info.ends_stage or self.pace.finished))
                 self._tell(info)
@@ -190,13 +194,21 @@ class Session:
         )
 
     def _diverged(self, info: StepInfo) -> Outcome:
-        step = info.position
         last = self.last_losses.get(info.diverged or "")  # None in a stage's first step
         shown = "none" if last is None else f"{last:.6g}"
+        return self._ended_badly(
+            info, f"the loss of module {info.diverged!r} was not finite at step", f"; last finite loss {shown}", last
+        )
+
+    def _dead(self, info: StepInfo) -> Outcome:
+        more = f": {STUCK} epochs have left its information as it was; a lower learning rate is needed"
+        return self._ended_badly(info, "the network is dead at step", more, self.last_losses[self.plan[-1].name])
+
+    def _ended_badly(self, info: StepInfo, what: str, more: str, last: float | None) -> Outcome:
+        step = info.position
         return self._outcome(
             "diverged",
-            f"the loss of module {info.diverged!r} was not finite at step {step.steps} "
-            f"(stage {step.stage}, epoch {step.epoch + 1}); last finite loss {shown}",
+            f"{what} {step.steps} (stage {step.stage}, epoch {step.epoch + 1}){more}",
             {"diverged_at_step": step.steps} | ({} if last is None else {"last_finite_loss": last}),
         )
 

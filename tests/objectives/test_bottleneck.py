@@ -291,6 +291,61 @@ class TestTraining:
         assert not torch.equal(weights[0], weights[2])
 
 
+class TestALayerOfTheNetwork:
+    """Precision of the output, compression of a layer within: Amjad & Geiger 2019, Sec. 5.4."""
+
+    def test_the_two_terms_are_those_of_the_output_and_of_the_layer(self, features):
+        layer, head = nn.Linear(6, 5), nn.Linear(5, 4)
+        objective = InformationBottleneck(beta=0.3, noise_std=0.5, layer=layer)
+        output = head(layer(features))
+        objective.build(batch_of(output), LABELS)
+        loss = objective(batch_of(head(layer(features))))
+        precision = math.log(4) - nn.functional.cross_entropy(output, LABELS)
+        compression = gaussian_channel_bound(layer(features), 0.5).value
+        assert loss.terms["mi_ty_nats"].item() == pytest.approx(precision.item(), abs=1e-6)
+        assert loss.terms["mi_xt_nats"].item() == pytest.approx(compression.item(), abs=1e-6)
+        assert loss.total.item() == pytest.approx((-precision + 0.3 * compression).item(), abs=1e-6)
+        assert not list(objective.parameters())
+        assert torch.equal(objective.scores(output), output)
+
+    def test_it_trains_the_network_end_to_end_and_beta_compresses_the_layer(self):
+        rows = infotorch.load("digits").train.rows(torch.arange(500))
+
+        def trained(beta):
+            with SeedStreams(0).as_global("init"):
+                network = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
+            objective = InformationBottleneck(beta=beta, noise_std=0.5, noise="relative", layer=network[2])
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                settings = {"epochs": 20, "batch_size": 50, "lr": 5e-3}
+                return infotorch.fit(network, (rows.x, rows.y), plan=[objective], cuts=(), **settings).metrics
+
+        little, much = trained(0.001), trained(infotorch.Ramp(0.0, 0.1, epochs=5))
+        assert min(little["train_accuracy"], much["train_accuracy"]) > 0.95  # seen 1.00, 0.97
+        assert much["network/mi_xt_nats"] < 0.8 * little["network/mi_xt_nats"]
+
+    def test_an_output_that_holds_no_score_for_a_class_is_refused(self, features):
+        objective = InformationBottleneck(beta=0.3, noise_std=0.5, layer=nn.ReLU())
+        with pytest.raises(ValueError, match="the output must have a column for each class, 4 or more, got"):
+            objective.build(batch_of(features[:, :3]), LABELS)
+
+    def test_a_layer_that_is_none_is_refused(self):
+        with pytest.raises(TypeError, match="InformationBottleneck: layer must be a layer of the network, got str"):
+            InformationBottleneck(beta=0.1, noise_std=1.0, layer="fc1")
+
+
+def test_beta_may_follow_the_epoch(features):
+    objective = InformationBottleneck(beta=infotorch.Ramp(0.0, 0.4, epochs=4), noise_std=0.5)
+    objective.build(batch_of(features), LABELS)
+    for epoch, beta in ((0, 0.0), (1, 0.1), (7, 0.4)):
+        loss = objective(batch_of(features, position=(0, epoch, 3, 0)))
+        assert loss.terms["beta"].item() == pytest.approx(beta)
+        wanted = -loss.terms["mi_ty_nats"] + beta * loss.terms["mi_xt_nats"]
+        assert loss.total.item() == pytest.approx(wanted.item(), abs=1e-6)
+    with pytest.raises(TypeError, match="InformationBottleneck: beta must be"):
+        InformationBottleneck(beta="0.1", noise_std=1.0)
+
+
 def _assert_equal(a, b):
     assert type(a) is type(b)
     if isinstance(a, torch.Tensor):
@@ -318,7 +373,8 @@ class TestRefused:
             ({"lower_bound": "ignore"}, "lower_bound must be one of warn, accept, got 'ignore'"),
             ({"critic_steps": 0}, "critic_steps must be at least 1, got 0"),
             ({"critic_hidden": (16, 0)}, "every width of critic_hidden must be at least 1, got 0"),
-            ({"beta": math.nan}, "beta must be at least 0, got nan"),
+            ({"beta": math.nan}, "beta must be at least 0 and finite, got nan"),
+            ({"layer": nn.ReLU()}, r"layer=\.\.\. goes with precision=\"readout\" and a penalty without a critic, got"),
         ],
     )
     def test_wrong_settings(self, settings, message):

@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -61,6 +63,14 @@ def test_a_plan_of_ones_own(make_mlp, two_blobs):
     model = make_mlp()
     plan = Plan.end_to_end(model, optimizer=lambda p: torch.optim.SGD(p, lr=0.5))
     assert fit(model, two_blobs, plan=plan, epochs=10).metrics["train_accuracy"] > 0.95
+
+
+def test_a_network_that_ends_in_a_readout_is_told_of(make_mlp, two_blobs):
+    with pytest.warns(UserWarning, match="fit: ReadoutInformation decides by a read-out of its own, and nothing has"):
+        fit(make_mlp(), two_blobs, plan=["Y"], cuts=(), epochs=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit(make_mlp(), two_blobs, plan="Y,Y,CE", epochs=1)
 
 
 def test_a_list_of_objectives_is_the_plan_of_their_names(make_mlp, two_blobs):

@@ -24,7 +24,9 @@ from infotorch.estimators.channel import (
 from infotorch.numerics.checks import check_choice, check_count, check_positive
 from infotorch.objectives.adversary import ArchitectureAwareAdversary, LabelDiscriminator
 from infotorch.objectives.base import Direction, LocalBatch, Loss, check_labels, full_precision
-from infotorch.objectives.labels import ReadoutInformation, _nothing_to_learn
+from infotorch.objectives.beta import Beta
+from infotorch.objectives.labels import CrossEntropy, ReadoutInformation, _nothing_to_learn
+from infotorch.objectives.precision import Watch, Weight
 
 #: penalty -> on which side of I(X; L + eps) it lies
 PENALTIES: dict[str, Direction] = {
@@ -46,7 +48,7 @@ class InformationBottleneck(ReadoutInformation):
     where it is not at its best, the layer lowers a value and not the information.
 
     Args:
-        beta: weight of the compression term, 0 or more.
+        beta: weight of the compression term: a number of 0 or more, or a function of (epoch, step) such as `Ramp`.
         noise_std: standard deviation of eps, in units of the layer ("fixed": as I(Y; L) is the same at any scale, a
             layer gains by shrinking) or of its root-mean-square deviation over the batch ("relative": scaling changes
             nothing). At 0 the quantity is infinite: no default.
@@ -62,10 +64,14 @@ class InformationBottleneck(ReadoutInformation):
         critic_hidden: widths of the critics' hidden layers.
         critic_steps: steps of the critics before each step of the layer.
         lower_bound: "warn" once when the penalty is a lower bound, or "accept" it.
+        layer: the layer that is compressed; precision is then H(Y) - CE of the module's own output, taken as class
+            scores: the two look at different layers of the network, which is trained end to end. None: both look at the
+            module's output, a local objective.
 
     Raises:
-        ValueError: beta negative, noise_std not positive, critic_steps or a width below 1, an unknown choice.
-        TypeError: critic_steps or a width is not an integer.
+        ValueError: beta negative, noise_std not positive, critic_steps or a width below 1, an unknown choice, a MINE
+            beside layer.
+        TypeError: critic_steps or a width is not an integer, beta neither a number nor a function, layer no module.
 
     Source: Elad, Haviv, Blau & Michaeli 2019, eq. 2, Sec. 3 and 4, which trains with 5 critic steps and both MINEs; the
         widths, and the gradient stopped in the critic's copy of the layer, are ours. Amjad & Geiger 2019, footnote 3,
@@ -94,7 +100,7 @@ class InformationBottleneck(ReadoutInformation):
     def __init__(
         self,
         *,
-        beta: float,
+        beta: Weight,
         noise_std: float,
         penalty: str = "gaussian",
         noise: str = "fixed",
@@ -102,6 +108,7 @@ class InformationBottleneck(ReadoutInformation):
         critic_hidden: Sequence[int] = (512, 512),
         critic_steps: int = 5,
         lower_bound: str = "warn",
+        layer: nn.Module | None = None,
     ) -> None:
         super().__init__()
         where = "InformationBottleneck"
@@ -112,9 +119,14 @@ class InformationBottleneck(ReadoutInformation):
         check_choice(lower_bound, ("warn", "accept"), where=where, name="lower_bound")
         check_count(critic_steps, where=where, name="critic_steps")
         _check_widths(critic_hidden)
-        if not beta >= 0:
-            raise ValueError(f"InformationBottleneck: beta must be at least 0, got {beta}.")
-        self.beta, self.noise_std, self.penalty, self.noise = beta, noise_std, penalty, noise
+        if layer is not None and (precision == "mine" or penalty == "aamine"):
+            raise ValueError(
+                f'{where}: layer=... goes with precision="readout" and a penalty without a critic, got '
+                f"precision={precision!r} and penalty={penalty!r}; the critics look at a module's output."
+            )
+        self.beta = Beta(beta, where=where)
+        self.watch = None if layer is None else Watch(layer, where=where)
+        self.noise_std, self.penalty, self.noise = noise_std, penalty, noise
         self.precision, self.critic_hidden = precision, tuple(critic_hidden)
         self.bounds = {"mi_ty_nats": "lower", "mi_xt_nats": PENALTIES[penalty]}
         self.critic_steps = critic_steps if precision == "mine" or penalty == "aamine" else 0
@@ -136,7 +148,11 @@ class InformationBottleneck(ReadoutInformation):
     def build(self, example: LocalBatch, labels: Tensor | None) -> None:
         """Make the read-out, or the critic of I(Y; L), and that of I(X; L + eps)."""
         features = full_precision(example.output.detach().flatten(1))
-        if self.precision == "readout":
+        if self.watch is not None:
+            CrossEntropy().build(example, labels)
+            super().build(example, labels)
+            self.readout = nn.Identity()
+        elif self.precision == "readout":
             super().build(example, labels)
         else:
             known = check_labels(labels, where="InformationBottleneck")
@@ -171,8 +187,11 @@ class InformationBottleneck(ReadoutInformation):
 
     def forward(self, batch: LocalBatch) -> Loss:
         """Minus the first bound plus beta times the second."""
-        precision, compression = self._precision(batch), self._compression(batch)
-        return Loss(precision.total + self.beta * compression.total, {**precision.terms, **compression.terms})
+        precision, compression, beta = self._precision(batch), self._compression(batch), self.beta(batch.position)
+        terms = {**precision.terms, **compression.terms}
+        if callable(self.beta.weight):
+            terms["beta"] = compression.total.new_tensor(beta)
+        return Loss(precision.total + beta * compression.total, terms)
 
     def _precision(self, batch: LocalBatch) -> Loss:
         if self.label_critic is None:
@@ -185,7 +204,8 @@ class InformationBottleneck(ReadoutInformation):
         return Loss(-information, {"mi_ty_nats": information.detach()})
 
     def _compression(self, batch: LocalBatch) -> Loss:
-        features = full_precision(batch.output.flatten(1))
+        layer = batch.output if self.watch is None else self.watch.take()[1]
+        features = full_precision(layer.flatten(1))
         if not torch.isfinite(features.detach()).all():
             # The run has diverged: a result, where the bounds refuse their input.
             return Loss(features.new_full((), torch.nan), {})

@@ -32,7 +32,8 @@ class CurvePoint:
         beta: weight of the compression term.
         mi_xt: the objective's compression term on held-out rows, in nats.
         mi_ty: its bound on I(Y; T) on held-out rows, in nats.
-        accuracy: of the network on held-out rows, a fraction of one.
+        accuracy: of what the objective trains to decide, its own read-out or the network, on held-out rows, a fraction
+            of one.
         mi_xt_error: standard error over seeds.
         mi_ty_error: standard error over seeds.
         accuracy_error: standard error over seeds.
@@ -189,7 +190,8 @@ def _measured(plan: Any, objective: Objective, x: Tensor, y: Tensor) -> dict[str
     for name in (compression, "mi_ty_nats"):
         if name not in terms:
             raise ValueError(f"ib_curve: the objective must have the term {name!r}, got {', '.join(terms)}.")
-    accuracy = evaluate_network(plan, x, y)
+    # Of a local objective the read-out decides: nothing trains the network's own output to.
+    accuracy = terms["accuracy"] if "accuracy" in terms else evaluate_network(plan, x, y)
     return {"mi_xt": terms[compression], "mi_ty": terms["mi_ty_nats"], "accuracy": accuracy}
 
 

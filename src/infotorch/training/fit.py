@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -109,6 +110,7 @@ def fit(
     metrics, diverged = _train(plan, x, y, settings)
     if y is not None and (y >= 0).any() and not y.is_floating_point() and _scores_classes(plan, x, y):
         metrics["train_accuracy"] = evaluate_network(plan, x, y)
+        _warn_of_a_readout(plan, x)
     return FitResult(metrics, plan, diverged, tried)
 
 
@@ -252,6 +254,25 @@ def _terms(info: StepInfo) -> list[tuple[str, float]]:
 
 
 def _scores_classes(plan: Plan, x: Any, y: Tensor) -> bool:
-    with torch.no_grad(), evaluating_repeatably(plan):
-        output = plan.outputs(x.graph if isinstance(x, NodeRows) else x[:1])[-1]
+    output = _output_of_one(plan, x)
     return output.ndim == 2 and output.shape[1] > int(y.max())
+
+
+def _warn_of_a_readout(plan: Plan, x: Any) -> None:
+    """Tell of a network that ends in an objective with a read-out of its own: nothing has trained its class scores."""
+    objective, output = plan[-1].objective, _output_of_one(plan, x)
+    with torch.no_grad():
+        scores = None if objective is None else objective.scores(output)
+    if scores is not None and not (scores.shape == output.shape and torch.equal(scores, output)):
+        warnings.warn(
+            f"fit: {type(objective).__name__} decides by a read-out of its own, and nothing has trained the network's "
+            'output as class scores, which train_accuracy is of; end the plan in "CE", or, of objectives that have '
+            "it, give layer=..., the layer that is compressed.",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+def _output_of_one(plan: Plan, x: Any) -> Tensor:
+    with torch.no_grad(), evaluating_repeatably(plan):
+        return plan.outputs(x.graph if isinstance(x, NodeRows) else x[:1])[-1]
