@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-EXTRAS := graph,optim,sweep,fast,images,dev
+EXTRAS := graph,optim,sweep,fast,images,lightning,dev
 INSTALLED := $(VENV)/.installed
 
 .PHONY: demo test check format bench peers docs clean

@@ -1,6 +1,6 @@
-"""A learning rate that follows mutual information, in a Lightning Trainer: a callback of ten lines.
+"""A learning rate that follows mutual information, in a Lightning Trainer: a callback that resumes with it.
 
-Needs Lightning, which infotorch does not install: pip install lightning
+Needs Lightning: pip install 'infotorch[lightning]'
 """
 
 import logging
@@ -15,7 +15,7 @@ from infotorch import InformationSignal, MutualInformationDecay, load
 try:
     import lightning
 except ModuleNotFoundError:
-    sys.exit("rate_lightning.py needs Lightning: pip install lightning")
+    sys.exit("rate_lightning.py needs Lightning: pip install 'infotorch[lightning]'")
 
 EPOCHS = 10
 data = load("digits")
@@ -46,6 +46,9 @@ class Digits(lightning.LightningModule):
 class InformedRate(lightning.Callback):
     """Measures I(T; Y) after every epoch and sets the rate of the next one."""
 
+    def __init__(self):
+        self.schedule, self.saved = None, None
+
     def on_fit_start(self, trainer, module):
         """The optimiser is there, the weights are where they will be trained."""
         x, y = (part.to(module.device) for part in (data.train.x, data.train.y))
@@ -59,13 +62,23 @@ class InformedRate(lightning.Callback):
             ceiling=self.signal.ceiling,
             epochs=trainer.max_epochs,
         )
+        if self.saved is not None:
+            self.schedule.load_state_dict(self.saved)
 
     def on_train_epoch_end(self, trainer, module):
-        """Every process measures on the same rows, and finds the same."""
+        """The first process measures and tells the others, whose statistics of batch norm may differ."""
         rate = self.schedule.get_last_lr()[0]
-        self.schedule.step(self.signal())
+        self.schedule.step(trainer.strategy.broadcast(self.signal() if trainer.is_global_zero else None))
         nats = self.schedule.history[0][-1]["signal"]
         print(f"epoch {trainer.current_epoch + 1}: rate {rate:.4f}, I(T;Y) {nats:.3f} nats")
+
+    def state_dict(self):
+        """Goes into the Trainer's checkpoints."""
+        return self.schedule.state_dict()
+
+    def load_state_dict(self, state_dict):
+        """Comes before the schedule is made."""
+        self.saved = state_dict
 
 
 # ... to here
