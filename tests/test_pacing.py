@@ -544,3 +544,14 @@ def test_the_schedules_settings_stand_in_the_run(runs):
     content = json.loads((runs("network") / "recipe.json").read_text())
     assert content["optimizer"]["schedule"] == "information"
     assert content["schedule"]["n"] == 100
+
+
+@pytest.mark.parametrize(("variant", "rate"), [("network", 3.0), ("best", 1e3)])
+def test_a_network_that_dies_ends_as_diverged(tmp_path, variant, rate):
+    """A rate that throws all units out; the outputs are finite and equal for all rows from the second epoch on."""
+    dead = {"optimizer.lr": rate, "schedule.lr_max": 10 * rate, "schedule.lr_min": rate / 2, "epochs": 8}
+    outcome = run(small(variant, **dead), tmp_path / "r", device="cpu")
+    assert outcome.status == "diverged"
+    assert "the network is dead at step 23 (stage 0, epoch 6): 5 epochs have left its information" in outcome.message
+    assert outcome.metrics["diverged_at_step"] == 23
+    assert outcome.metrics["last_finite_loss"] > 2

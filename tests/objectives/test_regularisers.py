@@ -1,4 +1,5 @@
 import math
+import warnings
 
 import pytest
 import torch
@@ -44,6 +45,16 @@ class TestConfidence:
         scores = draw(12, 5, 4)
         wanted = torch.distributions.Categorical(probs=scores.softmax(dim=2).mean(dim=1)).entropy().mean()
         assert value(ConfidencePenalty(weight=1.0), scores) == pytest.approx(-wanted.item(), rel=1e-12)
+
+    def test_hidden_units_are_no_class_scores_and_it_says_so(self):
+        y = torch.arange(8) % 4
+        with pytest.warns(UserWarning, match="takes the module's output of 6 columns as class scores, for 4 classes"):
+            ConfidencePenalty().build(LocalBatch(torch.zeros(8, 3), torch.zeros(8, 3), torch.zeros(8, 6), y), y)
+        for columns, labels in ((4, y), (6, None)):
+            output = torch.zeros(8, columns)
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                ConfidencePenalty().build(LocalBatch(output, output, output, labels), labels)
 
     def test_gradient_and_certainty(self):
         objective = ConfidencePenalty(weight=0.3)

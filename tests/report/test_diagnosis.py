@@ -89,6 +89,19 @@ def test_the_terminal_has_a_line_for_each_layer(content):
     assert f"{content['layers'][0]['table']['mi_ty_nats']:.2f}" in text
 
 
+def test_the_terminal_has_the_network_itself_and_says_units_and_sizes(content):
+    console = Console(width=200)
+    with console.capture() as shown:
+        console.print(terminal_diagnosis(content))
+    text = " ".join(shown.get().split())
+    curves = {curve["kind"]: curve for curve in content["robustness"]["curves"]}
+    own = [100 * curves[kind]["accuracy"][1] for kind in ("gaussian", "pgd")]
+    assert f"the network itself {own[0]:.1f} {own[1]:.1f}" in text
+    noise = content["layers"][0]["table"]["relative_noise"]
+    assert f"I(X; T+ε): nats, ε of {noise:g} of the layer's spread" in text
+    assert "noise, PGD: % by the linear probe, changes of 0.5 of the input's deviation" in text
+
+
 def test_advice_gives_every_layer_its_own_reason():
     layers = [
         {"name": name, "verdict": verdict, "reason": reason, "remedy": f"measure {verdict}"}

@@ -103,6 +103,20 @@ def test_a_signal_that_never_moved_is_refused_unless_it_is_all_there_is():
         rates(InformationAnneal(sgd(), lr_top=0.5, lr_min=0.0, epochs=9, ceiling=2.0), signals)
 
 
+def test_a_network_that_dies_later_is_refused_too():
+    schedule = InformationAnneal(sgd(), lr_top=0.5, lr_min=0.0, epochs=12, ceiling=2.0)
+    rates(schedule, [0.5, 1.0, 1e-15, 0.0, 0.0, -1e-16])
+    with pytest.raises(ValueError, match=r"InformationAnneal: the signal has been exactly 0\.0 5 times.*dead"):
+        schedule.step(0.0)
+
+
+def test_a_layer_that_dies_later_is_told_once(recwarn):
+    schedule = InformationAnneal(sgd(2), lr_top=0.5, lr_min=0.0, epochs=12, ceiling=2.0)
+    rates(schedule, [[0.5 + 0.01 * epoch, 0.3 if epoch < 2 else 0.0] for epoch in range(11)])
+    (warning,) = recwarn
+    assert "InformationAnneal: the signal of group 1 has been exactly 0.0 5 times" in str(warning.message)
+
+
 @pytest.mark.parametrize("stop", range(1, 8))
 def test_a_reloaded_schedule_goes_on_as_if_nothing_had_happened(stop):
     def fresh():

@@ -144,7 +144,7 @@ def test_wrong_use_is_refused():
     model, (x, y) = network(), rows()
     for call, message in [
         (lambda: InformationSignal(model, x, y, n=401), "n must be at most the number of labelled rows, 400"),
-        (lambda: InformationSignal(model, x, -torch.ones_like(y), n=2), "labelled rows, 0"),
+        (lambda: InformationSignal(model, x, -torch.ones_like(y), n=2), "y holds no label: all 400 are -1"),
         (lambda: InformationSignal(model, x, x[:, :1], n=401), "n must be at most the number of rows, 400"),
         (lambda: InformationSignal(model, x, y[:10]), "paired row by row"),
         (lambda: InformationSignal(model, x, y, n=10, columns=0), "columns must be at least 1, got 0"),

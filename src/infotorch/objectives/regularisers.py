@@ -7,6 +7,7 @@ trace of a nuisance. None of them teaches anything alone.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Mapping
 
 import torch
@@ -41,6 +42,18 @@ class ConfidencePenalty(Objective):
         super().__init__()
         check_positive(weight, where="ConfidencePenalty", name="weight")
         self.weight = float(weight)
+
+    def build(self, example: LocalBatch, labels: Tensor | None) -> None:
+        """Tell of an output that looks like features and not like class scores."""
+        columns, known = example.output.shape[-1], labels is not None and not labels.is_floating_point()
+        classes = int(labels.max()) + 1 if known and labels is not None else columns
+        if columns > classes > 0:
+            warnings.warn(
+                f"ConfidencePenalty: takes the module's output of {columns} columns as class scores, for {classes} "
+                "classes; of hidden units it says nothing. It belongs behind a module whose output decides.",
+                UserWarning,
+                stacklevel=2,
+            )
 
     def forward(self, batch: LocalBatch) -> Loss:
         """Minus the weighted entropy; of several draws a row, that of their mean probabilities."""

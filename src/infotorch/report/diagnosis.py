@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,8 @@ COLUMNS = (
     ("noise", "noisy_accuracy", None),
     ("PGD", "attacked_accuracy", None),
 )
+#: Of the table, what is accuracy under which kind of change.
+_STEADY = {"noisy_accuracy": "gaussian", "attacked_accuracy": "pgd"}
 _PARTS = {"name", "table", "verdict", "reason", "remedy", "sentences", "compression", "robustness"}
 _KINDS = {"gaussian": "Gaussian noise", "affine": "Affine changes", "fgsm": "FGSM", "pgd": "PGD"}
 _ABOUT = (
@@ -83,15 +85,50 @@ def terminal_diagnosis(content: dict[str, Any]) -> Table:
     from rich.markup import escape as escaped
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, title=escaped(title(content)), title_justify="left")
     columns = used_columns(content)
+    said = {"title": escaped(title(content)), "title_justify": "left", "caption_justify": "left"}
+    table = Table(box=box.SIMPLE_HEAD, caption=escaped(legend(content)) or None, **said)
     for heading in ("layer", "columns", "verdict", *(heading for heading, _, _ in columns)):
         table.add_column(heading, justify="left" if heading in {"layer", "verdict"} else "right")
     for layer in content["layers"]:
         line = layer["table"]
         numbers = [cell(line, key, decimals) for _, key, decimals in columns]
         table.add_row(escaped(line["layer"]), str(line["columns"]), line["verdict"], *numbers)
+    own = {key: _middle(content["robustness"], kind)[1] for key, kind in _STEADY.items()}
+    if any(value is not None for value in own.values()):
+        table.add_row(
+            "the network itself", "", "", *(cell(own, key, None) if key in own else "" for _, key, _ in columns)
+        )
     return table
+
+
+def legend(content: dict[str, Any]) -> str:
+    """Units and sizes of the table's columns, those that it has; "" without any."""
+    used = {key for _, key, _ in used_columns(content)}
+    lines, robust = content["layers"], [layer["robustness"] for layer in content["layers"] if layer["robustness"]]
+    noises = {layer["table"]["relative_noise"] for layer in lines} - {None}
+    sizes = [_middle(robust[0], kind)[0] for kind in _STEADY.values()] if robust else []
+    words = [
+        ("mi_ty_nats" in used, "I(T; Y): nats, by the best probe"),
+        ("mi_xt_nats" in used, f"I(X; T+ε): nats, ε of {_listed(noises)} of the layer's spread"),
+        ("within_classes" in used, "within classes: share of the squared distances"),
+        ("linear_accuracy" in used, "linear, kNN, MLP: % of held-out rows that probes have right"),
+        (bool(sizes), f"noise, PGD: % by the linear probe, changes of {_listed(sizes)} of the input's deviation"),
+    ]
+    return "; ".join(text for is_used, text in words if is_used)
+
+
+def _listed(values: Iterable[float | None]) -> str:
+    return " and ".join(f"{value:g}" for value in sorted({value for value in values if value is not None}))
+
+
+def _middle(robustness: dict[str, Any] | None, kind: str) -> tuple[float | None, float | None]:
+    """(size, accuracy) at the middle size of one kind of change, as in the table."""
+    curves = [curve for curve in robustness["curves"] if curve["kind"] == kind] if robustness else []
+    if not curves:
+        return None, None
+    place = len(curves[0]["accuracy"]) // 2
+    return curves[0]["sizes"][place], curves[0]["accuracy"][place]
 
 
 def title(content: dict[str, Any]) -> str:

@@ -19,14 +19,13 @@ from torch.optim import Optimizer
 from infotorch.numerics.seeds import derive_seed
 from infotorch.schedules.decay import set_rate
 from infotorch.schedules.range_choice import Probe
+from infotorch.schedules.stuck import NOTHING
 
 _WHERE = "lr_range_test"
 #: What one epoch reports: its mean loss, and any other numbers by name, of which more is better.
 Report = float | Mapping[str, float]
 # A value has fallen suddenly when it lost this share of what it had gained, or of its first value where that is more.
 _SUDDEN = 0.5
-# Nats that are rounding and no information: sums of a thousand logarithms in float64 are off by some 1e-15.
-_NOTHING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -328,5 +327,5 @@ def _is_dead(values: Mapping[str, list[float]]) -> bool:
     """Whether the output no longer depends on the input: no information at all, or numbers that stand still."""
     information = [past[-1] for name, past in values.items() if name.startswith("information")]
     if information:
-        return abs(information[-1]) < _NOTHING
+        return abs(information[-1]) < NOTHING
     return all(len(past) > 2 and len(set(past[-3:])) == 1 for past in values.values())

@@ -248,6 +248,8 @@ def _jittered(x: Tensor) -> Tensor:
 
 
 def _check_targets(y: Any) -> None:
+    if y is None:
+        raise TypeError(f"{_WHERE}: information about Y needs y, class labels or real targets, got None.")
     if not isinstance(y, Tensor) or y.is_complex():
         got = y.dtype if isinstance(y, Tensor) else type(y).__name__
         raise TypeError(f"{_WHERE}: y must be a tensor of class labels or real targets, got {got}.")
@@ -274,6 +276,8 @@ def _drawn(y: Tensor, n: int, seed: int, discrete: bool) -> Tensor:
             raise ValueError(f"{_WHERE}: n must be at most the number of rows, {len(y)}, got {n}.")
         return torch.randperm(len(y), generator=generator)[:n].to(y.device)
     known = (y >= 0).nonzero().flatten()
+    if not len(known):
+        raise ValueError(f"{_WHERE}: y holds no label: all {len(y)} are -1, and information about Y needs some.")
     if n > len(known):
         raise ValueError(f"{_WHERE}: n must be at most the number of labelled rows, {len(known)}, got {n}.")
     return known[stratified_rows(y[known].cpu(), n, generator).to(y.device)]
