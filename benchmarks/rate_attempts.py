@@ -7,7 +7,7 @@ their information. Two attempts do more with the information than `best` does: o
 stopped growing, one raises the rate again where no lower one is left. `network`, the paper's rule, is measured on 500,
 1000 and 2000 rows. Three seeds; test scores are told and choose nothing. Runs that are in the result already are not
 made again.
-Run: OMP_NUM_THREADS=1 python benchmarks/rate_attempts.py milr-temperature [--epochs N]
+Run: OMP_NUM_THREADS=1 python benchmarks/rate_attempts.py milr-temperature [--epochs N] [--set KEY=VALUE ...]
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from typing import Any
 import torch
 
 from infotorch.pacing import information_signal
-from infotorch.recipes.changes import change
+from infotorch.recipes.changes import change, change_from_text
 from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.registry import find_recipe
 from infotorch.records import RunRecord
@@ -46,6 +46,7 @@ ATTEMPTS: dict[str, tuple[str, dict[str, Any]]] = {
     "best, a fall of 5 %": ("best", {"schedule.tolerance": 0.05}),
     "best, layer by layer": ("best", {"schedule.layerwise": True}),
     "best, the line put off by 3 epochs": ("best", {"schedule.patience": 3}),
+    "best, the line begun by a gain below 1 %": ("best", {"schedule.threshold": 0.01}),
     "network, n = 500": ("network", {"schedule.n": 500}),
     "network, n = 1000": ("network", {}),
     "network, n = 2000": ("network", {"schedule.n": 2000}),
@@ -157,11 +158,12 @@ CHANGED: dict[str, Callable[[Session], Any]] = {
 }
 
 
-def attempt(name: str, recipe_name: str, epochs: int | None, seed: int) -> dict[str, float]:
+def attempt(name: str, recipe_name: str, epochs: int | None, changed_for_all: list[str], seed: int) -> dict[str, float]:
     """One run's scores and length."""
     variant, settings = ATTEMPTS.get(name, ("best", {}))
     shorter = {} if epochs is None else {"epochs": epochs}
-    recipe = change(find_recipe(recipe_name, variant), {**settings, **shorter, "embedding_rows": 0})
+    recipe = change_from_text(find_recipe(recipe_name, variant), changed_for_all)
+    recipe = change(recipe, {**settings, **shorter, "embedding_rows": 0})
     assert isinstance(recipe, Recipe)
     with tempfile.TemporaryDirectory() as directory:
         record = RunRecord(Path(directory) / "run")
@@ -180,18 +182,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipe")
     parser.add_argument("--epochs", type=int, default=None)
+    parser.add_argument("--set", action="append", default=[], help="KEY=VALUE, for all attempts")
     parser.add_argument("--only", action="append", help="an attempt's name; may be given more than once")
     asked = parser.parse_args()
     result = Path(__file__).parent / "results" / f"rate_attempts_{asked.recipe}.json"
-    begun = json.loads(result.read_text()) if result.exists() else {"epochs": asked.epochs, "runs": {}}
-    if begun["epochs"] != asked.epochs:
-        raise SystemExit(f"{result} has runs of {begun['epochs']} epochs; move it away first.")
+    shared = {"epochs": asked.epochs, "set": asked.set}
+    begun = json.loads(result.read_text()) if result.exists() else {**shared, "runs": {}}
+    known = {"epochs": begun["epochs"], "set": begun.get("set", [])}
+    if known != shared:
+        raise SystemExit(f"{result} has runs of other settings, {known}; move it away first.")
     begun["machine"] = {"torch": torch.__version__, "python": platform.python_version()}
     for seed in range(SEEDS):
         for name in asked.only or [*ATTEMPTS, *CHANGED]:
             runs = begun["runs"].setdefault(name, {})
             if str(seed) not in runs:
-                runs[str(seed)] = attempt(name, asked.recipe, asked.epochs, seed)
+                runs[str(seed)] = attempt(name, asked.recipe, asked.epochs, asked.set, seed)
                 result.write_text(json.dumps(begun, indent=2) + "\n")
                 print(name, seed, runs[str(seed)], flush=True)
     report(begun["runs"])

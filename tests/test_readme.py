@@ -65,6 +65,7 @@ def test_its_links_lead_somewhere():
         "milr-temperature",
         "milr-mnist",
         "milr-sample-size",
+        "milr-cifar10-allconv",
         "fifty-epochs",
         "remedies-mnist",
     ],

@@ -86,8 +86,13 @@ def terminal_diagnosis(content: dict[str, Any]) -> Table:
     from rich.table import Table
 
     columns = used_columns(content)
-    said = {"title": escaped(title(content)), "title_justify": "left", "caption_justify": "left"}
-    table = Table(box=box.SIMPLE_HEAD, caption=escaped(legend(content)) or None, **said)
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        title=escaped(title(content)),
+        title_justify="left",
+        caption=escaped(legend(content)) or None,
+        caption_justify="left",
+    )
     for heading in ("layer", "columns", "verdict", *(heading for heading, _, _ in columns)):
         table.add_column(heading, justify="left" if heading in {"layer", "verdict"} else "right")
     for layer in content["layers"]:
