@@ -50,7 +50,10 @@ ATTEMPTS: dict[str, tuple[str, dict[str, Any]]] = {
     "network, n = 500": ("network", {"schedule.n": 500}),
     "network, n = 1000": ("network", {}),
     "network, n = 2000": ("network", {"schedule.n": 2000}),
+    "network, epsilon times 0.01": ("network", {}),
 }
+#: What an attempt's epsilon is multiplied by: the paper's C2 for regression.
+EPSILON_TIMES = {"network, epsilon times 0.01": 0.01}
 #: A layer that brought a smaller share of what it lacked than this, in one epoch, is done; as for the output.
 DONE = 0.05
 
@@ -163,7 +166,8 @@ def attempt(name: str, recipe_name: str, epochs: int | None, changed_for_all: li
     variant, settings = ATTEMPTS.get(name, ("best", {}))
     shorter = {} if epochs is None else {"epochs": epochs}
     recipe = change_from_text(find_recipe(recipe_name, variant), changed_for_all)
-    recipe = change(recipe, {**settings, **shorter, "embedding_rows": 0})
+    epsilon = {"schedule.threshold": recipe.schedule.threshold * EPSILON_TIMES.get(name, 1.0)}
+    recipe = change(recipe, {**epsilon, **settings, **shorter, "embedding_rows": 0})
     assert isinstance(recipe, Recipe)
     with tempfile.TemporaryDirectory() as directory:
         record = RunRecord(Path(directory) / "run")

@@ -140,6 +140,7 @@ ATTEMPTS = {
         "best, a fall of 5 %": "A fall of 5 % in place of 1 % is noticed later ({}",
         "best, layer by layer": "rates layer by layer ({})",
         "best, the line put off by 3 epochs": "the line put off by three epochs ({})",
+        "network, epsilon times 0.01": "C2 = 0.01 for regression the rule ends at {}",
         "best, layers that are done are frozen": "whose own information has stopped growing ends at {}",
         "best, raised again where no lower rate is left": "where no lower one is left ends at {}",
     },
