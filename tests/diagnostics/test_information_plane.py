@@ -1,4 +1,5 @@
 import copy
+import gc
 import json
 import math
 import random
@@ -302,3 +303,20 @@ def test_epochs_that_make_no_sense_are_refused():
         log_epochs(0)
     with pytest.raises(TypeError, match="per_decade must be an integer"):
         log_epochs(5, per_decade=0.5)  # pyright: ignore[reportArgumentType]
+
+
+def test_looks_leave_numbers_behind_and_no_tensors():
+    """However long it watches, what it keeps is its fixed rows and one point of plain numbers a layer and look."""
+    network, x = nn.Sequential(nn.Linear(4, 64), nn.Tanh(), nn.Linear(64, 2)), gaussian(60, 4)
+
+    def tensors():
+        gc.collect()
+        return sum(issubclass(type(found), torch.Tensor) for found in gc.get_objects())
+
+    with InformationPlane(network, ["1", "2"], x=x, y=(x[:, 0] > 0).long(), relative_noise=0.3) as plane:
+        plane(0)
+        before = tensors()
+        for epoch in range(1, 6):
+            plane(epoch)
+        assert len(plane.points) == 12
+        assert tensors() == before

@@ -407,3 +407,13 @@ def test_complex_layers_are_measured_by_both_their_parts():
     before, behind = InformationSignal(network, x, (x[:, 0] > 0).long(), n=150, layers=["0", "1"])()
     assert behind == pytest.approx(before, abs=1e-9)
     assert before > 0
+
+
+def test_all_layers_are_measured_in_one_pass():
+    torch.manual_seed(0)
+    x = torch.randn(120, 6)
+    network = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 2))
+    signal, rows = InformationSignal(network, x, (x[:, 0] > 0).long(), n=100, layers=["0", "1", "2"]), []
+    network.register_forward_hook(lambda _, given, __: rows.append(len(given[0])))
+    assert len(signal()) == 3
+    assert rows == [100]
