@@ -179,7 +179,7 @@ class TestBottleneck:
     @pytest.mark.parametrize(
         ("settings", "message"),
         [
-            ({"beta": -1.0, "noise_std": 1.0}, "beta must be at least 0, got -1.0"),
+            ({"beta": -1.0, "noise_std": 1.0}, "beta must be at least 0 and finite, got -1.0"),
             ({"beta": 1.0, "noise_std": 0.0}, "noise_std must be positive and finite, got 0.0"),
             ({"beta": 1.0, "noise_std": 1.0, "penalty": "mine"}, "penalty must be one of gaussian, pairwise"),
             ({"beta": 1.0, "noise_std": 1.0, "noise": "loud"}, "noise must be one of fixed, relative, got 'loud'"),
