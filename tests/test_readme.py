@@ -150,6 +150,9 @@ ATTEMPTS = {
         "best, layer by layer": "Rates layer by layer end at {}.",
         "best, layers that are done are frozen": "growing ends at {} with all but the last layer frozen",
     },
+    "milr-cifar10-allconv": {
+        "best, the line put off by 3 epochs": "have brought little, `best` ends at {}: it is then the control on two",
+    },
 }
 
 
