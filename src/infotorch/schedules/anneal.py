@@ -154,8 +154,8 @@ class InformationAnneal(HoldThenAnneal):
     Raises:
         TypeError: no optimiser, the signal is missing at an epoch's end or no number, a count is not an integer.
         ValueError: see `HoldThenAnneal`; a ceiling or threshold that is not positive, earliest outside [0, hold],
-            another number of signals than groups, or one that is not finite, or the first five are one; a schedule of
-            torch's was made for the optimiser before.
+            another number of signals than groups, or one that is not finite; a schedule of torch's was made for the
+            optimiser before.
 
     Example:
         >>> import torch
@@ -212,8 +212,8 @@ class InformationAnneal(HoldThenAnneal):
 
         Raises:
             TypeError: no signal at the end of an epoch, or one that is no number.
-            ValueError: a signal within an epoch, another number of them than groups, one that is not finite, or the
-                first five are one; the optimiser has another number of groups than before.
+            ValueError: a signal within an epoch, another number of them than groups, one that is not finite, the
+                first five are one, or five in a row are 0; the optimiser has another number of groups than before.
         """
         check_groups(self.optimizer, len(self.begins), where=self._where)
         done = getattr(self, "last_epoch", -1) + 1

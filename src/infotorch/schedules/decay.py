@@ -166,8 +166,8 @@ class MutualInformationDecay(GroupRates):
 
         Raises:
             TypeError: no signal, or one that is no number.
-            ValueError: another number of signals than groups, one that is not finite, or the first five are one; the
-                optimiser has another number of groups than before.
+            ValueError: another number of signals than groups, one that is not finite, the first five are one, or five
+                in a row are 0; the optimiser has another number of groups than before.
         """
         if not self._begun:  # the base class's own first step
             self.last_epoch += 1
