@@ -25,14 +25,14 @@ from typing import Any
 
 import torch
 
-from infotorch.pacing import information_signal
 from infotorch.recipes.changes import change, change_from_text
 from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.registry import find_recipe
-from infotorch.records import RunRecord
+from infotorch.records.run_record import RunRecord
+from infotorch.runs.schedule_control import information_signal
+from infotorch.runs.session import Session
 from infotorch.schedules.anneal import InformationAnneal
 from infotorch.schedules.signal import layer_groups
-from infotorch.session import Session
 from infotorch.training.loop import StepInfo
 from infotorch.training.plan import evaluating
 from infotorch.updates.gradient import GradientUpdate
@@ -81,7 +81,7 @@ class Freezing:
     """
 
     def __init__(self, session: Session) -> None:
-        self.session, self.pace = session, session.pace.after_step
+        self.session, self.controller = session, session.pace.after_step
         recipe = session.recipe
         self.signal = information_signal(recipe, session.network, session.dataset.train, session.seed, layerwise=True)
         self.groups = layer_groups(session.network)[:-1]  # the output's layer always learns
@@ -95,7 +95,7 @@ class Freezing:
         if info.ends_epoch:
             self.seconds.setdefault(self.done, []).append(time.process_time() - self.begun)
             self._look()
-        self.pace(info)
+        self.controller(info)
         if info.ends_epoch:
             self.begun = time.process_time()
 
@@ -131,15 +131,15 @@ class Raising:
     def __init__(self, session: Session) -> None:
         schedule = session.pace.schedule
         assert isinstance(schedule, InformationAnneal)
-        self.pace, self.schedule, self.lower = session.pace, schedule, schedule.lower
+        self.controller, self.schedule, self.lower = session.pace, schedule, schedule.lower
         self.tops, self.times, self.best = list(schedule.lr_top), 0, -math.inf
         schedule.lower = self.lower_or_raise
 
     def lower_or_raise(self, factor: float) -> None:
         """In place of the schedule's own `lower`."""
         self.lower(factor)
-        assert self.pace.stopping is not None
-        best = self.pace.stopping.best
+        assert self.controller.stopping is not None
+        best = self.controller.stopping.best
         if self.schedule.finished and self.times < 3 and best > self.best:
             self.schedule.lr_top, self.best, self.times = list(self.tops), best, self.times + 1
 

@@ -137,7 +137,7 @@ _HOME = {
     "renyi_total_correlation": "infotorch.estimators.renyi_multivariate",
     "ross": "infotorch.estimators.ross",
     "seed_streams": "infotorch.numerics.seeds",
-    "settle_statistics": "infotorch.training.statistics",
+    "update_batch_norm": "infotorch.training.batch_norm",
     "smile": "infotorch.estimators.bounds",
     "soft_decision_label_mi": "infotorch.estimators.decision",
     "soft_decision_mi": "infotorch.estimators.labels",

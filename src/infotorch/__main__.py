@@ -1,6 +1,6 @@
-"""`python -m infotorch` is the command line."""
+"""`python -m infotorch`."""
 
-from infotorch.cli import main
+from infotorch.commands.main import main
 
 if __name__ == "__main__":
     main()

@@ -5,7 +5,7 @@ import torch
 from tests.diagnostics.zoo import gaussian
 from torch import nn
 
-from infotorch.diagnostics.attacks import fgsm, pgd, slope
+from infotorch.assessment.attacks import fgsm, pgd, slope
 from infotorch.networks.stochastic import SampleMean
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from infotorch.diagnostics.calibration import calibration_error, negative_log_likelihood
+from infotorch.assessment.calibration import calibration_error, negative_log_likelihood
 
 
 def slow_calibration_error(scores, y, num_bins=15):

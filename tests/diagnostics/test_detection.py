@@ -4,7 +4,7 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from infotorch.diagnostics.detection import auroc, doubt_of_probability, predictive_entropy
+from infotorch.assessment.detection import auroc, doubt_of_probability, predictive_entropy
 
 
 @pytest.mark.parametrize("levels", [3, 10, 10**6])

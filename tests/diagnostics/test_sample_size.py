@@ -4,14 +4,14 @@ import pytest
 import torch
 
 from infotorch.data.loading import load
-from infotorch.diagnostics.demonstrations import DEMONSTRATIONS
-from infotorch.diagnostics.sample_size import sample_size
 from infotorch.estimators.ksg import ksg
 from infotorch.estimators.ross import ross
 from infotorch.numerics.seeds import derive_seed
 from infotorch.recipes.registry import table_rows
 from infotorch.report.demonstration import demonstration_figure
 from infotorch.schedules.signal import JITTER
+from infotorch.theory.demonstrations import DEMONSTRATIONS
+from infotorch.theory.sample_size import sample_size
 
 
 def drawn(size, number):

@@ -4,10 +4,10 @@ import math
 import pytest
 import torch
 
-from infotorch.diagnostics.theory import Claim, Curves, Demonstrated, Heat, in_bits, shown
-from infotorch.diagnostics.theory_bijection import bars, bijection
-from infotorch.diagnostics.theory_limits import NEURONS, neuron, noise_to_zero, saturation
 from infotorch.distributions.maps import Spiral
+from infotorch.theory.bijection import bars, bijection
+from infotorch.theory.demonstrated import Claim, Curves, Demonstrated, Heat, in_bits, shown
+from infotorch.theory.limits import NEURONS, neuron, noise_to_zero, saturation
 
 TO_ZERO, SATURATED, TURNED = noise_to_zero(), saturation(doublings=4), bijection(rows=1000)
 

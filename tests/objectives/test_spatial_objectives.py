@@ -10,8 +10,8 @@ from infotorch.estimators.bounds import infonce, jsd, nwj
 from infotorch.estimators.spatial import dim_global, dim_grid, prior_matching
 from infotorch.numerics.seeds import SeedStreams
 from infotorch.objectives.base import LocalBatch
+from infotorch.objectives.locations import at_most_places, image_patches
 from infotorch.objectives.names import objective_from_name
-from infotorch.objectives.places import at_most_places, image_patches
 from infotorch.objectives.spatial import DeepInfoMax, GreedyInfoMax
 from infotorch.training.local_module import LocalModule
 from infotorch.training.loop import train

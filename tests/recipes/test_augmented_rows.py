@@ -7,9 +7,9 @@ from pydantic import ValidationError
 from infotorch.recipes.changes import change, change_from_text
 from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.registry import find_recipe
-from infotorch.records import RunRecord
-from infotorch.runner import run
-from infotorch.session import Session, load_rows
+from infotorch.records.run_record import RunRecord
+from infotorch.runs.runner import run
+from infotorch.runs.session import Session, load_rows
 
 SMALL = {"epochs": 2, "data.limit": 200, "data.augment": "crops-flips"}
 

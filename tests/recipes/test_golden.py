@@ -8,7 +8,7 @@ import pytest
 
 from infotorch.recipes.changes import change
 from infotorch.recipes.registry import find_recipe
-from infotorch.runner import run
+from infotorch.runs.runner import run
 
 
 # 2026-11-21, infotorch run demo --variant V --set epochs=5 --set data.limit=500 --device cpu

@@ -10,7 +10,7 @@ from infotorch.recipes.changes import change
 from infotorch.recipes.optimizers import layerwise, optimizer_of, scheduler_of
 from infotorch.recipes.recipe import OptimizerSettings
 from infotorch.recipes.registry import find_recipe
-from infotorch.session import load_rows
+from infotorch.runs.session import load_rows
 
 
 def settings(name, **more):

@@ -7,9 +7,9 @@ import torch
 from infotorch.data.folders import folders_as_rows, image_folders
 from infotorch.recipes.changes import change
 from infotorch.recipes.registry import find_recipe
-from infotorch.records import RunRecord
-from infotorch.runner import run
-from infotorch.session import load_rows
+from infotorch.records.run_record import RunRecord
+from infotorch.runs.runner import run
+from infotorch.runs.session import load_rows
 
 Image = pytest.importorskip("PIL.Image")
 

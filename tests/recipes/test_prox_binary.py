@@ -10,8 +10,8 @@ import torch
 from infotorch.recipes.build import build_network, build_plan
 from infotorch.recipes.changes import change
 from infotorch.recipes.registry import find_recipe, table_rows
-from infotorch.runner import run
-from infotorch.session import load_rows
+from infotorch.runs.runner import run
+from infotorch.runs.session import load_rows
 from infotorch.training.inputs import batches_of
 from infotorch.training.loop import train
 

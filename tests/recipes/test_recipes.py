@@ -4,14 +4,14 @@ import sys
 import pytest
 import torch
 
-from infotorch.cli import main
+from infotorch.commands.main import main
 from infotorch.data.sets import Dataset, Split
 from infotorch.recipes.build import build_network, build_plan
 from infotorch.recipes.changes import change, change_from_text, settable_keys
 from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.registry import find_recipe, recipe_names, table_rows
 from infotorch.recipes.search import search
-from infotorch.session import load_rows
+from infotorch.runs.session import load_rows
 
 
 def training_rows(name):

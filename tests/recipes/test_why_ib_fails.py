@@ -6,14 +6,14 @@ import sys
 import pytest
 from pydantic import ValidationError
 
-from infotorch.cli import main
-from infotorch.diagnostics.demonstrations import DEMONSTRATIONS, demonstrate
+from infotorch.commands.main import main
 from infotorch.recipes.demonstration import Demonstration, change_demonstration, seeds_of, trained
 from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.registry import find_recipe, table_rows
-from infotorch.records import RunRecord, find_runs
+from infotorch.records.run_record import RunRecord, find_runs
 from infotorch.report.demonstration import read_demonstration
-from infotorch.runner import run, run_table
+from infotorch.runs.runner import run, run_table
+from infotorch.theory.demonstrations import DEMONSTRATIONS, demonstrate
 
 ROWS = {row.variant: row for row in table_rows("why-ib-fails")}
 SHOWN = [name for name, row in ROWS.items() if isinstance(row, Demonstration)]

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from infotorch.records import Embedding, Outcome, RunRecord
+from infotorch.records.embedding import Embedding
+from infotorch.records.outcome import Outcome
+from infotorch.records.run_record import RunRecord
 from infotorch.report import write_report
 
 SOURCE = "Elad et al. 2019, Table 1"

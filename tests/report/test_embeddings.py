@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from infotorch.records import Embedding
+from infotorch.records.embedding import Embedding
 from infotorch.report import write_report
 from infotorch.report.embeddings import CLASS_COLOURS, embedding_figure, embeddings_section
 from infotorch.report.rows import summarise

@@ -13,10 +13,10 @@ from infotorch.data.graphs import GraphRows, GraphStructure, NodeBatches, NodeRo
 from infotorch.networks.segments import FromGraph, split
 from infotorch.objectives.base import LocalBatch, Loss, Objective
 from infotorch.objectives.combined import ParallelObjectives, SumOfObjectives
+from infotorch.training.batch_norm import update_batch_norm
 from infotorch.training.evaluate import accuracy, evaluate_modules
 from infotorch.training.loop import train
 from infotorch.training.plan import Plan
-from infotorch.training.statistics import settle_statistics
 
 pyg = pytest.importorskip("torch_geometric.data")
 gnn = pytest.importorskip("torch_geometric.nn")
@@ -384,7 +384,7 @@ class TestFit:
     def test_settled_statistics_are_those_of_all_nodes(self):
         model, rows = made(OnData), GraphRows(graphs())
         plan = Plan.layerwise(model, ("second", "hidden"), "frozen,Y,CE", optimizer=adam)
-        settle_statistics(plan, rows, batch_size=24)
+        update_batch_norm(plan, rows, batch_size=24)
         hidden = model.first(rows[:].x, rows[:].edge_index)
         torch.testing.assert_close(model.norm.running_mean, hidden.mean(dim=0))
         torch.testing.assert_close(model.norm.running_var, hidden.var(dim=0))

@@ -9,9 +9,9 @@ import torch
 from infotorch.data.batches import TensorBatches
 from infotorch.objectives.base import Loss
 from infotorch.objectives.bottleneck import InformationBottleneck
-from infotorch.training.averages import EpochMeans
 from infotorch.training.cache import OutputCache
 from infotorch.training.devices import environment, launch, peak_device_bytes, resolve_device
+from infotorch.training.epoch_means import EpochMeans
 from infotorch.training.evaluate import accuracy, evaluate_modules, evaluate_network
 from infotorch.training.interrupts import stop_requests
 from infotorch.training.loop import Position, StepInfo, train

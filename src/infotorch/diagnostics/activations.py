@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode, resolve_name
 
 from infotorch.numerics.columns import as_real
-from infotorch.updates.bottleneck import tensors_in
+from infotorch.numerics.nested import tensors_in
 
 Kind = Literal["linear", "increasing", "affine", "smooth", "flat parts", "steps", "noise", "unknown"]
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from infotorch.estimators.channel import pairwise_bounds
 from infotorch.estimators.ross import ross
 from infotorch.numerics.checks import check_positive
-from infotorch.updates.bottleneck import tensors_in
+from infotorch.numerics.nested import tensors_in
 
 #: Rows that are looked at; log of it is the ceiling of I(X; Z).
 PROBE_ROWS = 1000

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from infotorch.diagnostics.own_noise import OwnNoise
-from infotorch.diagnostics.representations import spread
 from infotorch.estimators.binned import binned_mi
 from infotorch.estimators.channel import pairwise_bounds
 from infotorch.estimators.estimate import Estimate
+from infotorch.numerics.columns import spread
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from infotorch.assessment.robustness import Robustness, layer_robustness, network_robustness
 from infotorch.data.splits import stratified_rows
 from infotorch.diagnostics.compression import Compression, compression
 from infotorch.diagnostics.continuity import InputKind
 from infotorch.diagnostics.evidence import Evidence, gather_evidence
 from infotorch.diagnostics.own_noise import own_noise
-from infotorch.diagnostics.representations import Listener, check_layers, layers_that_run, narrowed
-from infotorch.diagnostics.robustness import Robustness, layer_robustness, network_robustness
 from infotorch.diagnostics.simplicity import Decisions, decisions
 from infotorch.diagnostics.verdict import Verdict, decide, remedy_for
+from infotorch.networks.feature_extractor import FeatureExtractor, check_layers, layers_that_run
 from infotorch.numerics.checks import (
     as_tensor,
     check_choice,
@@ -28,8 +28,9 @@ from infotorch.numerics.checks import (
     check_rows,
     is_discrete,
 )
+from infotorch.numerics.columns import narrowed
 from infotorch.numerics.seeds import seed_streams
-from infotorch.records import json_values
+from infotorch.records.files import json_values
 
 _WHERE = "diagnose"
 #: Fewer rows say nothing about ties, neighbours or classes.
@@ -305,14 +306,14 @@ def _copied(model: nn.Module) -> nn.Module:
     try:
         return copy.deepcopy(model)
     except (RuntimeError, TypeError, ValueError, AttributeError):
-        return model  # it holds what cannot be copied; Listener puts modes and buffers back
+        return model  # it holds what cannot be copied; FeatureExtractor puts modes and buffers back
 
 
 def _outputs(model: nn.Module, x: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
     parts: dict[str, list[Tensor]] = {name: [] for name in layers}
-    with torch.no_grad(), Listener(model, layers) as listen:
+    with torch.no_grad(), FeatureExtractor(model, layers) as extract:
         for some in x.split(_CHUNK):
-            for name, t in listen(some).items():
+            for name, t in extract(some).items():
                 parts[name].append(narrowed(t))
     found = {name: torch.cat(values) for name, values in parts.items()}
     for name, t in found.items():

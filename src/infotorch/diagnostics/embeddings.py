@@ -15,7 +15,7 @@ from torch import Tensor
 from infotorch.data.graphs import NodeRows, structure_of
 from infotorch.numerics.checks import as_tensor, check_count, check_paired, check_positive, is_discrete
 from infotorch.numerics.seeds import SeedStreams, derive_seed, seed_streams
-from infotorch.records import Embedding
+from infotorch.records.embedding import Embedding
 from infotorch.training.inputs import is_graph_rows
 from infotorch.training.plan import Plan, evaluating
 

@@ -15,11 +15,12 @@ from infotorch.diagnostics.dimension import correlation_dimension, information_d
 from infotorch.diagnostics.movement import Movement, escapes, movements
 from infotorch.diagnostics.noise import NoiseKind, Path, paths
 from infotorch.diagnostics.noise_directions import covers, directions_are_known
-from infotorch.diagnostics.representations import Listener, in_double, narrowed
 from infotorch.diagnostics.sensitivity import Sensitivity, binned_sensitivity, noisy_sensitivity
+from infotorch.networks.feature_extractor import FeatureExtractor, in_double
+from infotorch.numerics.columns import narrowed
 from infotorch.numerics.seeds import SeedStreams
 from infotorch.numerics.symbols import symbols
-from infotorch.records import json_values
+from infotorch.records.files import json_values
 
 # Noise of the estimate that is shown, in units of the layer's spread.
 _NOISE = 0.3
@@ -139,11 +140,11 @@ def _distinct(model: nn.Module, x: Tensor, layers: Sequence[str], streams: SeedS
     parts: dict[str, list[Tensor]] = {name: [] for name in layers}
     with (
         torch.no_grad(),
-        Listener(model, layers) as listen,
+        FeatureExtractor(model, layers) as extract,
         streams.as_global_everywhere("distinct rows", device=x.device),
     ):
         for rows in x.split(_CHUNK):
-            for name, t in listen(rows).items():
+            for name, t in extract(rows).items():
                 generator = streams.generator("projection")
                 # On a random line equal rows stay equal and others do not meet.
                 line = torch.randn(t.shape[1], generator=generator, dtype=torch.float64)

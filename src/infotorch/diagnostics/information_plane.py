@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from infotorch.data.splits import stratified_rows
 from infotorch.diagnostics.compression import noisy_bounds
 from infotorch.diagnostics.own_noise import OwnNoise, own_noise
-from infotorch.diagnostics.representations import Listener, check_layers, layers_that_run, narrowed, spread
 from infotorch.estimators.binned import binned_mi
 from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.ross import ross
+from infotorch.networks.feature_extractor import FeatureExtractor, check_layers, layers_that_run
 from infotorch.numerics.checks import (
     as_tensor,
     check_count,
@@ -27,8 +27,9 @@ from infotorch.numerics.checks import (
     check_rows,
     is_discrete,
 )
+from infotorch.numerics.columns import narrowed, spread
 from infotorch.numerics.seeds import seed_streams
-from infotorch.records import write_json
+from infotorch.records.files import write_json
 from infotorch.training.loop import StepInfo
 
 _WHERE = "InformationPlane"
@@ -247,10 +248,10 @@ class InformationPlane:
         with (
             torch.no_grad(),
             self._streams.as_global_everywhere("plane", device=self.x.device),
-            Listener(self.model, self.layers) as listen,
+            FeatureExtractor(self.model, self.layers) as extract,
         ):
             for rows in self.x.split(_CHUNK):
-                for name, t in listen(rows).items():
+                for name, t in extract(rows).items():
                     parts[name].append(narrowed(t).float())
         return {name: torch.cat(values) for name, values in parts.items()}
 

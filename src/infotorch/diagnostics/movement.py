@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from infotorch.diagnostics.noise import NOISY_ROWS
 from infotorch.diagnostics.noise_directions import noise_directions
-from infotorch.diagnostics.representations import Listener
+from infotorch.networks.feature_extractor import FeatureExtractor
 from infotorch.numerics.seeds import SeedStreams
 
 #: Rows that are moved at most, and so many at a time.
@@ -72,11 +72,11 @@ def movements(
     rows = x[:MOVED_ROWS]
     ways = _ways(rows, continuous, streams)
     parts: dict[str, list[_Part]] = {name: [] for name in layers}
-    with torch.no_grad(), Listener(model, layers) as listen:
+    with torch.no_grad(), FeatureExtractor(model, layers) as extract:
 
         def outputs(inputs: Tensor, *draw: int) -> dict[str, Tensor]:
             with streams.as_global_everywhere("movement", *draw, device=x.device):
-                return listen(inputs)
+                return extract(inputs)
 
         for start in range(0, len(rows), _CHUNK):
             here = rows[start : start + _CHUNK]

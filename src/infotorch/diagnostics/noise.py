@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from infotorch.diagnostics.activations import RecordSteps, Step
 from infotorch.diagnostics.dimension import information_dimension
-from infotorch.diagnostics.representations import Listener, as_columns, copied
+from infotorch.networks.feature_extractor import FeatureExtractor, as_columns, copied
 from infotorch.numerics.seeds import SeedStreams
 
 NoiseKind = Literal["none", "with a density", "of few values", "unknown"]
@@ -97,12 +97,12 @@ def _draw(model: nn.Module, rows: Tensor, layers: Sequence[str], streams: SeedSt
     record = RecordSteps(rows)
     with (
         torch.no_grad(),
-        Listener(model, layers, keep=lambda result: (record.number(result), copied(result))) as listen,
+        FeatureExtractor(model, layers, keep=lambda result: (record.number(result), copied(result))) as extract,
         streams.as_global_everywhere("diagnosed noise", draw, device=rows.device),
         record,
     ):
-        listen.run(rows.clone())  # step 0: what is given x is given the result of a step
-    heard = {name: listen.heard.get(name, (None, None)) for name in layers}
+        extract.run(rows.clone())  # step 0: what is given x is given the result of a step
+    heard = {name: extract.features.get(name, (None, None)) for name in layers}
     outputs = {name: as_columns(value, name, len(rows)) for name, (_, value) in heard.items()}
     return _Draw(record, outputs, {name: number for name, (number, _) in heard.items()})
 

@@ -9,7 +9,8 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from infotorch.diagnostics.representations import MOST_COLUMNS, OUTPUT, Listener, as_columns
+from infotorch.networks.feature_extractor import OUTPUT, FeatureExtractor, as_columns
+from infotorch.numerics.columns import MOST_COLUMNS
 from infotorch.numerics.seeds import SeedStreams
 
 # Rows that are passed twice to see whether a layer draws; and rows of a pass for what its noise is.
@@ -94,9 +95,9 @@ class _Pass:
             with (
                 torch.no_grad(),
                 self.streams.as_global_everywhere("own noise", self.draw, device=rows.device),
-                Listener(self.model, self.layers) as listen,
+                FeatureExtractor(self.model, self.layers) as extract,
             ):
-                return listen(rows), came
+                return extract(rows), came
         finally:
             for handle in handles:
                 handle.remove()

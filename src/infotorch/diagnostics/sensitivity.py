@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from infotorch.diagnostics.representations import narrowed, spread
 from infotorch.estimators.binned import binned_mi
 from infotorch.estimators.channel import pairwise_bounds
+from infotorch.numerics.columns import narrowed, spread
 
 # Rows between which all distances are taken.
 _MOST_ROWS = 500

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from infotorch.networks.mlp import mlp
 from infotorch.numerics.checks import check_count
 from infotorch.objectives.base import Direction, LocalBatch, Loss, Objective, check_labels, full_precision
-from infotorch.objectives.places import at_most_places
+from infotorch.objectives.locations import at_most_places
 
 
 def masked_cross_entropy(scores: Tensor, y: Tensor | None) -> Tensor | None:

@@ -17,7 +17,7 @@ from infotorch.estimators.critics import SeparableCritic
 from infotorch.estimators.spatial import prior_matching
 from infotorch.numerics.checks import check_choice, check_count
 from infotorch.objectives.base import Direction, LocalBatch, Loss, Objective, full_precision
-from infotorch.objectives.places import BOUNDS, at_most_places, average_bound, by_place, image_patches
+from infotorch.objectives.locations import BOUNDS, at_most_places, average_bound, by_place, image_patches
 
 
 class DeepInfoMax(Objective):

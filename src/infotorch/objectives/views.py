@@ -17,7 +17,7 @@ from infotorch.estimators.bounds import infonce
 from infotorch.estimators.spatial import inner_products
 from infotorch.numerics.checks import check_count, check_positive
 from infotorch.objectives.base import Direction, LocalBatch, Loss, Objective, full_precision
-from infotorch.objectives.places import at_most_places
+from infotorch.objectives.locations import at_most_places
 
 
 def random_affine(

@@ -15,10 +15,10 @@ from infotorch.numerics.checks import require
 from infotorch.recipes.recipe import OptimizerSettings, Recipe
 from infotorch.schedules.anneal import HoldThenAnneal
 from infotorch.schedules.signal import layer_groups
-from infotorch.updates.averaging import AveragedAdam
+from infotorch.updates.averaged_adam import AveragedAdam
 from infotorch.updates.gradient import OptimizerFactory, SchedulerFactory
 
-#: Schedules that look at the information after every epoch; `infotorch.pacing` moves them.
+#: Schedules that look at the information after every epoch; `infotorch.runs.schedule_control` moves them.
 INFORMED = ("information", "best")
 
 

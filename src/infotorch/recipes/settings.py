@@ -62,7 +62,7 @@ class RemedySettings(Settings):
 
 
 class AssessmentSettings(Settings):
-    """What is measured of a trained network beside its accuracy, on test rows, see `infotorch.assessment.assess`.
+    """What is measured of a trained network beside its accuracy, on test rows, see `infotorch.runs.assess.assess`.
 
     Args:
         outliers: data set whose test images are to be told from the run's own; "" leaves the assessment out.

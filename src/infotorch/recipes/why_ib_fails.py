@@ -2,7 +2,7 @@
 
 Six demonstrations have exact values, in bits as in the paper, and judge every claim of the text about them. The
 coordinates of Figures 1 and 2 stand in no text; they were chosen once and stand where the demonstrations are made
-(`infotorch.diagnostics.theory_figure1` and the others). "claims that hold" counts them beside the paper's own count.
+(`infotorch.theory.figure1` and the others). "claims that hold" counts them beside the paper's own count.
 
 Two rows train: 12-10-7-5-4-3-2 on the 4,096 patterns of 12 bits, tanh as in Shwartz-Ziv & Tishby 2017 and ReLU as in
 Saxe et al. 2018. The papers' optimisers and lengths differ; chosen once and equal for both rows: Xavier start, Adam at

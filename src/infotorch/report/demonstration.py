@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from infotorch.records import read_json
+from infotorch.records.files import read_json
 from infotorch.report.figures import PALETTE, blank_figure, plain, short
 from infotorch.report.rows import Row
 from infotorch.report.sections import drawing, escape, number

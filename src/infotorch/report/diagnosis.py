@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from infotorch.records import read_json
+from infotorch.records.files import read_json
 from infotorch.report.figures import MARKS, PALETTE, blank_figure, plain, short
 from infotorch.report.numbers import ABSENT
 from infotorch.report.rows import Row

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from infotorch.records import Embedding, RunRecord
+from infotorch.records.embedding import Embedding
+from infotorch.records.run_record import RunRecord
 from infotorch.report.figures import blank_figure, plain, short
 from infotorch.report.rows import Row
 from infotorch.report.runs import Run

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 
-from infotorch.records import find_runs, write_atomic
+from infotorch.records.files import write_atomic
+from infotorch.records.run_record import find_runs
 from infotorch.report.assessment import assessment_section
 from infotorch.report.curves import constant_value, curves_by_module, quantities
 from infotorch.report.demonstration import demonstration_section
@@ -61,7 +62,8 @@ def write_report(
 
     Example:
         >>> import tempfile
-        >>> from infotorch.records import Outcome, RunRecord
+        >>> from infotorch.records.outcome import Outcome
+        >>> from infotorch.records.run_record import RunRecord
         >>> record = RunRecord(Path(tempfile.mkdtemp()) / "run")
         >>> record.begin({"name": "demo", "variant": "bp", "seed": 0}, {"python": "3.11"})
         >>> record.append({"stage": 0, "module": "fc1", "epoch": 1, "step": 10, "train_loss": 0.5})

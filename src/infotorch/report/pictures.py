@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 
-from infotorch.records import RunRecord
+from infotorch.records.run_record import RunRecord
 from infotorch.report.rows import Row
 from infotorch.report.sections import escape
 

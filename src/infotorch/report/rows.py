@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from infotorch.records import RunRecord
+from infotorch.records.run_record import RunRecord
 from infotorch.report.numbers import flatten, format_setting
 from infotorch.report.runs import Run, count_statuses, load_runs
 
@@ -103,7 +103,7 @@ def summarise(runs: Sequence[RunRecord]) -> list[Row]:
     Example:
         >>> import tempfile
         >>> from pathlib import Path
-        >>> from infotorch.records import Outcome
+        >>> from infotorch.records.outcome import Outcome
         >>> records = [RunRecord(Path(tempfile.mkdtemp())) for _ in range(2)]
         >>> for seed, record in enumerate(records):
         ...     record.begin({"name": "demo", "variant": "bp", "seed": seed}, {})

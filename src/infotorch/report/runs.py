@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from infotorch.records import Outcome, RunRecord, Status
+from infotorch.records.outcome import Outcome, Status
+from infotorch.records.run_record import RunRecord
 
 UNFINISHED = "unfinished"
 STATUSES: tuple[str, ...] = (*get_args(Status), UNFINISHED)

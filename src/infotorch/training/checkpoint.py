@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from infotorch.records import write_atomic
+from infotorch.records.files import write_atomic
 
 _FILE = "state.pt"
 

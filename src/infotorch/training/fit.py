@@ -67,7 +67,7 @@ def fit(
             every number of X modules before the Y modules, keep the one that is right most often on a tenth of the
             labelled rows, held out, and train it on all rows; or a `Plan` of your own (then cuts, order and lr are the
             plan's).
-            "frozen" modules stay as they come, batch norm's statistics too (`settle_statistics` measures those of
+            "frozen" modules stay as they come, batch norm's statistics too (`update_batch_norm` measures those of
             untrained ones).
         cuts: names of the layers that start the second, third, ... module; None: every child with weights does.
         order: "sequential" or "simultaneous".

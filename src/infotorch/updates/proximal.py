@@ -27,8 +27,8 @@ from torch.optim import Optimizer
 
 from infotorch.networks.segments import check_no_shared_parameters, split
 from infotorch.numerics.checks import check_choice, check_count, check_positive
+from infotorch.numerics.nested import map_tensors
 from infotorch.objectives.base import full_precision
-from infotorch.updates.bottleneck import map_tensors
 from infotorch.updates.gradient import OptimizerFactory
 from infotorch.updates.halves import (
     add_gradients,

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from infotorch.networks.segments import Segment
-from infotorch.updates.bottleneck import map_tensors, tensors_in
+from infotorch.numerics.nested import map_tensors, tensors_in
 from infotorch.updates.replay import Replay
 
 PenaltyName = Literal["l2", "l1", "huber"]

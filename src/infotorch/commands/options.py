@@ -1,0 +1,120 @@
+"""What several commands take: their arguments and options, and what is made of them."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from infotorch.commands.usage import check_choices
+
+if TYPE_CHECKING:
+    from infotorch.recipes.demonstration import TableRow
+
+
+def whole(at_least: int) -> Any:
+    """A parser of whole numbers from `at_least` on."""
+
+    def parse(text: Any) -> int:
+        if not str(text).isdecimal() or int(text) < at_least:
+            raise typer.BadParameter(f"must be a whole number, at least {at_least}, got {str(text)!r}.")
+        return int(text)
+
+    return parse
+
+
+def share(text: Any) -> float:
+    """Parse a number above 0 and at most 1."""
+    found = _number(text)
+    if 0 < found <= 1:
+        return found
+    raise typer.BadParameter(f"must be a number above 0 and at most 1, got {str(text)!r}.")
+
+
+def positive(text: Any) -> float:
+    """Parse a positive, finite number."""
+    found = _number(text)
+    if 0 < found < math.inf:
+        return found
+    raise typer.BadParameter(f"must be a positive number, got {str(text)!r}.")
+
+
+def ascending(text: Any) -> list[float]:
+    """Parse positive numbers that ascend, with commas between them."""
+    found = [_number(part) for part in str(text).split(",")]
+    if all(low < high for low, high in pairwise([0.0, *found, math.inf])):
+        return found
+    raise typer.BadParameter(f"must be positive numbers that ascend, such as 0.001,0.01,0.1, got {str(text)!r}.")
+
+
+def _number(text: Any) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+Recipes = Annotated[list[str], typer.Argument(metavar="RECIPE...", help="names from `infotorch list`.")]
+RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="a name from `infotorch list`.")]
+Variant = Annotated[
+    str | None, typer.Option(help="A row of the table, `infotorch list variants RECIPE`; by default the first.")
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, e.g. epochs=2 or data.limit=500; repeatable."),
+]
+Seed = Annotated[int, typer.Option(parser=whole(0), metavar="N", help="Decides everything random; from 0.")]
+Seeds = Annotated[int, typer.Option(parser=whole(1), metavar="N", help="Seeds 0 to N-1 for every row.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
+Out = Annotated[Path | None, typer.Option(metavar="DIR", help="Where to write; by default a new folder in ./runs.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with what is in --out; finished runs are kept.")]
+DataName = Annotated[str, typer.Argument(metavar="NAME", help="a name from `infotorch data list`.")]
+
+
+def rows_of(
+    names: list[str], variants: list[str] | None, settings: list[str], *, first: bool = False
+) -> list[TableRow]:
+    """The rows that are named, each once, with their settings changed; everything that names can get wrong is found.
+
+    Args:
+        names: of recipes.
+        variants: of each; None for all.
+        settings: KEY=VALUE.
+        first: of each recipe the first variant alone.
+
+    Raises:
+        ValueError: a name, a key or a value that does not exist.
+    """
+    from infotorch.recipes.changes import change_from_text
+    from infotorch.recipes.demonstration import Demonstration, change_demonstration
+    from infotorch.recipes.registry import find_recipe, table_rows
+    from infotorch.runs.preflight import check_names
+
+    rows: list[TableRow] = []
+    for name in dict.fromkeys(names):
+        wanted = list(dict.fromkeys(variants or [row.variant for row in table_rows(name)]))
+        rows += [find_recipe(name, variant) for variant in (wanted[:1] if first else wanted)]
+    for row in rows:
+        check_choices(row, settings)
+    rows = [
+        change_demonstration(row, settings) if isinstance(row, Demonstration) else change_from_text(row, settings)
+        for row in rows
+    ]
+    check_names(rows)
+    return rows
+
+
+def directory_for(out: Path | None, stem: str, resume: bool) -> Path:
+    """`out`, or runs/<stem>; when that is taken, the next free number, or with resume the last one taken."""
+    if out is not None:
+        return out
+    first = Path("runs") / stem
+    taken, number = None, 1
+    candidate = first
+    while candidate.exists():
+        taken, number = candidate, number + 1
+        candidate = first.with_name(f"{stem}-{number}")
+    return taken if resume and taken is not None else candidate

@@ -1,0 +1,1 @@
+"""Figures: plain numbers drawn with plotly, for every `.figure()` and the report; no torch."""

@@ -1,0 +1,1 @@
+"""Records: the run directory and its files, written and read without torch."""

@@ -1,0 +1,98 @@
+"""Pictures of representations as points in the plane."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from infotorch.records.files import json_values, read_json, write_atomic
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Embedding:
+    """One place of a network, the raw data or a module's output, as points in the plane.
+
+    Args:
+        place: "raw data" or the module's name.
+        method: how the points were made, for people: "t-SNE", "its two columns", "constant" and the like.
+        points: (n, 2) float32; NaN where the representation is not finite.
+        labels: (n,) classes, -1 for unlabelled rows.
+        split: (n,) names of the splits that the rows belong to.
+        perplexity: t-SNE's, or None without it.
+    """
+
+    place: str
+    method: str
+    points: np.ndarray
+    labels: np.ndarray
+    split: np.ndarray
+    perplexity: float | None = None
+
+
+def write_embeddings(path: Path, embeddings: Sequence[Embedding]) -> None:
+    """Write embeddings of one run, coordinates rounded to what a picture can show (a thousandth of its width).
+
+    Raises:
+        ValueError: there is none, or they are not of the same rows.
+    """
+    if not embeddings:
+        raise ValueError("write_embeddings: embeddings is empty; leave the file out instead.")
+    first = embeddings[0]
+    for other in embeddings[1:]:
+        if (other.labels.tolist(), other.split.tolist()) != (first.labels.tolist(), first.split.tolist()):
+            raise ValueError(
+                f"write_embeddings: embeddings must be of the same rows, those of {first.place!r} and "
+                f"{other.place!r} differ."
+            )
+    places = [
+        {"place": e.place, "method": e.method, "perplexity": e.perplexity}
+        | {axis: _rounded(e.points[:, number].tolist()) for number, axis in enumerate("xy")}
+        for e in embeddings
+    ]
+    content = json_values({"labels": first.labels.tolist(), "split": first.split.tolist(), "places": places})
+    write_atomic(path, (json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n").encode())
+
+
+def read_embeddings(path: Path) -> list[Embedding]:
+    """Read what `write_embeddings` wrote.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    import numpy as np
+
+    content = read_json(path)
+    try:
+        labels, split = np.array(content["labels"], np.int64), np.array(content["split"], np.str_)
+        found = [
+            Embedding(
+                str(place["place"]),
+                str(place["method"]),
+                np.array([place["x"], place["y"]], np.float32).T,
+                labels,
+                split,
+                place["perplexity"],
+            )
+            for place in content["places"]
+        ]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} is damaged: {type(error).__name__}: {error}.") from error
+    if any(e.points.shape != (len(labels), 2) or split.shape != labels.shape for e in found):
+        raise ValueError(f"{path} is damaged: its columns differ in length.")
+    if not found:
+        raise ValueError(f"{path} is damaged: it holds no place.")
+    return found
+
+
+def _rounded(values: list[float]) -> list[float]:
+    finite = [value for value in values if math.isfinite(value)]
+    span = max(finite) - min(finite) if finite else 0.0
+    decimals = 3 - math.floor(math.log10(span)) if span > 0 else 6
+    return [round(value, decimals) if math.isfinite(value) else value for value in values]

@@ -1,0 +1,1 @@
+"""Runs: a recipe becomes a run directory."""

@@ -1,0 +1,124 @@
+"""Diagnose the network of a run, after training, or of a recipe, before it: what stands behind `infotorch diagnose`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from torch import Tensor
+
+from infotorch.data.splits import stratified_rows
+from infotorch.diagnostics.diagnose import diagnose
+from infotorch.numerics.seeds import seed_streams
+from infotorch.recipes.build import build_network
+from infotorch.recipes.recipe import Recipe
+from infotorch.records.files import write_json
+from infotorch.records.run_record import RunRecord
+from infotorch.runs.session import Session, load_rows
+from infotorch.training.checkpoint import load_checkpoint
+from infotorch.training.devices import resolve_device
+from infotorch.training.plan import evaluating
+
+#: Rows that are looked at, of the validation split: choices may follow from a diagnosis, and test rows see no choice.
+ROWS = 1000
+
+
+def diagnose_run(
+    directory: Path, *, layers: Sequence[str] | None = None, device: str = "auto", seed: int = 0
+) -> dict[str, Any]:
+    """Diagnose the network that a run has left, on validation rows, and keep it in the run's diagnosis.json.
+
+    Args:
+        directory: a run directory with a checkpoint.
+        layers: see `diagnose`.
+        device: see `launch`.
+        seed: of the diagnosis; the run has its own.
+
+    Returns:
+        What diagnosis.json holds: `Diagnosis.as_dict`, and recipe, variant, seed, split and weights (in words).
+
+    Raises:
+        FileNotFoundError: the directory holds no checkpoint.
+        ValueError: it holds no run, or one of another version or on graphs; see also `diagnose`.
+    """
+    record = RunRecord(directory)
+    if not record.exists():
+        raise ValueError(f"{directory} holds no run: there is no recipe.json in it.")
+    state = load_checkpoint(record.checkpoint_directory)
+    content = record.recipe()
+    run_seed = content.pop("seed", 0)
+    try:
+        recipe = Recipe.model_validate(content)
+    except ValidationError as error:
+        wrong = ".".join(map(str, error.errors()[0]["loc"]))
+        raise ValueError(f"{directory} is a run of another version: its setting {wrong} is not known.") from error
+    session = Session(recipe, record, run_seed, device, None, 0.0)
+    _check_rows(recipe, session.dataset.kind)
+    session.plan.load_state_dict(state["plan"])
+    outcome = record.outcome()
+    when = "after training" if outcome is not None and outcome.status == "completed" else "in the midst of training"
+    with evaluating(session.plan):  # of averaged weights the averages
+        found = _diagnosed(recipe, session.dataset, session.network, layers, seed)
+    found = {**_about(recipe, run_seed, when), **found}
+    write_json(directory / "diagnosis.json", found)
+    return found
+
+
+def diagnose_recipe(
+    recipe: Recipe, *, layers: Sequence[str] | None = None, device: str = "auto", seed: int = 0
+) -> dict[str, Any]:
+    """Diagnose a recipe's network as it is initialised, on validation rows; nothing is trained and nothing is kept.
+
+    Args:
+        recipe: the row.
+        layers: see `diagnose`.
+        device: see `launch`.
+        seed: decides the rows, the weights and the diagnosis.
+
+    Returns:
+        As `diagnose_run`.
+
+    Raises:
+        ValueError: a network on graphs; see also `diagnose`.
+
+    Example:
+        >>> from infotorch.recipes.changes import change
+        >>> from infotorch.recipes.registry import find_recipe
+        >>> found = diagnose_recipe(change(find_recipe("demo"), {"data.limit": 100}), device="cpu")
+        >>> found["weights"], found["layers"][-1]["verdict"]
+        ('as initialised', 'saturated')
+    """
+    where = resolve_device(device)
+    dataset = load_rows(recipe, seed)
+    _check_rows(recipe, dataset.kind)
+    with seed_streams(seed).as_global("init"):
+        network = build_network(recipe, dataset)
+    dtype = torch.float64 if recipe.precision == "64-true" else torch.float32
+    found = _diagnosed(recipe, dataset.to(where), network.to(where, dtype), layers, seed)
+    return {**_about(recipe, seed, "as initialised"), **found}
+
+
+def _check_rows(recipe: Recipe, kind: str) -> None:
+    if kind in {"graph", "graphs"}:
+        raise ValueError(
+            f"{recipe.name}: its network reads graphs, and diagnose looks at networks that read one tensor."
+        )
+
+
+def _about(recipe: Recipe, seed: int, weights: str) -> dict[str, Any]:
+    return {"recipe": recipe.name, "variant": recipe.variant, "seed": seed, "weights": weights, "split": "validation"}
+
+
+def _diagnosed(recipe: Recipe, dataset: Any, network: Any, layers: Sequence[str] | None, seed: int) -> dict[str, Any]:
+    x, y = dataset.validation.x, dataset.validation.y
+    classes = None if dataset.num_classes is None else y
+    if not isinstance(x, Tensor):  # pictures that stay on disk
+        kept = stratified_rows(y.cpu(), min(ROWS, len(y)), seed_streams(seed).generator("diagnosed pictures"))
+        x, classes = x[kept], y[kept]
+    try:
+        return diagnose(network, (x, classes), layers=layers, rows=ROWS, seed=seed).as_dict()
+    except ValueError as error:
+        raise ValueError(f"{recipe.name}: {error}") from error

@@ -1,0 +1,113 @@
+"""What would stop a run or a table, found before anything is written and before the first run starts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from infotorch.recipes.demonstration import TableRow, seeds_of
+from infotorch.recipes.recipe import Recipe
+
+
+def check_folder(out: Path) -> None:
+    """Refuse a folder that cannot be made or written to.
+
+    Raises:
+        ValueError: it, or a folder above it, is a file or is not writable.
+    """
+    there = next(path for path in (out, *out.absolute().parents) if path.exists() or path.is_symlink())
+    if not there.is_dir():
+        raise ValueError(f"--out {out}: {there} is a file, and a folder is needed there.")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise ValueError(f"--out {out}: the folder {there} cannot be written to.")
+
+
+def check_range(out: Path) -> None:
+    """Refuse a folder that a range test must not write into.
+
+    Raises:
+        ValueError: it cannot be written to, or holds other things than a range test.
+    """
+    check_folder(out)
+    if out.exists() and {path.name for path in out.iterdir()} - {"range.json", "range.html"}:
+        raise ValueError(f"--out {out} holds other things than a range test; choose another.")
+
+
+def check_file(out: Path) -> None:
+    """Refuse a file that cannot be written.
+
+    Raises:
+        ValueError: it is a folder, or its folder cannot be made or written to.
+    """
+    if out.is_dir():
+        raise ValueError(f"--out {out} is a folder, and a file is needed.")
+    check_folder(out.parent)
+
+
+def check_names(rows: Sequence[TableRow]) -> None:
+    """Refuse names of data sets that do not exist; no torch.
+
+    Raises:
+        ValueError: an unknown name; near misses are suggested.
+    """
+    from infotorch.data.catalogue import find
+
+    for name in {row.data.name for row in rows if isinstance(row, Recipe)}:
+        if "/" not in name and not name.startswith("folder:"):
+            find(name)
+
+
+def check_rows(rows: Sequence[TableRow], device: str) -> None:
+    """Load every row's data and build its network and plan, as a run does before it trains.
+
+    Raises:
+        ValueError: the device is not there, a setting does not fit, or a data file is damaged.
+        FileNotFoundError: a data file is missing and cannot be downloaded.
+    """
+    from infotorch.recipes.build import build_network, build_plan
+    from infotorch.recipes.changes import change
+    from infotorch.runs.session import load_rows
+    from infotorch.training.assignment import assignments
+    from infotorch.training.devices import resolve_device
+
+    resolve_device(device)
+    settings = loaded = None
+    for row in (row for row in rows if isinstance(row, Recipe)):
+        if loaded is None or settings != row.data:
+            settings = row.data
+            loaded = load_rows(row, seed=0)
+        if row.plan.is_auto:
+            row = change(row, {"plan.objectives": assignments(len(row.plan.cuts) + 1)[0]})
+        build_plan(row, build_network(row, loaded))
+
+
+def check_table(rows: Sequence[TableRow], directory: Path, seeds: int, *, resume: bool) -> set[tuple[str, str, int]]:
+    """Refuse a folder that a table must not write into.
+
+    Returns:
+        Recipe, variant and seed of the runs that have ended there already: a resumed table keeps them.
+
+    Raises:
+        ValueError: it holds something and `resume` is not asked for, it holds no table, or runs of other settings.
+    """
+    check_folder(directory)
+    if not directory.exists() or not any(directory.iterdir()):
+        return set()
+    if not resume:
+        raise ValueError(f"--out {directory} is not empty; add --resume to go on with it, or choose another.")
+    if not any(directory.glob("*/*/seed-*")):
+        raise ValueError(f"--out {directory} is not empty and holds no table; choose another.")
+    from infotorch.records.run_record import RunRecord
+    from infotorch.runs.runner import check_same
+
+    ended = set()
+    for row in rows:
+        for seed in seeds_of(row, seeds):
+            record = RunRecord(directory / row.name / row.variant / f"seed-{seed}")
+            if not record.exists():
+                continue
+            check_same(record, row, seed)
+            if (outcome := record.outcome()) is not None and outcome.status in {"completed", "diverged"}:
+                ended.add((row.name, row.variant, seed))
+    return ended

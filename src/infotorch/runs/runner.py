@@ -1,0 +1,209 @@
+"""A recipe -> a run directory; many of them -> a table; a search of settings before a run."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+
+from infotorch.recipes.changes import change
+from infotorch.recipes.demonstration import Demonstration, TableRow, seeds_of
+from infotorch.recipes.recipe import Recipe
+from infotorch.recipes.search import RunTrial, choose_objectives, search
+from infotorch.records.outcome import Outcome
+from infotorch.records.run_record import RunRecord
+from infotorch.runs.session import Progress, Session, describe
+from infotorch.training.devices import environment
+
+#: Seconds between two checkpoints: what a crash loses at most, at a fraction of a percent of the time.
+CHECKPOINT_SECONDS = 10.0
+
+
+def run(
+    recipe: TableRow,
+    directory: Path,
+    *,
+    seed: int = 0,
+    device: str = "auto",
+    resume: bool = False,
+    progress: Progress | None = None,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+) -> Outcome:
+    """Run one row of a table with one seed.
+
+    Args:
+        recipe: the row.
+        directory: the run directory; it is created.
+        seed: decides the rows, the weights, the order of the batches and the noise.
+        device: see `launch`.
+        resume: go on from the checkpoint in the directory; without one start afresh; on a finished run
+            return its outcome.
+        progress: told about every step.
+        checkpoint_seconds: at most this much work is lost when the process is killed; 0 saves after every step.
+
+    Returns:
+        How the run ended. Divergence, Ctrl-C (which ends at a step boundary, with a checkpoint) and an exception in
+        training (whose traceback is kept in traceback.txt) are outcomes.
+
+    Raises:
+        FileExistsError: the directory holds something and resume is not asked for, or holds no run.
+        ValueError: resume with another recipe or seed than the directory's, or settings that do not fit the data.
+        KeyboardInterrupt: Ctrl-C came during the final numbers: the run is complete, what follows is not begun.
+
+    Example:
+        >>> import tempfile
+        >>> from infotorch.recipes.registry import find_recipe
+        >>> recipe = change(find_recipe("demo"), {"epochs": 1, "data.limit": 100})
+        >>> run(recipe, Path(tempfile.mkdtemp()) / "run", device="cpu").status
+        'completed'
+    """
+    record = RunRecord(directory)
+    _check_directory(record, resume)
+    if resume and record.exists():
+        check_same(record, recipe, seed)
+        outcome = record.outcome()
+        if outcome is not None and outcome.status in {"completed", "diverged"}:
+            return outcome
+    if isinstance(recipe, Demonstration):
+        return _demonstrated(recipe, record, seed)
+    trial = _trials(device, progress, checkpoint_seconds)
+    if recipe.plan.is_auto:  # before the search, whose trials need a plan
+        recipe = change(recipe, {"plan.objectives": choose_objectives(recipe, directory / "tuning" / "auto", trial)})
+    if recipe.tune:
+        recipe = change(recipe, search(recipe, directory / "tuning", trial))
+    session = Session(recipe, record, seed, device, progress, checkpoint_seconds)
+    outcome = session.run(resume=resume)
+    record.finish(outcome)
+    if session.stop_requested:
+        raise KeyboardInterrupt  # too late for this run, in time for what would follow
+    return outcome
+
+
+def run_table(
+    rows: Sequence[TableRow],
+    directory: Path,
+    *,
+    seeds: int,
+    device: str = "auto",
+    resume: bool = False,
+    progress: Progress | None = None,
+    finished: Callable[[Outcome], None] | None = None,
+) -> list[Outcome]:
+    """Run every row with every seed, in `directory/<recipe>/<variant>/seed-<seed>`; `finished` hears of each at once.
+
+    A row that diverges or fails is an outcome and the others go on; an interruption ends the table.
+
+    Raises:
+        ValueError: seeds below 1.
+    """
+    if seeds < 1:
+        raise ValueError(f"seeds must be at least 1, got {seeds}.")
+    outcomes: list[Outcome] = []
+    for row in rows:
+        for seed in seeds_of(row, seeds):
+            where = directory / row.name / row.variant / f"seed-{seed}"
+            try:
+                outcome = run(row, where, seed=seed, device=device, resume=resume, progress=progress)
+            except Exception as error:  # before training, in a search: this row fails, the others go on
+                outcome = Outcome("failed", f"{type(error).__name__}: {error}", row.name, row.variant, seed)
+            outcomes.append(outcome)
+            if finished is not None:
+                finished(outcome)
+            if outcomes[-1].status == "interrupted":
+                return outcomes
+    return outcomes
+
+
+def _demonstrated(row: Demonstration, record: RunRecord, seed: int) -> Outcome:
+    """Compute a demonstration, on the CPU and in float64, and write it down."""
+    from infotorch.theory.demonstrations import demonstrate  # scikit-learn takes a second to load
+
+    began, where = time.monotonic(), environment(torch.device("cpu"), "64-true")
+    found = demonstrate(row.variant, row.values)
+    record.begin(describe(row, seed), where)
+    record.write_demonstration(found.as_dict())
+    published = {name: number.model_dump() for name, number in row.published.items()}
+    seconds = round(time.monotonic() - began, 3)
+    outcome = Outcome("completed", "computed", row.name, row.variant, seed, found.counted(), published, seconds)
+    record.finish(outcome)
+    return outcome
+
+
+def _trials(device: str, progress: Progress | None, checkpoint_seconds: float) -> RunTrial:
+    """What runs the trials of a search; an interrupted one goes on from its checkpoint."""
+
+    def run_trial(trial: Recipe, where: Path, seed: int) -> dict[str, float]:
+        def told(what: str, done: int, total: int) -> None:
+            if progress is not None:
+                progress(f"search {where.parent.name}, {what}", done, total)
+
+        session = Session(trial, RunRecord(where), seed, device, told, checkpoint_seconds, is_trial=True)
+        outcome = session.run(resume=True)
+        if outcome.status == "interrupted" or session.stop_requested:
+            raise KeyboardInterrupt
+        if session.failure is not None:
+            raise session.failure
+        shutil.rmtree(RunRecord(where).checkpoint_directory, ignore_errors=True)
+        return outcome.metrics if outcome.status == "completed" else {}
+
+    return run_trial
+
+
+def _check_directory(record: RunRecord, resume: bool) -> None:
+    directory = record.directory
+    if directory.exists() and not directory.is_dir():
+        raise FileExistsError(f"{directory} is a file, and a run needs a directory.")
+    if not directory.exists() or not any(directory.iterdir()):
+        return
+    if not record.exists() and not (resume and record.cut_short()):
+        raise FileExistsError(f"{directory} is not empty and holds no run; choose another --out.")
+    if not resume:
+        raise FileExistsError(
+            f"{directory} holds a run already; add --resume to go on with it, or choose another --out."
+        )
+
+
+def check_same(record: RunRecord, recipe: TableRow, seed: int) -> None:
+    """Refuse to go on with a run that other settings or another seed began: its numbers would be passed off as these.
+
+    Raises:
+        ValueError: they differ; the message names them.
+    """
+    recorded = _with_defaults(record.recipe())
+    wanted = describe(recipe, seed)
+    words = {"changed", "title", "description", "source"}  # they decide no number
+    unused: tuple[str, ...] = ()
+    if isinstance(recipe, Recipe):
+        words |= set(recipe.search.space) if recipe.tune else set()
+        words |= {"plan.objectives"} if recipe.plan.is_auto else set()
+        unused = () if recipe.tune else ("search.",)  # nor does a search that is not made
+    flat = _flat(recorded)
+    differing = sorted(
+        key
+        for key, value in _flat(wanted).items()
+        if flat.get(key) != value and key not in words and not key.startswith(unused)
+    )
+    if differing:
+        raise ValueError(
+            f"{record.directory} was begun with other settings ({', '.join(differing)}); resume needs the same ones."
+        )
+
+
+def _with_defaults(recorded: dict[str, Any]) -> dict[str, Any]:
+    """A run's settings; those that did not exist yet when it was begun have their default values."""
+    try:
+        return describe(Recipe.model_validate({k: v for k, v in recorded.items() if k != "seed"}), recorded["seed"])
+    except (ValidationError, KeyError):
+        return recorded  # of another version altogether: what differs is named as it stands
+
+
+def _flat(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in content.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return flat

@@ -1,0 +1,217 @@
+"""The schedules of a run that look at the information: measured after every epoch, moved after every step.
+
+Other schedules know the number of steps alone, and move inside their update (`infotorch.recipes.optimizers`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+from torch.optim import Optimizer
+
+from infotorch.data.folders import ImageFiles
+from infotorch.data.sets import Dataset, Split
+from infotorch.recipes.optimizers import INFORMED
+from infotorch.recipes.recipe import Recipe
+from infotorch.schedules.anneal import InformationAnneal
+from infotorch.schedules.decay import MutualInformationDecay
+from infotorch.schedules.signal import InformationSignal, layer_groups
+from infotorch.schedules.stopping import InformationStopping
+from infotorch.training.loop import StepInfo
+from infotorch.training.plan import Plan, evaluating
+from infotorch.updates.gradient import GradientUpdate
+
+#: What LR_top is multiplied by when held-out rows say that the network learns by heart.
+_SHRINK = 0.2
+
+
+def information_signal(
+    recipe: Recipe, network: nn.Module, rows: Split, seed: int, *, layerwise: bool | None = None
+) -> InformationSignal:
+    """What measures I(T; Y) as the recipe's schedule says: of the output or of every layer, on a few rows.
+
+    Args:
+        recipe: its `schedule` says of what, on how many rows and with which estimator.
+        network: the recipe's.
+        rows: training rows, as a rule; where fewer than schedule.n have a label, those.
+        seed: decides which.
+        layerwise: of every layer; None: as schedule.layerwise says.
+
+    Raises:
+        ValueError: the rows are graphs, the recipe is a denoiser's, or see `InformationSignal`.
+
+    Example:
+        >>> import torch
+        >>> from infotorch.recipes.registry import find_recipe
+        >>> x = torch.randn(80, 2, generator=torch.Generator().manual_seed(0))
+        >>> signal = information_signal(find_recipe("demo"), nn.Linear(2, 2), Split(x, (x[:, 0] > 0).long()), seed=0)
+        >>> len(signal.x), round(signal.ceiling, 2)
+        (80, 0.7)
+    """
+    denoises = recipe.task == "denoising"
+    if denoises or not isinstance(rows.x, torch.Tensor | ImageFiles):
+        raise ValueError(
+            f"{recipe.name}: information is measured on rows of numbers and their labels or targets, got "
+            f"{'a denoiser, whose targets are images' if denoises else 'graphs'}; choose a schedule that needs none."
+        )
+    settings, y = recipe.schedule, rows.y
+    usable = len(y) if y.is_floating_point() else int((y >= 0).sum())
+    return InformationSignal(
+        network,
+        rows.x,  # pyright: ignore[reportArgumentType]  # pictures on disk are indexed by rows as a tensor is
+        y,
+        n=max(2, min(settings.n, usable)),
+        layers=_layers(network) if (settings.layerwise if layerwise is None else layerwise) else None,
+        estimator=settings.estimator,
+        seed=seed,
+        columns=settings.columns,
+        ceiling=settings.ceiling,
+    )
+
+
+class ScheduleController:
+    """The informed schedule of a run's optimiser, or nothing where the recipe has none.
+
+    A recipe's run is one process (`launch`). Where `fabric` is of several, the first measures and tells the others.
+
+    Args:
+        recipe: the row.
+        plan: prepared, with the whole network as its one module where the schedule is informed.
+        network: what the plan trains.
+        dataset: whose training rows, and for `best` validation rows, the information is measured on.
+        seed: decides which rows.
+        fabric: the process, or several.
+
+    Attributes:
+        finished: whether `best` has ended training, as no lower rate keeps the network from learning by heart.
+
+    Raises:
+        ValueError: a range of rates or a signal that is not one, see `MutualInformationDecay`, `InformationAnneal` and
+            `InformationSignal`; a warm-up of as many epochs as the run, or more.
+    """
+
+    def __init__(
+        self, recipe: Recipe, plan: Plan, network: nn.Module, dataset: Dataset, seed: int, fabric: Fabric
+    ) -> None:
+        self.schedule: MutualInformationDecay | InformationAnneal | None = None
+        self.stopping: InformationStopping | None = None
+        self.lines: dict[str, dict[str, Any]] = {}
+        if recipe.optimizer.schedule not in INFORMED:
+            return
+        self.signal = information_signal(recipe, network, dataset.train, seed)
+        (module,) = plan
+        assert isinstance(module.update, GradientUpdate)
+        assert plan.num_steps is not None
+        self.plan, self.fabric = plan, fabric
+        self.names = self.signal.layers or (module.name,)
+        self.is_bound = recipe.schedule.estimator == "readout"
+        self.schedule = self._make(recipe, module.update.optimizer, plan.num_steps // recipe.epochs)
+        if recipe.optimizer.schedule == "best" and recipe.schedule.tolerance is not None:
+            self.held_out = information_signal(recipe, network, dataset.validation, seed, layerwise=False)
+            parts = [network, module.update.optimizer, *([module.objective] if module.objective else [])]
+            self.stopping = InformationStopping(
+                parts, ceiling=self.held_out.ceiling, tolerance=recipe.schedule.tolerance
+            )
+
+    @property
+    def finished(self) -> bool:
+        """Whether training is over before its last epoch."""
+        return self.stopping is not None and isinstance(self.schedule, InformationAnneal) and self.schedule.finished
+
+    def _make(
+        self, recipe: Recipe, optimizer: Optimizer, steps_per_epoch: int
+    ) -> MutualInformationDecay | InformationAnneal:
+        settings = recipe.schedule
+        rates: dict[str, Any] = {"lr_top": recipe.optimizer.lr, "lr_min": settings.lr_min}
+        common = {"threshold": settings.threshold, "ceiling": self.signal.ceiling}
+        if recipe.optimizer.schedule == "information":
+            if settings.warmup >= recipe.epochs:
+                raise ValueError(
+                    f"{recipe.name}: schedule.warmup must be below epochs, {recipe.epochs}, got {settings.warmup}."
+                )
+            return MutualInformationDecay(
+                optimizer,
+                lr_max=settings.lr_max,
+                epochs=recipe.epochs - settings.warmup,
+                initial=self._measure(),
+                time_decay=settings.time_decay,
+                warmup=settings.warmup,
+                **rates,
+                **common,
+            )
+        return InformationAnneal(
+            optimizer,
+            epochs=recipe.epochs,
+            steps_per_epoch=steps_per_epoch,
+            patience=settings.patience,
+            hold=settings.hold,
+            earliest=settings.earliest,
+            **rates,
+            **common,
+        )
+
+    def after_step(self, info: StepInfo) -> None:
+        """Move the schedule; at the end of an epoch by what the network has learnt.
+
+        `lines` then holds, for the network or each of its layers, the epoch's rate, the signal and what the schedule
+        saw in it: `d_p` and `d_s`, or `gain`.
+        """
+        schedule = self.schedule
+        if schedule is None:
+            return
+        if not info.ends_epoch:
+            if isinstance(schedule, InformationAnneal):
+                schedule.step()
+            return
+        self.lines = {}
+        if not all(torch.isfinite(weight).all() for module in self.plan for weight in module.parameters()):
+            return  # the next loss says that the run has diverged
+        rates = [float(group["lr"]) for group in schedule.optimizer.param_groups]
+        signal, held_out = self._measure(), self._look_at_held_out(schedule, ends_training=info.ends_stage)
+        schedule.step(signal)
+        for name, rate, history in zip(self.names, rates, schedule.history, strict=True):
+            seen = {key: value for key, value in history[-1].items() if key in {"d_p", "d_s", "gain"}}
+            known = {key: value for key, value in seen.items() if value is not None}
+            line = {"learning_rate": rate, "train_mi_ty_nats": history[-1]["signal"], **known}
+            self.lines[name] = line | ({"mi_ty_nats_bound": "lower"} if self.is_bound else {}) | held_out
+
+    def _look_at_held_out(
+        self, schedule: MutualInformationDecay | InformationAnneal, *, ends_training: bool
+    ) -> dict[str, float]:
+        """Go back where validation rows say so; what is told of them, before that."""
+        if self.stopping is None:
+            return {}
+        assert isinstance(schedule, InformationAnneal)
+        found = self._measure(self.held_out)
+        if self.stopping.step(found):
+            schedule.lower(_SHRINK)
+        elif ends_training:
+            self.stopping.settle()
+        return {"validation_mi_ty_nats": found, "times_gone_back": self.stopping.falls}
+
+    def _measure(self, signal: InformationSignal | None = None) -> Any:
+        if not self.fabric.is_global_zero:
+            return self.fabric.broadcast(None)
+        with evaluating(self.plan):
+            return self.fabric.broadcast((signal or self.signal)())
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the next rate depends on."""
+        schedule = {} if self.schedule is None else self.schedule.state_dict()
+        return schedule if self.stopping is None else {"schedule": schedule, "stopping": self.stopping.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from `state`."""
+        if self.stopping is not None:
+            self.stopping.load_state_dict(state["stopping"])
+            state = state["schedule"]
+        if self.schedule is not None:
+            self.schedule.load_state_dict(state)
+
+
+def _layers(network: nn.Module) -> list[str]:
+    """Names of the layers whose parameters form a group each, in the groups' order."""
+    return [group["name"] for group in layer_groups(network)]

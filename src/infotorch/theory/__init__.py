@@ -1,0 +1,1 @@
+"""Theory: figures and limits of the theory of information bottlenecks, computed exactly."""

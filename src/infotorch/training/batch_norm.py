@@ -1,0 +1,59 @@
+"""Statistics of batch norm in modules that nothing trains."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from infotorch.data.graph_checks import is_graph
+from infotorch.training.inputs import batches_of
+from infotorch.training.plan import Batches, Plan, evaluating
+
+
+def update_batch_norm(plan: Plan, x: Any, *, batch_size: int) -> None:
+    """Give the batch norms of the leading frozen modules the mean and variance of their inputs on all rows.
+
+    An untrained batch norm claims mean 0 and variance 1 whatever comes in. Random features are a fair baseline only
+    with the scale that trained ones get as well; the weights stay as they were initialised.
+
+    Args:
+        plan: modules without an objective, up to the first that has one, are passed through.
+        x: training inputs, (n, ...), `GraphRows` or `NodeRows`.
+        batch_size: rows a pass, see `TensorBatches`; statistics are averaged over the passes, by their rows.
+
+    Example:
+        >>> from torch import nn
+        >>> model = nn.Sequential(nn.BatchNorm1d(1), nn.Linear(1, 2))
+        >>> plan = Plan.layerwise(model, ("1",), "frozen,CE", optimizer=torch.optim.SGD)
+        >>> update_batch_norm(plan, torch.tensor([[1.0], [3.0]]), batch_size=2)
+        >>> model[0].running_mean.item(), model[0].running_var.item()
+        (2.0, 2.0)
+    """
+    rows = batches_of(x, None, batch_size=batch_size, shuffle=False)
+    for number, module in enumerate(plan):
+        if module.objective is not None:
+            return
+        norms = [layer for layer in module.body.modules() if isinstance(layer, _BatchNorm)]
+        if norms:
+            _settle(plan, number, norms, rows)
+
+
+def _settle(plan: Plan, number: int, norms: Sequence[_BatchNorm], rows: Batches) -> None:
+    momenta = [norm.momentum for norm in norms]
+    with torch.no_grad(), evaluating(plan):
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.train()
+        seen = 0
+        for batch in rows.epoch(0):
+            rows_seen = len(batch.x.x) if is_graph(batch.x) else len(batch.rows)  # of graphs: nodes
+            seen += rows_seen
+            for norm in norms:
+                norm.momentum = rows_seen / seen  # the average over all passes, by rows
+            # From the raw rows anew: the outputs of a convolution for all of them would fill the memory.
+            plan.outputs(batch.x, stop=number + 1)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum

@@ -1,0 +1,124 @@
+import dataclasses
+import json
+import os
+import signal
+
+import pytest
+import torch
+
+from infotorch.data.loading import load
+from infotorch.diagnostics.information_plane import InformationPlane
+from infotorch.networks.mlp import mlp
+from infotorch.recipes.changes import change
+from infotorch.recipes.recipe import SearchRange, SearchSettings
+from infotorch.recipes.registry import find_recipe
+from infotorch.records.run_record import RunRecord
+from infotorch.runs.planes import RunPlanes
+from infotorch.runs.runner import run
+from infotorch.training.checkpoint import load_checkpoint
+
+LIGHT = {
+    "data.name": "digits",
+    "data.limit": 100,
+    "epochs": 2,
+    "log_every": 1,
+    "planes": {"bin_width": 0.1, "relative_noise": 0.3},
+}
+
+
+def light(**settings):
+    return change(find_recipe("why-ib-fails", "plane-tanh"), {**LIGHT, **settings})
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("runs") / "watched"
+    assert run(light(), directory, device="cpu").status == "completed"
+    return directory
+
+
+def planes(directory):
+    names = ("bin_width", "relative_noise")
+    return {name: (directory / f"information_plane_{name}.json").read_bytes() for name in names}
+
+
+def test_watching_changes_no_bit_of_the_run(watched, tmp_path):
+    run(light(planes=None), tmp_path / "alone", device="cpu")
+    assert not list((tmp_path / "alone").glob("information_plane*"))
+    assert (watched / "metrics.jsonl").read_bytes() == (tmp_path / "alone" / "metrics.jsonl").read_bytes()
+    states = [load_checkpoint(directory / "checkpoint")["plan"] for directory in (watched, tmp_path / "alone")]
+    assert str(states[0]) == str(states[1])
+    seen, alone = (RunRecord(directory).outcome().metrics for directory in (watched, tmp_path / "alone"))
+    assert {name: seen[name] for name in alone} == alone
+
+
+def test_a_run_that_was_interrupted_keeps_the_same_planes(watched, tmp_path):
+    def stop(what, done, total):
+        if done == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    cut = tmp_path / "cut"
+    assert run(light(), cut, device="cpu", progress=stop, checkpoint_seconds=0).status == "interrupted"
+    assert len(json.loads(planes(cut)["bin_width"])["points"]) < len(json.loads(planes(watched)["bin_width"])["points"])
+    assert run(light(), cut, device="cpu", resume=True).status == "completed"
+    assert planes(cut) == planes(watched)
+    assert RunRecord(cut).outcome().metrics == RunRecord(watched).outcome().metrics
+
+
+def test_the_falls_are_those_of_the_points(watched):
+    found = RunRecord(watched).outcome().metrics
+    points = json.loads(planes(watched)["relative_noise"])["points"]
+    for number in (1, 5):
+        of_layer = [point for point in points if point["layer"] == f"fc{number}_tanh"]
+        assert [point["epoch"] for point in of_layer] == [0, 1, 2]
+        upper, lower = ([point[key] for point in of_layer] for key in ("mi_xt", "mi_xt_lower"))
+        assert found[f"relative_noise_layer_{number}_fall_nats"] == max(upper) - upper[-1]
+        assert found[f"relative_noise_layer_{number}_sure_fall_nats"] == max(lower) - upper[-1]
+    assert "bin_width_layer_1_fall_nats" in found
+    assert "bin_width_layer_1_sure_fall_nats" not in found  # no bound brackets what bins count
+
+
+def test_every_row_of_the_data_is_looked_at(watched):
+    plane = json.loads(planes(watched)["bin_width"])
+    data = load("digits", seed=0, limit=100)
+    assert plane["rows"] == len(data.train.x) + len(data.validation.x) + len(data.test.x)
+    # On float columns that no two rows share, bins narrow enough count rows: the plane is `InformationPlane`'s own.
+    torch.manual_seed(0)
+    network = mlp(64, (4,), 10, activation="tanh")
+    settings = light(**{"network.hidden": [4], "planes": {"bin_width": 1e-6}})
+    made = RunPlanes(settings, network, data, 0, stages=1, directory=watched)
+    x = torch.cat([data.train.x, data.validation.x, data.test.x])
+    y = torch.cat([data.train.y, data.validation.y, data.test.y])
+    alone = InformationPlane(network, ["fc1_tanh"], x=x, y=y, bin_width=1e-6, rows=len(x))
+    made.planes["bin_width"](0)
+    assert made.planes["bin_width"].points[0].mi_xt == pytest.approx(alone(0)[0].mi_xt)
+
+
+def test_the_trials_of_a_search_are_not_watched(tmp_path):
+    space = {"optimizer.lr": SearchRange(low=1e-3, high=1e-2)}
+    search = SearchSettings(space=space, trials=1, seeds=(1000,))
+    run(light(epochs=1).model_copy(update={"search": search, "tune": True}), tmp_path / "run", device="cpu")
+    assert (tmp_path / "run" / "information_plane_bin_width.json").exists()
+    assert not list((tmp_path / "run" / "tuning").rglob("information_plane*"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "error"),
+    [
+        ({"network.hidden": [4, 3]}, r"why-ib-fails: planes need a network with hidden activations\."),
+        ({"planes": {"bins": 3}}, "why-ib-fails: planes.bins"),
+    ],
+)
+def test_what_is_refused(settings, error, tmp_path):
+    data = load("digits", seed=0, limit=50)
+    with pytest.raises(ValueError, match=error):
+        RunPlanes(light(**settings), torch.nn.Linear(64, 10), data, 0, stages=1, directory=tmp_path)
+
+
+def test_a_size_that_is_none_and_data_that_are_graphs_are_refused(tmp_path):
+    data, network = load("digits", seed=0, limit=50), mlp(64, (4,), 10)
+    with pytest.raises(ValueError, match="InformationPlane: noise_std must be positive"):
+        RunPlanes(light(planes={"noise_std": -1.0}), network, data, 0, stages=1, directory=tmp_path)
+    graphs = dataclasses.replace(data, kind="graphs")
+    with pytest.raises(ValueError, match="why-ib-fails: planes need rows in memory; digits has graphs"):
+        RunPlanes(light(), network, graphs, 0, stages=1, directory=tmp_path)
