@@ -225,9 +225,7 @@ class TestOptionsOfARow:
         x, y = controller.signal.x, controller.signal.y
         expected = InformationSignal(nn.Identity(), x, y, n=len(x), estimator="ksg", ceiling="estimate").ceiling
         assert controller.schedule.ceiling == [controller.signal.ceiling]
-        assert controller.signal.ceiling == pytest.approx(
-            expected, abs=0.05
-        )  # the jitter falls on rows in another order
+        assert controller.signal.ceiling == pytest.approx(expected, abs=0.05)  # jitter falls on rows in another order
         assert controller.signal.ceiling < 2.0 < session_of(small(), tmp_path / "r").controller.signal.ceiling
 
     def test_nothing_has_changed_where_nothing_is_said(self):
