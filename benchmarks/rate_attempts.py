@@ -66,7 +66,7 @@ class LossSignal:
 
     def __call__(self) -> float:
         """Now; for real targets half of it, as the information of a Gaussian error."""
-        network, rows = self.session.network, self.session.dataset.validation
+        network, rows = self.session.model, self.session.dataset.validation
         with torch.no_grad():
             output = network.eval()(rows.x)
         if rows.y.is_floating_point():
@@ -83,8 +83,8 @@ class Freezing:
     def __init__(self, session: Session) -> None:
         self.session, self.controller = session, session.pace.after_step
         recipe = session.recipe
-        self.signal = information_signal(recipe, session.network, session.dataset.train, session.seed, layerwise=True)
-        self.groups = layer_groups(session.network)[:-1]  # the output's layer always learns
+        self.signal = information_signal(recipe, session.model, session.dataset.train, session.seed, layerwise=True)
+        self.groups = layer_groups(session.model)[:-1]  # the output's layer always learns
         self.best = self._measure()
         self.done, self.begun = 0, time.process_time()
         self.seconds: dict[int, list[float]] = {}

@@ -220,12 +220,12 @@ class TestATrainee:
         for seed in (1, 2, 1):
             torch.manual_seed(seed)
             one.reset()
-            drawn.append(one.network.fc1.weight.detach().clone())
+            drawn.append(one.model.fc1.weight.detach().clone())
         assert torch.equal(drawn[0], drawn[2])
         assert not torch.equal(drawn[0], drawn[1])
         fan = sum(drawn[0].shape)
         assert drawn[0].std().item() == pytest.approx(math.sqrt(2 / fan), rel=0.1)  # 1024 draws: 3 s.e. is 0.07
-        assert not one.network.fc1.bias.any()
+        assert not one.model.fc1.bias.any()
 
     def test_a_copy_trains_as_the_original_does(self):
         one, buffer = trainee(), io.BytesIO()

@@ -146,17 +146,15 @@ class TestLayerwise:
         session = session_of(small("layerwise"), tmp_path / "r")
         groups = session.plan[0].update.optimizer.param_groups
         assert [group["name"] for group in groups] == ["fc1", "fc2"]
-        of_fc1 = list(session.network.get_submodule("fc1").parameters())
+        of_fc1 = list(session.model.get_submodule("fc1").parameters())
         assert all(mine is theirs for mine, theirs in zip(groups[0]["params"], of_fc1, strict=True))
 
     def test_a_layer_whose_rate_is_tiny_hardly_moves(self, tmp_path):
         session = session_of(small("layerwise", epochs=1), tmp_path / "r")
         session.plan[0].update.optimizer.param_groups[0]["lr"] = 1e-12
-        before = {name: value.clone() for name, value in session.network.state_dict().items()}
+        before = {name: value.clone() for name, value in session.model.state_dict().items()}
         assert session.run(resume=False).status == "completed"
-        moved = {
-            name: (value - before[name]).abs().max().item() for name, value in session.network.state_dict().items()
-        }
+        moved = {name: (value - before[name]).abs().max().item() for name, value in session.model.state_dict().items()}
         assert moved["fc1.weight"] < 1e-9 < 1e-4 < moved["fc2.weight"]
 
     def test_every_layer_may_have_a_range_of_its_own(self, tmp_path):
@@ -349,9 +347,9 @@ class TestBestAndHeldOutRows:
     def test_the_last_epochs_weights_go_back_where_they_have_fallen(self, tmp_path):
         session = session_of(small("best", **{**BY_HEART, "epochs": 2, "schedule.earliest": 0.0}), tmp_path / "r")
         session.controller.stopping.step(2.2)  # a best before the first epoch, of the untrained weights
-        untrained = {name: value.clone() for name, value in session.network.state_dict().items()}
+        untrained = {name: value.clone() for name, value in session.model.state_dict().items()}
         assert session.run(resume=False).message == "all stages trained"
-        assert all(torch.equal(value, untrained[name]) for name, value in session.network.state_dict().items())
+        assert all(torch.equal(value, untrained[name]) for name, value in session.model.state_dict().items())
 
     def test_layerwise_rates_look_at_the_output_of_held_out_rows(self, tmp_path):
         recipe = small("best", epochs=2, **{"schedule.layerwise": True})
@@ -467,12 +465,12 @@ class TestPace:
 
     def test_measuring_leaves_modes_gradients_and_random_state(self, tmp_path):
         session = session_of(small(), tmp_path / "r")
-        session.network.train()
+        session.model.train()
         state = torch.get_rng_state()
         assert session.controller._measure() == session.controller._measure()
         assert torch.equal(torch.get_rng_state(), state)
-        assert all(layer.training for layer in session.network.modules())
-        assert all(parameter.grad is None for parameter in session.network.parameters())
+        assert all(layer.training for layer in session.model.modules())
+        assert all(parameter.grad is None for parameter in session.model.parameters())
 
     def test_weights_that_are_not_finite_are_a_divergence_and_no_failure(self, tmp_path):
         outcome = run(small(**{"optimizer.lr": 1e30, "schedule.lr_max": 1e31}), tmp_path / "r", device="cpu")

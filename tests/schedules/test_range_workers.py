@@ -117,7 +117,7 @@ def serve(monkeypatch):
     monkeypatch.setattr(range_workers.signal, "signal", lambda *_: None)
 
     def serving(work, *tasks):
-        pipe, random_states = Pipe(*tasks), random_state(work.network)
+        pipe, random_states = Pipe(*tasks), random_state(work.model)
         range_workers._serve(pipe, range_workers._packed(work), torch.get_num_threads())
         set_random_state(random_states)
         return pipe.answers

@@ -123,7 +123,7 @@ def test_a_wide_grid_is_averaged():
     seen.clear()
     signal()
     with torch.no_grad():
-        grid = signal.network(signal.x)
+        grid = signal.model(signal.x)
     assert torch.allclose(seen[0], nn.functional.avg_pool2d(grid, 4).flatten(1), atol=1e-6)
 
 

@@ -32,7 +32,7 @@ def bars(count=32):
 class TestPsnr:
     def test_doing_nothing_has_the_ratio_of_the_noise(self):
         network, made = plan(0.5)
-        found = denoising_psnr_db(made, bars(2000), network=network.get_submodule("noise"))
+        found = denoising_psnr_db(made, bars(2000), model=network.get_submodule("noise"))
         # The mean of the logarithm of a chi-square of 16 is 10 log10(e) / 16 = 0.27 dB below the logarithm of the mean.
         assert found == pytest.approx(10 * math.log10(4 / 0.25) + 0.27, abs=0.1)
 
@@ -64,7 +64,7 @@ class TestPsnr:
     def test_training_raises_it_over_that_of_the_noisy_images(self):
         network, made = plan()
         list(train(made, TensorBatches(bars(), None, batch_size=16), epochs=60))
-        floor = denoising_psnr_db(made, bars(), network=network.get_submodule("noise"))
+        floor = denoising_psnr_db(made, bars(), model=network.get_submodule("noise"))
         assert denoising_psnr_db(made, bars()) > floor + 1
 
 

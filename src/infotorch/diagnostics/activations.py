@@ -83,9 +83,9 @@ class RecordSteps(TorchFunctionMode):
     Example:
         >>> import torch
         >>> from torch import nn
-        >>> network, x = nn.Sequential(nn.Linear(2, 3), nn.ReLU()), torch.ones(1, 2)
+        >>> model, x = nn.Sequential(nn.Linear(2, 3), nn.ReLU()), torch.ones(1, 2)
         >>> with RecordSteps(x) as record:
-        ...     y = network(x).sign()
+        ...     y = model(x).sign()
         >>> [(step.name, step.kind) for step in record.path(y)]
         [('linear', 'linear'), ('relu', 'flat parts'), ('sign', 'steps')]
     """

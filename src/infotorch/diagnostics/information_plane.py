@@ -137,8 +137,8 @@ class InformationPlane:
 
     Example:
         >>> x = torch.randn(100, 2, generator=torch.Generator().manual_seed(0))
-        >>> network = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 2))
-        >>> plane = InformationPlane(network, layers=["1", "2"], x=x, y=(x[:, 0] > 0).long(), relative_noise=0.3)
+        >>> model = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 2))
+        >>> plane = InformationPlane(model, layers=["1", "2"], x=x, y=(x[:, 0] > 0).long(), relative_noise=0.3)
         >>> for epoch in range(2):
         ...     found = plane(epoch)  # ... and here an epoch of training
         >>> [(point.epoch, point.layer) for point in plane.points]
@@ -203,9 +203,9 @@ class InformationPlane:
         Example:
             >>> from infotorch import Plan, TensorBatches, train
             >>> x = torch.randn(64, 2, generator=torch.Generator().manual_seed(0))
-            >>> y, network = (x[:, 0] > 0).long(), nn.Sequential(nn.Linear(2, 2))
-            >>> plan = Plan.end_to_end(network, "CE", optimizer=torch.optim.SGD)
-            >>> plane = InformationPlane(network, x=x, y=y, num_bins=4)
+            >>> y, model = (x[:, 0] > 0).long(), nn.Sequential(nn.Linear(2, 2))
+            >>> plan = Plan.end_to_end(model, "CE", optimizer=torch.optim.SGD)
+            >>> plane = InformationPlane(model, x=x, y=y, num_bins=4)
             >>> for info in plane.watch(train(plan, TensorBatches(x, y, batch_size=32, seed=0), epochs=2)):
             ...     pass
             >>> [point.epoch for point in plane.points]

@@ -69,8 +69,8 @@ def paths(model: nn.Module, x: Tensor, layers: Sequence[str], *, streams: SeedSt
 
     Example:
         >>> from infotorch.numerics.seeds import seed_streams
-        >>> network = nn.Sequential(nn.Linear(2, 3), nn.Dropout(), nn.Tanh())
-        >>> found = paths(network, torch.ones(4, 2), ["2"], streams=seed_streams(0))["2"]
+        >>> model = nn.Sequential(nn.Linear(2, 3), nn.Dropout(), nn.Tanh())
+        >>> found = paths(model, torch.ones(4, 2), ["2"], streams=seed_streams(0))["2"]
         >>> [step.name for step in found.steps], found.noise
         (['linear', 'dropout', 'tanh'], 'none')
     """

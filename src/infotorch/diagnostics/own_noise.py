@@ -50,8 +50,8 @@ def own_noise(model: nn.Module, x: Tensor, layers: Sequence[str], *, streams: Se
     Example:
         >>> from infotorch.networks.noise import GaussianNoise
         >>> from infotorch.numerics.seeds import seed_streams
-        >>> network = nn.Sequential(nn.Identity(), GaussianNoise(0.5), nn.ReLU())
-        >>> found = own_noise(network, torch.ones(20, 3), ["0", "1", "2"], streams=seed_streams(0))
+        >>> model = nn.Sequential(nn.Identity(), GaussianNoise(0.5), nn.ReLU())
+        >>> found = own_noise(model, torch.ones(20, 3), ["0", "1", "2"], streams=seed_streams(0))
         >>> {name: noise.gaussian and noise.gaussian[1][0].tolist() for name, noise in found.items()}
         {'1': [0.5, 0.5, 0.5], '2': None}
     """

@@ -154,11 +154,11 @@ def _channel(clean: Tensor, noise_std: float, split: Split, generator: torch.Gen
 def _encoded(encoder: nn.Module, x: Tensor, device: torch.device) -> Tensor:
     """F(x) without gradient, shape (n, d), by a copy of the encoder in evaluation mode."""
     where = "architecture_aware_mine"
-    network = copy.deepcopy(encoder).eval().to(device)
-    weight = next(network.parameters(), None)
+    model = copy.deepcopy(encoder).eval().to(device)
+    weight = next(model.parameters(), None)
     if x.is_floating_point():
         x = x.to(torch.float32 if weight is None else weight.dtype)
-    parts = [network(rows.to(device)) for rows in x.detach().split(_ROWS_AT_ONCE)]
+    parts = [model(rows.to(device)) for rows in x.detach().split(_ROWS_AT_ONCE)]
     output = torch.cat(parts)
     if len(output) != len(x):
         raise ValueError(f"{where}: encoder must give one row for each row of x, got {len(output)} for {len(x)}.")

@@ -172,9 +172,9 @@ def neural_mi(
     for number, split in enumerate(splits):
         with trainable(device), streams.as_global("fold", number, device=device):
             with torch.device("cpu"):  # one initialisation, whatever default device the caller has set
-                network = _as_critic(critic, columns[0].shape[1], columns[1].shape[1], hidden)
-            network = network.to(device)
-            fold = _Fold(network, [_for_network(c, split, network, device) for c in columns], split)
+                model = _as_critic(critic, columns[0].shape[1], columns[1].shape[1], hidden)
+            model = model.to(device)
+            fold = _Fold(model, [_for_network(c, split, model, device) for c in columns], split)
             fold.check_scores()
             if any(is_constant(values) for values in rows):
                 return _nothing(bound, _name(critic), len(rows[0]))
@@ -308,8 +308,8 @@ def _as_critic(critic: str | nn.Module, dim_x: int, dim_y: int, hidden: Sequence
     return (JointCritic if critic == "joint" else SeparableCritic)(dim_x, dim_y, hidden=hidden)
 
 
-def _for_network(columns: Tensor, split: Split, network: nn.Module, device: torch.device) -> Tensor:
-    weight = next(network.parameters(), None)
+def _for_network(columns: Tensor, split: Split, model: nn.Module, device: torch.device) -> Tensor:
+    weight = next(model.parameters(), None)
     dtype = torch.float32 if weight is None else weight.dtype
     return standardised(columns, split.train).to(dtype).to(device)
 

@@ -71,6 +71,6 @@ def all_cnn(
         before = times * width
     layers |= hidden_layer("conv9", nn.Conv2d(before, outputs, 1), norm="none", dropout=0.0)
     layers |= {"pool": nn.AdaptiveAvgPool2d(1), "flatten": nn.Flatten()}
-    network = nn.Sequential(layers)
-    draw_he(network)
-    return network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    model = nn.Sequential(layers)
+    draw_he(model)
+    return model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]

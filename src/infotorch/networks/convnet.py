@@ -52,8 +52,8 @@ def convnet(
 
     Example:
         >>> import torch
-        >>> network = convnet((1, 28, 28), (8, 16), (32,), 10)
-        >>> [name for name, _ in network.named_children()][:4], network(torch.zeros(2, 1, 28, 28)).shape
+        >>> model = convnet((1, 28, 28), (8, 16), (32,), 10)
+        >>> [name for name, _ in model.named_children()][:4], model(torch.zeros(2, 1, 28, 28)).shape
         (['conv1', 'conv1_relu', 'pool1', 'conv2'], torch.Size([2, 10]))
     """
     if len(shape) != 3 or not channels:

@@ -119,9 +119,9 @@ def denoising_vae(
         decoder's layers, Tanh behind its last alone; sigma as a softplus; z = mu in evaluation.
 
     Example:
-        >>> network = denoising_vae((1, 8, 8), (4, 8, 16), latent=5, noise_std=0.5)
+        >>> model = denoising_vae((1, 8, 8), (4, 8, 16), latent=5, noise_std=0.5)
         >>> x = torch.zeros(2, 1, 8, 8)
-        >>> network(x).shape, [tuple(part.shape) for part in network[:2](x)]
+        >>> model(x).shape, [tuple(part.shape) for part in model[:2](x)]
         (torch.Size([2, 1, 8, 8]), [(2, 5), (2, 5)])
     """
     for width in (latent, *channels):

@@ -94,8 +94,8 @@ class FeatureExtractor:
         heard: layer -> what was kept of its last call, in the order in which the layers first ran.
 
     Example:
-        >>> network = nn.Sequential(nn.Linear(2, 3), nn.Tanh())
-        >>> with FeatureExtractor(network, ["0", "output"]) as extract:
+        >>> model = nn.Sequential(nn.Linear(2, 3), nn.Tanh())
+        >>> with FeatureExtractor(model, ["0", "output"]) as extract:
         ...     {name: tuple(t.shape) for name, t in extract(torch.ones(5, 2)).items()}
         {'0': (5, 3), 'output': (5, 3)}
     """

@@ -89,11 +89,11 @@ def graph_network(
     Example:
         >>> import torch
         >>> from torch_geometric.data import Data
-        >>> network = graph_network(5, convolutions=(16, 16), outputs=3)
+        >>> model = graph_network(5, convolutions=(16, 16), outputs=3)
         >>> edges = torch.tensor([[0, 1], [1, 0]])
-        >>> network(Data(x=torch.ones(4, 5), edge_index=edges)).shape
+        >>> model(Data(x=torch.ones(4, 5), edge_index=edges)).shape
         torch.Size([4, 3])
-        >>> [name for name, _ in network.named_children()]
+        >>> [name for name, _ in model.named_children()]
         ['conv1', 'conv1_relu', 'conv2', 'conv2_relu', 'fc1']
     """
     widths = [inputs, *embedding, *convolutions, *hidden, outputs]

@@ -39,7 +39,7 @@ def check_images(shape: Sequence[int], outputs: int, *, where: str, least: int =
         raise ValueError(f"{where}: images must have a channel and sides of at least {least}, got shape {sizes}.")
 
 
-def draw_he(network: nn.Module) -> None:
+def draw_he(model: nn.Module) -> None:
     """Draw the weights of convolutions from N(0, 2 / (k k outputs)), k their side; their biases become 0.
 
     Other layers stay as they are. Draws from torch's global generator.
@@ -54,7 +54,7 @@ def draw_he(network: nn.Module) -> None:
         >>> round(layer.weight.std().item(), 2), layer.bias.abs().max().item()  # sqrt(2 / 288) = 0.083
         (0.08, 0.0)
     """
-    for layer in network.modules():
+    for layer in model.modules():
         if isinstance(layer, nn.Conv2d):
             nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
             if layer.bias is not None:

@@ -72,11 +72,11 @@ def hidden_layer(
     return layers
 
 
-def initialise(network: nn.Module, start: Start) -> None:
+def initialise(model: nn.Module, start: Start) -> None:
     """Draw the initial weights of linear and convolutional layers anew, from torch's global generator.
 
     Args:
-        network: changed in place.
+        model: changed in place.
         start: "xavier", normal weights of variance 2 / (inputs + outputs) and biases of 0 (Glorot & Bengio 2010);
             "normal", weights and biases from N(0, 1); "default" keeps what torch drew.
 
@@ -91,7 +91,7 @@ def initialise(network: nn.Module, start: Start) -> None:
     """
     check_choice(start, STARTS, where="initialise", name="start")
     draws = {"xavier": (nn.init.xavier_normal_, nn.init.zeros_), "normal": (nn.init.normal_, nn.init.normal_)}
-    for layer in network.modules():
+    for layer in model.modules():
         if isinstance(layer, nn.Linear | nn.Conv2d) and start != "default":
             draw_weight, draw_bias = draws[start]
             draw_weight(layer.weight)

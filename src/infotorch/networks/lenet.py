@@ -61,5 +61,5 @@ def lenet5(
         layers[f"conv{number}_relu"] = nn.ReLU()
     height, width = (((side - 4) // 2 - 4) // 2 for side in shape[1:])
     behind = mlp(channels[-1] * height * width, (hidden,), outputs, dropout=dropout)
-    network = nn.Sequential(OrderedDict([*layers.items(), *behind.named_children()]))
-    return network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    model = nn.Sequential(OrderedDict([*layers.items(), *behind.named_children()]))
+    return model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]

@@ -91,11 +91,11 @@ def fold_linear(first: nn.Linear, second: nn.Linear) -> nn.Linear:
     return folded
 
 
-def fold_head(network: nn.Sequential) -> nn.Sequential:
+def fold_head(model: nn.Sequential) -> nn.Sequential:
     """The network without its last layer, folded into the linear layer right before it; the outputs are equal.
 
     Args:
-        network: a chain that ends in two linear layers; it is left as it is.
+        model: a chain that ends in two linear layers; it is left as it is.
 
     Raises:
         TypeError: the last two layers are not linear.
@@ -104,7 +104,7 @@ def fold_head(network: nn.Sequential) -> nn.Sequential:
         >>> [name for name, _ in fold_head(mlp(4, (8,), 3, head=True)).named_children()]
         ['flatten', 'fc1', 'fc1_relu', 'fc2']
     """
-    layers = list(network.named_children())
+    layers = list(model.named_children())
     if len(layers) < 2 or not all(isinstance(layer, nn.Linear) for _, layer in layers[-2:]):
         raise TypeError("fold_head: the network must end in two linear layers without a nonlinearity between them.")
     (name, last), (_, head) = layers[-2:]

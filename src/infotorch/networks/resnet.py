@@ -97,6 +97,6 @@ def resnet(
             layers[f"block{group}_{number}"] = Bottleneck(before, of_group, stride=stride)
             before = _EXPANSION * of_group
     layers |= {"pool": nn.AdaptiveAvgPool2d(1), "flatten": nn.Flatten(), "fc": nn.Linear(before, outputs)}
-    network = nn.Sequential(layers)
-    draw_he(network)
-    return network
+    model = nn.Sequential(layers)
+    draw_he(model)
+    return model

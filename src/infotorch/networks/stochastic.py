@@ -278,8 +278,8 @@ def stochastic_mlp(
     Source: Alemi et al. 2017, arXiv:1612.00410, Sec. 4.1: hidden (1024, 1024), a code of 256, 12 draws at the end.
 
     Example:
-        >>> network = stochastic_mlp(64, (32,), 8, 10)
-        >>> [name for name, _ in network.named_children()]
+        >>> model = stochastic_mlp(64, (32,), 8, 10)
+        >>> [name for name, _ in model.named_children()]
         ['flatten', 'fc1', 'fc1_relu', 'bottleneck', 'head', 'mean']
     """
     check_choice(kind, ("gaussian", "log-normal"), where="stochastic_mlp", name="kind")

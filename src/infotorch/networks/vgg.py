@@ -48,8 +48,8 @@ def vgg16(
         2015); convolutions start as He's. Vasudevan 2020 does not say which of these was used.
 
     Example:
-        >>> network = vgg16((3, 32, 32), 10, width=2)
-        >>> [name for name, _ in network.named_children()][:7]
+        >>> model = vgg16((3, 32, 32), 10, width=2)
+        >>> [name for name, _ in model.named_children()][:7]
         ['conv1_1', 'conv1_1_norm', 'conv1_1_relu', 'conv1_2', 'conv1_2_norm', 'conv1_2_relu', 'pool1']
     """
     check_images(shape, outputs, where="vgg16", least=32)
@@ -65,6 +65,6 @@ def vgg16(
         layers[f"pool{block}"] = nn.MaxPool2d(2)
     places = (shape[1] >> len(_BLOCKS)) * (shape[2] >> len(_BLOCKS))
     behind = mlp(before * places, hidden, outputs, norm=norm, dropout=dropout)
-    network = nn.Sequential(OrderedDict([*layers.items(), *behind.named_children()]))
-    draw_he(network)
-    return network
+    model = nn.Sequential(OrderedDict([*layers.items(), *behind.named_children()]))
+    draw_he(model)
+    return model

@@ -91,7 +91,7 @@ def wide_resnet(
             before = after
     layers |= {"norm": nn.BatchNorm2d(before), "relu": nn.ReLU(), "pool": nn.AdaptiveAvgPool2d(1)}
     layers |= {"flatten": nn.Flatten(), "fc": nn.Linear(before, outputs)}
-    network = nn.Sequential(layers)
-    draw_he(network)
-    nn.init.zeros_(network.get_submodule("fc").bias)  # pyright: ignore[reportArgumentType]
-    return network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    model = nn.Sequential(layers)
+    draw_he(model)
+    nn.init.zeros_(model.get_submodule("fc").bias)  # pyright: ignore[reportArgumentType]
+    return model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]

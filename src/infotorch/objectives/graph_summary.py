@@ -63,8 +63,8 @@ class DeepGraphInfomax(Objective):
         >>> ring = torch.tensor([[0, 1, 2, 3], [1, 2, 3, 0]])
         >>> graph = GraphStructure(ring, torch.zeros(4, dtype=torch.int64), 1)
         >>> x = torch.rand(4, 3, generator=torch.Generator().manual_seed(0))
-        >>> network = graph.copies(2).neighbours_mean
-        >>> batch = LocalBatch(x, x, graph.neighbours_mean(x), None, encode=network, graph=graph)
+        >>> model = graph.copies(2).neighbours_mean
+        >>> batch = LocalBatch(x, x, graph.neighbours_mean(x), None, encode=model, graph=graph)
         >>> objective = DeepGraphInfomax()
         >>> objective.build(batch, None)
         >>> bool(objective(batch).terms["jsd_nats"] <= math.log(2))

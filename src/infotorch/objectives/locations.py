@@ -48,14 +48,14 @@ def image_patches(x: Tensor, rows: int, columns: int) -> Tensor:
     return F.unfold(x, (down + 2, across + 2), stride=(down, across), padding=1)
 
 
-def by_place(network: nn.Module, grid: Tensor) -> Tensor:
+def by_place(model: nn.Module, grid: Tensor) -> Tensor:
     """A network's outputs (places, n, width) for the vectors of a grid (n, channels, places).
 
     Example:
         >>> by_place(nn.Linear(3, 8), torch.zeros(5, 3, 49)).shape
         torch.Size([49, 5, 8])
     """
-    return network(grid.permute(2, 0, 1))
+    return model(grid.permute(2, 0, 1))
 
 
 def average_bound(first: Tensor, second: Tensor, *, bound: str, offset: Tensor | float = 0.0) -> Tensor:

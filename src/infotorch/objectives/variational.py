@@ -132,11 +132,11 @@ class VariationalBottleneck(_Variational):
 
     Example:
         >>> from infotorch.networks.stochastic import stochastic_mlp
-        >>> network = stochastic_mlp(4, (8,), 2, 3, samples=5)
-        >>> objective = VariationalBottleneck(beta=0.1, layer=network.bottleneck)
+        >>> model = stochastic_mlp(4, (8,), 2, 3, samples=5)
+        >>> objective = VariationalBottleneck(beta=0.1, layer=model.bottleneck)
         >>> x, y = torch.zeros(6, 4), torch.arange(6) % 3
-        >>> objective.build(LocalBatch(x, x, network.eval()(x), y), y)
-        >>> sorted(objective(LocalBatch(x, x, network.train()(x), y)).terms)
+        >>> objective.build(LocalBatch(x, x, model.eval()(x), y), y)
+        >>> sorted(objective(LocalBatch(x, x, model.train()(x), y)).terms)
         ['mi_ty_nats', 'mi_xt_nats']
     """
 

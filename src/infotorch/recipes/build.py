@@ -41,14 +41,14 @@ def build_network(recipe: Recipe, dataset: Dataset) -> nn.Module:
         ModuleNotFoundError: message passing without torch_geometric.
     """
     if recipe.task == "denoising":
-        network = _denoiser(recipe, dataset)
+        model = _denoiser(recipe, dataset)
     elif dataset.num_classes is None:
-        network = _regressor(recipe, dataset)
+        model = _regressor(recipe, dataset)
     else:
         make = _on_graphs if dataset.kind in {"graph", "graphs"} else _on_rows
-        network = make(recipe, dataset, dataset.num_classes)
-    initialise(network, recipe.network.init)
-    return network
+        model = make(recipe, dataset, dataset.num_classes)
+    initialise(model, recipe.network.init)
+    return model
 
 
 def _on_rows(recipe: Recipe, dataset: Dataset, classes: int) -> nn.Module:
@@ -133,21 +133,21 @@ def _on_graphs(recipe: Recipe, dataset: Dataset, classes: int) -> nn.Module:
     )
 
 
-def build_plan(recipe: Recipe, network: nn.Module) -> Plan:
+def build_plan(recipe: Recipe, model: nn.Module) -> Plan:
     """The recipe's plan for its network; the network is trained in place."""
     settings = recipe.plan
     check_schedule(recipe)
-    scheduler, own = scheduler_of(recipe), remedy_objective(recipe, network)
+    scheduler, own = scheduler_of(recipe), remedy_objective(recipe, model)
     if recipe.split.at and recipe.split.order != "bp":
-        return _split_plan(recipe, network, scheduler)
+        return _split_plan(recipe, model, scheduler)
     return Plan.layerwise(
-        network,
+        model,
         settings.cuts,
-        [own] if own is not None else [_objective(name, settings, network) for name in settings.objectives],
+        [own] if own is not None else [_objective(name, settings, model) for name in settings.objectives],
         order=settings.order,
         isolated=settings.isolated,
         optimizer=[
-            _optimizer(recipe, network, recipe.optimizer.output_lr if name == "CE" else None)
+            _optimizer(recipe, model, recipe.optimizer.output_lr if name == "CE" else None)
             for name in settings.objectives
         ],
         critic_optimizer=optimizer_of(recipe.optimizer, recipe.optimizer.critic_lr),
@@ -155,15 +155,15 @@ def build_plan(recipe: Recipe, network: nn.Module) -> Plan:
     )
 
 
-def _split_plan(recipe: Recipe, network: nn.Module, scheduler: SchedulerFactory | None) -> Plan:
+def _split_plan(recipe: Recipe, model: nn.Module, scheduler: SchedulerFactory | None) -> Plan:
     if recipe.plan.cuts:
         raise ValueError(f"{recipe.name}: split.at and plan.cuts exclude each other.")
     split = recipe.split
     (objective,) = recipe.plan.objectives
     return Plan.proximal(
-        network,
+        model,
         split.at,
-        _objective(objective, recipe.plan, network) or objective,
+        _objective(objective, recipe.plan, model) or objective,
         optimizer=optimizer_of(recipe.optimizer),
         forward_optimizer=optimizer_of(recipe.optimizer, split.forward_lr),
         scheduler=scheduler,
@@ -171,9 +171,9 @@ def _split_plan(recipe: Recipe, network: nn.Module, scheduler: SchedulerFactory 
     )
 
 
-def _objective(name: str, settings: PlanSettings, network: nn.Module) -> Objective | None:
+def _objective(name: str, settings: PlanSettings, model: nn.Module) -> Objective | None:
     if settings.code_kl:
-        parts = [objective_from_name(name, settings.options), _divergence(network, settings.code_kl)]
+        parts = [objective_from_name(name, settings.options), _divergence(model, settings.code_kl)]
         return SumOfObjectives([part for part in parts if part is not None])
     if name != "IB":
         return objective_from_name(name, settings.options)
@@ -189,13 +189,13 @@ def _objective(name: str, settings: PlanSettings, network: nn.Module) -> Objecti
     )
 
 
-def _divergence(network: nn.Module, weight: float) -> Objective:
-    encoder = dict(network.named_children()).get("encoder")
+def _divergence(model: nn.Module, weight: float) -> Objective:
+    encoder = dict(model.named_children()).get("encoder")
     if not isinstance(encoder, GaussianEncoder):
         raise ValueError("plan.code_kl must be 0 for a network without a Gaussian code.")
     return CodeDivergence(encoder, weight=weight)
 
 
-def _optimizer(recipe: Recipe, network: nn.Module, own_lr: float | None) -> OptimizerFactory:
+def _optimizer(recipe: Recipe, model: nn.Module, own_lr: float | None) -> OptimizerFactory:
     make = optimizer_of(recipe.optimizer, own_lr)
-    return layerwise(make, network) if recipe.schedule.layerwise else make
+    return layerwise(make, model) if recipe.schedule.layerwise else make

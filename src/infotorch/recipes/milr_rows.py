@@ -1,6 +1,6 @@
 """The rows of the tables of learning rates from information.
 
-With stochastic gradient descent and the table's momentum: `network` and `layerwise`, the paper's rule; `best`, ours;
+With stochastic gradient descent and the table's momentum: `model` and `layerwise`, the paper's rule; `best`, ours;
 `control`, which anneals as `best` does and never looks at the information; `step`, `cosine` and `onecycle`. With an
 optimiser of their own: `adam` and `rmsprop` at a constant rate, `lars` with a rate that falls as a cosine, and
 `schedule-free` (AdamW). The first four are to have their rates from a range test on training rows, by `infotorch
@@ -84,7 +84,7 @@ def milr_rows(
 
     Args:
         base: what the rows share: stochastic gradient descent at a constant rate, and the budget of a search.
-        rates: of `network`, `layerwise`, `best` and `control`.
+        rates: of `model`, `layerwise`, `best` and `control`.
         scores: variant -> what the paper reports, in the unit of the metric.
         metric: of which metric.
         source: where.

@@ -67,19 +67,19 @@ def _of_extra(name: str) -> Any:
     return getattr(require("optim", "pytorch_optimizer", name), name)
 
 
-def layerwise(make: OptimizerFactory, network: nn.Module) -> OptimizerFactory:
-    """As `make`, with a parameter group for each layer of `network` (`layer_groups`), for rates of their own.
+def layerwise(make: OptimizerFactory, model: nn.Module) -> OptimizerFactory:
+    """As `make`, with a parameter group for each layer of `model` (`layer_groups`), for rates of their own.
 
     Raises:
         ValueError: the network has no layer with weights; or, of what is returned, parameters of no layer of it.
 
     Example:
-        >>> network = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
-        >>> optimizer = layerwise(lambda groups: torch.optim.SGD(groups, lr=0.1), network)(list(network.parameters()))
+        >>> model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
+        >>> optimizer = layerwise(lambda groups: torch.optim.SGD(groups, lr=0.1), model)(list(model.parameters()))
         >>> [group["name"] for group in optimizer.param_groups]
         ['0', '2']
     """
-    groups = layer_groups(network)
+    groups = layer_groups(model)
 
     def make_grouped(parameters: list[nn.Parameter]) -> Optimizer:
         wanted = {id(parameter) for parameter in parameters}

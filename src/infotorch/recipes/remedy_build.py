@@ -73,23 +73,23 @@ def remedy_network(recipe: Recipe, shape: Sequence[int], classes: int) -> nn.Seq
 
     Example:
         >>> from infotorch.recipes.registry import find_recipe
-        >>> network = remedy_network(find_recipe("remedies-mnist", "vib"), (1, 28, 28), 10)
-        >>> [name for name, _ in network.named_children()][-3:]
+        >>> model = remedy_network(find_recipe("remedies-mnist", "vib"), (1, 28, 28), 10)
+        >>> [name for name, _ in model.named_children()][-3:]
         ['bottleneck', 'head', 'mean']
     """
-    network, wanted = recipe.network, recipe.remedy
-    for name, field in type(network).model_fields.items():
-        if name not in {"hidden", "dropout", "init"} and getattr(network, name) != field.default:
+    model, wanted = recipe.network, recipe.remedy
+    for name, field in type(model).model_fields.items():
+        if name not in {"hidden", "dropout", "init"} and getattr(model, name) != field.default:
             raise ValueError(f"{recipe.name}: network.{name} is not a choice of remedy.system; leave it out.")
     if wanted.system == "nuisance" and len(shape) != 3:
         raise ValueError(f"{recipe.name}: remedy.system=nuisance looks at the slant of images, got rows of {shape}.")
     return coded_mlp(
         math.prod(shape),
-        network.hidden,
+        model.hidden,
         wanted.code,
         classes,
         kind=_KINDS.get(wanted.system, "plain"),
-        dropout=network.dropout,
+        dropout=model.dropout,
         noise_std=wanted.noise_std,
         scale=wanted.scale,
         samples=wanted.draws,
@@ -97,7 +97,7 @@ def remedy_network(recipe: Recipe, shape: Sequence[int], classes: int) -> nn.Seq
     )
 
 
-def remedy_objective(recipe: Recipe, network: nn.Module) -> Objective | None:
+def remedy_objective(recipe: Recipe, model: nn.Module) -> Objective | None:
     """What the system minimises; None where that is the plan's to say.
 
     Raises:
@@ -111,7 +111,7 @@ def remedy_objective(recipe: Recipe, network: nn.Module) -> Objective | None:
             f"{recipe.name}: remedy.system={recipe.remedy.system} trains the whole network on an objective of its own; "
             "leave plan.objectives, plan.cuts and split.at out."
         )
-    return make(recipe.remedy, network.get_submodule("bottleneck"))
+    return make(recipe.remedy, model.get_submodule("bottleneck"))
 
 
 def slant(images: Tensor) -> Tensor:

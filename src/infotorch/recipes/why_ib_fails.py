@@ -92,7 +92,7 @@ def _demonstration(variant: str) -> Demonstration:
 
 
 def _plane(activation: str) -> Recipe:
-    network = {"hidden": (10, 7, 5, 4, 3), "activation": activation, "init": "xavier"}
+    model = {"hidden": (10, 7, 5, 4, 3), "activation": activation, "init": "xavier"}
     return Recipe(
         name=_NAME,
         variant=f"plane-{activation}",
@@ -100,7 +100,7 @@ def _plane(activation: str) -> Recipe:
         description=f"the information plane of a {activation} network under three assumptions",
         source="Shwartz-Ziv & Tishby 2017, arXiv:1703.00810; Saxe et al. 2018, ICLR",
         data=DataSettings(name="idnns"),
-        network=NetworkSettings.model_validate(network),
+        network=NetworkSettings.model_validate(model),
         optimizer=OptimizerSettings(lr=1e-3, schedule="constant"),
         epochs=300,
         batch_size=256,

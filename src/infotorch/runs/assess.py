@@ -31,7 +31,7 @@ _CHUNK = 1000
 _RANGES = {"signed": (-1.0, 1.0), "none": (0.0, 1.0), None: (0.0, 1.0)}
 
 
-def load_outliers(recipe: Recipe, network: nn.Module, dataset: Dataset, seed: int) -> Tensor | None:
+def load_outliers(recipe: Recipe, model: nn.Module, dataset: Dataset, seed: int) -> Tensor | None:
     """Test images of `recipe.assessment.outliers`, scaled and sized as the run's own; None without an assessment.
 
     Raises:
@@ -46,7 +46,7 @@ def load_outliers(recipe: Recipe, network: nn.Module, dataset: Dataset, seed: in
         raise ValueError(f"{where} needs a network that classifies images, {dataset.name} has {dataset.kind}.")
     if recipe.data.scaling not in _RANGES:
         raise ValueError(f"{where} needs pixels with a range: data.scaling must be signed or none.")
-    check_layers(network, [settings.layer], where=f"{recipe.name}: assessment.layer")
+    check_layers(model, [settings.layer], where=f"{recipe.name}: assessment.layer")
     own = tuple(dataset.train.x.shape[1:])
     found = load(settings.outliers, seed=seed, image_size=own[-1], scaling=recipe.data.scaling)
     if not isinstance(found, Dataset) or found.test.x.shape[1:] != own:
@@ -57,7 +57,7 @@ def load_outliers(recipe: Recipe, network: nn.Module, dataset: Dataset, seed: in
 
 
 def assess(
-    network: nn.Module,
+    model: nn.Module,
     test: Split,
     outliers: Tensor,
     settings: AssessmentSettings,
@@ -71,7 +71,7 @@ def assess(
     see the gradient of that mean's loss, with new draws in every step.
 
     Args:
-        network: images -> class scores; it is left as it was.
+        model: images -> class scores; it is left as it was.
         test: images (n, channels, height, width) and classes.
         outliers: images of another kind, (m, channels, height, width).
         settings: what is measured.
@@ -93,16 +93,16 @@ def assess(
         >>> from torch import nn
         >>> x, y = torch.rand(60, 1, 2, 2, generator=torch.Generator().manual_seed(0)), torch.arange(60) % 2
         >>> x[y == 1] += 1
-        >>> network = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
-        >>> found = assess(network, Split(x / 2, y), torch.zeros(10, 1, 2, 2), AssessmentSettings(rows=60, layer="1"),
+        >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
+        >>> found = assess(model, Split(x / 2, y), torch.zeros(10, 1, 2, 2), AssessmentSettings(rows=60, layer="1"),
         ...     pixel_range=(0.0, 1.0), seed=0)
         >>> round(found["layer_linear_accuracy"], 1)
         1.0
     """
-    check_layers(network, [settings.layer], where="assess")
+    check_layers(model, [settings.layer], where="assess")
     streams = seed_streams(seed)
     with unwatched(), streams.as_global_everywhere("assessment", device=test.x.device):
-        twin, x = in_double(network, test.x)
+        twin, x = in_double(model, test.x)
         modes = [(layer, layer.training) for layer in twin.modules()]
         twin.eval()
         try:
@@ -118,7 +118,7 @@ def assess(
 class _Subject:
     """A network in evaluation mode and the rows that it is looked at with."""
 
-    network: nn.Module
+    model: nn.Module
     test: Split
     settings: AssessmentSettings
     pixel_range: tuple[float, float]
@@ -126,7 +126,7 @@ class _Subject:
 
     def scores(self, x: Tensor) -> Tensor:
         with torch.no_grad():
-            return torch.cat([self.network(rows) for rows in x.split(_CHUNK)])
+            return torch.cat([self.model(rows) for rows in x.split(_CHUNK)])
 
     def trust(self, strangers: Tensor) -> dict[str, float]:
         """Calibration, and the detection of strangers."""
@@ -142,7 +142,7 @@ class _Subject:
     def robust(self) -> dict[str, float]:
         """P4: the network's own decision on changed images."""
         rows = self._some()
-        gradient = slope(self.network, rows.x, rows.y).flatten(1)
+        gradient = slope(self.model, rows.x, rows.y).flatten(1)
         blind = float((gradient == 0).all(dim=1).double().mean())
         changed = {name: self._accuracy(x, rows.y) for name, x in self._changed(rows)}
         return {"blind_share": blind, **changed}
@@ -160,11 +160,11 @@ class _Subject:
         return (rows.x + deviation * noise).clamp(*self.pixel_range)
 
     def _fgsm(self, rows: Split, radius: float) -> Tensor:
-        return fgsm(self.network, rows.x, rows.y, radius, limits=self.pixel_range)
+        return fgsm(self.model, rows.x, rows.y, radius, limits=self.pixel_range)
 
     def _pgd(self, rows: Split, radius: float) -> Tensor:
         settings = {"limits": self.pixel_range, "steps": self.settings.steps}
-        return pgd(self.network, rows.x, rows.y, radius, **settings)
+        return pgd(self.model, rows.x, rows.y, radius, **settings)
 
     def _accuracy(self, x: Tensor, y: Tensor) -> float:
         return float((self.scores(x).argmax(dim=1) == y).double().mean())
@@ -172,10 +172,10 @@ class _Subject:
     def layer(self) -> dict[str, float]:
         """P1, P2 and P3 of one layer; of several draws of a row the first, and for I(X; T) their law."""
         rows, name = self._some(), self.settings.layer
-        with torch.no_grad(), FeatureExtractor(self.network, [name]) as extract:
+        with torch.no_grad(), FeatureExtractor(self.model, [name]) as extract:
             t = narrowed(extract(rows.x)[name])
         told = decisions(t, rows.y, seed=self.streams.seed)
-        own = own_noise(self.network, rows.x, [name], streams=self.streams).get(name)
+        own = own_noise(self.model, rows.x, [name], streams=self.streams).get(name)
         small = compression(t, rows.y, noise_levels=[self.settings.relative_noise], num_bins=(2,), own=own)
         found = {"layer_dimensions": small.dimensions}
         if small.own_noise != "other":  # without that noise the bound would say much more than the layer tells
@@ -198,9 +198,7 @@ class _Subject:
         return self.test.rows(kept.to(self.test.y.device))
 
 
-def assess_run(
-    recipe: Recipe, network: nn.Module, dataset: Dataset, outliers: Tensor, *, seed: int
-) -> dict[str, float]:
+def assess_run(recipe: Recipe, model: nn.Module, dataset: Dataset, outliers: Tensor, *, seed: int) -> dict[str, float]:
     """`assess` with the settings and the pixels of a recipe."""
     pixels = _RANGES[recipe.data.scaling]
-    return assess(network, dataset.test, outliers, recipe.assessment, pixel_range=pixels, seed=seed)
+    return assess(model, dataset.test, outliers, recipe.assessment, pixel_range=pixels, seed=seed)

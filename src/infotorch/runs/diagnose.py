@@ -61,7 +61,7 @@ def diagnose_run(
     outcome = record.outcome()
     when = "after training" if outcome is not None and outcome.status == "completed" else "in the midst of training"
     with evaluating(session.plan):  # of averaged weights the averages
-        found = _diagnosed(recipe, session.dataset, session.network, layers, seed)
+        found = _diagnosed(recipe, session.dataset, session.model, layers, seed)
     found = {**_about(recipe, run_seed, when), **found}
     write_json(directory / "diagnosis.json", found)
     return found
@@ -95,9 +95,9 @@ def diagnose_recipe(
     dataset = load_rows(recipe, seed)
     _check_rows(recipe, dataset.kind)
     with seed_streams(seed).as_global("init"):
-        network = build_network(recipe, dataset)
+        model = build_network(recipe, dataset)
     dtype = torch.float64 if recipe.precision == "64-true" else torch.float32
-    found = _diagnosed(recipe, dataset.to(where), network.to(where, dtype), layers, seed)
+    found = _diagnosed(recipe, dataset.to(where), model.to(where, dtype), layers, seed)
     return {**_about(recipe, seed, "as initialised"), **found}
 
 
@@ -112,13 +112,13 @@ def _about(recipe: Recipe, seed: int, weights: str) -> dict[str, Any]:
     return {"recipe": recipe.name, "variant": recipe.variant, "seed": seed, "weights": weights, "split": "validation"}
 
 
-def _diagnosed(recipe: Recipe, dataset: Any, network: Any, layers: Sequence[str] | None, seed: int) -> dict[str, Any]:
+def _diagnosed(recipe: Recipe, dataset: Any, model: Any, layers: Sequence[str] | None, seed: int) -> dict[str, Any]:
     x, y = dataset.validation.x, dataset.validation.y
     classes = None if dataset.num_classes is None else y
     if not isinstance(x, Tensor):  # pictures that stay on disk
         kept = stratified_rows(y.cpu(), min(ROWS, len(y)), seed_streams(seed).generator("diagnosed pictures"))
         x, classes = x[kept], y[kept]
     try:
-        return diagnose(network, (x, classes), layers=layers, rows=ROWS, seed=seed).as_dict()
+        return diagnose(model, (x, classes), layers=layers, rows=ROWS, seed=seed).as_dict()
     except ValueError as error:
         raise ValueError(f"{recipe.name}: {error}") from error

@@ -27,7 +27,7 @@ class RunPlanes:
 
     Args:
         recipe: the row.
-        network: being trained.
+        model: being trained.
         dataset: its rows.
         seed: of the run.
         stages: of the plan, whose epochs are counted through.
@@ -38,20 +38,20 @@ class RunPlanes:
     """
 
     def __init__(
-        self, recipe: Recipe, network: nn.Module, dataset: Dataset, seed: int, *, stages: int, directory: Path
+        self, recipe: Recipe, model: nn.Module, dataset: Dataset, seed: int, *, stages: int, directory: Path
     ) -> None:
         self.directory, self.planes = directory, dict[str, InformationPlane]()
         self.epochs: tuple[int, ...] = ()
         if recipe.planes:
             x, y = _all_rows(recipe, dataset)
             kinds = tuple(ACTIVATIONS.values())
-            layers = [name for name, layer in network.named_modules() if isinstance(layer, kinds)]
+            layers = [name for name, layer in model.named_modules() if isinstance(layer, kinds)]
             if not layers:
                 raise ValueError(f"{recipe.name}: planes need a network with hidden activations.")
             self.epochs = log_epochs(stages * recipe.epochs, per_decade=_PER_DECADE)
             for name, value in recipe.planes.items():
                 assumed: dict[str, Any] = {name: int(value) if name == "num_bins" else value}
-                self.planes[name] = InformationPlane(network, layers, x=x, y=y, rows=ROWS, seed=seed, **assumed)
+                self.planes[name] = InformationPlane(model, layers, x=x, y=y, rows=ROWS, seed=seed, **assumed)
 
     def look(self, epoch: int) -> None:
         """Measure and write, where the epoch is one of those that are looked at."""

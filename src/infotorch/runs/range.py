@@ -250,14 +250,14 @@ class Trainee:
     def __init__(self, recipe: Recipe, seed: int, device: str, search: Search, part: float | None) -> None:
         session = Session(recipe, RunRecord(Path()), seed, device, None, math.inf)  # writes nothing until it runs
         self.recipe, self.seed, self.device = recipe, seed, str(session.device)
-        self.fabric, self.plan, self.network = session.fabric, session.plan, session.network
+        self.fabric, self.plan, self.model = session.fabric, session.plan, session.model
         self.batches, self.dataset = session.batches, session.dataset
         (module,) = self.plan
         if module.critic_update is not None:
             raise ValueError(f"{_WHERE}: {recipe.name} {recipe.variant} trains critics beside its network.")
         assert isinstance(module.update, GradientUpdate)
         self.optimizer = module.update.optimizer
-        self.state = nn.ModuleList(one for one in (self.network, module.objective) if one is not None)
+        self.state = nn.ModuleList(one for one in (self.model, module.objective) if one is not None)
         least = min(1.0, LEAST_STEPS / len(self.batches))
         default = 1.0 if search == "exhaustive" else max(PART, least)
         self.steps = max(1, round((default if part is None else part) * len(self.batches)))
@@ -289,14 +289,14 @@ class Trainee:
 
     def reset(self) -> None:
         """Other initial weights of the network, from torch's global generator."""
-        self.network.load_state_dict(build_network(self.recipe, self.dataset).state_dict())
+        self.model.load_state_dict(build_network(self.recipe, self.dataset).state_dict())
 
     def signal(self, layers: bool) -> Any:
         """I(T; Y) of the output or of every layer; None where the network restores its input, or takes graphs."""
         rows = self.dataset.train
         if self.recipe.task == "denoising" or not isinstance(rows.x, Tensor | ImageFiles):
             return None
-        return information_signal(change(self.recipe, {"schedule.layerwise": layers}), self.network, rows, self.seed)
+        return information_signal(change(self.recipe, {"schedule.layerwise": layers}), self.model, rows, self.seed)
 
     def _scored_rows(self) -> Split | None:
         """The rows whose accuracy is reported; None where there are no classes."""

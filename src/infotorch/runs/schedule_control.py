@@ -29,13 +29,13 @@ _SHRINK = 0.2
 
 
 def information_signal(
-    recipe: Recipe, network: nn.Module, rows: Split, seed: int, *, layerwise: bool | None = None
+    recipe: Recipe, model: nn.Module, rows: Split, seed: int, *, layerwise: bool | None = None
 ) -> InformationSignal:
     """What measures I(T; Y) as the recipe's schedule says: of the output or of every layer, on a few rows.
 
     Args:
         recipe: its `schedule` says of what, on how many rows and with which estimator.
-        network: the recipe's.
+        model: the recipe's.
         rows: training rows, as a rule; where fewer than schedule.n have a label, those.
         seed: decides which.
         layerwise: of every layer; None: as schedule.layerwise says.
@@ -60,11 +60,11 @@ def information_signal(
     settings, y = recipe.schedule, rows.y
     usable = len(y) if y.is_floating_point() else int((y >= 0).sum())
     return InformationSignal(
-        network,
+        model,
         rows.x,  # pyright: ignore[reportArgumentType]  # pictures on disk are indexed by rows as a tensor is
         y,
         n=max(2, min(settings.n, usable)),
-        layers=_layers(network) if (settings.layerwise if layerwise is None else layerwise) else None,
+        layers=_layers(model) if (settings.layerwise if layerwise is None else layerwise) else None,
         estimator=settings.estimator,
         seed=seed,
         columns=settings.columns,
@@ -80,7 +80,7 @@ class ScheduleController:
     Args:
         recipe: the row.
         plan: prepared, with the whole network as its one module where the schedule is informed.
-        network: what the plan trains.
+        model: what the plan trains.
         dataset: whose training rows, and for `best` validation rows, the information is measured on.
         seed: decides which rows.
         fabric: the process, or several.
@@ -94,14 +94,14 @@ class ScheduleController:
     """
 
     def __init__(
-        self, recipe: Recipe, plan: Plan, network: nn.Module, dataset: Dataset, seed: int, fabric: Fabric
+        self, recipe: Recipe, plan: Plan, model: nn.Module, dataset: Dataset, seed: int, fabric: Fabric
     ) -> None:
         self.schedule: MutualInformationDecay | InformationAnneal | None = None
         self.stopping: InformationStopping | None = None
         self.lines: dict[str, dict[str, Any]] = {}
         if recipe.optimizer.schedule not in INFORMED:
             return
-        self.signal = information_signal(recipe, network, dataset.train, seed)
+        self.signal = information_signal(recipe, model, dataset.train, seed)
         (module,) = plan
         assert isinstance(module.update, GradientUpdate)
         assert plan.num_steps is not None
@@ -110,8 +110,8 @@ class ScheduleController:
         self.is_bound = recipe.schedule.estimator == "readout"
         self.schedule = self._make(recipe, module.update.optimizer, plan.num_steps // recipe.epochs)
         if recipe.optimizer.schedule == "best" and recipe.schedule.tolerance is not None:
-            self.held_out = information_signal(recipe, network, dataset.validation, seed, layerwise=False)
-            parts = [network, module.update.optimizer, *([module.objective] if module.objective else [])]
+            self.held_out = information_signal(recipe, model, dataset.validation, seed, layerwise=False)
+            parts = [model, module.update.optimizer, *([module.objective] if module.objective else [])]
             self.stopping = InformationStopping(
                 parts, ceiling=self.held_out.ceiling, tolerance=recipe.schedule.tolerance
             )
@@ -212,6 +212,6 @@ class ScheduleController:
             self.schedule.load_state_dict(state)
 
 
-def _layers(network: nn.Module) -> list[str]:
+def _layers(model: nn.Module) -> list[str]:
     """Names of the layers whose parameters form a group each, in the groups' order."""
-    return [group["name"] for group in layer_groups(network)]
+    return [group["name"] for group in layer_groups(model)]

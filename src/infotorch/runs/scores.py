@@ -16,15 +16,13 @@ from infotorch.training.plan import Plan
 from infotorch.training.regression import plan_error, reference_errors
 
 
-def final_scores(
-    recipe: Recipe, plan: Plan, network: nn.Module, dataset: Dataset, *, is_trial: bool
-) -> dict[str, float]:
+def final_scores(recipe: Recipe, plan: Plan, model: nn.Module, dataset: Dataset, *, is_trial: bool) -> dict[str, float]:
     """Metrics of a trained network, by the kind of its task.
 
     Args:
         recipe: the row.
         plan: trained.
-        network: what the plan has trained.
+        model: what the plan has trained.
         dataset: the rows.
         is_trial: the validation score alone: the trials of a search never look at test rows.
 
@@ -33,22 +31,20 @@ def final_scores(
         `majority_class`, and the information of the deepest layer that an objective of information has trained.
     """
     if recipe.task == "denoising":
-        return _denoising(plan, network, dataset, is_trial)
+        return _denoising(plan, model, dataset, is_trial)
     if dataset.kind == "regression":
         return _regression(plan, dataset, is_trial)
-    return _classification(recipe, plan, network, dataset, is_trial)
+    return _classification(recipe, plan, model, dataset, is_trial)
 
 
-def _classification(
-    recipe: Recipe, plan: Plan, network: nn.Module, dataset: Dataset, is_trial: bool
-) -> dict[str, float]:
+def _classification(recipe: Recipe, plan: Plan, model: nn.Module, dataset: Dataset, is_trial: bool) -> dict[str, float]:
     held_out = dataset.validation
     if is_trial:
         return {"validation_accuracy": evaluate_network(plan, held_out.x, held_out.y)}
     splits = {"train": dataset.train, "validation": held_out, "test": dataset.test}
     metrics = {f"{name}_accuracy": evaluate_network(plan, split.x, split.y) for name, split in splits.items()}
     if recipe.network.head:
-        metrics |= _folded(network, dataset)
+        metrics |= _folded(model, dataset)
     known = splits["train"].y
     common = torch.bincount(known[known >= 0]).argmax()
     tested = splits["test"].y
@@ -56,13 +52,13 @@ def _classification(
     return metrics | _information(plan, dataset)
 
 
-def _folded(network: nn.Module, dataset: Dataset) -> dict[str, float]:
+def _folded(model: nn.Module, dataset: Dataset) -> dict[str, float]:
     """Fold the last linear layer: the folded network is the result, and must give the same scores."""
-    folded = fold_head(cast(nn.Sequential, network)).eval()
+    folded = fold_head(cast(nn.Sequential, model)).eval()
     x, y = dataset.test.x, dataset.test.y
-    network.eval()
+    model.eval()
     with torch.no_grad():
-        difference = (folded(x) - network(x)).abs().max().item()
+        difference = (folded(x) - model(x)).abs().max().item()
     return {"test_accuracy": accuracy(folded, x, y), "folding_max_difference": difference}
 
 
@@ -78,13 +74,13 @@ def _information(plan: Plan, dataset: Dataset) -> dict[str, float]:
     return found
 
 
-def _denoising(plan: Plan, network: nn.Module, dataset: Dataset, is_trial: bool) -> dict[str, float]:
+def _denoising(plan: Plan, model: nn.Module, dataset: Dataset, is_trial: bool) -> dict[str, float]:
     if is_trial:
         return {"validation_psnr_db": denoising_psnr_db(plan, dataset.validation.x)}
     splits = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
     metrics = {f"{name}_psnr_db": denoising_psnr_db(plan, split.x) for name, split in splits.items()}
-    noise = network.get_submodule("noise")
-    return metrics | {"noisy_psnr_db": denoising_psnr_db(plan, dataset.test.x, network=noise)}
+    noise = model.get_submodule("noise")
+    return metrics | {"noisy_psnr_db": denoising_psnr_db(plan, dataset.test.x, model=noise)}
 
 
 def _regression(plan: Plan, dataset: Dataset, is_trial: bool) -> dict[str, float]:

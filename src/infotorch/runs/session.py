@@ -94,24 +94,24 @@ class Session:
         reset_peak_device_bytes(self.device)
         self.dataset = load_rows(recipe, seed).to(self.device)
         with streams.as_global("init"):
-            network = build_network(recipe, self.dataset)
+            model = build_network(recipe, self.dataset)
         dtype = torch.float64 if recipe.precision == "64-true" else torch.float32
-        self.network = network.to(self.device, dtype)
-        self.plan = build_plan(recipe, self.network)
+        self.model = model.to(self.device, dtype)
+        self.plan = build_plan(recipe, self.model)
         train_rows = self.dataset.train
         augment = recipe.data.augment
         self.batches = batches_of(train_rows.x, train_rows.y, batch_size=recipe.batch_size, seed=seed, augment=augment)
         # The same layers as the network's: what lies before the bottleneck is looked at on its own.
-        self.halves: tuple[nn.Module, ...] = split(self.network, (recipe.split.at,)) if recipe.split.at else ()
+        self.halves: tuple[nn.Module, ...] = split(self.model, (recipe.split.at,)) if recipe.split.at else ()
         for half in self.halves:
             half.training = False  # of the two traced passes the one for evaluation; the layers' modes are the plan's
         update_batch_norm(self.plan, train_rows.x, batch_size=recipe.batch_size)
         self.plan.prepare(self.batches, epochs=recipe.epochs, seed=seed)
-        self.controller = ScheduleController(recipe, self.plan, self.network, self.dataset, seed, self.fabric)
+        self.controller = ScheduleController(recipe, self.plan, self.model, self.dataset, seed, self.fabric)
         stages = len(self.plan.stages())
         self.total_steps = stages * recipe.epochs * len(self.batches)
         watched = recipe.model_copy(update={"planes": None}) if is_trial else recipe
-        self.planes = RunPlanes(watched, self.network, self.dataset, seed, stages=stages, directory=record.directory)
+        self.planes = RunPlanes(watched, self.model, self.dataset, seed, stages=stages, directory=record.directory)
         self.position, self.sums = Position(), EpochMeans()
         self.peak = 0
         self.last_losses: dict[str, float] = {}
@@ -126,7 +126,7 @@ class Session:
             ValueError: the outliers of an assessment do not fit the data, or its layer is none of the network's.
         """
         # Before training, and not where a network is only built to be looked at.
-        self.outliers = None if self.is_trial else load_outliers(self.recipe, self.network, self.dataset, self.seed)
+        self.outliers = None if self.is_trial else load_outliers(self.recipe, self.model, self.dataset, self.seed)
         if resume and self.record.exists() and has_checkpoint(self.record.checkpoint_directory):
             self._go_on()
         else:
@@ -269,16 +269,16 @@ class Session:
 
     def _final_metrics(self) -> dict[str, float]:
         with showing_averages(self.plan, self.batches):
-            metrics = final_scores(self.recipe, self.plan, self.network, self.dataset, is_trial=self.is_trial)
+            metrics = final_scores(self.recipe, self.plan, self.model, self.dataset, is_trial=self.is_trial)
             if self.outliers is not None:
                 with evaluating(self.plan):
-                    metrics |= assess_run(self.recipe, self.network, self.dataset, self.outliers, seed=self.seed)
+                    metrics |= assess_run(self.recipe, self.model, self.dataset, self.outliers, seed=self.seed)
             return metrics | self.planes.metrics()
 
     def _show(self) -> None:
         """Keep a picture of some test images, noisy and denoised; one seed's are enough to look at."""
         if self.recipe.task == "denoising" and self.seed == 0 and not self.is_trial:
-            noise, tested = self.network.get_submodule("noise"), self.dataset.test
+            noise, tested = self.model.get_submodule("noise"), self.dataset.test
             self.record.write_picture(png(denoising_picture(self.plan, noise, tested.x, tested.y)))
 
     def _draw(self) -> None:

@@ -33,7 +33,7 @@ class Work:
     """What a range test was given: one object, so that a copy of it holds together.
 
     Args:
-        network: what is trained.
+        model: what is trained.
         optimizer: its optimiser.
         train_epoch: trains for one epoch and reports.
         signal: measures I(T; Y), or None.
@@ -43,7 +43,7 @@ class Work:
         seed: decides the weights of the second trial and later ones.
     """
 
-    network: nn.Module
+    model: nn.Module
     optimizer: Optimizer
     train_epoch: Callable[[], Report]
     signal: Callable[[], Any] | None
@@ -83,14 +83,14 @@ class Bench:
     @contextmanager
     def keeping(self) -> Iterator[None]:
         """A context after which everything is as it was, gradients and modes included."""
-        network = self.work.network
-        gradients = [parameter.grad for parameter in network.parameters()]
-        modes = [(layer, layer.training) for layer in network.modules()]
+        model = self.work.model
+        gradients = [parameter.grad for parameter in model.parameters()]
+        modes = [(layer, layer.training) for layer in model.modules()]
         try:
             yield
         finally:
             self._restore(self.before)
-            for parameter, gradient in zip(network.parameters(), gradients, strict=True):
+            for parameter, gradient in zip(model.parameters(), gradients, strict=True):
                 parameter.grad = gradient
             for layer, training in modes:
                 layer.training = training
@@ -131,7 +131,7 @@ class Bench:
         self._restore(self.before)
         if trial:
             torch.manual_seed(derive_seed(self.work.seed, "range-test", trial))
-            for reset in [self.work.reset] if self.work.reset else resets_of(self.work.network):
+            for reset in [self.work.reset] if self.work.reset else resets_of(self.work.model):
                 reset()
         self.trial, self.start, self.paused = trial, _Run({}, self._state()), {}
 
@@ -164,7 +164,7 @@ class Bench:
         try:
             found = self.work.signal()
         except ValueError:
-            if not _overflows(self.work.network, self.work.signal):
+            if not _overflows(self.work.model, self.work.signal):
                 raise
             found = [math.nan] * max(1, len([name for name in values if name.startswith("information")]))
         numbers = _as_values(found)
@@ -176,12 +176,12 @@ class Bench:
         return {
             "buffers": [
                 (layer, name, buffer)
-                for layer in self.work.network.modules()
+                for layer in self.work.model.modules()
                 for name, buffer in layer.named_buffers(recurse=False)
             ],
             "tensors": [(tensor, tensor.detach().clone()) for tensor in self._tensors()],
             "optimizer": copy.deepcopy(self.work.optimizer.state_dict()),
-            "random": random_state(self.work.network),
+            "random": random_state(self.work.model),
             "generators": [generator.get_state() for generator in self.work.generators],
         }
 
@@ -191,7 +191,7 @@ class Bench:
         with torch.no_grad():
             for tensor, value in state["tensors"]:
                 tensor.copy_(value)
-        for parameter in self.work.network.parameters():
+        for parameter in self.work.model.parameters():
             parameter.grad = None
         # An optimiser that had no state yet gets an empty one again.
         self.work.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
@@ -205,19 +205,19 @@ class Bench:
 
     def _tensors(self) -> list[Tensor]:
         """The network's, and what else the optimiser moves."""
-        network, groups = self.work.network, self.work.optimizer.param_groups
+        model, groups = self.work.model, self.work.optimizer.param_groups
         moved = [parameter for group in groups for parameter in group["params"]]
-        return list({id(tensor): tensor for tensor in (*network.parameters(), *network.buffers(), *moved)}.values())
+        return list({id(tensor): tensor for tensor in (*model.parameters(), *model.buffers(), *moved)}.values())
 
 
-def resets_of(network: nn.Module) -> list[Callable[[], Any]]:
+def resets_of(model: nn.Module) -> list[Callable[[], Any]]:
     """Every layer's own `reset_parameters`, in the order of the layers.
 
     Raises:
         ValueError: a layer with weights has none; the message names it.
     """
     resets = []
-    for name, layer in network.named_modules():
+    for name, layer in model.named_modules():
         own = getattr(layer, "reset_parameters", None)
         if callable(own):
             resets.append(own)
@@ -229,13 +229,13 @@ def resets_of(network: nn.Module) -> list[Callable[[], Any]]:
     return resets
 
 
-def check_initialised(network: nn.Module) -> None:
+def check_initialised(model: nn.Module) -> None:
     """Refuse a network with weights that a first forward pass would make: no candidate could start from them.
 
     Raises:
         ValueError: such a layer; the message names it.
     """
-    for name, tensor in (*network.named_parameters(), *network.named_buffers()):
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
         if is_lazy(tensor):
             layer = name.rpartition(".")[0] or "network"
             raise ValueError(
@@ -244,16 +244,16 @@ def check_initialised(network: nn.Module) -> None:
             )
 
 
-def _overflows(network: nn.Module, signal: Callable[[], Any]) -> bool:
+def _overflows(model: nn.Module, signal: Callable[[], Any]) -> bool:
     """Whether weights, or what a layer gives while the signal is measured, are not finite: nothing tells of Y then."""
-    if not all(_is_finite(tensor) for tensor in (*network.parameters(), *network.buffers())):
+    if not all(_is_finite(tensor) for tensor in (*model.parameters(), *model.buffers())):
         return True
     heard: list[bool] = []
 
     def listen(_layer: nn.Module, _inputs: Any, output: Any) -> None:
         heard.extend(_is_finite(part) for part in (output if isinstance(output, list | tuple) else [output]))
 
-    handles = [layer.register_forward_hook(listen) for layer in network.modules()]
+    handles = [layer.register_forward_hook(listen) for layer in model.modules()]
     try:
         signal()
     except ValueError:
@@ -268,9 +268,9 @@ def _is_finite(value: Any) -> bool:
     return not isinstance(value, Tensor) or bool(value.isfinite().all())
 
 
-def random_state(network: nn.Module) -> dict[str, Any]:
+def random_state(model: nn.Module) -> dict[str, Any]:
     """The state of every global random generator that training may draw from: torch's, NumPy's and Python's."""
-    devices = sorted({t.device for t in network.parameters() if t.device.type == "cuda"}, key=str)
+    devices = sorted({t.device for t in model.parameters() if t.device.type == "cuda"}, key=str)
     return {
         "torch": torch.get_rng_state(),
         "devices": [(device, torch.cuda.get_rng_state(device)) for device in devices],

@@ -110,7 +110,7 @@ class RangeTest:
 
 
 def lr_range_test(
-    network: nn.Module,
+    model: nn.Module,
     optimizer: Optimizer,
     train_epoch: Callable[[], Report],
     *,
@@ -133,7 +133,7 @@ def lr_range_test(
     """Find LR_min, LR_max, LR_top and epsilon of a network, from a few epochs at each of many rates.
 
     Args:
-        network: what is trained; restored afterwards.
+        model: what is trained; restored afterwards.
         optimizer: its optimiser, whose every group gets the candidate rate; restored afterwards.
         train_epoch: trains for one epoch and reports its mean loss, or {"loss": ..., "accuracy": ..., ...}; whatever
             is not "loss" counts as better when larger. An epoch may be a part of the data: for a cheap test, a tenth.
@@ -179,18 +179,18 @@ def lr_range_test(
         >>> _ = torch.manual_seed(0)
         >>> x = torch.randn(256, 4)
         >>> y = (x[:, 0] > 0).long()
-        >>> network = nn.Linear(4, 2)
-        >>> sgd = torch.optim.SGD(network.parameters(), lr=0.1)
+        >>> model = nn.Linear(4, 2)
+        >>> sgd = torch.optim.SGD(model.parameters(), lr=0.1)
         >>> def train_epoch():
         ...     for rows in torch.randperm(256).split(32):
-        ...         loss = nn.functional.cross_entropy(network(x[rows]), y[rows])
+        ...         loss = nn.functional.cross_entropy(model(x[rows]), y[rows])
         ...         sgd.zero_grad(); loss.backward(); sgd.step()
-        ...     return {"loss": loss.item(), "accuracy": (network(x).argmax(1) == y).float().mean().item()}
-        >>> found = lr_range_test(network, sgd, train_epoch, rates=[1e-3, 0.1, 1.0], trials=2, epochs=2)
+        ...     return {"loss": loss.item(), "accuracy": (model(x).argmax(1) == y).float().mean().item()}
+        >>> found = lr_range_test(model, sgd, train_epoch, rates=[1e-3, 0.1, 1.0], trials=2, epochs=2)
         >>> found.lr_top, sgd.param_groups[0]["lr"], found.edges
         (1.0, 0.1, ('lr_top', 'lr_max'))
     """
-    _check_trained(network, optimizer, train_epoch)
+    _check_trained(model, optimizer, train_epoch)
     candidates = _candidates(rates)
     for name, count in (("trials", trials), ("epochs", epochs), ("workers", workers)):
         check_count(count, where=_WHERE, name=name)
@@ -201,9 +201,9 @@ def lr_range_test(
     if search == "halving" and rule == "paper":
         raise ValueError(f"{_WHERE}: the rule 'paper' looks at every candidate to the end; use search='exhaustive'.")
     if trials > 1 and reset is None:
-        resets_of(network)  # refused now, and not after the first trial
+        resets_of(model)  # refused now, and not after the first trial
     began = time.monotonic()
-    work = Work(network, optimizer, train_epoch, signal, stop_dead, tuple(generators), reset, seed)
+    work = Work(model, optimizer, train_epoch, signal, stop_dead, tuple(generators), reset, seed)
     tally = _Tally(trials * len(candidates) * epochs, progress)
     with _probing(work, candidates, workers, tally) as probing:
         if search == "exhaustive":
@@ -240,9 +240,9 @@ def _probing(work: Work, rates: list[float], workers: int, tally: _Tally) -> Ite
                 yield probing
 
 
-def _check_trained(network: nn.Module, optimizer: Optimizer, train_epoch: Callable[[], Report]) -> None:
+def _check_trained(model: nn.Module, optimizer: Optimizer, train_epoch: Callable[[], Report]) -> None:
     wanted = {
-        "network": (network, nn.Module, "nn.Module"),
+        "network": (model, nn.Module, "nn.Module"),
         "optimizer": (optimizer, Optimizer, "torch.optim.Optimizer"),
     }
     for name, (given, kind, called) in wanted.items():
@@ -253,9 +253,9 @@ def _check_trained(network: nn.Module, optimizer: Optimizer, train_epoch: Callab
             )
     if not callable(train_epoch):
         raise TypeError(f"{_WHERE}: train_epoch must be a function without arguments, got {train_epoch!r}.")
-    check_initialised(network)
+    check_initialised(model)
     moved = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
-    if moved.isdisjoint(id(parameter) for parameter in network.parameters()):
+    if moved.isdisjoint(id(parameter) for parameter in model.parameters()):
         raise ValueError(f"{_WHERE}: optimizer moves no parameter of network; give the optimizer that trains it.")
 
 

@@ -83,7 +83,7 @@ class Workers:
         context = multiprocessing.get_context("spawn")
         self.pipes: list[Any] = []
         self.processes: list[Any] = []
-        place = _place(work.network)
+        place = _place(work.model)
         for number in range(self.width):
             ours, theirs = context.Pipe()
             # No daemon: the caller's loader may start processes of its own.
@@ -138,9 +138,9 @@ class Workers:
         return answer
 
 
-def _place(network: nn.Module) -> int | None:
+def _place(model: nn.Module) -> int | None:
     """The number of the one GPU that the network is on, where there are others beside it."""
-    tensors = (*network.parameters(), *network.buffers())
+    tensors = (*model.parameters(), *model.buffers())
     places = {tensor.device.index for tensor in tensors if tensor.device.type == "cuda"}
     return places.pop() if len(places) == 1 and torch.cuda.device_count() > 1 else None
 
@@ -171,7 +171,7 @@ def _packed(work: Work) -> bytes:
     """The work and the random states in one piece, so that its parts refer to each other in the copy as here."""
     buffer = io.BytesIO()
     try:
-        torch.save((work, random_state(work.network)), buffer)
+        torch.save((work, random_state(work.model)), buffer)
     except Exception as error:  # pickle's own, and whatever an object's own pickling raises
         raise TypeError(f"{_WHERE}: {_NO_COPY} ({error}).") from error
     return buffer.getvalue()
@@ -227,8 +227,8 @@ class Watched:
         if self.trains:
             return self.work.train_epoch()
         steps: list[int] = []
-        network, optimizer = self.work.network, self.work.optimizer
-        versions = [parameter._version for parameter in network.parameters()]
+        model, optimizer = self.work.model, self.work.optimizer
+        versions = [parameter._version for parameter in model.parameters()]
         handle = optimizer.register_step_post_hook(lambda *_: steps.append(1))
         try:
             report = self.work.train_epoch()
@@ -236,7 +236,7 @@ class Watched:
             handle.remove()
         # A wrapper's step may go without torch's hooks; whether weights moved is all that is known then.
         is_heard = getattr(type(optimizer).step, "hooked", False)
-        moved = versions != [parameter._version for parameter in network.parameters()]
+        moved = versions != [parameter._version for parameter in model.parameters()]
         self.trains = bool(steps) or (moved and not is_heard)
         if not self.trains:
             raise ValueError(

@@ -35,7 +35,7 @@ Estimator = Literal["ross", "ksg", "readout", "renyi"]
 InformationOf = Callable[[Tensor, Tensor], Any]
 
 
-def parameterised_layers(network: nn.Module) -> list[str]:
+def parameterised_layers(model: nn.Module) -> list[str]:
     """Names of the layers that have weights of two axes or more: each takes the normalisation behind it along.
 
     Layers right inside a layer with weights of its own are its parts, such as an attention's projections, which it
@@ -47,7 +47,7 @@ def parameterised_layers(network: nn.Module) -> list[str]:
         >>> parameterised_layers(nn.TransformerEncoderLayer(8, nhead=2))
         ['self_attn', 'linear1', 'linear2']
     """
-    layers = dict(network.named_modules())
+    layers = dict(model.named_modules())
     heavy = [
         name for name, layer in layers.items() if _has_weights(layer) and "parametrizations" not in name.split(".")
     ]
@@ -66,11 +66,11 @@ def _has_weights(layer: nn.Module) -> bool:
     return any(weight.ndim > 1 for weight in weights)
 
 
-def layer_groups(network: nn.Module) -> list[dict[str, Any]]:
+def layer_groups(model: nn.Module) -> list[dict[str, Any]]:
     """Parameter groups for an optimiser, one for each parameterised layer, in the order of the network's modules.
 
     Args:
-        network: any module; parameters without a layer before them (a first normalisation) join the first layer.
+        model: any module; parameters without a layer before them (a first normalisation) join the first layer.
 
     Returns:
         [{"params": [...], "name": layer}], every parameter in one group.
@@ -83,12 +83,12 @@ def layer_groups(network: nn.Module) -> list[dict[str, Any]]:
         >>> [(group["name"], len(group["params"])) for group in groups]
         [('0', 4), ('2', 2)]
     """
-    names = parameterised_layers(network)
+    names = parameterised_layers(model)
     if not names:
         raise ValueError("layer_groups: the network has no layer with weights.")
     groups = {name: {"params": [], "name": name} for name in names}
     current, seen = names[0], set()
-    for name, layer in network.named_modules():
+    for name, layer in model.named_modules():
         current = name if name in groups else current
         for parameter in layer.parameters(recurse=False):
             if id(parameter) not in seen:
@@ -105,7 +105,7 @@ class InformationSignal:
     and attention do, the first counts; of one that is called several times, the last call.
 
     Args:
-        network: what is trained.
+        model: what is trained.
         x: training rows, (n_all, ...); arrays of numpy take the precision of the network's weights.
         y: class labels (n_all,), integers, -1 for unlabelled rows, which are not drawn; or real targets, (n_all, ...).
             The dtype decides: labels as floating-point numbers are real targets.
@@ -148,7 +148,7 @@ class InformationSignal:
 
     def __init__(
         self,
-        network: nn.Module,
+        model: nn.Module,
         x: Tensor | np.ndarray,
         y: Tensor | np.ndarray,
         *,
@@ -165,9 +165,9 @@ class InformationSignal:
             raise ValueError(f"{_WHERE}: n must be at least 2, got {n}.")
         check_count(columns, where=_WHERE, name="columns")
         check_count(batch_size, where=_WHERE, name="batch_size")
-        x, y = _rows_and_targets(x, y, network)
-        self.network, self.batch_size, self.columns = network, batch_size, columns
-        self.layers = None if layers is None else _known(network, layers)
+        x, y = _rows_and_targets(x, y, model)
+        self.model, self.batch_size, self.columns = model, batch_size, columns
+        self.layers = None if layers is None else _known(model, layers)
         discrete = not y.is_floating_point()
         chosen = estimator if estimator is not None else "ross" if discrete else "ksg"
         self._information = _function(chosen, discrete, of_layers=layers is not None)
@@ -198,11 +198,11 @@ class InformationSignal:
         """What every layer gives for the drawn rows, as (n, columns)."""
         parts: list[list[Tensor]] = []
         repeatably = SeedStreams(0).as_global("information", device=self.y.device)  # a forward pass may draw
-        with torch.no_grad(), repeatably, _evaluating(self.network), _listening(self.network, self.layers) as heard:
+        with torch.no_grad(), repeatably, _evaluating(self.model), _listening(self.model, self.layers) as heard:
             for start in range(0, len(self.x), self.batch_size):
                 heard.clear()
                 x = self.x[start : start + self.batch_size]
-                heard[""] = _first(self.network(x))
+                heard[""] = _first(self.model(x))
                 kept = [_rows_of(heard, name, len(x)) for name in self.layers or ("",)]
                 parts.append([_as_columns(t, self.columns) for t in kept])
         return [torch.cat(part) for part in zip(*parts, strict=True)]
@@ -218,21 +218,21 @@ class InformationSignal:
         return regression_ceiling(x, y) if chosen == "ksg" else float(self._information(x, y))
 
 
-def _rows_and_targets(x: Any, y: Any, network: nn.Module) -> tuple[Tensor, Tensor]:
-    x, y = _as_tensor(x, network, "x"), _as_tensor(y, network, "y")
+def _rows_and_targets(x: Any, y: Any, model: nn.Module) -> tuple[Tensor, Tensor]:
+    x, y = _as_tensor(x, model, "x"), _as_tensor(y, model, "y")
     _check_targets(y)
     check_paired(x, y, where=_WHERE)
     return x, y
 
 
-def _as_tensor(values: Any, network: nn.Module, name: str) -> Any:
+def _as_tensor(values: Any, model: nn.Module, name: str) -> Any:
     """An array as a tensor where the network is; pictures on disk and tensors as they are."""
     if isinstance(values, list | tuple):
         raise TypeError(f"{_WHERE}: {name} must be a tensor or an array, got {type(values).__name__}.")
     if not isinstance(values, np.ndarray):
         return values
     tensor = as_tensor(values, where=_WHERE, name=name)
-    weight = next(network.parameters(), tensor)
+    weight = next(model.parameters(), tensor)
     return tensor.to(weight.device, weight.dtype if tensor.is_floating_point() else torch.long)
 
 
@@ -257,10 +257,10 @@ def _check_targets(y: Any) -> None:
         raise ValueError(f"{_WHERE}: class labels must have shape (n,), got {tuple(y.shape)}.")
 
 
-def _known(network: nn.Module, layers: Sequence[str]) -> tuple[str, ...]:
+def _known(model: nn.Module, layers: Sequence[str]) -> tuple[str, ...]:
     if isinstance(layers, str):
         raise TypeError(f"{_WHERE}: layers must be a list of names, got {layers!r}.")
-    names = dict(network.named_modules())
+    names = dict(model.named_modules())
     for name in layers:
         if name not in names:
             raise ValueError(f"{_WHERE}: the network has no layer {name!r}; layers: {', '.join(list(names)[1:9])}.")
@@ -333,9 +333,9 @@ def _as_columns(t: Tensor, most: int) -> Tensor:
 
 
 @contextmanager
-def _evaluating(network: nn.Module) -> Iterator[None]:
-    modes = [(layer, layer.training) for layer in network.modules()]
-    network.eval()
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    modes = [(layer, layer.training) for layer in model.modules()]
+    model.eval()
     try:
         yield
     finally:
@@ -344,7 +344,7 @@ def _evaluating(network: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def _listening(network: nn.Module, layers: Sequence[str] | None) -> Iterator[dict[str, Any]]:
+def _listening(model: nn.Module, layers: Sequence[str] | None) -> Iterator[dict[str, Any]]:
     """What the named layers give in forward passes inside, of several calls the last; the hooks are gone afterwards."""
     heard: dict[str, Any] = {}
 
@@ -356,7 +356,7 @@ def _listening(network: nn.Module, layers: Sequence[str] | None) -> Iterator[dic
 
         return hook
 
-    handles = [network.get_submodule(name).register_forward_hook(keep(name)) for name in layers or ()]
+    handles = [model.get_submodule(name).register_forward_hook(keep(name)) for name in layers or ()]
     try:
         yield heard
     finally:

@@ -133,8 +133,8 @@ def ib_curve(
         >>> x = torch.randn(128, 2, generator=torch.Generator().manual_seed(0))
         >>> y = (x[:, 0] > 0).long()
         >>> def make(beta):
-        ...     network = stochastic_mlp(2, (8,), 2, 2)
-        ...     return network, VariationalBottleneck(beta=beta, layer=network.bottleneck)
+        ...     model = stochastic_mlp(2, (8,), 2, 2)
+        ...     return model, VariationalBottleneck(beta=beta, layer=model.bottleneck)
         >>> curve = ib_curve(make, (x, y), (1e-3, 1.0), held_out=(x, y), seeds=(0,), epochs=20, lr=1e-2)
         >>> curve.points[0].mi_xt > curve.points[1].mi_xt, curve.points[0].seeds
         (True, 1)
@@ -155,8 +155,8 @@ def ib_curve(
         for seed in seeds:
             settings = {"epochs": epochs, "batch_size": batch_size, "lr": lr, "seed": seed}
             with seed_streams(seed).as_global("init"):
-                network, objective = _made(make, beta)
-                result = fit(network, data, plan=[objective], cuts=(), **settings)
+                model, objective = _made(make, beta)
+                result = fit(model, data, plan=[objective], cuts=(), **settings)
             runs.append(None if result.diverged else _measured(result.plan, objective, x, y))
         points.append(_point(beta, runs))
     return IBCurve(tuple(points), float(torch.special.entr(shares).sum()))

@@ -16,27 +16,27 @@ from infotorch.training.plan import Plan
 PEAK = 2.0
 
 
-def denoising_psnr_db(plan: Plan, x: Tensor, *, network: Callable[[Tensor], Tensor] | None = None) -> float:
+def denoising_psnr_db(plan: Plan, x: Tensor, *, model: Callable[[Tensor], Tensor] | None = None) -> float:
     """Mean over images of the peak signal-to-noise ratio of the plan's output, in dB.
 
     Args:
         plan: a network that puts noise on its input and takes it off; it is read in evaluation mode, and draws the same
             noise every time.
         x: images without noise, (n, c, h, w), in [-1, 1].
-        network: what is looked at instead of the plan, such as its first layer, the noise alone: what doing nothing
+        model: what is looked at instead of the plan, such as its first layer, the noise alone: what doing nothing
             gives. It sees the noise that the plan sees.
 
     Example:
         >>> from torch import nn
         >>> plan = Plan.end_to_end(nn.Linear(4, 4), "X:squared-error", optimizer=torch.optim.SGD)
-        >>> round(denoising_psnr_db(plan, torch.zeros(2, 4), network=lambda x: x + 0.2), 3)
+        >>> round(denoising_psnr_db(plan, torch.zeros(2, 4), model=lambda x: x + 0.2), 3)
         20.0
     """
-    network = network or plan_scores(plan)
+    model = model or plan_scores(plan)
     total = 0.0
     with torch.no_grad(), evaluating_repeatably(plan):
         for part, _ in parts_of(x):
-            total += float(psnr_db(network(part), part, peak=PEAK).sum())
+            total += float(psnr_db(model(part), part, peak=PEAK).sum())
     return total / len(x)
 
 
