@@ -74,9 +74,9 @@ def test_outputs_may_be_trained_in_degrees(tmp_path):
 @pytest.mark.parametrize("variant", ["network", "layerwise", "best"])
 def test_informed_rows_measure_with_ksg_against_the_ceiling_of_all_rows(variant, tmp_path):
     session = Session(small(variant), RunRecord(tmp_path / "r"), 0, "cpu", None, 1e9)
-    assert (len(session.pace.signal.x), len(session.dataset.train)) == (60, 108)
+    assert (len(session.controller.signal.x), len(session.dataset.train)) == (60, 108)
     rows = session.dataset.train
-    assert session.pace.signal.ceiling == pytest.approx(regression_ceiling(rows.x, rows.y), rel=1e-6)
+    assert session.controller.signal.ceiling == pytest.approx(regression_ceiling(rows.x, rows.y), rel=1e-6)
     assert session.run(resume=False).status == "completed"
     told = [line for line in RunRecord(tmp_path / "r").metrics() if "train_mi_ty_nats" in line]
     assert len(told) == 3 * (3 if variant == "layerwise" else 1)

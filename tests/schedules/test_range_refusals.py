@@ -33,11 +33,11 @@ def test_wrong_use_is_refused():
     for rates in (["a"], 0.1, "12", [None]):
         with pytest.raises(TypeError, match="rates must be a sequence of numbers, got"):
             scripted.test(rates=rates)
-    given = {"network": scripted.network, "optimizer": scripted.optimizer, "train_epoch": scripted.train_epoch}
-    swapped = {"network": scripted.optimizer, "optimizer": scripted.network}
+    given = {"model": scripted.network, "optimizer": scripted.optimizer, "train_epoch": scripted.train_epoch}
+    swapped = {"model": scripted.optimizer, "optimizer": scripted.network}
     for wrong, message in [
-        ({"network": [scripted.network]}, "network must be of nn.Module, got list"),
-        (swapped, "network must be of nn.Module, got SGD; the order is network, optimizer, train_epoch"),
+        ({"model": [scripted.network]}, "model must be of nn.Module, got list"),
+        (swapped, "model must be of nn.Module, got SGD; the order is model, optimizer, train_epoch"),
         ({"optimizer": "sgd"}, "optimizer must be of torch.optim.Optimizer, got str"),
         ({"train_epoch": 3}, "train_epoch must be a function without arguments, got 3"),
     ]:

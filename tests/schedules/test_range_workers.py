@@ -33,21 +33,21 @@ class Trainee:
     def __init__(self):
         torch.manual_seed(1)
         self.x, self.y = rows()
-        self.network = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.1), nn.Linear(8, 2))
-        self.optimizer = torch.optim.SGD(self.network.parameters(), lr=0.3, momentum=0.9, fused=True)
+        self.model = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.1), nn.Linear(8, 2))
+        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.3, momentum=0.9, fused=True)
         self.order = torch.Generator().manual_seed(2)
-        self.signal = InformationSignal(self.network, self.x, self.y, n=100)
+        self.signal = InformationSignal(self.model, self.x, self.y, n=100)
 
     def epoch(self):
-        self.network.train()
+        self.model.train()
         for part in torch.randperm(192, generator=self.order).split(48):
             noise = random.gauss(1.0, 0.1)
-            loss = nn.functional.cross_entropy(self.network(self.x[part].tanh() + noise * self.x[part]), self.y[part])
+            loss = nn.functional.cross_entropy(self.model(self.x[part].tanh() + noise * self.x[part]), self.y[part])
             self.optimizer.zero_grad()
             loss.backward()
             self.optimizer.step()
-        self.network.eval()
-        right = self.network(self.x).argmax(1) == self.y
+        self.model.eval()
+        right = self.model(self.x).argmax(1) == self.y
         return {"loss": loss.item(), "accuracy": right.float().mean().item()}
 
     def deadly(self):
@@ -84,7 +84,7 @@ def module(tmp_path, monkeypatch):
 
 def made(trainee, **changes):
     parts = {
-        "network": trainee.network,
+        "model": trainee.model,
         "optimizer": trainee.optimizer,
         "train_epoch": trainee.epoch,
         "signal": trainee.signal,
@@ -127,7 +127,7 @@ def serve(monkeypatch):
 
 def test_two_processes_find_what_one_does_and_leave_everything_as_it_was(module):
     trainee = module.Trainee()
-    before = [tensor.clone() for tensor in trainee.network.state_dict().values()]
+    before = [tensor.clone() for tensor in trainee.model.state_dict().values()]
     states = random.getstate(), torch.get_rng_state(), trainee.order.get_state()
     options = {
         "signal": trainee.signal,
@@ -138,9 +138,9 @@ def test_two_processes_find_what_one_does_and_leave_everything_as_it_was(module)
         "generators": [trainee.order],
     }
     told = []
-    alone = lr_range_test(trainee.network, trainee.optimizer, trainee.epoch, **options)
+    alone = lr_range_test(trainee.model, trainee.optimizer, trainee.epoch, **options)
     several = lr_range_test(
-        trainee.network,
+        trainee.model,
         trainee.optimizer,
         trainee.epoch,
         workers=2,
@@ -150,7 +150,7 @@ def test_two_processes_find_what_one_does_and_leave_everything_as_it_was(module)
     assert repr(several.probes) == repr(alone.probes)
     assert (several.lr_min, several.lr_max, several.lr_top) == (alone.lr_min, alone.lr_max, alone.lr_top)
     assert several.epochs == alone.epochs == told[-1][1]
-    assert all(map(torch.equal, trainee.network.state_dict().values(), before))
+    assert all(map(torch.equal, trainee.model.state_dict().values(), before))
     assert random.getstate() == states[0]
     assert torch.equal(torch.get_rng_state(), states[1])
     assert torch.equal(trainee.order.get_state(), states[2])
@@ -197,7 +197,7 @@ def test_a_network_on_no_gpu_has_no_turns(monkeypatch):
 def test_a_process_that_ends_on_its_own_is_named(module):
     trainee = module.Trainee()
     with pytest.raises(RuntimeError, match="a worker process ended on its own"):
-        lr_range_test(trainee.network, trainee.optimizer, trainee.deadly, rates=[0.1, 0.2], workers=2)
+        lr_range_test(trainee.model, trainee.optimizer, trainee.deadly, rates=[0.1, 0.2], workers=2)
 
 
 def test_a_worker_goes_on_with_a_paused_probe_and_counts_what_it_took(module, serve):
@@ -214,7 +214,7 @@ def test_a_worker_goes_on_with_a_paused_probe_and_counts_what_it_took(module, se
 def test_what_cannot_be_copied_is_refused_at_once(module):
     trainee = module.Trainee()
     with pytest.raises(TypeError, match=r"cannot be copied: use functools.partial .* or workers=1"):
-        lr_range_test(trainee.network, trainee.optimizer, lambda: trainee.epoch(), workers=2)
+        lr_range_test(trainee.model, trainee.optimizer, lambda: trainee.epoch(), workers=2)
 
 
 def test_a_copy_that_cannot_be_unpacked_is_refused_in_plain_words(serve, module, monkeypatch):
@@ -236,7 +236,7 @@ def test_an_epoch_that_trains_another_network_by_its_name_is_refused(module, ser
 def test_weights_that_move_without_a_step_are_trained_where_steps_are_not_heard_of(module, monkeypatch, is_heard):
     trainee = module.Trainee()
     monkeypatch.setattr(torch.optim.SGD.step, "hooked", is_heard)  # torch's own mark
-    epoch = Watched(made(trainee, train_epoch=Nudge(trainee.network)))
+    epoch = Watched(made(trainee, train_epoch=Nudge(trainee.model)))
     if is_heard:
         with pytest.raises(ValueError, match="took no step of the optimizer"):
             epoch()
@@ -245,12 +245,12 @@ def test_weights_that_move_without_a_step_are_trained_where_steps_are_not_heard_
 
 
 class Nudge:
-    def __init__(self, network):
-        self.network = network
+    def __init__(self, model):
+        self.model = model
 
     def __call__(self):
         with torch.no_grad():
-            self.network[0].weight.add_(1.0)
+            self.model[0].weight.add_(1.0)
         return 1.0
 
 
@@ -277,6 +277,6 @@ def test_networks_of_one_object_stay_one_in_the_copy():
     work = Work(network, torch.optim.SGD(network.parameters(), lr=0.1), Nudge([network]), None, True, (), None, 0)
     bench = range_workers._unpacked(range_workers._packed(work), lambda *_: None)
     copied = bench.work
-    assert copied.optimizer.param_groups[0]["params"][0] is copied.network.weight
-    assert copied.train_epoch.work.train_epoch.network[0] is copied.network
-    assert copied.network.weight.data_ptr() != network.weight.data_ptr()
+    assert copied.optimizer.param_groups[0]["params"][0] is copied.model.weight
+    assert copied.train_epoch.work.train_epoch.model[0] is copied.model
+    assert copied.model.weight.data_ptr() != network.weight.data_ptr()

@@ -242,13 +242,13 @@ def _probing(work: Work, rates: list[float], workers: int, tally: _Tally) -> Ite
 
 def _check_trained(model: nn.Module, optimizer: Optimizer, train_epoch: Callable[[], Report]) -> None:
     wanted = {
-        "network": (model, nn.Module, "nn.Module"),
+        "model": (model, nn.Module, "nn.Module"),
         "optimizer": (optimizer, Optimizer, "torch.optim.Optimizer"),
     }
     for name, (given, kind, called) in wanted.items():
         if not isinstance(given, kind):
             raise TypeError(
-                f"{_WHERE}: {name} must be of {called}, got {type(given).__name__}; the order is network, optimizer, "
+                f"{_WHERE}: {name} must be of {called}, got {type(given).__name__}; the order is model, optimizer, "
                 "train_epoch."
             )
     if not callable(train_epoch):
@@ -256,7 +256,7 @@ def _check_trained(model: nn.Module, optimizer: Optimizer, train_epoch: Callable
     check_initialised(model)
     moved = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
     if moved.isdisjoint(id(parameter) for parameter in model.parameters()):
-        raise ValueError(f"{_WHERE}: optimizer moves no parameter of network; give the optimizer that trains it.")
+        raise ValueError(f"{_WHERE}: optimizer moves no parameter of model; give the optimizer that trains it.")
 
 
 def _candidates(rates: Sequence[float] | None) -> list[float]:
