@@ -179,12 +179,12 @@ def test_the_accuracy_and_the_speed_are_those_of_the_committed_benchmarks():
 
 
 def test_every_search_whose_settings_a_recipe_has_is_kept_and_no_row_without_one_has_results():
-    from infotorch.recipes.registry import recipe_names, table_rows
+    from infotorch.recipes.registry import recipe_names, variants_of
     from infotorch.recipes.search import best_trial
 
     for name in recipe_names():
         found = getattr(importlib.import_module(f"infotorch.recipes.{name.replace('-', '_')}"), "_FOUND", {})
-        for row in (row for row in table_rows(name) if isinstance(row, Recipe)):
+        for row in (row for row in variants_of(name) if isinstance(row, Recipe)):
             record = ROOT / f"results/tuning/{name}/{row.variant}.jsonl"
             assert record.exists() == (row.variant in found), f"{name} {row.variant}"
             if not record.exists():

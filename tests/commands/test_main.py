@@ -402,7 +402,7 @@ class TestTable:
         from infotorch.recipes import registry
         from infotorch.recipes.changes import change
 
-        rows = [change(row, {"epochs": 1, "data.limit": 100}) for row in registry.table_rows("demo")]
+        rows = [change(row, {"epochs": 1, "data.limit": 100}) for row in registry.variants_of("demo")]
         monkeypatch.setitem(registry._TABLES, "demo", lambda: rows)
         code, out, _ = call("demo", "--seeds", 1, "--device", "cpu")
         assert code == 0

@@ -7,7 +7,7 @@ from infotorch.data.loading import load
 from infotorch.estimators.ksg import ksg
 from infotorch.estimators.ross import ross
 from infotorch.numerics.seeds import derive_seed
-from infotorch.recipes.registry import table_rows
+from infotorch.recipes.registry import variants_of
 from infotorch.report.demonstration import demonstration_figure
 from infotorch.schedules.signal import JITTER
 from infotorch.theory.demonstrations import DEMONSTRATIONS
@@ -51,7 +51,7 @@ def test_the_figure_has_bars_of_the_spread():
 
 
 def test_both_sets_of_the_paper_have_a_row():
-    rows = table_rows("milr-sample-size")
+    rows = variants_of("milr-sample-size")
     assert [row.variant for row in rows] == ["sample-size-mnist", "sample-size-cifar10"]
     assert {row.variant for row in rows} <= set(DEMONSTRATIONS)
 

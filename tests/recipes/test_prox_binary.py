@@ -9,7 +9,7 @@ import torch
 
 from infotorch.recipes.build import build_network, build_plan
 from infotorch.recipes.changes import change
-from infotorch.recipes.registry import find_recipe, table_rows
+from infotorch.recipes.registry import find_recipe, variants_of
 from infotorch.runs.runner import run
 from infotorch.runs.session import load_rows
 from infotorch.training.inputs import batches_of
@@ -19,7 +19,7 @@ BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "prox_binary.py"
 
 
 def rows():
-    return {row.variant: row for row in table_rows("prox-binary")}
+    return {row.variant: row for row in variants_of("prox-binary")}
 
 
 def benchmark():

@@ -9,13 +9,13 @@ from infotorch.data.sets import Dataset, Split
 from infotorch.recipes.build import build_network, build_plan
 from infotorch.recipes.changes import change, change_from_text, settable_keys
 from infotorch.recipes.recipe import Recipe
-from infotorch.recipes.registry import find_recipe, recipe_names, table_rows
+from infotorch.recipes.registry import find_recipe, recipe_names, variants_of
 from infotorch.recipes.search import search
 from infotorch.runs.session import load_rows
 
 
 def training_rows(name):
-    return [row for row in table_rows(name) if isinstance(row, Recipe)]
+    return [row for row in variants_of(name) if isinstance(row, Recipe)]
 
 
 #: Tables that train; `milr-sample-size` looks at data alone.
@@ -24,7 +24,7 @@ TRAINING = [name for name in recipe_names() if training_rows(name)]
 
 def test_every_table_has_the_rows_that_keep_it_honest():
     for name in TRAINING:
-        variants = {row.variant for row in table_rows(name)}
+        variants = {row.variant for row in variants_of(name)}
         if name == "mole-mnist-1pct":
             assert variants >= {"bp", "label-free", "random"}
         elif name == "mole-cora":
@@ -74,7 +74,7 @@ def test_published_numbers_name_their_table():
 
 
 def test_a_recipe_survives_json():
-    for row in table_rows("ib-mnist"):
+    for row in variants_of("ib-mnist"):
         assert Recipe.model_validate(json.loads(row.model_dump_json())) == row
 
 

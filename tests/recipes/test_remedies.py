@@ -9,13 +9,13 @@ from infotorch.recipes.build import build_network, build_plan
 from infotorch.recipes.changes import change
 from infotorch.recipes.optimizers import scheduler_of
 from infotorch.recipes.recipe import Recipe
-from infotorch.recipes.registry import find_recipe, table_rows
+from infotorch.recipes.registry import find_recipe, variants_of
 from infotorch.recipes.remedy_build import slant
 from infotorch.training.evaluate import evaluate_network
 from infotorch.training.inputs import batches_of
 from infotorch.training.loop import train
 
-ROWS = {row.variant: row for row in table_rows("remedies-mnist")}
+ROWS = {row.variant: row for row in variants_of("remedies-mnist")}
 OWN = {
     "vib": "VariationalBottleneck",
     "vdb": "VariationalDeficiency",

@@ -9,13 +9,13 @@ from pydantic import ValidationError
 from infotorch.commands.main import main
 from infotorch.recipes.demonstration import Demonstration, change_demonstration, seeds_of, trained
 from infotorch.recipes.recipe import Recipe
-from infotorch.recipes.registry import find_recipe, table_rows
+from infotorch.recipes.registry import find_recipe, variants_of
 from infotorch.records.run_record import RunRecord, find_runs
 from infotorch.report.demonstration import read_demonstration
 from infotorch.runs.runner import run, run_table
 from infotorch.theory.demonstrations import DEMONSTRATIONS, demonstrate
 
-ROWS = {row.variant: row for row in table_rows("why-ib-fails")}
+ROWS = {row.variant: row for row in variants_of("why-ib-fails")}
 SHOWN = [name for name, row in ROWS.items() if isinstance(row, Demonstration)]
 # As small as each allows.
 LIGHT = {

@@ -7,7 +7,7 @@ import pytest
 
 from infotorch.recipes.build import build_network
 from infotorch.recipes.changes import change
-from infotorch.recipes.registry import find_recipe, table_rows
+from infotorch.recipes.registry import find_recipe, variants_of
 from infotorch.records.png import png
 from infotorch.records.run_record import RunRecord, find_runs
 from infotorch.report.page import write_report
@@ -95,7 +95,7 @@ class TestPng:
 class TestRecipes:
     @pytest.mark.parametrize("name", ["prox-vae-mnist", "prox-vae-cifar10"])
     def test_all_rows_see_the_same_images_noise_and_network(self, name):
-        rows = table_rows(name)
+        rows = variants_of(name)
         assert all(
             (row.data, row.network, row.epochs) == (rows[0].data, rows[0].network, rows[0].epochs) for row in rows
         )
@@ -106,7 +106,7 @@ class TestRecipes:
 
     def test_numbers_of_the_paper(self):
         published = {
-            row.variant: row.published["test_psnr_db"] for row in table_rows("prox-vae-mnist") if row.published
+            row.variant: row.published["test_psnr_db"] for row in variants_of("prox-vae-mnist") if row.published
         }
         assert {name: entry.value for name, entry in published.items()} == {
             "adam-bp": 21.78, "adam-paper": 24.24, "adamw-bp": 21.88, "adamw-paper": 23.95, "nadam-bp": 21.87,

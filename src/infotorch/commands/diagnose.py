@@ -52,12 +52,12 @@ def diagnose(
 def _row(name: str, variant: str | None, settings: list[str]) -> Any:
     from infotorch.recipes.changes import change_from_text
     from infotorch.recipes.demonstration import trained
-    from infotorch.recipes.registry import find_recipe, table_rows
+    from infotorch.recipes.registry import find_recipe, variants_of
     from infotorch.runs.preflight import check_names
 
     if "/" in name:
         raise FileNotFoundError(f"diagnose: {name} is not a folder, and no recipe is called so.")
-    row = trained(find_recipe(name, variant or table_rows(name)[0].variant))
+    row = trained(find_recipe(name, variant or variants_of(name)[0].variant))
     check_choices(row, settings)
     row = change_from_text(row, settings)
     check_names([row])

@@ -181,13 +181,13 @@ def _lines(topic: str, recipe: str | None) -> dict[str, str]:
         from infotorch.objectives.names import describe_objectives
 
         return describe_objectives()
-    from infotorch.recipes.registry import recipe_names, table_rows
+    from infotorch.recipes.registry import recipe_names, variants_of
 
     if topic == "recipes":
-        return {name: table_rows(name)[0].title for name in recipe_names()}
+        return {name: variants_of(name)[0].title for name in recipe_names()}
     if recipe is None:
         raise ValueError(f"list variants: RECIPE is missing; recipes: {', '.join(recipe_names())}.")
-    return {row.variant: row.description for row in table_rows(recipe)}
+    return {row.variant: row.description for row in variants_of(recipe)}
 
 
 @app.command(epilog="Example: infotorch measure layer3.npy labels.npy --json")

@@ -12,7 +12,7 @@ import typer
 from infotorch.commands.usage import check_choices
 
 if TYPE_CHECKING:
-    from infotorch.recipes.demonstration import TableRow
+    from infotorch.recipes.demonstration import AnyRecipe
 
 
 def whole(at_least: int) -> Any:
@@ -76,7 +76,7 @@ DataName = Annotated[str, typer.Argument(metavar="NAME", help="a name from `info
 
 def rows_of(
     names: list[str], variants: list[str] | None, settings: list[str], *, first: bool = False
-) -> list[TableRow]:
+) -> list[AnyRecipe]:
     """The rows that are named, each once, with their settings changed; everything that names can get wrong is found.
 
     Args:
@@ -90,12 +90,12 @@ def rows_of(
     """
     from infotorch.recipes.changes import change_from_text
     from infotorch.recipes.demonstration import Demonstration, change_demonstration
-    from infotorch.recipes.registry import find_recipe, table_rows
+    from infotorch.recipes.registry import find_recipe, variants_of
     from infotorch.runs.preflight import check_names
 
-    rows: list[TableRow] = []
+    rows: list[AnyRecipe] = []
     for name in dict.fromkeys(names):
-        wanted = list(dict.fromkeys(variants or [row.variant for row in table_rows(name)]))
+        wanted = list(dict.fromkeys(variants or [row.variant for row in variants_of(name)]))
         rows += [find_recipe(name, variant) for variant in (wanted[:1] if first else wanted)]
     for row in rows:
         check_choices(row, settings)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from infotorch.recipes.demonstration import TableRow
+    from infotorch.recipes.demonstration import AnyRecipe
     from infotorch.recipes.recipe import Recipe
     from infotorch.records.outcome import Outcome
 
@@ -174,7 +174,7 @@ def print_rich(table: Any) -> None:
     console.print(table)
 
 
-def watch_run(row: TableRow, directory: Path, *, seed: int, device: str, resume: bool) -> int:
+def watch_run(row: AnyRecipe, directory: Path, *, seed: int, device: str, resume: bool) -> int:
     """Run one row where a person sees it.
 
     Returns:
@@ -217,7 +217,7 @@ def _go_on(directory: Path) -> str:
 
 
 def watch_table(
-    rows: Sequence[TableRow],
+    rows: Sequence[AnyRecipe],
     directory: Path,
     *,
     seeds: int,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 if TYPE_CHECKING:
-    from infotorch.recipes.demonstration import TableRow
+    from infotorch.recipes.demonstration import AnyRecipe
 
 
 def pick(word: str, allowed: Sequence[str], *, what: str) -> str:
@@ -28,7 +28,7 @@ def pick(word: str, allowed: Sequence[str], *, what: str) -> str:
     raise ValueError(f"there is no {what} {word!r}; {_hint(word, allowed)}")
 
 
-def check_choices(recipe: TableRow, assignments: Sequence[str]) -> None:
+def check_choices(recipe: AnyRecipe, assignments: Sequence[str]) -> None:
     """Suggest a near miss where `--set KEY=VALUE` names a value that is not among the key's few.
 
     Unknown keys and numbers out of range are left to the recipe, which refuses them.
@@ -50,7 +50,7 @@ def check_choices(recipe: TableRow, assignments: Sequence[str]) -> None:
             raise ValueError(f"{recipe.name}: {key}: there is no value {value!r}; {_hint(value, allowed)}")
 
 
-def _choices(recipe: TableRow, key: str) -> list[str]:
+def _choices(recipe: AnyRecipe, key: str) -> list[str]:
     """The strings that a dotted setting is one of; empty when it takes something else."""
     model: Any = type(recipe)
     for part in key.split("."):

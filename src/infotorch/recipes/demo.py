@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from infotorch.recipes.bottleneck_rows import bottleneck_rows
+from infotorch.recipes.ib_table import ib_variants
 from infotorch.recipes.recipe import DataSettings, NetworkSettings, Recipe, SearchRange, SearchSettings
-from infotorch.recipes.rows import Row, make_rows
+from infotorch.recipes.variants import Variant, make_variants
 
-_MOLE = {"mole": Row("MOLE: X (reconstruction bound), then Y (read-out bound), then cross-entropy", ("X", "Y"))}
+_MOLE = {"mole": Variant("MOLE: X (reconstruction bound), then Y (read-out bound), then cross-entropy", ("X", "Y"))}
 
 # The first look should be a short one, and the critics of "full" make it the slowest row by far.
 _LEFT_OUT = {"full", "supcon", "best-bp"}
@@ -25,7 +25,7 @@ _FOUND: dict[str, dict[str, Any]] = {
 }
 
 
-def rows() -> list[Recipe]:
+def variants() -> list[Recipe]:
     """The rows: the information bottleneck, its parts, and back-propagation (`bp`) on the same network."""
     base = Recipe(
         name="demo",
@@ -40,7 +40,7 @@ def rows() -> list[Recipe]:
         published={},
         search=SearchSettings(trials=8, seeds=(1000, 1001), space={"optimizer.lr": SearchRange(low=3e-4, high=3e-2)}),
     )
-    bottleneck = bottleneck_rows(
+    bottleneck = ib_variants(
         base,
         layers=("fc2", "fc3"),
         epochs=30,
@@ -49,5 +49,7 @@ def rows() -> list[Recipe]:
         renamed={"ce": "bp"},
         during={"best": {"epochs": 40}},
     )
-    mole = make_rows(base, _MOLE, cuts=("fc2", "fc3"), epochs=30, together_epochs=120, output_lr=0.03, settings=_FOUND)
+    mole = make_variants(
+        base, _MOLE, cuts=("fc2", "fc3"), epochs=30, together_epochs=120, output_lr=0.03, settings=_FOUND
+    )
     return [*(row for row in bottleneck if row.variant not in _LEFT_OUT), *mole]

@@ -36,7 +36,7 @@ class Demonstration(Settings):
 
 
 #: A row of a table.
-TableRow = Recipe | Demonstration
+AnyRecipe = Recipe | Demonstration
 
 
 def change_demonstration(row: Demonstration, assignments: Sequence[str]) -> Demonstration:
@@ -73,12 +73,12 @@ def _number(row: Demonstration, key: str, text: str) -> int | float:
     return value
 
 
-def seeds_of(row: TableRow, seeds: int) -> range:
+def seeds_of(row: AnyRecipe, seeds: int) -> range:
     """The seeds of a row in a table of so many: 0 alone where nothing is random."""
     return range(min(seeds, 1)) if isinstance(row, Demonstration) else range(seeds)
 
 
-def trained(row: TableRow) -> Recipe:
+def trained(row: AnyRecipe) -> Recipe:
     """The row, if it trains a network.
 
     Raises:

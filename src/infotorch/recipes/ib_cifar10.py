@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from infotorch.recipes.bottleneck_rows import bottleneck_rows
+from infotorch.recipes.ib_table import ib_variants
 from infotorch.recipes.recipe import (
     DataSettings,
     NetworkSettings,
@@ -68,8 +68,8 @@ _FOUND: dict[str, dict[str, Any]] = {
 }
 
 
-def rows() -> list[Recipe]:
-    """The table's rows."""
+def variants() -> list[Recipe]:
+    """The table's variants."""
     base = Recipe(
         name="ib-cifar10",
         variant="",
@@ -93,7 +93,7 @@ def rows() -> list[Recipe]:
             during={"data.limit": 5000, "epochs": 4},
         ),
     )
-    return bottleneck_rows(
+    return ib_variants(
         base,
         layers=_LAYERS,
         epochs=10,

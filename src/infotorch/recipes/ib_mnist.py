@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from infotorch.recipes.bottleneck_rows import bottleneck_rows
 from infotorch.recipes.changes import change
+from infotorch.recipes.ib_table import ib_variants
 from infotorch.recipes.recipe import DataSettings, NetworkSettings, Published, Recipe, SearchRange, SearchSettings
 
 _TABLE = "Elad et al. 2019, Table 1"
@@ -35,8 +35,8 @@ _FOUND: dict[str, dict[str, Any]] = {
 _SHORT = {"data.limit": 10000, "epochs": 5}
 
 
-def rows() -> list[Recipe]:
-    """The table's rows."""
+def variants() -> list[Recipe]:
+    """The table's variants."""
     base = Recipe(
         name="ib-mnist",
         variant="",
@@ -55,7 +55,7 @@ def rows() -> list[Recipe]:
         },
         search=SearchSettings(trials=6, seeds=(1000,), space={"optimizer.lr": SearchRange(low=3e-4, high=1e-2)}),
     )
-    made = bottleneck_rows(
+    made = ib_variants(
         base,
         layers=("fc2", "fc3"),
         epochs=10,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from infotorch.recipes.bottleneck_rows import bottleneck_rows
+from infotorch.recipes.ib_table import ib_variants
 from infotorch.recipes.recipe import DataSettings, NetworkSettings, Published, Recipe, SearchRange, SearchSettings
 
 _TABLE = "Elad et al. 2019, Table 1"
@@ -34,8 +34,8 @@ _FOUND: dict[str, dict[str, Any]] = {
 }
 
 
-def rows() -> list[Recipe]:
-    """The table's rows."""
+def variants() -> list[Recipe]:
+    """The table's variants."""
     base = Recipe(
         name="ib-mnist-1pct",
         variant="",
@@ -56,7 +56,7 @@ def rows() -> list[Recipe]:
             trials=20, seeds=(1000, 1001, 1002), space={"optimizer.lr": SearchRange(low=3e-4, high=3e-2)}
         ),
     )
-    return bottleneck_rows(
+    return ib_variants(
         base,
         layers=("fc2", "fc3"),
         epochs=40,

@@ -7,7 +7,7 @@ from infotorch.recipes.demonstration import Demonstration
 _SETS = {"mnist": "MNIST", "cifar10": "CIFAR-10"}
 
 
-def rows() -> list[Demonstration]:
+def variants() -> list[Demonstration]:
     """A row for each of the paper's two sets."""
     return [
         Demonstration(

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from infotorch.recipes.milr_rows import Range, milr_rows
+from infotorch.recipes.milr_table import Range, milr_variants
 from infotorch.recipes.recipe import (
     DataSettings,
     NetworkSettings,
@@ -63,6 +63,6 @@ def base() -> Recipe:
     )
 
 
-def rows() -> list[Recipe]:
-    """The table's rows."""
-    return milr_rows(base(), rates=_RANGE, scores=_SCORES, metric="test_mae", source=_SOURCE, settings=_FOUND)
+def variants() -> list[Recipe]:
+    """The table's variants."""
+    return milr_variants(base(), rates=_RANGE, scores=_SCORES, metric="test_mae", source=_SOURCE, settings=_FOUND)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from infotorch.recipes.mole_rows import MATRIX_SEARCH, best_rows, bp_row, comparison_rows
+from infotorch.recipes.mole_table import MATRIX_SEARCH, best_variants, bp_variant, comparison_variants
 from infotorch.recipes.recipe import (
     DataSettings,
     NetworkSettings,
@@ -18,22 +18,24 @@ from infotorch.recipes.recipe import (
     SearchRange,
     SearchSettings,
 )
-from infotorch.recipes.rows import Row, make_rows
+from infotorch.recipes.variants import Variant, make_variants
 
 _TABLE = "Li & Pei 2023, Table 1"
 
 _ROWS = {
-    "matrix": Row(
+    "matrix": Variant(
         "X then Y by matrix-based Renyi information, the paper's own", ("X:renyi", "Y:renyi"), search=MATRIX_SEARCH
     ),
-    "mine": Row("X then Y by MINE, the paper's own", ("X:mine", "Y:mine")),
-    "label-free": Row("the first module without labels (reconstruction bound), then the read-out bound", ("X", "Y")),
-    "infonce": Row("X then Y by InfoNCE", ("X:infonce", "Y:infonce")),
-    "readout": Row("the read-out bound H(Y) - CE for both hidden modules", ("Y", "Y")),
-    **best_rows(2),
-    "bp": bp_row(),
-    "random": Row("the first layer as initialised, then the read-out bound", ("frozen", "Y")),
-    **comparison_rows(2, ("fc2_length", "fc3")),
+    "mine": Variant("X then Y by MINE, the paper's own", ("X:mine", "Y:mine")),
+    "label-free": Variant(
+        "the first module without labels (reconstruction bound), then the read-out bound", ("X", "Y")
+    ),
+    "infonce": Variant("X then Y by InfoNCE", ("X:infonce", "Y:infonce")),
+    "readout": Variant("the read-out bound H(Y) - CE for both hidden modules", ("Y", "Y")),
+    **best_variants(2),
+    "bp": bp_variant(),
+    "random": Variant("the first layer as initialised, then the read-out bound", ("frozen", "Y")),
+    **comparison_variants(2, ("fc2_length", "fc3")),
 }
 
 _FOUND: dict[str, dict[str, Any]] = {
@@ -69,8 +71,8 @@ _FOUND: dict[str, dict[str, Any]] = {
 }
 
 
-def rows() -> list[Recipe]:
-    """The table's rows."""
+def variants() -> list[Recipe]:
+    """The table's variants."""
     base = Recipe(
         name="mole-adult",
         variant="",
@@ -97,4 +99,6 @@ def rows() -> list[Recipe]:
             during={"epochs": 5},
         ),
     )
-    return make_rows(base, _ROWS, cuts=("fc2", "fc3"), epochs=10, together_epochs=20, output_lr=0.01, settings=_FOUND)
+    return make_variants(
+        base, _ROWS, cuts=("fc2", "fc3"), epochs=10, together_epochs=20, output_lr=0.01, settings=_FOUND
+    )

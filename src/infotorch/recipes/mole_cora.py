@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from infotorch.recipes.mole_rows import bp_row
+from infotorch.recipes.mole_table import bp_variant
 from infotorch.recipes.recipe import (
     DataSettings,
     NetworkSettings,
@@ -21,7 +21,7 @@ from infotorch.recipes.recipe import (
     SearchRange,
     SearchSettings,
 )
-from infotorch.recipes.rows import Row, make_rows
+from infotorch.recipes.variants import Variant, make_variants
 
 _TABLE = "Li & Pei 2023, Table 1"
 #: conv1 | conv2 | fc1
@@ -29,13 +29,13 @@ CUTS = ("conv2", "fc1")
 _DROPOUT = {"network.dropout": SearchRange(values=(0.0, 0.5))}
 
 _ROWS = {
-    "gmi-mine": Row(
+    "gmi-mine": Variant(
         "graphical mutual information (GMI), then MINE of the labelled nodes, the paper's own", ("X:gmi", "Y:mine")
     ),
-    "dgi": Row("Deep Graph Infomax, then MINE of the labelled nodes", ("X:dgi", "Y:mine")),
-    "label-free": Row("graphical mutual information (GMI) for both convolutions", ("X:gmi", "X:gmi")),
-    "readout": Row("the read-out bound H(Y) - CE for both convolutions", ("Y", "Y"), search=_DROPOUT),
-    "best": Row(
+    "dgi": Variant("Deep Graph Infomax, then MINE of the labelled nodes", ("X:dgi", "Y:mine")),
+    "label-free": Variant("graphical mutual information (GMI) for both convolutions", ("X:gmi", "X:gmi")),
+    "readout": Variant("the read-out bound H(Y) - CE for both convolutions", ("Y", "Y"), search=_DROPOUT),
+    "best": Variant(
         "ours: Deep Graph Infomax or graphical mutual information (GMI), then what its search finds: Infomax again, "
         "the read-out bound, or that with supervised contrast",
         ("X:dgi", "Y"),
@@ -46,16 +46,16 @@ _ROWS = {
             **_DROPOUT,
         },
     ),
-    "deep-bp": Row(
+    "deep-bp": Variant(
         "graphical mutual information (GMI) and the read-out bound, with gradients that cross the modules (deep "
         "supervision)",
         ("X:gmi", "Y"),
         together=True,
         isolated=False,
     ),
-    "bp": bp_row(),
-    "random": Row("convolutions as initialised", ("frozen", "frozen")),
-    "graph-forward-forward": Row(
+    "bp": bp_variant(),
+    "random": Variant("convolutions as initialised", ("frozen", "frozen")),
+    "graph-forward-forward": Variant(
         "graph Forward-Forward (Paliotta et al. 2023) on the labelled nodes, module by module",
         ("Y:graph-forward-forward", "Y:graph-forward-forward"),
         changes={"network.norm": "length", "data.label_columns": True},
@@ -109,6 +109,6 @@ def base() -> Recipe:
     )
 
 
-def rows() -> list[Recipe]:
-    """The table's rows."""
-    return make_rows(base(), _ROWS, cuts=CUTS, epochs=200, together_epochs=400, output_lr=0.01, settings=_FOUND)
+def variants() -> list[Recipe]:
+    """The table's variants."""
+    return make_variants(base(), _ROWS, cuts=CUTS, epochs=200, together_epochs=400, output_lr=0.01, settings=_FOUND)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from infotorch.recipes.mole_rows import GRID_SEARCH, MATRIX_SEARCH, best_rows, bp_row, comparison_rows
+from infotorch.recipes.mole_table import GRID_SEARCH, MATRIX_SEARCH, best_variants, bp_variant, comparison_variants
 from infotorch.recipes.recipe import (
     DataSettings,
     NetworkSettings,
@@ -20,32 +20,32 @@ from infotorch.recipes.recipe import (
     SearchRange,
     SearchSettings,
 )
-from infotorch.recipes.rows import Row, make_rows
+from infotorch.recipes.variants import Variant, make_variants
 
 _TABLE = "Li & Pei 2023, Table 1"
 #: conv1 | conv2 | fc1 | fc2
 CUTS = ("conv2", "flatten", "fc2")
 
 _ROWS = {
-    "matrix": Row(
+    "matrix": Variant(
         "X, X, Y by matrix-based Renyi information, the paper's own",
         ("X:renyi", "X:renyi", "Y:renyi"),
         search=MATRIX_SEARCH | GRID_SEARCH,
     ),
-    "mine": Row("X, X, Y by MINE, the paper's own", ("X:mine", "X:mine", "Y:mine")),
-    "dim-mine": Row(
+    "mine": Variant("X, X, Y by MINE, the paper's own", ("X:mine", "X:mine", "Y:mine")),
+    "dim-mine": Variant(
         "conv1 by Deep InfoMax (grid against grid), conv2 and fc1 by MINE, the paper's own",
         ("X:dim-local", "X:mine", "Y:mine"),
     ),
-    "label-free": Row(
+    "label-free": Variant(
         "convolutions without labels (contrast of affine views), then the read-out bound", ("X:views", "X:views", "Y")
     ),
-    "readout": Row("the read-out bound H(Y) - CE for every hidden module", ("Y", "Y", "Y")),
-    **best_rows(3),
-    "bp": bp_row(),
-    "random": Row("convolutions as initialised, then the read-out bound", ("frozen", "frozen", "Y")),
-    **comparison_rows(3, ("conv2_length", "flatten", "fc2")),
-    "greedy-infomax": Row(
+    "readout": Variant("the read-out bound H(Y) - CE for every hidden module", ("Y", "Y", "Y")),
+    **best_variants(3),
+    "bp": bp_variant(),
+    "random": Variant("convolutions as initialised, then the read-out bound", ("frozen", "frozen", "Y")),
+    **comparison_variants(3, ("conv2_length", "flatten", "fc2")),
+    "greedy-infomax": Variant(
         "Greedy InfoMax (Loewe, O'Connor & Veeling 2019) on the convolutions, then the read-out bound",
         ("X:greedy-infomax", "X:greedy-infomax", "Y"),
     ),
@@ -103,6 +103,6 @@ def base() -> Recipe:
     )
 
 
-def rows() -> list[Recipe]:
-    """The table's rows."""
-    return make_rows(base(), _ROWS, cuts=CUTS, epochs=5, together_epochs=10, output_lr=0.01, settings=_FOUND)
+def variants() -> list[Recipe]:
+    """The table's variants."""
+    return make_variants(base(), _ROWS, cuts=CUTS, epochs=5, together_epochs=10, output_lr=0.01, settings=_FOUND)

@@ -11,17 +11,17 @@ from __future__ import annotations
 from typing import Any
 
 from infotorch.recipes import mole_mnist
-from infotorch.recipes.mole_rows import bp_row
+from infotorch.recipes.mole_table import bp_variant
 from infotorch.recipes.recipe import Recipe
-from infotorch.recipes.rows import Row, make_rows
+from infotorch.recipes.variants import Variant, make_variants
 
 _ROWS = {
-    "label-free": Row(
+    "label-free": Variant(
         "convolutions without labels on all images (contrast of affine views), then the read-out bound on 600",
         ("X:views", "X:views", "Y"),
     ),
-    "bp": bp_row(),
-    "random": Row("convolutions as initialised, then the read-out bound", ("frozen", "frozen", "Y")),
+    "bp": bp_variant(),
+    "random": Variant("convolutions as initialised, then the read-out bound", ("frozen", "frozen", "Y")),
 }
 
 _FOUND: dict[str, dict[str, Any]] = {
@@ -31,8 +31,8 @@ _FOUND: dict[str, dict[str, Any]] = {
 }
 
 
-def rows() -> list[Recipe]:
-    """The table's rows."""
+def variants() -> list[Recipe]:
+    """The table's variants."""
     shared = mole_mnist.base()
     base = shared.model_copy(
         update={
@@ -44,4 +44,6 @@ def rows() -> list[Recipe]:
             "search": shared.search.model_copy(update={"during": {"data.limit": 5000}}),
         }
     )
-    return make_rows(base, _ROWS, cuts=mole_mnist.CUTS, epochs=2, together_epochs=4, output_lr=0.01, settings=_FOUND)
+    return make_variants(
+        base, _ROWS, cuts=mole_mnist.CUTS, epochs=2, together_epochs=4, output_lr=0.01, settings=_FOUND
+    )

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from infotorch.recipes.mole_rows import best_rows, bp_row
+from infotorch.recipes.mole_table import best_variants, bp_variant
 from infotorch.recipes.recipe import (
     DataSettings,
     NetworkSettings,
@@ -23,7 +23,7 @@ from infotorch.recipes.recipe import (
     SearchRange,
     SearchSettings,
 )
-from infotorch.recipes.rows import Row, make_rows
+from infotorch.recipes.variants import Variant, make_variants
 
 _TABLE = "Li & Pei 2023, Table 1"
 #: embed1 | conv1 | conv2 and read-out | fc1
@@ -37,37 +37,37 @@ _SMALL: dict[str, Any] = {
 _KERNELS = SearchRange(values=("exp(-d2/s)", "exp(-d2/2s2)"))
 
 _ROWS = {
-    "matrix": Row(
+    "matrix": Variant(
         "X, X, Y by matrix-based Renyi information, the neighbours' mean as one more view, the paper's own",
         ("X:graph-renyi", "X:graph-renyi", "Y:renyi"),
         search={"plan.options.X:graph-renyi.kernel": _KERNELS, "plan.options.Y:renyi.kernel": _KERNELS},
     ),
-    "mine": Row(
+    "mine": Variant(
         "X, X, Y by MINE of the nodes' features, the paper's own",
         ("X:node-mine", "X:node-mine", "Y:mine"),
         changes=_SMALL,
     ),
-    "gmi-mine": Row(
+    "gmi-mine": Variant(
         "embedding by MINE, graphical mutual information (GMI), then MINE, the paper's own",
         ("X:node-mine", "X:gmi", "Y:mine"),
         changes=_SMALL,
     ),
-    "label-free": Row(
+    "label-free": Variant(
         "InfoNCE of the nodes' features, graphical mutual information (GMI), then the read-out bound",
         ("X:node-infonce", "X:gmi", "Y"),
         changes=_SMALL,
     ),
-    "infograph": Row(
+    "infograph": Variant(
         "InfoGraph (Sun et al. 2020), nodes against the summaries of all graphs, then the read-out bound",
         ("X:infograph", "X:infograph", "Y"),
     ),
-    "readout": Row("the read-out bound H(Y) - CE for every hidden module", ("Y", "Y", "Y")),
-    **best_rows(3),
-    "bp": bp_row(),
-    "random": Row(
+    "readout": Variant("the read-out bound H(Y) - CE for every hidden module", ("Y", "Y", "Y")),
+    **best_variants(3),
+    "bp": bp_variant(),
+    "random": Variant(
         "embedding and first message passing as initialised, then the read-out bound", ("frozen", "frozen", "Y")
     ),
-    "graph-forward-forward": Row(
+    "graph-forward-forward": Variant(
         "graph Forward-Forward (Paliotta et al. 2023), module by module",
         ("Y:graph-forward-forward",) * 3,
         changes={"network.norm": "length", "data.label_columns": True},
@@ -123,8 +123,8 @@ def base() -> Recipe:
     )
 
 
-def rows() -> list[Recipe]:
-    """The table's rows."""
-    made = make_rows(base(), _ROWS, cuts=CUTS, epochs=15, together_epochs=60, output_lr=0.01, settings=_FOUND)
+def variants() -> list[Recipe]:
+    """The table's variants."""
+    made = make_variants(base(), _ROWS, cuts=CUTS, epochs=15, together_epochs=60, output_lr=0.01, settings=_FOUND)
     # Outputs of frozen modules are kept by rows, and the nodes of a graph are not rows of their own.
     return [row.model_copy(update={"cache": None}) for row in made]

@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import Any
 
 from infotorch.recipes.changes import change
-from infotorch.recipes.prox_rows import ADAMW_DECAY, UPDATES
+from infotorch.recipes.prox_table import ADAMW_DECAY, UPDATES
 from infotorch.recipes.recipe import (
     DataSettings,
     NetworkSettings,
@@ -96,7 +96,7 @@ def base() -> Recipe:
     )
 
 
-def rows() -> list[Recipe]:
+def variants() -> list[Recipe]:
     """The table's rows, `sgd-paper`, the paper's own, first."""
     made = {f"sgd-paper-{update}".removesuffix("-order2"): _row("sgd", update) for update in _MAIN}
     made |= {

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from infotorch.recipes.prox_rows import Rates, Score, prox_rows
+from infotorch.recipes.prox_table import Rates, Score, prox_variants
 from infotorch.recipes.recipe import (
     DataSettings,
     NetworkSettings,
@@ -75,8 +75,8 @@ def base() -> Recipe:
     )
 
 
-def rows() -> list[Recipe]:
-    """The table's rows."""
-    return prox_rows(
+def variants() -> list[Recipe]:
+    """The table's variants."""
+    return prox_variants(
         base(), at="flatten", rates=_RATES, scores=_SCORES, metric="test_accuracy", source=_TABLE, settings=_FOUND
     )

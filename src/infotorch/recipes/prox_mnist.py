@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from infotorch.recipes.changes import change
-from infotorch.recipes.prox_rows import Rates, Score, prox_rows
+from infotorch.recipes.prox_table import Rates, Score, prox_variants
 from infotorch.recipes.recipe import (
     DataSettings,
     NetworkSettings,
@@ -92,9 +92,9 @@ def base() -> Recipe:
     )
 
 
-def rows() -> list[Recipe]:
-    """The table's rows."""
-    made = prox_rows(
+def variants() -> list[Recipe]:
+    """The table's variants."""
+    made = prox_variants(
         base(), at="flatten", rates=_RATES, scores=_SCORES, metric="test_accuracy", source=_TABLE, settings=_FOUND
     )
     return [change(row, {"epochs": _EPOCHS.get(row.optimizer.name, row.epochs)}) for row in made]

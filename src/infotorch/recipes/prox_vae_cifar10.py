@@ -1,6 +1,6 @@
 """Han et al. 2023, Table 2, CIFAR-10: a denoising variational autoencoder, split at (mu, sigma).
 
-The classes airplane and automobile; `prox_vae_rows` says what else the paper leaves open, and what was chosen. The
+The classes airplane and automobile; `prox_vae_table` says what else the paper leaves open, and what was chosen. The
 paper's rates for Adam cannot be read: they are those of its MNIST row. Rows without settings in `_FOUND` have not been
 searched yet, and start from the paper's.
 """
@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from infotorch.recipes.prox_rows import Rates, Score
-from infotorch.recipes.prox_vae_rows import vae_base, vae_rows
+from infotorch.recipes.prox_table import Rates, Score
+from infotorch.recipes.prox_vae_table import vae_base, vae_variants
 from infotorch.recipes.recipe import Recipe
 
 _RATES = {
@@ -40,8 +40,8 @@ _FOUND: dict[str, dict[str, Any]] = {
 }
 
 
-def rows() -> list[Recipe]:
-    """The table's rows."""
+def variants() -> list[Recipe]:
+    """The table's variants."""
     base = vae_base(
         "prox-vae-cifar10",
         data="cifar10",
@@ -49,4 +49,4 @@ def rows() -> list[Recipe]:
         source="Han et al. 2023, Table 2, VAE, CIFAR-10",
         classes=(0, 1),
     )
-    return vae_rows(base, rates=_RATES, scores=_SCORES, penalties={}, settings=_FOUND)
+    return vae_variants(base, rates=_RATES, scores=_SCORES, penalties={}, settings=_FOUND)

@@ -1,6 +1,6 @@
 """Han et al. 2023, Tables 2 and 3, MNIST: a denoising variational autoencoder, split at (mu, sigma).
 
-The digits 0, 1 and 2; `prox_vae_rows` says what else the paper leaves open, and what was chosen. Rows without settings
+The digits 0, 1 and 2; `prox_vae_table` says what else the paper leaves open, and what was chosen. Rows without settings
 in `_FOUND` have not been searched yet, and start from the paper's.
 """
 
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from infotorch.recipes.prox_rows import Rates, Score
-from infotorch.recipes.prox_vae_rows import vae_base, vae_rows
+from infotorch.recipes.prox_table import Rates, Score
+from infotorch.recipes.prox_vae_table import vae_base, vae_variants
 from infotorch.recipes.recipe import Recipe
 
 _RATES = {
@@ -42,8 +42,8 @@ _FOUND: dict[str, dict[str, Any]] = {
 }
 
 
-def rows() -> list[Recipe]:
-    """The table's rows."""
+def variants() -> list[Recipe]:
+    """The table's variants."""
     base = vae_base(
         "prox-vae-mnist",
         data="mnist",
@@ -51,4 +51,4 @@ def rows() -> list[Recipe]:
         source="Han et al. 2023, Table 2, VAE, MNIST",
         classes=(0, 1, 2),
     )
-    return vae_rows(base, rates=_RATES, scores=_SCORES, penalties=_PENALTIES, settings=_FOUND)
+    return vae_variants(base, rates=_RATES, scores=_SCORES, penalties=_PENALTIES, settings=_FOUND)

@@ -183,8 +183,8 @@ def base() -> Recipe:
     )
 
 
-def rows() -> list[Recipe]:
-    """The table's rows."""
+def variants() -> list[Recipe]:
+    """The table's variants."""
     made = [_row(variant, row) for variant, row in _ROWS.items()]
     return [*made, _paper()]
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from infotorch.recipes.demonstration import Demonstration, TableRow
+from infotorch.recipes.demonstration import AnyRecipe, Demonstration
 from infotorch.recipes.recipe import (
     DataSettings,
     NetworkSettings,
@@ -68,7 +68,7 @@ _PLANES: dict[Literal["bin_width", "num_bins", "noise_std", "relative_noise"], f
 }
 
 
-def rows() -> list[TableRow]:
+def variants() -> list[AnyRecipe]:
     """The demonstrations, in the paper's order, and the two planes."""
     return [*(_demonstration(variant) for variant in _SHOWN), _plane("tanh"), _plane("relu")]
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from infotorch.recipes.demonstration import TableRow, seeds_of
+from infotorch.recipes.demonstration import AnyRecipe, seeds_of
 from infotorch.recipes.recipe import Recipe
 
 
@@ -45,7 +45,7 @@ def check_file(out: Path) -> None:
     check_folder(out.parent)
 
 
-def check_names(rows: Sequence[TableRow]) -> None:
+def check_names(rows: Sequence[AnyRecipe]) -> None:
     """Refuse names of data sets that do not exist; no torch.
 
     Raises:
@@ -58,7 +58,7 @@ def check_names(rows: Sequence[TableRow]) -> None:
             find(name)
 
 
-def check_rows(rows: Sequence[TableRow], device: str) -> None:
+def check_rows(rows: Sequence[AnyRecipe], device: str) -> None:
     """Load every row's data and build its network and plan, as a run does before it trains.
 
     Raises:
@@ -82,7 +82,7 @@ def check_rows(rows: Sequence[TableRow], device: str) -> None:
         build_plan(row, build_network(row, loaded))
 
 
-def check_table(rows: Sequence[TableRow], directory: Path, seeds: int, *, resume: bool) -> set[tuple[str, str, int]]:
+def check_table(rows: Sequence[AnyRecipe], directory: Path, seeds: int, *, resume: bool) -> set[tuple[str, str, int]]:
     """Refuse a folder that a table must not write into.
 
     Returns:

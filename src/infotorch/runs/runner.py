@@ -12,7 +12,7 @@ import torch
 from pydantic import ValidationError
 
 from infotorch.recipes.changes import change
-from infotorch.recipes.demonstration import Demonstration, TableRow, seeds_of
+from infotorch.recipes.demonstration import AnyRecipe, Demonstration, seeds_of
 from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.search import RunTrial, choose_objectives, search
 from infotorch.records.outcome import Outcome
@@ -25,7 +25,7 @@ CHECKPOINT_SECONDS = 10.0
 
 
 def run(
-    recipe: TableRow,
+    recipe: AnyRecipe,
     directory: Path,
     *,
     seed: int = 0,
@@ -85,7 +85,7 @@ def run(
 
 
 def run_table(
-    rows: Sequence[TableRow],
+    rows: Sequence[AnyRecipe],
     directory: Path,
     *,
     seeds: int,
@@ -168,7 +168,7 @@ def _check_directory(record: RunRecord, resume: bool) -> None:
         )
 
 
-def check_same(record: RunRecord, recipe: TableRow, seed: int) -> None:
+def check_same(record: RunRecord, recipe: AnyRecipe, seed: int) -> None:
     """Refuse to go on with a run that other settings or another seed began: its numbers would be passed off as these.
 
     Raises:

@@ -21,7 +21,7 @@ from infotorch.diagnostics.bottleneck import bottleneck_information
 from infotorch.networks.segments import split
 from infotorch.numerics.seeds import seed_streams
 from infotorch.recipes.build import build_network, build_plan
-from infotorch.recipes.demonstration import TableRow
+from infotorch.recipes.demonstration import AnyRecipe
 from infotorch.recipes.recipe import Recipe
 from infotorch.records.outcome import Outcome
 from infotorch.records.png import png
@@ -50,7 +50,7 @@ Progress = Callable[[str, int, int], None]
 _SCORES = {"accuracy", "mae"}
 
 
-def describe(recipe: TableRow, seed: int) -> dict[str, Any]:
+def describe(recipe: AnyRecipe, seed: int) -> dict[str, Any]:
     """The content of recipe.json."""
     return {**recipe.model_dump(mode="json"), "seed": seed}
 

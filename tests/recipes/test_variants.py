@@ -12,9 +12,9 @@ from infotorch.data.sets import Dataset, Graph, GraphSet, Split
 from infotorch.recipes.build import build_network, build_plan
 from infotorch.recipes.changes import change
 from infotorch.recipes.recipe import DataSettings, NetworkSettings, Recipe, SearchRange, SearchSettings
-from infotorch.recipes.registry import find_recipe, recipe_names, table_rows
-from infotorch.recipes.rows import Row, make_rows
+from infotorch.recipes.registry import find_recipe, recipe_names, variants_of
 from infotorch.recipes.search import search
+from infotorch.recipes.variants import Variant, make_variants
 from infotorch.training.inputs import batches_of
 from infotorch.training.loop import train
 
@@ -31,7 +31,7 @@ SHAPES = {
 }
 #: A step of these takes seconds; that they are built as published is tested where they stand.
 LARGE = {"all-cnn-c", "vgg16", "wrn-28-10", "resnet50"}
-ROWS = [row for name in recipe_names() for row in table_rows(name) if isinstance(row, Recipe)]
+ROWS = [row for name in recipe_names() for row in variants_of(name) if isinstance(row, Recipe)]
 GRAPHS = ("cora", "mutagenicity")
 every_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.name}/{row.variant}")
 
@@ -182,17 +182,17 @@ class TestMaking:
         )
 
     def rows(self, rows, settings=None):
-        made = make_rows(
+        made = make_variants(
             self.base(), rows, cuts=("fc2", "fc3"), epochs=3, together_epochs=9, output_lr=0.5, settings=settings or {}
         )
         return {recipe.variant: recipe for recipe in made}
 
     def test_what_a_row_says_is_what_its_recipe_has(self):
         made = self.rows({
-            "one": Row("staged", ("X", "Y")),
-            "two": Row("together", ("Y", "Y"), together=True, isolated=False),
-            "three": Row("back-propagation"),
-            "four": Row("features as they are", ("frozen",), cuts=("fc3",)),
+            "one": Variant("staged", ("X", "Y")),
+            "two": Variant("together", ("Y", "Y"), together=True, isolated=False),
+            "three": Variant("back-propagation"),
+            "four": Variant("features as they are", ("frozen",), cuts=("fc3",)),
         })
         assert [made[v].plan.objectives for v in made] == [
             ("X", "Y", "CE"),
@@ -211,13 +211,13 @@ class TestMaking:
         assert made["two"].published == {}
 
     def test_a_rows_own_changes_search_and_trials_come_on_top_and_found_settings_last(self):
-        row = Row(
+        row = Variant(
             "staged", ("X", "Y"),
             changes={"optimizer.lr": 0.2, "network.norm": "batch"},
             search={"network.dropout": SearchRange(values=(0.0, 0.5))},
             during={"data.limit": 100},
         )  # fmt: skip
-        made = self.rows({"one": row, "two": Row("plain", ("Y", "Y"))}, {"one": {"optimizer.lr": 0.3}})
+        made = self.rows({"one": row, "two": Variant("plain", ("Y", "Y"))}, {"one": {"optimizer.lr": 0.3}})
         assert (made["one"].optimizer.lr, made["one"].network.norm) == (0.3, "batch")
         assert set(made["one"].search.space) == {"network.dropout"}  # what the row fixes is not searched
         assert made["one"].search.during == {"epochs": 1, "data.limit": 100}

@@ -7,7 +7,7 @@ the output module minimises cross-entropy.
 from __future__ import annotations
 
 from infotorch.recipes.recipe import SearchRange
-from infotorch.recipes.rows import Row
+from infotorch.recipes.variants import Variant
 
 _TEMPERATURE = {"plan.options.Y:supcon.temperature": SearchRange(low=0.05, high=1.0)}
 _KERNELS = SearchRange(values=("exp(-d2/s)", "exp(-d2/2s2)"))
@@ -17,7 +17,7 @@ GRID_SEARCH = {"plan.options.X:renyi.grids": SearchRange(values=("product", "mea
 _DROPOUT = {"network.dropout": SearchRange(values=(0.0, 0.2, 0.4))}
 
 
-def comparison_rows(count: int, length_cuts: tuple[str, ...]) -> dict[str, Row]:
+def comparison_variants(count: int, length_cuts: tuple[str, ...]) -> dict[str, Variant]:
     """Other local objectives, each for all hidden modules.
 
     Args:
@@ -33,23 +33,23 @@ def comparison_rows(count: int, length_cuts: tuple[str, ...]) -> dict[str, Row]:
         "associated": ("Y:associated", "Associated Learning (Kao & Chen 2021)"),
     }
     return {
-        variant: Row(f"{what}, module by module", (objective,) * count, **modules.get(objective, {}))
+        variant: Variant(f"{what}, module by module", (objective,) * count, **modules.get(objective, {}))
         for variant, (objective, what) in kinds.items()
     }
 
 
-def best_rows(count: int) -> dict[str, Row]:
+def best_variants(count: int) -> dict[str, Variant]:
     """Ours: supervised contrast and a read-out in every module, all at once; and the same with crossing gradients."""
     hidden = ("Y:supcon+Y:readout",) * count
     search = _TEMPERATURE | _DROPOUT
     return {
-        "best": Row(
+        "best": Variant(
             "ours: supervised contrast and a read-out in every module, all modules at once",
             hidden,
             together=True,
             search=search,
         ),
-        "deep-bp": Row(
+        "deep-bp": Variant(
             "the losses of best with gradients that cross the modules (deep supervision)",
             hidden,
             together=True,
@@ -59,6 +59,6 @@ def best_rows(count: int) -> dict[str, Row]:
     }
 
 
-def bp_row() -> Row:
+def bp_variant() -> Variant:
     """End-to-end back-propagation, tuned with the budget of the others."""
-    return Row("end-to-end back-propagation of cross-entropy", search=_DROPOUT)
+    return Variant("end-to-end back-propagation of cross-entropy", search=_DROPOUT)

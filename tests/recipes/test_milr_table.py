@@ -3,9 +3,9 @@
 import pytest
 
 from infotorch.recipes.changes import change
-from infotorch.recipes.milr_rows import Range, milr_rows
+from infotorch.recipes.milr_table import Range, milr_variants
 from infotorch.recipes.recipe import Published
-from infotorch.recipes.registry import find_recipe, table_rows
+from infotorch.recipes.registry import find_recipe, variants_of
 from infotorch.recipes.search import search
 
 TABLES = (
@@ -23,10 +23,10 @@ OTHERS = ("adam", "rmsprop", "lars", "step", "cosine", "onecycle", "schedule-fre
 @pytest.mark.parametrize("name", TABLES)
 class TestEveryTable:
     def test_it_has_the_rows_of_the_design_with_the_papers_rule_first(self, name):
-        assert tuple(row.variant for row in table_rows(name)) == INFORMED + OTHERS
+        assert tuple(row.variant for row in variants_of(name)) == INFORMED + OTHERS
 
     def test_only_the_optimiser_and_its_schedule_differ_between_rows(self, name):
-        first, *others = table_rows(name)
+        first, *others = variants_of(name)
         for row in others:
             ours, theirs = row.model_dump(), first.model_dump()
             for place in ("variant", "description", "published", "optimizer", "schedule", "search"):
@@ -36,13 +36,13 @@ class TestEveryTable:
             assert (row.schedule.n, row.schedule.estimator) == (first.schedule.n, first.schedule.estimator)
 
     def test_rows_of_gradient_descent_have_one_momentum(self, name):
-        rows = [row for row in table_rows(name) if row.optimizer.name in {"sgd", "lars"}]
+        rows = [row for row in variants_of(name) if row.optimizer.name in {"sgd", "lars"}]
         assert len(rows) == 8
         assert {row.optimizer.momentum for row in rows} == {0.9}
         assert len({row.optimizer.nesterov for row in rows}) == 1
 
     def test_the_first_four_have_one_range_and_the_others_one_budget(self, name):
-        rows = {row.variant: row for row in table_rows(name)}
+        rows = {row.variant: row for row in variants_of(name)}
         ranges = {(rows[v].optimizer.lr, rows[v].schedule.lr_min, rows[v].schedule.lr_max) for v in INFORMED}
         assert len(ranges) == 1
         (lr_top, lr_min, lr_max), *_ = ranges
@@ -63,14 +63,14 @@ class TestEveryTable:
         assert best.schedule.threshold == 0.05
 
     def test_published_numbers_name_their_row(self, name):
-        for row in table_rows(name):
+        for row in variants_of(name):
             for entry in row.published.values():
                 assert entry.source.endswith(f"best of 3 seeds: {row.variant}")
                 assert entry.source.startswith("Vasudevan 2020, Sec. ")
 
 
 def published(name, metric="test_accuracy"):
-    return {row.variant: row.published[metric].value for row in table_rows(name) if row.published}
+    return {row.variant: row.published[metric].value for row in variants_of(name) if row.published}
 
 
 def test_numbers_of_the_paper():
@@ -122,7 +122,7 @@ def test_steps_fall_where_the_literature_has_them(name, epochs, factor):
 def test_what_a_search_found_takes_its_place_in_the_row():
     base = find_recipe("milr-mnist").model_copy(update={"published": {}})
     base = change(base, {"optimizer.schedule": "constant"})
-    rows = milr_rows(
+    rows = milr_variants(
         base,
         rates=Range(lr_min=0.001, lr_max=0.3, lr_top=0.1, threshold=0.02),
         scores={"adam": 0.5},

@@ -71,7 +71,7 @@ _OTHERS: dict[str, tuple[str, dict[str, Any], SearchRange]] = {
 _WITHOUT_MOMENTUM = {"optimizer.momentum": 0.0, "optimizer.nesterov": False}
 
 
-def milr_rows(
+def milr_variants(
     base: Recipe,
     *,
     rates: Range,

@@ -41,7 +41,7 @@ UPDATES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def prox_rows(
+def prox_variants(
     base: Recipe,
     *,
     at: str,

@@ -3,7 +3,7 @@
 import pytest
 
 from infotorch.recipes.changes import change
-from infotorch.recipes.registry import find_recipe, table_rows
+from infotorch.recipes.registry import find_recipe, variants_of
 
 TABLES = ("prox-mnist", "prox-cifar10")
 UPDATES = ("bp", "order1", "order2", "hybrid", "l1", "huber", "paper")
@@ -11,13 +11,13 @@ UPDATES = ("bp", "order1", "order2", "hybrid", "l1", "huber", "paper")
 
 @pytest.mark.parametrize("name", TABLES)
 def test_every_optimiser_has_every_update(name):
-    variants = [row.variant for row in table_rows(name)]
+    variants = [row.variant for row in variants_of(name)]
     assert variants == [f"{opt}-{update}" for opt in ("adam", "adamw", "nadam", "adamp") for update in UPDATES]
 
 
 @pytest.mark.parametrize("name", TABLES)
 def test_only_the_update_and_the_rates_differ_between_rows(name):
-    first, *others = table_rows(name)
+    first, *others = variants_of(name)
     epochs = {row.optimizer.name: row.epochs for row in others}
     for row in others:
         assert row.epochs == epochs[row.optimizer.name]  # method and baseline train equally long
@@ -33,7 +33,7 @@ def test_only_the_update_and_the_rates_differ_between_rows(name):
 
 @pytest.mark.parametrize("name", TABLES)
 def test_searches_have_one_budget_and_look_at_the_rates_that_a_row_has(name):
-    for row in table_rows(name):
+    for row in variants_of(name):
         update = row.variant.split("-")[1]
         expected = {
             "bp": {"optimizer.lr"},

@@ -9,7 +9,7 @@ from infotorch.recipes.changes import change
 from infotorch.recipes.recipe import Recipe, SearchRange
 
 
-class Row(NamedTuple):
+class Variant(NamedTuple):
     """One row: what it is, its objectives, how the modules are trained, and what is searched.
 
     Args:
@@ -38,9 +38,9 @@ class Row(NamedTuple):
         return not self.together and sum(objective != "frozen" for objective in self.hidden) > 0
 
 
-def make_rows(
+def make_variants(
     base: Recipe,
-    rows: Mapping[str, Row],
+    rows: Mapping[str, Variant],
     *,
     cuts: tuple[str, ...],
     epochs: int,

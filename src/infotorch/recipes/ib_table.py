@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from infotorch.recipes.recipe import Recipe, SearchRange
-from infotorch.recipes.rows import Row, make_rows
+from infotorch.recipes.variants import Variant, make_variants
 
 # The linear layer behind frozen features is a convex problem of a hundred weights: a high rate, annealed, solves it.
 _OUTPUT_LR = 0.03
@@ -33,7 +33,7 @@ _NORMED = {"network.norm": "batch", "optimizer.name": "adamw", "optimizer.weight
 _HEAD = {"network.head": True}
 
 
-def bottleneck_rows(
+def ib_variants(
     base: Recipe,
     *,
     layers: Sequence[str],
@@ -54,7 +54,7 @@ def bottleneck_rows(
         settings: variant -> dotted settings that the search found.
         renamed: variant -> the name that this table gives it.
         during: variant -> dotted settings of its trials alone: shorter ones, where a step costs several.
-        changed: variant -> fields of its `Row` that are this table's own.
+        changed: variant -> fields of its `Variant` that are this table's own.
     """
     names = renamed or {}
     trials, own = during or {}, changed or {}
@@ -62,7 +62,7 @@ def bottleneck_rows(
         variant: row._replace(**{"during": trials.get(variant, {}), **own.get(variant, {})})
         for variant, row in _rows(tuple(layers)).items()
     }
-    return make_rows(
+    return make_variants(
         base,
         {names.get(variant, variant): row for variant, row in rows.items()},
         cuts=(*layers, "head"),
@@ -73,45 +73,45 @@ def bottleneck_rows(
     )
 
 
-def _rows(layers: tuple[str, ...]) -> dict[str, Row]:
+def _rows(layers: tuple[str, ...]) -> dict[str, Variant]:
     count = len(layers) + 1
     contrast = ("Y:supcon+Y:readout",) * (count - 1)
     views = ("Y:supcon+Y:readout+X:views",) * (count - 1)
     contrasting = {"together": True, "changes": _NORMED, "search": _CONTRAST, "cuts": layers}
     return {
-        "full-bound": Row(
+        "full-bound": Variant(
             "layer by layer, -I(Y;L) + beta I(X;L+eps): read-out bound, Gaussian upper bound as penalty",
             ("IB",) * count,
             changes=_HEAD,
             search=_PENALTY,
         ),
-        "full": Row(
+        "full": Variant(
             "the paper's own: MINE of I(Y;L), architecture-aware MINE of I(X;L+eps) as penalty, a lower bound that "
             "is minimised",
             ("IB",) * count,
             changes=_HEAD | {"plan.penalty": "aamine", "plan.precision": "mine", "plan.critic_hidden": (256, 256)},
             search=_ADVERSARY,
         ),
-        "mi-only": Row("layer by layer, -I(Y;L): read-out bound, no penalty", ("Y",) * count, changes=_HEAD),
-        "weight-decay": Row(
+        "mi-only": Variant("layer by layer, -I(Y;L): read-out bound, no penalty", ("Y",) * count, changes=_HEAD),
+        "weight-decay": Variant(
             "mi-only with decoupled weight decay in place of the penalty",
             ("Y",) * count,
             changes=_HEAD | {"optimizer.name": "adamw"},
             search=_DECAY,
         ),
-        "supcon": Row(
+        "supcon": Variant(
             "supervised contrast and a read-out in every hidden layer, all layers at once, batch norm",
             contrast,
             **contrasting,
         ),
-        "best": Row(
+        "best": Variant(
             "ours: supcon, and contrast with a random view of every row (images: a small affine map)",
             views,
             **contrasting,
         ),
-        "best-bp": Row("best's losses, with gradients that cross the layers", views, isolated=False, **contrasting),
-        "ce": Row("end-to-end back-propagation of cross-entropy"),
-        "deep-bp": Row(
+        "best-bp": Variant("best's losses, with gradients that cross the layers", views, isolated=False, **contrasting),
+        "ce": Variant("end-to-end back-propagation of cross-entropy"),
+        "deep-bp": Variant(
             "back-propagation through the whole network with full-bound's local losses attached (deep supervision)",
             ("IB",) * count,
             together=True,
@@ -119,7 +119,7 @@ def _rows(layers: tuple[str, ...]) -> dict[str, Row]:
             changes=_HEAD,
             search=_PENALTY,
         ),
-        "random": Row(
+        "random": Variant(
             "all layers but the last as initialised, the last by cross-entropy: what untrained features give",
             ("frozen",) * (count - 1),
             search=_CONVEX_RATE,

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from infotorch.recipes.changes import change
-from infotorch.recipes.prox_rows import Rates, Score, prox_rows
+from infotorch.recipes.prox_table import Rates, Score, prox_variants
 from infotorch.recipes.recipe import (
     DataSettings,
     NetworkSettings,
@@ -58,7 +58,7 @@ def vae_base(name: str, *, data: str, title: str, source: str, classes: tuple[in
     )
 
 
-def vae_rows(
+def vae_variants(
     base: Recipe,
     *,
     rates: Mapping[str, Rates],
@@ -76,7 +76,7 @@ def vae_rows(
         settings: variant -> dotted settings that a search found.
     """
     shared = {"at": "decoder", "metric": "test_psnr_db", "source": base.source, "settings": settings}
-    rows = prox_rows(base, rates=rates, scores=scores, **shared)
+    rows = prox_variants(base, rates=rates, scores=scores, **shared)
     rows = [_ablation(row, penalties) for row in rows]
     baseline = next(row for row in rows if row.variant == "adam-bp")
     named = {
