@@ -193,7 +193,7 @@ def measure(code: Tensor, seed: int) -> Json:
 
 def readout_accuracy(plan: Plan, data: Dataset) -> float:
     """Of a logistic regression on the whitened principal components of some training rows' code, on all test rows."""
-    few, test = data.train.rows(torch.arange(READOUT_ROWS)), data.test
+    few, test = data.train.select(torch.arange(READOUT_ROWS)), data.test
     reader = make_pipeline(PCA(COMPONENTS, whiten=True, svd_solver="covariance_eigh"), LogisticRegression())
     reader.fit(codes(plan, few.x).numpy(), few.y.numpy())
     return float(reader.score(codes(plan, test.x).numpy(), test.y.numpy()))
@@ -202,7 +202,7 @@ def readout_accuracy(plan: Plan, data: Dataset) -> float:
 def held_out(data: Dataset, seed: int) -> tuple[Tensor, np.ndarray]:
     """The rows that are measured and drawn, and their classes."""
     chosen = stratified(data.test.y.numpy(), HELD_OUT, np.random.default_rng(derive_seed(seed, "held out")))
-    rows = data.test.rows(torch.from_numpy(chosen))
+    rows = data.test.select(torch.from_numpy(chosen))
     return rows.x, rows.y.numpy()
 
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from infotorch.data.graphs import GraphRows
+from infotorch.data.graphs import GraphSamples
 from infotorch.networks.graph_network import graph_network
 from infotorch.training.inputs import batches_of
 from infotorch.training.loop import train
@@ -31,7 +31,7 @@ RESULT = Path(__file__).parent / "results" / "graphs.json"
 GIB = 2**30
 
 
-def molecules() -> tuple[GraphRows, Tensor]:
+def molecules() -> tuple[GraphSamples, Tensor]:
     """Chains of 30 atoms with a bond at random, and a class each."""
     generator = torch.Generator().manual_seed(0)
     chain = torch.stack([torch.arange(NODES - 1), torch.arange(1, NODES)])
@@ -40,7 +40,7 @@ def molecules() -> tuple[GraphRows, Tensor]:
         bonds = torch.cat([chain, torch.randint(NODES, (2, 2), generator=generator)], dim=1)
         kinds = torch.randint(FEATURES, (NODES,), generator=generator)
         made.append(Data(x=torch.eye(FEATURES)[kinds], edge_index=torch.cat([bonds, bonds.flip(0)], dim=1)))
-    return GraphRows(made), torch.arange(GRAPHS) % 2
+    return GraphSamples(made), torch.arange(GRAPHS) % 2
 
 
 def measure(name: str) -> dict[str, float]:

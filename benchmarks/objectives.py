@@ -21,7 +21,7 @@ from torch_geometric.data import Data
 from torch_geometric.utils import erdos_renyi_graph
 
 from infotorch.data.batches import TensorBatches
-from infotorch.data.graphs import GraphRows
+from infotorch.data.graphs import GraphSamples
 from infotorch.networks.graph_layers import GraphConvolution
 from infotorch.objectives.names import FROZEN, describe_objectives, objective_from_name
 from infotorch.training.loop import train
@@ -59,10 +59,10 @@ class OnGraphs(nn.Module):
         return self.layer(data.x, data.edge_index).relu()
 
 
-def small_graphs() -> GraphRows:
+def small_graphs() -> GraphSamples:
     """As many graphs as a batch holds, each pair of nodes joined with probability 0.3."""
     sizes = torch.randint(4, 13, (BATCH,)).tolist()
-    return GraphRows([Data(x=torch.randn(size, 16), edge_index=erdos_renyi_graph(size, 0.3)) for size in sizes])
+    return GraphSamples([Data(x=torch.randn(size, 16), edge_index=erdos_renyi_graph(size, 0.3)) for size in sizes])
 
 
 def class_scores() -> nn.Module:

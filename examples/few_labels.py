@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import infotorch
-from infotorch.data.splits import stratified_rows
+from infotorch.data.splits import stratified_samples
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--data", default="mnist", choices=["mnist", "fashion-mnist", "digits"])
@@ -25,7 +25,7 @@ except FileNotFoundError as missing:
 # Nothing is chosen on validation rows here, so they are trained on too.
 x, labels = (torch.cat([getattr(data.train, part), getattr(data.validation, part)]) for part in ("x", "y"))
 count = chosen.labels or (60 if chosen.data == "digits" else 600)
-kept = stratified_rows(labels, count, torch.Generator().manual_seed(0))
+kept = stratified_samples(labels, count, torch.Generator().manual_seed(0))
 y = torch.full_like(labels, -1)  # -1: this image has no label
 y[kept] = labels[kept]
 

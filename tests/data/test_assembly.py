@@ -12,13 +12,13 @@ def vectors(**changes) -> Raw:
     k = torch.arange(110.0)
     every = Split(torch.stack([k, k % 2, torch.full_like(k, 7.0)], dim=1), (k % 2).long())
     values = {"validation": 10, "numeric": None} | changes
-    return Raw("vectors", every.rows(torch.arange(100)), every.rows(torch.arange(100, 110)), 2, "a note", **values)
+    return Raw("vectors", every.select(torch.arange(100)), every.select(torch.arange(100, 110)), 2, "a note", **values)
 
 
 def regression() -> Raw:
     k = torch.arange(60.0)
     every = Split(k[:, None], torch.stack([20 + 2 * k, -k], dim=1))
-    train, test = every.rows(torch.arange(50)), every.rows(torch.arange(50, 60))
+    train, test = every.select(torch.arange(50)), every.select(torch.arange(50, 60))
     return Raw("regression", train, test, None, "", 10, standardise=True, groups=torch.arange(50) // 5)
 
 
@@ -149,7 +149,7 @@ def images(**changes) -> Raw:
     """Thirty images of three classes, 4 x 4 bytes; every pixel of row k is k."""
     k = torch.arange(30, dtype=torch.uint8)
     split = Split(k[:, None, None, None].expand(30, 1, 4, 4).contiguous(), torch.arange(30) % 3)
-    return Raw("images", split, split.rows(torch.arange(6)), 3, "a note", **({"validation": 6} | changes))
+    return Raw("images", split, split.select(torch.arange(6)), 3, "a note", **({"validation": 6} | changes))
 
 
 def rows_of(split) -> list[int]:

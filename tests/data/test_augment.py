@@ -7,7 +7,7 @@ from torch import nn
 from infotorch.data.augment import check_augmentation, crop_and_flip, crops_and_flips
 from infotorch.data.batches import TensorBatches
 from infotorch.data.folders import ImageFiles
-from infotorch.data.graphs import NodeRows
+from infotorch.data.graphs import NodeSamples
 from infotorch.numerics.seeds import SeedStreams
 from infotorch.training.inputs import batches_of
 from infotorch.training.loop import train
@@ -196,7 +196,7 @@ class TestWhatIsRefused:
             TensorBatches(torch.zeros(shape), None, batch_size=2, augment="crops-flips")
 
     def test_graphs(self):
-        graph = NodeRows.__new__(NodeRows)
+        graph = NodeSamples.__new__(NodeSamples)
         with pytest.raises(ValueError, match=r"batches_of: augment='crops-flips' needs images .* got graphs"):
             batches_of(graph, None, batch_size=2, augment="crops-flips")
 

@@ -3,8 +3,8 @@ import sys
 import pytest
 import torch
 
-from infotorch.data.graph_splits import graphs_as_rows
-from infotorch.data.graphs import GraphRows, NodeRows
+from infotorch.data.graph_splits import graphs_as_dataset
+from infotorch.data.graphs import GraphSamples, NodeSamples
 from infotorch.data.sets import Graph, GraphSet
 
 pytest.importorskip("torch_geometric")
@@ -26,12 +26,12 @@ def graph_set():
 
 
 def test_the_nodes_of_one_graph_are_unlabelled_outside_their_split():
-    splits = graphs_as_rows(one_graph())
+    splits = graphs_as_dataset(one_graph())
     assert (splits.name, splits.kind, splits.num_classes, splits.note) == ("toy", "graph", 3, "n")
     assert splits.train.y.tolist() == [0, -1, -1, -1, 0]
     assert splits.validation.y.tolist() == [-1, 1, -1, -1, -1]
     assert splits.test.y.tolist() == [-1, -1, -1, 1, -1]
-    assert isinstance(splits.train.x, NodeRows)
+    assert isinstance(splits.train.x, NodeSamples)
     assert splits.train.x is splits.validation.x is splits.test.x  # every split sees the whole graph
     assert torch.equal(splits.train.x.graph.x, one_graph().x)
     assert torch.equal(splits.train.x.graph.edge_index, PATH)
@@ -39,9 +39,9 @@ def test_the_nodes_of_one_graph_are_unlabelled_outside_their_split():
 
 
 def test_graphs_of_a_split_are_its_rows_with_their_classes():
-    splits = graphs_as_rows(graph_set())
+    splits = graphs_as_dataset(graph_set())
     assert (splits.kind, splits.num_classes) == ("graphs", 2)
-    assert isinstance(splits.train.x, GraphRows)
+    assert isinstance(splits.train.x, GraphSamples)
     assert [len(split) for split in (splits.train, splits.validation, splits.test)] == [2, 1, 1]
     assert splits.train.y.tolist() == [1, 1]
     batch = splits.train.x[:]
@@ -55,9 +55,9 @@ def test_graphs_of_a_split_are_its_rows_with_their_classes():
 @pytest.mark.parametrize("make", [one_graph, graph_set])
 def test_columns_for_labels_are_empty_and_behind_the_features(make):
     loaded = make()
-    plain, wider = (graphs_as_rows(loaded, label_columns=wanted).train.x for wanted in (False, True))
+    plain, wider = (graphs_as_dataset(loaded, label_columns=wanted).train.x for wanted in (False, True))
     assert (plain.num_features, wider.num_features) == (2, 2 + loaded.num_classes)
-    plain, wider = (rows.graph.x if isinstance(rows, NodeRows) else rows[:].x for rows in (plain, wider))
+    plain, wider = (rows.graph.x if isinstance(rows, NodeSamples) else rows[:].x for rows in (plain, wider))
     assert torch.equal(wider[:, :2], plain)
     assert not wider[:, 2:].any()
 
@@ -65,14 +65,14 @@ def test_columns_for_labels_are_empty_and_behind_the_features(make):
 @pytest.mark.parametrize("make", [one_graph, graph_set])
 def test_the_loaded_data_are_as_they_were(make):
     loaded = make()
-    graphs_as_rows(loaded, label_columns=True)
+    graphs_as_dataset(loaded, label_columns=True)
     for name, value in vars(make()).items():
         assert torch.equal(getattr(loaded, name), value) if torch.is_tensor(value) else getattr(loaded, name) == value
 
 
 @pytest.mark.parametrize("make", [one_graph, graph_set])
 def test_a_data_set_of_graphs_moves_as_others_do(make):
-    splits = graphs_as_rows(make()).to("cpu")
+    splits = graphs_as_dataset(make()).to("cpu")
     assert splits.train.x.device == splits.train.y.device == torch.device("cpu")
 
 
@@ -82,7 +82,7 @@ def test_without_torch_geometric_the_way_to_it_is_named(monkeypatch, make):
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "torch_geometric", None)
     with pytest.raises(ModuleNotFoundError, match=r"training on graphs needs .*: pip install 'infotorch\[graph\]'"):
-        graphs_as_rows(make())
+        graphs_as_dataset(make())
 
 
 class TestRealSets:
@@ -90,7 +90,7 @@ class TestRealSets:
         from infotorch import load
 
         loaded = load("cora", root=real("cora"))
-        splits = graphs_as_rows(loaded)
+        splits = graphs_as_dataset(loaded)
         assert splits.train.x.num_features == 1433
         assert [int((split.y >= 0).sum()) for split in (splits.train, splits.validation, splits.test)] == [
             140,
@@ -102,7 +102,7 @@ class TestRealSets:
         from infotorch import load
 
         loaded = load("mutagenicity", root=real("mutagenicity"))
-        rows = GraphRows.from_set(loaded, torch.arange(len(loaded.y)))
+        rows = GraphSamples.from_set(loaded, torch.arange(len(loaded.y)))
         generator = torch.Generator().manual_seed(0)
         for number in torch.randint(len(rows), (20,), generator=generator).tolist():
             batch, nodes = rows[torch.tensor([number])], (loaded.graph_index == number).nonzero().flatten()

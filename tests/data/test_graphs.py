@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from infotorch.data.graphs import (
-    GraphRows,
+    GraphSamples,
     GraphStructure,
     NodeBatches,
-    NodeRows,
-    chosen_rows,
+    NodeSamples,
+    select_samples,
     structure_of,
     tensors_of,
     with_features,
@@ -68,11 +68,11 @@ class TestGraphRows:
     def test_a_batch_is_torch_geometrics_own(self, seed, everything):
         graphs = many_graphs(everything=everything)
         index = torch.randint(12, (7,), generator=seeded(seed))  # in any order, and some twice
-        assert_same(GraphRows(graphs)[index], pyg.Batch.from_data_list([graphs[k] for k in index.tolist()]))
+        assert_same(GraphSamples(graphs)[index], pyg.Batch.from_data_list([graphs[k] for k in index.tolist()]))
 
     def test_every_single_graph_and_all_of_them(self):
         graphs = many_graphs()
-        rows = GraphRows(graphs)
+        rows = GraphSamples(graphs)
         assert len(rows) == 12
         assert rows.num_features == 5
         for k, graph in enumerate(graphs):
@@ -81,7 +81,7 @@ class TestGraphRows:
         assert_same(rows[3:9:2], pyg.Batch.from_data_list(graphs[3:9:2]))
 
     def test_an_empty_choice_is_a_batch_of_nothing(self):
-        batch = GraphRows(many_graphs())[torch.tensor([], dtype=torch.int64)]
+        batch = GraphSamples(many_graphs())[torch.tensor([], dtype=torch.int64)]
         assert (batch.num_graphs, len(batch.x), batch.edge_index.shape) == (0, 0, (2, 0))
 
     def test_as_many_nodes_as_edges_in_all_do_not_mix_them_up(self):
@@ -90,26 +90,26 @@ class TestGraphRows:
         for graph in graphs:
             graph.strength = torch.arange(float(graph.num_edges))
         for index in ([1, 0], [0], [1]):
-            assert_same(GraphRows(graphs)[torch.tensor(index)], pyg.Batch.from_data_list([graphs[k] for k in index]))
+            assert_same(GraphSamples(graphs)[torch.tensor(index)], pyg.Batch.from_data_list([graphs[k] for k in index]))
 
     def test_labels_masks_and_what_is_no_tensor_never_travel(self):
         graphs = many_graphs(everything=False)
         for number, graph in enumerate(graphs):
             graph.y, graph.name, graph.order = torch.tensor([number]), f"graph {number}", number
             graph.train_mask = graph.val_mask = graph.test_mask = torch.ones(graph.num_nodes, dtype=torch.bool)
-        batch = GraphRows(graphs)[torch.tensor([1, 4])]
+        batch = GraphSamples(graphs)[torch.tensor([1, 4])]
         assert set(batch.keys()) == {"x", "edge_index", "batch", "ptr"}
         assert batch.y is None
         assert graphs[1].y.tolist() == [1]  # the caller's graphs keep theirs
 
     def test_rows_of_rows_are_rows(self):
         graphs = many_graphs()
-        fewer = GraphRows(graphs).rows(torch.tensor([4, 2, 9])).rows(torch.tensor([2, 0]))
+        fewer = GraphSamples(graphs).select(torch.tensor([4, 2, 9])).select(torch.tensor([2, 0]))
         assert len(fewer) == 2
         assert_same(fewer[:], pyg.Batch.from_data_list([graphs[9], graphs[4]]))
 
     def test_another_precision_is_that_of_the_real_numbers_alone(self):
-        rows = GraphRows(many_graphs())
+        rows = GraphSamples(many_graphs())
         batch = rows.to(torch.float64)[torch.tensor([0, 5])]
         kinds = {key: batch[key].dtype for key in batch.keys()}
         assert {kinds[key] for key in ("x", "edge_attr", "edge_weight", "pos", "mass", "whole")} == {torch.float64}
@@ -120,7 +120,7 @@ class TestGraphRows:
     def test_the_callers_graphs_are_as_they_were(self):
         graphs = many_graphs()
         before = [graph.clone() for graph in graphs]
-        GraphRows(graphs)[:].x.zero_()
+        GraphSamples(graphs)[:].x.zero_()
         for graph, old in zip(graphs, before, strict=True):
             assert set(graph.keys()) == set(old.keys())
             assert all(torch.equal(graph[key], old[key]) for key in old.keys())
@@ -128,14 +128,14 @@ class TestGraphRows:
     @pytest.mark.parametrize(
         ("graphs", "error", "message"),
         [
-            ([], ValueError, "GraphRows: there must be at least one graph"),
+            ([], ValueError, "GraphSamples: there must be at least one graph"),
             ([{"edge_index": NO_EDGES}], TypeError, "graph 0: must be a torch_geometric Data object, got dict"),
             ([torch.eye(3)], TypeError, "graph 0: must be a torch_geometric Data object, got Tensor"),
         ],
     )
     def test_what_are_no_graphs_is_refused(self, graphs, error, message):
         with pytest.raises(error, match=message):
-            GraphRows(graphs)
+            GraphSamples(graphs)
 
     @pytest.mark.parametrize(
         ("change", "message"),
@@ -158,14 +158,14 @@ class TestGraphRows:
         for key, value in change.items():
             graphs[1][key] = value
         with pytest.raises(ValueError, match=message):
-            GraphRows(graphs)
+            GraphSamples(graphs)
 
     @pytest.mark.parametrize("name", ["face", "root_index"])
     def test_other_numbers_of_nodes_than_edges_are_refused(self, name):
         graph = some_graph(4, 3, seeded())
         graph[name] = torch.tensor([[0], [1], [2]]) if name == "face" else torch.tensor([2])
-        with pytest.raises(ValueError, match=f"GraphRows: {name!r} numbers nodes, as only edge_index may here"):
-            GraphRows([graph, graph])
+        with pytest.raises(ValueError, match=f"GraphSamples: {name!r} numbers nodes, as only edge_index may here"):
+            GraphSamples([graph, graph])
 
 
 class TestFromASet:
@@ -190,7 +190,7 @@ class TestFromASet:
     @pytest.mark.parametrize("edge_features", [True, False])
     def test_it_holds_the_graphs_one_by_one(self, edge_features):
         loaded, graphs = self.make(edge_features=edge_features)
-        rows = GraphRows.from_set(loaded, torch.tensor([10, 3, 0]))
+        rows = GraphSamples.from_set(loaded, torch.tensor([10, 3, 0]))
         assert len(rows) == 3
         for place, number in enumerate([10, 3, 0]):
             batch, graph = rows[torch.tensor([place])], graphs[number]
@@ -208,8 +208,8 @@ class TestFromASet:
 
     def test_sorted_edges_make_the_same_rows_as_data_objects(self):
         loaded, graphs = self.make()
-        rows = GraphRows.from_set(loaded, torch.arange(12))
-        again = GraphRows([rows[torch.tensor([k])] for k in range(12)])
+        rows = GraphSamples.from_set(loaded, torch.arange(12))
+        again = GraphSamples([rows[torch.tensor([k])] for k in range(12)])
         index = torch.tensor([7, 7, 2, 11])
         assert_same(rows[index], again[index])
         assert again[index].num_nodes == sum(graphs[k].num_nodes for k in (7, 7, 2, 11))
@@ -217,7 +217,7 @@ class TestFromASet:
     def test_a_graph_without_nodes_has_its_place(self):
         y, parts = torch.tensor([0, 1, 0]), [torch.tensor([0, 1, 2])] * 3
         loaded = GraphSet("toy", torch.eye(2), NO_EDGES, torch.tensor([0, 2]), None, y, *parts, num_classes=2)
-        batch = GraphRows.from_set(loaded, torch.tensor([2, 1]))[:]
+        batch = GraphSamples.from_set(loaded, torch.tensor([2, 1]))[:]
         assert (batch.num_graphs, batch.batch.tolist(), batch.ptr.tolist()) == (2, [0], [0, 1, 1])
         assert structure_of(batch).sizes.tolist() == [1, 0]
         assert structure_of(batch).mean(batch.x).tolist() == [[0.0, 1.0], [0.0, 0.0]]
@@ -227,14 +227,14 @@ class TestNodeRows:
     def test_it_is_the_graph_without_its_labels(self):
         graph = some_graph(6, 9, seeded())
         graph.y = graph.train_mask = graph.val_mask = graph.test_mask = torch.ones(6, dtype=torch.bool)
-        rows = NodeRows(graph)
+        rows = NodeSamples(graph)
         assert (len(rows), rows.num_features, rows.numbers.tolist()) == (6, 5, list(range(6)))
         assert set(graph.keys()) - set(rows.graph.keys()) == {"y", "train_mask", "val_mask", "test_mask"}
         assert all(torch.equal(rows.graph[key], graph[key]) for key in rows.graph.keys())
         assert graph.y is not None
 
     def test_an_epoch_is_one_step_that_sees_the_whole_graph(self):
-        rows, y = NodeRows(some_graph(4, 3, seeded())), torch.tensor([0, -1, 1, -1])
+        rows, y = NodeSamples(some_graph(4, 3, seeded())), torch.tensor([0, -1, 1, -1])
         batches = NodeBatches(rows, y)
         assert len(batches) == 1
         for epoch in (0, 5):
@@ -246,29 +246,29 @@ class TestNodeRows:
 
     def test_other_numbers_of_classes_than_of_nodes_are_refused(self):
         with pytest.raises(ValueError, match="NodeBatches: y must have a class for each of 4 nodes, got 3"):
-            NodeBatches(NodeRows(some_graph(4, 3, seeded())), torch.zeros(3, dtype=torch.int64))
+            NodeBatches(NodeSamples(some_graph(4, 3, seeded())), torch.zeros(3, dtype=torch.int64))
 
     def test_another_precision_leaves_the_callers_graph(self):
         graph = some_graph(4, 3, seeded())
-        moved = NodeRows(graph).to(torch.float64)
+        moved = NodeSamples(graph).to(torch.float64)
         assert (moved.graph.x.dtype, moved.graph.edge_attr.dtype) == (torch.float64, torch.float64)
         assert (moved.graph.edge_index.dtype, moved.graph.kind.dtype) == (torch.int64, torch.int64)
         assert graph.x.dtype == torch.float32
-        assert NodeRows(graph).to("cpu").device == torch.device("cpu")
+        assert NodeSamples(graph).to("cpu").device == torch.device("cpu")
 
     def test_chosen_nodes_keep_the_others_without_their_labels(self):
-        rows, y = NodeRows(some_graph(4, 3, seeded())), torch.tensor([2, 1, -1, 0])
-        same, kept = chosen_rows(rows, y, torch.tensor([3, 0]))
+        rows, y = NodeSamples(some_graph(4, 3, seeded())), torch.tensor([2, 1, -1, 0])
+        same, kept = select_samples(rows, y, torch.tensor([3, 0]))
         assert same is rows
         assert kept.tolist() == [2, -1, -1, 0]
         assert y.tolist() == [2, 1, -1, 0]
 
     def test_chosen_graphs_and_rows_are_those_alone(self):
         graphs, y, index = many_graphs(4), torch.tensor([3, 2, 1, 0]), torch.tensor([2, 0])
-        fewer, classes = chosen_rows(GraphRows(graphs), y, index)
+        fewer, classes = select_samples(GraphSamples(graphs), y, index)
         assert_same(fewer[:], pyg.Batch.from_data_list([graphs[2], graphs[0]]))
         assert classes.tolist() == [1, 3]
-        fewer, _ = chosen_rows(torch.arange(4.0), y, index)
+        fewer, _ = select_samples(torch.arange(4.0), y, index)
         assert fewer.tolist() == [2.0, 0.0]
 
 
@@ -298,19 +298,19 @@ def test_a_bad_graph_is_refused_by_its_place(change, error, message):
     graph = some_graph(4, 3, seeded(), everything=False)
     for key, value in change.items():
         graph[key] = value
-    with pytest.raises(error, match=f"^NodeRows: .*{message}"):
-        NodeRows(graph)
-    with pytest.raises(error, match=f"^GraphRows, graph 1: .*{message}"):
-        GraphRows([some_graph(4, 3, seeded(), everything=False), graph])
+    with pytest.raises(error, match=f"^NodeSamples: .*{message}"):
+        NodeSamples(graph)
+    with pytest.raises(error, match=f"^GraphSamples, graph 1: .*{message}"):
+        GraphSamples([some_graph(4, 3, seeded(), everything=False), graph])
 
 
 def test_without_torch_geometric_the_way_to_it_is_named(monkeypatch):
     graphs = many_graphs(2)
-    rows = GraphRows(graphs)
+    rows = GraphSamples(graphs)
     for name in [name for name in sys.modules if name.partition(".")[0] == "torch_geometric"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "torch_geometric", None)
-    for ask in (lambda: GraphRows(graphs), lambda: rows[:]):
+    for ask in (lambda: GraphSamples(graphs), lambda: rows[:]):
         with pytest.raises(ModuleNotFoundError, match=r"training on graphs needs .*: pip install 'infotorch\[graph\]'"):
             ask()
 
@@ -339,7 +339,7 @@ class TestStructure:
 
     @pytest.mark.parametrize("shape", [(), (3,), (2, 3)])
     def test_means_are_those_of_a_loop(self, shape):
-        batch = GraphRows(many_graphs())[:]
+        batch = GraphSamples(many_graphs())[:]
         structure = structure_of(batch)
         rows = torch.randn(structure.num_nodes, *shape, generator=seeded(3), dtype=torch.float64)
         torch.testing.assert_close(structure.mean(rows), slow_mean(rows, structure.graph_index, 12))
@@ -351,7 +351,7 @@ class TestStructure:
         torch.testing.assert_close(structure.neighbours_mean(rows), wanted)
 
     def test_gradients_of_means_are_right(self):
-        structure = structure_of(GraphRows(many_graphs(4))[:])
+        structure = structure_of(GraphSamples(many_graphs(4))[:])
         rows = torch.randn(structure.num_nodes, 2, generator=seeded(), dtype=torch.float64, requires_grad=True)
         assert torch.autograd.gradcheck(structure.mean, rows)
         assert torch.autograd.gradcheck(structure.neighbours_mean, rows)
@@ -359,7 +359,7 @@ class TestStructure:
     @pytest.mark.parametrize("count", [1, 2, 3])
     def test_copies_are_the_graphs_one_copy_after_the_other(self, count):
         graphs = many_graphs(5)
-        ours = structure_of(GraphRows(graphs)[:]).copies(count)
+        ours = structure_of(GraphSamples(graphs)[:]).copies(count)
         theirs = pyg.Batch.from_data_list(graphs * count)
         assert torch.equal(ours.edge_index, theirs.edge_index)
         assert torch.equal(ours.graph_index, theirs.batch)
@@ -373,7 +373,7 @@ class TestWithFeatures:
     @pytest.mark.parametrize("count", [1, 2, 3])
     def test_copies_of_a_batch_are_a_batch_of_copies(self, count):
         graphs = many_graphs()
-        batch = GraphRows(graphs)[torch.tensor([5, 1, 2, 3])]
+        batch = GraphSamples(graphs)[torch.tensor([5, 1, 2, 3])]
         copies = [graphs[k].clone() for _ in range(count) for k in (5, 1, 2, 3)]
         x = torch.randn(count * batch.num_nodes, 5, generator=seeded(7))
         for graph, rows in zip(copies, x.split([graph.num_nodes for graph in copies]), strict=True):

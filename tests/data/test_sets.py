@@ -37,7 +37,7 @@ def a_graph_set(**changes) -> GraphSet:
 
 
 def test_rows_of_a_split_stay_paired():
-    split = Split(torch.arange(6.0).reshape(3, 2), torch.tensor([7, 8, 9])).rows(torch.tensor([2, 0]))
+    split = Split(torch.arange(6.0).reshape(3, 2), torch.tensor([7, 8, 9])).select(torch.tensor([2, 0]))
     assert split.x.tolist() == [[4.0, 5.0], [0.0, 1.0]]
     assert split.y.tolist() == [9, 7]
 

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infotorch.data.splits import all_but, grouped_rows, holdout, rows_for, stratified_rows
+from infotorch.data.splits import all_but, grouped_samples, holdout, num_samples_of, stratified_samples
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -17,7 +17,7 @@ def generator(seed: int = 0) -> torch.Generator:
 def test_shares_are_exact_in_number_and_proportion(sizes, data):
     labels = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes))
     count = data.draw(st.integers(0, len(labels)))
-    rows = stratified_rows(labels, count, generator())
+    rows = stratified_samples(labels, count, generator())
     assert len(rows) == len(rows.unique()) == count
     shares = labels[rows].bincount(minlength=len(sizes))
     fair = torch.tensor(sizes) * count / len(labels)
@@ -29,7 +29,7 @@ def test_shares_are_exact_in_number_and_proportion(sizes, data):
 
 def test_rows_ascend_and_follow_the_seed_alone():
     labels = torch.arange(100) % 3
-    first, again, other = (stratified_rows(labels, 30, generator(seed)) for seed in (0, 0, 1))
+    first, again, other = (stratified_samples(labels, 30, generator(seed)) for seed in (0, 0, 1))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     assert torch.equal(first, first.sort().values)
@@ -37,33 +37,33 @@ def test_rows_ascend_and_follow_the_seed_alone():
 
 def test_a_rare_class_keeps_a_row():
     labels = torch.tensor([0] * 999 + [1])
-    assert labels[stratified_rows(labels, 2, generator())].tolist() == [0, 1]
+    assert labels[stratified_samples(labels, 2, generator())].tolist() == [0, 1]
 
 
 def test_every_row_and_no_row():
     labels = torch.tensor([5, 5, 9])
-    assert stratified_rows(labels, 3, generator()).tolist() == [0, 1, 2]
-    assert stratified_rows(labels, 0, generator()).tolist() == []
-    assert stratified_rows(labels[:0], 0, generator()).tolist() == []
+    assert stratified_samples(labels, 3, generator()).tolist() == [0, 1, 2]
+    assert stratified_samples(labels, 0, generator()).tolist() == []
+    assert stratified_samples(labels[:0], 0, generator()).tolist() == []
 
 
 @pytest.mark.parametrize("count", [-1, 4])
 def test_a_count_that_is_not_there(count):
-    with pytest.raises(ValueError, match=f"stratified_rows: count must lie in 0 to 3, got {count}"):
-        stratified_rows(torch.zeros(3), count, generator())
-    with pytest.raises(ValueError, match=f"grouped_rows: count must lie in 0 to 3, got {count}"):
-        grouped_rows(torch.zeros(3), count, generator())
+    with pytest.raises(ValueError, match=f"stratified_samples: num_samples must lie in 0 to 3, got {count}"):
+        stratified_samples(torch.zeros(3), count, generator())
+    with pytest.raises(ValueError, match=f"grouped_samples: num_samples must lie in 0 to 3, got {count}"):
+        grouped_samples(torch.zeros(3), count, generator())
 
 
 def test_groups_stay_together_but_for_the_last():
     groups = torch.arange(100) // 5
-    rows = grouped_rows(groups, 23, generator())
+    rows = grouped_samples(groups, 23, generator())
     assert len(rows) == 23
     assert sorted(groups[rows].bincount()[groups[rows].unique()].tolist()) == [3, 5, 5, 5, 5]
 
 
 def test_grouped_rows_of_nothing():
-    assert grouped_rows(torch.zeros(0, dtype=torch.int64), 0, generator()).tolist() == []
+    assert grouped_samples(torch.zeros(0, dtype=torch.int64), 0, generator()).tolist() == []
 
 
 def test_what_is_kept_and_what_is_held_out_make_up_the_whole():
@@ -74,23 +74,23 @@ def test_what_is_kept_and_what_is_held_out_make_up_the_whole():
 
 
 def test_rows_from_a_number_or_a_fraction():
-    assert rows_for(3, 10, where="load", name="validation") == 3
-    assert rows_for(0.3, 10, where="load", name="validation") == 3
+    assert num_samples_of(3, 10, where="load", name="validation") == 3
+    assert num_samples_of(0.3, 10, where="load", name="validation") == 3
 
 
 @pytest.mark.parametrize("size", [True, "3", None])
 def test_a_size_of_the_wrong_type(size):
     with pytest.raises(TypeError, match="load: validation must be a number of rows or a fraction, got"):
-        rows_for(size, 10, where="load", name="validation")
+        num_samples_of(size, 10, where="load", name="validation")
 
 
 @pytest.mark.parametrize("size", [0.0, 1.0, 1.5, -0.1, float("nan")])
 def test_a_fraction_outside_its_range(size):
     with pytest.raises(ValueError, match="as a fraction must lie between 0 and 1"):
-        rows_for(size, 10, where="load", name="validation")
+        num_samples_of(size, 10, where="load", name="validation")
 
 
 @pytest.mark.parametrize("size", [0, 10, -1, 0.01])
 def test_a_size_that_leaves_a_side_empty(size):
     with pytest.raises(ValueError, match=f"must leave rows on both sides, got {size} of 10 rows"):
-        rows_for(size, 10, where="load", name="validation")
+        num_samples_of(size, 10, where="load", name="validation")

@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from infotorch.data.graphs import GraphRows, NodeRows
+from infotorch.data.graphs import GraphSamples, NodeSamples
 from infotorch.diagnostics.embeddings import embed_modules, embed_rows, stratified
 from infotorch.training.plan import Plan
 
@@ -220,7 +220,7 @@ def rings(count, seed=0):
         around = torch.arange(size)
         x = torch.randn(size, 6, generator=generator)
         made.append(pyg.Data(x=x, edge_index=torch.stack([around, around.roll(1)])))
-    return GraphRows(made), torch.arange(count) % 2
+    return GraphSamples(made), torch.arange(count) % 2
 
 
 def test_graphs_are_the_means_over_their_nodes_before_the_read_out():
@@ -253,7 +253,7 @@ def test_nodes_of_one_graph_are_those_of_each_split_alone():
     pyg = pytest.importorskip("torch_geometric.data")
     model, plan = on_graphs(of_graphs=False)
     x = torch.randn(30, 6, generator=torch.Generator().manual_seed(0))
-    nodes = NodeRows(pyg.Data(x=x, edge_index=torch.stack([torch.arange(30), torch.arange(30).roll(1)])))
+    nodes = NodeSamples(pyg.Data(x=x, edge_index=torch.stack([torch.arange(30), torch.arange(30).roll(1)])))
     y = torch.arange(30) % 2
     train = torch.where(torch.arange(30) < 10, y, -1)
     held = torch.where(torch.arange(30) >= 22, y, -1)
@@ -269,7 +269,7 @@ def test_nodes_without_any_classes_are_all_drawn_from():
     pyg = pytest.importorskip("torch_geometric.data")
     _, plan = on_graphs(of_graphs=False)
     graph = pyg.Data(x=torch.eye(6).repeat(3, 1), edge_index=torch.zeros(2, 0, dtype=torch.int64))
-    found = embed_modules(plan, {"all": (NodeRows(graph), None)}, rows=12)
+    found = embed_modules(plan, {"all": (NodeSamples(graph), None)}, rows=12)
     assert len(found[0].points) == 12
     assert set(found[0].labels.tolist()) == {-1}
 

@@ -7,7 +7,7 @@ from torch import nn
 
 from infotorch import Plan, TensorBatches, load
 from infotorch.objectives.names import objective_from_name
-from infotorch.training.evaluate import evaluate_network
+from infotorch.training.evaluate import plan_accuracy
 from infotorch.training.loop import train
 
 
@@ -37,7 +37,7 @@ def trained_on_digits(name, *, seed, width=16, norm=False, epochs=15, **settings
     )
     for _ in train(plan, TensorBatches(x, y, batch_size=128, seed=seed), epochs=epochs, seed=seed):
         pass
-    return plan, evaluate_network(plan, held_x, held_y)
+    return plan, plan_accuracy(plan, held_x, held_y)
 
 
 def accuracies_on_digits(name, *, seeds=(0, 1), **settings):

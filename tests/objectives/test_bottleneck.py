@@ -17,7 +17,7 @@ from infotorch.numerics.seeds import SeedStreams
 from infotorch.objectives import bottleneck
 from infotorch.objectives.base import LocalBatch
 from infotorch.objectives.bottleneck import InformationBottleneck
-from infotorch.training.evaluate import evaluate_modules, evaluate_network
+from infotorch.training.evaluate import evaluate_modules, plan_accuracy
 from infotorch.training.local_module import LocalModule
 from infotorch.training.loop import train
 from infotorch.training.plan import Plan
@@ -239,7 +239,7 @@ class TestTraining:
                 pass
             with torch.no_grad():
                 first = plan.outputs(rows[0], stop=1)[0]
-            accuracy = evaluate_network(plan, data.validation.x, data.validation.y)
+            accuracy = plan_accuracy(plan, data.validation.x, data.validation.y)
             return accuracy, float(gaussian_channel_bound(first, 0.3)), plan
 
         frozen, little, much = run(None), run(0.03), run(1.0)
@@ -309,7 +309,7 @@ class TestALayerOfTheNetwork:
         assert torch.equal(objective.scores(output), output)
 
     def test_it_trains_the_network_end_to_end_and_beta_compresses_the_layer(self):
-        rows = infotorch.load("digits").train.rows(torch.arange(500))
+        rows = infotorch.load("digits").train.select(torch.arange(500))
 
         def trained(beta):
             with SeedStreams(0).as_global("init"):

@@ -11,7 +11,7 @@ from infotorch.estimators.critics import BilinearCritic, JointCritic, SeparableC
 from infotorch.numerics.seeds import SeedStreams
 from infotorch.objectives.base import LocalBatch
 from infotorch.objectives.critic import BOUNDS, CRITICS, CriticInformation
-from infotorch.training.evaluate import evaluate_modules, evaluate_network
+from infotorch.training.evaluate import evaluate_modules, plan_accuracy
 from infotorch.training.loop import train
 from infotorch.training.plan import Plan
 
@@ -226,7 +226,7 @@ class TestTraining:
         objective = CriticInformation(of="y", bound=bound, hidden=(32,), embedding=8, critic_steps=critic_steps)
         plan = trained(objective, x=x[:300], y=y[:300])
         frozen = trained("frozen", x=x[:300], y=y[:300])
-        learnt, base = (evaluate_network(p, x[300:], y[300:]) for p in (plan, frozen))
+        learnt, base = (plan_accuracy(p, x[300:], y[300:]) for p in (plan, frozen))
         assert learnt > base + 0.15  # standard error of each: 0.03 at most
         numbers = evaluate_modules(plan, x[300:], y[300:], [0])["0"]
         assert numbers["accuracy"] > base + 0.15  # read from the critic itself

@@ -10,7 +10,7 @@ from infotorch.estimators.renyi import renyi_mi
 from infotorch.numerics.seeds import seed_streams
 from infotorch.objectives.base import LocalBatch
 from infotorch.objectives.deterministic import DeterministicBottleneck
-from infotorch.training.evaluate import evaluate_modules, evaluate_network
+from infotorch.training.evaluate import evaluate_modules, plan_accuracy
 from infotorch.training.loop import train
 from infotorch.training.plan import Plan
 
@@ -88,7 +88,7 @@ def test_digits_are_learnt_and_beta_compresses():
         for _ in train(plan, TensorBatches(*rows, batch_size=100), epochs=12):
             pass
         terms = evaluate_modules(plan, *rows, [0])["network"]
-        found.append((terms["renyi_xt_nats"], evaluate_network(plan, *rows)))
+        found.append((terms["renyi_xt_nats"], plan_accuracy(plan, *rows)))
     assert found[0][1] > 0.9
     assert found[1][1] > 0.5  # 0.97 and 0.78 were seen; 2.26 and 1.60 nats
     assert found[1][0] < 0.9 * found[0][0]

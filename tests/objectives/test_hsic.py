@@ -10,7 +10,7 @@ from infotorch.data.batches import TensorBatches
 from infotorch.estimators.dependence import cka, hsic
 from infotorch.objectives.base import LocalBatch
 from infotorch.objectives.hsic import MEASURES, HSICBottleneck
-from infotorch.training.evaluate import evaluate_network
+from infotorch.training.evaluate import plan_accuracy
 from infotorch.training.loop import train
 from infotorch.training.plan import Plan
 
@@ -153,7 +153,7 @@ def test_a_layer_of_two_units_learns_to_tell_the_classes(measure):
         plan = Plan.layerwise(model, objectives=[objective, "CE"], optimizer=lambda p: torch.optim.Adam(p, lr=2e-2))
         for _ in train(plan, TensorBatches(x[:300], y[:300], batch_size=100, seed=0), epochs=15):
             pass
-        accuracies[name] = evaluate_network(plan, x[300:], y[300:])
+        accuracies[name] = plan_accuracy(plan, x[300:], y[300:])
     assert accuracies["hsic"] > accuracies["frozen"] + 0.2  # standard error of each: 0.03 at most
 
 

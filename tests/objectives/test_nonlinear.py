@@ -12,7 +12,7 @@ from infotorch.networks.stochastic import GaussianLayer
 from infotorch.numerics.seeds import seed_streams
 from infotorch.objectives.base import LocalBatch
 from infotorch.objectives.nonlinear import NonlinearBottleneck, lagrangian_cost
-from infotorch.training.evaluate import evaluate_modules, evaluate_network
+from infotorch.training.evaluate import evaluate_modules, plan_accuracy
 from infotorch.training.loop import train
 from infotorch.training.plan import Plan
 
@@ -146,7 +146,7 @@ class TestTraining:
             for _ in train(plan, TensorBatches(*rows, batch_size=100), epochs=15):
                 pass
             terms = evaluate_modules(plan, *rows, [0])["network"]
-            points.append((terms["mi_xt_nats"], terms["mi_ty_nats"], evaluate_network(plan, *rows)))
+            points.append((terms["mi_xt_nats"], terms["mi_ty_nats"], plan_accuracy(plan, *rows)))
         return points
 
     def test_digits_whose_class_is_a_function_of_x_have_a_curve_under_the_squared_lagrangian(self):

@@ -12,7 +12,7 @@ from infotorch.networks.quantiser import Quantiser
 from infotorch.numerics.seeds import seed_streams
 from infotorch.objectives.base import LocalBatch
 from infotorch.objectives.quantised import QuantisedBottleneck, kernel_information, same_cell
-from infotorch.training.evaluate import evaluate_modules, evaluate_network
+from infotorch.training.evaluate import evaluate_modules, plan_accuracy
 from infotorch.training.loop import train
 from infotorch.training.plan import Plan
 
@@ -156,7 +156,7 @@ class TestTraining:
             plan = Plan.layerwise(network, ("2",), [first, "CE"], optimizer=_adam)
             for _ in train(plan, TensorBatches(*rows, batch_size=250), epochs=30):
                 pass
-            found.append(evaluate_network(plan, *rows))
+            found.append(plan_accuracy(plan, *rows))
             if first != "frozen":
                 assert evaluate_modules(plan, *rows, [0])["1"]["mi_ty_nats"] > 1.0  # of log 10 = 2.3
         assert found[0] > found[1] + 0.1

@@ -10,7 +10,7 @@ from infotorch.estimators.renyi import renyi_mi, renyi_normalised_mi
 from infotorch.estimators.renyi_multivariate import channel_views, renyi_multivariate_mi
 from infotorch.objectives.base import LocalBatch
 from infotorch.objectives.renyi import RenyiInformation
-from infotorch.training.evaluate import evaluate_network
+from infotorch.training.evaluate import plan_accuracy
 from infotorch.training.loop import train
 from infotorch.training.plan import Plan
 
@@ -196,7 +196,7 @@ class TestTraining:
         )
         for _ in train(plan, TensorBatches(x[:300], y[:300], batch_size=100, seed=0), epochs=15):
             pass
-        return evaluate_network(plan, x[300:], y[300:]), plan
+        return plan_accuracy(plan, x[300:], y[300:]), plan
 
     @pytest.mark.parametrize(
         "settings", [{}, {"normalised": True}, {"alpha": 2.0}, {"kernel": "exp(-d2/2s2)"}], ids=lambda s: str(s)

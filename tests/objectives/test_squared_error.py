@@ -9,7 +9,7 @@ from infotorch.data.batches import TensorBatches
 from infotorch.objectives.base import LocalBatch
 from infotorch.objectives.names import parse_objectives
 from infotorch.objectives.squared_error import SquaredError, psnr_db
-from infotorch.training.evaluate import evaluate_modules, evaluate_network
+from infotorch.training.evaluate import evaluate_modules, plan_accuracy
 from infotorch.training.loop import train
 from infotorch.training.plan import Plan
 
@@ -174,9 +174,9 @@ class TestTraining:
         x, y = two_blobs
         plan = Plan.end_to_end(make_mlp(), "Y:squared-error", optimizer=lambda p: torch.optim.Adam(p, lr=1e-2))
         list(train(plan, TensorBatches(x, y, batch_size=64), epochs=20))
-        assert evaluate_network(plan, x, y) > 0.95
+        assert plan_accuracy(plan, x, y) > 0.95
         found = evaluate_modules(plan, x, y, [0])["network"]
-        assert found["accuracy"] == evaluate_network(plan, x, y)
+        assert found["accuracy"] == plan_accuracy(plan, x, y)
         assert found["loss"] == found["squared_error"] < 0.1
 
     def test_a_linear_autoencoder_reaches_the_error_of_principal_components(self, two_blobs):

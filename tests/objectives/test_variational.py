@@ -20,7 +20,7 @@ from infotorch.objectives.variational import (
     VariationalDeficiency,
     log_normal_kl,
 )
-from infotorch.training.evaluate import evaluate_modules, evaluate_network
+from infotorch.training.evaluate import evaluate_modules, plan_accuracy
 from infotorch.training.fit import fit
 from infotorch.training.loop import train
 from infotorch.training.plan import Plan
@@ -214,7 +214,7 @@ def digits(beta, *, made=VariationalBottleneck, kind="gaussian", samples=1, epoc
     held_out = data.validation.x, data.validation.y
     terms = evaluate_modules(plan, *held_out, [0])["network"]
     rate = next(terms[name] for name in ("mi_xt_nats", "rate_nats") if name in terms)
-    return terms["mi_ty_nats"], rate, evaluate_network(plan, *held_out)
+    return terms["mi_ty_nats"], rate, plan_accuracy(plan, *held_out)
 
 
 class TestTraining:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from infotorch.data.folders import folders_as_rows, image_folders
+from infotorch.data.folders import folders_as_dataset, image_folders
 from infotorch.recipes.changes import change
 from infotorch.recipes.registry import find_recipe
 from infotorch.records.run_record import RunRecord
@@ -108,7 +108,7 @@ def test_few_labels_keep_the_pictures_on_disk(imagenet):
 
 
 def test_rows_for_another_device_are_decoded_onto_it(imagenet):
-    rows = folders_as_rows(image_folders(imagenet, size=8)).to("meta")
+    rows = folders_as_dataset(image_folders(imagenet, size=8)).to("meta")
     assert rows.train.x[torch.tensor([0, 3])].device.type == "meta"
     assert rows.train.x[1:3].device.type == "meta"
     assert rows.test.x[0].device.type == "meta"

@@ -11,7 +11,7 @@ from infotorch.recipes.optimizers import scheduler_of
 from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.registry import find_recipe, variants_of
 from infotorch.recipes.remedy_build import slant
-from infotorch.training.evaluate import evaluate_network
+from infotorch.training.evaluate import plan_accuracy
 from infotorch.training.inputs import batches_of
 from infotorch.training.loop import train
 
@@ -125,7 +125,7 @@ def test_every_row_learns(variant):
     batches = batches_of(dataset.train.x, dataset.train.y, batch_size=50, seed=0)
     for info in train(plan, batches, epochs=8, seed=0):
         assert info.diverged is None
-    assert evaluate_network(plan, dataset.test.x, dataset.test.y) > 0.9
+    assert plan_accuracy(plan, dataset.test.x, dataset.test.y) > 0.9
 
 
 def test_the_strength_reaches_the_objective():

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from infotorch.data.batches import TensorBatches
-from infotorch.data.graph_splits import graphs_as_rows
-from infotorch.data.graphs import NodeRows
+from infotorch.data.graph_splits import graphs_as_dataset
+from infotorch.data.graphs import NodeSamples
 from infotorch.data.sets import Dataset, Graph, GraphSet, Split
 from infotorch.recipes.build import build_network, build_plan
 from infotorch.recipes.changes import change
@@ -41,7 +41,7 @@ def made_up(wanted, rows=24):
     if name in GRAPHS:
         pytest.importorskip("torch_geometric")
         made = one_graph() if name == "cora" else many_graphs()
-        return graphs_as_rows(made, label_columns=wanted.label_columns)
+        return graphs_as_dataset(made, label_columns=wanted.label_columns)
     if name == "temperature":
         return temperatures(rows)
     shape, classes = SHAPES[name]
@@ -104,7 +104,7 @@ class TestEveryRow:
         )
         network.eval()
         rows = dataset.train.x
-        x = rows.graph if isinstance(rows, NodeRows) else rows[torch.arange(4)]
+        x = rows.graph if isinstance(rows, NodeSamples) else rows[torch.arange(4)]
         outputs = []
         for scores in (lambda: plan.outputs(x)[-1], lambda: network(x)):
             with torch.random.fork_rng():  # a denoiser adds noise in evaluation too

@@ -18,7 +18,7 @@ from infotorch.runs.preflight import check_rows
 from infotorch.runs.runner import run, run_table
 from infotorch.runs.session import _keep_labels, load_rows
 from infotorch.training.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
-from infotorch.training.evaluate import evaluate_network
+from infotorch.training.evaluate import plan_accuracy
 
 # 300 rows in batches of 64: 5 steps an epoch, 10 a stage, 40 a run of four stages.
 SMALL = {"epochs": 2, "data.limit": 300}
@@ -258,9 +258,9 @@ class TestInterruption:
             if not asked:  # a second Ctrl-C would interrupt at once
                 asked.append(True)
                 os.kill(os.getpid(), signal.SIGINT)
-            return evaluate_network(*arguments)
+            return plan_accuracy(*arguments)
 
-        monkeypatch.setattr("infotorch.runs.scores.evaluate_network", interrupted)
+        monkeypatch.setattr("infotorch.runs.scores.plan_accuracy", interrupted)
         with pytest.raises(KeyboardInterrupt):
             run_table([small("random", epochs=1)], tmp_path, seeds=2, device="cpu")
         assert RunRecord(tmp_path / "demo/random/seed-0").outcome().status == "completed"
@@ -329,9 +329,9 @@ class TestTuning:
 
         def counted(plan, x, y):
             rows.append(len(x))
-            return evaluate_network(plan, x, y)
+            return plan_accuracy(plan, x, y)
 
-        monkeypatch.setattr("infotorch.runs.scores.evaluate_network", counted)
+        monkeypatch.setattr("infotorch.runs.scores.plan_accuracy", counted)
         recipe = small("bp", **{"epochs": 1, "tune": True, "search.trials": 2, "search.seeds": (1000,)})
         run(recipe, tmp_path / "run", device="cpu")
         validation, test = 216, 359  # rows of the digits
@@ -354,9 +354,9 @@ class TestAuto:
 
         def counted(plan, x, y):
             rows.append(len(x))
-            return evaluate_network(plan, x, y)
+            return plan_accuracy(plan, x, y)
 
-        monkeypatch.setattr("infotorch.runs.scores.evaluate_network", counted)
+        monkeypatch.setattr("infotorch.runs.scores.plan_accuracy", counted)
         outcome = run(self.recipe(), tmp_path / "run", device="cpu")
         assert outcome.status == "completed"
         validation, test = 216, 359  # rows of the digits; only the run itself looks at test rows

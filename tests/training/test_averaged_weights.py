@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from infotorch.data.batches import TensorBatches
-from infotorch.training.averaged_weights import showing_averages
-from infotorch.training.evaluate import evaluate_network
+from infotorch.training.averaged_weights import using_averaged_weights
+from infotorch.training.evaluate import plan_accuracy
 from infotorch.training.loop import train
 from infotorch.training.plan import Plan, evaluating
 
@@ -40,7 +40,7 @@ def test_inside_weights_are_the_averages_and_statistics_are_theirs(two_blobs):
     update = plan[0].update
     before = copy.deepcopy(network.state_dict())
     beta = 0.9
-    with showing_averages(plan, batches, count=3):
+    with using_averaged_weights(plan, batches, num_batches=3):
         weight = network[0].weight
         z = update.optimizer.state[weight]["z"]
         # y = (1 - beta) z + beta x, solved for the average x
@@ -61,8 +61,8 @@ def test_inside_weights_are_the_averages_and_statistics_are_theirs(two_blobs):
 
 def test_looking_after_every_epoch_changes_no_bit_of_the_run(two_blobs):
     def look(plan, batches):
-        with showing_averages(plan, batches):
-            evaluate_network(plan, *two_blobs)
+        with using_averaged_weights(plan, batches):
+            plan_accuracy(plan, *two_blobs)
 
     watched, *_ = trained(two_blobs, schedule_free, look=look)
     alone, *_ = trained(two_blobs, schedule_free)
@@ -88,7 +88,7 @@ def test_contexts_lie_within_each_other_and_end_with_an_error(two_blobs):
     def look_and_fail():
         with evaluating(plan):
             inside = network[0].weight.clone()
-            with showing_averages(plan, batches), evaluating(plan):
+            with using_averaged_weights(plan, batches), evaluating(plan):
                 assert torch.equal(network[0].weight, inside)
             assert torch.equal(network[0].weight, inside)
             raise RuntimeError("stop")
@@ -102,7 +102,7 @@ def test_contexts_lie_within_each_other_and_end_with_an_error(two_blobs):
 def test_other_optimisers_have_nothing_to_show(two_blobs):
     network, plan, batches = trained(two_blobs, lambda p: torch.optim.Adam(p, lr=0.01))
     before = copy.deepcopy(network.state_dict())
-    with showing_averages(plan, batches):
+    with using_averaged_weights(plan, batches):
         assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
         assert network.training
 
@@ -113,6 +113,6 @@ def test_averages_are_judged_better_than_what_the_gradient_is_taken_at(two_blobs
     _, plan, batches = trained(
         two_blobs, lambda p: optimizers.ScheduleFreeAdamW(p, lr=1.0, betas=(0.5, 0.999)), epochs=10
     )
-    with showing_averages(plan, batches):
-        averaged = evaluate_network(plan, x, y)
+    with using_averaged_weights(plan, batches):
+        averaged = plan_accuracy(plan, x, y)
     assert averaged > 0.9

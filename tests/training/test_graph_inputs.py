@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from infotorch import fit
-from infotorch.data.graphs import GraphRows, GraphStructure, NodeRows
+from infotorch.data.graphs import GraphSamples, GraphStructure, NodeSamples
 from infotorch.objectives.base import LocalBatch
 from infotorch.training.evaluate import accuracy
 
@@ -61,7 +61,7 @@ def test_two_graphs_in_a_tuple_are_two_graphs():
 def test_classes_of_graphs_and_scores_of_nodes():
     """Accuracy reads what the cross-entropy read: the mean over each graph's nodes."""
     scores = torch.tensor([[3.0, 0.0], [0.0, 1.0], [0.0, 1.0], [0.0, 1.0]])
-    graphs = GraphRows([
+    graphs = GraphSamples([
         pyg.Data(x=part, edge_index=torch.zeros(2, 0, dtype=torch.int64)) for part in (scores[:2], scores[2:])
     ])
     assert accuracy(lambda batch: batch.x, graphs, torch.tensor([0, 1])) == 1.0
@@ -89,7 +89,7 @@ class TestBatchOfOneGraph:
     LOOPS = torch.arange(4).repeat(2, 1)
 
     def rows(self, batch, edges=LOOPS):
-        return NodeRows(pyg.Data(x=torch.ones(4, 1), edge_index=edges, batch=batch))
+        return NodeSamples(pyg.Data(x=torch.ones(4, 1), edge_index=edges, batch=batch))
 
     def test_is_kept(self):
         assert self.rows(torch.tensor([0, 0, 1, 1])).graph.to_dict()["batch"].tolist() == [0, 0, 1, 1]
@@ -97,7 +97,7 @@ class TestBatchOfOneGraph:
     @pytest.mark.parametrize(
         ("batch", "message"),
         [
-            (torch.tensor([0, 1, 0, 1]), "NodeRows: nodes must be in the order of their graphs"),
+            (torch.tensor([0, 1, 0, 1]), "NodeSamples: nodes must be in the order of their graphs"),
             (torch.tensor([-1, 0, 0, 1]), "graph_index must lie in 0 to 1, got -1 to 1"),
             (torch.tensor([0, 0, 1]), r"one number for each of 4 nodes, got torch.int64 of shape \(3,\)"),
             (torch.zeros(4), r"batch must be int64, .* got torch.float32 of shape \(4,\)"),

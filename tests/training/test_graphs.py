@@ -9,7 +9,7 @@ from torch import nn
 
 from infotorch import fit
 from infotorch.data.batches import TensorBatches
-from infotorch.data.graphs import GraphRows, GraphStructure, NodeBatches, NodeRows
+from infotorch.data.graphs import GraphSamples, GraphStructure, NodeBatches, NodeSamples
 from infotorch.networks.segments import FromGraph, split
 from infotorch.objectives.base import LocalBatch, Loss, Objective
 from infotorch.objectives.combined import ParallelObjectives, SumOfObjectives
@@ -153,7 +153,7 @@ class TestCuts:
     @pytest.mark.parametrize("cuts", [*CUTS, ("norm",), ("drop",), ("norm", "drop", "out")])
     @pytest.mark.parametrize("readout", ["function", "layer"])
     def test_a_model_of_data_is_the_chain_of_its_segments(self, layer, cuts, readout):
-        model, batch = made(OnData, layer, readout), GraphRows(graphs())[:]
+        model, batch = made(OnData, layer, readout), GraphSamples(graphs())[:]
         for training in (False, True):
             model.train(training)
             segments = split(model, cuts)
@@ -166,7 +166,7 @@ class TestCuts:
     @pytest.mark.parametrize("layer", LAYERS)
     @pytest.mark.parametrize("cuts", CUTS)
     def test_a_model_of_tensors_is_the_chain_of_its_segments(self, layer, cuts):
-        model, batch = made(OnTensors, layer), GraphRows(graphs())[:]
+        model, batch = made(OnTensors, layer), GraphSamples(graphs())[:]
         wanted = model(batch.x, batch.edge_index, batch.batch)
         assert torch.equal(run(split(model, cuts), batch), wanted)
 
@@ -177,7 +177,7 @@ class TestCuts:
 
     @pytest.mark.parametrize("cuts", [("second",), ("out",), ("second", "out")])
     def test_a_model_may_hold_its_functions(self, cuts):
-        model, batch = made(WithFunction), GraphRows(graphs())[:]
+        model, batch = made(WithFunction), GraphSamples(graphs())[:]
         assert torch.equal(run(split(model, cuts), batch), model(batch.x, batch.edge_index, batch.batch))
 
     def test_torch_geometrics_own_functions_between_layers_are_steps(self):
@@ -187,7 +187,7 @@ class TestCuts:
                 x = torch.cat([scatter(x, batch), degree(batch)[:, None]], dim=1)
                 return self.out(x[:, :4])
 
-        model, batch = made(Normalised), GraphRows(graphs())[:]
+        model, batch = made(Normalised), GraphSamples(graphs())[:]
         assert torch.equal(run(split(model, ("second", "out")), batch), model(batch.x, batch.edge_index, batch.batch))
 
     def test_a_ready_made_network_is_cut_at_its_layers(self):
@@ -197,7 +197,7 @@ class TestCuts:
         torch.testing.assert_close(run(segments, graph), model(graph.x, graph.edge_index), rtol=0, atol=0)
 
     def test_gradients_stop_at_the_cuts(self):
-        model, batch = made(OnData), GraphRows(graphs())[:]
+        model, batch = made(OnData), GraphSamples(graphs())[:]
         first, second = split(model, ("second",))
         second(first(batch, batch).detach(), batch).sum().backward()
         assert all(parameter.grad is None for parameter in model.first.parameters())
@@ -232,7 +232,7 @@ class TestFromGraph:
     def test_it_reads_the_arguments_from_the_data(self):
         model, graph = made(OnTensors, of_graphs=False), one_graph()
         assert torch.equal(FromGraph(model)(graph), model(graph.x, graph.edge_index))
-        batch = GraphRows(graphs())[:]
+        batch = GraphSamples(graphs())[:]
         model = made(OnTensors)
         assert torch.equal(FromGraph(model)(batch), model(batch.x, batch.edge_index, batch.batch))
 
@@ -270,7 +270,7 @@ class TestFit:
         model, learnt = made(OnData, layer), graphs()
         result = fit(model, learnt, plan="Y,Y,CE", cuts=("second", "hidden"), epochs=40, batch_size=24, lr=1e-2)
         assert result.diverged is None
-        batch = GraphRows(learnt)[:]
+        batch = GraphSamples(learnt)[:]
         right = float((model.eval()(batch).argmax(dim=1) == torch.arange(24) % 2).float().mean())
         assert result.metrics["train_accuracy"] == pytest.approx(right)
         assert right > 0.9  # the class moves a feature of every node by four standard deviations
@@ -304,7 +304,7 @@ class TestFit:
         learnt = graphs()
         y = torch.tensor([int(graph.y) for graph in learnt])
         wanted = self.weights(learnt)
-        for data in ((learnt, y), (learnt, y.numpy()), (tuple(learnt), y), (GraphRows(learnt), y), DataSet(learnt)):
+        for data in ((learnt, y), (learnt, y.numpy()), (tuple(learnt), y), (GraphSamples(learnt), y), DataSet(learnt)):
             assert same(self.weights(data), wanted)
         for graph, label in zip(learnt, y.tolist(), strict=True):
             graph.y = label  # a plain number
@@ -315,7 +315,7 @@ class TestFit:
         kept = torch.where(graph.train_mask, graph.y, -1)
         model = partial(OnTensors, of_graphs=False)
         wanted = self.weights(graph, model)
-        for data in ((graph, kept), (NodeRows(graph), kept), (graph, kept.numpy())):
+        for data in ((graph, kept), (NodeSamples(graph), kept), (graph, kept.numpy())):
             assert same(self.weights(data, model), wanted)
         assert not same(self.weights((graph, graph.y), model), wanted)  # given classes count, whatever the mask says
 
@@ -327,7 +327,7 @@ class TestFit:
 
     def test_graphs_without_labels_train_label_free_modules(self):
         learnt = [pyg.Data(x=graph.x, edge_index=graph.edge_index) for graph in graphs()]
-        for data in (learnt, (learnt, None), (GraphRows(learnt), None), GraphRows(learnt)):
+        for data in (learnt, (learnt, None), (GraphSamples(learnt), None), GraphSamples(learnt)):
             result = fit(made(OnData), data, plan="X:dgi,X:infograph,frozen", cuts=("second", "hidden"), epochs=1)
             assert "train_accuracy" not in result.metrics
         with pytest.raises(TypeError, match="needs class labels, got y=None"):
@@ -382,7 +382,7 @@ class TestFit:
         assert fit(model, graphs(), plan="Y,CE", cuts=("hidden",), epochs=1).diverged is None
 
     def test_settled_statistics_are_those_of_all_nodes(self):
-        model, rows = made(OnData), GraphRows(graphs())
+        model, rows = made(OnData), GraphSamples(graphs())
         plan = Plan.layerwise(model, ("second", "hidden"), "frozen,Y,CE", optimizer=adam)
         update_batch_norm(plan, rows, batch_size=24)
         hidden = model.first(rows[:].x, rows[:].edge_index)
@@ -507,7 +507,7 @@ class TestBadData:
     @pytest.mark.parametrize("kind", ["memory", "disk"])
     def test_there_is_no_cache_for_batches_of_graphs(self, kind):
         plan = Plan.layerwise(made(OnData), ("hidden",), "Y,CE", optimizer=adam)
-        batches = TensorBatches(GraphRows(graphs()), torch.arange(24) % 2, batch_size=8)
+        batches = TensorBatches(GraphSamples(graphs()), torch.arange(24) % 2, batch_size=8)
         with pytest.raises(
             ValueError,
             match=r"a cache needs batches that hold their rows in memory, .*; batches of many graphs have none",
@@ -520,7 +520,7 @@ class TestBadData:
         for cache in (None, kind):
             model = made(OnTensors, of_graphs=False)
             plan = Plan.layerwise(model, ("second", "hidden"), "X:dgi,Y,CE", optimizer=adam)
-            list(train(plan, NodeBatches(NodeRows(graph), graph.y), epochs=3, cache=cache))
+            list(train(plan, NodeBatches(NodeSamples(graph), graph.y), epochs=3, cache=cache))
             results.append(state(model))
         assert same(*results)
 
@@ -542,7 +542,7 @@ class TestLoop:
         for model in models:
             model.drop.p = 0.0  # noise has streams of its own
         learnt, y = graphs(), torch.arange(24) % 2
-        ours = TensorBatches(GraphRows(learnt), y, batch_size=7, seed=3)
+        ours = TensorBatches(GraphSamples(learnt), y, batch_size=7, seed=3)
         list(train(Plan.end_to_end(models[0], optimizer=adam), ours, epochs=4))
         self.by_hand(models[1], OwnBatches(learnt, y, ours), epochs=4)
         assert same(state(models[0]), state(models[1]))
@@ -551,7 +551,7 @@ class TestLoop:
         models = [made(OnTensors, of_graphs=False), made(OnTensors, of_graphs=False)]
         graph = one_graph()
         y = torch.where(graph.train_mask, graph.y, -1)
-        batches = NodeBatches(NodeRows(graph), y)
+        batches = NodeBatches(NodeSamples(graph), y)
         list(train(Plan.end_to_end(models[0], optimizer=adam), batches, epochs=5))
         optimizer = adam(models[1].parameters())
         for _ in range(5):
@@ -567,7 +567,7 @@ class TestLoop:
         def begin():
             model = made(OnData)
             plan = Plan.layerwise(model, ("second", "hidden"), "X:dgi,Y:supcon+Y,CE", order=order, optimizer=adam)
-            batches = TensorBatches(GraphRows(graphs()), torch.arange(24) % 2, batch_size=10)
+            batches = TensorBatches(GraphSamples(graphs()), torch.arange(24) % 2, batch_size=10)
             plan.prepare(batches, epochs=2, seed=0)
             return model, plan, batches
 
@@ -584,7 +584,7 @@ class TestLoop:
 
     def test_held_out_numbers_are_means_over_graphs(self):
         learnt = graphs(30)
-        model, rows, y = made(OnData), GraphRows(learnt), torch.arange(30) % 2
+        model, rows, y = made(OnData), GraphSamples(learnt), torch.arange(30) % 2
         plan = Plan.layerwise(model, ("second", "hidden"), "Y,Y,CE", optimizer=adam)
         plan.prepare(TensorBatches(rows, y, batch_size=10), epochs=1, seed=0)
         found = evaluate_modules(plan, rows, y, [0, 1, 2])
@@ -628,7 +628,7 @@ class Watching(Objective):
 def watched(place, *, knows_graphs, reads_labels=False):
     watching = Watching(knows_graphs=knows_graphs, reads_labels=reads_labels)
     objectives = [watching if number == place else "frozen" for number in range(3)]
-    model, rows = made(OnData), GraphRows(graphs(8))
+    model, rows = made(OnData), GraphSamples(graphs(8))
     model.drop.p = 0.0
     plan = Plan.layerwise(model, ("second", "hidden"), objectives, optimizer=adam)
     batches = TensorBatches(rows, torch.arange(8) % 2, batch_size=8, shuffle=False)
@@ -674,14 +674,14 @@ class TestWhatObjectivesSee:
                 torch.testing.assert_close(batch.encode(features[0]), batch.output)
                 return super().forward(batch)
 
-        data = GraphRows(graphs(8))[:]
+        data = GraphSamples(graphs(8))[:]
         watching = Encoding(knows_graphs=True, reads_labels=False)
         objectives = [watching if number == place else "frozen" for number in range(3)]
         model = made(OnData)
         model.drop.p, model.norm = 0.0, nn.LayerNorm(8)  # an output is a function of its own graph
         plan = Plan.layerwise(model, ("second", "hidden"), objectives, optimizer=adam)
         y = torch.arange(8) % 2
-        list(train(plan, TensorBatches(GraphRows(graphs(8)), y, batch_size=8, shuffle=False), epochs=1))
+        list(train(plan, TensorBatches(GraphSamples(graphs(8)), y, batch_size=8, shuffle=False), epochs=1))
         assert len(watching.seen) == 1
 
 
@@ -767,6 +767,6 @@ class TestPaired:
 
         objective = Critical(knows_graphs=False, reads_labels=True)
         plan = Plan.layerwise(made(OnData), ("second", "hidden"), ["frozen", objective, "frozen"], optimizer=adam)
-        list(train(plan, TensorBatches(GraphRows(graphs(8)), torch.arange(8) % 2, batch_size=8), epochs=1))
+        list(train(plan, TensorBatches(GraphSamples(graphs(8)), torch.arange(8) % 2, batch_size=8), epochs=1))
         for batch in (objective.built, objective.told, objective.seen[0]):
             assert len(batch.output) == len(batch.x) == len(batch.module_input) == 8

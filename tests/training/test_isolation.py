@@ -8,7 +8,7 @@ from torch_geometric.nn import GCNConv, global_mean_pool
 
 from infotorch import fit
 from infotorch.data.batches import TensorBatches
-from infotorch.data.graphs import GraphRows
+from infotorch.data.graphs import GraphSamples
 from infotorch.objectives.base import LocalBatch, Loss, Objective
 from infotorch.objectives.names import describe_objectives, objective_from_name
 from infotorch.training.loop import train
@@ -74,7 +74,7 @@ def graphs(count):
         edges = torch.stack([around, (around + 1) % size])
         edges = torch.cat([edges, edges.flip(0)], dim=1)
         made.append(Data(x=rows(size, 6, seed=number), edge_index=edges))
-    return GraphRows(made)
+    return GraphSamples(made)
 
 
 def network(kind):

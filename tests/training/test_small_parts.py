@@ -12,7 +12,7 @@ from infotorch.objectives.bottleneck import InformationBottleneck
 from infotorch.training.cache import OutputCache
 from infotorch.training.devices import environment, launch, peak_device_bytes, resolve_device
 from infotorch.training.epoch_means import EpochMeans
-from infotorch.training.evaluate import accuracy, evaluate_modules, evaluate_network
+from infotorch.training.evaluate import accuracy, evaluate_modules, plan_accuracy
 from infotorch.training.interrupts import stop_requests
 from infotorch.training.loop import Position, StepInfo, train
 from infotorch.training.plan import Plan
@@ -66,7 +66,7 @@ class TestEvaluation:
             outputs = plan.outputs(x)
             wanted = torch.nn.functional.cross_entropy(outputs[-1], y)
         assert found["4"]["loss"] == pytest.approx(float(wanted), rel=1e-5)
-        assert found["4"]["accuracy"] == pytest.approx(evaluate_network(plan, x, y), abs=1e-6)
+        assert found["4"]["accuracy"] == pytest.approx(plan_accuracy(plan, x, y), abs=1e-6)
         assert set(found["0"]) == {"loss", "mi_ty_nats", "accuracy"}
         after = [parameter for module in plan for parameter in module.parameters()]
         assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
@@ -78,7 +78,7 @@ class TestEvaluation:
         x, y = x.repeat(9, 1), y.repeat(9)
         few = torch.where(torch.arange(len(y)) < 1100, y, -1)  # the last of three evaluation batches has no label
         found = evaluate_modules(plan, x, few, [2])["4"]["accuracy"]
-        assert found == pytest.approx(evaluate_network(plan, x[:1100], y[:1100]), abs=1e-6)
+        assert found == pytest.approx(plan_accuracy(plan, x[:1100], y[:1100]), abs=1e-6)
 
     def test_a_lone_last_row_is_evaluated_with_the_rows_before_it(self, make_mlp, two_blobs):
         x, y = two_blobs

@@ -12,7 +12,7 @@ from torch.nn import functional
 from infotorch.data.batches import TensorBatches
 from infotorch.objectives.base import Loss, Objective
 from infotorch.objectives.bottleneck import InformationBottleneck
-from infotorch.training.evaluate import evaluate_network
+from infotorch.training.evaluate import plan_accuracy
 from infotorch.training.loop import train
 from infotorch.training.plan import Plan
 from infotorch.updates.proximal import ProximalSplit
@@ -94,7 +94,7 @@ def test_hybrid_learns():
     model = network()
     plan = Plan.proximal(model, ("3", "5"), optimizer=ADAM, order="hybrid", step_size=0.5)
     list(train(plan, batches(), epochs=30))
-    assert evaluate_network(plan, *rows()) > 0.9
+    assert plan_accuracy(plan, *rows()) > 0.9
 
 
 def test_both_rates_follow_the_schedule_and_a_resumed_run_is_the_uninterrupted_one():

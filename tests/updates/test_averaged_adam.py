@@ -39,10 +39,10 @@ def test_the_weights_themselves_are_those_of_adam():
 def test_a_look_at_the_averages_changes_nothing():
     weight = nn.Parameter(torch.zeros(3))
     update = GradientUpdate([weight], lambda p: AveragedAdam(p, lr=0.1), None, 10)
-    assert update.averages
+    assert update.averages_weights
     train(update.optimizer, weight, 5)
     own = weight.detach().clone()
-    with update.averaged():
+    with update.using_averaged_weights():
         assert not torch.equal(weight, own)
     assert torch.equal(weight, own)
     other = nn.Parameter(torch.zeros(3))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from infotorch.data.catalogue import Source, names
     from infotorch.data.fetch import FileStatus, data_root
     from infotorch.data.folders import ImageFiles, ImageFolders, image_folders
-    from infotorch.data.graphs import GraphRows, NodeRows
+    from infotorch.data.graphs import GraphSamples, NodeSamples
     from infotorch.data.inventory import Entry, check, describe, get
     from infotorch.data.loading import load
     from infotorch.data.sets import Dataset, Graph, GraphSet, Scaling, Split
@@ -24,11 +24,11 @@ __all__ = [
     "Entry",
     "FileStatus",
     "Graph",
-    "GraphRows",
+    "GraphSamples",
     "GraphSet",
     "ImageFiles",
     "ImageFolders",
-    "NodeRows",
+    "NodeSamples",
     "Scaling",
     "Source",
     "Split",
@@ -48,11 +48,11 @@ _HOME = {
     "Entry": "inventory",
     "FileStatus": "fetch",
     "Graph": "sets",
-    "GraphRows": "graphs",
+    "GraphSamples": "graphs",
     "GraphSet": "sets",
     "ImageFiles": "folders",
     "ImageFolders": "folders",
-    "NodeRows": "graphs",
+    "NodeSamples": "graphs",
     "Scaling": "sets",
     "Source": "catalogue",
     "Split": "sets",

@@ -51,8 +51,8 @@ def read_adult(paths: Mapping[str, Path], seed: int) -> Raw:
     )
     return Raw(
         "vectors",
-        whole.rows(torch.arange(cut)),
-        whole.rows(torch.arange(cut, len(rows))),
+        whole.select(torch.arange(cut)),
+        whole.select(torch.arange(cut, len(rows))),
         num_classes=len(CLASSES),
         note=note,
         validation=_VALIDATION_FRACTION,

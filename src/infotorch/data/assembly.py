@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from infotorch.data.sets import Dataset, Scaling, Split
-from infotorch.data.splits import all_but, grouped_rows, rows_for, stratified_rows
+from infotorch.data.splits import all_but, grouped_samples, num_samples_of, stratified_samples
 from infotorch.numerics.checks import check_choice, check_count
 from infotorch.numerics.seeds import seed_streams
 
@@ -92,7 +92,7 @@ def assemble(raw: Raw, name: str, options: Options) -> Dataset:
         raw = _of_classes(raw, options.classes, name)
     train, held = _take_validation(raw, options)
     if options.limit is not None:
-        train = train.rows(limited_rows(train.y, options.limit, options.seed, stratified=raw.kind != "regression"))
+        train = train.select(limited_samples(train.y, options.limit, options.seed, stratified=raw.kind != "regression"))
     parts = {"train": _as_float(train), "validation": _as_float(held), "test": _as_float(raw.test)}
     if options.image_size is not None:
         parts = {part: Split(resized(split.x, options.image_size), split.y) for part, split in parts.items()}
@@ -118,8 +118,8 @@ def assemble(raw: Raw, name: str, options: Options) -> Dataset:
     )
 
 
-def limited_rows(labels: Tensor, limit: int, seed: int, *, stratified: bool = True) -> Tensor:
-    """`limit` training rows drawn by seed (stream "limit"), in ascending order; all rows when limit equals them.
+def limited_samples(labels: Tensor, limit: int, seed: int, *, stratified: bool = True) -> Tensor:
+    """`limit` training samples drawn by seed (stream "limit"), in ascending order; all rows when limit equals them.
 
     Raises:
         TypeError: limit is not an integer.
@@ -131,7 +131,7 @@ def limited_rows(labels: Tensor, limit: int, seed: int, *, stratified: bool = Tr
         raise ValueError(f"load: limit must lie in 1 to {len(labels)}, the training rows, got {limit}.")
     generator = seed_streams(seed).generator("limit")
     if stratified:
-        return stratified_rows(labels, limit, generator)
+        return stratified_samples(labels, limit, generator)
     return torch.randperm(len(labels), generator=generator)[:limit].sort().values
 
 
@@ -147,7 +147,7 @@ def _of_classes(raw: Raw, classes: tuple[int, ...], name: str) -> Raw:
         raise ValueError(f"load: classes must differ and lie in 0 to {raw.num_classes - 1}, got {classes}.")
 
     def chosen(split: Split) -> Split:
-        kept = split.rows(torch.isin(split.y, torch.tensor(classes)).nonzero().flatten())
+        kept = split.select(torch.isin(split.y, torch.tensor(classes)).nonzero().flatten())
         return Split(kept.x, (kept.y[:, None] == torch.tensor(classes)).int().argmax(dim=1))
 
     return replace(
@@ -180,13 +180,13 @@ def _take_validation(raw: Raw, options: Options) -> tuple[Split, Split]:
         options.refuse("validation", reason="the set brings its own validation rows")
         return raw.train, raw.held_out
     size = raw.validation if options.validation is None else options.validation
-    count = rows_for(size, len(raw.train), where="load", name="validation")
+    count = num_samples_of(size, len(raw.train), where="load", name="validation")
     generator = seed_streams(options.seed).generator("split")
     if raw.groups is not None:
-        held = grouped_rows(raw.groups, count, generator)
+        held = grouped_samples(raw.groups, count, generator)
     else:
-        held = stratified_rows(raw.train.y, count, generator)
-    return raw.train.rows(all_but(held, len(raw.train))), raw.train.rows(held)
+        held = stratified_samples(raw.train.y, count, generator)
+    return raw.train.select(all_but(held, len(raw.train))), raw.train.select(held)
 
 
 def fit_scaling(values: Tensor, *, columns: tuple[int, ...] | None = None) -> Scaling:

@@ -33,7 +33,7 @@ class TensorBatches:
     Epoch `e` is the same sequence whenever it is asked for, and can be entered at any step.
 
     Args:
-        x: inputs, shape (n, ...), or `GraphRows`, n graphs.
+        x: inputs, shape (n, ...), or `GraphSamples`, n graphs.
         y: targets, shape (n, ...), or None.
         batch_size: rows a step; the last batch of an epoch may be smaller. A lone last row joins the batch before it:
             batch norm and bounds on a batch need two rows.

@@ -37,4 +37,4 @@ def read_digits(paths: Mapping[str, Path], seed: int) -> Raw:
     kept, held = holdout(labels, count, seed_streams(_TEST_SEED).generator("test split"))
     every = Split(images, labels)
     note = f"No official split: {count} test rows, stratified, the same for every seed."
-    return Raw("images", every.rows(kept), every.rows(held), 10, note, validation=_VALIDATION_FRACTION)
+    return Raw("images", every.select(kept), every.select(held), 10, note, validation=_VALIDATION_FRACTION)

@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from infotorch.data.assembly import Options, Raw, assemble, limited_rows
+from infotorch.data.assembly import Options, Raw, assemble, limited_samples
 from infotorch.data.progress import counted
 from infotorch.data.sets import Dataset, Split
-from infotorch.data.splits import holdout, rows_for
+from infotorch.data.splits import holdout, num_samples_of
 from infotorch.numerics.checks import require
 from infotorch.numerics.seeds import seed_streams
 
@@ -96,8 +96,8 @@ class FolderSplit:
     def __len__(self) -> int:
         return len(self.y)
 
-    def rows(self, index: Tensor) -> FolderSplit:
-        """The rows at `index`; nothing is decoded."""
+    def select(self, index: Tensor) -> FolderSplit:
+        """The samples at `index`; nothing is decoded."""
         return FolderSplit(replace(self.x, paths=tuple(self.x.paths[k] for k in index.tolist())), self.y[index])
 
 
@@ -131,12 +131,12 @@ class ImageFolders:
     kind: Literal["image-files"] = "image-files"
 
 
-def folders_as_rows(files: ImageFolders) -> Dataset:
+def folders_as_dataset(files: ImageFolders) -> Dataset:
     """The three splits as a network is trained and measured on them: rows whose pictures stay on disk.
 
     Example:
         >>> part = FolderSplit(ImageFiles((Path("red/1.png"),), size=8), torch.tensor([0]))
-        >>> rows = folders_as_rows(ImageFolders("mine", part, part, part, 1, ("red",), note=""))
+        >>> rows = folders_as_dataset(ImageFolders("mine", part, part, part, 1, ("red",), note=""))
         >>> rows.kind, tuple(rows.train.x.shape)
         ('images', (1, 3, 8, 8))
     """
@@ -191,13 +191,15 @@ def image_folders(
         raise FileNotFoundError(f"{name or folder}: {folder} is not a folder.")
     train, held, test, classes, note = _parts(folder, seed)
     if held is None:
-        count = rows_for(_FRACTION if validation is None else validation, len(train), where="load", name="validation")
+        count = num_samples_of(
+            _FRACTION if validation is None else validation, len(train), where="load", name="validation"
+        )
         kept, rows = holdout(train.y, count, seed_streams(seed).generator("split"))
-        train, held = train.rows(kept), train.rows(rows)
+        train, held = train.select(kept), train.select(rows)
     elif validation is not None:
         raise ValueError(f"load: validation cannot be chosen: {folder} brings its own validation pictures.")
     if limit is not None:
-        train = train.rows(limited_rows(train.y, limit, seed))
+        train = train.select(limited_samples(train.y, limit, seed))
     size = _common_size([*train.x.paths, *held.x.paths, *test.x.paths]) if size is None else size
     if isinstance(size, bool) or not isinstance(size, int) or size < 1:
         raise ValueError(f"load: image_size must be a positive number of pixels, got {size!r}.")
@@ -271,10 +273,10 @@ def _parts(folder: Path, seed: int) -> tuple[FolderSplit, FolderSplit | None, Fo
         test, *others = [_same_classes(folder / part, classes) for part in ("test", "val") if (folder / part).is_dir()]
         return train, others[0] if others else None, test, classes, "Parts as the folder has them."
     every, classes = _scan(folder)
-    count = rows_for(_FRACTION, len(every), where="load", name="test")
+    count = num_samples_of(_FRACTION, len(every), where="load", name="test")
     kept, tested = holdout(every.y, count, seed_streams(seed).generator("test split"))
     note = f"No parts in the folder: {count} test pictures, stratified, drawn by the seed."
-    return every.rows(kept), None, every.rows(tested), classes, note
+    return every.select(kept), None, every.select(tested), classes, note
 
 
 def _scan(folder: Path) -> tuple[FolderSplit, tuple[str, ...]]:

@@ -84,7 +84,7 @@ def check_alike(held: Sequence[Mapping[str, Tensor]]) -> None:
             key = next(key for key in {**first, **found} if first.get(key) != found.get(key))
             wanted, got = (f"rows of shape {w[key]}" if key in w else "none" for w in (first, found))
             raise ValueError(
-                f"GraphRows: all graphs must have the same attributes; of {key!r} graph 0 has {wanted}, "
+                f"GraphSamples: all graphs must have the same attributes; of {key!r} graph 0 has {wanted}, "
                 f"graph {number} {got}."
             )
 
@@ -96,4 +96,4 @@ def check_numbers_nothing(graph: Data, key: str, value: Tensor) -> None:
         ValueError: the attribute is one.
     """
     if graph.__cat_dim__(key, value) != 0 or graph.__inc__(key, value):
-        raise ValueError(f"GraphRows: {key!r} numbers nodes, as only edge_index may here; leave it out.")
+        raise ValueError(f"GraphSamples: {key!r} numbers nodes, as only edge_index may here; leave it out.")

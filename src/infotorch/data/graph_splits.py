@@ -7,12 +7,12 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from infotorch.data.graphs import GraphRows, NodeRows, chosen_rows
+from infotorch.data.graphs import GraphSamples, NodeSamples, select_samples
 from infotorch.data.sets import Dataset, Graph, GraphSet, Split
 from infotorch.numerics.checks import require
 
 
-def graphs_as_rows(loaded: Graph | GraphSet, *, label_columns: bool = False) -> Dataset:
+def graphs_as_dataset(loaded: Graph | GraphSet, *, label_columns: bool = False) -> Dataset:
     """Three splits of rows: graphs, or the one graph's nodes, of which those of other splits are unlabelled.
 
     Args:
@@ -25,7 +25,7 @@ def graphs_as_rows(loaded: Graph | GraphSet, *, label_columns: bool = False) -> 
     Example:
         >>> nodes = torch.tensor([[0], [1], [2]])
         >>> edges, y = torch.tensor([[0, 1], [1, 0]]), torch.tensor([0, 1, 1])
-        >>> splits = graphs_as_rows(Graph("toy", torch.eye(3), edges, y, *nodes, num_classes=2))
+        >>> splits = graphs_as_dataset(Graph("toy", torch.eye(3), edges, y, *nodes, num_classes=2))
         >>> splits.train.y.tolist(), splits.test.y.tolist()
         ([0, -1, -1], [-1, -1, 1])
     """
@@ -33,12 +33,12 @@ def graphs_as_rows(loaded: Graph | GraphSet, *, label_columns: bool = False) -> 
     parts = (loaded.train, loaded.validation, loaded.test)
     if isinstance(loaded, Graph):
         x = _with_columns(loaded.x, loaded.num_classes * label_columns)
-        nodes = NodeRows(pyg.Data(x=x, edge_index=loaded.edge_index))
-        train, validation, test = (Split(*chosen_rows(nodes, loaded.y, rows)) for rows in parts)
+        nodes = NodeSamples(pyg.Data(x=x, edge_index=loaded.edge_index))
+        train, validation, test = (Split(*select_samples(nodes, loaded.y, rows)) for rows in parts)
     else:
         features = _with_columns(loaded.node_features, loaded.num_classes * label_columns)
         graphs = replace(loaded, node_features=features)
-        train, validation, test = (Split(GraphRows.from_set(graphs, rows), loaded.y[rows]) for rows in parts)
+        train, validation, test = (Split(GraphSamples.from_set(graphs, rows), loaded.y[rows]) for rows in parts)
     kind = "graph" if isinstance(loaded, Graph) else "graphs"
     return Dataset(loaded.name, kind, train, validation, test, num_classes=loaded.num_classes, note=loaded.note)
 

@@ -144,7 +144,7 @@ def tensors_of(value: Any) -> list[Tensor]:
     return [held for held in value.to_dict().values() if isinstance(held, Tensor)]
 
 
-class NodeRows:
+class NodeSamples:
     """The nodes of one graph as rows: none can be taken without the others.
 
     Args:
@@ -159,14 +159,14 @@ class NodeRows:
 
     Example:
         >>> from torch_geometric.data import Data
-        >>> rows = NodeRows(Data(x=torch.eye(3), edge_index=torch.tensor([[0, 1], [1, 0]])))
+        >>> rows = NodeSamples(Data(x=torch.eye(3), edge_index=torch.tensor([[0, 1], [1, 0]])))
         >>> len(rows), rows.num_features
         (3, 3)
     """
 
     def __init__(self, graph: Data) -> None:
-        check_graph(graph, where="NodeRows")
-        check_batch(graph, where="NodeRows")
+        check_graph(graph, where="NodeSamples")
+        check_batch(graph, where="NodeSamples")
         kept = copy(graph)
         for key in LABELS & set(kept.keys()):
             del kept[key]
@@ -190,7 +190,7 @@ class NodeRows:
         """Where the features are."""
         return tensors_of(self.graph)[0].device
 
-    def to(self, target: torch.device | str | torch.dtype) -> NodeRows:
+    def to(self, target: torch.device | str | torch.dtype) -> NodeSamples:
         """The same graph on a device, or with real numbers of another precision."""
         moved = copy(self)
         moved.graph = _moved(self.graph, target)
@@ -208,7 +208,7 @@ class NodeBatches:
         ValueError: y has another number of rows than the graph has nodes.
     """
 
-    def __init__(self, rows: NodeRows, y: Tensor | None) -> None:
+    def __init__(self, rows: NodeSamples, y: Tensor | None) -> None:
         if y is not None and len(y) != len(rows):
             raise ValueError(f"NodeBatches: y must have a class for each of {len(rows)} nodes, got {len(y)}.")
         self.x, self.y = rows, y
@@ -222,7 +222,7 @@ class NodeBatches:
             yield Batch(self.x.graph, self.y, self.x.numbers)
 
 
-class GraphRows:
+class GraphSamples:
     """Many graphs as rows: `rows[index]` is a `torch_geometric.data.Batch` of these graphs, made by gathering.
 
     Tensors are kept by what they belong to: a row for each node (x, pos, ...), each edge (edge_attr, ...) or each
@@ -240,7 +240,7 @@ class GraphRows:
     Example:
         >>> from torch_geometric.data import Data
         >>> edges = torch.tensor([[0, 1], [1, 0]])
-        >>> rows = GraphRows([Data(x=torch.full((2, 1), float(k)), edge_index=edges) for k in range(3)])
+        >>> rows = GraphSamples([Data(x=torch.full((2, 1), float(k)), edge_index=edges) for k in range(3)])
         >>> batch = rows[torch.tensor([2, 0])]
         >>> batch.x.flatten().tolist(), batch.edge_index.tolist(), batch.batch.tolist()
         ([2.0, 2.0, 0.0, 0.0], [[0, 1, 2, 3], [1, 0, 3, 2]], [0, 0, 1, 1])
@@ -250,9 +250,9 @@ class GraphRows:
         require("graph", "torch_geometric.data", _PURPOSE)
         graphs = list(graphs)
         if not graphs:
-            raise ValueError("GraphRows: there must be at least one graph.")
+            raise ValueError("GraphSamples: there must be at least one graph.")
         for number, graph in enumerate(graphs):
-            check_graph(graph, where=f"GraphRows, graph {number}")
+            check_graph(graph, where=f"GraphSamples, graph {number}")
         held = [attributes_of(graph) for graph in graphs]
         check_alike(held)
         sizes = [_num_nodes(graph) for graph in graphs]
@@ -267,14 +267,14 @@ class GraphRows:
             group = next((g for g, wanted in groups if bool((rows == (1 if wanted is None else wanted)).all())), None)
             if group is None:
                 raise ValueError(
-                    f"GraphRows: {key!r} must have a row for each node, each edge or each graph, got {len(values[0])} "
-                    f"rows for the first graph of {sizes[0]} nodes and {edges[0].shape[1]} edges, "
+                    f"GraphSamples: {key!r} must have a row for each node, each edge or each graph, got "
+                    f"{len(values[0])} rows for the first graph of {sizes[0]} nodes and {edges[0].shape[1]} edges, "
                     f"{int(rows.sum())} in all {len(graphs)} graphs."
                 )
             group[key] = torch.cat(values)
 
     @classmethod
-    def from_set(cls, graphs: GraphSet, rows: Tensor) -> GraphRows:
+    def from_set(cls, graphs: GraphSet, rows: Tensor) -> GraphSamples:
         """Some graphs of a set, without a data object for each."""
         require("graph", "torch_geometric.data", _PURPOSE)
         order = graphs.graph_index[graphs.edge_index[0]].argsort(stable=True)
@@ -313,7 +313,7 @@ class GraphRows:
         """Where the graphs are."""
         return self._edge_index.device
 
-    def to(self, target: torch.device | str | torch.dtype) -> GraphRows:
+    def to(self, target: torch.device | str | torch.dtype) -> GraphSamples:
         """The same graphs on a device, or with real numbers of another precision."""
         moved = copy(self)
         for name in ("_nodes", "_edges", "_graphs"):
@@ -322,7 +322,7 @@ class GraphRows:
             setattr(moved, name, _cast(getattr(self, name), target))
         return moved
 
-    def rows(self, index: Tensor) -> GraphRows:
+    def select(self, index: Tensor) -> GraphSamples:
         """Some of the graphs, as rows again."""
         fewer = copy(self)
         fewer._rows = self._rows[index]
@@ -346,13 +346,13 @@ class GraphRows:
         return batch
 
 
-def chosen_rows(x: Any, y: Tensor, index: Tensor) -> tuple[Any, Tensor]:
+def select_samples(x: Any, y: Tensor, index: Tensor) -> tuple[Any, Tensor]:
     """Some rows of tensors or graphs; of the nodes of one graph the others stay, without their labels."""
-    if isinstance(x, NodeRows):
+    if isinstance(x, NodeSamples):
         kept = torch.full_like(y, -1)
         kept[index] = y[index]
         return x, kept
-    return (x.rows(index) if isinstance(x, GraphRows) else x[index]), y[index]
+    return (x.select(index) if isinstance(x, GraphSamples) else x[index]), y[index]
 
 
 def _gathered(chosen: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:

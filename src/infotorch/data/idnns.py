@@ -41,7 +41,7 @@ def read_idnns(paths: Mapping[str, Path], seed: int) -> Raw:
     kept, held = holdout(every.y, count, seed_streams(seed).generator("test split"))
     names = tuple(f"bit {k + 1}" for k in range(bits.shape[1]))
     note = f"No official split: {count} test rows and as many for validation, stratified, drawn by the seed."
-    return Raw("vectors", every.rows(kept), every.rows(held), 2, note, validation=count, feature_names=names)
+    return Raw("vectors", every.select(kept), every.select(held), 2, note, validation=count, feature_names=names)
 
 
 def _read_matlab(path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from infotorch.data.assembly import Options, limited_rows
+from infotorch.data.assembly import Options, limited_samples
 from infotorch.data.catalogue import PLANETOID_URL
 from infotorch.data.fetch import require_local
 from infotorch.data.sets import Graph, check_edge_index
@@ -44,7 +44,7 @@ def with_options(graph: Graph, options: Options) -> Graph:
     options.refuse("classes", reason="the nodes of one graph belong together")
     if options.limit is None:
         return graph
-    return replace(graph, train=graph.train[limited_rows(graph.y[graph.train], options.limit, options.seed)])
+    return replace(graph, train=graph.train[limited_samples(graph.y[graph.train], options.limit, options.seed)])
 
 
 @dataclass(frozen=True)

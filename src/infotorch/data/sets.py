@@ -17,7 +17,7 @@ class Split:
     """Paired inputs and targets.
 
     Args:
-        x: float32 rows (n, d) or images (n, c, h, w); `GraphRows`, or `NodeRows` of one graph.
+        x: float32 rows (n, d) or images (n, c, h, w); `GraphSamples`, or `NodeSamples` of one graph.
         y: int64 labels (n,), or float32 targets (n, t) for regression.
 
     Raises:
@@ -38,8 +38,8 @@ class Split:
     def __len__(self) -> int:
         return len(self.x)
 
-    def rows(self, index: Tensor) -> Split:
-        """The rows at `index`, int64 of shape (m,)."""
+    def select(self, index: Tensor) -> Split:
+        """The samples at `index`, int64 of shape (m,)."""
         return Split(self.x[index], self.y[index])
 
     def to(self, device: torch.device | str) -> Split:

@@ -1,4 +1,4 @@
-"""Which rows: stratified draws of an exact size, each a function of (seed, stream name)."""
+"""Which samples: stratified draws of an exact size, each a function of (seed, stream name)."""
 
 from __future__ import annotations
 
@@ -6,33 +6,33 @@ import torch
 from torch import Tensor
 
 
-def stratified_rows(labels: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """Exactly `count` rows whose classes have the proportions of `labels`, in ascending order.
+def stratified_samples(labels: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
+    """Exactly `num_samples` samples whose classes have the proportions of `labels`, in ascending order.
 
-    Shares are rounded by largest remainder; every class keeps at least one row where `count` allows it.
+    Shares are rounded by largest remainder; every class keeps at least one sample where `num_samples` allows it.
 
     Args:
         labels: int64, shape (n,).
-        count: rows to draw, 0 <= count <= n.
-        generator: decides which rows of a class, and nothing else.
+        num_samples: how many to draw, 0 <= num_samples <= n.
+        generator: decides which samples of a class, and nothing else.
 
     Returns:
-        Row numbers, int64, shape (count,).
+        Their numbers, int64, shape (num_samples,).
 
     Raises:
-        ValueError: count is negative or above n.
+        ValueError: num_samples is negative or above n.
 
     Example:
         >>> labels = torch.tensor([0] * 90 + [1] * 10)
-        >>> rows = stratified_rows(labels, 20, torch.Generator().manual_seed(0))
+        >>> rows = stratified_samples(labels, 20, torch.Generator().manual_seed(0))
         >>> torch.bincount(labels[rows]).tolist()
         [18, 2]
     """
-    if not 0 <= count <= len(labels):
-        raise ValueError(f"stratified_rows: count must lie in 0 to {len(labels)}, got {count}.")
+    if not 0 <= num_samples <= len(labels):
+        raise ValueError(f"stratified_samples: num_samples must lie in 0 to {len(labels)}, got {num_samples}.")
     shuffled = torch.randperm(len(labels), generator=generator)
     classes, sizes = labels.unique(return_counts=True)
-    shares = _apportion(sizes.tolist(), count)
+    shares = _apportion(sizes.tolist(), num_samples)
     of_class = labels[shuffled]
     drawn = [shuffled[of_class == label][:share] for label, share in zip(classes, shares, strict=True)]
     return torch.cat(drawn).sort().values if drawn else shuffled
@@ -52,48 +52,48 @@ def _apportion(sizes: list[int], count: int) -> list[int]:
     return shares
 
 
-def grouped_rows(groups: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """Exactly `count` rows that make up whole groups, but for the last group drawn, in ascending order.
+def grouped_samples(groups: Tensor, num_samples: int, generator: torch.Generator) -> Tensor:
+    """Exactly `num_samples` samples that make up whole groups, but for the last group drawn, in ascending order.
 
-    Rows of one group resemble each other (one day at 25 weather stations), so a held-out row would otherwise have
+    Samples of one group resemble each other (one day at 25 weather stations), so a held-out sample would otherwise have
     near twins in training.
 
     Args:
         groups: int64, shape (n,).
-        count: rows to draw, 0 <= count <= n.
+        num_samples: how many to draw, 0 <= num_samples <= n.
         generator: decides the order of the groups.
 
     Raises:
-        ValueError: count is negative or above n.
+        ValueError: num_samples is negative or above n.
 
     Example:
         >>> groups = torch.tensor([0, 0, 1, 1, 2, 2])
-        >>> len(set(groups[grouped_rows(groups, 4, torch.Generator().manual_seed(0))].tolist()))
+        >>> len(set(groups[grouped_samples(groups, 4, torch.Generator().manual_seed(0))].tolist()))
         2
     """
-    if not 0 <= count <= len(groups):
-        raise ValueError(f"grouped_rows: count must lie in 0 to {len(groups)}, got {count}.")
+    if not 0 <= num_samples <= len(groups):
+        raise ValueError(f"grouped_samples: num_samples must lie in 0 to {len(groups)}, got {num_samples}.")
     _, member = groups.unique(return_inverse=True)
     rank = torch.randperm(int(member.max()) + 1 if len(member) else 0, generator=generator)
-    return rank[member].argsort(stable=True)[:count].sort().values
+    return rank[member].argsort(stable=True)[:num_samples].sort().values
 
 
-def all_but(rows: Tensor, total: int) -> Tensor:
-    """The rows of 0 .. total - 1 that are not in `rows`, in ascending order."""
+def all_but(index: Tensor, total: int) -> Tensor:
+    """The numbers of 0 .. total - 1 that are not in `index`, in ascending order."""
     kept = torch.ones(total, dtype=torch.bool)
-    kept[rows] = False
+    kept[index] = False
     return kept.nonzero().flatten()
 
 
-def rows_for(size: int | float, total: int, *, where: str, name: str) -> int:
-    """A number of rows from a number (int) or a fraction of `total` (float).
+def num_samples_of(size: int | float, total: int, *, where: str, name: str) -> int:
+    """A number of samples from a number (int) or a fraction of `total` (float).
 
     Raises:
         TypeError: neither int nor float.
-        ValueError: an int outside 1 .. total - 1, or a fraction outside (0, 1) or that leaves no row on either side.
+        ValueError: an int outside 1 .. total - 1, or a fraction outside (0, 1) or that leaves no sample on either side.
 
     Example:
-        >>> rows_for(0.25, 10, where="load", name="validation")
+        >>> num_samples_of(0.25, 10, where="load", name="validation")
         2
     """
     if isinstance(size, bool) or not isinstance(size, int | float):
@@ -106,13 +106,16 @@ def rows_for(size: int | float, total: int, *, where: str, name: str) -> int:
     return count
 
 
-def holdout(labels: Tensor, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Rows kept and rows held out: `count` held out, stratified, both in ascending order.
+def holdout(labels: Tensor, num_samples: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Numbers of the samples kept and of `num_samples` held out, stratified, both in ascending order.
+
+    Raises:
+        ValueError: num_samples is negative or above the number of labels.
 
     Example:
         >>> kept, held = holdout(torch.arange(100) % 2, 10, torch.Generator().manual_seed(0))
         >>> len(kept), len(held)
         (90, 10)
     """
-    held = stratified_rows(labels, count, generator)
+    held = stratified_samples(labels, num_samples, generator)
     return all_but(held, len(labels)), held

@@ -49,7 +49,7 @@ def read_temperature(paths: Mapping[str, Path], seed: int) -> Raw:
     if not tested.any() or tested.all():
         raise ValueError(f"{path} must hold complete rows of {_TEST_YEAR} and of the years before.")
     every = Split(table[:, : len(FEATURES)], table[:, len(FEATURES) :])
-    train, test = every.rows(~tested), every.rows(tested)
+    train, test = every.select(~tested), every.select(tested)
     note = (
         f"{dated} rows with a date, {len(every)} of them complete; the others are dropped, not imputed. "
         f"{len(train)} rows of 2013-2016 for training and {len(test)} of {_TEST_YEAR} for test; "

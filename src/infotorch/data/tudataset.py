@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from infotorch.data.assembly import Options, limited_rows
+from infotorch.data.assembly import Options, limited_samples
 from infotorch.data.catalogue import TUDATASET_URL
 from infotorch.data.fetch import require_local
 from infotorch.data.sets import GraphSet, check_edge_index, check_graph_index
-from infotorch.data.splits import holdout, rows_for
+from infotorch.data.splits import holdout, num_samples_of
 from infotorch.numerics.seeds import seed_streams
 
 _FRACTION = 0.1  # of all graphs, for test and for validation each
@@ -77,14 +77,14 @@ def read_tudataset(folder: Path, name: str, options: Options, *, note: str = "")
 
 def _split(y: Tensor, options: Options) -> tuple[Tensor, Tensor, Tensor]:
     streams = seed_streams(options.seed)
-    tenth = rows_for(_FRACTION, len(y), where="load", name="test")
+    tenth = num_samples_of(_FRACTION, len(y), where="load", name="test")
     rest, test = holdout(y, tenth, streams.generator("test split"))
     size = tenth if options.validation is None else options.validation
-    count = rows_for(size, len(rest), where="load", name="validation")
+    count = num_samples_of(size, len(rest), where="load", name="validation")
     kept, held = holdout(y[rest], count, streams.generator("split"))
     train = rest[kept]
     if options.limit is not None:
-        train = train[limited_rows(y[train], options.limit, options.seed)]
+        train = train[limited_samples(y[train], options.limit, options.seed)]
     return train, rest[held], test
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from infotorch.assessment.robustness import Robustness, layer_robustness, network_robustness
-from infotorch.data.splits import stratified_rows
+from infotorch.data.splits import stratified_samples
 from infotorch.diagnostics.compression import Compression, compression
 from infotorch.diagnostics.continuity import InputKind
 from infotorch.diagnostics.evidence import Evidence, gather_evidence
@@ -296,7 +296,9 @@ def _chosen(x: Tensor, y: Tensor | None, rows: int, generator: torch.Generator) 
     """At most so many rows, in a random order, as the first few are looked at more closely."""
     count = min(rows, len(x))
     kept = (
-        torch.randperm(len(x), generator=generator)[:count] if y is None else stratified_rows(y.cpu(), count, generator)
+        torch.randperm(len(x), generator=generator)[:count]
+        if y is None
+        else stratified_samples(y.cpu(), count, generator)
     )
     kept = kept[torch.randperm(count, generator=generator)]
     return x.detach()[kept.to(x.device)], None if y is None else y[kept.to(y.device)].to(x.device)

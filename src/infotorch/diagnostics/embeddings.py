@@ -12,11 +12,11 @@ from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from infotorch.data.graphs import NodeRows, structure_of
+from infotorch.data.graphs import NodeSamples, structure_of
 from infotorch.numerics.checks import as_tensor, check_count, check_paired, check_positive, is_discrete
 from infotorch.numerics.seeds import SeedStreams, derive_seed, seed_streams
 from infotorch.records.embedding import Embedding
-from infotorch.training.inputs import is_graph_rows
+from infotorch.training.inputs import is_graph_samples
 from infotorch.training.plan import Plan, evaluating
 
 __all__ = ["Embedding", "embed_modules", "embed_rows"]
@@ -44,8 +44,8 @@ def embed_modules(
     Args:
         plan: a trained plan; it is read in evaluation mode, and the modes of its layers come back.
         splits: name -> (inputs (n, ...), classes (n,), -1 for unlabelled rows, or None), on the plan's device. Inputs
-            may be `GraphRows`, whose points are means over the nodes of each graph; or `NodeRows`, whose nodes without
-            a class are left out, so that splits of one graph have their own nodes.
+            may be `GraphSamples`, whose points are means over the nodes of each graph; or `NodeSamples`, whose nodes
+            without a class are left out, so that splits of one graph have their own nodes.
         rows: points of one picture at most, shared evenly by the splits; each class keeps its share of a split.
         perplexity: about how many neighbours a row has; no more than a third of the rows.
         seed: decides the rows and the start of t-SNE, which runs on one thread so that its last bits are decided too.
@@ -75,7 +75,7 @@ def embed_modules(
     pieces, labels, names = _chosen(splits, rows, seed)
     if len(labels) < 5:
         raise ValueError(f"{_WHERE}: splits must hold at least 5 rows together, got {len(labels)}.")
-    if any(is_graph_rows(x) for x, _ in pieces):
+    if any(is_graph_samples(x) for x, _ in pieces):
         places = _graph_representations(plan, pieces, streams)
     else:
         places = _representations(plan, torch.cat([x[kept] for x, kept in pieces]), streams)
@@ -157,7 +157,7 @@ def _graph_representations(
 
 def _of_graphs(plan: Plan, x: Any, kept: Tensor) -> list[Tensor]:
     """Rows of the raw data and of every module's output."""
-    if isinstance(x, NodeRows):
+    if isinstance(x, NodeSamples):
         places: list[Any] = [x.graph.x, *plan.outputs(x.graph)]
         return [values[kept] for values in places]
     parts = []
@@ -186,7 +186,7 @@ def _chosen(
     for place, (name, (x, y)) in enumerate(splits.items()):
         classes = _classes(name, x, y)
         share = rows // len(splits) + (place < rows % len(splits))
-        own = (classes >= 0).nonzero()[0] if isinstance(x, NodeRows) and y is not None else np.arange(len(classes))
+        own = (classes >= 0).nonzero()[0] if isinstance(x, NodeSamples) and y is not None else np.arange(len(classes))
         kept = own[stratified(classes[own], share, np.random.default_rng(derive_seed(seed, "embedding rows", place)))]
         pieces.append((x, torch.from_numpy(kept).to(x.device)))
         labels.append(classes[kept])
@@ -200,7 +200,7 @@ def _classes(name: str, x: Any, y: Tensor | None) -> np.ndarray:
     if y is None:
         return np.full(len(x), -1)
     y = as_tensor(y, where=_WHERE, name=f"the classes of {name!r}")
-    check_paired(y if is_graph_rows(x) and len(x) == len(y) else x, y, where=f"{_WHERE}, split {name!r}")
+    check_paired(y if is_graph_samples(x) and len(x) == len(y) else x, y, where=f"{_WHERE}, split {name!r}")
     if not is_discrete(y) or y.ndim != 1:
         got = f"{y.dtype} of shape {tuple(y.shape)}"
         raise TypeError(f"{_WHERE}: the classes of {name!r} must be one integer a row, or None, got {got}.")

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from infotorch.data.splits import stratified_rows
+from infotorch.data.splits import stratified_samples
 from infotorch.diagnostics.compression import noisy_bounds
 from infotorch.diagnostics.own_noise import OwnNoise, own_noise
 from infotorch.estimators.binned import binned_mi
@@ -333,7 +333,7 @@ def _drawn(x: Any, y: Any, rows: int, generator: torch.Generator) -> tuple[Tenso
         )
     check_paired(x, y, where=_WHERE)
     y = y.long()
-    kept = stratified_rows(y.cpu(), count, generator)
+    kept = stratified_samples(y.cpu(), count, generator)
     found = y[kept.to(y.device)].to(x.device)
     if len(found[found >= 0]) <= 3:
         raise ValueError(f"{_WHERE}: y must label more than 3 of the rows looked at, got {int((found >= 0).sum())}.")

@@ -14,7 +14,7 @@ from infotorch.assessment.detection import auroc, doubt_of_probability, predicti
 from infotorch.assessment.robustness import affine
 from infotorch.data.loading import load
 from infotorch.data.sets import Dataset, Split
-from infotorch.data.splits import stratified_rows
+from infotorch.data.splits import stratified_samples
 from infotorch.diagnostics.compression import compression
 from infotorch.diagnostics.own_noise import own_noise
 from infotorch.diagnostics.simplicity import decisions
@@ -194,8 +194,8 @@ class _Subject:
     def _some(self) -> Split:
         """The rows that are attacked and probed."""
         count = min(self.settings.rows, len(self.test))
-        kept = stratified_rows(self.test.y.cpu(), count, self.streams.generator("assessed rows"))
-        return self.test.rows(kept.to(self.test.y.device))
+        kept = stratified_samples(self.test.y.cpu(), count, self.streams.generator("assessed rows"))
+        return self.test.select(kept.to(self.test.y.device))
 
 
 def assess_run(recipe: Recipe, model: nn.Module, dataset: Dataset, outliers: Tensor, *, seed: int) -> dict[str, float]:

@@ -10,7 +10,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from infotorch.data.splits import stratified_rows
+from infotorch.data.splits import stratified_samples
 from infotorch.diagnostics.diagnose import diagnose
 from infotorch.numerics.seeds import seed_streams
 from infotorch.recipes.build import build_network
@@ -116,7 +116,7 @@ def _diagnosed(recipe: Recipe, dataset: Any, model: Any, layers: Sequence[str] |
     x, y = dataset.validation.x, dataset.validation.y
     classes = None if dataset.num_classes is None else y
     if not isinstance(x, Tensor):  # pictures that stay on disk
-        kept = stratified_rows(y.cpu(), min(ROWS, len(y)), seed_streams(seed).generator("diagnosed pictures"))
+        kept = stratified_samples(y.cpu(), min(ROWS, len(y)), seed_streams(seed).generator("diagnosed pictures"))
         x, classes = x[kept], y[kept]
     try:
         return diagnose(model, (x, classes), layers=layers, rows=ROWS, seed=seed).as_dict()

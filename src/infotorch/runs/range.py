@@ -26,7 +26,7 @@ from infotorch.runs.schedule_control import information_signal
 from infotorch.runs.session import Progress, Session
 from infotorch.schedules.range_choice import Probe
 from infotorch.schedules.range_test import RangeTest, Search, lr_range_test
-from infotorch.training.averaged_weights import showing_averages
+from infotorch.training.averaged_weights import using_averaged_weights
 from infotorch.training.devices import launch
 from infotorch.training.epoch_means import EpochMeans
 from infotorch.training.evaluate import evaluate_modules
@@ -282,7 +282,7 @@ class Trainee:
                 return {"loss": math.nan, **({"accuracy": math.nan} if self.scored is not None else {})}
         report = {"loss": means.of(module.name)["loss"]}
         if self.scored is not None:
-            with showing_averages(self.plan, self.batches):
+            with using_averaged_weights(self.plan, self.batches):
                 numbers = evaluate_modules(self.plan, self.scored.x, self.scored.y, [0])[module.name]
             report |= {name: value for name, value in numbers.items() if name == "accuracy"}
         return report
@@ -309,9 +309,9 @@ class Trainee:
         order = torch.randperm(len(known), generator=seed_streams(self.seed).generator("range-test-rows"))
         chosen = known[order[:SCORED_ROWS].to(known.device)]
         if isinstance(rows.x, ImageFiles):  # they stay on disk
-            files = FolderSplit(rows.x, rows.y).rows(chosen)
+            files = FolderSplit(rows.x, rows.y).select(chosen)
             return Split(files.x, files.y)
-        return rows.rows(chosen)
+        return rows.select(chosen)
 
 
 class _Part:

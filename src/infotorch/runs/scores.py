@@ -11,7 +11,7 @@ from infotorch.data.sets import Dataset
 from infotorch.networks.mlp import fold_head
 from infotorch.recipes.recipe import Recipe
 from infotorch.training.denoising import denoising_psnr_db
-from infotorch.training.evaluate import accuracy, evaluate_modules, evaluate_network
+from infotorch.training.evaluate import accuracy, evaluate_modules, plan_accuracy
 from infotorch.training.plan import Plan
 from infotorch.training.regression import plan_error, reference_errors
 
@@ -40,9 +40,9 @@ def final_scores(recipe: Recipe, plan: Plan, model: nn.Module, dataset: Dataset,
 def _classification(recipe: Recipe, plan: Plan, model: nn.Module, dataset: Dataset, is_trial: bool) -> dict[str, float]:
     held_out = dataset.validation
     if is_trial:
-        return {"validation_accuracy": evaluate_network(plan, held_out.x, held_out.y)}
+        return {"validation_accuracy": plan_accuracy(plan, held_out.x, held_out.y)}
     splits = {"train": dataset.train, "validation": held_out, "test": dataset.test}
-    metrics = {f"{name}_accuracy": evaluate_network(plan, split.x, split.y) for name, split in splits.items()}
+    metrics = {f"{name}_accuracy": plan_accuracy(plan, split.x, split.y) for name, split in splits.items()}
     if recipe.network.head:
         metrics |= _folded(model, dataset)
     known = splits["train"].y

@@ -12,11 +12,11 @@ import torch
 from torch import nn
 
 from infotorch.data.augment import check_augmentation
-from infotorch.data.folders import ImageFolders, folders_as_rows
-from infotorch.data.graph_splits import graphs_as_rows
+from infotorch.data.folders import ImageFolders, folders_as_dataset
+from infotorch.data.graph_splits import graphs_as_dataset
 from infotorch.data.loading import load
 from infotorch.data.sets import Dataset, Graph, GraphSet, Split
-from infotorch.data.splits import stratified_rows
+from infotorch.data.splits import stratified_samples
 from infotorch.diagnostics.bottleneck import bottleneck_information
 from infotorch.networks.segments import split
 from infotorch.numerics.seeds import seed_streams
@@ -31,7 +31,7 @@ from infotorch.runs.planes import RunPlanes
 from infotorch.runs.schedule_control import ScheduleController
 from infotorch.runs.scores import final_scores
 from infotorch.schedules.stuck import STUCK, StuckSignalError
-from infotorch.training.averaged_weights import showing_averages
+from infotorch.training.averaged_weights import using_averaged_weights
 from infotorch.training.batch_norm import update_batch_norm
 from infotorch.training.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
 from infotorch.training.denoising import denoising_picture
@@ -223,7 +223,7 @@ class Session:
         validation: dict[str, dict[str, float]] = {}
         again: dict[str, dict[str, float]] = {}
         if epoch % self.recipe.validate_every == 0 or info.ends_stage:
-            with showing_averages(self.plan, self.batches):
+            with using_averaged_weights(self.plan, self.batches):
                 validation = self._look(self.dataset.validation, numbers)
                 if self.recipe.train_accuracy and not self.is_trial:
                     again = self._look(self.dataset.train, numbers)
@@ -268,7 +268,7 @@ class Session:
         return {f"validation_{name}": value for name, value in found.items()} | {"mi_xt_nats_bound": "upper"}
 
     def _final_metrics(self) -> dict[str, float]:
-        with showing_averages(self.plan, self.batches):
+        with using_averaged_weights(self.plan, self.batches):
             metrics = final_scores(self.recipe, self.plan, self.model, self.dataset, is_trial=self.is_trial)
             if self.outliers is not None:
                 with evaluating(self.plan):
@@ -357,11 +357,11 @@ def load_rows(recipe: Recipe, seed: int) -> Dataset:
         **wanted.model_dump(include={"validation", "limit", "scaling", "classes"}),
     )
     if isinstance(loaded, Graph | GraphSet):
-        loaded = graphs_as_rows(loaded, label_columns=wanted.label_columns)
+        loaded = graphs_as_dataset(loaded, label_columns=wanted.label_columns)
     if isinstance(loaded, ImageFolders):
         if recipe.precision == "64-true":
             raise ValueError(f"{recipe.name}: precision must not be 64-true: {wanted.name} is read file by file.")
-        loaded = folders_as_rows(loaded)
+        loaded = folders_as_dataset(loaded)
     if loaded.num_classes is not None:
         for key, rows in (("limit", wanted.limit), ("labels", wanted.labels)):
             if rows is not None and rows < loaded.num_classes:
@@ -383,7 +383,7 @@ def _keep_labels(dataset: Dataset, count: int, seed: int) -> Dataset:
         raise ValueError(
             f"{dataset.name}: data.labels must be at most {len(labelled)}, the number of training rows, got {count}."
         )
-    rows = labelled[stratified_rows(y[labelled], count, seed_streams(seed).generator("labels"))]
+    rows = labelled[stratified_samples(y[labelled], count, seed_streams(seed).generator("labels"))]
     kept = torch.full_like(y, -1)
     kept[rows] = y[rows]
     return replace(dataset, train=Split(dataset.train.x, kept))

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
-from infotorch.data.splits import stratified_rows
+from infotorch.data.splits import stratified_samples
 from infotorch.estimators.discrete import discrete_entropy
 from infotorch.estimators.ksg import ksg
 from infotorch.estimators.labels import readout_mi
@@ -280,7 +280,7 @@ def _drawn(y: Tensor, n: int, seed: int, discrete: bool) -> Tensor:
         raise ValueError(f"{_WHERE}: y holds no label: all {len(y)} are -1, and information about Y needs some.")
     if n > len(known):
         raise ValueError(f"{_WHERE}: n must be at most the number of labelled rows, {len(known)}, got {n}.")
-    return known[stratified_rows(y[known].cpu(), n, generator).to(y.device)]
+    return known[stratified_samples(y[known].cpu(), n, generator).to(y.device)]
 
 
 def _function(chosen: Any, discrete: bool, *, of_layers: bool) -> InformationOf:

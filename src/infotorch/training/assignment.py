@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from infotorch.data.graphs import chosen_rows
+from infotorch.data.graphs import select_samples
 from infotorch.data.splits import holdout
 from infotorch.numerics.checks import check_count
 from infotorch.numerics.seeds import seed_streams
@@ -51,7 +51,7 @@ def choose_assignment(
 
     Args:
         model: copied for each assignment, so that all start from the same weights.
-        x: rows, (n, ...), `GraphRows` or `NodeRows`.
+        x: rows, (n, ...), `GraphSamples` or `NodeSamples`.
         y: classes, (n,), -1 for unlabelled rows, which are never held out.
         count: number of modules.
         train_and_score: (copy, assignment, (x, y) to learn from, (x, y) held out) -> accuracy.
@@ -64,7 +64,7 @@ def choose_assignment(
     Raises:
         ValueError: too few labelled rows to hold some out.
     """
-    held, learnt = (chosen_rows(x, y, rows) for rows in _split(y, validation, seed))
+    held, learnt = (select_samples(x, y, rows) for rows in _split(y, validation, seed))
     scores = {
         assignment: train_and_score(copy.deepcopy(model), assignment, learnt, held) for assignment in assignments(count)
     }

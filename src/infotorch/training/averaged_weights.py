@@ -1,4 +1,4 @@
-"""Evaluating a plan whose optimiser averages its weights: statistics of batch norm that belong to the averages."""
+"""Evaluating a plan whose optimiser averages its weights: with the averages, and batch-norm statistics that fit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from infotorch.updates.gradient import GradientUpdate
 
 
 @contextmanager
-def showing_averages(plan: Plan, batches: Batches, *, count: int = 50) -> Iterator[None]:
+def using_averaged_weights(plan: Plan, batches: Batches, *, num_batches: int = 50) -> Iterator[None]:
     """A context in which a plan's weights are those that its optimisers average, and batch norms fit them.
 
     Only schedule-free optimisers average; for all others nothing happens. Batch norms take the mean of their statistics
@@ -24,22 +24,22 @@ def showing_averages(plan: Plan, batches: Batches, *, count: int = 50) -> Iterat
     Args:
         plan: prepared.
         batches: training batches.
-        count: how many of them, from the first of epoch 0.
+        num_batches: how many of them are measured, from the first of epoch 0.
 
     Source: Defazio et al. 2024, arXiv:2405.15682: batch norm needs statistics of the averaged weights.
 
     Example:
         >>> from torch import nn
         >>> from infotorch.data.batches import TensorBatches
-        >>> from infotorch.training.evaluate import evaluate_network
+        >>> from infotorch.training.evaluate import plan_accuracy
         >>> x, y = torch.zeros(4, 2), torch.tensor([0, 1, 0, 1])
         >>> plan = Plan.end_to_end(nn.Linear(2, 2), optimizer=lambda p: torch.optim.Adam(p, lr=0.1))
-        >>> with showing_averages(plan, TensorBatches(x, y, batch_size=2)):
-        ...     evaluate_network(plan, x, y)
+        >>> with using_averaged_weights(plan, TensorBatches(x, y, batch_size=2)):
+        ...     plan_accuracy(plan, x, y)
         0.5
     """
     updates = [module.update for module in plan if isinstance(module.update, GradientUpdate)]
-    if not any(update.averages for update in updates):
+    if not any(update.averages_weights for update in updates):
         yield
         return
     norms = [layer for module in plan for layer in module.body.modules() if isinstance(layer, _BatchNorm)]
@@ -47,7 +47,7 @@ def showing_averages(plan: Plan, batches: Batches, *, count: int = 50) -> Iterat
     kept = [({k: v.clone() for k, v in norm.state_dict().items()}, norm.momentum) for norm in norms]
     with evaluating(plan):
         if norms:
-            _measure(plan, norms, batches, count)
+            _measure(plan, norms, batches, num_batches)
         try:
             yield
         finally:
@@ -56,13 +56,13 @@ def showing_averages(plan: Plan, batches: Batches, *, count: int = 50) -> Iterat
                 norm.momentum = momentum
 
 
-def _measure(plan: Plan, norms: list[_BatchNorm], batches: Batches, count: int) -> None:
+def _measure(plan: Plan, norms: list[_BatchNorm], batches: Batches, num_batches: int) -> None:
     with torch.no_grad():
         for norm in norms:
             norm.reset_running_stats()
             norm.train()
             norm.momentum = None  # the plain mean over the batches
-        for batch in islice(batches.epoch(0), count):
+        for batch in islice(batches.epoch(0), num_batches):
             plan.outputs(batch.x)
         for norm in norms:
             norm.eval()

@@ -14,15 +14,15 @@ from infotorch.training.plan import Batches, Plan, evaluating
 
 
 def update_batch_norm(plan: Plan, x: Any, *, batch_size: int) -> None:
-    """Give the batch norms of the leading frozen modules the mean and variance of their inputs on all rows.
+    """Give the batch norms of the leading frozen modules the mean and variance of their inputs on all samples.
 
     An untrained batch norm claims mean 0 and variance 1 whatever comes in. Random features are a fair baseline only
     with the scale that trained ones get as well; the weights stay as they were initialised.
 
     Args:
         plan: modules without an objective, up to the first that has one, are passed through.
-        x: training inputs, (n, ...), `GraphRows` or `NodeRows`.
-        batch_size: rows a pass, see `TensorBatches`; statistics are averaged over the passes, by their rows.
+        x: training inputs, (n, ...), `GraphSamples` or `NodeSamples`.
+        batch_size: samples a pass, see `TensorBatches`; statistics are averaged over the passes, by their samples.
 
     Example:
         >>> from torch import nn
@@ -32,28 +32,28 @@ def update_batch_norm(plan: Plan, x: Any, *, batch_size: int) -> None:
         >>> model[0].running_mean.item(), model[0].running_var.item()
         (2.0, 2.0)
     """
-    rows = batches_of(x, None, batch_size=batch_size, shuffle=False)
+    batches = batches_of(x, None, batch_size=batch_size, shuffle=False)
     for number, module in enumerate(plan):
         if module.objective is not None:
             return
         norms = [layer for layer in module.body.modules() if isinstance(layer, _BatchNorm)]
         if norms:
-            _settle(plan, number, norms, rows)
+            _measure(plan, number, norms, batches)
 
 
-def _settle(plan: Plan, number: int, norms: Sequence[_BatchNorm], rows: Batches) -> None:
+def _measure(plan: Plan, number: int, norms: Sequence[_BatchNorm], batches: Batches) -> None:
     momenta = [norm.momentum for norm in norms]
     with torch.no_grad(), evaluating(plan):
         for norm in norms:
             norm.reset_running_stats()
             norm.train()
         seen = 0
-        for batch in rows.epoch(0):
-            rows_seen = len(batch.x.x) if is_graph(batch.x) else len(batch.rows)  # of graphs: nodes
-            seen += rows_seen
+        for batch in batches.epoch(0):
+            count = len(batch.x.x) if is_graph(batch.x) else len(batch.rows)  # of graphs: nodes
+            seen += count
             for norm in norms:
-                norm.momentum = rows_seen / seen  # the average over all passes, by rows
-            # From the raw rows anew: the outputs of a convolution for all of them would fill the memory.
+                norm.momentum = count / seen  # the average over all passes, by samples
+            # From the raw samples anew: the outputs of a convolution for all of them would fill the memory.
             plan.outputs(batch.x, stop=number + 1)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from infotorch.numerics.checks import as_tensor
 from infotorch.numerics.seeds import seed_streams
 from infotorch.objectives.base import Objective
-from infotorch.training.evaluate import evaluate_modules, evaluate_network
+from infotorch.training.evaluate import evaluate_modules, plan_accuracy
 from infotorch.training.fit import fit
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ def _measured(plan: Any, objective: Objective, x: Tensor, y: Tensor) -> dict[str
         if name not in terms:
             raise ValueError(f"ib_curve: the objective must have the term {name!r}, got {', '.join(terms)}.")
     # Of a local objective the read-out decides: nothing trains the network's own output to.
-    accuracy = terms["accuracy"] if "accuracy" in terms else evaluate_network(plan, x, y)
+    accuracy = terms["accuracy"] if "accuracy" in terms else plan_accuracy(plan, x, y)
     return {"mi_xt": terms[compression], "mi_ty": terms["mi_ty_nats"], "accuracy": accuracy}
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from infotorch.data.graph_checks import is_graph
-from infotorch.data.graphs import NodeRows, structure_of
+from infotorch.data.graphs import NodeSamples, structure_of
 from infotorch.numerics.seeds import SeedStreams
 from infotorch.objectives.base import LocalBatch
 from infotorch.training.inputs import local_batch
@@ -39,7 +39,7 @@ def _chunks(count: int) -> list[slice]:
 
 def parts_of(x: Any) -> Iterator[tuple[Any, slice]]:
     """Inputs of a forward pass each, and their rows: at most 1000 of tensors or graphs, all nodes of one graph."""
-    if isinstance(x, NodeRows):
+    if isinstance(x, NodeSamples):
         yield x.graph, slice(0, len(x))
     else:
         yield from ((x[rows], rows) for rows in _chunks(len(x)))
@@ -51,7 +51,7 @@ def accuracy(scores: Callable[[Any], Tensor], x: Any, y: Tensor) -> float:
     Args:
         scores: rows -> class scores (b, classes); where classes are of graphs and there is a row for each node, their
             mean over each graph's nodes counts.
-        x: inputs, (n, ...), `GraphRows` or `NodeRows`.
+        x: inputs, (n, ...), `GraphSamples` or `NodeSamples`.
         y: classes, (n,), -1 for unlabelled rows.
 
     Example:
@@ -74,7 +74,7 @@ def plan_scores(plan: Plan) -> Callable[[Any], Tensor]:
     return lambda x: plan.outputs(x)[-1]
 
 
-def evaluate_network(plan: Plan, x: Any, y: Tensor) -> float:
+def plan_accuracy(plan: Plan, x: Any, y: Tensor) -> float:
     """Accuracy of the whole network in evaluation mode."""
     with evaluating_repeatably(plan):
         return accuracy(plan_scores(plan), x, y)
@@ -88,7 +88,7 @@ def evaluate_modules(plan: Plan, x: Any, y: Tensor | None, numbers: list[int]) -
 
     Args:
         plan: a prepared plan.
-        x: inputs, (n, ...), `GraphRows` or `NodeRows`.
+        x: inputs, (n, ...), `GraphSamples` or `NodeSamples`.
         y: targets, (n, ...), or None.
         numbers: which modules.
 

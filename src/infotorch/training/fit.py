@@ -12,14 +12,14 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from infotorch.data.graph_checks import is_graph
-from infotorch.data.graphs import GraphRows, NodeRows
+from infotorch.data.graphs import GraphSamples, NodeSamples
 from infotorch.networks.segments import starting_layers
 from infotorch.numerics.checks import as_tensor
 from infotorch.numerics.seeds import seed_streams
 from infotorch.objectives.base import Objective, check_labels
 from infotorch.training.assignment import AUTO, choose_assignment
-from infotorch.training.evaluate import evaluate_network, evaluating_repeatably
-from infotorch.training.inputs import batches_of, is_graph_rows
+from infotorch.training.evaluate import evaluating_repeatably, plan_accuracy
+from infotorch.training.inputs import batches_of, is_graph_samples
 from infotorch.training.loop import StepInfo, train
 from infotorch.training.plan import Order, Plan, evaluating
 
@@ -109,7 +109,7 @@ def fit(
         plan = settings.plan(model, plan)
     metrics, diverged = _train(plan, x, y, settings)
     if y is not None and (y >= 0).any() and not y.is_floating_point() and _scores_classes(plan, x, y):
-        metrics["train_accuracy"] = evaluate_network(plan, x, y)
+        metrics["train_accuracy"] = plan_accuracy(plan, x, y)
         _warn_of_a_readout(plan, x)
     return FitResult(metrics, plan, diverged, tried)
 
@@ -156,7 +156,7 @@ def _choose(model: nn.Module, x: Any, y: Tensor | None, settings: _Settings) -> 
     ) -> float:
         plan = settings.plan(copied, objectives)
         diverged = _train(plan, *rows, settings)[1]
-        return 0.0 if diverged else evaluate_network(plan, *held_out)
+        return 0.0 if diverged else plan_accuracy(plan, *held_out)
 
     check_labels(y, where="fit")
     assert y is not None
@@ -166,7 +166,7 @@ def _choose(model: nn.Module, x: Any, y: Tensor | None, settings: _Settings) -> 
 
 def _holds_graphs(data: Any) -> bool:
     x = data[0] if _is_pair(data) else data
-    return is_graph(x) or is_graph_rows(x) or _are_graphs(x)
+    return is_graph(x) or is_graph_samples(x) or _are_graphs(x)
 
 
 def _is_pair(data: Any) -> bool:
@@ -179,7 +179,7 @@ def _are_graphs(x: Any) -> bool:
     return isinstance(x, Sequence | Dataset) and hasattr(x, "__len__") and len(x) > 0 and is_graph(x[0])  # pyright: ignore[reportArgumentType]
 
 
-def _as_graphs(model: nn.Module, data: Any) -> tuple[GraphRows | NodeRows, Tensor | None]:
+def _as_graphs(model: nn.Module, data: Any) -> tuple[GraphSamples | NodeSamples, Tensor | None]:
     """The graphs, and the classes of graphs or nodes: those given, or the graphs' own."""
     parameter = next(model.parameters(), None)
     if parameter is None:
@@ -188,19 +188,19 @@ def _as_graphs(model: nn.Module, data: Any) -> tuple[GraphRows | NodeRows, Tenso
     rows = _rows_of(x)
     y = None if y is None else as_tensor(y, where="fit", name="y").to(parameter.device)
     if y is not None and (y.ndim != 1 or len(y) != len(rows)):
-        what = "node of the graph" if isinstance(rows, NodeRows) else "graph"
+        what = "node of the graph" if isinstance(rows, NodeSamples) else "graph"
         raise ValueError(f"fit: y must have a class for each {what}, {len(rows)} in all, got {tuple(y.shape)}.")
     rows = rows.to(parameter.device).to(parameter.dtype)
     return rows, y if y is None or y.is_floating_point() else y.long()
 
 
-def _rows_of(x: Any) -> GraphRows | NodeRows:
-    return x if is_graph_rows(x) else NodeRows(x) if is_graph(x) else GraphRows(x)
+def _rows_of(x: Any) -> GraphSamples | NodeSamples:
+    return x if is_graph_samples(x) else NodeSamples(x) if is_graph(x) else GraphSamples(x)
 
 
 def _own_classes(data: Any) -> Tensor | None:
     """The classes that graphs hold themselves; nodes outside the train_mask are unlabelled."""
-    if is_graph_rows(data):
+    if is_graph_samples(data):
         return None
     if not is_graph(data):
         classes = [getattr(graph, "y", None) for graph in data]
@@ -275,4 +275,4 @@ def _warn_of_a_readout(plan: Plan, x: Any) -> None:
 
 def _output_of_one(plan: Plan, x: Any) -> Tensor:
     with torch.no_grad(), evaluating_repeatably(plan):
-        return plan.outputs(x.graph if isinstance(x, NodeRows) else x[:1])[-1]
+        return plan.outputs(x.graph if isinstance(x, NodeSamples) else x[:1])[-1]

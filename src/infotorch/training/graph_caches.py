@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from infotorch.data.graphs import GraphRows
+from infotorch.data.graphs import GraphSamples
 
 
 def _caching(bodies: Iterable[nn.Module]) -> list[nn.Module]:
@@ -38,7 +38,7 @@ def check_caches(bodies: Iterable[nn.Module], x: Any) -> None:
     Raises:
         ValueError: x holds many graphs and a layer would go on with the edges of the first mini-batch.
     """
-    if isinstance(x, GraphRows) and (layers := _caching(bodies)):
+    if isinstance(x, GraphSamples) and (layers := _caching(bodies)):
         raise ValueError(
             f"Plan: {type(layers[0]).__name__} with cached=True keeps the edges of the first mini-batch for all the "
             "others; many graphs need cached=False."

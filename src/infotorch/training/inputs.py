@@ -11,7 +11,7 @@ from torch import Tensor
 from infotorch.data.augment import Augmentation, check_augmentation
 from infotorch.data.batches import TensorBatches
 from infotorch.data.graph_checks import is_graph
-from infotorch.data.graphs import GraphRows, NodeBatches, NodeRows, structure_of, tensors_of, with_features
+from infotorch.data.graphs import GraphSamples, NodeBatches, NodeSamples, structure_of, tensors_of, with_features
 from infotorch.numerics.seeds import SeedStreams
 from infotorch.objectives.base import LocalBatch
 
@@ -65,7 +65,7 @@ def batches_of(
     Raises:
         ValueError: as in `TensorBatches`.
     """
-    if isinstance(x, NodeRows):
+    if isinstance(x, NodeSamples):
         check_augmentation(augment, x, where="batches_of")
         return NodeBatches(x, y)
     return TensorBatches(x, y, batch_size=batch_size, seed=seed, shuffle=shuffle, augment=augment)
@@ -78,6 +78,6 @@ def describe_input(x: Any) -> str:
     return f"a graph of {len(x.x)} nodes with {x.x.shape[1]} features and {x.edge_index.shape[1]} edges"
 
 
-def is_graph_rows(x: Any) -> bool:
+def is_graph_samples(x: Any) -> bool:
     """Whether rows are graphs, or nodes of a graph."""
-    return isinstance(x, GraphRows | NodeRows)
+    return isinstance(x, GraphSamples | NodeSamples)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from infotorch.data.batches import Batch
-from infotorch.data.graphs import NodeRows
+from infotorch.data.graphs import NodeSamples
 from infotorch.numerics.checks import check_choice, check_count
 from infotorch.numerics.seeds import SeedStreams, seed_streams
 from infotorch.objectives.base import LocalBatch, Loss
@@ -118,7 +118,7 @@ def train(
     check_choice(handoff, ("before", "after"), where="train", name="handoff")
     if cache is not None:
         check_choice(cache, ("memory", "disk"), where="train", name="cache")
-        if not isinstance(getattr(batches, "x", None), Tensor | NodeRows):
+        if not isinstance(getattr(batches, "x", None), Tensor | NodeSamples):
             raise ValueError(
                 "train: a cache needs batches that hold their rows in memory, such as TensorBatches, or the nodes of "
                 "one graph; batches of many graphs have none."
@@ -205,7 +205,7 @@ class _Stage:
         if self.numbers[0] > 0:
             self._set_modes()
             x, size = batches.x, getattr(batches, "batch_size", len(batches.x))  # pyright: ignore[reportAttributeAccessIssue]
-            if isinstance(x, NodeRows):
+            if isinstance(x, NodeSamples):
                 self.cached = OutputCache(lambda _: self._frozen_output(x.graph), x.numbers, batch_size=size, kind=kind)
             else:
                 self.cached = OutputCache(self._frozen_output, x, batch_size=size, kind=kind)

@@ -308,7 +308,7 @@ class evaluating:
         for layer in self._layers:
             layer.training = False
         for update in self._updates:
-            self._averages.enter_context(update.averaged())
+            self._averages.enter_context(update.using_averaged_weights())
 
     def __exit__(self, *_: object) -> None:
         self._averages.close()

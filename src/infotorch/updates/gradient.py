@@ -69,15 +69,15 @@ class GradientUpdate:
             self.scheduler.step()
 
     @property
-    def averages(self) -> bool:
+    def averages_weights(self) -> bool:
         """Whether the optimiser averages weights, and would be judged by those: schedule-free ones."""
         return callable(getattr(self.optimizer, "eval", None)) and callable(getattr(self.optimizer, "train", None))
 
     @contextmanager
-    def averaged(self) -> Iterator[None]:
+    def using_averaged_weights(self) -> Iterator[None]:
         """A context with the weights that the optimiser averages, where it does; its own come back bit for bit."""
         switch: Any = self.optimizer
-        if not self.averages or not switch.param_groups[0].get("train_mode", True):
+        if not self.averages_weights or not switch.param_groups[0].get("train_mode", True):
             yield
             return
         # The optimiser's way back from the averages rounds: looking at them would change the run.
