@@ -34,15 +34,15 @@ COVERAGE = {
     "mutual_information": ("normal 1x1", "normal 2x2", "cross 1x1", "independent 5x5"),
     "mixed_ksg k=3": ("normal 1x1", "symbols plus uniform", "poisson"),
     "ross k=3": ("labels of 1 column", "labels of 5 columns", "symbols plus uniform"),
-    "kozachenko_leonenko chebyshev": ("entropy of 1", "entropy of 2"),
+    "kozachenko_leonenko_entropy chebyshev": ("entropy of 1", "entropy of 2"),
     "discrete_mi plug-in": ("binary symmetric", "symbols 4x3"),
     "discrete_mi miller-madow": ("binary symmetric", "symbols 4x3"),
     "gaussian_mi": ("normal 1x1", "normal 5x5"),
     "gaussian_mi unbiased": ("normal 1x1", "normal 5x5", "normal 20x20"),
     "gaussian_copula_mi": ("normal 1x1", "normal 5x5", "normal-cdf 5x5"),
-    "ksg_conditional": ("given z, 1x1",),
-    "gaussian_conditional_mi": ("given z, 1x1", "given z, 3x3"),
-    "discrete_conditional_mi": ("given z, symbols",),
+    "conditional_ksg": ("given z, 1x1",),
+    "conditional_gaussian_mi": ("given z, 1x1", "given z, 3x3"),
+    "conditional_discrete_mi": ("given z, symbols",),
     "gaussian_channel_bound": ("channel of 1", "channel of 5"),
     "leave_one_out_bound": ("channel of 1", "channel of 5"),
     "infonce_known_channel": ("channel of 1", "channel of 5"),
@@ -115,10 +115,10 @@ def neighbours() -> list[Row]:
         ),
         *(
             Row(
-                f"kozachenko_leonenko {metric}",
+                f"kozachenko_leonenko_entropy {metric}",
                 "entropy",
-                ("kozachenko_leonenko",),
-                lambda s, metric=metric: infotorch.kozachenko_leonenko(s.x, metric=metric),
+                ("kozachenko_leonenko_entropy",),
+                lambda s, metric=metric: infotorch.kozachenko_leonenko_entropy(s.x, metric=metric),
                 ("entropy of 1", "entropy of 2", "entropy of 5", "entropy of 10"),
             )
             for metric in ("chebyshev", "euclidean")
@@ -129,10 +129,10 @@ def neighbours() -> list[Row]:
 def given_z() -> list[Row]:
     real, symbols = ("given z, 1x1", "given z, 3x3"), ("given z, symbols",)
     kinds = {
-        "ksg_conditional": real,
-        "mixed_conditional": real,
-        "gaussian_conditional_mi": real,
-        "discrete_conditional_mi": symbols,
+        "conditional_ksg": real,
+        "conditional_mixed_ksg": real,
+        "conditional_gaussian_mi": real,
+        "conditional_discrete_mi": symbols,
     }
     return [
         Row(name, "given z", (name,), lambda s, name=name: getattr(infotorch, name)(s.x, s.y, s.z), laws)

@@ -440,7 +440,7 @@ class TestMeasure:
         assert found["value_nats"] == pytest.approx(0.8304, abs=0.08)  # -log(1 - 0.81) / 2; three s.e. at n = 2000
         assert found["value_bits"] == pytest.approx(found["value_nats"] / np.log(2))
         assert set(found) == {
-            "value_nats", "value_bits", "std_error_nats", "bound", "ceiling_nats", "saturated", "n", "estimator",
+            "value_nats", "value_bits", "std_error_nats", "side", "ceiling_nats", "saturated", "n", "estimator",
             "reason",
         }  # fmt: skip
         assert found["n"] == 2000
@@ -449,7 +449,7 @@ class TestMeasure:
         found = [json.loads(call("measure", "x.npy", "y.npy", "--estimator", "neural", "--json")[1]) for _ in range(2)]
         assert found[0] == found[1]
         assert found[0]["value_nats"] == pytest.approx(0.8304, abs=0.2)  # 400 test rows: s.e. 0.05
-        assert found[0]["bound"] == "lower"
+        assert found[0]["side"] == "lower"
         assert "rows" in found[0]["reason"]
 
     def test_matrix_based_information_names_its_kernel_width(self, call):
@@ -475,7 +475,7 @@ class TestMeasure:
             "value_nats",
             "value_bits",
             "std_error_nats",
-            "bound",
+            "side",
         ]
         assert re.search(r"^saturated +no$", out, re.MULTILINE)
         assert re.search(r"^reason +x is continuous", out, re.MULTILINE)

@@ -94,5 +94,15 @@ def test_wrong_input_is_refused():
 def test_wrong_sample_size_is_refused(law):
     with pytest.raises(ValueError, match="sample: n must be at least 1, got 0"):
         law.sample(0, seeded())
-    with pytest.raises(TypeError, match="sample: n must be an integer, got float"):
+    with pytest.raises(TypeError, match=r"sample: n must be an integer, got 1\.0"):
         law.sample(1.0, seeded())
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_without_a_generator_every_sample_is_fresh(law):
+    state = torch.get_rng_state()
+    first, again = (torch.cat([part.flatten().double() for part in law.sample(200)]) for _ in range(2))
+    assert not torch.equal(first, again)
+    assert torch.equal(torch.get_rng_state(), state)
+    with pytest.raises(TypeError, match=r"generator must be a torch\.Generator or None, got int"):
+        law.sample(2, 0)

@@ -12,10 +12,10 @@ import infotorch
 
 # What an argument holds, and so its shape: for n samples and d columns
 #   rows (n, d) real        symbols (n, d) integers     labels (n,) integers      numbers (n,) real
-#   classes (n, 3) scores   square (n, n) scores        places (n, n, 2) scores   grid (n, d, 2, 2) real
-Role = Literal["rows", "symbols", "labels", "numbers", "classes", "square", "places", "grid"]
-REAL: frozenset[Role] = frozenset({"rows", "numbers", "classes", "square", "places", "grid"})
-SCORES: frozenset[Role] = frozenset({"square", "places"})
+#   classes (n, 3) scores   square (n, n) scores        locations (n, n, 2) scores   grid (n, d, 2, 2) real
+Role = Literal["rows", "symbols", "labels", "numbers", "classes", "square", "locations", "grid"]
+REAL: frozenset[Role] = frozenset({"rows", "numbers", "classes", "square", "locations", "grid"})
+SCORES: frozenset[Role] = frozenset({"square", "locations"})
 
 #: public names of infotorch.estimators that are no estimators
 NO_ESTIMATORS = {
@@ -87,7 +87,7 @@ def _argument(role: Role, shared: Tensor, columns: int, generator: torch.Generat
         return torch.arange(n) // 2 % 3
     if role == "symbols":
         return torch.randint(3, (n, columns), generator=generator)
-    shape = {"numbers": (n,), "classes": (n, 3), "square": (n, n), "places": (n, n, 2), "grid": (n, columns, 2, 2)}
+    shape = {"numbers": (n,), "classes": (n, 3), "square": (n, n), "locations": (n, n, 2), "grid": (n, columns, 2, 2)}
     noise = torch.randn(shape.get(role, (n, columns)), generator=generator, dtype=torch.float64)
     return noise if role in SCORES else noise + shared.view(n, *[1] * (noise.ndim - 1))
 
@@ -141,17 +141,19 @@ CASES = [
     _neighbours("ksg_ensemble", at_least=9),
     _neighbours("mixed_ksg", scales="none", constant=None),
     Case("ross", {"x": "rows", "labels": "labels"}, _on("ross"), at_least=4, scales="each"),
-    _single("kozachenko_leonenko", at_least=4, constant="refused", scales="entropy"),
+    _single("kozachenko_leonenko_entropy", at_least=4, constant="refused", scales="entropy"),
     Case(
-        "ksg_conditional",
+        "conditional_ksg",
         _XYZ,
-        _on("ksg_conditional"),
+        _on("conditional_ksg"),
         at_least=4,
         ignores=("x", "y"),
         scales="together",
         ceiling_without_ties=True,
     ),
-    Case("mixed_conditional", _XYZ, _on("mixed_conditional"), at_least=4, ignores=("x", "y"), scales="together"),
+    Case(
+        "conditional_mixed_ksg", _XYZ, _on("conditional_mixed_ksg"), at_least=4, ignores=("x", "y"), scales="together"
+    ),
     _neighbours("mutual_information", scales="each"),
     _neighbours(
         "mutual_information",
@@ -162,7 +164,7 @@ CASES = [
     # from counts
     _single("discrete_entropy", argument="a", role="symbols"),
     Case("discrete_mi", {"a": "symbols", "b": "symbols"}, _on("discrete_mi")),
-    Case("discrete_conditional_mi", _ABC, _on("discrete_conditional_mi"), ignores=("a", "b")),
+    Case("conditional_discrete_mi", _ABC, _on("conditional_discrete_mi"), ignores=("a", "b")),
     _pair("binned_mi", scales="each", settings={"num_bins": 3}),
     _pair("binned_mi", scales="each", settings={"num_quantiles": 3}),
     _pair("binned_mi", settings={"bin_width": 0.5}),
@@ -174,9 +176,9 @@ CASES = [
     _pair("gaussian_mi_cca", at_least=3, scales="each"),
     _pair("canonical_correlations", at_least=3, scales="each"),
     Case(
-        "gaussian_conditional_mi",
+        "conditional_gaussian_mi",
         _XYZ,
-        _on("gaussian_conditional_mi"),
+        _on("conditional_gaussian_mi"),
         at_least=4,
         ignores=("x", "y"),
         scales="each",
@@ -207,7 +209,7 @@ CASES = [
     _bound("club", argument="log_conditional"),
     _bound("leave_one_out_upper", argument="log_conditional"),
     _bound("dim_global"),
-    _bound("dim_local", role="places"),
+    _bound("dim_local", role="locations"),
     Case(
         "supervised_contrastive",
         {"scores": "square", "labels": "labels"},

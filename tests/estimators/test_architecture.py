@@ -40,7 +40,7 @@ def test_a_linear_layer_on_gaussian_input_has_its_closed_form(noise_std, scale):
     assert 0.9 < information < 2.5
     # Trained so briefly it lies up to a tenth below the truth; above, only chance remains.
     assert 0.9 * information - 2 * estimate.std_error < float(estimate) < information + 3 * estimate.std_error
-    assert estimate.bound == "lower"
+    assert estimate.side == "lower"
     assert estimate.reason.startswith("read on 600 of 3000 rows; kept step")
 
 

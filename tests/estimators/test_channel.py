@@ -63,7 +63,7 @@ def test_a_lower_bound_beyond_log_n_is_saturated():
 
 
 def test_each_bound_declares_its_side():
-    assert [e.bound for e in every_bound(torch.rand(5, 2, generator=seeded()), 1.0)] == [
+    assert [e.side for e in every_bound(torch.rand(5, 2, generator=seeded()), 1.0)] == [
         "lower", "upper", "upper", "lower", "upper",
     ]  # fmt: skip
 
@@ -158,6 +158,13 @@ def test_caller_and_global_state_are_untouched():
     for e in every_bound(features, 1.0):
         assert e.std_error > 0
     assert torch.equal(features, before)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("bound", [leave_one_out_bound, infonce_known_channel])
+def test_without_a_generator_the_noise_is_fresh(bound):
+    features, state = torch.randn(30, 8, generator=seeded(0)), torch.get_rng_state()
+    assert float(bound(features, 1.0)) != float(bound(features, 1.0))
     assert torch.equal(torch.get_rng_state(), state)
 
 

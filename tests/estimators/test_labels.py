@@ -46,7 +46,7 @@ def test_readout_with_the_true_posterior_finds_the_information():
     log_posterior = torch.tensor([[0.9, 0.1], [0.1, 0.9]], dtype=torch.float64).log()[t]
     estimate = readout_mi(log_posterior, y)
     assert float(estimate) == pytest.approx(math.log(2) - binary_entropy(0.1), abs=4 * estimate.std_error)
-    assert (estimate.bound, estimate.n) == ("lower", 5000)
+    assert (estimate.side, estimate.n) == ("lower", 5000)
     worse = readout_mi(2 * log_posterior, y)  # overconfident
     assert float(worse) < float(estimate)
     assert float(readout_mi(20 * log_posterior, y)) < 0  # not clamped
@@ -98,7 +98,7 @@ def test_soft_decision_equals_the_slow_twin():
         nested = (scores if samples else scores[:, None]).tolist()
         estimate = soft_decision_mi(scores)
         assert float(estimate) == pytest.approx(slow.soft_decision(nested), abs=1e-12)
-        assert estimate.bound == ("none" if samples else "lower")
+        assert estimate.side == ("none" if samples else "lower")
         assert estimate.ceiling == math.log(4)
     assert soft_decision_mi(scores[:3]).ceiling == math.log(3)
 

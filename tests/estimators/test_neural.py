@@ -42,7 +42,7 @@ def product_of_pairs(n, rho, d, seed=0):
 def test_finds_the_information_of_a_gaussian(bound, critic):
     x, y, truth = product_of_pairs(2000, 0.7, 2)
     estimate = neural_mi(x, y, bound=bound, critic=critic, generator=seeded(), hidden=(32, 32), max_steps=500)
-    assert estimate.bound == ("none" if bound == "smile" else "lower")
+    assert estimate.side == ("none" if bound == "smile" else "lower")
     assert 0.02 < estimate.std_error < 0.08
     # A critic of this size after 500 steps lies up to 0.1 below the truth of 0.67; above, only chance remains.
     assert truth - 0.1 - 2 * estimate.std_error < float(estimate) < truth + 3 * estimate.std_error

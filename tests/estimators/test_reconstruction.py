@@ -6,7 +6,7 @@ import torch
 
 from infotorch.distributions.gaussian import CorrelatedGaussian
 from infotorch.estimators.discrete import discrete_entropy
-from infotorch.estimators.entropy import kozachenko_leonenko
+from infotorch.estimators.entropy import kozachenko_leonenko_entropy
 from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.labels import readout_mi
 from infotorch.estimators.reconstruction import gaussian_log_likelihood, reconstruction_bound
@@ -33,7 +33,7 @@ def test_the_best_decoder_of_a_gaussian_channel_reaches_its_information(d, noise
     for given in (std, None):
         estimate = reconstruction_bound(gaussian_log_likelihood(x, prediction, std=given), entropy=d * HALF_LOG)
         assert float(estimate) == pytest.approx(information, abs=4 * estimate.std_error)
-    assert (estimate.bound, estimate.n, estimate.ceiling) == ("lower", 5000, math.inf)
+    assert (estimate.side, estimate.n, estimate.ceiling) == ("lower", 5000, math.inf)
 
 
 def test_a_wrong_width_costs_its_divergence():
@@ -66,7 +66,7 @@ def test_interval_covers_the_truth():
 
 def test_the_entropy_may_be_an_estimate():
     x, prediction, std, information = channel(3000, 1, 1.0)
-    entropy = kozachenko_leonenko(x)
+    entropy = kozachenko_leonenko_entropy(x)
     log_q = gaussian_log_likelihood(x, prediction, std=std)
     estimate = reconstruction_bound(log_q, entropy=entropy)
     assert float(estimate) == pytest.approx(float(entropy) + float(log_q.mean()), abs=1e-12)
@@ -143,7 +143,7 @@ def test_wrong_input_is_refused():
         TypeError, match="reconstruction_bound: entropy must be a number of nats or an Estimate, got str"
     ):
         reconstruction_bound(log_q, entropy="1")  # pyright: ignore[reportArgumentType]
-    infinite = Estimate(torch.tensor(-math.inf), bound="none", n=3, estimator="none")
+    infinite = Estimate(torch.tensor(-math.inf), side="none", n=3, estimator="none")
     for entropy in (math.nan, infinite):
         with pytest.raises(ValueError, match="reconstruction_bound: entropy must be finite, got"):
             reconstruction_bound(log_q, entropy=entropy)

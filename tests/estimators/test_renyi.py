@@ -257,7 +257,7 @@ def test_the_estimate_tells_what_was_used():
     x, y = noise(30, 2), labels(30)
     e = renyi_mi(x, y)
     assert e.estimator == f"renyi_mi alpha=1.01 exp(-d2/s) s={knn_bandwidth(x):.4g}, symbols"
-    assert (e.bound, e.n, e.ceiling) == ("none", 30, math.log(30))
+    assert (e.side, e.n, e.ceiling) == ("none", 30, math.log(30))
     assert renyi_total_correlation(x, y, x).ceiling == pytest.approx(2 * math.log(30))
 
 

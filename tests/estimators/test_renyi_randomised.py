@@ -100,6 +100,7 @@ def test_the_generator_alone_decides():
     first, again = (renyi_entropy_randomised(x, generator=seeded(4)) for _ in range(2))
     assert float(first) == float(again)
     assert float(first) != float(renyi_entropy_randomised(x, generator=seeded(5)))
+    assert float(renyi_entropy_randomised(x)) != float(renyi_entropy_randomised(x))
     assert torch.equal(torch.get_rng_state(), state)
     assert not renyi_entropy_randomised(x.requires_grad_(), generator=seeded()).value.requires_grad
     assert "probes=32 deflated=16 steps=8" in first.estimator

@@ -14,14 +14,14 @@ def seeded(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-def features(n=12, d=3, places=(2, 3), seed=0):
+def features(n=12, d=3, locations=(2, 3), seed=0):
     generator = seeded(seed)
     vectors = torch.randn(n, d, generator=generator, dtype=torch.float64)
-    return vectors, torch.randn(n, d, *places, generator=generator, dtype=torch.float64)
+    return vectors, torch.randn(n, d, *locations, generator=generator, dtype=torch.float64)
 
 
 def channels(n, rhos, seed):
-    """T standard normal; place l holds a variable of correlation rho_l with T. The true log-ratios as scores."""
+    """T standard normal; location l holds a variable of correlation rho_l with T. The true log-ratios as scores."""
     generator = seeded(seed)
     t = torch.randn(n, generator=generator, dtype=torch.float64)
     scores = []
@@ -33,7 +33,7 @@ def channels(n, rhos, seed):
 
 
 @pytest.mark.parametrize("bound", [infonce, donsker_varadhan, lambda s: nwj(1 + s)], ids=["infonce", "dv", "nwj"])
-def test_true_log_ratios_recover_the_information_of_the_places(bound):
+def test_true_log_ratios_recover_the_information_of_the_locations(bound):
     rhos = (0.0, 0.5, 0.8, 0.6)
     information = np.mean([-0.5 * math.log1p(-(rho**2)) for rho in rhos])
     values = [dim_local(channels(500, rhos, seed), bound=bound).item() for seed in range(20)]
@@ -41,7 +41,7 @@ def test_true_log_ratios_recover_the_information_of_the_places(bound):
     assert np.mean(values) == pytest.approx(information, abs=3 * np.std(values) / 20**0.5 + 0.005)
 
 
-def test_average_over_places_of_each_bound():
+def test_average_over_locations_of_each_bound():
     scores = torch.randn(8, 8, 3, 2, generator=seeded(1), dtype=torch.float64)
     for bound in (infonce, jsd, nwj, donsker_varadhan):
         expected = np.mean([bound(scores[:, :, i, j]).item() for i in range(3) for j in range(2)])
@@ -53,15 +53,15 @@ def test_average_over_places_of_each_bound():
 def test_grids_equal_the_slow_twin():
     vectors, grid = features()
     other = features(seed=2)[1]
-    by_place = grid.flatten(2).transpose(1, 2).tolist()
+    by_location = grid.flatten(2).transpose(1, 2).tolist()
     repeated = [[v] * 6 for v in vectors.tolist()]
-    assert dim_grid(vectors, grid).item() == pytest.approx(slow.dim_local(repeated, by_place), abs=1e-12)
+    assert dim_grid(vectors, grid).item() == pytest.approx(slow.dim_local(repeated, by_location), abs=1e-12)
     first = other.flatten(2).transpose(1, 2).tolist()
-    assert dim_grid(other, grid).item() == pytest.approx(slow.dim_local(first, by_place), abs=1e-12)
+    assert dim_grid(other, grid).item() == pytest.approx(slow.dim_local(first, by_location), abs=1e-12)
 
 
 def test_features_and_scores_agree():
-    vectors, grid = features(places=(5,))
+    vectors, grid = features(locations=(5,))
     scores = torch.einsum("ic,jcl->ijl", vectors, grid)
     assert dim_grid(vectors, grid).item() == pytest.approx(dim_local(scores).item(), abs=1e-12)
     expanded = vectors[:, :, None].expand(-1, -1, 5)
@@ -70,7 +70,7 @@ def test_features_and_scores_agree():
     assert dim_grid(vectors, grid[..., order]).item() == pytest.approx(dim_local(scores).item(), abs=1e-12)
 
 
-def test_any_critic_scores_a_place():
+def test_any_critic_scores_a_location():
     vectors, grid = features(d=3)
     wider = torch.randn(12, 4, generator=seeded(4))
     critic = SeparableCritic(4, 3, hidden=(8,), embedding=5)
@@ -88,7 +88,7 @@ def test_ceiling_is_log_n():
     assert dim_grid(codes, grid).item() == pytest.approx(math.log(16), abs=1e-5)
     assert dim_global(codes).item() == pytest.approx(math.log(16), abs=1e-5)
     for seed in range(10):
-        assert dim_grid(*features(places=(4,), seed=seed)).item() <= math.log(12)
+        assert dim_grid(*features(locations=(4,), seed=seed)).item() <= math.log(12)
 
 
 def test_constant_features_have_no_information():
@@ -124,7 +124,7 @@ def test_a_sure_discriminator_still_gives_the_encoder_a_gradient():
 
 
 def test_gradients():
-    vectors, grid = features(n=4, d=2, places=(2,))
+    vectors, grid = features(n=4, d=2, locations=(2,))
     assert torch.autograd.gradcheck(dim_grid, (vectors.requires_grad_(), grid.requires_grad_()))
     scores = torch.randn(4, 4, 3, generator=seeded(6), dtype=torch.float64).requires_grad_()
     assert torch.autograd.gradcheck(lambda s: dim_local(s, bound=nwj), (scores,))
@@ -132,14 +132,14 @@ def test_gradients():
     assert torch.autograd.gradcheck(lambda s: prior_matching(s[0], s[1]), (scores,))
 
 
-def test_without_gradient_one_place_is_held_at_a_time():
+def test_without_gradient_one_location_is_held_at_a_time():
     held = []
 
     def critic(x, y):
         held.append(x.shape)
         return inner_products(x, y)
 
-    vectors, grid = features(places=(7,))
+    vectors, grid = features(locations=(7,))
     assert not dim_grid(vectors, grid, critic=critic).requires_grad
     assert held == [vectors.shape] * 7
 
@@ -166,7 +166,7 @@ def test_wrong_input_is_refused():
     vectors, grid = features()
     for wrong in (torch.zeros(4, 4), torch.zeros(4, 3, 2), torch.zeros(4, 4, 0), torch.zeros(4)):
         with pytest.raises(
-            ValueError, match=r"dim_local: scores must have shape \(n, n, places\.\.\.\) with n >= 2, got"
+            ValueError, match=r"dim_local: scores must have shape \(n, n, locations\.\.\.\) with n >= 2, got"
         ):
             dim_local(wrong)
     with pytest.raises(ValueError, match="dim_local: scores must have shape"):
@@ -176,11 +176,13 @@ def test_wrong_input_is_refused():
             dim_global(wrong)
     for wrong in (grid[:, :, 0, 0], grid[:1], grid[..., :0]):
         with pytest.raises(
-            ValueError, match=r"dim_grid: grid must have shape \(n, channels, places\.\.\.\) with n >= 2"
+            ValueError, match=r"dim_grid: grid must have shape \(n, channels, locations\.\.\.\) with n >= 2"
         ):
             dim_grid(vectors[: len(wrong)], wrong)
     for wrong in (vectors[1:], vectors[:, 0], grid[..., :2], grid[..., 0]):
-        with pytest.raises(ValueError, match=r"dim_grid: first must be vectors .* or a grid with the places of grid"):
+        with pytest.raises(
+            ValueError, match=r"dim_grid: first must be vectors .* or a grid with the locations of grid"
+        ):
             dim_grid(wrong, grid)
     with pytest.raises(ValueError, match=r"dim_grid: first and grid must have equally many channels .*, got 2 and 3"):
         dim_grid(vectors[:, :2], grid)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from infotorch.numerics.seeds import derive_seed, seed_streams
+from infotorch.numerics.seeds import as_generator, derive_seed, seed_streams, streams_from
 
 
 def draw(streams, *key):
@@ -77,3 +77,24 @@ def test_wrong_seeds_are_refused():
         seed_streams(True)
     with pytest.raises(ValueError, match="seed_streams: seed must be at least 0, got -1"):
         seed_streams(-1)
+
+
+def test_no_generator_means_fresh_entropy_and_global_state_is_neither_read_nor_moved():
+    state = torch.get_rng_state()
+    drawn = []
+    for _ in range(2):
+        torch.manual_seed(0)
+        drawn.append(torch.rand(4, generator=as_generator(None, where="f")))
+    assert not torch.equal(*drawn)
+    assert streams_from(None, where="f") != streams_from(None, where="f")
+    torch.manual_seed(0)
+    untouched = torch.get_rng_state()
+    as_generator(None, where="f")
+    assert torch.equal(torch.get_rng_state(), untouched)
+    torch.set_rng_state(state)
+
+
+@pytest.mark.parametrize("rule", [as_generator, streams_from])
+def test_a_seed_is_no_generator(rule):
+    with pytest.raises(TypeError, match=r"f: generator must be a torch\.Generator or None, got int"):
+        rule(0, where="f")

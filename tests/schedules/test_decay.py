@@ -123,7 +123,7 @@ def test_warm_up_comes_before_the_first_epoch():
 def test_it_drives_any_optimiser_and_takes_numbers_tensors_and_estimates(kind):
     optimizer = optimizer_of(kind=kind)
     decay = decay_of(optimizer, ceiling=2.0, epochs=10)
-    for value in (1.0, torch.tensor(1.2), Estimate(torch.tensor(1.21), bound="none", n=10, estimator="ross")):
+    for value in (1.0, torch.tensor(1.2), Estimate(torch.tensor(1.21), side="none", n=10, estimator="ross")):
         optimizer.step()
         decay.step(value)
     assert optimizer.param_groups[0]["lr"] == pytest.approx((1 - 1.21 / 2) * (1 - 4 / 10) * 0.2, rel=1e-6)

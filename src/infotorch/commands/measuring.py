@@ -56,7 +56,7 @@ def measure_files(
         show: called with (what, done, total) while a critic is trained.
 
     Returns:
-        Plain values that JSON can hold: `value_nats`, `value_bits`, `std_error_nats` (None: not known), `bound`,
+        Plain values that JSON can hold: `value_nats`, `value_bits`, `std_error_nats` (None: not known), `side`,
         `ceiling_nats` (None: there is none), `saturated`, `n`, `estimator`, `reason`.
 
     Raises:
@@ -81,7 +81,7 @@ def measure_files(
         "value_nats": float(found),
         "value_bits": found.bits,
         "std_error_nats": _finite(found.std_error),
-        "bound": found.bound,
+        "side": found.side,
         "ceiling_nats": _finite(found.ceiling),
         "saturated": found.saturated,
         "n": found.n,

@@ -8,6 +8,9 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from infotorch.numerics.checks import check_count
+from infotorch.numerics.seeds import as_generator
+
 
 @runtime_checkable
 class JointLaw(Protocol):
@@ -19,8 +22,8 @@ class JointLaw(Protocol):
         True
     """
 
-    def sample(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Draw n independent pairs: x and y, row by row."""
+    def sample(self, n: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+        """Draw n independent pairs: x and y, row by row; without a generator, others in every call."""
         ...
 
     def mutual_information(self) -> float:
@@ -28,17 +31,15 @@ class JointLaw(Protocol):
         ...
 
 
-def check_sample_size(n: int, *, where: str) -> None:
-    """Refuse a sample size that is not a positive integer.
+def generator_for(n: int, generator: torch.Generator | None, *, where: str) -> torch.Generator:
+    """What draws n samples: the caller's generator, or for None a fresh one.
 
     Raises:
-        TypeError: n is not an integer.
+        TypeError: n is not an integer, or generator is something else.
         ValueError: n is below 1.
     """
-    if isinstance(n, bool) or not isinstance(n, int):
-        raise TypeError(f"{where}: n must be an integer, got {type(n).__name__}.")
-    if n < 1:
-        raise ValueError(f"{where}: n must be at least 1, got {n}.")
+    check_count(n, where=where, name="n")
+    return as_generator(generator, where=where)
 
 
 def check_number(value: float, *, where: str, name: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from infotorch.distributions.base import check_sample_size
+from infotorch.distributions.base import generator_for
 from infotorch.numerics.checks import as_tensor
 
 
@@ -39,9 +39,9 @@ class DiscreteJoint:
             raise ValueError(f"{type(self).__name__}: table must hold probabilities that sum to 1, got sum {total:g}.")
         self.table = matrix / total
 
-    def sample(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def sample(self, n: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """Draw n independent pairs of symbol numbers, int64, each of shape (n,)."""
-        check_sample_size(n, where=f"{type(self).__name__}.sample")
+        generator = generator_for(n, generator, where=f"{type(self).__name__}.sample")
         weights = self.table.flatten().to(generator.device)
         pairs = torch.multinomial(weights, n, replacement=True, generator=generator)
         return pairs // self.table.shape[1], pairs % self.table.shape[1]

@@ -9,7 +9,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from infotorch.distributions.base import check_information, check_number, check_sample_size
+from infotorch.distributions.base import check_information, check_number, generator_for
 from infotorch.numerics.checks import as_tensor, check_count, check_positive
 
 
@@ -149,9 +149,9 @@ class CorrelatedGaussian:
             raise ValueError(f"{cls.__name__}.for_information: mi must be below {18 * dim} nats here, got {mi}.")
         return cls.sparse(dim, dim, correlations=[correlation] * dim)
 
-    def sample(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def sample(self, n: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """Draw n independent pairs, float64: x of shape (n, dim_x) and y of shape (n, d - dim_x)."""
-        check_sample_size(n, where=f"{type(self).__name__}.sample")
+        generator = generator_for(n, generator, where=f"{type(self).__name__}.sample")
         device = generator.device
         noise = torch.randn(n, len(self.covariance), generator=generator, dtype=torch.float64, device=device)
         rows = noise @ torch.linalg.cholesky(self.covariance).T.to(device)

@@ -8,7 +8,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from infotorch.distributions.base import check_sample_size
+from infotorch.distributions.base import generator_for
 from infotorch.distributions.quadrature import normal_expectation
 from infotorch.numerics.checks import as_tensor, check_positive
 
@@ -58,9 +58,9 @@ class PatternImages:
             patterns[digit, top : top + 8, left : left + 8] = torch.from_numpy(image)
         return cls(patterns, noise_std=noise_std)
 
-    def sample(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def sample(self, n: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """Draw n independent pairs: images float64 of shape (n, ...); y int64 of shape (n,), bit j for pattern j."""
-        check_sample_size(n, where="PatternImages.sample")
+        generator = generator_for(n, generator, where="PatternImages.sample")
         device = generator.device
         bits = torch.randint(2, (n, len(self._flat)), generator=generator, device=device)
         images = _noisy(bits.double() @ self._flat.to(device), self.noise_std, generator)
@@ -100,9 +100,9 @@ class AmplitudeImages:
         check_positive(noise_std, where="AmplitudeImages", name="noise_std")
         self.noise_std = float(noise_std)
 
-    def sample(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def sample(self, n: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """Draw n independent pairs, float64: amplitudes of shape (n, patterns) and images of shape (n, ...)."""
-        check_sample_size(n, where="AmplitudeImages.sample")
+        generator = generator_for(n, generator, where="AmplitudeImages.sample")
         device = generator.device
         x = torch.randn(n, len(self._flat), generator=generator, dtype=torch.float64, device=device)
         images = _noisy(x @ self._flat.to(device), self.noise_std, generator)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from infotorch.distributions.base import check_number
 from infotorch.numerics.checks import as_tensor, check_count
+from infotorch.numerics.seeds import as_generator
 
 
 def half_cube(rows: Tensor) -> Tensor:
@@ -180,12 +181,12 @@ class Linear:
         return rows @ self.matrix.T.to(rows)
 
 
-def random_rotation(dim: int, generator: torch.Generator) -> Linear:
+def random_rotation(dim: int, generator: torch.Generator | None = None) -> Linear:
     """A rotation or reflection drawn uniformly (Haar).
 
     Args:
         dim: number of columns.
-        generator: draws it.
+        generator: draws it; None: another one in every call.
 
     Raises:
         ValueError: dim is below 1.
@@ -199,6 +200,7 @@ def random_rotation(dim: int, generator: torch.Generator) -> Linear:
         True
     """
     check_count(dim, where="random_rotation", name="dim")
+    generator = as_generator(generator, where="random_rotation")
     noise = torch.randn(dim, dim, generator=generator, dtype=torch.float64, device=generator.device)
     q, r = torch.linalg.qr(noise)
     return Linear(q * r.diagonal().sign())

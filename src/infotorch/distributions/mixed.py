@@ -8,7 +8,7 @@ import torch
 from scipy.special import digamma, gammaln, xlogy
 from torch import Tensor
 
-from infotorch.distributions.base import check_number, check_sample_size
+from infotorch.distributions.base import check_number, generator_for
 from infotorch.numerics.checks import check_count
 
 
@@ -33,9 +33,9 @@ class DiscretePlusUniform:
         check_count(symbols, where="DiscretePlusUniform", name="symbols")
         self.symbols = symbols
 
-    def sample(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def sample(self, n: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """Draw n independent pairs: x int64 of shape (n,), y float64 of shape (n, 1)."""
-        check_sample_size(n, where="DiscretePlusUniform.sample")
+        generator = generator_for(n, generator, where="DiscretePlusUniform.sample")
         device = generator.device
         x = torch.randint(self.symbols, (n,), generator=generator, device=device)
         noise = 2 * torch.rand(n, generator=generator, dtype=torch.float64, device=device)
@@ -71,9 +71,9 @@ class ZeroInflatedPoisson:
             raise ValueError(f"ZeroInflatedPoisson: p_zero must lie in [0, 1], got {p_zero}.")
         self.p_zero = float(p_zero)
 
-    def sample(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def sample(self, n: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """Draw n independent pairs: x float64 of shape (n, 1), y int64 of shape (n,)."""
-        check_sample_size(n, where="ZeroInflatedPoisson.sample")
+        generator = generator_for(n, generator, where="ZeroInflatedPoisson.sample")
         device = generator.device
         u = torch.rand(n, 2, generator=generator, dtype=torch.float64, device=device)
         x = -torch.log1p(-u[:, :1])

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from infotorch.distributions.base import check_sample_size
+from infotorch.distributions.base import generator_for
 from infotorch.distributions.quadrature import normal_expectation
 from infotorch.numerics.checks import as_tensor, check_positive
 
@@ -53,9 +53,9 @@ class GaussianMixture:
         self.weights = _probabilities(weights, count, where="GaussianMixture")
         self._factors = factors
 
-    def sample(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def sample(self, n: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """Draw n independent pairs, float64, each of shape (n, 1)."""
-        check_sample_size(n, where="GaussianMixture.sample")
+        generator = generator_for(n, generator, where="GaussianMixture.sample")
         device = generator.device
         component = torch.multinomial(self.weights.to(device), n, replacement=True, generator=generator)
         noise = torch.randn(n, 2, 1, generator=generator, dtype=torch.float64, device=device)
@@ -133,9 +133,9 @@ class LabelledClusters:
         self._dim = max(rank, 1)
         self._positions = offsets @ axes[: self._dim].T
 
-    def sample(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def sample(self, n: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """Draw n independent pairs: x float64 of shape (n, d), label int64 of shape (n,)."""
-        check_sample_size(n, where="LabelledClusters.sample")
+        generator = generator_for(n, generator, where="LabelledClusters.sample")
         device = generator.device
         label = torch.multinomial(self.weights.to(device), n, replacement=True, generator=generator)
         centres = self.centres.to(device)[label]

@@ -9,7 +9,7 @@ import torch
 from scipy.special import gammaincinv
 from torch import Tensor
 
-from infotorch.distributions.base import check_sample_size
+from infotorch.distributions.base import generator_for
 from infotorch.distributions.gaussian import CorrelatedGaussian
 from infotorch.numerics.checks import check_positive
 
@@ -51,9 +51,9 @@ class StudentT:
         self.gaussian = dispersion if given else CorrelatedGaussian(dispersion, dim_x)
         self.dof = float(dof)
 
-    def sample(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def sample(self, n: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """Draw n independent pairs, float64: x of shape (n, d_x) and y of shape (n, d_y)."""
-        check_sample_size(n, where="StudentT.sample")
+        generator = generator_for(n, generator, where="StudentT.sample")
         x, y = self.gaussian.sample(n, generator)
         u = torch.rand(n, 1, generator=generator, dtype=torch.float64, device=generator.device)
         # torch's own gamma sampler takes no generator in public. 1 - u is never 0.

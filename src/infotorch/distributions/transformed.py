@@ -39,7 +39,7 @@ class Transformed:
         self.transform_x = transform_x
         self.transform_y = transform_y
 
-    def sample(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def sample(self, n: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """Draw n independent pairs of the law and map them."""
         x, y = self.law.sample(n, generator)
         return x if self.transform_x is None else self.transform_x(
@@ -75,7 +75,7 @@ class Stacked:
             raise ValueError("Stacked: needs at least one law.")
         self.laws = laws
 
-    def sample(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def sample(self, n: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """Draw n independent pairs: the columns of the laws in their order, shapes (n, sum of d)."""
         x, y = zip(*(law.sample(n, generator) for law in self.laws), strict=True)
         return torch.cat([part.reshape(n, -1) for part in x], dim=1), torch.cat(

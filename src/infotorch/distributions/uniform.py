@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from infotorch.distributions.base import check_sample_size
+from infotorch.distributions.base import generator_for
 from infotorch.numerics.checks import check_positive
 
 
@@ -34,9 +34,9 @@ class AdditiveUniformNoise:
         check_positive(half_width, where="AdditiveUniformNoise", name="half_width")
         self.half_width = float(half_width)
 
-    def sample(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def sample(self, n: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """Draw n independent pairs, float64, each of shape (n, 1)."""
-        check_sample_size(n, where="AdditiveUniformNoise.sample")
+        generator = generator_for(n, generator, where="AdditiveUniformNoise.sample")
         x, u = torch.rand(2, n, 1, generator=generator, dtype=torch.float64, device=generator.device)
         return x, x + self.half_width * (2 * u - 1)
 

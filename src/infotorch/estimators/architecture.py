@@ -17,8 +17,9 @@ from infotorch.estimators.critic_training import train_until_no_better, trainabl
 from infotorch.estimators.critics import JointCritic
 from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.held_out import HeldOut, held_out, pooled
-from infotorch.estimators.neural import CriticSettings, check_finite, describe_training, streams_from
+from infotorch.estimators.neural import CriticSettings, check_finite, describe_training
 from infotorch.numerics.checks import as_rows, as_tensor, check_noise_std
+from infotorch.numerics.seeds import streams_from
 from infotorch.numerics.symbols import is_constant
 
 # Rows passed through the encoder at once.
@@ -86,7 +87,7 @@ def architecture_aware_mine(
         >>> estimate = architecture_aware_mine(  # 2 * 1/2 log(1 + 1) = 0.69 nats
         ...     nn.Identity(), x, 1.0, hidden=(32,), max_steps=400, lr=5e-3, generator=torch.Generator().manual_seed(0)
         ... )
-        >>> estimate.bound, abs(float(estimate) - 0.69) < 0.25
+        >>> estimate.side, abs(float(estimate) - 0.69) < 0.25
         ('lower', True)
     """
     where = "architecture_aware_mine"
@@ -170,7 +171,7 @@ def _estimate(found: HeldOut, n: int, how: str) -> Estimate:
     value, error, ceiling = pooled([found])
     return Estimate(
         torch.tensor(value, dtype=torch.float64),
-        bound="lower",
+        side="lower",
         n=n,
         estimator="architecture_aware_mine",
         ceiling=ceiling,

@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 
 from infotorch.estimators.contrast import LogLikelihood, contrast, true_pairs
-from infotorch.estimators.estimate import Bound, Estimate
-from infotorch.numerics.checks import as_rows, check_generator, check_noise_std, check_rows
+from infotorch.estimators.estimate import Estimate, Side
+from infotorch.numerics.checks import as_rows, check_noise_std, check_rows
 from infotorch.numerics.distances import product_eps, squared_distances
+from infotorch.numerics.seeds import as_generator
 
 # Largest error of a squared distance, in units of the noise, that a matrix product may make.
 _TOLERANCE = 1e-2
@@ -61,13 +62,13 @@ def pairwise_bounds(features: Any, noise_std: float | Tensor) -> tuple[Estimate,
     rows, dtype = _in_noise_units(features, noise_std, where="pairwise_bounds")
     ceiling = math.log(len(rows))
 
-    def bound(factor: float, side: Bound) -> Estimate:
+    def bound(factor: float, side: Side) -> Estimate:
         def log_kernel(rows: Tensor, block: slice) -> Tensor:
             squares = _squared_distances(rows[block], rows)
             squares.diagonal(block.start).zero_()
             return squares / -factor
 
-        return contrast(rows, log_kernel, bound=side, estimator=f"pairwise_bounds {side}", ceiling=ceiling, dtype=dtype)
+        return contrast(rows, log_kernel, side=side, estimator=f"pairwise_bounds {side}", ceiling=ceiling, dtype=dtype)
 
     return bound(8.0, "lower"), bound(2.0, "upper")
 
@@ -89,7 +90,7 @@ def _encoder_bounds(features: Any, noise_std: Tensor) -> tuple[Estimate, Estimat
     wide = dtype if mean.device.type == "mps" else torch.float64  # Apple's GPUs have no float64
     both = torch.stack([mean.to(wide), deviation.to(wide)], dim=1)
 
-    def bound(pair: Callable[[Tensor, Tensor, Tensor], Tensor], side: Bound) -> Estimate:
+    def bound(pair: Callable[[Tensor, Tensor, Tensor], Tensor], side: Side) -> Estimate:
         def log_kernel(both: Tensor, block: slice) -> Tensor:
             total = both.new_zeros(len(both[block]), len(both))
             for centre, spread in zip(both[:, 0].T, both[:, 1].T, strict=True):
@@ -97,7 +98,7 @@ def _encoder_bounds(features: Any, noise_std: Tensor) -> tuple[Estimate, Estimat
             return -total
 
         name = f"pairwise_bounds {side}"
-        return contrast(both, log_kernel, bound=side, estimator=name, ceiling=math.log(len(both)), dtype=dtype)
+        return contrast(both, log_kernel, side=side, estimator=name, ceiling=math.log(len(both)), dtype=dtype)
 
     return bound(_bhattacharyya, "lower"), bound(_kullback_leibler, "upper")
 
@@ -114,7 +115,9 @@ def _bhattacharyya(way: Tensor, own: Tensor, other: Tensor) -> Tensor:
     return way.square() / (4 * both) + (both / (2 * own * other)).log() / 2
 
 
-def leave_one_out_bound(features: Any, noise_std: float | Tensor, *, generator: torch.Generator) -> Estimate:
+def leave_one_out_bound(
+    features: Any, noise_std: float | Tensor, *, generator: torch.Generator | None = None
+) -> Estimate:
     """Upper bound on I(X; T), in nats: the other rows stand for the marginal of T.
 
     mean_i [log p(t_i | x_i) - log 1/(n-1) sum_{j != i} p(t_i | x_j)], with one noise draw t_i per row.
@@ -122,7 +125,7 @@ def leave_one_out_bound(features: Any, noise_std: float | Tensor, *, generator: 
     Args:
         features: clean outputs F(x), shape (n, ...), n >= 2; trailing axes are flattened.
         noise_std: standard deviation of the noise in every coordinate, a number or a 0-d tensor.
-        generator: draws the noise.
+        generator: draws the noise; None: fresh noise in every call.
 
     Returns:
         An upper bound for the population, without ceiling: rows far apart (in units of the noise) make it very large.
@@ -131,23 +134,25 @@ def leave_one_out_bound(features: Any, noise_std: float | Tensor, *, generator: 
     Raises:
         ValueError: fewer than two rows, NaN or infinite values, noise_std not positive, or rows too many noise_std
             apart for float64 (1e150).
-        TypeError: features or noise_std is not made of real numbers, or generator is none.
+        TypeError: features or noise_std is not made of real numbers, or generator is something else.
 
     Source: Poole et al. 2019, arXiv:1905.06922, eq. 13.
 
     Example:
         >>> e = leave_one_out_bound(torch.ones(5, 2), 1.0, generator=torch.Generator().manual_seed(0))
-        >>> round(abs(float(e)), 4), e.bound
+        >>> round(abs(float(e)), 4), e.side
         (0.0, 'upper')
     """
-    check_generator(generator, where="leave_one_out_bound")
+    generator = as_generator(generator, where="leave_one_out_bound")
     rows, dtype = _in_noise_units(features, noise_std, where="leave_one_out_bound")
     log_likelihood = _noisy_likelihood(rows, generator)
     name = "leave_one_out_bound"
-    return contrast(rows, log_likelihood, bound="upper", estimator=name, leave_one_out=True, dtype=dtype)
+    return contrast(rows, log_likelihood, side="upper", estimator=name, leave_one_out=True, dtype=dtype)
 
 
-def infonce_known_channel(features: Any, noise_std: float | Tensor, *, generator: torch.Generator) -> Estimate:
+def infonce_known_channel(
+    features: Any, noise_std: float | Tensor, *, generator: torch.Generator | None = None
+) -> Estimate:
     """InfoNCE lower bound on I(X; T), in nats, with the true log-ratio instead of a critic.
 
     mean_i [log p(t_i | x_i) - log 1/n sum_j p(t_i | x_j)], with one noise draw t_i per row.
@@ -155,7 +160,7 @@ def infonce_known_channel(features: Any, noise_std: float | Tensor, *, generator
     Args:
         features: clean outputs F(x), shape (n, ...), n >= 2; trailing axes are flattened.
         noise_std: standard deviation of the noise in every coordinate, a number or a 0-d tensor.
-        generator: draws the noise.
+        generator: draws the noise; None: fresh noise in every call.
 
     Returns:
         A lower bound, at most log n (`ceiling`); close to log n it says "at least this much" (`saturated`).
@@ -163,7 +168,7 @@ def infonce_known_channel(features: Any, noise_std: float | Tensor, *, generator
     Raises:
         ValueError: fewer than two rows, NaN or infinite values, noise_std not positive, or rows too many noise_std
             apart for float64 (1e150).
-        TypeError: features or noise_std is not made of real numbers, or generator is none.
+        TypeError: features or noise_std is not made of real numbers, or generator is something else.
 
     Source: Poole et al. 2019, arXiv:1905.06922, eq. 12 (InfoNCE with a known conditional).
 
@@ -173,11 +178,11 @@ def infonce_known_channel(features: Any, noise_std: float | Tensor, *, generator
         >>> round(float(e), 4), e.saturated
         (0.6931, True)
     """
-    check_generator(generator, where="infonce_known_channel")
+    generator = as_generator(generator, where="infonce_known_channel")
     rows, dtype = _in_noise_units(features, noise_std, where="infonce_known_channel")
     log_likelihood = _noisy_likelihood(rows, generator)
     ceiling, name = math.log(len(rows)), "infonce_known_channel"
-    return contrast(rows, log_likelihood, bound="lower", estimator=name, ceiling=ceiling, dtype=dtype)
+    return contrast(rows, log_likelihood, side="lower", estimator=name, ceiling=ceiling, dtype=dtype)
 
 
 def gaussian_channel_bound(features: Any, noise_std: float | Tensor) -> Estimate:
@@ -211,7 +216,7 @@ def gaussian_channel_bound(features: Any, noise_std: float | Tensor) -> Estimate
     centered = (wide - wide.mean(dim=0)) / math.sqrt(len(rows))
     return Estimate(
         _half_log_det(centered).to(dtype),
-        bound="upper",
+        side="upper",
         n=len(rows),
         estimator="gaussian_channel_bound",
         error=lambda: _gaussian_error(centered.detach()),

@@ -22,7 +22,7 @@ from infotorch.numerics.neighbours import count_within, nearest_distances
 from infotorch.numerics.symbols import as_symbols, is_constant, multiplicity, symbols
 
 
-def ksg_conditional(x: Any, y: Any, z: Any, *, k: int = 3) -> Estimate:
+def conditional_ksg(x: Any, y: Any, z: Any, *, k: int = 3) -> Estimate:
     """Conditional mutual information I(X; Y | Z) of continuous variables, in nats, from the k nearest neighbours.
 
     <psi(k) - psi(n_xz + 1) - psi(n_yz + 1) + psi(n_z + 1)>, the counts being rows strictly nearer than the k-th
@@ -30,7 +30,7 @@ def ksg_conditional(x: Any, y: Any, z: Any, *, k: int = 3) -> Estimate:
     z tells much of x and y, the estimate falls below the truth, the more so the fewer the rows.
 
     Where more than k rows coincide, psi(k) becomes psi of their number, the rows themselves counted; other ties are
-    better left to `mixed_conditional`.
+    better left to `conditional_mixed_ksg`.
 
     Args:
         x: shape (n,) or (n, ...), n > k.
@@ -52,18 +52,18 @@ def ksg_conditional(x: Any, y: Any, z: Any, *, k: int = 3) -> Estimate:
     Example:
         >>> noise = torch.randn(3, 1000, generator=torch.Generator().manual_seed(0))
         >>> z = noise[0]  # x and y share nothing but z
-        >>> abs(float(ksg_conditional(z + noise[1], z + noise[2], z))) < 0.1
+        >>> abs(float(conditional_ksg(z + noise[1], z + noise[2], z))) < 0.1
         True
     """
-    return _by_neighbours(_ksg, x, y, z, k, name="ksg_conditional")
+    return _by_neighbours(_ksg, x, y, z, k, name="conditional_ksg")
 
 
-def mixed_conditional(x: Any, y: Any, z: Any, *, k: int = 3) -> Estimate:
+def conditional_mixed_ksg(x: Any, y: Any, z: Any, *, k: int = 3) -> Estimate:
     """Conditional mutual information I(X; Y | Z) of variables that may mix atoms and densities, in nats.
 
     <psi(k_i) - psi(n_xz) - psi(n_yz) + psi(n_z)>, the counts being other rows at most as far as the k-th neighbour in
     each space, k_i in the joint one: k unless there are ties. Chebyshev distances, so scales matter, those of class
-    numbers too. On densities `ksg_conditional` is the better one: this lies above it (benchmarks/accuracy.py has both).
+    numbers too. On densities `conditional_ksg` is the better one: this lies above it (benchmarks/accuracy.py has both).
 
     Args:
         x: real or integer, shape (n,) or (n, ...), n > k.
@@ -85,13 +85,13 @@ def mixed_conditional(x: Any, y: Any, z: Any, *, k: int = 3) -> Estimate:
     Example:
         >>> bits = torch.randint(2, (2, 1000), generator=torch.Generator().manual_seed(0))
         >>> x, y = bits[0], bits[0] ^ bits[1]  # independent, but one given the other's sum is known: log 2
-        >>> abs(float(mixed_conditional(x, y, bits[1])) - 0.693) < 0.01
+        >>> abs(float(conditional_mixed_ksg(x, y, bits[1])) - 0.693) < 0.01
         True
     """
-    return _by_neighbours(_mixed, x, y, z, k, name="mixed_conditional")
+    return _by_neighbours(_mixed, x, y, z, k, name="conditional_mixed_ksg")
 
 
-def gaussian_conditional_mi(x: Any, y: Any, z: Any, *, unbiased: bool = False) -> Estimate:
+def conditional_gaussian_mi(x: Any, y: Any, z: Any, *, unbiased: bool = False) -> Estimate:
     """Conditional mutual information I(X; Y | Z) of jointly Gaussian variables, in nats: that of their residuals.
 
     1/2 (log det S_xz + log det S_yz - log det S_z - log det S_xyz), computed as `gaussian_mi` of what linear regression
@@ -118,10 +118,10 @@ def gaussian_conditional_mi(x: Any, y: Any, z: Any, *, unbiased: bool = False) -
     Example:
         >>> noise = torch.randn(3, 2000, generator=torch.Generator().manual_seed(2))
         >>> x, z = noise[0], noise[1]
-        >>> abs(float(gaussian_conditional_mi(x, x + z + noise[2], z)) - 0.3466) < 0.05
+        >>> abs(float(conditional_gaussian_mi(x, x + z + noise[2], z)) - 0.3466) < 0.05
         True
     """
-    where = "gaussian_conditional_mi"
+    where = "conditional_gaussian_mi"
     xs, ys, zs = (as_rows(v, where=where, name=name) for v, name in ((x, "x"), (y, "y"), (z, "z")))
     _check_three(xs, ys, zs, where=where)
     ys, zs = ys.to(xs.device), zs.to(xs.device)
@@ -135,7 +135,7 @@ def gaussian_conditional_mi(x: Any, y: Any, z: Any, *, unbiased: bool = False) -
     return gaussian_information(_residual(xs, basis), _residual(ys, basis), name=where, dtype=dtype, freedom=freedom)
 
 
-def discrete_conditional_mi(a: Any, b: Any, c: Any, *, correction: Correction | None = None) -> Estimate:
+def conditional_discrete_mi(a: Any, b: Any, c: Any, *, correction: Correction | None = None) -> Estimate:
     """Conditional mutual information I(A; B | C) of discrete variables, in nats: H(A, C) + H(B, C) - H(C) - H(A, B, C).
 
     Args:
@@ -157,10 +157,10 @@ def discrete_conditional_mi(a: Any, b: Any, c: Any, *, correction: Correction | 
 
     Example:
         >>> a, b = torch.tensor([0, 0, 1, 1]), torch.tensor([0, 1, 0, 1])
-        >>> round(discrete_conditional_mi(a, b, a ^ b).bits, 6)
+        >>> round(conditional_discrete_mi(a, b, a ^ b).bits, 6)
         1.0
     """
-    where = "discrete_conditional_mi"
+    where = "conditional_discrete_mi"
     first, second, given = (as_symbols(v, where=where, name=name) for v, name in ((a, "a"), (b, "b"), (c, "c")))
     _check_three(first, second, given, where=where, names="a, b and c")
     if correction is not None:
@@ -174,7 +174,7 @@ def discrete_conditional_mi(a: Any, b: Any, c: Any, *, correction: Correction | 
     shift = 0.0 if correction is None else missed
     return Estimate(
         terms.mean() + shift,
-        bound="none",
+        side="none",
         n=n,
         estimator=f"{where} {correction or 'plug-in'}",
         ceiling=math.log(n) + shift,
@@ -203,7 +203,7 @@ def _by_neighbours(
 
     return Estimate(
         value(xs, ys, zs, k),
-        bound="none",
+        side="none",
         n=n,
         estimator=f"{name} k={k}",
         ceiling=float(ends[0] - ends[1]),

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from infotorch.estimators.estimate import Bound, Estimate
+from infotorch.estimators.estimate import Estimate, Side
 from infotorch.numerics.blocks import slices
 
 # Distances that are held at once: one block up to 4096 rows.
@@ -24,7 +24,7 @@ def contrast(
     rows: Tensor,
     log_likelihood: LogLikelihood,
     *,
-    bound: Bound,
+    side: Side,
     estimator: str,
     dtype: torch.dtype,
     ceiling: float = math.inf,
@@ -47,7 +47,7 @@ def contrast(
             return _contrast_error(rows.detach(), log_likelihood, leave_one_out)
 
     value = torch.cat(parts).mean().to(dtype)  # pyright: ignore[reportArgumentType]
-    return Estimate(value, bound=bound, n=len(rows), estimator=estimator, ceiling=ceiling, error=error)
+    return Estimate(value, side=side, n=len(rows), estimator=estimator, ceiling=ceiling, error=error)
 
 
 def _blocks(n: int) -> Iterator[slice]:

@@ -134,7 +134,7 @@ def soft_decision_label_mi(scores: Any, labels: Any) -> Estimate:
     label_entropy = float(torch.special.entr(shares).sum())
     return Estimate(
         value,
-        bound="none",
+        side="none",
         n=n,
         estimator="soft_decision_label_mi",
         ceiling=min(label_entropy, math.log(classes)),

@@ -96,7 +96,7 @@ def _estimate(terms: Tensor, shift: float, name: str) -> Estimate:
     n = len(terms)
     return Estimate(
         terms.mean() + shift,
-        bound="none",
+        side="none",
         n=n,
         estimator=name,
         ceiling=math.log(n) + shift,

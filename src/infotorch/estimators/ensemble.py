@@ -77,7 +77,7 @@ def ksg_ensemble(x: Any, y: Any, *, ks: Sequence[int] = (1, 2, 4, 8), metric: Me
     counts = torch.tensor([n, *ks], dtype=torch.float64, device="cpu").digamma()
     return Estimate(
         value(xs, ys).to(xs.device),
-        bound="none",
+        side="none",
         n=n,
         estimator=f"ksg_ensemble k={','.join(map(str, ks))} {metric}",
         ceiling=float(counts[0] - weights @ counts[1:]),

@@ -15,7 +15,7 @@ from infotorch.numerics.distances import common_unit
 from infotorch.numerics.neighbours import METRICS, Metric, nearest_distances
 
 
-def kozachenko_leonenko(x: Any, *, k: int = 3, metric: Metric = "chebyshev") -> Estimate:
+def kozachenko_leonenko_entropy(x: Any, *, k: int = 3, metric: Metric = "chebyshev") -> Estimate:
     """Differential entropy of continuous x, in nats: psi(n) - psi(k) + log(volume of the unit ball) + d <log radius>.
 
     The radius of a row is the distance to its k-th nearest neighbour, d the number of columns.
@@ -38,24 +38,24 @@ def kozachenko_leonenko(x: Any, *, k: int = 3, metric: Metric = "chebyshev") -> 
 
     Example:
         >>> x = torch.rand(2000, generator=torch.Generator().manual_seed(0))  # uniform on [0, 1]: 0 nats
-        >>> abs(float(kozachenko_leonenko(x))) < 0.1
+        >>> abs(float(kozachenko_leonenko_entropy(x))) < 0.1
         True
     """
-    xs = as_samples(x, where="kozachenko_leonenko", name="x")
-    k = check_neighbours(k, len(xs), where="kozachenko_leonenko")
-    check_choice(metric, METRICS, where="kozachenko_leonenko", name="metric")
+    xs = as_samples(x, where="kozachenko_leonenko_entropy", name="x")
+    k = check_neighbours(k, len(xs), where="kozachenko_leonenko_entropy")
+    check_choice(metric, METRICS, where="kozachenko_leonenko_entropy", name="metric")
     value = _entropy(xs, k, metric)
     if value.isinf():
         raise ValueError(
-            f"kozachenko_leonenko: x must be continuous, got rows with {k} or more exact copies: the differential "
-            "entropy is minus infinity (discrete_entropy counts symbols)."
+            f"kozachenko_leonenko_entropy: x must be continuous, got rows with {k} or more exact copies: the "
+            "differential entropy is minus infinity (discrete_entropy counts symbols)."
         )
 
     def error() -> float:
         return subsampling_error(lambda rows: float(_entropy(xs[rows], k, metric)), len(xs), smallest=5 * (k + 1))
 
-    name = f"kozachenko_leonenko k={k} {metric}"
-    return Estimate(value, bound="none", n=len(xs), estimator=name, error=error)
+    name = f"kozachenko_leonenko_entropy k={k} {metric}"
+    return Estimate(value, side="none", n=len(xs), estimator=name, error=error)
 
 
 def _entropy(x: Tensor, k: int, metric: Metric) -> Tensor:

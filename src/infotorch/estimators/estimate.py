@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-Bound = Literal["lower", "upper", "none"]
+#: on which side of the truth a value lies on average
+Side = Literal["lower", "upper", "none"]
 
 #: An estimate this close to its ceiling, in nats, says "at least this much" and no more.
 SATURATION_MARGIN = 0.1
@@ -23,7 +24,7 @@ class Estimate:
     Args:
         value: 0-d tensor, in nats, with its gradient where the estimator has one. Never clamped: an estimator without
             a bound may be negative.
-        bound: "lower" or "upper" when the expectation lies on that side of the truth, else "none".
+        side: "lower" or "upper" when the expectation lies on that side of the truth, else "none".
         ceiling: the largest value that the estimator can give on this input, in nats (log n for many), or infinity.
         n: number of samples used.
         estimator: name of the estimator and of the settings that matter.
@@ -32,13 +33,13 @@ class Estimate:
 
     Example:
         >>> import torch
-        >>> e = Estimate(torch.tensor(0.6931), bound="none", n=100, estimator="example")
+        >>> e = Estimate(torch.tensor(0.6931), side="none", n=100, estimator="example")
         >>> round(float(e), 2), round(e.bits, 2), e.saturated
         (0.69, 1.0, False)
     """
 
     value: Tensor
-    bound: Bound
+    side: Side
     n: int
     estimator: str
     ceiling: float = math.inf
@@ -52,6 +53,11 @@ class Estimate:
 
     def __float__(self) -> float:
         return float(self.value.detach())
+
+    @property
+    def bound(self) -> Side:
+        """The same as `side`."""
+        return self.side
 
     @property
     def bits(self) -> float:

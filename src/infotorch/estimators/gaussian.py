@@ -156,7 +156,7 @@ def gaussian_mi_cca(x: Any, y: Any, *, num_components: int | None = None) -> Est
     dtype = torch.promote_types(torch.promote_types(xs.dtype, ys.dtype), torch.float32)
     return Estimate(
         (-0.5 * torch.log1p(-(rho**2))).sum().to(dtype),
-        bound="none",
+        side="none",
         n=len(xs),
         estimator=f"gaussian_mi_cca num_components={most if num_components is None else num_components}",
         error=lambda: _error(_variates(first.detach(), second.detach(), len(rho))),
@@ -173,7 +173,7 @@ def gaussian_information(x: Tensor, y: Tensor, *, name: str, dtype: torch.dtype,
         value = value - _bias(a.shape[1], b.shape[1], freedom)
     return Estimate(
         value.to(dtype),
-        bound="none",
+        side="none",
         n=len(x),
         estimator=name if freedom is None else f"{name} unbiased",
         error=lambda: _error([part.detach() for part in parts]),

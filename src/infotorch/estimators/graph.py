@@ -15,18 +15,19 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from infotorch.numerics.checks import check_count
+from infotorch.numerics.seeds import as_generator
 
 # Numbers gathered at once while pairs are scored: 32 MiB in float32.
 _GATHERED_AT_ONCE = 2**23
 
 
-def other_nodes(graph_index: Tensor, count: int, generator: torch.Generator) -> Tensor:
+def other_nodes(graph_index: Tensor, count: int, generator: torch.Generator | None = None) -> Tensor:
     """For every node `count` nodes of other graphs, each of them equally likely; in a single graph, other nodes of it.
 
     Args:
         graph_index: the graph of every node, int64 (n,), ascending.
         count: draws for each node, with replacement.
-        generator: on the device of `graph_index`.
+        generator: on the device of `graph_index`; None: other draws in every call.
 
     Returns:
         Node numbers, int64 (n, count).
@@ -52,7 +53,13 @@ def other_nodes(graph_index: Tensor, count: int, generator: torch.Generator) -> 
 
 
 def draw_outside(
-    start: Tensor, stop: Tensor, total: int, *, count: int, generator: torch.Generator, weights: Tensor | None = None
+    start: Tensor,
+    stop: Tensor,
+    total: int,
+    *,
+    count: int,
+    weights: Tensor | None = None,
+    generator: torch.Generator | None = None,
 ) -> Tensor:
     """Numbers below `total` that lie outside each row's own block [start, stop), with replacement.
 
@@ -61,8 +68,8 @@ def draw_outside(
         stop: the first number behind it; something must be left outside.
         total: how many numbers there are.
         count: draws for each row.
-        generator: on the device of `start`.
         weights: numbers are drawn in proportion to these, (total,), positive; None: all alike.
+        generator: on the device of `start`; None: other draws in every call.
 
     Returns:
         int64 (r, count).
@@ -76,6 +83,7 @@ def draw_outside(
         >>> draw_outside(start, stop, 3, count=2, generator=torch.Generator().manual_seed(0)).tolist()
         [[2, 2], [0, 0]]
     """
+    generator = as_generator(generator, where="draw_outside", device=start.device)
     check_count(count, where="draw_outside", name="count")
     if bool((stop - start >= total).any()):
         raise ValueError(f"draw_outside: a block must leave one of the {total} numbers outside.")
@@ -93,7 +101,7 @@ def draw_outside(
     return torch.where(behind, drawn.clamp(max=total - 1).maximum(stop), drawn.clamp(min=0).minimum(start - 1))
 
 
-def non_edges(edge_index: Tensor, graph_index: Tensor, generator: torch.Generator) -> Tensor:
+def non_edges(edge_index: Tensor, graph_index: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """For every edge a pair without one, at random: the edge's target and a node of its graph that it is not joined to.
 
     Joined is who has an edge in either direction; nobody is paired with themselves. All that qualify are equally
@@ -102,7 +110,7 @@ def non_edges(edge_index: Tensor, graph_index: Tensor, generator: torch.Generato
     Args:
         edge_index: int64 (2, e), from source to target.
         graph_index: the graph of every node, int64 (n,), ascending.
-        generator: on the device of `edge_index`.
+        generator: on the device of `edge_index`; None: other draws in every call.
 
     Returns:
         int64 (2, p), p <= e: a node in place of the source, and the target.
@@ -112,6 +120,7 @@ def non_edges(edge_index: Tensor, graph_index: Tensor, generator: torch.Generato
         >>> non_edges(path, torch.zeros(3, dtype=torch.int64), torch.Generator().manual_seed(0)).tolist()
         [[0], [2]]
     """
+    generator = as_generator(generator, where="non_edges", device=edge_index.device)
     n, target = len(graph_index), edge_index[1]
     node = torch.arange(n, device=graph_index.device)
     first, last = _blocks(graph_index, graph_index)

@@ -66,7 +66,7 @@ def ksg(x: Any, y: Any, *, k: int = 3, variant: Literal[1, 2] = 1, metric: Metri
     ceiling = float(_digamma(len(xs)) - _digamma(k)) - (variant == 2) / k
     return Estimate(
         value(xs, ys),
-        bound="none",
+        side="none",
         n=len(xs),
         estimator=f"ksg k={k} variant={variant} {metric}",
         ceiling=ceiling,

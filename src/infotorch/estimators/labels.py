@@ -57,7 +57,7 @@ def readout_mi(scores: Any, labels: Any, *, class_prior: Any = None) -> Estimate
     entropy = torch.special.entr(frequency).sum()
     return Estimate(
         entropy + terms.mean(),
-        bound="lower",
+        side="lower",
         n=n,
         estimator="readout_mi",
         ceiling=float(entropy),
@@ -97,7 +97,7 @@ def soft_decision_mi(scores: Any) -> Estimate:
     terms = (log_p.exp() * (log_p - mean)).sum(dim=1)  # each row's divergence from the mean
     return Estimate(
         terms.mean(),
-        bound="lower" if as_tensor(scores, where="soft_decision_mi", name="scores").ndim == 2 else "none",
+        side="lower" if as_tensor(scores, where="soft_decision_mi", name="scores").ndim == 2 else "none",
         n=n,
         estimator="soft_decision_mi",
         ceiling=math.log(min(n, classes)),

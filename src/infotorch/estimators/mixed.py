@@ -59,7 +59,7 @@ def mixed_ksg(x: Any, y: Any, *, k: int = 3) -> Estimate:
     n = len(xs)
     return Estimate(
         _mixed(xs, ys, k),
-        bound="none",
+        side="none",
         n=n,
         estimator=f"mixed_ksg k={k}",
         ceiling=math.log(n) - float(torch.tensor(k, dtype=torch.float64, device="cpu").digamma()),

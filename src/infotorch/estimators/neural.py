@@ -15,10 +15,10 @@ from infotorch.estimators.bounds import MineGradient, infonce, jsd, nwj
 from infotorch.estimators.critic_rows import Split, as_columns, random_splits, standardised
 from infotorch.estimators.critic_training import TrainingOutcome, train_until_no_better, trainable
 from infotorch.estimators.critics import BilinearCritic, Critic, EncoderCritic, JointCritic, SeparableCritic
-from infotorch.estimators.estimate import Bound, Estimate
+from infotorch.estimators.estimate import Estimate, Side
 from infotorch.estimators.held_out import HeldOut, Measure, held_out, pooled
 from infotorch.numerics.checks import as_rows, check_choice, check_count, check_paired, check_positive
-from infotorch.numerics.seeds import SeedStreams
+from infotorch.numerics.seeds import streams_from
 from infotorch.numerics.symbols import is_constant
 
 CriticName = Literal["separable", "joint", "bilinear"]
@@ -63,7 +63,7 @@ class _Way:
 
     validated: Measure
     reported: Measure
-    side: Bound
+    side: Side
 
 
 _WAYS: dict[str, _Way] = {
@@ -152,7 +152,7 @@ def neural_mi(
         >>> estimate = neural_mi(  # 0.347 nats
         ...     noise[0], noise[0] + noise[1], hidden=(32,), max_steps=300, generator=torch.Generator().manual_seed(0)
         ... )
-        >>> estimate.bound, abs(float(estimate) - 0.347) < 3 * estimate.std_error
+        >>> estimate.side, abs(float(estimate) - 0.347) < 3 * estimate.std_error
         ('lower', True)
     """
     where = "neural_mi"
@@ -181,19 +181,6 @@ def neural_mi(
             outcome = fold.train(bound, settings, streams.generator("order", number), on_check)
             runs.append((fold.read(_WAYS[bound].reported, split.test, _TEST_GROUP), outcome))
     return _estimate(bound, _name(critic), runs, len(rows[0]))
-
-
-def streams_from(generator: torch.Generator | None, *, where: str) -> SeedStreams:
-    """Random streams that the generator decides; without one, fresh ones.
-
-    Raises:
-        TypeError: generator is something else.
-    """
-    if generator is None:
-        return SeedStreams(torch.Generator().seed())
-    if not isinstance(generator, torch.Generator):
-        raise TypeError(f"{where}: generator must be a torch.Generator or None, got {type(generator).__name__}.")
-    return SeedStreams(int(torch.randint(2**62, (), generator=generator, device=generator.device)))
 
 
 def batch_loss(
@@ -329,7 +316,7 @@ def _estimate(bound: str, critic: str, runs: Sequence[tuple[HeldOut, TrainingOut
     read = sum(len(held.influence) for held, _ in runs)
     return Estimate(
         torch.tensor(value, dtype=torch.float64),
-        bound=_WAYS[bound].side,
+        side=_WAYS[bound].side,
         n=n,
         estimator=f"neural_mi {bound} {critic}",
         ceiling=ceiling,

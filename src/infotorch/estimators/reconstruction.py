@@ -23,8 +23,8 @@ def reconstruction_bound(log_likelihood: Any, *, entropy: float | Estimate) -> E
         log_likelihood: log q(x_i | t_i) of every row, shape (n,): a density for continuous x, a probability for
             discrete x. `gaussian_log_likelihood` gives it for a decoder that predicts x.
         entropy: H(X), or the differential entropy h(X), in nats: the true number, or an estimate, such as
-            `discrete_entropy(x)` or `kozachenko_leonenko(x)`, whose bias adds to that of the value. It has no default:
-            without it the value is no information.
+            `discrete_entropy(x)` or `kozachenko_leonenko_entropy(x)`, whose bias adds to that of the value. It has no
+            default: without it the value is no information.
 
     Returns:
         A lower bound, as far as the entropy is right. Not clamped: a poor decoder makes it negative. Differentiable in
@@ -59,7 +59,7 @@ def reconstruction_bound(log_likelihood: Any, *, entropy: float | Estimate) -> E
     terms = _real(terms)[:, 0]
     return Estimate(
         terms.mean() + float(entropy),
-        bound="lower",
+        side="lower",
         n=len(terms),
         estimator="reconstruction_bound",
         error=lambda: _std_error(terms.detach(), entropy),

@@ -12,8 +12,9 @@ from torch import Tensor
 from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.renyi_spectrum import NEAR_ONE, KernelSample, entropy
 from infotorch.estimators.renyi_terms import Terms, read_variables, total_correlation
-from infotorch.numerics.checks import check_count, check_generator
+from infotorch.numerics.checks import check_count
 from infotorch.numerics.kernels import Bandwidth, Kernel, gram_blocks, unit_gram_rows
+from infotorch.numerics.seeds import as_generator
 from infotorch.numerics.traces import Times, Trace, estimate_trace
 
 # Entries of a kernel matrix that is kept (256 MB in float32) rather than computed again for every product.
@@ -25,13 +26,13 @@ _FEWEST_PROBES = 8
 def renyi_entropy_randomised(
     x: Any,
     *,
-    generator: torch.Generator,
     alpha: float = 1.01,
     bandwidth: Bandwidth = "knn",
     kernel: Kernel = "exp(-d2/s)",
     num_probes: int = 32,
     num_deflated: int = 16,
     num_steps: int = 8,
+    generator: torch.Generator | None = None,
 ) -> Estimate:
     """Estimate of `renyi_entropy(x)`, in nats, from products of the kernel matrix with a few columns.
 
@@ -40,13 +41,13 @@ def renyi_entropy_randomised(
 
     Args:
         x: shape (n,) or (n, ...); trailing axes are flattened; integers are symbols, whose entropy is exact.
-        generator: draws the probes.
         alpha: see `renyi_entropy`; order 2 is exact, and faster there.
         bandwidth: see `renyi_entropy`. "knn" takes all distances itself: give a number where that is too slow.
         kernel: see `renyi_entropy`.
         num_probes: random signs, at least 8; the error of chance falls as 1 / sqrt(num_probes).
         num_deflated: columns that span the largest eigenvalues, which are then free of chance.
         num_steps: Lanczos steps, at least 2; the error of quadrature falls as 1 / num_steps^2.
+        generator: draws the probes; None: fresh ones in every call.
 
     Returns:
         Without gradient. `std_error` is the error against `renyi_entropy`, of chance and of quadrature together, not
@@ -54,7 +55,7 @@ def renyi_entropy_randomised(
 
     Raises:
         ValueError: as `renyi_entropy`, or too few probes or steps.
-        TypeError: x is not made of real numbers, a count is not an integer, or generator is none.
+        TypeError: x is not made of real numbers, a count is not an integer, or generator is something else.
 
     Source: the problem as in Dong, Gong, Yu & Li 2023, arXiv:2112.13720, who expand in polynomials; ours is Lanczos
     quadrature with control variates, see `infotorch.numerics.traces`.
@@ -66,7 +67,7 @@ def renyi_entropy_randomised(
         True
     """
     where = "renyi_entropy_randomised"
-    check_generator(generator, where=where)
+    generator = as_generator(generator, where=where)
     _check_counts(num_probes, num_deflated, num_steps, where=where)
     (sample,), name = read_variables([("x", x)], alpha, bandwidth, kernel, where=where)
     return _estimate([(1, sample)], alpha, name, (num_probes, num_deflated, num_steps), generator)
@@ -76,13 +77,13 @@ def renyi_mi_randomised(
     x: Any,
     y: Any,
     *,
-    generator: torch.Generator,
     alpha: float = 1.01,
     bandwidth: Bandwidth | Sequence[Bandwidth] = "knn",
     kernel: Kernel = "exp(-d2/s)",
     num_probes: int = 32,
     num_deflated: int = 16,
     num_steps: int = 8,
+    generator: torch.Generator | None = None,
 ) -> Estimate:
     """Estimate of `renyi_mi(x, y)`, in nats: three entropies from the same probes, so that part of the errors cancels.
 
@@ -91,20 +92,20 @@ def renyi_mi_randomised(
     Args:
         x: shape (n,) or (n, ...); integers are symbols.
         y: the same number of rows.
-        generator: draws the probes.
         alpha: see `renyi_entropy`; order 2 is exact, and faster there.
         bandwidth: one for both, or a pair; see `renyi_entropy`.
         kernel: see `renyi_entropy`.
         num_probes: as for `renyi_entropy_randomised`.
         num_deflated: as for `renyi_entropy_randomised`.
         num_steps: as for `renyi_entropy_randomised`.
+        generator: draws the probes; None: fresh ones in every call.
 
     Returns:
         Without gradient. `std_error` is the error against `renyi_mi`, not the spread over samples.
 
     Raises:
         ValueError: as `renyi_mi`, or too few probes or steps.
-        TypeError: x or y is not made of real numbers, a count is not an integer, or generator is none.
+        TypeError: x or y is not made of real numbers, a count is not an integer, or generator is something else.
 
     Source: see `renyi_entropy_randomised`.
 
@@ -115,7 +116,7 @@ def renyi_mi_randomised(
         True
     """
     where = "renyi_mi_randomised"
-    check_generator(generator, where=where)
+    generator = as_generator(generator, where=where)
     _check_counts(num_probes, num_deflated, num_steps, where=where)
     samples, name = read_variables([("x", x), ("y", y)], alpha, bandwidth, kernel, where=where)
     return _estimate(total_correlation(samples), alpha, name, (num_probes, num_deflated, num_steps), generator)
@@ -151,7 +152,7 @@ def _estimate(
     quadrature = math.hypot(*(part.bracket for _, part in parts)) / math.sqrt(12)
     return Estimate(
         columns.new_tensor(value),
-        bound="none",
+        side="none",
         n=n,
         estimator=f"{name} probes={num_probes} deflated={num_deflated} steps={num_steps}",
         ceiling=math.log(n),

@@ -86,4 +86,4 @@ def estimate_of(terms: Terms, alpha: float, name: str, *, ceiling: float) -> Est
             moved = torch.stack([sign * influence(sample, alpha) for sign, sample in terms]).sum(dim=0)
         return float(moved.std()) / math.sqrt(n) if n > 1 else math.nan
 
-    return Estimate(value, bound="none", n=n, estimator=name, ceiling=ceiling, error=error)
+    return Estimate(value, side="none", n=n, estimator=name, ceiling=ceiling, error=error)

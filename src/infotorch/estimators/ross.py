@@ -68,7 +68,7 @@ def ross(x: Any, labels: Any, *, k: int = 3, metric: Metric = "euclidean") -> Es
     sizes = torch.bincount(classes)
     return Estimate(
         _ross(xs, classes, k, metric),
-        bound="none",
+        side="none",
         n=n,
         estimator=f"ross k={k} {metric}",
         ceiling=float((_digamma(n, xs) - sizes[classes].double().digamma()).mean()),

@@ -1,8 +1,9 @@
-"""Deep InfoMax (DIM): bounds on information between representations with places, averaged over the places.
+"""Deep InfoMax (DIM): bounds on information between representations on a grid, averaged over its locations.
 
-A grid has shape (n, channels, places...): n images, one vector of channels at every place of each. The local bound sets
-a vector against every place of a grid, or one grid against another, place by place; the global bound sets the vector
-against the whole map at once. Pairs drawn apart come from the other images of the batch, at the same place.
+A grid has shape (n, channels, locations...): n images, one vector of channels at every location of each. The local
+bound sets a vector against every location of a grid, or one grid against another, location by location; the global
+bound sets the vector against the whole map at once. Pairs drawn apart come from the other images of the batch, at the
+same location.
 """
 
 from __future__ import annotations
@@ -37,65 +38,66 @@ def inner_products(x: Tensor, y: Tensor) -> Tensor:
 
 
 def dim_local(scores: Any, *, bound: Bound = infonce) -> Tensor:
-    """Local DIM bound, in nats: the average over places of a bound on I(T; X_l), X_l what stands at place l.
+    """Local DIM bound, in nats: the average over locations of a bound on I(T; X_l), X_l what stands at location l.
 
     No I(T; X_l) exceeds I(T; X), so that this is also a lower bound on the information about the whole map, and a loose
-    one: what several places tell alike counts in each of them.
+    one: what several locations tell alike counts in each of them.
 
     Args:
-        scores: s_ijl = f(t_i, x_j at place l), shape (n, n, places...), n >= 2. T may have places too: then s_ijl
-            compares both at place l. The scores take n^2 x places numbers; `dim_grid` goes place by place.
-        bound: what turns the n x n scores of one place into nats: `infonce`, `nwj`, `donsker_varadhan`, or any other.
-            `jsd`, the authors' choice for training, gives a Jensen-Shannon divergence, no information.
+        scores: s_ijl = f(t_i, x_j at location l), shape (n, n, locations...), n >= 2. T may have locations too: then
+            s_ijl compares both at location l. The scores take n^2 x locations numbers; `dim_grid` goes location by
+            location.
+        bound: what turns the n x n scores of one location into nats: `infonce`, `nwj`, `donsker_varadhan`, or any
+            other. `jsd`, the authors' choice for training, gives a Jensen-Shannon divergence, no information.
 
     Returns:
         0-d, differentiable, not clamped; with `infonce` at most log n.
 
     Raises:
-        ValueError: scores has fewer than three axes or no place, is not square in the first two, or n < 2.
+        ValueError: scores has fewer than three axes or no location, is not square in the first two, or n < 2.
         TypeError: scores is not made of real numbers.
 
-    Source: Hjelm et al. 2019, arXiv:1808.06670, eq. 6. With InfoNCE their code contrasts with every place of the other
-        images; we contrast with the same place, so that each term bounds I(T; X_l).
+    Source: Hjelm et al. 2019, arXiv:1808.06670, eq. 6. With InfoNCE their code contrasts with every location of the
+        other images; we contrast with the same location, so that each term bounds I(T; X_l).
 
     Example:
-        >>> scores = torch.stack([9 * torch.eye(4), torch.zeros(4, 4)], dim=2)  # log 4 = 1.386 at one place, 0 at one
+        >>> scores = torch.stack([9 * torch.eye(4), torch.zeros(4, 4)], dim=2)  # log 4 = 1.386 and 0 nats
         >>> round(dim_local(scores).item(), 3)
         0.693
     """
     values = as_tensor(scores, where="dim_local", name="scores")
     shape = tuple(values.shape)
     if values.ndim < 3 or shape[0] != shape[1] or shape[0] < 2 or values.numel() == 0:
-        raise ValueError(f"dim_local: scores must have shape (n, n, places...) with n >= 2, got {shape}.")
-    return torch.stack([bound(place) for place in values.flatten(2).unbind(dim=2)]).mean()
+        raise ValueError(f"dim_local: scores must have shape (n, n, locations...) with n >= 2, got {shape}.")
+    return torch.stack([bound(location) for location in values.flatten(2).unbind(dim=2)]).mean()
 
 
 def dim_grid(first: Any, grid: Any, *, critic: Scores = inner_products, bound: Bound = infonce) -> Tensor:
-    """Local DIM bound from features, in nats: `dim_local` of the critic's scores, one place after another.
+    """Local DIM bound from features, in nats: `dim_local` of the critic's scores, one location after another.
 
     Args:
-        first: a vector for every image, shape (n, c), or a grid with as many places, shape (n, c, places...). A grid of
-            other places is resampled or averaged by the caller first.
-        grid: shape (n, d, places...), n >= 2.
-        critic: from the vectors at one place, shapes (n, c) and (n, d), to scores of shape (n, n); the default needs
+        first: a vector for every image, shape (n, c), or a grid with as many locations, shape (n, c, locations...). A
+            grid of other locations is resampled or averaged by the caller first.
+        grid: shape (n, d, locations...), n >= 2.
+        critic: from the vectors at one location, shapes (n, c) and (n, d), to scores of shape (n, n); the default needs
             c = d, both having gone through projections of their own.
         bound: as in `dim_local`.
 
     Returns:
         0-d, differentiable, not clamped; with `infonce` at most log n. Without gradient it holds one n x n matrix at a
-        time; with it, autograd keeps those of all places.
+        time; with it, autograd keeps those of all locations.
 
     Raises:
-        ValueError: grid is no grid, first has other rows or places, n < 2, or the default critic is given different
+        ValueError: grid is no grid, first has other rows or locations, n < 2, or the default critic is given different
             numbers of channels.
         TypeError: first or grid is not made of real numbers.
 
     Source: Hjelm et al. 2019, arXiv:1808.06670, eq. 6; grid against grid after Bachman, Hjelm & Buchwalter 2019,
-        arXiv:1906.00910, who compare every place with every other.
+        arXiv:1906.00910, who compare every location with every other.
 
     Example:
         >>> codes = 3 * torch.eye(4)
-        >>> round(dim_grid(codes, codes[:, :, None, None].expand(4, 4, 2, 2)).item(), 3)  # log 4, at all four places
+        >>> round(dim_grid(codes, codes[:, :, None, None].expand(4, 4, 2, 2)).item(), 3)  # log 4, at all four locations
         1.386
     """
     a, b = as_tensor(first, where="dim_grid", name="first"), as_tensor(grid, where="dim_grid", name="grid")
@@ -107,8 +109,8 @@ def dim_grid(first: Any, grid: Any, *, critic: Scores = inner_products, bound: B
         )
     b = b.flatten(2)
     a = a[:, :, None].expand(-1, -1, b.shape[2]) if a.ndim == 2 else a.flatten(2)
-    places = zip(a.unbind(dim=2), b.unbind(dim=2), strict=True)
-    return torch.stack([bound(critic(x, y)) for x, y in places]).mean()
+    locations = zip(a.unbind(dim=2), b.unbind(dim=2), strict=True)
+    return torch.stack([bound(critic(x, y)) for x, y in locations]).mean()
 
 
 def dim_global(scores: Any, *, bound: Bound = infonce) -> Tensor:
@@ -170,12 +172,12 @@ def prior_matching(prior_scores: Any, code_scores: Any) -> Tensor:
 def _check_grids(first: Tensor, grid: Tensor) -> None:
     if grid.ndim < 3 or grid.numel() == 0 or len(grid) < 2:
         raise ValueError(
-            f"dim_grid: grid must have shape (n, channels, places...) with n >= 2, got {tuple(grid.shape)}."
+            f"dim_grid: grid must have shape (n, channels, locations...) with n >= 2, got {tuple(grid.shape)}."
         )
-    places = () if first.ndim == 2 else tuple(grid.shape[2:])
-    if first.ndim < 2 or len(first) != len(grid) or tuple(first.shape[2:]) != places:
+    locations = () if first.ndim == 2 else tuple(grid.shape[2:])
+    if first.ndim < 2 or len(first) != len(grid) or tuple(first.shape[2:]) != locations:
         raise ValueError(
-            "dim_grid: first must be vectors (n, channels) or a grid with the places of grid, "
+            "dim_grid: first must be vectors (n, channels) or a grid with the locations of grid, "
             f"got {tuple(first.shape)} for {tuple(grid.shape)}."
         )
 

@@ -169,17 +169,6 @@ def check_rows(values: Tensor, *, where: str, name: str, at_least: int) -> None:
         raise ValueError(f"{where}: {name} must have at least {at_least} rows, got {len(values)}.")
 
 
-def check_generator(generator: torch.Generator, *, where: str) -> None:
-    """Refuse what is not a generator of random numbers, such as a seed.
-
-    Raises:
-        TypeError: it is something else.
-    """
-    if not isinstance(generator, torch.Generator):
-        got = type(generator).__name__
-        raise TypeError(f"{where}: generator must be a torch.Generator().manual_seed(...), got {got}.")
-
-
 def check_noise_std(noise_std: float | Tensor, *, where: str) -> None:
     """Refuse a noise_std that is not a positive number or a positive 0-d tensor.
 

@@ -106,3 +106,47 @@ def seed_streams(seed: int) -> SeedStreams:
     if seed < 0:
         raise ValueError(f"seed_streams: seed must be at least 0, got {seed}.")
     return SeedStreams(seed)
+
+
+def as_generator(
+    generator: torch.Generator | None, *, where: str, device: torch.device | str = "cpu"
+) -> torch.Generator:
+    """The caller's generator, or for None a new one: the one rule behind every `generator=None`.
+
+    None takes fresh entropy from the operating system, so that two calls differ; torch's global generators are neither
+    read nor moved. A seeded generator makes a value repeatable.
+
+    Args:
+        generator: what the caller gave.
+        where: named in the error.
+        device: of the new generator.
+
+    Raises:
+        TypeError: generator is something else, such as a seed.
+
+    Example:
+        >>> given = torch.Generator().manual_seed(0)
+        >>> as_generator(given, where="example") is given
+        True
+    """
+    if generator is None:
+        generator = torch.Generator(device=device)
+        generator.seed()
+    if not isinstance(generator, torch.Generator):
+        raise TypeError(f"{where}: generator must be a torch.Generator or None, got {type(generator).__name__}.")
+    return generator
+
+
+def streams_from(generator: torch.Generator | None, *, where: str) -> SeedStreams:
+    """Random streams that one draw from the caller's generator decides; None as in `as_generator`.
+
+    Raises:
+        TypeError: generator is something else.
+
+    Example:
+        >>> one, other = (streams_from(torch.Generator().manual_seed(0), where="example") for _ in range(2))
+        >>> one == other
+        True
+    """
+    given = as_generator(generator, where=where)
+    return SeedStreams(int(torch.randint(2**62, (), generator=given, device=given.device)))
