@@ -8,7 +8,7 @@ from infotorch.data.sets import Dataset, Split
 from infotorch.networks.lenet import lenet5
 from infotorch.recipes.build import build_network, build_plan
 from infotorch.recipes.changes import change
-from infotorch.recipes.recipe import NetworkSettings
+from infotorch.recipes.network_settings import NetworkSettings
 from infotorch.recipes.registry import find_recipe
 
 NAMES = ["lenet5", "all-cnn-c", "vgg16", "wrn-28-10", "resnet50"]

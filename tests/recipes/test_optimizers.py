@@ -7,8 +7,8 @@ from torch import nn
 from infotorch.data.sets import Dataset, Split
 from infotorch.recipes.build import build_network, build_plan
 from infotorch.recipes.changes import change
+from infotorch.recipes.optimizer_settings import OptimizerSettings
 from infotorch.recipes.optimizers import layerwise, optimizer_of, scheduler_of
-from infotorch.recipes.recipe import OptimizerSettings
 from infotorch.recipes.registry import find_recipe
 from infotorch.runs.session import load_rows
 

@@ -11,9 +11,12 @@ from infotorch.data.graphs import NodeSamples
 from infotorch.data.sets import Dataset, Graph, GraphSet, Split
 from infotorch.recipes.build import build_network, build_plan
 from infotorch.recipes.changes import change
-from infotorch.recipes.recipe import DataSettings, NetworkSettings, Recipe, SearchRange, SearchSettings
+from infotorch.recipes.data_settings import DataSettings
+from infotorch.recipes.network_settings import NetworkSettings
+from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.registry import find_recipe, recipe_names, variants_of
 from infotorch.recipes.search import search
+from infotorch.recipes.search_settings import SearchRange, SearchSettings
 from infotorch.recipes.variants import Variant, make_variants
 from infotorch.training.inputs import batches_of
 from infotorch.training.loop import train

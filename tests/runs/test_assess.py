@@ -9,9 +9,9 @@ from torch import nn
 from infotorch.assessment.calibration import calibration_error
 from infotorch.data.sets import Split
 from infotorch.networks.coded_mlp import coded_mlp
+from infotorch.recipes.assessment_settings import AssessmentSettings
 from infotorch.recipes.changes import change
 from infotorch.recipes.registry import find_recipe
-from infotorch.recipes.settings import AssessmentSettings
 from infotorch.records.run_record import RunRecord
 from infotorch.runs.assess import assess, load_outliers
 from infotorch.runs.runner import run

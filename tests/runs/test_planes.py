@@ -10,8 +10,8 @@ from infotorch.data.loading import load
 from infotorch.diagnostics.information_plane import InformationPlane
 from infotorch.networks.mlp import mlp
 from infotorch.recipes.changes import change
-from infotorch.recipes.recipe import SearchRange, SearchSettings
 from infotorch.recipes.registry import find_recipe
+from infotorch.recipes.search_settings import SearchRange, SearchSettings
 from infotorch.records.run_record import RunRecord
 from infotorch.runs.planes import RunPlanes
 from infotorch.runs.runner import run

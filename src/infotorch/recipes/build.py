@@ -22,8 +22,10 @@ from infotorch.objectives.bottleneck import InformationBottleneck
 from infotorch.objectives.code_kl import CodeDivergence
 from infotorch.objectives.combined import SumOfObjectives
 from infotorch.objectives.names import objective_from_name
+from infotorch.recipes.network_settings import NetworkSettings
 from infotorch.recipes.optimizers import check_schedule, layerwise, optimizer_of, scheduler_of
-from infotorch.recipes.recipe import NetworkSettings, PlanSettings, Recipe
+from infotorch.recipes.plan_settings import PlanSettings
+from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.remedy_build import remedy_network, remedy_objective
 from infotorch.training.plan import Plan
 from infotorch.updates.gradient import OptimizerFactory, SchedulerFactory

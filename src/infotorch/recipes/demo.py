@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from infotorch.recipes.data_settings import DataSettings
 from infotorch.recipes.ib_table import ib_variants
-from infotorch.recipes.recipe import DataSettings, NetworkSettings, Recipe, SearchRange, SearchSettings
+from infotorch.recipes.network_settings import NetworkSettings
+from infotorch.recipes.recipe import Recipe
+from infotorch.recipes.search_settings import SearchRange, SearchSettings
 from infotorch.recipes.variants import Variant, make_variants
 
 _MOLE = {"mole": Variant("MOLE: X (reconstruction bound), then Y (read-out bound), then cross-entropy", ("X", "Y"))}

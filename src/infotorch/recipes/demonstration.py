@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from infotorch.recipes.recipe import Published, Recipe, Settings
+from infotorch.recipes.recipe import Published, Recipe
+from infotorch.recipes.settings import Settings
 
 
 class Demonstration(Settings):

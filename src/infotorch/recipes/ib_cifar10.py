@@ -10,16 +10,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from infotorch.recipes.data_settings import DataSettings
 from infotorch.recipes.ib_table import ib_variants
-from infotorch.recipes.recipe import (
-    DataSettings,
-    NetworkSettings,
-    OptimizerSettings,
-    Published,
-    Recipe,
-    SearchRange,
-    SearchSettings,
-)
+from infotorch.recipes.network_settings import NetworkSettings
+from infotorch.recipes.optimizer_settings import OptimizerSettings
+from infotorch.recipes.recipe import Published, Recipe
+from infotorch.recipes.search_settings import SearchRange, SearchSettings
 
 _TABLE = "Elad et al. 2019, Table 1"
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from infotorch.recipes.recipe import Recipe, SearchRange
+from infotorch.recipes.recipe import Recipe
+from infotorch.recipes.search_settings import SearchRange
 from infotorch.recipes.variants import Variant, make_variants
 
 # The linear layer behind frozen features is a convex problem of a hundred weights: a high rate, annealed, solves it.

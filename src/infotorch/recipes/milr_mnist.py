@@ -11,15 +11,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from infotorch.recipes.data_settings import DataSettings
 from infotorch.recipes.milr_table import Range, milr_variants
-from infotorch.recipes.recipe import (
-    DataSettings,
-    NetworkSettings,
-    OptimizerSettings,
-    Recipe,
-    ScheduleSettings,
-    SearchSettings,
-)
+from infotorch.recipes.network_settings import NetworkSettings
+from infotorch.recipes.optimizer_settings import OptimizerSettings, ScheduleSettings
+from infotorch.recipes.recipe import Recipe
+from infotorch.recipes.search_settings import SearchSettings
 
 _SOURCE = "Vasudevan 2020, Sec. 4, MNIST, best of 3 seeds"
 

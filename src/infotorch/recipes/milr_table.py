@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from infotorch.recipes.changes import change
-from infotorch.recipes.recipe import Published, Recipe, SearchRange
+from infotorch.recipes.recipe import Published, Recipe
+from infotorch.recipes.search_settings import SearchRange
 
 
 class Range(NamedTuple):

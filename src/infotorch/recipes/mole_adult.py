@@ -8,16 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from infotorch.recipes.data_settings import DataSettings
 from infotorch.recipes.mole_table import MATRIX_SEARCH, best_variants, bp_variant, comparison_variants
-from infotorch.recipes.recipe import (
-    DataSettings,
-    NetworkSettings,
-    OptimizerSettings,
-    Published,
-    Recipe,
-    SearchRange,
-    SearchSettings,
-)
+from infotorch.recipes.network_settings import NetworkSettings
+from infotorch.recipes.optimizer_settings import OptimizerSettings
+from infotorch.recipes.recipe import Published, Recipe
+from infotorch.recipes.search_settings import SearchRange, SearchSettings
 from infotorch.recipes.variants import Variant, make_variants
 
 _TABLE = "Li & Pei 2023, Table 1"

@@ -6,7 +6,7 @@ the output module minimises cross-entropy.
 
 from __future__ import annotations
 
-from infotorch.recipes.recipe import SearchRange
+from infotorch.recipes.search_settings import SearchRange
 from infotorch.recipes.variants import Variant
 
 _TEMPERATURE = {"plan.options.Y:supcon.temperature": SearchRange(low=0.05, high=1.0)}

@@ -12,7 +12,8 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, MultiStepLR, OneCycleLR
 
 from infotorch.numerics.checks import require
-from infotorch.recipes.recipe import OptimizerSettings, Recipe
+from infotorch.recipes.optimizer_settings import OptimizerSettings
+from infotorch.recipes.recipe import Recipe
 from infotorch.schedules.anneal import HoldThenAnneal
 from infotorch.schedules.signal import layer_groups
 from infotorch.updates.averaged_adam import AveragedAdam

@@ -17,16 +17,13 @@ from __future__ import annotations
 from typing import Any
 
 from infotorch.recipes.changes import change
+from infotorch.recipes.data_settings import DataSettings
+from infotorch.recipes.network_settings import NetworkSettings
+from infotorch.recipes.optimizer_settings import OptimizerSettings
+from infotorch.recipes.plan_settings import PlanSettings
 from infotorch.recipes.prox_table import ADAMW_DECAY, UPDATES
-from infotorch.recipes.recipe import (
-    DataSettings,
-    NetworkSettings,
-    OptimizerSettings,
-    PlanSettings,
-    Recipe,
-    SearchRange,
-    SearchSettings,
-)
+from infotorch.recipes.recipe import Recipe
+from infotorch.recipes.search_settings import SearchRange, SearchSettings
 
 _SOURCE = "Han et al. 2023, Fig. 3"
 _ALPHA, _BETA, _GAMMA = 0.1, 10.0, 100.0

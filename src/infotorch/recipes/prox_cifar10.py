@@ -11,15 +11,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from infotorch.recipes.data_settings import DataSettings
+from infotorch.recipes.network_settings import NetworkSettings
+from infotorch.recipes.optimizer_settings import OptimizerSettings
 from infotorch.recipes.prox_table import Rates, Score, prox_variants
-from infotorch.recipes.recipe import (
-    DataSettings,
-    NetworkSettings,
-    OptimizerSettings,
-    Recipe,
-    SearchRange,
-    SearchSettings,
-)
+from infotorch.recipes.recipe import Recipe
+from infotorch.recipes.search_settings import SearchRange, SearchSettings
 
 _TABLE = "Han et al. 2023, Table 2, CIFAR-10"
 

@@ -18,17 +18,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from infotorch.recipes.changes import change
+from infotorch.recipes.data_settings import DataSettings
+from infotorch.recipes.network_settings import NetworkSettings
+from infotorch.recipes.optimizer_settings import OptimizerSettings
+from infotorch.recipes.plan_settings import PlanSettings
 from infotorch.recipes.prox_table import Rates, Score, prox_variants
-from infotorch.recipes.recipe import (
-    DataSettings,
-    NetworkSettings,
-    OptimizerSettings,
-    PlanSettings,
-    Published,
-    Recipe,
-    SearchRange,
-    SearchSettings,
-)
+from infotorch.recipes.recipe import Published, Recipe
+from infotorch.recipes.search_settings import SearchRange, SearchSettings
 
 #: gamma of the penalties l1 and huber; that of l2 made them diverge (Sec. IV-D-4).
 _GAMMA = 0.01

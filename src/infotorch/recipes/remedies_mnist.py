@@ -18,17 +18,13 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from infotorch.recipes.assessment_settings import AssessmentSettings
 from infotorch.recipes.changes import change
-from infotorch.recipes.recipe import (
-    DataSettings,
-    NetworkSettings,
-    OptimizerSettings,
-    Published,
-    Recipe,
-    SearchRange,
-    SearchSettings,
-)
-from infotorch.recipes.settings import AssessmentSettings
+from infotorch.recipes.data_settings import DataSettings
+from infotorch.recipes.network_settings import NetworkSettings
+from infotorch.recipes.optimizer_settings import OptimizerSettings
+from infotorch.recipes.recipe import Published, Recipe
+from infotorch.recipes.search_settings import SearchRange, SearchSettings
 
 _NAME = "remedies-mnist"
 _RATE = {"optimizer.lr": SearchRange(low=5e-4, high=5e-3)}

@@ -25,7 +25,7 @@ from infotorch.objectives.regularisers import (
 )
 from infotorch.objectives.variational import InformationDropout, VariationalBottleneck, VariationalDeficiency
 from infotorch.recipes.recipe import Recipe
-from infotorch.recipes.settings import RemedySettings
+from infotorch.recipes.remedy_settings import RemedySettings
 
 #: Systems whose bottleneck is no plain linear layer.
 _KINDS: dict[str, CodeKind] = {

@@ -17,7 +17,8 @@ from typing import Any
 
 from infotorch.numerics.checks import require
 from infotorch.recipes.changes import change
-from infotorch.recipes.recipe import Recipe, SearchRange
+from infotorch.recipes.recipe import Recipe
+from infotorch.recipes.search_settings import SearchRange
 from infotorch.training.assignment import assignments
 
 #: Runs a recipe with a seed in a directory and returns its final metrics; empty when it diverged.

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from infotorch.recipes.changes import change
-from infotorch.recipes.recipe import Recipe, SearchRange
+from infotorch.recipes.recipe import Recipe
+from infotorch.recipes.search_settings import SearchRange
 
 
 class Variant(NamedTuple):

@@ -16,15 +16,12 @@ from __future__ import annotations
 
 from typing import Literal
 
+from infotorch.recipes.data_settings import DataSettings
 from infotorch.recipes.demonstration import AnyRecipe, Demonstration
-from infotorch.recipes.recipe import (
-    DataSettings,
-    NetworkSettings,
-    OptimizerSettings,
-    Published,
-    Recipe,
-    SearchSettings,
-)
+from infotorch.recipes.network_settings import NetworkSettings
+from infotorch.recipes.optimizer_settings import OptimizerSettings
+from infotorch.recipes.recipe import Published, Recipe
+from infotorch.recipes.search_settings import SearchSettings
 
 _NAME, _TITLE = "why-ib-fails", "Why the information bottleneck fails for deterministic networks"
 _PAPER = "Amjad & Geiger 2019, arXiv:1802.09766"

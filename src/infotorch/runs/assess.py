@@ -22,8 +22,8 @@ from infotorch.networks.feature_extractor import FeatureExtractor, check_layers,
 from infotorch.numerics.columns import narrowed
 from infotorch.numerics.seeds import SeedStreams, seed_streams
 from infotorch.objectives.precision import unwatched
+from infotorch.recipes.assessment_settings import AssessmentSettings
 from infotorch.recipes.recipe import Recipe
-from infotorch.recipes.settings import AssessmentSettings
 
 # Rows a forward pass.
 _CHUNK = 1000

@@ -1,0 +1,45 @@
+"""Settings of the data: which samples a run sees, and how they are prepared."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from infotorch.recipes.settings import Settings
+
+
+class DataSettings(Settings):
+    """Which rows a run sees.
+
+    Args:
+        name: a data set of `infotorch data list`.
+        limit: number of training rows, drawn in equal proportions from the classes; None for all.
+        validation: number of rows (int) or fraction (float) held out of the training rows; None for the set's default.
+        classes: rows of these classes alone, which are numbered from 0 in this order; None for all.
+        side: height and width that images are resized to, in pixels; None for their own.
+        scaling: "standard" fits mean and deviation on the training rows; "signed" turns pixels of 0 to 1 into -1 to 1;
+            "none"; None for the set's default.
+        labels: number of training rows that keep their label, drawn in equal proportions from the classes; the others
+            are unlabelled (y = -1), and only objectives without labels learn from them. None for all.
+        label_columns: of graphs: as many empty features behind a node's own as there are classes, which graph
+            Forward-Forward writes labels on.
+        augment: of training images, anew in every epoch: "crops-flips", a random crop of an image with a margin of 4
+            zeros, which may be mirrored; "none".
+    """
+
+    name: str
+    limit: int | None = Field(default=None, ge=1)
+    validation: int | float | None = Field(default=None, gt=0)
+    classes: tuple[int, ...] | None = None
+    side: int | None = Field(default=None, ge=1)
+    scaling: Literal["none", "standard", "signed"] | None = None
+    labels: int | None = Field(default=None, ge=1)
+    label_columns: bool = False
+    augment: Literal["none", "crops-flips"] = "none"
+
+    @field_validator("classes", mode="before")
+    @classmethod
+    def _one_alone(cls, value: Any) -> Any:
+        """--set data.classes=3 is a list of one."""
+        return (value,) if type(value) is int else value
