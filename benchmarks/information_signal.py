@@ -78,7 +78,7 @@ def main() -> None:
         layers = parameterised_layers(network) if of == "all layers" else None
         for name in estimators:
             signals[of, columns, name] = InformationSignal(
-                network, x, y, n=N, layers=layers, estimator=name, columns=columns
+                network, (x, y), num_samples=N, layers=layers, estimator=name, columns=columns
             )
     steps: list[float] = []
     times: dict[tuple[str, int, str], list[float]] = {case: [] for case in signals}

@@ -86,7 +86,7 @@ def test(case: Case, search: str, epochs: int, dataset: Dataset) -> RangeTest:
     network = network_of(case, dataset)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=case.momentum, fused=True)
     x, y = dataset.train.x, dataset.train.y
-    measure = InformationSignal(network, x, y, n=300, seed=case.seed) if case.signal else None
+    measure = InformationSignal(network, (x, y), num_samples=300, seed=case.seed) if case.signal else None
     part = part_of(network, optimizer, x, y)
     options: Json = {"signal": measure, "search": search, "attribute": "accuracy"}
     return lr_range_test(network, optimizer, part, rates=RATES, trials=TRIALS, epochs=epochs, seed=case.seed, **options)

@@ -47,9 +47,9 @@ ATTEMPTS: dict[str, tuple[str, dict[str, Any]]] = {
     "best, layer by layer": ("best", {"schedule.layerwise": True}),
     "best, the line put off by 3 epochs": ("best", {"schedule.patience": 3}),
     "best, the line begun by a gain below 1 %": ("best", {"schedule.threshold": 0.01}),
-    "network, n = 500": ("network", {"schedule.n": 500}),
+    "network, n = 500": ("network", {"schedule.num_samples": 500}),
     "network, n = 1000": ("network", {}),
-    "network, n = 2000": ("network", {"schedule.n": 2000}),
+    "network, n = 2000": ("network", {"schedule.num_samples": 2000}),
     "network, epsilon times 0.01": ("network", {}),
 }
 #: What an attempt's epsilon is multiplied by: the paper's C2 for regression.

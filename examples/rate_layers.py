@@ -21,7 +21,7 @@ model = nn.Sequential(
 groups = layer_groups(model)  # one for each layer with weights; a norm stays with the layer before it
 names = [group["name"] for group in groups]
 sgd = torch.optim.SGD(groups, lr=0.1, momentum=0.9)
-signal = InformationSignal(model, x, y, n=500, layers=names)
+signal = InformationSignal(model, (x, y), num_samples=500, layers=names)
 schedule = MutualInformationDecay(
     sgd, lr_min=1e-3, lr_max=0.2, lr_top=0.1, threshold=0.05, ceiling=signal.ceiling, epochs=EPOCHS
 )  # each may be a list, one for each layer, as `lr_range_test` finds them with such a signal

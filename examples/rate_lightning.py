@@ -52,7 +52,7 @@ class InformedRate(lightning.Callback):
     def on_fit_start(self, trainer, module):
         """The optimiser is there, the weights are where they will be trained."""
         x, y = (part.to(module.device) for part in (data.train.x, data.train.y))
-        self.signal = InformationSignal(module, x, y, n=500)
+        self.signal = InformationSignal(module, (x, y), num_samples=500)
         self.schedule = MutualInformationDecay(
             trainer.optimizers[0],
             lr_min=1e-3,

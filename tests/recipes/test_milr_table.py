@@ -33,7 +33,10 @@ class TestEveryTable:
                 del ours[place], theirs[place]
             assert ours == theirs, row.variant
             assert row.optimizer.weight_decay == first.optimizer.weight_decay
-            assert (row.schedule.n, row.schedule.estimator) == (first.schedule.n, first.schedule.estimator)
+            assert (row.schedule.num_samples, row.schedule.estimator) == (
+                first.schedule.num_samples,
+                first.schedule.estimator,
+            )
 
     def test_rows_of_gradient_descent_have_one_momentum(self, name):
         rows = [row for row in variants_of(name) if row.optimizer.name in {"sgd", "lars"}]

@@ -84,7 +84,7 @@ def test_a_residual_network_of_50_layers_trains_on_imagenets_folders(imagenet, t
 
 
 def test_a_table_of_learning_rates_reads_its_signal_from_the_disk(imagenet, root, tmp_path):
-    settings = {"optimizer.schedule": "information", "schedule.n": 20, "epochs": 4}
+    settings = {"optimizer.schedule": "information", "schedule.num_samples": 20, "epochs": 4}
     lines = []
     for name, row in (("disk", recipe(**settings)), ("memory", in_memory(root, **settings))):
         assert run(row, tmp_path / name, device="cpu").status == "completed"

@@ -25,7 +25,7 @@ SGD = {"optimizer.name": "sgd", "optimizer.momentum": 0.9}
 pytestmark = pytest.mark.filterwarnings("ignore:lr_range_test")
 
 SMALL = {"data.limit": 200, "network.hidden": (16,), **SGD}
-PICTURES = {"data.side": 16, "data.limit": None, "data.validation": 0.25, "schedule.n": 20, "batch_size": 6}
+PICTURES = {"data.side": 16, "data.limit": None, "data.validation": 0.25, "schedule.num_samples": 20, "batch_size": 6}
 SHORT = {"device": "cpu", "trials": 1, "epochs": 2}
 
 
@@ -80,7 +80,7 @@ class TestARecipe:
         assert repr(range_of_recipe(other, **SHORT).found.probes) == repr(tested.found.probes)
 
     def test_layers_have_a_range_each(self):
-        found = range_of_recipe(demo(**{"schedule.n": 100}), layers=True, **SHORT)
+        found = range_of_recipe(demo(**{"schedule.num_samples": 100}), layers=True, **SHORT)
         assert found.layers == ("fc1", "fc2")
         assert len(found.found.lr_max) == len(found.found.threshold) == 2
         assert found.found.attribute == "information"
@@ -144,8 +144,8 @@ class TestPicturesOnDisk:
 
 def test_the_constants_and_the_candidates_reach_the_test():
     options = {"rates": [1e-3, 1e-2, 1e-1, 1.0], **SHORT}
-    usual = range_of_recipe(demo(**{"schedule.n": 100}), **options).found
-    tested = range_of_recipe(demo(**{"schedule.n": 100}), c1=100.0, c2=2.0, **options)
+    usual = range_of_recipe(demo(**{"schedule.num_samples": 100}), **options).found
+    tested = range_of_recipe(demo(**{"schedule.num_samples": 100}), c1=100.0, c2=2.0, **options)
     assert (tested.c1, tested.c2) == (100.0, 2.0)
     found = tested.found
     assert [probe.rate for probe in found.probes] == [1e-3, 1e-2, 1e-1, 1.0]

@@ -18,7 +18,7 @@ from infotorch.runs.runner import run
 from infotorch.runs.session import Session
 from infotorch.schedules.ceiling import regression_ceiling
 
-SMALL = {"epochs": 6, "batch_size": 32, "log_every": 2, "validate_every": 2, "schedule.n": 60}
+SMALL = {"epochs": 6, "batch_size": 32, "log_every": 2, "validate_every": 2, "schedule.num_samples": 60}
 
 
 @pytest.fixture(autouse=True)

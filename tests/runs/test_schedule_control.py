@@ -25,7 +25,7 @@ from infotorch.schedules.signal import InformationSignal
 STEPS, EPOCHS = 4, 6
 SMALL = {
     "data.name": "digits", "data.limit": 200, "data.validation": 60, "epochs": EPOCHS, "batch_size": 50,
-    "network.architecture": "", "network.dropout": 0.0, "network.hidden": (16,), "schedule.n": 100,
+    "network.architecture": "", "network.dropout": 0.0, "network.hidden": (16,), "schedule.num_samples": 100,
 }  # fmt: skip
 
 
@@ -221,7 +221,9 @@ class TestOptionsOfARow:
         recipe = small(**{"schedule.ceiling": "estimate", "schedule.estimator": "ksg"})
         controller = session_of(recipe, tmp_path / "r").controller
         x, y = controller.signal.x, controller.signal.y
-        expected = InformationSignal(nn.Identity(), x, y, n=len(x), estimator="ksg", ceiling="estimate").ceiling
+        expected = InformationSignal(
+            nn.Identity(), (x, y), num_samples=len(x), estimator="ksg", ceiling="estimate"
+        ).ceiling
         assert controller.schedule.ceiling == [controller.signal.ceiling]
         assert controller.signal.ceiling == pytest.approx(expected, abs=0.05)  # jitter falls on rows in another order
         assert controller.signal.ceiling < 2.0 < session_of(small(), tmp_path / "r").controller.signal.ceiling
@@ -260,7 +262,7 @@ class TestOptionsOfARow:
                 r"schedule\.time_decay: input should be true, false or 'literal', got 'often'",
             ),
             ("schedule.ceiling=high", r"schedule\.ceiling: input should be 'estimate'"),
-            ("schedule.n=1", r"schedule\.n: input should be greater than or equal to 2"),
+            ("schedule.num_samples=1", r"schedule\.num_samples: input should be greater than or equal to 2"),
         ],
     )
     def test_a_wrong_value_is_one_clear_complaint(self, text, complaint):
@@ -543,7 +545,7 @@ class TestInformationSignal:
 def test_the_schedules_settings_stand_in_the_run(runs):
     content = json.loads((runs("network") / "recipe.json").read_text())
     assert content["optimizer"]["schedule"] == "information"
-    assert content["schedule"]["n"] == 100
+    assert content["schedule"]["num_samples"] == 100
 
 
 @pytest.mark.parametrize(("variant", "rate"), [("network", 3.0), ("best", 1e3)])

@@ -85,5 +85,5 @@ def test_a_signal_of_a_fitted_line_stays_below_its_ceiling():
     with torch.no_grad():
         line.weight.fill_(21**-0.5)
         line.bias.zero_()
-    signal = InformationSignal(line, x, y[:, None], n=1000)
+    signal = InformationSignal(line, (x, y[:, None]), num_samples=1000)
     assert float(ksg(x, y)) < signal() < signal.ceiling + 0.05

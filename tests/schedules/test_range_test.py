@@ -290,7 +290,7 @@ def digits():
 
 def test_on_digits_the_range_leaves_out_rates_that_do_not_learn_and_rates_that_kill():
     network, optimizer, epoch, rows = digits()
-    signal = InformationSignal(network, rows.x, rows.y, n=300)
+    signal = InformationSignal(network, (rows.x, rows.y), num_samples=300)
     found = lr_range_test(
         network, optimizer, epoch, signal=signal, rates=[1e-5, 1e-3, 1e-2, 1e-1, 1.0, 30.0], trials=2, epochs=2
     )
@@ -303,7 +303,7 @@ def test_on_digits_the_range_leaves_out_rates_that_do_not_learn_and_rates_that_k
 
 def test_a_signal_of_layers_gives_a_range_for_each():
     network, optimizer, epoch, rows = digits()
-    signal = InformationSignal(network, rows.x, rows.y, n=300, layers=["1", "3"])
+    signal = InformationSignal(network, (rows.x, rows.y), num_samples=300, layers=["1", "3"])
     options = {"signal": signal, "attribute": "information", "rates": [1e-4, 1e-2, 1e-1], "trials": 1, "epochs": 2}
     with pytest.warns(UserWarning, match="lr_top is the highest candidate in layer 0, 1; "):
         found = lr_range_test(network, optimizer, epoch, **options)
@@ -359,7 +359,7 @@ def test_a_network_that_died_is_left_by_rosss_information_of_ten_classes():
     rows = load("digits").train
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
-    signal = InformationSignal(network, rows.x, rows.y, n=300)
+    signal = InformationSignal(network, (rows.x, rows.y), num_samples=300)
 
     def train_epoch():
         optimizer.step()

@@ -36,7 +36,7 @@ class Trainee:
         self.model = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.1), nn.Linear(8, 2))
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.3, momentum=0.9, fused=True)
         self.order = torch.Generator().manual_seed(2)
-        self.signal = InformationSignal(self.model, self.x, self.y, n=100)
+        self.signal = InformationSignal(self.model, (self.x, self.y), num_samples=100)
 
     def epoch(self):
         self.model.train()

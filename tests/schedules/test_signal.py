@@ -26,8 +26,8 @@ def network():
 
 def test_the_signal_is_the_estimate_on_its_rows_for_the_output_and_for_layers():
     model, (x, y) = network(), rows()
-    whole = InformationSignal(model, x, y, n=100)
-    layered = InformationSignal(model, x, y, n=100, layers=["0", "4"], batch_size=30)
+    whole = InformationSignal(model, (x, y), num_samples=100)
+    layered = InformationSignal(model, (x, y), num_samples=100, layers=["0", "4"], batch_size=30)
     model.eval()
     with torch.no_grad():
         output, hidden = model(whole.x), model[0](whole.x)
@@ -47,7 +47,7 @@ def test_the_signal_is_the_estimate_on_its_rows_for_the_output_and_for_layers():
 )
 def test_estimators(estimator, expected):
     model, (x, y) = network().eval(), rows()
-    signal = InformationSignal(model, x, y, n=100, estimator=estimator)
+    signal = InformationSignal(model, (x, y), num_samples=100, estimator=estimator)
     with torch.no_grad():
         assert signal() == pytest.approx(float(expected(model(signal.x), signal.y)))
 
@@ -55,16 +55,16 @@ def test_estimators(estimator, expected):
 def test_an_oracle_reaches_the_ceiling_which_is_the_labels_entropy_but_for_rosss_bias():
     x, y = rows()
     oracle = 10.0 * nn.functional.one_hot(y).float() + 0.01 * x[:, :3]
-    signal = InformationSignal(nn.Identity(), oracle, y, n=300)
+    signal = InformationSignal(nn.Identity(), (oracle, y), num_samples=300)
     sizes = torch.bincount(signal.y).double()
     entropy = (sizes / 300 * (300 / sizes).log()).sum().item()
     among_classes = (sizes / 300 * sizes.digamma()).sum().item()
     assert signal.ceiling == pytest.approx(math.log(300) - 1 / 600 - among_classes, abs=1e-5)  # digamma(n) to 1 / n^2
     assert signal() == pytest.approx(signal.ceiling, abs=1e-12)  # d_p comes to 0 with the last row, and not before
     assert entropy < signal.ceiling < entropy + 0.01
-    of_scores = InformationSignal(nn.Identity(), oracle, y, n=300, estimator="readout")
+    of_scores = InformationSignal(nn.Identity(), (oracle, y), num_samples=300, estimator="readout")
     assert of_scores.ceiling == pytest.approx(entropy, abs=1e-6)
-    assert InformationSignal(network(), x, y, n=100, estimator="renyi").ceiling <= math.log(100)
+    assert InformationSignal(network(), (x, y), num_samples=100, estimator="renyi").ceiling <= math.log(100)
 
 
 def test_a_dead_network_tells_nothing():
@@ -72,13 +72,13 @@ def test_a_dead_network_tells_nothing():
     dead = nn.Sequential(nn.Linear(5, 4), nn.ReLU())
     nn.init.constant_(dead[0].weight, 0.0)
     nn.init.constant_(dead[0].bias, -1.0)
-    assert InformationSignal(dead, x, y, n=100)() == pytest.approx(0.0, abs=1e-9)
+    assert InformationSignal(dead, (x, y), num_samples=100)() == pytest.approx(0.0, abs=1e-9)
 
 
 def test_rows_are_drawn_in_the_classes_shares_the_same_for_a_seed_and_never_unlabelled():
     x, y = rows()
     y = torch.where(torch.arange(len(y)) < 100, -1, y)
-    first, again, other = (InformationSignal(network(), x, y, n=90, seed=seed) for seed in (0, 0, 1))
+    first, again, other = (InformationSignal(network(), (x, y), num_samples=90, seed=seed) for seed in (0, 0, 1))
     assert torch.equal(first.x, again.x)
     assert not torch.equal(first.x, other.x)
     assert (first.y >= 0).all()
@@ -91,7 +91,7 @@ def test_measuring_leaves_modes_gradients_statistics_and_the_random_state_alone(
     model[0].eval()
     state = torch.get_rng_state()
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    InformationSignal(model, x, y, n=100, layers=["0", "4"])()
+    InformationSignal(model, (x, y), num_samples=100, layers=["0", "4"])()
     assert torch.equal(torch.get_rng_state(), state)
     assert [layer.training for layer in model] == [False, True, True, True, True]
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
@@ -102,7 +102,7 @@ def test_measuring_leaves_modes_gradients_statistics_and_the_random_state_alone(
 def test_regression_is_measured_by_ksg_against_the_information_of_x():
     x = torch.randn(500, 1, generator=torch.Generator().manual_seed(0))
     y = x + 0.5 * torch.randn(500, 1, generator=torch.Generator().manual_seed(1))
-    signal = InformationSignal(nn.Linear(1, 1), x, y, n=400)
+    signal = InformationSignal(nn.Linear(1, 1), (x, y), num_samples=400)
     assert signal.ceiling == regression_ceiling(x, y) >= float(ksg(x, y))
     # a line keeps all of it: 1/2 log(1 + 4) = 0.80 nats; three standard errors at n = 400
     assert signal() == pytest.approx(0.5 * math.log(5), abs=0.15)
@@ -113,9 +113,8 @@ def test_a_wide_grid_is_averaged():
     seen = []
     signal = InformationSignal(
         nn.Sequential(nn.Conv2d(1, 4, 3, padding=1)),
-        x,
-        y,
-        n=50,
+        (x, y),
+        num_samples=50,
         layers=["0"],
         estimator=lambda t, _: seen.append(t) or 0.0,
         columns=16,
@@ -143,17 +142,29 @@ def test_groups_hold_every_parameter_once_with_the_normalisation_behind_its_laye
 def test_wrong_use_is_refused():
     model, (x, y) = network(), rows()
     for call, message in [
-        (lambda: InformationSignal(model, x, y, n=401), "n must be at most the number of labelled rows, 400"),
-        (lambda: InformationSignal(model, x, -torch.ones_like(y), n=2), "y holds no label: all 400 are -1"),
-        (lambda: InformationSignal(model, x, x[:, :1], n=401), "n must be at most the number of rows, 400"),
-        (lambda: InformationSignal(model, x, y[:10]), "paired row by row"),
-        (lambda: InformationSignal(model, x, y, n=10, columns=0), "columns must be at least 1, got 0"),
-        (lambda: InformationSignal(model, x, torch.zeros_like(y), n=50), "y is the same in every row"),
-        (lambda: InformationSignal(model, x, y, n=50, layers=["nine"]), "no layer 'nine'"),
-        (lambda: InformationSignal(model, x, y, n=50, layers=[]), "at least"),
-        (lambda: InformationSignal(model, x, y, n=50, estimator="mine"), "estimator must be one of"),
-        (lambda: InformationSignal(model, x, x[:, :1], n=50, estimator="ross"), "is for class labels, and y is real"),
-        (lambda: InformationSignal(model, x, y, n=50, estimator="readout", layers=["0"]), "leave layers out"),
+        (
+            lambda: InformationSignal(model, (x, y), num_samples=401),
+            "num_samples must be at most the number of labelled rows, 400",
+        ),
+        (lambda: InformationSignal(model, (x, -torch.ones_like(y)), num_samples=2), "y holds no label: all 400 are -1"),
+        (
+            lambda: InformationSignal(model, (x, x[:, :1]), num_samples=401),
+            "num_samples must be at most the number of rows, 400",
+        ),
+        (lambda: InformationSignal(model, (x, y[:10])), "paired row by row"),
+        (lambda: InformationSignal(model, (x, y), num_samples=10, columns=0), "columns must be at least 1, got 0"),
+        (lambda: InformationSignal(model, (x, torch.zeros_like(y)), num_samples=50), "y is the same in every row"),
+        (lambda: InformationSignal(model, (x, y), num_samples=50, layers=["nine"]), "no layer 'nine'"),
+        (lambda: InformationSignal(model, (x, y), num_samples=50, layers=[]), "at least"),
+        (lambda: InformationSignal(model, (x, y), num_samples=50, estimator="mine"), "estimator must be one of"),
+        (
+            lambda: InformationSignal(model, (x, x[:, :1]), num_samples=50, estimator="ross"),
+            "is for class labels, and y is real",
+        ),
+        (
+            lambda: InformationSignal(model, (x, y), num_samples=50, estimator="readout", layers=["0"]),
+            "leave layers out",
+        ),
     ]:
         with pytest.raises(ValueError, match=message):
             call()
@@ -165,7 +176,7 @@ def test_a_layer_is_read_before_what_follows_changes_it_in_place():
     torch.manual_seed(0)
     linear = nn.Linear(4, 3)
     found = [
-        InformationSignal(nn.Sequential(linear, nn.ReLU(inplace=inplace)), x, y, n=200, layers=["0"])()
+        InformationSignal(nn.Sequential(linear, nn.ReLU(inplace=inplace)), (x, y), num_samples=200, layers=["0"])()
         for inplace in (False, True)
     ]
     assert found[0] == found[1]
@@ -204,7 +215,9 @@ class TestOutputsOfManyKinds:
 
     def test_of_a_layer_that_gives_several_tensors_the_first_counts(self):
         model, (x, y) = Reader(), self.sequences()
-        signal = InformationSignal(model, x, y, n=80, layers=["recurrent", "attention", "scores"], batch_size=80)
+        signal = InformationSignal(
+            model, (x, y), num_samples=80, layers=["recurrent", "attention", "scores"], batch_size=80
+        )
         with torch.no_grad():
             steps = model.recurrent(signal.x)[0]
             mixed = model.attention(steps, steps, steps)[0]
@@ -212,14 +225,14 @@ class TestOutputsOfManyKinds:
         assert signal() == pytest.approx([float(one) for one in expected], abs=1e-5)
 
     def test_a_layer_that_is_never_called_is_named(self):
-        signal = InformationSignal(Reader(), *self.sequences(), n=80, layers=["scores", "attention.out_proj"])
+        signal = InformationSignal(Reader(), self.sequences(), num_samples=80, layers=["scores", "attention.out_proj"])
         with pytest.raises(ValueError, match=r"layer 'attention\.out_proj' is never called in the forward pass"):
             signal()
 
     def test_one_number_a_row_is_one_column(self):
         x, y = self.sequences()
         flat, column = (
-            InformationSignal(Through(lambda x, at=at: x[:, :, 0].mean(1)[at]), x, y, n=80)()
+            InformationSignal(Through(lambda x, at=at: x[:, :, 0].mean(1)[at]), (x, y), num_samples=80)()
             for at in (slice(None), (slice(None), None))
         )
         assert flat == column > 0.3
@@ -233,13 +246,13 @@ class TestOutputsOfManyKinds:
         ],
     )
     def test_what_has_no_rows_is_refused(self, function, error, message):
-        signal = InformationSignal(Through(function), *self.sequences(), n=80)
+        signal = InformationSignal(Through(function), self.sequences(), num_samples=80)
         with pytest.raises(error, match=message):
             signal()
 
     def test_draws_within_a_pass_are_the_same_every_time_and_move_no_generator(self):
         x, y = self.sequences()
-        signal = InformationSignal(Through(lambda x: nn.functional.dropout(x.flatten(1))), x, y, n=80)
+        signal = InformationSignal(Through(lambda x: nn.functional.dropout(x.flatten(1))), (x, y), num_samples=80)
         state = torch.get_rng_state()
         first = signal()
         assert torch.equal(torch.get_rng_state(), state)
@@ -251,6 +264,7 @@ class TestOutputsOfManyKinds:
     ("change", "error", "message"),
     [
         ({"y": torch.ones(120, 1).long()}, ValueError, r"class labels must have shape \(n,\), got \(120, 1\)"),
+        ({"data": torch.ones(2, 5)}, TypeError, r"data must be a pair \(x, y\), got Tensor"),
         ({"y": [0, 1] * 60}, TypeError, "y must be a tensor or an array, got list"),
         (
             {"y": torch.ones(120) * 1j},
@@ -260,15 +274,16 @@ class TestOutputsOfManyKinds:
         ({"layers": "0"}, TypeError, "layers must be a list of names, got '0'"),
         ({"batch_size": 0}, ValueError, "batch_size must be at least 1, got 0"),
         ({"x": [[0.0] * 5] * 120}, TypeError, "x must be a tensor or an array, got list"),
-        ({"n": 1}, ValueError, "n must be at least 2, got 1"),
+        ({"num_samples": 1}, ValueError, "num_samples must be at least 2, got 1"),
         ({"ceiling": "entropy"}, ValueError, "ceiling must be one of"),
         ({"ceiling": "estimate", "estimator": "readout"}, ValueError, "'readout' reads class scores, which x is not"),
-        ({"n": 2.5}, TypeError, "n must be an integer, got 2.5"),
+        ({"num_samples": 2.5}, TypeError, "num_samples must be an integer, got 2.5"),
     ],
 )
 def test_arguments_of_the_wrong_kind_are_refused(change, error, message):
     x = torch.randn(120, 5, generator=torch.Generator().manual_seed(0))
-    arguments = {"x": x, "y": (x[:, 0] > 0).long(), "n": 50} | change
+    arguments = {"x": x, "y": (x[:, 0] > 0).long(), "num_samples": 50} | change
+    arguments = {"data": (arguments.pop("x"), arguments.pop("y"))} | arguments
     with pytest.raises(error, match=f"InformationSignal: {message}"):
         InformationSignal(network(), **arguments)
 
@@ -321,7 +336,7 @@ class TestLayersInsideLayers:
         assert [id(p) for group in groups for p in group["params"]] == [id(p) for p in model.parameters()]
         assert any(p is model.encoder.self_attn.out_proj.weight for p in groups[0]["params"])
         optimizer = torch.optim.SGD(groups, lr=0.1)
-        signal = InformationSignal(model, x, (x[:, :, 0].mean(1) > 0).long(), n=60, layers=names)
+        signal = InformationSignal(model, (x, (x[:, :, 0].mean(1) > 0).long()), num_samples=60, layers=names)
         schedule = MutualInformationDecay(
             optimizer, lr_min=1e-3, lr_max=0.2, lr_top=0.1, threshold=0.1, ceiling=signal.ceiling, epochs=5
         )
@@ -342,7 +357,7 @@ class TestLayersInsideLayers:
         model = nn.Sequential(normed(nn.Linear(5, 6)), nn.ReLU(), normed(nn.Linear(6, 2)))
         groups, (x, y) = layer_groups(model), rows()
         assert [(group["name"], len(group["params"])) for group in groups] == [("0", 3), ("2", 3)]
-        signal = InformationSignal(model, x, y, n=100, layers=["0", "2"])
+        signal = InformationSignal(model, (x, y), num_samples=100, layers=["0", "2"])
         with torch.no_grad():
             assert signal()[0] == pytest.approx(float(ross(model[0](signal.x), signal.y)), abs=1e-6)
 
@@ -354,19 +369,22 @@ class TestArrays:
     @pytest.mark.parametrize("kind", [np.float32, np.float64])
     def test_arrays_are_read_as_tensors(self, kind):
         model, (x, y) = network(), rows()
-        expected = InformationSignal(model, x, y, n=100)
-        found = InformationSignal(model, x.numpy().astype(kind), y.numpy().astype(np.int32), n=100)
+        expected = InformationSignal(model, (x, y), num_samples=100)
+        found = InformationSignal(model, (x.numpy().astype(kind), y.numpy().astype(np.int32)), num_samples=100)
         assert (found(), found.ceiling) == (expected(), expected.ceiling)
 
     def test_real_targets_too(self):
         model, (x, _) = network(), rows()
-        expected = InformationSignal(model, x, x[:, 0], n=100)
-        found = InformationSignal(model, x.double().numpy(), x[:, 0].double().numpy(), n=100)
+        expected = InformationSignal(model, (x, x[:, 0]), num_samples=100)
+        found = InformationSignal(model, (x.double().numpy(), x[:, 0].double().numpy()), num_samples=100)
         assert (found(), found.ceiling) == pytest.approx((expected(), expected.ceiling))
 
     def test_the_dtype_of_whole_numbers_decides_what_they_are(self):
         model, (x, y) = network(), rows()
-        labels, numbers = InformationSignal(model, x, y, n=100), InformationSignal(model, x, y.float(), n=100)
+        labels, numbers = (
+            InformationSignal(model, (x, y), num_samples=100),
+            InformationSignal(model, (x, y.float()), num_samples=100),
+        )
         assert labels() == pytest.approx(float(ross(model.eval()(labels.x).detach(), labels.y)), abs=1e-6)
         assert numbers() == pytest.approx(float(ksg(model(numbers.x).detach(), numbers.y)), abs=1e-6)
 
@@ -374,22 +392,25 @@ class TestArrays:
 class TestEstimatedCeiling:
     def test_it_is_the_estimate_on_the_drawn_inputs(self):
         x, y = rows()
-        signal = InformationSignal(network(), x, y, n=200, ceiling="estimate")
+        signal = InformationSignal(network(), (x, y), num_samples=200, ceiling="estimate")
         assert signal.ceiling == pytest.approx(float(ross(signal.x, signal.y)), abs=1e-12)
-        assert signal.ceiling < InformationSignal(network(), x, y, n=200).ceiling
+        assert signal.ceiling < InformationSignal(network(), (x, y), num_samples=200).ceiling
 
     def test_ties_do_not_carry_ksgs_above_the_entropy(self):
         """Pixels of few levels: strictly nearer rows are few, and KSG far too large without the paper's jitter."""
         generator = torch.Generator().manual_seed(0)
         x = (torch.rand(300, 20, generator=generator) * 4).round() / 255
         x, y = x.where(torch.rand(300, 20, generator=generator) < 0.2, 0.0), torch.arange(300) % 3
-        signal = InformationSignal(nn.Linear(20, 3), x, y, n=300, estimator="ksg", ceiling="estimate")
+        signal = InformationSignal(nn.Linear(20, 3), (x, y), num_samples=300, estimator="ksg", ceiling="estimate")
         plain = float(ksg(signal.x, nn.functional.one_hot(signal.y).float()))
         assert plain > math.log(3) > signal.ceiling + 0.2
 
     def test_real_targets_have_one_anyway(self):
         x, _ = rows()
-        found = [InformationSignal(network(), x, x[:, :1], n=100, ceiling=kind).ceiling for kind in (None, "estimate")]
+        found = [
+            InformationSignal(network(), (x, x[:, :1]), num_samples=100, ceiling=kind).ceiling
+            for kind in (None, "estimate")
+        ]
         assert found[0] == found[1]
 
 
@@ -404,7 +425,7 @@ def test_complex_layers_are_measured_by_both_their_parts():
     torch.manual_seed(0)
     x = torch.randn(200, 6, dtype=torch.float64)
     network = nn.Sequential(nn.Linear(6, 8).double(), Fourier())
-    before, behind = InformationSignal(network, x, (x[:, 0] > 0).long(), n=150, layers=["0", "1"])()
+    before, behind = InformationSignal(network, (x, (x[:, 0] > 0).long()), num_samples=150, layers=["0", "1"])()
     assert behind == pytest.approx(before, abs=1e-9)
     assert before > 0
 
@@ -413,7 +434,21 @@ def test_all_layers_are_measured_in_one_pass():
     torch.manual_seed(0)
     x = torch.randn(120, 6)
     network = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 2))
-    signal, rows = InformationSignal(network, x, (x[:, 0] > 0).long(), n=100, layers=["0", "1", "2"]), []
+    signal, rows = InformationSignal(network, (x, (x[:, 0] > 0).long()), num_samples=100, layers=["0", "1", "2"]), []
     network.register_forward_hook(lambda _, given, __: rows.append(len(given[0])))
     assert len(signal()) == 3
     assert rows == [100]
+
+
+def test_a_layer_named_output_is_that_layer_and_not_the_whole_network():
+    class Named(nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(0)
+            self.output = nn.Linear(5, 3)
+
+        def forward(self, x):
+            return 0.0 * self.output(x)
+
+    assert InformationSignal(Named(), rows(), num_samples=100, layers=["output"])()[0] > 0.1
+    assert InformationSignal(Named(), rows(), num_samples=100)() == pytest.approx(0.0, abs=1e-9)

@@ -72,15 +72,15 @@ def test_at_the_end_one_fallen_epoch_is_enough():
     stopping = InformationStopping([network], ceiling=1.0)
     stopping.step(0.5)
     best = copy.deepcopy(network.state_dict())
-    assert stopping.settle() is False
+    assert stopping.finish() is False
     train(network, optimizer, 0)
     stopping.step(0.495)
-    assert stopping.settle() is False
+    assert stopping.finish() is False
     stopping.step(0.3)
-    assert stopping.settle() is True
+    assert stopping.finish() is True
     assert all(torch.equal(value, best[name]) for name, value in network.state_dict().items())
-    assert stopping.settle() is False  # it is there already
-    assert InformationStopping([network], ceiling=1.0).settle() is False
+    assert stopping.finish() is False  # it is there already
+    assert InformationStopping([network], ceiling=1.0).finish() is False
 
 
 def test_a_state_goes_on_as_the_original_and_shares_nothing_with_it():
@@ -129,4 +129,4 @@ def test_a_signal_that_is_none_leaves_everything_as_it_was(signal, error):
     with pytest.raises(error, match="InformationStopping: information must be"):
         stopping.step(signal)
     assert (stopping.best, stopping.fallen) == (0.5, 0)
-    assert not stopping.settle()
+    assert not stopping.finish()

@@ -40,7 +40,7 @@ def base() -> Recipe:
         data=DataSettings(name="imagenet", side=224, augment="crops-flips"),
         network=NetworkSettings(architecture="resnet50"),
         optimizer=OptimizerSettings(name="sgd", momentum=0.9, weight_decay=1e-4, schedule="constant"),
-        schedule=ScheduleSettings(n=4000),
+        schedule=ScheduleSettings(num_samples=4000),
         epochs=100,
         batch_size=256,
         precision="bf16-mixed",

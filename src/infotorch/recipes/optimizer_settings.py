@@ -67,7 +67,7 @@ class ScheduleSettings(Settings):
             the share of the missing information below which an epoch counts as standing still; likewise.
         layerwise: of "information" and "best": every layer has a rate of its own, from its own I(T; Y).
         estimator: of I(T; Y), see `InformationSignal`; None: "ross" for classes, "ksg" for real targets.
-        n: training rows that I(T; Y) is measured on, or all where there are fewer.
+        num_samples: training rows that I(T; Y) is measured on, or all where there are fewer.
         columns: most columns of a layer that it is measured on; grids of convolutions are averaged to so many.
         ceiling: of I(T; Y) of classes: "estimate" for I(X; Y) by the same estimator; None for H(Y).
         time_decay: of "information": the factor 1 - e / E, which lowers the rate also where nothing is learnt;
@@ -87,7 +87,7 @@ class ScheduleSettings(Settings):
     threshold: PerLayer = 0.05
     layerwise: bool = False
     estimator: Literal["ross", "ksg", "readout", "renyi"] | None = None
-    n: int = Field(default=1000, ge=2)
+    num_samples: int = Field(default=1000, ge=2)
     columns: int = Field(default=1024, ge=1)
     ceiling: Literal["estimate"] | None = None
     time_decay: Literal[True, False, "literal"] = True

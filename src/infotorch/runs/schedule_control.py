@@ -36,7 +36,7 @@ def information_signal(
     Args:
         recipe: its `schedule` says of what, on how many rows and with which estimator.
         model: the recipe's.
-        rows: training rows, as a rule; where fewer than schedule.n have a label, those.
+        rows: training rows, as a rule; where fewer than schedule.num_samples have a label, those.
         seed: decides which.
         layerwise: of every layer; None: as schedule.layerwise says.
 
@@ -61,9 +61,8 @@ def information_signal(
     usable = len(y) if y.is_floating_point() else int((y >= 0).sum())
     return InformationSignal(
         model,
-        rows.x,  # pyright: ignore[reportArgumentType]  # pictures on disk are indexed by rows as a tensor is
-        y,
-        n=max(2, min(settings.n, usable)),
+        (rows.x, y),  # pyright: ignore[reportArgumentType]  # pictures on disk are indexed by rows as a tensor is
+        num_samples=max(2, min(settings.num_samples, usable)),
         layers=_layers(model) if (settings.layerwise if layerwise is None else layerwise) else None,
         estimator=settings.estimator,
         seed=seed,
@@ -189,7 +188,7 @@ class ScheduleController:
         if self.stopping.step(found):
             schedule.lower(_SHRINK)
         elif ends_training:
-            self.stopping.settle()
+            self.stopping.finish()
         return {"validation_mi_ty_nats": found, "times_gone_back": self.stopping.falls}
 
     def _measure(self, signal: InformationSignal | None = None) -> Any:

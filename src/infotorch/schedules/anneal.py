@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from infotorch.numerics.checks import check_count
-from infotorch.schedules.decay import (
+from infotorch.schedules.rates import (
     GroupRates,
     Number,
     check_groups,

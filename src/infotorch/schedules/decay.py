@@ -11,55 +11,27 @@ ceiling of that information and e the epoch to come,
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Sequence
 from typing import Any, Literal
-from weakref import WeakSet
 
-import numpy as np
 import torch
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 
-from infotorch.estimators.estimate import Estimate
 from infotorch.numerics.checks import check_choice, check_count
+from infotorch.schedules.rates import (
+    GroupRates,
+    Number,
+    check_groups,
+    number_of_groups,
+    numbers_of,
+    positive_numbers,
+    set_rate,
+    take,
+)
 from infotorch.schedules.stuck import check_moving
 
 _WHERE = "MutualInformationDecay"
-
-#: Optimisers that a schedule of ours moves already: a second one may take the first one's place.
-_TAKEN: WeakSet[Optimizer] = WeakSet()
-
-Number = float | torch.Tensor | Estimate
-
-
-class GroupRates(LRScheduler):
-    """The base of the schedules here: a rate for each parameter group, and a state that holds these rates.
-
-    A run may be put together again in any order: torch's own schedules overwrite the rates of an optimiser that was
-    loaded before they are made; here `load_state_dict` gives them back.
-    """
-
-    _where = ""
-
-    def state_dict(self) -> dict[str, Any]:
-        """Everything that the next rate depends on, as it is now."""
-        # What stands in the groups, and not what was set last: the caller may have changed it since.
-        rates = [float(group["lr"]) for group in self.optimizer.param_groups]
-        return copy.deepcopy(super().state_dict()) | {"_last_lr": rates}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a state, at its rates, be the optimiser's own loaded before or after.
-
-        Raises:
-            ValueError: the state is of another number of groups.
-        """
-        state = copy.deepcopy(state_dict)
-        check_groups(self.optimizer, len(state["_last_lr"]), where=self._where)
-        super().load_state_dict(state)
-        for group, rate in zip(self.optimizer.param_groups, state["_last_lr"], strict=True):
-            set_rate(group, float(rate))
 
 
 class MutualInformationDecay(GroupRates):
@@ -129,10 +101,10 @@ class MutualInformationDecay(GroupRates):
         warmup: int = 0,
     ) -> None:
         groups = number_of_groups(optimizer, where=_WHERE)
-        self.lr_min = positive_numbers(lr_min, groups, "lr_min")
-        self.lr_max = positive_numbers(lr_max, groups, "lr_max")
-        self.threshold = positive_numbers(threshold, groups, "threshold")
-        self.ceiling = positive_numbers(ceiling, groups, "ceiling")
+        self.lr_min = positive_numbers(lr_min, groups, "lr_min", where=_WHERE)
+        self.lr_max = positive_numbers(lr_max, groups, "lr_max", where=_WHERE)
+        self.threshold = positive_numbers(threshold, groups, "threshold", where=_WHERE)
+        self.ceiling = positive_numbers(ceiling, groups, "ceiling", where=_WHERE)
         for low, high in zip(self.lr_min, self.lr_max, strict=True):
             if low >= high:
                 raise ValueError(f"{_WHERE}: lr_min must lie below lr_max, got {low} and {high}.")
@@ -143,8 +115,12 @@ class MutualInformationDecay(GroupRates):
         if warmup < 0:
             raise ValueError(f"{_WHERE}: warmup must be at least 0, got {warmup}.")
         self.epochs, self.time_decay, self.warmup = epochs, time_decay, warmup
-        start = None if initial is None else numbers_of(initial, groups, "initial")
-        self.first = positive_numbers(lr_top, groups, "lr_top") if lr_top is not None else self._informed_start(start)
+        start = None if initial is None else numbers_of(initial, groups, "initial", where=_WHERE)
+        self.first = (
+            positive_numbers(lr_top, groups, "lr_top", where=_WHERE)
+            if lr_top is not None
+            else self._informed_start(start)
+        )
         for low, top, high in zip(self.lr_min, self.first, self.lr_max, strict=True):
             if not low <= top <= high:
                 raise ValueError(f"{_WHERE}: lr_top must lie from lr_min to lr_max, {low} to {high}, got {top}.")
@@ -180,7 +156,7 @@ class MutualInformationDecay(GroupRates):
                 "SequentialLR and torch's other schedules of schedules do not hand on; for a warm-up give warmup=."
             )
         check_groups(self.optimizer, len(self.signals), where=_WHERE)
-        found = numbers_of(signal, len(self.signals), "signal")
+        found = numbers_of(signal, len(self.signals), "signal", where=_WHERE)
         self._check_moving(found)
         for past, value in zip(self.signals, found, strict=True):
             past.append(value)
@@ -241,109 +217,8 @@ class MutualInformationDecay(GroupRates):
         self._last_lr: list[float | torch.Tensor] = list(rates)
 
 
-def number_of_groups(optimizer: Any, *, where: str) -> int:
-    """How many parameter groups an optimiser has.
-
-    Raises:
-        TypeError: it is none.
-    """
-    if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"{where}: optimizer must be a torch.optim.Optimizer, got {type(optimizer).__name__}.")
-    return len(optimizer.param_groups)
-
-
-def check_groups(optimizer: Optimizer, groups: int, *, where: str) -> None:
-    """Refuse an optimiser whose parameter groups are no longer as many.
-
-    Raises:
-        ValueError: they are more or fewer.
-    """
-    if len(optimizer.param_groups) != groups:
-        raise ValueError(
-            f"{where}: the schedule is of {groups} parameter groups, and the optimiser has "
-            f"{len(optimizer.param_groups)}; add every group before the schedule is made."
-        )
-
-
-def take(optimizer: Optimizer, *, where: str) -> None:
-    """Refuse an optimiser whose rates another schedule moves; give each group a rate of its own.
-
-    Raises:
-        ValueError: a schedule of torch's was made for it.
-    """
-    # The mark of torch's schedules. `initial_lr` in the groups is none: an optimiser's state brings it along as well.
-    if hasattr(optimizer.step, "_wrapped_by_lr_sched") and optimizer not in _TAKEN:
-        raise ValueError(
-            f"{where}: another schedule was made for this optimiser, and both would set its rates. For a warm-up give "
-            "warmup= to MutualInformationDecay; after a schedule that has ended, load the optimiser's state into a new "
-            "optimiser."
-        )
-    _TAKEN.add(optimizer)
-    part_rates(optimizer)
-
-
-def part_rates(optimizer: Optimizer) -> None:
-    """Give every parameter group a rate of its own, where several share one tensor."""
-    seen: set[int] = set()
-    for group in optimizer.param_groups:
-        if isinstance(group["lr"], torch.Tensor):
-            group["lr"] = group["lr"].clone() if id(group["lr"]) in seen else group["lr"]
-            seen.add(id(group["lr"]))
-
-
-def set_rate(group: dict[str, Any], rate: float) -> None:
-    """Give a parameter group a rate; a tensor, as compiled optimisers keep it, stays that tensor."""
-    if isinstance(group["lr"], torch.Tensor):
-        group["lr"].fill_(rate)
-    else:
-        group["lr"] = rate
-
-
 def _relative_gain(before: float, now: float) -> float:
     """(now - before) / now, relative to the size of an information that is not positive; 0 where nothing changed."""
     if now == before:
         return 0.0
     return (now - before) / abs(now) if now != 0 else math.copysign(math.inf, now - before)
-
-
-def numbers_of(values: Any, groups: int, name: str, *, where: str = _WHERE) -> list[float]:
-    """One number for each group, from one for all or one for each.
-
-    Raises:
-        TypeError: no number.
-        ValueError: another number of them than groups, or one that is not finite.
-
-    Example:
-        >>> numbers_of(0.1, 2, "lr_top")
-        [0.1, 0.1]
-    """
-    several = isinstance(values, list | tuple) or (isinstance(values, torch.Tensor | np.ndarray) and values.ndim > 0)
-    listed = list(values) if several else [values] * groups
-    if len(listed) != groups:
-        raise ValueError(f"{where}: {name} must be one for all or one for each of {groups} groups, got {len(listed)}.")
-    try:
-        numbers = [float(value) for value in listed]  # pyright: ignore[reportArgumentType]
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"{where}: {name} must be a number, got {values!r}.") from error
-    for number in numbers:
-        if not math.isfinite(number):
-            raise ValueError(f"{where}: {name} must be finite, got {number}.")
-    return numbers
-
-
-def positive_numbers(values: Any, groups: int, name: str, *, where: str = _WHERE) -> list[float]:
-    """The same, refusing what is not positive.
-
-    Raises:
-        TypeError: no number.
-        ValueError: see `numbers_of`; or a number that is not positive.
-
-    Example:
-        >>> positive_numbers([0.1, 0.2], 2, "lr_top")
-        [0.1, 0.2]
-    """
-    numbers = numbers_of(values, groups, name, where=where)
-    for number in numbers:
-        if number <= 0:
-            raise ValueError(f"{where}: {name} must be positive, got {number}.")
-    return numbers

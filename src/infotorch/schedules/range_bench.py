@@ -17,8 +17,8 @@ from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
 from infotorch.numerics.seeds import derive_seed
-from infotorch.schedules.decay import set_rate
 from infotorch.schedules.range_choice import Probe
+from infotorch.schedules.rates import set_rate
 from infotorch.schedules.stuck import NOTHING
 
 _WHERE = "lr_range_test"

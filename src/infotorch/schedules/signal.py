@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -19,6 +18,7 @@ from infotorch.estimators.ksg import ksg
 from infotorch.estimators.labels import readout_mi
 from infotorch.estimators.renyi import renyi_mi
 from infotorch.estimators.ross import ross
+from infotorch.networks.feature_extractor import FeatureExtractor
 from infotorch.numerics.checks import as_tensor, check_choice, check_count, check_paired
 from infotorch.numerics.columns import as_real
 from infotorch.numerics.seeds import SeedStreams, seed_streams
@@ -106,10 +106,11 @@ class InformationSignal:
 
     Args:
         model: what is trained.
-        x: training rows, (n_all, ...); arrays of numpy take the precision of the network's weights.
-        y: class labels (n_all,), integers, -1 for unlabelled rows, which are not drawn; or real targets, (n_all, ...).
-            The dtype decides: labels as floating-point numbers are real targets.
-        n: rows that are drawn once, in equal proportions from the classes; at least 2.
+        data: the training data as a pair (x, y) of tensors or numpy arrays. x: inputs, shape (n, ...); arrays take the
+            precision of the network's weights. y: class labels of shape (n,), integers, -1 for unlabelled rows, which
+            are not drawn; or real targets of shape (n, ...). The dtype decides: labels as floating-point numbers are
+            real targets.
+        num_samples: rows that are drawn once, in equal proportions from the classes; at least 2.
         layers: names of layers, see `parameterised_layers`; None for the network's output.
         estimator: "ross" for labels (nearest neighbours within each class, ties counted), "ksg" for real targets and as
             the paper has it for labels too (against one-hot columns), "readout" (H(Y) - CE, the output's own; of the
@@ -130,18 +131,18 @@ class InformationSignal:
             network that learns more, or learns its rows by heart, exceeds it.
 
     Raises:
-        TypeError: n, columns or batch_size is not an integer, x is a list, y is no tensor of real numbers, layers is
-            one name.
-        ValueError: n below 2 or more than the labelled rows, columns or batch_size below 1, labels that are not of
-            shape (n_all,), an unknown layer, estimator or ceiling, an estimator that does not fit the targets, layers
-            or ceiling, or targets that are all the same.
+        TypeError: data is no pair, num_samples, columns or batch_size is not an integer, x is a list, y is no tensor of
+            real numbers, layers is one name.
+        ValueError: num_samples below 2 or more than the labelled rows, columns or batch_size below 1, labels that are
+            not of shape (n,), an unknown layer, estimator or ceiling, an estimator that does not fit the targets,
+            layers or ceiling, or targets that are all the same.
 
     Source: Vasudevan 2020, Entropy 22(5):560, Sec. 3 (KSG with k = 3 on 1000 rows); Ross 2014 for labels is ours, as
         KSG against one-hot columns depends on the scale of x.
 
     Example:
         >>> x = torch.randn(300, 4, generator=torch.Generator().manual_seed(0))
-        >>> signal = InformationSignal(nn.Linear(4, 2), x, (x[:, 0] > 0).long(), n=200)
+        >>> signal = InformationSignal(nn.Linear(4, 2), (x, (x[:, 0] > 0).long()), num_samples=200)
         >>> 0.0 < signal() < signal.ceiling < 0.7
         True
     """
@@ -149,10 +150,9 @@ class InformationSignal:
     def __init__(
         self,
         model: nn.Module,
-        x: Tensor | np.ndarray,
-        y: Tensor | np.ndarray,
+        data: tuple[Tensor | np.ndarray, Tensor | np.ndarray],
         *,
-        n: int = 1000,
+        num_samples: int = 1000,
         layers: Sequence[str] | None = None,
         estimator: Estimator | InformationOf | None = None,
         seed: int = 0,
@@ -160,12 +160,12 @@ class InformationSignal:
         columns: int = MOST_COLUMNS,
         ceiling: Literal["estimate"] | None = None,
     ) -> None:
-        check_count(n, where=_WHERE, name="n")
-        if n < 2:
-            raise ValueError(f"{_WHERE}: n must be at least 2, got {n}.")
+        check_count(num_samples, where=_WHERE, name="num_samples")
+        if num_samples < 2:
+            raise ValueError(f"{_WHERE}: num_samples must be at least 2, got {num_samples}.")
         check_count(columns, where=_WHERE, name="columns")
         check_count(batch_size, where=_WHERE, name="batch_size")
-        x, y = _rows_and_targets(x, y, model)
+        x, y = _inputs_and_targets(data, model)
         self.model, self.batch_size, self.columns = model, batch_size, columns
         self.layers = None if layers is None else _known(model, layers)
         discrete = not y.is_floating_point()
@@ -174,7 +174,7 @@ class InformationSignal:
         check_choice(ceiling, (None, "estimate"), where=_WHERE, name="ceiling")
         if ceiling and chosen == "readout":
             raise ValueError(f"{_WHERE}: 'readout' reads class scores, which x is not; leave ceiling out.")
-        rows = _drawn(y, n, seed, discrete)
+        rows = _drawn(y, num_samples, seed, discrete)
         self.x, self.y = x[rows], y[rows]
         if bool((self.y == self.y[:1]).all()):
             raise ValueError(f"{_WHERE}: y is the same in every row, and nothing can be told of it.")
@@ -183,7 +183,7 @@ class InformationSignal:
         else:
             self.ceiling = self._ceiling(chosen, x, y, discrete)
 
-    def __call__(self) -> Any:
+    def __call__(self) -> float | list[float]:
         """I(T; Y) now: a number for the output, or a list with one for each layer.
 
         Raises:
@@ -197,15 +197,23 @@ class InformationSignal:
     def _outputs(self) -> list[Tensor]:
         """What every layer gives for the drawn rows, as (n, columns)."""
         parts: list[list[Tensor]] = []
+        # In a list, as a layer may be named "output", which the extractor takes for the whole model's.
+        within, names = nn.ModuleList([self.model]), [f"0.{name}".removesuffix(".") for name in self.layers or ()]
         repeatably = SeedStreams(0).as_global("information", device=self.y.device)  # a forward pass may draw
-        with torch.no_grad(), repeatably, _evaluating(self.model), _listening(self.model, self.layers) as heard:
+        with torch.no_grad(), repeatably, FeatureExtractor(within, names, keep=_first_copied) as extract:
             for start in range(0, len(self.x), self.batch_size):
-                heard.clear()
+                extract.features.clear()
                 x = self.x[start : start + self.batch_size]
-                heard[""] = _first(self.model(x))
-                kept = [_rows_of(heard, name, len(x)) for name in self.layers or ("",)]
-                parts.append([_as_columns(t, self.columns) for t in kept])
+                given = [("the network", _first(self.model(x)))]
+                if self.layers is not None:
+                    given = [(f"layer {layer!r}", self._of(extract, layer)) for layer in self.layers]
+                parts.append([_as_columns(_rows_of(t, place, len(x)), self.columns) for place, t in given])
         return [torch.cat(part) for part in zip(*parts, strict=True)]
+
+    def _of(self, extract: FeatureExtractor, layer: str) -> Any:
+        if (name := f"0.{layer}".removesuffix(".")) in extract.features:
+            return extract.features[name]
+        raise ValueError(f"{_WHERE}: layer {layer!r} is never called in the forward pass; name a layer that is.")
 
     def _ceiling(self, chosen: Any, x: Tensor, y: Tensor, discrete: bool) -> float:
         if discrete and chosen == "renyi":
@@ -218,8 +226,10 @@ class InformationSignal:
         return regression_ceiling(x, y) if chosen == "ksg" else float(self._information(x, y))
 
 
-def _rows_and_targets(x: Any, y: Any, model: nn.Module) -> tuple[Tensor, Tensor]:
-    x, y = _as_tensor(x, model, "x"), _as_tensor(y, model, "y")
+def _inputs_and_targets(data: Any, model: nn.Module) -> tuple[Tensor, Tensor]:
+    if not isinstance(data, tuple | list) or len(data) != 2:
+        raise TypeError(f"{_WHERE}: data must be a pair (x, y), got {type(data).__name__}.")
+    x, y = _as_tensor(data[0], model, "x"), _as_tensor(data[1], model, "y")
     _check_targets(y)
     check_paired(x, y, where=_WHERE)
     return x, y
@@ -273,13 +283,13 @@ def _drawn(y: Tensor, n: int, seed: int, discrete: bool) -> Tensor:
     generator = seed_streams(seed).generator("information")
     if not discrete:
         if n > len(y):
-            raise ValueError(f"{_WHERE}: n must be at most the number of rows, {len(y)}, got {n}.")
+            raise ValueError(f"{_WHERE}: num_samples must be at most the number of rows, {len(y)}, got {n}.")
         return torch.randperm(len(y), generator=generator)[:n].to(y.device)
     known = (y >= 0).nonzero().flatten()
     if not len(known):
         raise ValueError(f"{_WHERE}: y holds no label: all {len(y)} are -1, and information about Y needs some.")
     if n > len(known):
-        raise ValueError(f"{_WHERE}: n must be at most the number of labelled rows, {len(known)}, got {n}.")
+        raise ValueError(f"{_WHERE}: num_samples must be at most the number of labelled rows, {len(known)}, got {n}.")
     return known[stratified_samples(y[known].cpu(), n, generator).to(y.device)]
 
 
@@ -308,12 +318,14 @@ def _first(output: Any) -> Any:
     return output[0] if isinstance(output, tuple | list) and output else output
 
 
-def _rows_of(heard: dict[str, Any], name: str, rows: int) -> Tensor:
-    """What a layer gave, a row for each row of x; the first of what a recurrent layer or an attention gives."""
-    place = f"layer {name!r}" if name else "the network"
-    if name not in heard:
-        raise ValueError(f"{_WHERE}: {place} is never called in the forward pass; name a layer that is.")
-    t = heard[name]
+def _first_copied(output: Any) -> Any:
+    first = _first(output)
+    # A layer behind it may change it in place.
+    return first.detach().clone() if isinstance(first, Tensor) else first
+
+
+def _rows_of(t: Any, place: str, rows: int) -> Tensor:
+    """What a layer gave, a row for each row of x."""
     if not isinstance(t, Tensor):
         raise TypeError(
             f"{_WHERE}: {place} must give a tensor, or a tuple that begins with one, got {type(t).__name__}."
@@ -330,35 +342,3 @@ def _as_columns(t: Tensor, most: int) -> Tensor:
         side = max(1, int((most / t.shape[1]) ** 0.5))
         t = F.adaptive_avg_pool2d(t, (min(side, t.shape[2]), min(side, t.shape[3])))
     return t.detach().float().reshape(len(t), -1)
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    modes = [(layer, layer.training) for layer in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for layer, training in modes:
-            layer.training = training
-
-
-@contextmanager
-def _listening(model: nn.Module, layers: Sequence[str] | None) -> Iterator[dict[str, Any]]:
-    """What the named layers give in forward passes inside, of several calls the last; the hooks are gone afterwards."""
-    heard: dict[str, Any] = {}
-
-    def keep(name: str) -> Callable[..., None]:
-        def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
-            found = _first(output)
-            # A layer behind it may change it in place.
-            heard[name] = found.detach().clone() if isinstance(found, Tensor) else found
-
-        return hook
-
-    handles = [model.get_submodule(name).register_forward_hook(keep(name)) for name in layers or ()]
-    try:
-        yield heard
-    finally:
-        for handle in handles:
-            handle.remove()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from infotorch.numerics.checks import check_count
-from infotorch.schedules.decay import Number, numbers_of, positive_numbers
+from infotorch.schedules.rates import Number, numbers_of, positive_numbers
 
 _WHERE = "InformationStopping"
 
@@ -94,7 +94,7 @@ class InformationStopping:
         self.fallen = self.fallen + 1 if self._has_fallen() else 0
         return self.fallen >= self.patience and self._go_back()
 
-    def settle(self) -> bool:
+    def finish(self) -> bool:
         """At the end of training: go back where the last epoch has fallen, be it the first to; True where it did."""
         return self._has_fallen() and self._go_back()
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from torch.optim import Optimizer
 
 #: So many signals in a row. Later than in the beginning they may well be equal: estimators that count neighbours give
-#: one value for a network that has settled. No information is none at any time.
+#: one value for a network that no longer changes. No information is none at any time.
 STUCK = 5
 #: Nats that are rounding and no information: sums of a thousand logarithms in float64 are off by some 1e-15.
 NOTHING = 1e-9
