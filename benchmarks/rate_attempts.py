@@ -31,6 +31,7 @@ from infotorch.recipes.registry import find_recipe
 from infotorch.records.run_record import RunRecord
 from infotorch.runs.schedule_control import information_signal
 from infotorch.runs.session import Session
+from infotorch.runs.setup import Setup
 from infotorch.schedules.anneal import InformationAnneal
 from infotorch.schedules.signal import layer_groups
 from infotorch.training.loop import StepInfo
@@ -62,7 +63,7 @@ class LossSignal:
     """Minus the logarithm of validation rows' loss, with the scale of an information: what a control looks at."""
 
     def __init__(self, session: Session) -> None:
-        self.session, self.ceiling = session, session.pace.held_out.ceiling
+        self.session, self.ceiling = session, session.controller.held_out.ceiling
 
     def __call__(self) -> float:
         """Now; for real targets half of it, as the information of a Gaussian error."""
@@ -77,21 +78,21 @@ class LossSignal:
 class Freezing:
     """Freezes layers that are done, from the input on: their I(T; Y) brought too little in an epoch.
 
-    `session.pace` goes on as it was; what is saved is told by the seconds of an epoch's steps, before and after.
+    `session.controller` goes on as it was; what is saved is told by the seconds of an epoch's steps, before and after.
     """
 
     def __init__(self, session: Session) -> None:
-        self.session, self.controller = session, session.pace.after_step
+        self.session, self.controller = session, session.controller.after_step
         recipe = session.recipe
         self.signal = information_signal(recipe, session.model, session.dataset.train, session.seed, layerwise=True)
         self.groups = layer_groups(session.model)[:-1]  # the output's layer always learns
         self.best = self._measure()
         self.done, self.begun = 0, time.process_time()
         self.seconds: dict[int, list[float]] = {}
-        session.pace.after_step = self.after_step  # pyright: ignore[reportAttributeAccessIssue]
+        session.controller.after_step = self.after_step  # pyright: ignore[reportAttributeAccessIssue]
 
     def after_step(self, info: StepInfo) -> None:
-        """In place of the pace's own."""
+        """In place of the controller's own."""
         if info.ends_epoch:
             self.seconds.setdefault(self.done, []).append(time.process_time() - self.begun)
             self._look()
@@ -129,9 +130,9 @@ class Raising:
     """Raises LR_top again once no lower rate is left, from the best weights; at most three times, while it helps."""
 
     def __init__(self, session: Session) -> None:
-        schedule = session.pace.schedule
+        schedule = session.controller.schedule
         assert isinstance(schedule, InformationAnneal)
-        self.controller, self.schedule, self.lower = session.pace, schedule, schedule.lower
+        self.controller, self.schedule, self.lower = session.controller, schedule, schedule.lower
         self.tops, self.times, self.best = list(schedule.lr_top), 0, -math.inf
         schedule.lower = self.lower_or_raise
 
@@ -150,7 +151,7 @@ class Raising:
 
 def by_loss(session: Session) -> None:
     """Look at the loss where `best` looks at the information."""
-    session.pace.held_out = LossSignal(session)  # pyright: ignore[reportAttributeAccessIssue]
+    session.controller.held_out = LossSignal(session)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 #: Name -> what is done to a session of `best` before it runs.
@@ -171,7 +172,7 @@ def attempt(name: str, recipe_name: str, epochs: int | None, changed_for_all: li
     assert isinstance(recipe, Recipe)
     with tempfile.TemporaryDirectory() as directory:
         record = RunRecord(Path(directory) / "run")
-        session = Session(recipe, record, seed, "cpu", None, 1e9)
+        session = Session(Setup(recipe, seed, "cpu"), record)
         changed = CHANGED[name](session) if name in CHANGED else None
         outcome = session.run(resume=False)
     if outcome.status != "completed":

@@ -521,7 +521,7 @@ class TestOtherWays:
 
         monkeypatch.setattr("infotorch.commands.main.print_data", interrupted)
         assert call("data") == (130, "", "infotorch: interrupted.\n")
-        monkeypatch.setattr("infotorch.runs.preflight.check_rows", interrupted)
+        monkeypatch.setattr("infotorch.runs.preflight.check_runs", interrupted)
         line = "infotorch: interrupted; the same command with --resume --out runs/table-demo goes on.\n"
         assert call("table", "demo", *SMALL) == (130, "", line)
         monkeypatch.setattr("infotorch.runs.runner.run", interrupted)

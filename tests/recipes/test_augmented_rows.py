@@ -9,7 +9,8 @@ from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.registry import find_recipe
 from infotorch.records.run_record import RunRecord
 from infotorch.runs.runner import run
-from infotorch.runs.session import Session, load_rows
+from infotorch.runs.session import Session
+from infotorch.runs.setup import Setup, load_samples
 
 SMALL = {"epochs": 2, "data.limit": 200, "data.augment": "crops-flips"}
 
@@ -20,7 +21,7 @@ def small(**settings):
 
 def test_training_batches_change_and_the_rows_that_are_evaluated_do_not(tmp_path):
     plain, changed = (
-        Session(small(**{"data.augment": kind}), RunRecord(tmp_path / kind), 0, "cpu", None, 1e9)
+        Session(Setup(small(**{"data.augment": kind}), 0, "cpu"), RunRecord(tmp_path / kind))
         for kind in ("none", "crops-flips")
     )
     for part in ("train", "validation", "test"):
@@ -57,7 +58,7 @@ def test_a_cache_is_refused():
 def test_rows_that_are_no_images_are_refused():
     recipe = change(find_recipe("prox-binary", "sgd-bp"), {"data.augment": "crops-flips"})
     with pytest.raises(ValueError, match=r"prox-binary: augment='crops-flips' needs images .* got rows of shape"):
-        load_rows(recipe, seed=0)
+        load_samples(recipe, seed=0)
 
 
 def test_on_the_command_line_it_is_a_setting_like_others():

@@ -10,7 +10,7 @@ from infotorch.recipes.changes import change
 from infotorch.recipes.optimizer_settings import OptimizerSettings
 from infotorch.recipes.optimizers import layerwise, optimizer_of, scheduler_of
 from infotorch.recipes.registry import find_recipe
-from infotorch.runs.session import load_rows
+from infotorch.runs.setup import load_samples
 
 
 def settings(name, **more):
@@ -208,7 +208,7 @@ class TestSchedulers:
 
 class TestCheckSchedule:
     def plan(self, recipe):
-        return build_plan(recipe, build_network(recipe, load_rows(recipe, 0)))
+        return build_plan(recipe, build_network(recipe, load_samples(recipe, 0)))
 
     def test_rates_of_a_whole_network_need_a_whole_network(self):
         recipe = change(

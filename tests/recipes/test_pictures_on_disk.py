@@ -9,7 +9,7 @@ from infotorch.recipes.changes import change
 from infotorch.recipes.registry import find_recipe
 from infotorch.records.run_record import RunRecord
 from infotorch.runs.runner import run
-from infotorch.runs.session import load_rows
+from infotorch.runs.setup import load_samples
 
 Image = pytest.importorskip("PIL.Image")
 
@@ -101,7 +101,7 @@ def test_modules_trained_one_after_another_see_the_same_rows(imagenet, root, tmp
 
 
 def test_few_labels_keep_the_pictures_on_disk(imagenet):
-    rows = load_rows(recipe(**{"data.labels": 4}), seed=0)
+    rows = load_samples(recipe(**{"data.labels": 4}), seed=0)
     assert type(rows.train.x).__name__ == "ImageFiles"
     assert int((rows.train.y >= 0).sum()) == 4
     assert len(rows.train) == 36
@@ -117,7 +117,7 @@ def test_rows_for_another_device_are_decoded_onto_it(imagenet):
 
 def test_double_precision_and_a_cache_are_refused(imagenet, tmp_path):
     with pytest.raises(ValueError, match="demo: precision must not be 64-true: imagenet is read file by file"):
-        load_rows(recipe(precision="64-true"), seed=0)
+        load_samples(recipe(precision="64-true"), seed=0)
     with pytest.raises(ValueError, match=r"cache and data\.augment exclude each other"):
         recipe(cache="memory")
     plain = recipe(cache="memory", **{"data.augment": "none"})

@@ -11,7 +11,7 @@ from infotorch.recipes.build import build_network, build_plan
 from infotorch.recipes.changes import change
 from infotorch.recipes.registry import find_recipe, variants_of
 from infotorch.runs.runner import run
-from infotorch.runs.session import load_rows
+from infotorch.runs.setup import load_samples
 from infotorch.training.inputs import batches_of
 from infotorch.training.loop import train
 
@@ -65,7 +65,7 @@ def test_all_rows_differ_in_nothing_but_how_weights_move():
 
 def test_the_network_is_split_in_the_middle_of_its_four_hidden_layers():
     recipe = find_recipe("prox-binary")
-    network = build_network(recipe, load_rows(recipe, 0))
+    network = build_network(recipe, load_samples(recipe, 0))
     names = [name for name, _ in network.named_children()]
     before = names[: names.index(recipe.split.at)]
     assert [name for name in before if name.endswith("_sigmoid")] == ["fc1_sigmoid", "fc2_sigmoid"]
@@ -77,7 +77,7 @@ def test_order_1_is_back_propagation_with_ten_thousand_times_the_rate_before_the
     recipe = change(
         rows()["sgd-paper-order1"], {"precision": "64-true", "split.forward_lr": 1.0}
     )  # so that 3 steps agree
-    dataset = load_rows(recipe, 0)
+    dataset = load_samples(recipe, 0)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = build_network(recipe, dataset).double()

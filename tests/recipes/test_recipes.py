@@ -11,7 +11,7 @@ from infotorch.recipes.changes import change, change_from_text, settable_keys
 from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.registry import find_recipe, recipe_names, variants_of
 from infotorch.recipes.search import search
-from infotorch.runs.session import load_rows
+from infotorch.runs.setup import load_samples
 
 
 def training_rows(name):
@@ -106,7 +106,7 @@ class TestChanging:
 
     def test_classes_size_and_range_of_images_reach_the_rows(self):
         settings = ["data.classes=7,1", "data.side=12", "data.scaling=signed", "data.limit=40"]
-        loaded = load_rows(change_from_text(find_recipe("demo"), settings), 0)
+        loaded = load_samples(change_from_text(find_recipe("demo"), settings), 0)
         assert loaded.train.x.shape == (40, 1, 12, 12)
         assert loaded.train.y.bincount().tolist() == [20, 20]
         assert loaded.train.x.min() == -1

@@ -15,7 +15,8 @@ from infotorch.recipes.registry import find_recipe
 from infotorch.records.run_record import RunRecord
 from infotorch.runs.assess import assess, load_outliers
 from infotorch.runs.runner import run
-from infotorch.runs.session import Session, load_rows
+from infotorch.runs.session import Session
+from infotorch.runs.setup import Setup, load_samples
 
 SETTINGS = AssessmentSettings(outliers="digits", rows=100, radii=(0.1, 0.3), steps=4, layer="bottleneck")
 
@@ -166,7 +167,7 @@ class TestOfARun:
 
     def test_a_trial_of_a_search_looks_at_no_test_row(self, tmp_path):
         recipe = self.recipe(**{"assessment.outliers": "no-such-set"})
-        session = Session(recipe, RunRecord(tmp_path / "trial"), 0, "cpu", None, 10.0, is_trial=True)
+        session = Session(Setup(recipe, 0, "cpu"), RunRecord(tmp_path / "trial"), is_trial=True)
         assert list(session.run(resume=False).metrics) == ["validation_accuracy"]
 
     @pytest.mark.parametrize(
@@ -184,7 +185,7 @@ class TestOfARun:
 
     def test_outliers_of_another_shape_are_refused(self, monkeypatch):
         recipe = self.recipe()
-        dataset = load_rows(recipe, 0)
+        dataset = load_samples(recipe, 0)
         wide = replace(dataset, test=Split(dataset.test.x.expand(-1, 3, -1, -1), dataset.test.y))
         monkeypatch.setattr("infotorch.runs.assess.load", lambda *_, **__: wide)
         with pytest.raises(ValueError, match=r"must have images of shape \(1, 8, 8\), as digits has; digits has not"):
@@ -194,4 +195,4 @@ class TestOfARun:
 
     def test_without_outliers_nothing_is_loaded(self):
         recipe = self.recipe(**{"assessment.outliers": ""})
-        assert load_outliers(recipe, nn.Identity(), load_rows(recipe, 0), 0) is None
+        assert load_outliers(recipe, nn.Identity(), load_samples(recipe, 0), 0) is None

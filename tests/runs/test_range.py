@@ -14,9 +14,9 @@ from infotorch.data.folders import ImageFiles
 from infotorch.data.sets import Split
 from infotorch.recipes.changes import change
 from infotorch.recipes.registry import find_recipe
-from infotorch.runs import session
+from infotorch.runs import setup
 from infotorch.runs.range import RecipeRange, Trainee, _Part, range_of_recipe
-from infotorch.runs.session import load_rows
+from infotorch.runs.setup import load_samples
 from infotorch.schedules.range_choice import Probe, choose_range, significance
 from infotorch.schedules.range_test import RangeTest
 
@@ -62,10 +62,10 @@ class TestARecipe:
 
     def test_no_number_depends_on_test_rows(self, tested, monkeypatch):
         def spoiled(recipe, seed):
-            rows = load_rows(recipe, seed)
+            rows = load_samples(recipe, seed)
             return replace(rows, test=Split(torch.full_like(rows.test.x, math.nan), rows.test.y * 0))
 
-        monkeypatch.setattr(session, "load_rows", spoiled)
+        monkeypatch.setattr(setup, "load_samples", spoiled)
         assert repr(range_of_recipe(demo(), **SHORT).found.probes) == repr(tested.found.probes)
 
     def test_nothing_is_left_of_it(self, tmp_path, monkeypatch):

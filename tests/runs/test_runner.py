@@ -14,9 +14,9 @@ from infotorch.recipes.changes import change
 from infotorch.recipes.registry import find_recipe
 from infotorch.records.outcome import Outcome
 from infotorch.records.run_record import RunRecord
-from infotorch.runs.preflight import check_rows
+from infotorch.runs.preflight import check_runs
 from infotorch.runs.runner import run, run_table
-from infotorch.runs.session import _keep_labels, load_rows
+from infotorch.runs.setup import _keep_labels, load_samples
 from infotorch.training.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
 from infotorch.training.evaluate import plan_accuracy
 
@@ -428,15 +428,15 @@ class TestAuto:
             ({"plan.cuts": ("fc9", "fc3", "head")}, "no layer 'fc9'"),
         ):
             with pytest.raises(ValueError, match=message):
-                check_rows([self.recipe(**settings)], "cpu")
-        check_rows([self.recipe()], "cpu")
+                check_runs([(self.recipe(**settings), 0)], "cpu")
+        check_runs([(self.recipe(), 0)], "cpu")
 
 
 class TestFewLabels:
     def test_labels_are_kept_in_equal_proportions_on_rows_of_the_seed_alone(self):
         recipe = small(**{"data.labels": 50})
-        loaded, again, other = (load_rows(recipe, seed) for seed in (0, 0, 1))
-        whole = load_rows(small(), 0)
+        loaded, again, other = (load_samples(recipe, seed) for seed in (0, 0, 1))
+        whole = load_samples(small(), 0)
         known = loaded.train.y >= 0
         assert torch.bincount(loaded.train.y[known]).tolist() == [5] * 10
         assert torch.equal(loaded.train.x, whole.train.x)
@@ -447,7 +447,7 @@ class TestFewLabels:
             assert torch.equal(getattr(loaded, part).y, getattr(whole, part).y)
 
     def test_all_labels_kept_is_the_run_without_the_setting(self):
-        assert torch.equal(load_rows(small(**{"data.labels": 300}), 0).train.y, load_rows(small(), 0).train.y)
+        assert torch.equal(load_samples(small(**{"data.labels": 300}), 0).train.y, load_samples(small(), 0).train.y)
 
     def test_of_the_nodes_of_one_graph_labels_stay_on_nodes_that_have_one(self):
         """All nodes are rows; drawn among all of them, six labels of 40 rows were two."""

@@ -13,7 +13,7 @@ from infotorch.records.run_record import RunRecord, find_runs
 from infotorch.report.page import write_report
 from infotorch.report.table import markdown_table, summarise
 from infotorch.runs.runner import run
-from infotorch.runs.session import load_rows
+from infotorch.runs.setup import Setup, load_samples
 
 SMALL = {
     "data.name": "digits", "data.side": 8, "data.limit": 100, "data.validation": 40, "epochs": 2,
@@ -74,7 +74,7 @@ class TestARun:
     def test_trials_are_scored_on_validation_rows_alone(self, tmp_path):
         from infotorch.runs.session import Session
 
-        session = Session(small(epochs=1), RunRecord(tmp_path / "t"), 1000, "cpu", None, 1e9, is_trial=True)
+        session = Session(Setup(small(epochs=1), 1000, "cpu"), RunRecord(tmp_path / "t"), is_trial=True)
         assert list(session.run(resume=False).metrics) == ["validation_psnr_db"]
         assert not (tmp_path / "t" / "denoised.png").exists()
 
@@ -127,4 +127,4 @@ class TestRecipes:
     def test_settings_that_do_not_fit(self, settings, message):
         recipe = small(**settings)
         with pytest.raises(ValueError, match=message):
-            build_network(recipe, load_rows(recipe, 0))
+            build_network(recipe, load_samples(recipe, 0))

@@ -10,7 +10,7 @@ from infotorch.data.sets import Graph, GraphSet
 from infotorch.recipes.changes import change
 from infotorch.recipes.registry import find_recipe
 from infotorch.records.run_record import RunRecord
-from infotorch.runs import session
+from infotorch.runs import setup
 from infotorch.runs.runner import run
 
 pytest.importorskip("torch_geometric")
@@ -47,7 +47,7 @@ def molecules():
 def recipe(request, monkeypatch):
     """A recipe of few epochs, on a small set in place of its own."""
     loaded = nodes() if request.param == "mole-cora" else molecules()
-    monkeypatch.setattr(session, "load", lambda *_, **__: loaded)
+    monkeypatch.setattr(setup, "load", lambda *_, **__: loaded)
     changes = {"epochs": 3, "batch_size": 16, "validate_every": 1}
     changes |= {"network.convolutions": (8, 8)} | ({} if request.param == "mole-cora" else {"network.embedding": (8,)})
     return lambda variant="gmi-mine", **settings: change(find_recipe(request.param, variant), {**changes, **settings})

@@ -16,6 +16,7 @@ from infotorch.report.runs import load_runs
 from infotorch.report.table import markdown_table, summarise
 from infotorch.runs.runner import run
 from infotorch.runs.session import Session
+from infotorch.runs.setup import Setup
 from infotorch.schedules.ceiling import regression_ceiling
 
 SMALL = {"epochs": 6, "batch_size": 32, "log_every": 2, "validate_every": 2, "schedule.num_samples": 60}
@@ -41,7 +42,7 @@ def seoul(tmp_path_factory, monkeypatch):
         raw = read_temperature({path.name: path}, seed)
         return assemble(raw, name, Options(seed=seed, image_size=image_size, **options))
 
-    monkeypatch.setattr("infotorch.runs.session.load", load)
+    monkeypatch.setattr("infotorch.runs.setup.load", load)
 
 
 def small(variant="network", **settings):
@@ -73,7 +74,7 @@ def test_outputs_may_be_trained_in_degrees(tmp_path):
 
 @pytest.mark.parametrize("variant", ["network", "layerwise", "best"])
 def test_informed_rows_measure_with_ksg_against_the_ceiling_of_all_rows(variant, tmp_path):
-    session = Session(small(variant), RunRecord(tmp_path / "r"), 0, "cpu", None, 1e9)
+    session = Session(Setup(small(variant), 0, "cpu"), RunRecord(tmp_path / "r"))
     assert (len(session.controller.signal.x), len(session.dataset.train)) == (60, 108)
     rows = session.dataset.train
     assert session.controller.signal.ceiling == pytest.approx(regression_ceiling(rows.x, rows.y), rel=1e-6)
@@ -94,7 +95,7 @@ def test_a_run_that_goes_on_repeats_the_uninterrupted_one(tmp_path):
 
 
 def test_a_trial_is_scored_on_validation_rows_alone(tmp_path):
-    session = Session(small("adam"), RunRecord(tmp_path / "t"), 1000, "cpu", None, 1e9, is_trial=True)
+    session = Session(Setup(small("adam"), 1000, "cpu"), RunRecord(tmp_path / "t"), is_trial=True)
     assert list(session.run(resume=False).metrics) == ["validation_mae"]
 
 

@@ -16,7 +16,8 @@ from infotorch.recipes.registry import find_recipe
 from infotorch.records.run_record import RunRecord
 from infotorch.runs.runner import run
 from infotorch.runs.schedule_control import ScheduleController, information_signal
-from infotorch.runs.session import Session, load_rows
+from infotorch.runs.session import Session
+from infotorch.runs.setup import Setup, load_samples
 from infotorch.schedules.anneal import InformationAnneal
 from infotorch.schedules.decay import MutualInformationDecay
 from infotorch.schedules.signal import InformationSignal
@@ -42,7 +43,7 @@ def rates_of(directory, module="network"):
 
 
 def session_of(recipe, where, seed=0):
-    return Session(recipe, RunRecord(where), seed, "cpu", None, 1e9)
+    return Session(Setup(recipe, seed, "cpu"), RunRecord(where))
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +177,7 @@ class TestLayerwise:
                 epochs=3,
             )
             assert [line["learning_rate"] for line in lines] == pytest.approx(expected)
-        resumed = Session(recipe, RunRecord(tmp_path / "r"), 0, "cpu", None, 1e9).controller.schedule
+        resumed = Session(Setup(recipe, 0, "cpu"), RunRecord(tmp_path / "r")).controller.schedule
         assert (resumed.lr_min, resumed.lr_max, resumed.threshold) == ([1e-3, 0.02], [0.2, 0.15], [1.0, 2.0])
 
     @pytest.mark.parametrize(
@@ -435,7 +436,7 @@ def test_a_run_that_goes_on_repeats_the_uninterrupted_one_bit_for_bit(variant, s
 class TestPace:
     def pieces(self, **settings):
         recipe = small(**settings)
-        data = load_rows(recipe, 0)
+        data = load_samples(recipe, 0)
         with torch.random.fork_rng():
             torch.manual_seed(0)
             network = build_network(recipe, data)

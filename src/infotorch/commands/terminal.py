@@ -188,11 +188,12 @@ def watch_run(row: AnyRecipe, directory: Path, *, seed: int, device: str, resume
         with _starting():
             from infotorch.recipes.recipe import Recipe
             from infotorch.runs import preflight, runner
-        searches = isinstance(row, Recipe) and (row.tune or row.plan.is_auto)
+        setups, searches = None, isinstance(row, Recipe) and (row.tune or row.plan.is_auto)
         if searches:  # a search writes before the run's own data is read
-            preflight.check_rows([row], device)
+            setups = preflight.check_runs([(row, seed)], device)
         with show_progress(f"{row.name} {row.variant} seed {seed} in {directory}") as progress:
-            outcome = runner.run(row, directory, seed=seed, device=device, resume=resume, progress=progress)
+            options = {"device": device, "resume": resume, "progress": progress, "setups": setups}
+            outcome = runner.run(row, directory, seed=seed, **options)
     except KeyboardInterrupt:
         complain(f"interrupted; {_go_on(directory)}")
         return 130
@@ -243,7 +244,9 @@ def watch_table(
     """
     from infotorch.recipes.demonstration import seeds_of
 
-    number, done = sum(len(seeds_of(row, seeds)) for row in rows), []
+    runs, done = [(row, seed) for row in rows for seed in seeds_of(row, seeds)], []
+    left = [(row, seed) for row, seed in runs if (row.name, row.variant, seed) not in kept]
+    number = len(runs)
     title = f"{number} runs in {directory}" + (f"; {len(kept)} are finished already and kept" if kept else "")
 
     def finished(outcome: Outcome) -> None:
@@ -254,16 +257,15 @@ def watch_table(
     try:
         with _starting():
             from infotorch.runs import preflight, runner
-        preflight.check_rows(rows, device)
+        setups = preflight.check_runs(left, device)
         say(title)
         with show_progress() as show:
 
             def progress(what: str, step: int, steps: int) -> None:
                 show(f"run {len(done) + 1} of {number}, {what}", step, steps)
 
-            runner.run_table(
-                rows, directory, seeds=seeds, device=device, resume=resume, progress=progress, finished=finished
-            )
+            options = {"device": device, "resume": resume, "progress": progress, "setups": setups}
+            runner.run_table(rows, directory, seeds=seeds, finished=finished, **options)
     except KeyboardInterrupt:
         complain(f"interrupted; {_go_on(directory)}")
         return 130

@@ -6,20 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from pydantic import ValidationError
 from torch import Tensor
 
 from infotorch.data.splits import stratified_samples
 from infotorch.diagnostics.diagnose import diagnose
 from infotorch.numerics.seeds import seed_streams
-from infotorch.recipes.build import build_network
 from infotorch.recipes.recipe import Recipe
 from infotorch.records.files import write_json
 from infotorch.records.run_record import RunRecord
-from infotorch.runs.session import Session, load_rows
+from infotorch.runs.setup import Setup, with_objectives
 from infotorch.training.checkpoint import load_checkpoint
-from infotorch.training.devices import resolve_device
 from infotorch.training.plan import evaluating
 
 #: Rows that are looked at, of the validation split: choices may follow from a diagnosis, and test rows see no choice.
@@ -55,13 +52,14 @@ def diagnose_run(
     except ValidationError as error:
         wrong = ".".join(map(str, error.errors()[0]["loc"]))
         raise ValueError(f"{directory} is a run of another version: its setting {wrong} is not known.") from error
-    session = Session(recipe, record, run_seed, device, None, 0.0)
-    _check_rows(recipe, session.dataset.kind)
-    session.plan.load_state_dict(state["plan"])
+    setup = Setup(recipe, run_seed, device)
+    _check_rows(setup)
+    setup.prepare()
+    setup.plan.load_state_dict(state["plan"])
     outcome = record.outcome()
     when = "after training" if outcome is not None and outcome.status == "completed" else "in the midst of training"
-    with evaluating(session.plan):  # of averaged weights the averages
-        found = _diagnosed(recipe, session.dataset, session.model, layers, seed)
+    with evaluating(setup.plan):  # of averaged weights the averages
+        found = _diagnosed(setup, layers, seed)
     found = {**_about(recipe, run_seed, when), **found}
     write_json(directory / "diagnosis.json", found)
     return found
@@ -91,20 +89,16 @@ def diagnose_recipe(
         >>> found["weights"], found["layers"][-1]["verdict"]
         ('as initialised', 'saturated')
     """
-    where = resolve_device(device)
-    dataset = load_rows(recipe, seed)
-    _check_rows(recipe, dataset.kind)
-    with seed_streams(seed).as_global("init"):
-        model = build_network(recipe, dataset)
-    dtype = torch.float64 if recipe.precision == "64-true" else torch.float32
-    found = _diagnosed(recipe, dataset.to(where), model.to(where, dtype), layers, seed)
+    setup = Setup(with_objectives(recipe), seed, device)
+    _check_rows(setup)
+    found = _diagnosed(setup, layers, seed)
     return {**_about(recipe, seed, "as initialised"), **found}
 
 
-def _check_rows(recipe: Recipe, kind: str) -> None:
-    if kind in {"graph", "graphs"}:
+def _check_rows(setup: Setup) -> None:
+    if setup.dataset.kind in {"graph", "graphs"}:
         raise ValueError(
-            f"{recipe.name}: its network reads graphs, and diagnose looks at networks that read one tensor."
+            f"{setup.recipe.name}: its network reads graphs, and diagnose looks at networks that read one tensor."
         )
 
 
@@ -112,13 +106,14 @@ def _about(recipe: Recipe, seed: int, weights: str) -> dict[str, Any]:
     return {"recipe": recipe.name, "variant": recipe.variant, "seed": seed, "weights": weights, "split": "validation"}
 
 
-def _diagnosed(recipe: Recipe, dataset: Any, model: Any, layers: Sequence[str] | None, seed: int) -> dict[str, Any]:
-    x, y = dataset.validation.x, dataset.validation.y
-    classes = None if dataset.num_classes is None else y
+def _diagnosed(setup: Setup, layers: Sequence[str] | None, seed: int) -> dict[str, Any]:
+    held_out = setup.dataset.validation
+    x, classes = held_out.x, None if setup.dataset.num_classes is None else held_out.y
     if not isinstance(x, Tensor):  # pictures that stay on disk
+        y = held_out.y
         kept = stratified_samples(y.cpu(), min(ROWS, len(y)), seed_streams(seed).generator("diagnosed pictures"))
         x, classes = x[kept], y[kept]
     try:
-        return diagnose(model, (x, classes), layers=layers, rows=ROWS, seed=seed).as_dict()
+        return diagnose(setup.model, (x, classes), layers=layers, rows=ROWS, seed=seed).as_dict()
     except ValueError as error:
-        raise ValueError(f"{recipe.name}: {error}") from error
+        raise ValueError(f"{setup.recipe.name}: {error}") from error

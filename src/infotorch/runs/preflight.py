@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from infotorch.recipes.demonstration import AnyRecipe, seeds_of
 from infotorch.recipes.recipe import Recipe
+
+if TYPE_CHECKING:
+    from infotorch.runs.setup import Setups
 
 
 def check_folder(out: Path) -> None:
@@ -58,28 +62,26 @@ def check_names(rows: Sequence[AnyRecipe]) -> None:
             find(name)
 
 
-def check_rows(rows: Sequence[AnyRecipe], device: str) -> None:
-    """Load every row's data and build its network and plan, as a run does before it trains.
+def check_runs(runs: Iterable[tuple[AnyRecipe, int]], device: str) -> Setups:
+    """Load the data of rows with their seeds and build their models and plans, of each row for its first seed.
+
+    Returns:
+        What was loaded and built, for the runs themselves.
 
     Raises:
         ValueError: the device is not there, a setting does not fit, or a data file is damaged.
         FileNotFoundError: a data file is missing and cannot be downloaded.
     """
-    from infotorch.recipes.build import build_network, build_plan
-    from infotorch.recipes.changes import change
-    from infotorch.runs.session import load_rows
-    from infotorch.training.assignment import assignments
+    from infotorch.runs.setup import Setups
     from infotorch.training.devices import resolve_device
 
     resolve_device(device)
-    settings = loaded = None
-    for row in (row for row in rows if isinstance(row, Recipe)):
-        if loaded is None or settings != row.data:
-            settings = row.data
-            loaded = load_rows(row, seed=0)
-        if row.plan.is_auto:
-            row = change(row, {"plan.objectives": assignments(len(row.plan.cuts) + 1)[0]})
-        build_plan(row, build_network(row, loaded))
+    setups, checked = Setups(), set[tuple[str, str]]()
+    for row, seed in runs:
+        if isinstance(row, Recipe) and (row.name, row.variant) not in checked:
+            setups.check(row, seed, device)
+            checked.add((row.name, row.variant))
+    return setups
 
 
 def check_table(rows: Sequence[AnyRecipe], directory: Path, seeds: int, *, resume: bool) -> set[tuple[str, str, int]]:

@@ -21,9 +21,9 @@ from infotorch.recipes.build import build_network
 from infotorch.recipes.changes import change
 from infotorch.recipes.recipe import Recipe
 from infotorch.records.files import write_atomic, write_json
-from infotorch.records.run_record import RunRecord
 from infotorch.runs.schedule_control import information_signal
-from infotorch.runs.session import Progress, Session
+from infotorch.runs.session import Progress
+from infotorch.runs.setup import Setup
 from infotorch.schedules.range_choice import Probe
 from infotorch.schedules.range_test import RangeTest, Search, lr_range_test
 from infotorch.training.averaged_weights import using_averaged_weights
@@ -248,10 +248,11 @@ class Trainee:
     """
 
     def __init__(self, recipe: Recipe, seed: int, device: str, search: Search, part: float | None) -> None:
-        session = Session(recipe, RunRecord(Path()), seed, device, None, math.inf)  # writes nothing until it runs
-        self.recipe, self.seed, self.device = recipe, seed, str(session.device)
-        self.fabric, self.plan, self.model = session.fabric, session.plan, session.model
-        self.batches, self.dataset = session.batches, session.dataset
+        setup = Setup(recipe, seed, device)
+        setup.prepare()
+        self.recipe, self.seed, self.device = recipe, seed, str(setup.fabric.device)
+        self.fabric, self.plan, self.model = setup.fabric, setup.plan, setup.model
+        self.batches, self.dataset = setup.batches, setup.dataset
         (module,) = self.plan
         if module.critic_update is not None:
             raise ValueError(f"{_WHERE}: {recipe.name} {recipe.variant} trains critics beside its network.")

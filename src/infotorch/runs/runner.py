@@ -17,11 +17,9 @@ from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.search import RunTrial, choose_objectives, search
 from infotorch.records.outcome import Outcome
 from infotorch.records.run_record import RunRecord
-from infotorch.runs.session import Progress, Session, describe
+from infotorch.runs.session import CHECKPOINT_SECONDS, Progress, Session, describe
+from infotorch.runs.setup import Setups
 from infotorch.training.devices import environment
-
-#: Seconds between two checkpoints: what a crash loses at most, at a fraction of a percent of the time.
-CHECKPOINT_SECONDS = 10.0
 
 
 def run(
@@ -33,6 +31,7 @@ def run(
     resume: bool = False,
     progress: Progress | None = None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    setups: Setups | None = None,
 ) -> Outcome:
     """Run one row of a table with one seed.
 
@@ -45,6 +44,7 @@ def run(
             return its outcome.
         progress: told about every step.
         checkpoint_seconds: at most this much work is lost when the process is killed; 0 saves after every step.
+        setups: what was loaded and built before, by a check or for other runs.
 
     Returns:
         How the run ended. Divergence, Ctrl-C (which ends at a step boundary, with a checkpoint) and an exception in
@@ -71,12 +71,13 @@ def run(
             return outcome
     if isinstance(recipe, Demonstration):
         return _demonstrated(recipe, record, seed)
-    trial = _trials(device, progress, checkpoint_seconds)
+    setups = setups or Setups()
+    trial = _trials(setups, device, progress, checkpoint_seconds)
     if recipe.plan.is_auto:  # before the search, whose trials need a plan
         recipe = change(recipe, {"plan.objectives": choose_objectives(recipe, directory / "tuning" / "auto", trial)})
     if recipe.tune:
         recipe = change(recipe, search(recipe, directory / "tuning", trial))
-    session = Session(recipe, record, seed, device, progress, checkpoint_seconds)
+    session = Session(setups.take(recipe, seed, device), record, progress, checkpoint_seconds)
     outcome = session.run(resume=resume)
     record.finish(outcome)
     if session.stop_requested:
@@ -93,6 +94,7 @@ def run_table(
     resume: bool = False,
     progress: Progress | None = None,
     finished: Callable[[Outcome], None] | None = None,
+    setups: Setups | None = None,
 ) -> list[Outcome]:
     """Run every row with every seed, in `directory/<recipe>/<variant>/seed-<seed>`; `finished` hears of each at once.
 
@@ -103,12 +105,13 @@ def run_table(
     """
     if seeds < 1:
         raise ValueError(f"seeds must be at least 1, got {seeds}.")
+    setups = setups or Setups()
     outcomes: list[Outcome] = []
     for row in rows:
         for seed in seeds_of(row, seeds):
             where = directory / row.name / row.variant / f"seed-{seed}"
             try:
-                outcome = run(row, where, seed=seed, device=device, resume=resume, progress=progress)
+                outcome = run(row, where, seed=seed, device=device, resume=resume, progress=progress, setups=setups)
             except Exception as error:  # before training, in a search: this row fails, the others go on
                 outcome = Outcome("failed", f"{type(error).__name__}: {error}", row.name, row.variant, seed)
             outcomes.append(outcome)
@@ -134,7 +137,7 @@ def _demonstrated(row: Demonstration, record: RunRecord, seed: int) -> Outcome:
     return outcome
 
 
-def _trials(device: str, progress: Progress | None, checkpoint_seconds: float) -> RunTrial:
+def _trials(setups: Setups, device: str, progress: Progress | None, checkpoint_seconds: float) -> RunTrial:
     """What runs the trials of a search; an interrupted one goes on from its checkpoint."""
 
     def run_trial(trial: Recipe, where: Path, seed: int) -> dict[str, float]:
@@ -142,7 +145,8 @@ def _trials(device: str, progress: Progress | None, checkpoint_seconds: float) -
             if progress is not None:
                 progress(f"search {where.parent.name}, {what}", done, total)
 
-        session = Session(trial, RunRecord(where), seed, device, told, checkpoint_seconds, is_trial=True)
+        setup = setups.take(trial, seed, device)
+        session = Session(setup, RunRecord(where), told, checkpoint_seconds, is_trial=True)
         outcome = session.run(resume=True)
         if outcome.status == "interrupted" or session.stop_requested:
             raise KeyboardInterrupt

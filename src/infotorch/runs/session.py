@@ -1,4 +1,4 @@
-"""One process's share of a run: data, plan, training and records meet here."""
+"""One process's share of a run: training and records meet here."""
 
 from __future__ import annotations
 
@@ -8,21 +8,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import torch
 from torch import nn
 
-from infotorch.data.augment import check_augmentation
-from infotorch.data.folders import ImageFolders, folders_as_dataset
-from infotorch.data.graph_splits import graphs_as_dataset
-from infotorch.data.loading import load
-from infotorch.data.sets import Dataset, Graph, GraphSet, Split
-from infotorch.data.splits import stratified_samples
+from infotorch.data.sets import Split
 from infotorch.diagnostics.bottleneck import bottleneck_information
 from infotorch.networks.segments import split
-from infotorch.numerics.seeds import seed_streams
-from infotorch.recipes.build import build_network, build_plan
 from infotorch.recipes.demonstration import AnyRecipe
-from infotorch.recipes.recipe import Recipe
 from infotorch.records.outcome import Outcome
 from infotorch.records.png import png
 from infotorch.records.run_record import RunRecord
@@ -30,15 +21,14 @@ from infotorch.runs.assess import assess_run, load_outliers
 from infotorch.runs.planes import RunPlanes
 from infotorch.runs.schedule_control import ScheduleController
 from infotorch.runs.scores import final_scores
+from infotorch.runs.setup import Setup
 from infotorch.schedules.stuck import STUCK, StuckSignalError
 from infotorch.training.averaged_weights import using_averaged_weights
-from infotorch.training.batch_norm import update_batch_norm
 from infotorch.training.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
 from infotorch.training.denoising import denoising_picture
-from infotorch.training.devices import environment, launch, peak_device_bytes, reset_peak_device_bytes
+from infotorch.training.devices import environment, peak_device_bytes, reset_peak_device_bytes
 from infotorch.training.epoch_means import EpochMeans
 from infotorch.training.evaluate import evaluate_modules, evaluating_repeatably
-from infotorch.training.inputs import batches_of
 from infotorch.training.interrupts import stop_requests
 from infotorch.training.loop import Position, StepInfo, train
 from infotorch.training.plan import evaluating
@@ -46,6 +36,8 @@ from infotorch.training.regression import plan_error
 
 #: Called with (what is going on, steps done, steps in all).
 Progress = Callable[[str, int, int], None]
+#: Seconds between two checkpoints: what a crash loses at most, at a fraction of a percent of the time.
+CHECKPOINT_SECONDS = 10.0
 #: What is told of the training rows beside the epoch's own means, where a recipe asks for train_accuracy.
 _SCORES = {"accuracy", "mae"}
 
@@ -56,13 +48,11 @@ def describe(recipe: AnyRecipe, seed: int) -> dict[str, Any]:
 
 
 class Session:
-    """One process's share of a run: data, plan and position, from the first step or a checkpoint to the end.
+    """One process's share of a run: from the first step or a checkpoint to the end.
 
     Args:
-        recipe: the row.
+        setup: what is trained; it is made ready for the first step here.
         record: the run directory.
-        seed: see `run`.
-        device: see `launch`.
         progress: told about every step.
         checkpoint_seconds: at most this much work is lost when the process is killed.
         is_trial: a trial of a search, which ends with its validation score and never looks at test rows.
@@ -72,46 +62,33 @@ class Session:
         stop_requested: Ctrl-C came, be it too late to interrupt this run.
 
     Raises:
-        ValueError: the settings do not fit the data, or the device is not there.
+        ValueError: the settings do not fit the data.
     """
 
     def __init__(
         self,
-        recipe: Recipe,
+        setup: Setup,
         record: RunRecord,
-        seed: int,
-        device: str,
-        progress: Progress | None,
-        checkpoint_seconds: float,
+        progress: Progress | None = None,
+        checkpoint_seconds: float = CHECKPOINT_SECONDS,
         *,
         is_trial: bool = False,
     ) -> None:
-        self.recipe, self.record, self.seed = recipe, record, seed
-        self.progress, self.checkpoint_seconds, self.is_trial = progress, checkpoint_seconds, is_trial
-        streams = seed_streams(seed)
-        self.fabric = launch(device, recipe.precision)
-        self.device = self.fabric.device
+        self.recipe, self.seed, self.dataset, self.batches = setup.recipe, setup.seed, setup.dataset, setup.batches
+        self.model, self.plan, self.fabric, self.device = setup.model, setup.plan, setup.fabric, setup.fabric.device
+        self.record, self.is_trial = record, is_trial
+        self.progress, self.checkpoint_seconds = progress, checkpoint_seconds
         reset_peak_device_bytes(self.device)
-        self.dataset = load_rows(recipe, seed).to(self.device)
-        with streams.as_global("init"):
-            model = build_network(recipe, self.dataset)
-        dtype = torch.float64 if recipe.precision == "64-true" else torch.float32
-        self.model = model.to(self.device, dtype)
-        self.plan = build_plan(recipe, self.model)
-        train_rows = self.dataset.train
-        augment = recipe.data.augment
-        self.batches = batches_of(train_rows.x, train_rows.y, batch_size=recipe.batch_size, seed=seed, augment=augment)
-        # The same layers as the network's: what lies before the bottleneck is looked at on its own.
-        self.halves: tuple[nn.Module, ...] = split(self.model, (recipe.split.at,)) if recipe.split.at else ()
+        # The same layers as the model's: what lies before the bottleneck is looked at on its own.
+        self.halves: tuple[nn.Module, ...] = split(self.model, (self.recipe.split.at,)) if self.recipe.split.at else ()
         for half in self.halves:
             half.training = False  # of the two traced passes the one for evaluation; the layers' modes are the plan's
-        update_batch_norm(self.plan, train_rows.x, batch_size=recipe.batch_size)
-        self.plan.prepare(self.batches, epochs=recipe.epochs, seed=seed)
-        self.controller = ScheduleController(recipe, self.plan, self.model, self.dataset, seed, self.fabric)
+        setup.prepare()
+        self.controller = ScheduleController(self.recipe, self.plan, self.model, self.dataset, self.seed, self.fabric)
         stages = len(self.plan.stages())
-        self.total_steps = stages * recipe.epochs * len(self.batches)
-        watched = recipe.model_copy(update={"planes": None}) if is_trial else recipe
-        self.planes = RunPlanes(watched, self.model, self.dataset, seed, stages=stages, directory=record.directory)
+        self.total_steps = stages * self.recipe.epochs * len(self.batches)
+        watched = self.recipe.model_copy(update={"planes": None}) if is_trial else self.recipe
+        self.planes = RunPlanes(watched, self.model, self.dataset, self.seed, stages=stages, directory=record.directory)
         self.position, self.sums = Position(), EpochMeans()
         self.peak = 0
         self.last_losses: dict[str, float] = {}
@@ -341,49 +318,3 @@ class Session:
             round(self._seconds(), 3),
             memory,
         )
-
-
-def load_rows(recipe: Recipe, seed: int) -> Dataset:
-    """The rows that a run of `recipe` with `seed` sees.
-
-    Raises:
-        ValueError: the recipe's network is for other data, or the settings do not fit them.
-    """
-    wanted = recipe.data
-    loaded = load(
-        wanted.name,
-        seed=seed,
-        image_size=wanted.side,
-        **wanted.model_dump(include={"validation", "limit", "scaling", "classes"}),
-    )
-    if isinstance(loaded, Graph | GraphSet):
-        loaded = graphs_as_dataset(loaded, label_columns=wanted.label_columns)
-    if isinstance(loaded, ImageFolders):
-        if recipe.precision == "64-true":
-            raise ValueError(f"{recipe.name}: precision must not be 64-true: {wanted.name} is read file by file.")
-        loaded = folders_as_dataset(loaded)
-    if loaded.num_classes is not None:
-        for key, rows in (("limit", wanted.limit), ("labels", wanted.labels)):
-            if rows is not None and rows < loaded.num_classes:
-                raise ValueError(f"{recipe.name}: data.{key} must leave a row of each of {loaded.num_classes} classes.")
-    check_augmentation(wanted.augment, loaded.train.x, where=recipe.name)
-    if wanted.labels is not None:
-        loaded = _keep_labels(loaded, wanted.labels, seed)
-    if recipe.precision == "64-true":
-        doubled = {part: getattr(loaded, part) for part in ("train", "validation", "test")}
-        loaded = replace(loaded, **{part: Split(split.x.to(torch.float64), split.y) for part, split in doubled.items()})
-    return loaded
-
-
-def _keep_labels(dataset: Dataset, count: int, seed: int) -> Dataset:
-    """The data set with labels on `count` training rows alone."""
-    y = dataset.train.y
-    labelled = (y >= 0).nonzero().flatten()  # of one graph, all nodes are rows
-    if count > len(labelled):
-        raise ValueError(
-            f"{dataset.name}: data.labels must be at most {len(labelled)}, the number of training rows, got {count}."
-        )
-    rows = labelled[stratified_samples(y[labelled], count, seed_streams(seed).generator("labels"))]
-    kept = torch.full_like(y, -1)
-    kept[rows] = y[rows]
-    return replace(dataset, train=Split(dataset.train.x, kept))
