@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 EXTRAS := graph,optim,sweep,fast,images,lightning,dev
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test check format bench peers docs clean
+.PHONY: demo test check stubs format bench peers docs clean
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "infotorch needs Python 3.11 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
@@ -23,9 +23,13 @@ test: $(INSTALLED)
 check: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/python tools/stubs.py --check
 	$(BIN)/basedpyright
 
-format: $(INSTALLED)
+stubs: $(INSTALLED)
+	$(BIN)/python tools/stubs.py
+
+format: stubs
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 

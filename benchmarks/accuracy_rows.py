@@ -118,7 +118,7 @@ def neighbours() -> list[Row]:
                 f"kozachenko_leonenko_entropy {metric}",
                 "entropy",
                 ("kozachenko_leonenko_entropy",),
-                lambda s, metric=metric: infotorch.kozachenko_leonenko_entropy(s.x, metric=metric),
+                lambda s, metric=metric: infotorch.estimators.kozachenko_leonenko_entropy(s.x, metric=metric),
                 ("entropy of 1", "entropy of 2", "entropy of 5", "entropy of 10"),
             )
             for metric in ("chebyshev", "euclidean")
@@ -144,15 +144,15 @@ def scores() -> list[Row]:
     """Bounds read with the best critic there is: what is left is the bound's own bias and variance."""
     laws = tuple(f"true scores, {mi}{shape}" for mi in ("1 nat", "4 nats") for shape in ("", ", 10x10"))
     bounds = {
-        "infonce": lambda s: infotorch.infonce(s.x),
-        "donsker_varadhan": lambda s: infotorch.donsker_varadhan(s.x),
-        "nwj": lambda s: infotorch.nwj(1 + s.x),
-        "smile": lambda s: infotorch.smile(s.x),
-        "leave_one_out_upper": lambda s: infotorch.leave_one_out_upper(s.y),
-        "club": lambda s: infotorch.club(s.y),
+        "infonce": lambda s: infotorch.estimators.infonce(s.x),
+        "donsker_varadhan": lambda s: infotorch.estimators.donsker_varadhan(s.x),
+        "nwj": lambda s: infotorch.estimators.nwj(1 + s.x),
+        "smile": lambda s: infotorch.estimators.smile(s.x),
+        "leave_one_out_upper": lambda s: infotorch.estimators.leave_one_out_upper(s.y),
+        "club": lambda s: infotorch.estimators.club(s.y),
         # A map of four places that all show the pair: its average must be the bound's own value.
-        "dim_local": lambda s: infotorch.dim_local(s.x[..., None].expand(-1, -1, 4)),
-        "dim_global": lambda s: infotorch.dim_global(s.x),
+        "dim_local": lambda s: infotorch.estimators.dim_local(s.x[..., None].expand(-1, -1, 4)),
+        "dim_global": lambda s: infotorch.estimators.dim_global(s.x),
     }
     return [
         *(Row(name, "true critic", (name,), estimate, laws, SMALL) for name, estimate in bounds.items()),
@@ -161,7 +161,7 @@ def scores() -> list[Row]:
             "soft_decision_mi",
             "true read-out",
             ("soft_decision_mi",),
-            lambda s: infotorch.soft_decision_mi(s.x),
+            lambda s: infotorch.estimators.soft_decision_mi(s.x),
             POSTERIOR,
         ),
         Row(
@@ -176,7 +176,7 @@ def scores() -> list[Row]:
             "reconstruction_bound",
             "true read-out",
             ("reconstruction_bound",),
-            lambda s: infotorch.reconstruction_bound(s.x, entropy=2.5 * math.log(2 * math.pi * math.e)),
+            lambda s: infotorch.estimators.reconstruction_bound(s.x, entropy=2.5 * math.log(2 * math.pi * math.e)),
             ("true decoder, 5x5",),
         ),
     ]
@@ -185,7 +185,7 @@ def scores() -> list[Row]:
 def contrast_of_posteriors(sample: Sample) -> Tensor:
     """The best scores between rows: log p(t, t') / p(t) p(t') of two rows of one class, three equal classes."""
     p = sample.x.softmax(dim=1)
-    return infotorch.supervised_contrastive((3 * p @ p.T).log(), sample.y)
+    return infotorch.estimators.supervised_contrastive((3 * p @ p.T).log(), sample.y)
 
 
 def renyi() -> list[Row]:
@@ -195,7 +195,7 @@ def renyi() -> list[Row]:
         return float(infotorch.renyi_mi(s.x, s.y))
 
     def randomised(s: Sample) -> Estimate:
-        return infotorch.renyi_mi_randomised(s.x, s.y, generator=s.generator)
+        return infotorch.estimators.renyi_mi_randomised(s.x, s.y, generator=s.generator)
 
     return [
         *(

@@ -14,7 +14,7 @@ from statistics import median
 
 import torch
 
-from infotorch.estimators.ksg import ksg
+from infotorch.estimators.kraskov import ksg
 from infotorch.estimators.renyi import renyi_entropy
 from infotorch.numerics import blocks, kernels
 

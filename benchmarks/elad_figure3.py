@@ -41,7 +41,7 @@ from infotorch.data.batches import TensorBatches
 from infotorch.data.sets import Dataset
 from infotorch.diagnostics.embeddings import embed_rows, stratified
 from infotorch.estimators.channel import pairwise_bounds
-from infotorch.networks.mlp import mlp
+from infotorch.networks.perceptron import mlp
 from infotorch.numerics.checks import require
 from infotorch.numerics.seeds import SeedStreams, derive_seed
 from infotorch.objectives.bottleneck import InformationBottleneck

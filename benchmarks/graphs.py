@@ -19,7 +19,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from infotorch.data.graphs import GraphSamples
-from infotorch.networks.graph_network import graph_network
+from infotorch.networks.graph_convolutional import graph_network
 from infotorch.training.inputs import batches_of
 from infotorch.training.loop import train
 from infotorch.training.plan import Plan

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from infotorch.data.batches import TensorBatches
-from infotorch.networks.mlp import mlp
+from infotorch.networks.perceptron import mlp
 from infotorch.training.loop import train
 from infotorch.training.plan import Plan
 

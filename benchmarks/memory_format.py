@@ -16,11 +16,11 @@ from statistics import median
 import torch
 from torch import Tensor, nn
 
-from infotorch.networks.all_cnn import all_cnn
+from infotorch.networks.all_convolutional import all_cnn
 from infotorch.networks.lenet import lenet5
-from infotorch.networks.resnet import resnet
+from infotorch.networks.residual import resnet
 from infotorch.networks.vgg import vgg16
-from infotorch.networks.wide_resnet import wide_resnet
+from infotorch.networks.wide_residual import wide_resnet
 
 ROUNDS = 7
 RESULT = Path(__file__).parent / "results" / "memory_format.json"

@@ -22,7 +22,7 @@ from infotorch.data.binary import RULES
 from infotorch.data.loading import load
 from infotorch.data.sets import Dataset
 from infotorch.networks.layers import STARTS, initialise
-from infotorch.networks.mlp import mlp
+from infotorch.networks.perceptron import mlp
 from infotorch.numerics.seeds import seed_streams
 from infotorch.updates.proximal import ProximalSplit
 

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from infotorch.networks.convnet import convnet
+from infotorch.networks.convolutional import convnet
 from infotorch.networks.segments import split
 from infotorch.recipes.registry import find_recipe
 from infotorch.training.memory import track_saved_activations

@@ -24,8 +24,8 @@ from torch import nn
 
 from infotorch.data.loading import load
 from infotorch.data.sets import Dataset
-from infotorch.networks.convnet import convnet
-from infotorch.networks.mlp import mlp
+from infotorch.networks.convolutional import convnet
+from infotorch.networks.perceptron import mlp
 from infotorch.schedules.range_choice import Probe, Range, choose_range, significance, together
 from infotorch.schedules.range_test import RangeTest, lr_range_test
 from infotorch.schedules.signal import InformationSignal

@@ -13,7 +13,7 @@ optimizer = torch.optim.SGD(network.parameters(), 0.5, momentum=0.9)
 
 plane = infotorch.InformationPlane(
     network, ["1", "2"], x=digits.validation.x.flatten(1), y=digits.validation.y,
-    relative_noise=0.3, epochs=infotorch.log_epochs(100, per_decade=2),
+    relative_noise=0.3, epochs=infotorch.diagnostics.log_epochs(100, per_decade=2),
 )  # fmt: skip
 with plane:
     for epoch in range(1, 101):

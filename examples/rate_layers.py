@@ -3,7 +3,8 @@
 import torch
 from torch import nn
 
-from infotorch import InformationSignal, MutualInformationDecay, layer_groups, load
+from infotorch import InformationSignal, MutualInformationDecay, load
+from infotorch.schedules import layer_groups
 
 EPOCHS = 15
 data = load("digits")

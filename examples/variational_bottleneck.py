@@ -3,7 +3,10 @@
 import torch
 from torch.nn import functional as F
 
-from infotorch import VariationalBottleneck, fit, ib_curve, load, seed_streams, stochastic_mlp
+from infotorch import fit, ib_curve, load
+from infotorch.networks import stochastic_mlp
+from infotorch.numerics.seeds import seed_streams
+from infotorch.objectives import VariationalBottleneck
 
 data = load("digits")
 rows, held_out = (data.train.x, data.train.y), (data.validation.x, data.validation.y)

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.random import Generator, default_rng
 from sklearn.feature_selection import mutual_info_classif, mutual_info_regression
 
-from infotorch.estimators.ksg import ksg
-from infotorch.estimators.ross import ross
+from infotorch.estimators.class_neighbours import ross
+from infotorch.estimators.kraskov import ksg
 from speed_rows.row import Row
 
 

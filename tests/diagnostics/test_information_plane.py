@@ -14,7 +14,7 @@ from infotorch import Plan, TensorBatches, train
 from infotorch.diagnostics.information_plane import InformationPlane, log_epochs
 from infotorch.estimators.binned import binned_mi
 from infotorch.estimators.channel import pairwise_bounds
-from infotorch.estimators.ross import ross
+from infotorch.estimators.class_neighbours import ross
 from infotorch.networks.noise import GaussianNoise
 from infotorch.objectives.base import LocalBatch
 from infotorch.objectives.bottleneck import InformationBottleneck

@@ -4,9 +4,10 @@ import torch.nn.functional as F
 from tests.diagnostics.zoo import Apply, gaussian
 from torch import nn
 
-from infotorch import GaussianNoise, diagnose
+from infotorch import diagnose
 from infotorch.diagnostics.activations import Step
 from infotorch.diagnostics.noise_directions import Nudge, covers, directions_are_known, noise_directions
+from infotorch.networks import GaussianNoise
 from infotorch.numerics.seeds import seed_streams
 
 STREAMS = seed_streams(0)

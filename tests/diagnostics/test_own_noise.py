@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from infotorch.diagnostics.own_noise import own_noise
-from infotorch.networks.coded_mlp import coded_mlp
+from infotorch.networks.coded_perceptron import coded_mlp
 from infotorch.networks.noise import GaussianNoise
 from infotorch.networks.stochastic import LogNormalLayer
 from infotorch.numerics.seeds import seed_streams

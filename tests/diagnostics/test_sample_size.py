@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from infotorch.data.loading import load
-from infotorch.estimators.ksg import ksg
-from infotorch.estimators.ross import ross
+from infotorch.estimators.class_neighbours import ross
+from infotorch.estimators.kraskov import ksg
 from infotorch.numerics.seeds import derive_seed
 from infotorch.recipes.registry import variants_of
 from infotorch.report.demonstration import demonstration_figure

@@ -6,7 +6,7 @@ import torch
 import infotorch.distributions as distributions
 from infotorch.distributions.base import JointLaw
 from infotorch.distributions.suites import mixed_suite, suite, tuning_suite
-from infotorch.estimators.ksg import ksg
+from infotorch.estimators.kraskov import ksg
 from infotorch.numerics.symbols import multiplicity
 
 SUITES = {"suite": suite(), "tuning": tuning_suite(), "mixed": mixed_suite()}

@@ -198,14 +198,14 @@ CASES = [
     _pair("renyi_normalised_mi", at_least=2, constant="refused"),
     _pair("renyi_joint_entropy", constant=None),
     _pair("renyi_total_correlation"),
-    _pair("renyi_multivariate_mi", call=lambda x, y: infotorch.renyi_multivariate_mi([x], y)),
+    _pair("renyi_multivariate_mi", call=lambda x, y: infotorch.estimators.renyi_multivariate_mi([x], y)),
     # from critic scores
     _bound("infonce"),
     _bound("donsker_varadhan"),
     _bound("nwj", constant=None, overflows=True),
     _bound("jsd", constant=None),
     _bound("smile", constant=None),
-    _bound("MineGradient", call=lambda scores: infotorch.MineGradient()(scores)),
+    _bound("MineGradient", call=lambda scores: infotorch.estimators.MineGradient()(scores)),
     _bound("club", argument="log_conditional"),
     _bound("leave_one_out_upper", argument="log_conditional"),
     _bound("dim_global"),
@@ -277,7 +277,7 @@ CASES = [
     _single(
         "gaussian_channel_bound",
         argument="features",
-        call=lambda f: infotorch.gaussian_channel_bound(f, 0.5),
+        call=lambda f: infotorch.estimators.gaussian_channel_bound(f, 0.5),
         at_least=2,
     ),
     # by training

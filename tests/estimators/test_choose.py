@@ -10,7 +10,7 @@ from infotorch.distributions.discrete import BinarySymmetricChannel
 from infotorch.distributions.gaussian import CorrelatedGaussian
 from infotorch.distributions.suites import tuning_suite
 from infotorch.estimators.choose import mutual_information
-from infotorch.estimators.ksg import ksg
+from infotorch.estimators.kraskov import ksg
 
 
 def seeded(seed=0):

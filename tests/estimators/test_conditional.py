@@ -15,7 +15,7 @@ from infotorch.estimators.conditional import (
 )
 from infotorch.estimators.discrete import discrete_mi
 from infotorch.estimators.gaussian import gaussian_mi
-from infotorch.estimators.ksg import ksg
+from infotorch.estimators.kraskov import ksg
 
 ALL = (conditional_ksg, conditional_mixed_ksg, conditional_gaussian_mi, conditional_discrete_mi)
 NEIGHBOURS = (conditional_ksg, conditional_mixed_ksg)

@@ -3,7 +3,7 @@ import torch
 
 from infotorch.distributions import CorrelatedGaussian, StudentT
 from infotorch.estimators.ensemble import _weights, ksg_ensemble
-from infotorch.estimators.ksg import ksg
+from infotorch.estimators.kraskov import ksg
 
 
 def seeded(seed=0):

@@ -7,7 +7,7 @@ from tests.reference import neighbours as slow
 
 from infotorch.distributions.discrete import BinarySymmetricChannel
 from infotorch.distributions.gaussian import CorrelatedGaussian
-from infotorch.estimators.ksg import ksg
+from infotorch.estimators.kraskov import ksg
 from infotorch.estimators.mixed import mixed_ksg
 
 

@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch import nn
 
-from infotorch.networks.all_cnn import all_cnn
+from infotorch.networks.all_convolutional import all_cnn
 from infotorch.networks.images import check_images, draw_he
 from infotorch.networks.lenet import lenet5
-from infotorch.networks.wide_resnet import wide_resnet
+from infotorch.networks.wide_residual import wide_resnet
 
 
 def drawn():

@@ -5,9 +5,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from infotorch.networks.convnet import convnet
+from infotorch.networks.convolutional import convnet
 from infotorch.networks.layers import LengthNorm, hidden_layer, initialise
-from infotorch.networks.mlp import mlp
+from infotorch.networks.perceptron import mlp
 
 
 def rows(*shape, dtype=torch.float64):

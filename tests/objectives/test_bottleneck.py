@@ -12,7 +12,7 @@ from torch import nn
 import infotorch
 from infotorch.data.batches import TensorBatches
 from infotorch.estimators.channel import gaussian_channel_bound
-from infotorch.networks.mlp import mlp
+from infotorch.networks.perceptron import mlp
 from infotorch.numerics.seeds import SeedStreams
 from infotorch.objectives import bottleneck
 from infotorch.objectives.base import LocalBatch
@@ -320,7 +320,7 @@ class TestALayerOfTheNetwork:
                 settings = {"epochs": 20, "batch_size": 50, "lr": 5e-3}
                 return infotorch.fit(network, (rows.x, rows.y), plan=[objective], cuts=(), **settings).metrics
 
-        little, much = trained(0.001), trained(infotorch.Ramp(0.0, 0.1, epochs=5))
+        little, much = trained(0.001), trained(infotorch.objectives.Ramp(0.0, 0.1, epochs=5))
         assert min(little["train_accuracy"], much["train_accuracy"]) > 0.95  # seen 1.00, 0.97
         assert much["network/mi_xt_nats"] < 0.8 * little["network/mi_xt_nats"]
 
@@ -335,7 +335,7 @@ class TestALayerOfTheNetwork:
 
 
 def test_beta_may_follow_the_epoch(features):
-    objective = InformationBottleneck(beta=infotorch.Ramp(0.0, 0.4, epochs=4), noise_std=0.5)
+    objective = InformationBottleneck(beta=infotorch.objectives.Ramp(0.0, 0.4, epochs=4), noise_std=0.5)
     objective.build(batch_of(features), LABELS)
     for epoch, beta in ((0, 0.0), (1, 0.1), (7, 0.4)):
         loss = objective(batch_of(features, position=(0, epoch, 3, 0)))

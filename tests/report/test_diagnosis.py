@@ -5,7 +5,7 @@ import torch
 from rich.console import Console
 from torch import nn
 
-from infotorch.diagnostics.diagnose import diagnose
+from infotorch.diagnostics.diagnosis import diagnose
 from infotorch.report import write_report
 from infotorch.report.diagnosis import (
     advice,

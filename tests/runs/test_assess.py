@@ -8,7 +8,7 @@ from torch import nn
 
 from infotorch.assessment.calibration import calibration_error
 from infotorch.data.sets import Split
-from infotorch.networks.coded_mlp import coded_mlp
+from infotorch.networks.coded_perceptron import coded_mlp
 from infotorch.recipes.assessment_settings import AssessmentSettings
 from infotorch.recipes.changes import change
 from infotorch.recipes.registry import find_recipe

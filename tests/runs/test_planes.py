@@ -8,7 +8,7 @@ import torch
 
 from infotorch.data.loading import load
 from infotorch.diagnostics.information_plane import InformationPlane
-from infotorch.networks.mlp import mlp
+from infotorch.networks.perceptron import mlp
 from infotorch.recipes.changes import change
 from infotorch.recipes.registry import find_recipe
 from infotorch.recipes.search_settings import SearchRange, SearchSettings

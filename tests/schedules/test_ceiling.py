@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from infotorch.estimators.ksg import ksg
+from infotorch.estimators.kraskov import ksg
 from infotorch.schedules.ceiling import MOST_COLUMNS, _predictions, _standardised, regression_ceiling
 from infotorch.schedules.signal import InformationSignal
 

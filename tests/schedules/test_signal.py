@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch import nn
 
-from infotorch.estimators.ksg import ksg
+from infotorch.estimators.class_neighbours import ross
+from infotorch.estimators.kraskov import ksg
 from infotorch.estimators.labels import readout_mi
 from infotorch.estimators.renyi import renyi_mi
-from infotorch.estimators.ross import ross
 from infotorch.schedules.ceiling import regression_ceiling
 from infotorch.schedules.decay import MutualInformationDecay
 from infotorch.schedules.signal import InformationSignal, layer_groups, parameterised_layers

@@ -7,18 +7,10 @@ import pytest
 import torch
 from tests.reference.theory import figure_1_entropy
 
-from infotorch import (
-    LocalBatch,
-    QuantisedBottleneck,
-    Quantiser,
-    SoftDecisionInformation,
-    diagnose,
-    discrete_entropy,
-    infonce_known_channel,
-    ksg,
-    pairwise_bounds,
-    ross,
-)
+from infotorch import LocalBatch, diagnose, ksg, pairwise_bounds, ross
+from infotorch.estimators import discrete_entropy, infonce_known_channel
+from infotorch.networks import Quantiser
+from infotorch.objectives import QuantisedBottleneck, SoftDecisionInformation
 from infotorch.theory.demonstrated import in_bits
 from infotorch.theory.estimated import estimated, even_rows
 from infotorch.theory.figure1 import DATA, HALF_WIDTH, POINTS, figure_1, information, inputs

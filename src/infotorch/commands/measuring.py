@@ -120,14 +120,18 @@ def read_array(path: Path) -> np.ndarray:
 
 def _function(estimator: str, show: Callable[[str, int, int], None]) -> Callable[[np.ndarray, np.ndarray], Estimate]:
     # Here and not above: the list of names must not wait for torch.
-    from infotorch.estimators import choose, discrete, ensemble, gaussian, ksg, mixed, renyi, ross
+    from infotorch.estimators import choose, class_neighbours, discrete, ensemble, gaussian, kraskov, mixed, renyi
 
     by_name = {
         AUTO: choose.mutual_information,
-        "ksg": ksg.ksg,
-        "ksg-2": lambda x, y: ksg.ksg(x, y, variant=2),
+        "ksg": kraskov.ksg,
+        "ksg-2": lambda x, y: kraskov.ksg(x, y, variant=2),
         "ksg-ensemble": ensemble.ksg_ensemble,
-        "ross": lambda x, y: ross.ross(y, x) if x.dtype.kind in "iub" and y.dtype.kind == "f" else ross.ross(x, y),
+        "ross": lambda x, y: (
+            class_neighbours.ross(y, x)
+            if x.dtype.kind in "iub" and y.dtype.kind == "f"
+            else class_neighbours.ross(x, y)
+        ),
         "mixed-ksg": mixed.mixed_ksg,
         "discrete": lambda x, y: discrete.discrete_mi(x, y, correction="miller-madow"),
         "gaussian": gaussian.gaussian_mi,

@@ -1,48 +1,9 @@
-"""Data sets by name -> train, validation and test splits; checksummed; never silently something else.
+"""Data sets by name -> train, validation and test splits; checksummed; never silently something else."""
 
-Names load on first use, so that `infotorch data list` needs no torch.
-"""
+from infotorch.numerics.namespaces import namespace
 
-from __future__ import annotations
-
-import importlib
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from infotorch.data.batches import Batch, TensorBatches
-    from infotorch.data.catalogue import Source, names
-    from infotorch.data.fetch import FileStatus, data_root
-    from infotorch.data.folders import ImageFiles, ImageFolders, image_folders
-    from infotorch.data.graphs import GraphSamples, NodeSamples
-    from infotorch.data.inventory import Entry, check, describe, get
-    from infotorch.data.loading import load
-    from infotorch.data.sets import Dataset, Graph, GraphSet, Scaling, Split
-
-__all__ = [
-    "Batch",
-    "Dataset",
-    "Entry",
-    "FileStatus",
-    "Graph",
-    "GraphSamples",
-    "GraphSet",
-    "ImageFiles",
-    "ImageFolders",
-    "NodeSamples",
-    "Scaling",
-    "Source",
-    "Split",
-    "TensorBatches",
-    "check",
-    "data_root",
-    "describe",
-    "get",
-    "image_folders",
-    "load",
-    "names",
-]
-
-_HOME = {
+# public name -> module of this package that defines it; `make stubs` after a change
+HOMES = {
     "Batch": "batches",
     "Dataset": "sets",
     "Entry": "inventory",
@@ -65,13 +26,4 @@ _HOME = {
     "load": "loading",
     "names": "catalogue",
 }
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'infotorch.data' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"infotorch.data.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__, __all__ = namespace(__name__, HOMES)  # pyright: ignore[reportUnsupportedDunderAll]

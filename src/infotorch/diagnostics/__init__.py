@@ -1,1 +1,24 @@
 """Diagnostics look at a trained plan: they read and never write, and training never imports them."""
+
+from infotorch.numerics.namespaces import namespace
+
+# public name -> module of this package that defines it; `make stubs` after a change
+HOMES = {
+    "Compression": "compression",
+    "Decisions": "simplicity",
+    "Diagnosis": "diagnosis",
+    "Evidence": "evidence",
+    "InformationPlane": "information_plane",
+    "LayerDiagnosis": "diagnosis",
+    "NoisyInformation": "compression",
+    "PlanePoint": "information_plane",
+    "Probe": "simplicity",
+    "QuantisedEntropy": "compression",
+    "bottleneck_information": "bottleneck",
+    "correlation_dimension": "dimension",
+    "diagnose": "diagnosis",
+    "embed_modules": "embeddings",
+    "information_dimension": "dimension",
+    "log_epochs": "information_plane",
+}
+__getattr__, __dir__, __all__ = namespace(__name__, HOMES)  # pyright: ignore[reportUnsupportedDunderAll]

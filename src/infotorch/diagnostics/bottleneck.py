@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from infotorch.estimators.channel import pairwise_bounds
-from infotorch.estimators.ross import ross
+from infotorch.estimators.class_neighbours import ross
 from infotorch.numerics.checks import check_positive
 from infotorch.numerics.nested import tensors_in
 

@@ -16,8 +16,8 @@ from infotorch.data.splits import stratified_samples
 from infotorch.diagnostics.compression import noisy_bounds
 from infotorch.diagnostics.own_noise import OwnNoise, own_noise
 from infotorch.estimators.binned import binned_mi
+from infotorch.estimators.class_neighbours import ross
 from infotorch.estimators.estimate import Estimate
-from infotorch.estimators.ross import ross
 from infotorch.networks.feature_extractor import FeatureExtractor, check_layers, layers_that_run
 from infotorch.numerics.checks import (
     as_tensor,

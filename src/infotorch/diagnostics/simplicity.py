@@ -19,8 +19,8 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
+from infotorch.estimators.class_neighbours import ross
 from infotorch.estimators.labels import readout_mi
-from infotorch.estimators.ross import ross
 from infotorch.numerics.columns import spread
 
 #: Columns that a probe reads; more are first reduced to as many principal components.

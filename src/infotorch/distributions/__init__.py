@@ -1,15 +1,9 @@
-"""Distributions: joint laws whose mutual information is known exactly: `sample` and `mutual_information`, in nats.
+"""Distributions: joint laws whose mutual information is known exactly: `sample` and `mutual_information`, in nats."""
 
-Names load on first use (PEP 562): `from infotorch.distributions import StudentT`.
-"""
+from infotorch.numerics.namespaces import namespace
 
-from __future__ import annotations
-
-import importlib
-from typing import Any
-
-# name -> module of this package that defines it
-_HOME = {
+# public name -> module of this package that defines it; `make stubs` after a change
+HOMES = {
     "AdditiveUniformNoise": "uniform",
     "AmplitudeImages": "images",
     "BinarySymmetricChannel": "discrete",
@@ -36,17 +30,4 @@ _HOME = {
     "tuning_suite": "suites",
     "wiggly": "maps",
 }
-
-__all__ = sorted(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'infotorch.distributions' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = value  # the next look-up is an ordinary one
-    return value
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__, __all__ = namespace(__name__, HOMES)  # pyright: ignore[reportUnsupportedDunderAll]

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from infotorch.estimators.class_neighbours import ross
 from infotorch.estimators.discrete import discrete_mi
 from infotorch.estimators.ensemble import ksg_ensemble
 from infotorch.estimators.estimate import Estimate
-from infotorch.estimators.ksg import ksg
-from infotorch.estimators.ross import ross
+from infotorch.estimators.kraskov import ksg
 from infotorch.numerics.checks import as_rows, as_samples, check_neighbours, check_paired, is_discrete
 from infotorch.numerics.seeds import derive_seed
 from infotorch.numerics.symbols import multiplicity, symbols

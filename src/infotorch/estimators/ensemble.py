@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from infotorch.estimators.estimate import Estimate
-from infotorch.estimators.ksg import ksg_values
+from infotorch.estimators.kraskov import ksg_values
 from infotorch.estimators.subsampling import subsampling_error
 from infotorch.numerics.checks import as_samples, check_choice, check_neighbours, check_paired
 from infotorch.numerics.neighbours import METRICS, Metric
@@ -54,7 +54,7 @@ def ksg_ensemble(x: Any, y: Any, *, ks: Sequence[int] = (1, 2, 4, 8), metric: Me
         >>> from infotorch.distributions import CorrelatedGaussian
         >>> law = CorrelatedGaussian.sparse(5, 5, correlations=(0.8, 0.8))  # 1.02 nats
         >>> x, y = law.sample(2000, torch.Generator().manual_seed(0))
-        >>> from infotorch.estimators.ksg import ksg
+        >>> from infotorch.estimators.kraskov import ksg
         >>> round(float(ksg(x, y)), 2), round(float(ksg_ensemble(x, y)), 2)
         (0.67, 0.99)
     """

@@ -1,1 +1,34 @@
-"""Networks of the papers, for reference; any `nn.Module` works in their place."""
+"""Networks of the papers, for reference, and layers with noise; any `nn.Module` works in their place."""
+
+from infotorch.numerics.namespaces import namespace
+
+# public name -> module of this package that defines it; `make stubs` after a change
+HOMES = {
+    "FeatureExtractor": "feature_extractor",
+    "GaussianLayer": "stochastic",
+    "GaussianNoise": "noise",
+    "GraphNetwork": "graph_convolutional",
+    "LengthNorm": "layers",
+    "LogNormalLayer": "stochastic",
+    "LogNormalNoise": "noise",
+    "Parallel": "parallel",
+    "Quantiser": "quantiser",
+    "SampleMean": "stochastic",
+    "Segment": "segments",
+    "StochasticLayer": "stochastic",
+    "all_cnn": "all_convolutional",
+    "check_cuts": "segments",
+    "coded_mlp": "coded_perceptron",
+    "convnet": "convolutional",
+    "denoising_vae": "denoiser",
+    "fold_linear": "perceptron",
+    "graph_network": "graph_convolutional",
+    "lenet5": "lenet",
+    "mlp": "perceptron",
+    "resnet": "residual",
+    "split": "segments",
+    "stochastic_mlp": "stochastic",
+    "vgg16": "vgg",
+    "wide_resnet": "wide_residual",
+}
+__getattr__, __dir__, __all__ = namespace(__name__, HOMES)  # pyright: ignore[reportUnsupportedDunderAll]

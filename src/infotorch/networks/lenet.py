@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from infotorch.networks.images import check_images
-from infotorch.networks.mlp import mlp
+from infotorch.networks.perceptron import mlp
 from infotorch.numerics.checks import check_count
 
 _KERNEL = 5

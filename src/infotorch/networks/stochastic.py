@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from infotorch.networks.mlp import mlp
+from infotorch.networks.perceptron import mlp
 from infotorch.numerics.checks import check_choice, check_count, check_positive
 
 # Deviations start small, near softplus(-5) = 0.0067, so that the code begins by telling much (Alemi et al. 2017).

@@ -10,7 +10,7 @@ from torch import nn
 
 from infotorch.networks.images import check_images, draw_he
 from infotorch.networks.layers import hidden_layer
-from infotorch.networks.mlp import mlp
+from infotorch.networks.perceptron import mlp
 from infotorch.numerics.checks import check_choice, check_count
 
 #: (multiple of the width, number of convolutions) of each block: configuration D

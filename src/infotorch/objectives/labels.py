@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from infotorch.networks.mlp import mlp
+from infotorch.networks.perceptron import mlp
 from infotorch.numerics.checks import check_count
 from infotorch.objectives.base import Direction, LocalBatch, Loss, Objective, check_labels, full_precision
 from infotorch.objectives.locations import at_most_places

@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from torch import nn
 
 from infotorch.data.sets import Dataset
-from infotorch.networks.all_cnn import all_cnn
-from infotorch.networks.convnet import convnet
+from infotorch.networks.all_convolutional import all_cnn
+from infotorch.networks.convolutional import convnet
 from infotorch.networks.denoiser import GaussianEncoder, denoising_vae
-from infotorch.networks.graph_network import graph_network
+from infotorch.networks.graph_convolutional import graph_network
 from infotorch.networks.layers import initialise
 from infotorch.networks.lenet import lenet5
-from infotorch.networks.mlp import mlp
-from infotorch.networks.resnet import resnet
+from infotorch.networks.perceptron import mlp
+from infotorch.networks.residual import resnet
 from infotorch.networks.vgg import vgg16
-from infotorch.networks.wide_resnet import wide_resnet
+from infotorch.networks.wide_residual import wide_resnet
 from infotorch.objectives.base import Objective
 from infotorch.objectives.bottleneck import InformationBottleneck
 from infotorch.objectives.code_kl import CodeDivergence

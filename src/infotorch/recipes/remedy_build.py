@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from infotorch.networks.coded_mlp import CodeKind, coded_mlp
+from infotorch.networks.coded_perceptron import CodeKind, coded_mlp
 from infotorch.networks.quantiser import Quantiser
 from infotorch.objectives.base import Objective
 from infotorch.objectives.combined import SumOfObjectives

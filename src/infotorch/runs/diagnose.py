@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from infotorch.data.splits import stratified_samples
-from infotorch.diagnostics.diagnose import diagnose
+from infotorch.diagnostics.diagnosis import diagnose
 from infotorch.numerics.seeds import seed_streams
 from infotorch.recipes.recipe import Recipe
 from infotorch.records.files import write_json

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from infotorch.data.sets import Dataset
-from infotorch.networks.mlp import fold_head
+from infotorch.networks.perceptron import fold_head
 from infotorch.recipes.recipe import Recipe
 from infotorch.training.denoising import denoising_psnr_db
 from infotorch.training.evaluate import accuracy, evaluate_modules, plan_accuracy

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from infotorch.estimators.ksg import ksg
+from infotorch.estimators.kraskov import ksg
 
 #: Columns of x beyond which no prediction is fitted: the time of a fit grows with their cube.
 MOST_COLUMNS = 4096

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
 from infotorch.data.splits import stratified_samples
+from infotorch.estimators.class_neighbours import ross
 from infotorch.estimators.discrete import discrete_entropy
-from infotorch.estimators.ksg import ksg
+from infotorch.estimators.kraskov import ksg
 from infotorch.estimators.labels import readout_mi
 from infotorch.estimators.renyi import renyi_mi
-from infotorch.estimators.ross import ross
 from infotorch.networks.feature_extractor import FeatureExtractor
 from infotorch.numerics.checks import as_tensor, check_choice, check_count, check_paired
 from infotorch.numerics.columns import as_real

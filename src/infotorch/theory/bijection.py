@@ -10,8 +10,8 @@ from torch import Tensor
 from infotorch.diagnostics.dimension import information_dimension
 from infotorch.diagnostics.simplicity import Decisions, decisions
 from infotorch.distributions.maps import Spiral
+from infotorch.estimators.class_neighbours import ross
 from infotorch.estimators.discrete import discrete_mi
-from infotorch.estimators.ross import ross
 from infotorch.numerics.checks import check_count, check_positive
 from infotorch.numerics.symbols import symbols
 from infotorch.theory.demonstrated import Claim, Curves, Demonstrated, in_bits, shown

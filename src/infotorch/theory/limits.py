@@ -11,7 +11,7 @@ from torch import Tensor
 from infotorch.estimators.binned import binned_mi
 from infotorch.estimators.channel import pairwise_bounds
 from infotorch.estimators.discrete import discrete_mi
-from infotorch.estimators.ksg import ksg
+from infotorch.estimators.kraskov import ksg
 from infotorch.numerics.checks import check_count
 from infotorch.numerics.symbols import symbols
 from infotorch.theory.demonstrated import Claim, Curves, Demonstrated, in_bits

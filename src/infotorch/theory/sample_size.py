@@ -11,10 +11,10 @@ from torch import Tensor
 
 from infotorch.data.loading import load
 from infotorch.data.sets import Dataset
+from infotorch.estimators.class_neighbours import ross
 from infotorch.estimators.discrete import discrete_entropy
 from infotorch.estimators.estimate import Estimate
-from infotorch.estimators.ksg import ksg
-from infotorch.estimators.ross import ross
+from infotorch.estimators.kraskov import ksg
 from infotorch.numerics.checks import check_count
 from infotorch.numerics.seeds import SeedStreams
 from infotorch.schedules.signal import JITTER

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from infotorch.networks.mlp import fold_head, fold_linear, mlp
+from infotorch.networks.perceptron import fold_head, fold_linear, mlp
 
 
 def test_the_folded_network_gives_the_same_outputs_and_is_one_layer_shorter():

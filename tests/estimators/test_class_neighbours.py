@@ -6,8 +6,8 @@ import torch
 from scipy.special import digamma
 from tests.reference import neighbours as slow
 
+from infotorch.estimators.class_neighbours import ross
 from infotorch.estimators.discrete import discrete_mi
-from infotorch.estimators.ross import ross
 
 
 def seeded(seed=0):

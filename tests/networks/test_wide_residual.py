@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 
 from infotorch.networks.segments import split
-from infotorch.networks.wide_resnet import WideBlock, wide_resnet
+from infotorch.networks.wide_residual import WideBlock, wide_resnet
 
 
 def images(*shape):

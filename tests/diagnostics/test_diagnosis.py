@@ -10,7 +10,7 @@ import torch
 from tests.diagnostics.zoo import NORMAL, WORDS, Apply, gaussian, mlp, networks
 from torch import nn
 
-from infotorch.diagnostics.diagnose import diagnose as diagnose_all
+from infotorch.diagnostics.diagnosis import diagnose as diagnose_all
 
 ZOO = networks()
 

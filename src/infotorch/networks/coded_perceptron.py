@@ -8,8 +8,8 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from infotorch.networks.mlp import mlp
 from infotorch.networks.noise import GaussianNoise, Scale
+from infotorch.networks.perceptron import mlp
 from infotorch.networks.stochastic import GaussianLayer, LogNormalLayer, SampleMean, check_samples
 from infotorch.numerics.checks import check_choice, check_count
 

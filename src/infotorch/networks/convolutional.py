@@ -10,7 +10,7 @@ from typing import Literal
 from torch import nn
 
 from infotorch.networks.layers import Activation, Norm, hidden_layer
-from infotorch.networks.mlp import mlp
+from infotorch.networks.perceptron import mlp
 
 
 def convnet(

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from infotorch.networks.graph_network import GRAPH_LAYERS, graph_network
+from infotorch.networks.graph_convolutional import GRAPH_LAYERS, graph_network
 from infotorch.networks.segments import split
 
 pytest.importorskip("torch_geometric")

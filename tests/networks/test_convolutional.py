@@ -3,8 +3,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from infotorch.networks.convnet import convnet
-from infotorch.networks.mlp import fold_head
+from infotorch.networks.convolutional import convnet
+from infotorch.networks.perceptron import fold_head
 
 
 def images(*shape):

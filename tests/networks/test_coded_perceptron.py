@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from infotorch.networks.coded_mlp import Repeat, coded_mlp
+from infotorch.networks.coded_perceptron import Repeat, coded_mlp
 from infotorch.networks.noise import GaussianNoise
 from infotorch.networks.stochastic import GaussianLayer, LogNormalLayer
 

@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from infotorch.networks.all_cnn import all_cnn
+from infotorch.networks.all_convolutional import all_cnn
 
 # (stride, padding) of conv1 to conv9, from Tables 1 and 2 of Springenberg et al. 2015
 LAYERS = [(1, 1), (1, 1), (2, 1), (1, 1), (1, 1), (2, 1), (1, 0), (1, 0), (1, 0)]

@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from infotorch.networks.resnet import Bottleneck, resnet
+from infotorch.networks.residual import Bottleneck, resnet
 from infotorch.networks.segments import split
 
 

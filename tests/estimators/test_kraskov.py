@@ -8,7 +8,7 @@ from tests.reference import neighbours as slow
 
 from infotorch.distributions.gaussian import CorrelatedGaussian
 from infotorch.distributions.uniform import AdditiveUniformNoise
-from infotorch.estimators.ksg import ksg
+from infotorch.estimators.kraskov import ksg
 
 
 def seeded(seed=0):

@@ -1,0 +1,37 @@
+"""Diagnostics look at a trained plan: they read and never write, and training never imports them."""
+
+from infotorch.diagnostics.bottleneck import bottleneck_information as bottleneck_information
+from infotorch.diagnostics.compression import Compression as Compression
+from infotorch.diagnostics.compression import NoisyInformation as NoisyInformation
+from infotorch.diagnostics.compression import QuantisedEntropy as QuantisedEntropy
+from infotorch.diagnostics.diagnosis import Diagnosis as Diagnosis
+from infotorch.diagnostics.diagnosis import LayerDiagnosis as LayerDiagnosis
+from infotorch.diagnostics.diagnosis import diagnose as diagnose
+from infotorch.diagnostics.dimension import correlation_dimension as correlation_dimension
+from infotorch.diagnostics.dimension import information_dimension as information_dimension
+from infotorch.diagnostics.embeddings import embed_modules as embed_modules
+from infotorch.diagnostics.evidence import Evidence as Evidence
+from infotorch.diagnostics.information_plane import InformationPlane as InformationPlane
+from infotorch.diagnostics.information_plane import PlanePoint as PlanePoint
+from infotorch.diagnostics.information_plane import log_epochs as log_epochs
+from infotorch.diagnostics.simplicity import Decisions as Decisions
+from infotorch.diagnostics.simplicity import Probe as Probe
+HOMES: dict[str, str]
+__all__ = [
+    "Compression",
+    "Decisions",
+    "Diagnosis",
+    "Evidence",
+    "InformationPlane",
+    "LayerDiagnosis",
+    "NoisyInformation",
+    "PlanePoint",
+    "Probe",
+    "QuantisedEntropy",
+    "bottleneck_information",
+    "correlation_dimension",
+    "diagnose",
+    "embed_modules",
+    "information_dimension",
+    "log_epochs",
+]
