@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
 from infotorch.distributions.base import generator_for
 from infotorch.numerics.checks import as_tensor
+from infotorch.numerics.typing import ArrayLike
 
 
 class DiscreteJoint:
@@ -30,7 +29,7 @@ class DiscreteJoint:
         (True, 0.6931)
     """
 
-    def __init__(self, table: Any) -> None:
+    def __init__(self, table: ArrayLike) -> None:
         matrix = as_tensor(table, where=type(self).__name__, name="table").detach().to("cpu", torch.float64)
         if matrix.ndim != 2:
             raise ValueError(f"{type(self).__name__}: table must be a matrix, got shape {tuple(matrix.shape)}.")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Self
 
 import torch
 from torch import Tensor
 
 from infotorch.distributions.base import check_information, check_number, generator_for
 from infotorch.numerics.checks import as_tensor, check_count, check_positive
+from infotorch.numerics.typing import ArrayLike
 
 
 class CorrelatedGaussian:
@@ -38,7 +39,7 @@ class CorrelatedGaussian:
         1.0217
     """
 
-    def __init__(self, covariance: Any, dim_x: int = 1) -> None:
+    def __init__(self, covariance: ArrayLike | float, dim_x: int = 1) -> None:
         where = type(self).__name__
         matrix = as_tensor(covariance, where=where, name="covariance").detach().to("cpu", torch.float64)
         if matrix.ndim == 0:
@@ -104,7 +105,7 @@ class CorrelatedGaussian:
         return cls(matrix, dim_x)
 
     @classmethod
-    def low_rank(cls, loadings_x: Any, loadings_y: Any, *, noise_std: float = 1.0) -> Self:
+    def low_rank(cls, loadings_x: ArrayLike, loadings_y: ArrayLike, *, noise_std: float = 1.0) -> Self:
         """X = A Z + noise and Y = B Z + noise share a few independent standard normal sources Z.
 
         Args:

@@ -11,6 +11,7 @@ from torch import Tensor
 from infotorch.distributions.base import generator_for
 from infotorch.distributions.quadrature import normal_expectation
 from infotorch.numerics.checks import as_tensor, check_positive
+from infotorch.numerics.typing import ArrayLike
 
 
 class PatternImages:
@@ -36,7 +37,7 @@ class PatternImages:
         (torch.Size([2, 16, 16]), torch.Size([2]), 2.4424)
     """
 
-    def __init__(self, patterns: Any, *, noise_std: float) -> None:
+    def __init__(self, patterns: ArrayLike, *, noise_std: float) -> None:
         self.patterns, self._flat = _patterns(patterns, where="PatternImages")
         check_positive(noise_std, where="PatternImages", name="noise_std")
         self.noise_std = float(noise_std)
@@ -95,7 +96,7 @@ class AmplitudeImages:
         (torch.Size([3, 2]), torch.Size([3, 1, 2]), 0.6931)
     """
 
-    def __init__(self, patterns: Any, *, noise_std: float) -> None:
+    def __init__(self, patterns: ArrayLike, *, noise_std: float) -> None:
         self.patterns, self._flat = _patterns(patterns, where="AmplitudeImages")
         check_positive(noise_std, where="AmplitudeImages", name="noise_std")
         self.noise_std = float(noise_std)
@@ -114,7 +115,7 @@ class AmplitudeImages:
         return 0.5 * float(_softplus(2 * log_ratio).sum())
 
 
-def _patterns(values: Any, *, where: str) -> tuple[Tensor, Tensor]:
+def _patterns(values: ArrayLike, *, where: str) -> tuple[Tensor, Tensor]:
     patterns = as_tensor(values, where=where, name="patterns").detach().to("cpu", torch.float64)
     if patterns.ndim < 2 or patterns.numel() == 0 or not torch.isfinite(patterns).all():
         raise ValueError(f"{where}: patterns must be finite images, one each, got shape {tuple(patterns.shape)}.")

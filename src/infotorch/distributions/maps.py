@@ -7,7 +7,6 @@ others mix columns.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,6 +14,7 @@ from torch import Tensor
 from infotorch.distributions.base import check_number
 from infotorch.numerics.checks import as_tensor, check_count
 from infotorch.numerics.seeds import as_generator
+from infotorch.numerics.typing import ArrayLike
 
 
 def half_cube(rows: Tensor) -> Tensor:
@@ -159,7 +159,7 @@ class Linear:
         tensor([[2.0000e+00, 1.0000e+06]])
     """
 
-    def __init__(self, matrix: Any) -> None:
+    def __init__(self, matrix: ArrayLike) -> None:
         values = as_tensor(matrix, where="Linear", name="matrix").detach().to(torch.float64)
         self.matrix = values.diag() if values.ndim == 1 else values
         if self.matrix.ndim != 2 or self.matrix.numel() == 0:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,6 +11,7 @@ from torch import Tensor
 from infotorch.distributions.base import generator_for
 from infotorch.distributions.quadrature import normal_expectation
 from infotorch.numerics.checks import as_tensor, check_positive
+from infotorch.numerics.typing import ArrayLike
 
 
 class GaussianMixture:
@@ -36,7 +36,7 @@ class GaussianMixture:
         0.6931
     """
 
-    def __init__(self, means: Any, covariances: Any, weights: Any = None) -> None:
+    def __init__(self, means: ArrayLike, covariances: ArrayLike, weights: ArrayLike | None = None) -> None:
         self.means = _numbers(means, where="GaussianMixture", name="means")
         if self.means.ndim != 2 or self.means.shape[1] != 2:
             raise ValueError(f"GaussianMixture: means must be of shape (k, 2), got {tuple(self.means.shape)}.")
@@ -118,7 +118,7 @@ class LabelledClusters:
         (torch.Size([3, 3]), torch.int64, 0.3368)
     """
 
-    def __init__(self, centres: Any, *, noise_std: float, weights: Any = None) -> None:
+    def __init__(self, centres: ArrayLike, *, noise_std: float, weights: ArrayLike | None = None) -> None:
         check_positive(noise_std, where="LabelledClusters", name="noise_std")
         self.centres = _numbers(centres, where="LabelledClusters", name="centres")
         if self.centres.ndim != 2:
@@ -156,14 +156,14 @@ class LabelledClusters:
         return total
 
 
-def _numbers(values: Any, *, where: str, name: str) -> Tensor:
+def _numbers(values: ArrayLike, *, where: str, name: str) -> Tensor:
     tensor = as_tensor(values, where=where, name=name).detach().to("cpu", torch.float64)
     if tensor.numel() == 0 or not torch.isfinite(tensor).all():
         raise ValueError(f"{where}: {name} must be finite and not empty, got shape {tuple(tensor.shape)}.")
     return tensor
 
 
-def _probabilities(weights: Any, count: int, *, where: str) -> Tensor:
+def _probabilities(weights: ArrayLike | None, count: int, *, where: str) -> Tensor:
     if weights is None:
         return torch.full((count,), 1 / count, dtype=torch.float64)
     tensor = _numbers(weights, where=where, name="weights")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from scipy.special import gammaincinv
@@ -12,6 +11,7 @@ from torch import Tensor
 from infotorch.distributions.base import generator_for
 from infotorch.distributions.gaussian import CorrelatedGaussian
 from infotorch.numerics.checks import check_positive
+from infotorch.numerics.typing import ArrayLike
 
 # From here on lgamma and digamma would cancel in more digits than Stirling's series leaves out.
 _LARGE = 1e4
@@ -43,7 +43,7 @@ class StudentT:
         0.2242
     """
 
-    def __init__(self, dispersion: CorrelatedGaussian | Any, *, dof: float, dim_x: int = 1) -> None:
+    def __init__(self, dispersion: CorrelatedGaussian | ArrayLike | float, *, dof: float, dim_x: int = 1) -> None:
         check_positive(dof, where="StudentT", name="dof")
         if dof < _LEAST_DOF:
             raise ValueError(f"StudentT: dof must be at least {_LEAST_DOF}, got {dof}.")

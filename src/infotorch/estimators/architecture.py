@@ -6,7 +6,6 @@ import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +20,7 @@ from infotorch.estimators.neural import CriticSettings, check_finite, describe_t
 from infotorch.numerics.checks import as_rows, as_tensor, check_noise_std
 from infotorch.numerics.seeds import streams_from
 from infotorch.numerics.symbols import is_constant
+from infotorch.numerics.typing import ArrayLike
 
 # Rows passed through the encoder at once.
 _ROWS_AT_ONCE = 1024
@@ -30,7 +30,7 @@ _VALIDATION_GROUP, _TEST_GROUP = 16, 512
 
 def architecture_aware_mine(
     encoder: nn.Module,
-    x: Any,
+    x: ArrayLike,
     noise_std: float | Tensor,
     *,
     hidden: Sequence[int] = (512, 512),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,6 +19,7 @@ from infotorch.numerics.checks import (
     is_discrete,
 )
 from infotorch.numerics.symbols import symbols
+from infotorch.numerics.typing import ArrayLike
 
 # A float64 tells no more apart.
 _MOST_BINS = 2**53
@@ -29,13 +29,13 @@ Binning = Callable[[Tensor], Tensor]
 
 
 def binned_mi(
-    x: Any,
-    y: Any,
+    x: ArrayLike,
+    y: ArrayLike,
     *,
     bin_width: float | None = None,
     num_bins: int | None = None,
     num_quantiles: int | None = None,
-    edges: Any = None,
+    edges: ArrayLike | tuple[ArrayLike, ArrayLike] | None = None,
 ) -> Estimate:
     """Mutual information of x and y after every real column is cut into bins, in nats.
 
@@ -75,7 +75,7 @@ def binned_mi(
     ways = {"bin_width": bin_width, "num_bins": num_bins, "num_quantiles": num_quantiles, "edges": edges}
     way = _only_one(ways)
     if edges is None:
-        binning_x = binning_y = _binning(way, ways[way])
+        binning_x = binning_y = _binning(bin_width, num_bins, num_quantiles)
     else:
         pair = edges if isinstance(edges, tuple) else (edges, edges)
         if len(pair) != 2:
@@ -87,7 +87,7 @@ def binned_mi(
     return plug_in_mi(first, second.to(first.device), None, name=f"binned_mi {setting}")
 
 
-def _only_one(ways: dict[str, Any]) -> str:
+def _only_one(ways: dict[str, object]) -> str:
     given = [name for name, value in ways.items() if value is not None]
     if len(given) != 1:
         raise ValueError(
@@ -96,19 +96,24 @@ def _only_one(ways: dict[str, Any]) -> str:
     return given[0]
 
 
-def _bins(values: Any, binning: Binning, *, name: str) -> Tensor:
+def _bins(values: ArrayLike, binning: Binning, *, name: str) -> Tensor:
     rows = as_rows(values, where="binned_mi", name=name)
     if is_discrete(rows):
         return symbols(rows)
     return symbols(binning(as_samples(rows, where="binned_mi", name=name)))
 
 
-def _binning(way: str, value: Any) -> Binning:
-    if way == "bin_width":
-        check_positive(value, where="binned_mi", name="bin_width")
-        return lambda rows: _of_width(rows, value)
-    check_count(value, where="binned_mi", name=way)
-    return (lambda rows: _of_range(rows, value)) if way == "num_bins" else (lambda rows: _of_ranks(rows, value))
+def _binning(bin_width: float | None, num_bins: int | None, num_quantiles: int | None) -> Binning:
+    """By the one that is given."""
+    if bin_width is not None:
+        check_positive(bin_width, where="binned_mi", name="bin_width")
+        return lambda rows: _of_width(rows, bin_width)
+    if num_bins is not None:
+        check_count(num_bins, where="binned_mi", name="num_bins")
+        return lambda rows: _of_range(rows, num_bins)
+    assert num_quantiles is not None
+    check_count(num_quantiles, where="binned_mi", name="num_quantiles")
+    return lambda rows: _of_ranks(rows, num_quantiles)
 
 
 def _of_width(rows: Tensor, bin_width: float) -> Tensor:
@@ -137,7 +142,7 @@ def _of_ranks(rows: Tensor, num_quantiles: int) -> Tensor:
     return (below * min(num_quantiles, len(rows)) // len(rows)).T
 
 
-def _between(edges: Any) -> Binning:
+def _between(edges: object) -> Binning:
     inner = as_tensor(edges, where="binned_mi", name="edges").detach().to(torch.float64)
     if inner.ndim != 1 or inner.isnan().any() or (inner[1:] <= inner[:-1]).any():
         raise ValueError(f"binned_mi: edges must be increasing numbers in one dimension, got {edges!r}.")

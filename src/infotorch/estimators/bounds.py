@@ -12,16 +12,16 @@ wait for the device.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from infotorch.numerics.checks import as_tensor, check_positive
+from infotorch.numerics.typing import ArrayLike
 
 
-def infonce(scores: Any) -> Tensor:
+def infonce(scores: ArrayLike) -> Tensor:
     """InfoNCE lower bound on I(X; Y), in nats: log n + mean_i log softmax_j(s_ij) at j = i.
 
     The steadiest of the bounds, and the one with the lowest ceiling. Adding a function of x to the critic changes
@@ -48,7 +48,7 @@ def infonce(scores: Any) -> Tensor:
     return math.log(len(matrix)) + matrix.log_softmax(dim=1).diagonal().mean()
 
 
-def donsker_varadhan(scores: Any, product: Any = None) -> Tensor:
+def donsker_varadhan(scores: ArrayLike, product: ArrayLike | None = None) -> Tensor:
     """Donsker-Varadhan lower bound on I(X; Y), in nats: mean of s over true pairs - log mean of exp(s) over the others.
 
     The tightest of the bounds for a given critic, at least `nwj` on the same scores, and without ceiling. The price is
@@ -80,7 +80,7 @@ def donsker_varadhan(scores: Any, product: Any = None) -> Tensor:
     return joint.mean() - log_mean_exp(apart)
 
 
-def nwj(scores: Any, product: Any = None) -> Tensor:
+def nwj(scores: ArrayLike, product: ArrayLike | None = None) -> Tensor:
     """Nguyen-Wainwright-Jordan lower bound on I(X; Y), in nats: mean of s over true pairs - mean of exp(s - 1).
 
     The f-GAN bound of the Kullback-Leibler divergence. A true lower bound on average for any number of pairs, without
@@ -108,7 +108,7 @@ def nwj(scores: Any, product: Any = None) -> Tensor:
     return joint.mean() - (apart - 1).exp().mean()
 
 
-def jsd(scores: Any, product: Any = None) -> Tensor:
+def jsd(scores: ArrayLike, product: ArrayLike | None = None) -> Tensor:
     """Lower bound on the Jensen-Shannon divergence of p(x, y) from p(x) p(y), in nats: no bound on I(X; Y).
 
     log 2 - 1/2 mean of softplus(-s) over true pairs - 1/2 mean of softplus(s) over the others. This is what can be told
@@ -138,7 +138,7 @@ def jsd(scores: Any, product: Any = None) -> Tensor:
     return math.log(2) - 0.5 * (F.softplus(-joint).mean() + F.softplus(apart).mean())
 
 
-def smile(scores: Any, product: Any = None, *, clip: float = 5.0) -> Tensor:
+def smile(scores: ArrayLike, product: ArrayLike | None = None, *, clip: float = 5.0) -> Tensor:
     """Donsker-Varadhan with exp(s) clipped to [exp(-clip), exp(clip)] over pairs drawn apart, in nats: not a bound.
 
     Clipping bounds the variance, by about exp(2 clip)/n, and brings a bias of either sign. Train the critic with
@@ -201,7 +201,7 @@ class MineGradient(nn.Module):
         # NaN until the first batch: there is no average yet.
         self.register_buffer("log_average", torch.tensor(math.nan))
 
-    def forward(self, scores: Any, product: Any = None) -> Tensor:
+    def forward(self, scores: ArrayLike, product: ArrayLike | None = None) -> Tensor:
         """The bound to maximise: 0-d, in nats; arguments as in `donsker_varadhan`."""
         joint, apart = _joint_and_product(scores, product, where="MineGradient")
         log_mean = log_mean_exp(apart)
@@ -232,7 +232,7 @@ def log_mean_exp(values: Tensor) -> Tensor:
     return values.flatten().logsumexp(dim=0) - math.log(values.numel())
 
 
-def as_square(scores: Any, *, where: str, name: str) -> Tensor:
+def as_square(scores: ArrayLike, *, where: str, name: str) -> Tensor:
     """A square matrix of floating-point scores with at least two rows; float16 and integers become float32.
 
     Raises:
@@ -258,7 +258,7 @@ def off_diagonal(matrix: Tensor) -> Tensor:
     return matrix.flatten()[1:].view(n - 1, n + 1)[:, :-1]
 
 
-def _joint_and_product(scores: Any, product: Any, *, where: str) -> tuple[Tensor, Tensor]:
+def _joint_and_product(scores: ArrayLike, product: ArrayLike | None, *, where: str) -> tuple[Tensor, Tensor]:
     if product is None:
         matrix = as_square(scores, where=where, name="scores")
         return matrix.diagonal(), off_diagonal(matrix)
@@ -272,6 +272,6 @@ def _joint_and_product(scores: Any, product: Any, *, where: str) -> tuple[Tensor
     return both[0], both[1]
 
 
-def _as_scores(scores: Any, *, where: str, name: str) -> Tensor:
+def _as_scores(scores: ArrayLike, *, where: str, name: str) -> Tensor:
     values = as_tensor(scores, where=where, name=name)
     return values if values.dtype in {torch.float32, torch.float64} else values.float()

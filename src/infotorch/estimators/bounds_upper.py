@@ -7,15 +7,15 @@ log p(y_j | x_i), shape (n, n); its diagonal holds the true pairs. Values that a
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from infotorch.estimators.bounds import as_square, off_diagonal
+from infotorch.numerics.typing import ArrayLike
 
 
-def club(log_conditional: Any) -> Tensor:
+def club(log_conditional: ArrayLike) -> Tensor:
     """Contrastive log-ratio upper bound (CLUB) on I(X; Y), in nats: mean log p of true pairs - mean log p of others.
 
     Its gap is the divergence of p(x) p(y) from p(x, y), so it is loose: for Gaussians of correlation rho it is
@@ -44,7 +44,7 @@ def club(log_conditional: Any) -> Tensor:
     return matrix.diagonal().mean() - off_diagonal(matrix).mean()
 
 
-def leave_one_out_upper(log_conditional: Any) -> Tensor:
+def leave_one_out_upper(log_conditional: ArrayLike) -> Tensor:
     """Leave-one-out upper bound on I(X; Y), in nats: mean_j [log p(y_j|x_j) - log 1/(n-1) sum_{i != j} p(y_j|x_i)].
 
     The other rows stand for the marginal of y. Needs the true conditional; with a fitted one it is no bound. For a

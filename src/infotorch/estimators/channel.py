@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,12 +17,13 @@ from infotorch.estimators.estimate import Estimate, Side
 from infotorch.numerics.checks import as_rows, check_noise_std, check_rows
 from infotorch.numerics.distances import product_eps, squared_distances
 from infotorch.numerics.seeds import as_generator
+from infotorch.numerics.typing import ArrayLike
 
 # Largest error of a squared distance, in units of the noise, that a matrix product may make.
 _TOLERANCE = 1e-2
 
 
-def pairwise_bounds(features: Any, noise_std: float | Tensor) -> tuple[Estimate, Estimate]:
+def pairwise_bounds(features: ArrayLike, noise_std: float | Tensor) -> tuple[Estimate, Estimate]:
     """Lower and upper bound on I(X; T), in nats, from the distances between the rows.
 
     upper = -1/n sum_i log 1/n sum_j exp(-|f_i - f_j|^2 / (2 s^2)); lower has 8 s^2 (the Bhattacharyya distance). Where
@@ -73,7 +73,7 @@ def pairwise_bounds(features: Any, noise_std: float | Tensor) -> tuple[Estimate,
     return bound(8.0, "lower"), bound(2.0, "upper")
 
 
-def _encoder_bounds(features: Any, noise_std: Tensor) -> tuple[Estimate, Estimate]:
+def _encoder_bounds(features: ArrayLike, noise_std: Tensor) -> tuple[Estimate, Estimate]:
     """`pairwise_bounds` of Gaussians with a deviation for each entry, column by column in float64."""
     where = "pairwise_bounds"
     mean = as_rows(features, where=where, name="features")
@@ -116,7 +116,7 @@ def _bhattacharyya(way: Tensor, own: Tensor, other: Tensor) -> Tensor:
 
 
 def leave_one_out_bound(
-    features: Any, noise_std: float | Tensor, *, generator: torch.Generator | None = None
+    features: ArrayLike, noise_std: float | Tensor, *, generator: torch.Generator | None = None
 ) -> Estimate:
     """Upper bound on I(X; T), in nats: the other rows stand for the marginal of T.
 
@@ -151,7 +151,7 @@ def leave_one_out_bound(
 
 
 def infonce_known_channel(
-    features: Any, noise_std: float | Tensor, *, generator: torch.Generator | None = None
+    features: ArrayLike, noise_std: float | Tensor, *, generator: torch.Generator | None = None
 ) -> Estimate:
     """InfoNCE lower bound on I(X; T), in nats, with the true log-ratio instead of a critic.
 
@@ -185,7 +185,7 @@ def infonce_known_channel(
     return contrast(rows, log_likelihood, side="lower", estimator=name, ceiling=ceiling, dtype=dtype)
 
 
-def gaussian_channel_bound(features: Any, noise_std: float | Tensor) -> Estimate:
+def gaussian_channel_bound(features: ArrayLike, noise_std: float | Tensor) -> Estimate:
     """Upper bound on I(X; T), in nats, by the Gaussian with the same moments: 1/2 log det(I + S / noise_std^2).
 
     S is the covariance of the features, divided by n (not n - 1). The bound holds for the population's covariance;
@@ -223,7 +223,7 @@ def gaussian_channel_bound(features: Any, noise_std: float | Tensor) -> Estimate
     )
 
 
-def _in_noise_units(features: Any, noise_std: float | Tensor, *, where: str) -> tuple[Tensor, torch.dtype]:
+def _in_noise_units(features: ArrayLike, noise_std: float | Tensor, *, where: str) -> tuple[Tensor, torch.dtype]:
     """The rows, moved and divided by the noise's standard deviation: from here on the noise is N(0, I). And their type.
 
     Where float32 would lose the noise beside the distances, the rows come in float64.

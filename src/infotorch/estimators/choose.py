@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from infotorch.estimators.kraskov import ksg
 from infotorch.numerics.checks import as_rows, as_samples, check_neighbours, check_paired, is_discrete
 from infotorch.numerics.seeds import derive_seed
 from infotorch.numerics.symbols import multiplicity, symbols
+from infotorch.numerics.typing import ArrayLike
 
 Kind = Literal["discrete", "continuous", "continuous with ties"]
 
@@ -35,7 +36,7 @@ _TWO_COLUMNS = 2
 _MANY_COLUMNS = 40
 
 
-def mutual_information(x: Any, y: Any) -> Estimate:
+def mutual_information(x: ArrayLike, y: ArrayLike) -> Estimate:
     """Mutual information of x and y, in nats, by the estimator that suits their types and dimensions.
 
     Discrete with discrete: `discrete_mi` with Miller and Madow's correction. Discrete with anything else: `ross`.

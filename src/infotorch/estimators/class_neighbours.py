@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,9 +16,10 @@ from infotorch.numerics.distances import common_unit
 from infotorch.numerics.neighbours import METRICS, Metric, count_within, nearest_distances
 from infotorch.numerics.symbols import as_symbols
 from infotorch.numerics.trees import suits_tree
+from infotorch.numerics.typing import ArrayLike
 
 
-def ross(x: Any, labels: Any, *, k: int = 3, metric: Metric = "euclidean") -> Estimate:
+def ross(x: ArrayLike, labels: ArrayLike, *, k: int = 3, metric: Metric = "euclidean") -> Estimate:
     """Mutual information of continuous x and discrete labels, in nats.
 
     psi(n) - <psi(n_c)> + <psi(k_i)> - <psi(m_i)>: n_c rows in the row's class; the radius is the distance to the k-th

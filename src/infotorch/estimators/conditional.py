@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,9 +19,10 @@ from infotorch.numerics.checks import as_rows, as_samples, check_choice, check_n
 from infotorch.numerics.distances import common_unit
 from infotorch.numerics.neighbours import count_within, nearest_distances
 from infotorch.numerics.symbols import as_symbols, is_constant, multiplicity, symbols
+from infotorch.numerics.typing import ArrayLike
 
 
-def conditional_ksg(x: Any, y: Any, z: Any, *, k: int = 3) -> Estimate:
+def conditional_ksg(x: ArrayLike, y: ArrayLike, z: ArrayLike, *, k: int = 3) -> Estimate:
     """Conditional mutual information I(X; Y | Z) of continuous variables, in nats, from the k nearest neighbours.
 
     <psi(k) - psi(n_xz + 1) - psi(n_yz + 1) + psi(n_z + 1)>, the counts being rows strictly nearer than the k-th
@@ -58,7 +58,7 @@ def conditional_ksg(x: Any, y: Any, z: Any, *, k: int = 3) -> Estimate:
     return _by_neighbours(_ksg, x, y, z, k, name="conditional_ksg")
 
 
-def conditional_mixed_ksg(x: Any, y: Any, z: Any, *, k: int = 3) -> Estimate:
+def conditional_mixed_ksg(x: ArrayLike, y: ArrayLike, z: ArrayLike, *, k: int = 3) -> Estimate:
     """Conditional mutual information I(X; Y | Z) of variables that may mix atoms and densities, in nats.
 
     <psi(k_i) - psi(n_xz) - psi(n_yz) + psi(n_z)>, the counts being other rows at most as far as the k-th neighbour in
@@ -91,7 +91,7 @@ def conditional_mixed_ksg(x: Any, y: Any, z: Any, *, k: int = 3) -> Estimate:
     return _by_neighbours(_mixed, x, y, z, k, name="conditional_mixed_ksg")
 
 
-def conditional_gaussian_mi(x: Any, y: Any, z: Any, *, unbiased: bool = False) -> Estimate:
+def conditional_gaussian_mi(x: ArrayLike, y: ArrayLike, z: ArrayLike, *, unbiased: bool = False) -> Estimate:
     """Conditional mutual information I(X; Y | Z) of jointly Gaussian variables, in nats: that of their residuals.
 
     1/2 (log det S_xz + log det S_yz - log det S_z - log det S_xyz), computed as `gaussian_mi` of what linear regression
@@ -135,7 +135,9 @@ def conditional_gaussian_mi(x: Any, y: Any, z: Any, *, unbiased: bool = False) -
     return gaussian_information(_residual(xs, basis), _residual(ys, basis), name=where, dtype=dtype, freedom=freedom)
 
 
-def conditional_discrete_mi(a: Any, b: Any, c: Any, *, correction: Correction | None = None) -> Estimate:
+def conditional_discrete_mi(
+    a: ArrayLike, b: ArrayLike, c: ArrayLike, *, correction: Correction | None = None
+) -> Estimate:
     """Conditional mutual information I(A; B | C) of discrete variables, in nats: H(A, C) + H(B, C) - H(C) - H(A, B, C).
 
     Args:
@@ -188,7 +190,13 @@ def _check_three(x: Tensor, y: Tensor, z: Tensor, *, where: str, names: str = "x
 
 
 def _by_neighbours(
-    value: Callable[[Tensor, Tensor, Tensor, int], Tensor], x: Any, y: Any, z: Any, k: int, *, name: str
+    value: Callable[[Tensor, Tensor, Tensor, int], Tensor],
+    x: ArrayLike,
+    y: ArrayLike,
+    z: ArrayLike,
+    k: int,
+    *,
+    name: str,
 ) -> Estimate:
     xs, ys, zs = (as_samples(v, where=name, name=letter) for v, letter in ((x, "x"), (y, "y"), (z, "z")))
     _check_three(xs, ys, zs, where=name)

@@ -6,9 +6,13 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
+
+#: "diverged": the validation loss was not finite; "nothing to train": no parameter requires a gradient
+Ending = Literal["patience", "max_steps", "diverged", "nothing to train"]
 
 #: steps between two looks at the validation rows: often enough to stop in time, seldom enough to cost little
 CHECK_EVERY = 50
@@ -22,14 +26,13 @@ class TrainingOutcome:
         steps: steps taken.
         best_step: the step whose weights were kept.
         best_loss: the validation loss there; infinity when no finite one was ever seen.
-        ended: "patience", "max_steps", "diverged" (the validation loss was not finite), or "nothing to train" (no
-            parameter requires a gradient).
+        ended: what ended it.
     """
 
     steps: int
     best_step: int
     best_loss: float
-    ended: str
+    ended: Ending
 
 
 def train_until_no_better(
@@ -83,7 +86,8 @@ def train_until_no_better(
     start = _look(module, validation_loss)
     if math.isfinite(start):
         best.offer(0, start)
-    step, ended = 0, "max_steps"
+    step: int = 0
+    ended: Ending = "max_steps"
     while step < max_steps:
         module.train()
         for _ in range(min(CHECK_EVERY, max_steps - step)):

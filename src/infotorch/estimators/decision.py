@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,9 +17,10 @@ from infotorch.estimators.discrete import discrete_entropy, discrete_mi
 from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.labels import _labels, _log_probabilities
 from infotorch.numerics.checks import as_rows
+from infotorch.numerics.typing import ArrayLike
 
 
-def hard_decisions(scores: Any, *, threshold: float | None = None) -> Tensor:
+def hard_decisions(scores: ArrayLike, *, threshold: float | None = None) -> Tensor:
     """The class of the highest score of each row; of one score, whether it lies above the threshold.
 
     Args:
@@ -43,7 +43,7 @@ def hard_decisions(scores: Any, *, threshold: float | None = None) -> Tensor:
     return _decided(scores, threshold, where="hard_decisions")
 
 
-def _decided(scores: Any, threshold: float | None, *, where: str) -> Tensor:
+def _decided(scores: ArrayLike, threshold: float | None, *, where: str) -> Tensor:
     rows = as_rows(scores, where=where, name="scores")
     if (rows.shape[1] == 1) is (threshold is None):
         raise ValueError(f"{where}: threshold belongs to one score a row, got {threshold} for {rows.shape[1]} scores.")
@@ -52,7 +52,7 @@ def _decided(scores: Any, threshold: float | None, *, where: str) -> Tensor:
     return rows.argmax(dim=1) if threshold is None else (rows[:, 0] > threshold).long()
 
 
-def hard_decision_mi(scores: Any, labels: Any = None, *, threshold: float | None = None) -> Estimate:
+def hard_decision_mi(scores: ArrayLike, labels: ArrayLike | None = None, *, threshold: float | None = None) -> Estimate:
     """Information of the hard decision, in nats: I(Y; Yhat) with labels, I(X; Yhat) = H(Yhat) without.
 
     It has no gradient: for evaluation.
@@ -88,7 +88,7 @@ def hard_decision_mi(scores: Any, labels: Any = None, *, threshold: float | None
     return replace(found, estimator="hard_decision_mi")
 
 
-def soft_decision_label_mi(scores: Any, labels: Any) -> Estimate:
+def soft_decision_label_mi(scores: ArrayLike, labels: ArrayLike) -> Estimate:
     """Information I(Y; Yhat) of a soft decision, in nats: H(mean p) less the classes' mean of H(mean p within).
 
     Yhat is drawn from p(. | x), the class probabilities. For these rows, equally likely, the value is exact. It is the

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -15,6 +15,7 @@ from infotorch.estimators.renyi_terms import one_bandwidth_each
 from infotorch.numerics.checks import as_rows, check_choice, check_paired, check_rows, is_discrete
 from infotorch.numerics.kernels import Bandwidth, find_bandwidth, gram_blocks, kernel_columns, unit_gram_rows
 from infotorch.numerics.symbols import symbols
+from infotorch.numerics.typing import ArrayLike
 
 DependenceKernel = Literal["rbf", "linear"]
 #: sum of K_ij L_ij, 0-d, and the row sums of K and of L, shape (n,)
@@ -50,8 +51,8 @@ class _Inner:
 
 
 def hsic(
-    x: Any,
-    y: Any,
+    x: ArrayLike,
+    y: ArrayLike,
     *,
     kernel: DependenceKernel = "rbf",
     bandwidth: Bandwidth | Sequence[Bandwidth] = "median",
@@ -99,8 +100,8 @@ def hsic(
 
 
 def cka(
-    x: Any,
-    y: Any,
+    x: ArrayLike,
+    y: ArrayLike,
     *,
     kernel: DependenceKernel = "linear",
     bandwidth: Bandwidth | Sequence[Bandwidth] = "median",
@@ -145,8 +146,8 @@ def cka(
 
 
 def _read(
-    x: Any,
-    y: Any,
+    x: ArrayLike,
+    y: ArrayLike,
     kernel: DependenceKernel,
     bandwidth: Bandwidth | Sequence[Bandwidth],
     unbiased: bool,

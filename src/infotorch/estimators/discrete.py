@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -11,11 +11,12 @@ from torch import Tensor
 from infotorch.estimators.estimate import Estimate
 from infotorch.numerics.checks import check_choice, check_paired
 from infotorch.numerics.symbols import as_symbols, symbols
+from infotorch.numerics.typing import ArrayLike
 
 Correction = Literal["miller-madow"]
 
 
-def discrete_entropy(a: Any, *, correction: Correction | None = None) -> Estimate:
+def discrete_entropy(a: ArrayLike, *, correction: Correction | None = None) -> Estimate:
     """Entropy of discrete a, in nats, from the frequencies of its symbols.
 
     Args:
@@ -40,7 +41,7 @@ def discrete_entropy(a: Any, *, correction: Correction | None = None) -> Estimat
     return _estimate(-_log_frequency(codes), _missed(correction, codes), f"discrete_entropy {correction or 'plug-in'}")
 
 
-def discrete_mi(a: Any, b: Any, *, correction: Correction | None = None) -> Estimate:
+def discrete_mi(a: ArrayLike, b: ArrayLike, *, correction: Correction | None = None) -> Estimate:
     """Mutual information of discrete a and b, in nats, from the frequencies of their symbols and pairs of symbols.
 
     Args:

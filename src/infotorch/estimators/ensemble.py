@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,13 +12,16 @@ from infotorch.estimators.kraskov import ksg_values
 from infotorch.estimators.subsampling import subsampling_error
 from infotorch.numerics.checks import as_samples, check_choice, check_neighbours, check_paired
 from infotorch.numerics.neighbours import METRICS, Metric
+from infotorch.numerics.typing import ArrayLike
 
 # How much the spread of the weights counts against the bias that they leave. Chosen on
 # `infotorch.distributions.tuning_suite` (n = 300 to 10,000): from 0.1 to 0.3 the mean error hardly changes.
 _RIDGE = 0.2
 
 
-def ksg_ensemble(x: Any, y: Any, *, ks: Sequence[int] = (1, 2, 4, 8), metric: Metric = "euclidean") -> Estimate:
+def ksg_ensemble(
+    x: ArrayLike, y: ArrayLike, *, ks: Sequence[int] = (1, 2, 4, 8), metric: Metric = "euclidean"
+) -> Estimate:
     """Mutual information of continuous x and y, in nats: KSG with several k, weighted so that their biases cancel.
 
     sum_k w_k KSG_k (variant 1). The bias of KSG_k grows about as k^(2/d), d the columns of x and y together, so weights

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,9 +12,10 @@ from infotorch.estimators.subsampling import subsampling_error
 from infotorch.numerics.checks import as_samples, check_choice, check_neighbours
 from infotorch.numerics.distances import common_unit
 from infotorch.numerics.neighbours import METRICS, Metric, nearest_distances
+from infotorch.numerics.typing import ArrayLike
 
 
-def kozachenko_leonenko_entropy(x: Any, *, k: int = 3, metric: Metric = "chebyshev") -> Estimate:
+def kozachenko_leonenko_entropy(x: ArrayLike, *, k: int = 3, metric: Metric = "chebyshev") -> Estimate:
     """Differential entropy of continuous x, in nats: psi(n) - psi(k) + log(volume of the unit ball) + d <log radius>.
 
     The radius of a row is the distance to its k-th nearest neighbour, d the number of columns.

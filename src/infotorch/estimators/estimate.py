@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import Any, Literal
+from typing import Literal
 
 from torch import Tensor
 
@@ -46,7 +46,7 @@ class Estimate:
     reason: str = ""
     error: Callable[[], float] | None = field(default=None, repr=False, compare=False)
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         # What computes the error holds the data and cannot be pickled: a worker process sends the number.
         error = None if self.error is None else partial(float, self.std_error)
         return {**self.__dict__, "value": self.value.detach(), "error": error}

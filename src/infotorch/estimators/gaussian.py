@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from infotorch.estimators.estimate import Estimate
 from infotorch.numerics.checks import as_rows, as_samples, check_count, check_paired
+from infotorch.numerics.typing import ArrayLike
 
 # Correlation matrices with a smaller eigenvalue have a column that the others determine, up to rounding of float32
 # input.
 SINGULAR = 1e-10
 
 
-def gaussian_mi(x: Any, y: Any, *, unbiased: bool = False) -> Estimate:
+def gaussian_mi(x: ArrayLike, y: ArrayLike, *, unbiased: bool = False) -> Estimate:
     """Mutual information of jointly Gaussian x and y, in nats: 1/2 (log det S_x + log det S_y - log det S_xy).
 
     It sees linear dependence only. Where x and y are each Gaussian but not jointly, the truth is larger.
@@ -51,7 +51,7 @@ def gaussian_mi(x: Any, y: Any, *, unbiased: bool = False) -> Estimate:
     return gaussian_information(xs, ys, name="gaussian_mi", dtype=dtype, freedom=freedom)
 
 
-def gaussian_copula_mi(x: Any, y: Any, *, unbiased: bool = False) -> Estimate:
+def gaussian_copula_mi(x: ArrayLike, y: ArrayLike, *, unbiased: bool = False) -> Estimate:
     """Mutual information in nats of x and y whose copula is Gaussian: `gaussian_mi` of each column's normal scores.
 
     Strictly increasing maps of single columns change neither the information nor the value, so units, heavy tails and
@@ -84,7 +84,7 @@ def gaussian_copula_mi(x: Any, y: Any, *, unbiased: bool = False) -> Estimate:
     return gaussian_information(*scores, name="gaussian_copula_mi", dtype=torch.float64, freedom=freedom)
 
 
-def canonical_correlations(x: Any, y: Any) -> Tensor:
+def canonical_correlations(x: ArrayLike, y: ArrayLike) -> Tensor:
     """Canonical correlations of x and y: the largest correlation of a linear map of x with one of y, then the next.
 
     For jointly Gaussian x and y the canonical pairs are independent of each other, so that the information is the sum
@@ -116,7 +116,7 @@ def canonical_correlations(x: Any, y: Any) -> Tensor:
     return _correlations(*_orthonormal(xs, ys, where="canonical_correlations")).to(dtype)
 
 
-def gaussian_mi_cca(x: Any, y: Any, *, num_components: int | None = None) -> Estimate:
+def gaussian_mi_cca(x: ArrayLike, y: ArrayLike, *, num_components: int | None = None) -> Estimate:
     """Mutual information of jointly Gaussian x and y, in nats: -1/2 sum log(1 - rho^2) over canonical correlations.
 
     With all of them it is `gaussian_mi`. The first r alone give the most that r linear maps of x tell of y.
@@ -204,7 +204,7 @@ def average_normal_scores(rows: Tensor) -> Tensor:
     return torch.special.ndtri((below + upto + 1).double() / (2 * (len(rows) + 1))).T
 
 
-def _paired_rows(x: Any, y: Any, *, where: str) -> tuple[Tensor, Tensor]:
+def _paired_rows(x: ArrayLike, y: ArrayLike, *, where: str) -> tuple[Tensor, Tensor]:
     xs, ys = as_rows(x, where=where, name="x"), as_rows(y, where=where, name="y")
     check_paired(xs, ys, where=where)
     n, columns = len(xs), xs.shape[1] + ys.shape[1]

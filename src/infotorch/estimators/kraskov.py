@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from numbers import Integral
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -16,9 +16,12 @@ from infotorch.numerics.checks import as_samples, check_choice, check_neighbours
 from infotorch.numerics.distances import common_unit
 from infotorch.numerics.neighbours import METRICS, JointCounts, Metric, joint_counts_each
 from infotorch.numerics.symbols import is_constant, multiplicity
+from infotorch.numerics.typing import ArrayLike
 
 
-def ksg(x: Any, y: Any, *, k: int = 3, variant: Literal[1, 2] = 1, metric: Metric = "chebyshev") -> Estimate:
+def ksg(
+    x: ArrayLike, y: ArrayLike, *, k: int = 3, variant: Literal[1, 2] = 1, metric: Metric = "chebyshev"
+) -> Estimate:
     """Mutual information of continuous x and y, in nats, from the k nearest neighbours in the joint space.
 
     Variant 1: psi(k) + psi(n) - <psi(n_x + 1) + psi(n_y + 1)>, n_x rows strictly nearer in x than the k-th neighbour.

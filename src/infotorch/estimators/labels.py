@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,9 +10,10 @@ from torch import Tensor
 from infotorch.estimators.bounds import as_square
 from infotorch.estimators.estimate import Estimate
 from infotorch.numerics.checks import as_rows, as_tensor, is_discrete
+from infotorch.numerics.typing import ArrayLike
 
 
-def readout_mi(scores: Any, labels: Any, *, class_prior: Any = None) -> Estimate:
+def readout_mi(scores: ArrayLike, labels: ArrayLike, *, class_prior: ArrayLike | None = None) -> Estimate:
     """Read-out lower bound on I(Y; T), in nats: H(Y) - cross-entropy of class scores computed from T.
 
     The gap is the mean divergence of the read-out's probabilities from the true p(y | t). It holds for any read-out
@@ -65,7 +65,7 @@ def readout_mi(scores: Any, labels: Any, *, class_prior: Any = None) -> Estimate
     )
 
 
-def soft_decision_mi(scores: Any) -> Estimate:
+def soft_decision_mi(scores: ArrayLike) -> Estimate:
     """Information I(X; Yhat) of a soft decision, in nats: H(mean of p) - mean of H(p), p the class probabilities.
 
     Yhat is drawn from p(. | x), so that this is a true information, finite and differentiable even where I(X; T) is
@@ -105,7 +105,7 @@ def soft_decision_mi(scores: Any) -> Estimate:
     )
 
 
-def supervised_contrastive(scores: Any, labels: Any) -> Tensor:
+def supervised_contrastive(scores: ArrayLike, labels: ArrayLike) -> Tensor:
     """Lower bound on I(Y; T), in nats, from scores between rows: each row finds the others of its class.
 
     H(Y) + mean_i [log m_i + mean_p log softmax_j(s_ij) at j = p], j over all rows but i, p over the m_i others of its
@@ -153,7 +153,7 @@ def supervised_contrastive(scores: Any, labels: Any) -> Tensor:
     return math.log(len(terms)) + terms.mean()
 
 
-def _log_probabilities(scores: Any, *, where: str) -> Tensor:
+def _log_probabilities(scores: ArrayLike, *, where: str) -> Tensor:
     """Normalised log-probabilities, shape (n, classes); several draws are averaged as probabilities."""
     shape = as_tensor(scores, where=where, name="scores").shape
     if len(shape) not in {2, 3}:
@@ -164,7 +164,7 @@ def _log_probabilities(scores: Any, *, where: str) -> Tensor:
     return log_p if log_p.ndim == 2 else log_p.logsumexp(dim=1) - math.log(shape[1])
 
 
-def _labels(labels: Any, n: int, *, where: str, classes: int | None = None) -> Tensor:
+def _labels(labels: ArrayLike, n: int, *, where: str, classes: int | None = None) -> Tensor:
     y = as_tensor(labels, where=where, name="labels")
     if not is_discrete(y):
         raise TypeError(f"{where}: labels must be integers or booleans, got {y.dtype}.")
@@ -176,7 +176,7 @@ def _labels(labels: Any, n: int, *, where: str, classes: int | None = None) -> T
     return y
 
 
-def _prior(class_prior: Any, classes: int) -> Tensor:
+def _prior(class_prior: ArrayLike, classes: int) -> Tensor:
     prior = as_tensor(class_prior, where="readout_mi", name="class_prior").detach().to("cpu", torch.float64)
     # Sums of float32 probabilities miss 1 by rounding.
     if tuple(prior.shape) != (classes,) or not bool((prior >= 0).all()) or abs(float(prior.sum()) - 1) > 1e-5:

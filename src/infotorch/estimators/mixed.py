@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,6 +13,7 @@ from infotorch.estimators.subsampling import subsampling_error
 from infotorch.numerics.checks import as_samples, check_neighbours, check_paired
 from infotorch.numerics.distances import common_unit
 from infotorch.numerics.neighbours import count_within, joint_counts
+from infotorch.numerics.typing import ArrayLike
 
 # The authors' code: radii below it are ties, and radii above it are shrunk by it to make "<=" strict.
 _TIE = 1e-15
@@ -21,7 +21,7 @@ _TIE = 1e-15
 _SMALLEST = 1e-6
 
 
-def mixed_ksg(x: Any, y: Any, *, k: int = 3) -> Estimate:
+def mixed_ksg(x: ArrayLike, y: ArrayLike, *, k: int = 3) -> Estimate:
     """Mutual information of x and y that may mix atoms and densities, in nats.
 
     <psi(k_i) + log n - psi(n_x) - psi(n_y)>, the counts including the row itself: with radius 0 (k rows coincide, up to

@@ -6,7 +6,7 @@ import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,7 @@ from infotorch.estimators.held_out import HeldOut, Measure, held_out, pooled
 from infotorch.numerics.checks import as_rows, check_choice, check_count, check_paired, check_positive
 from infotorch.numerics.seeds import streams_from
 from infotorch.numerics.symbols import is_constant
+from infotorch.numerics.typing import ArrayLike
 
 CriticName = Literal["separable", "joint", "bilinear"]
 BoundName = Literal["infonce", "mine", "nwj", "jsd", "smile"]
@@ -66,7 +67,7 @@ class _Way:
     side: Side
 
 
-_WAYS: dict[str, _Way] = {
+_WAYS: dict[BoundName, _Way] = {
     "infonce": _Way("infonce", "infonce", "lower"),
     "mine": _Way("donsker_varadhan", "donsker_varadhan", "lower"),
     "nwj": _Way("nwj", "nwj", "lower"),
@@ -80,8 +81,8 @@ _VALIDATION_GROUP = {bound: (1024, 64 if bound == "infonce" else 16) for bound i
 
 
 def neural_mi(
-    x: Any,
-    y: Any,
+    x: ArrayLike,
+    y: ArrayLike,
     *,
     bound: BoundName = "infonce",
     critic: CriticName | nn.Module = "separable",
@@ -184,7 +185,7 @@ def neural_mi(
 
 
 def batch_loss(
-    bound: str, critic: nn.Module, *, device: torch.device | str = "cpu"
+    bound: BoundName, critic: nn.Module, *, device: torch.device | str = "cpu"
 ) -> Callable[[Tensor, Tensor], Tensor]:
     """What is minimised on a batch of pairs: minus the objective that trains a critic for this bound.
 
@@ -252,7 +253,7 @@ class _Fold:
     split: Split
 
     def train(
-        self, bound: str, settings: CriticSettings, order: torch.Generator, on_check: OnCheck | None
+        self, bound: BoundName, settings: CriticSettings, order: torch.Generator, on_check: OnCheck | None
     ) -> TrainingOutcome:
         validated = _WAYS[bound].validated
         told = None if on_check is None else lambda step, loss: on_check(step, -loss)
@@ -289,7 +290,7 @@ def _as_critic(critic: str | nn.Module, dim_x: int, dim_y: int, hidden: Sequence
         return copy.deepcopy(critic)
     if not isinstance(critic, str):
         raise TypeError(f"neural_mi: critic must be a name or a module, got {type(critic).__name__}.")
-    check_choice(critic, ("separable", "joint", "bilinear"), where="neural_mi", name="critic")
+    check_choice(critic, get_args(CriticName), where="neural_mi", name="critic")
     if critic == "bilinear":
         return BilinearCritic(dim_x, dim_y)
     return (JointCritic if critic == "joint" else SeparableCritic)(dim_x, dim_y, hidden=hidden)
@@ -305,13 +306,13 @@ def _name(critic: str | nn.Module) -> str:
     return critic if isinstance(critic, str) else type(critic).__name__
 
 
-def _nothing(bound: str, critic: str, n: int) -> Estimate:
+def _nothing(bound: BoundName, critic: str, n: int) -> Estimate:
     zero = torch.zeros((), dtype=torch.float64)
     side, estimator = _WAYS[bound].side, f"neural_mi {bound} {critic}"
     return Estimate(zero, side, n, estimator, reason="x or y is constant", error=lambda: 0.0)
 
 
-def _estimate(bound: str, critic: str, runs: Sequence[tuple[HeldOut, TrainingOutcome]], n: int) -> Estimate:
+def _estimate(bound: BoundName, critic: str, runs: Sequence[tuple[HeldOut, TrainingOutcome]], n: int) -> Estimate:
     value, error, ceiling = pooled([held for held, _ in runs])
     read = sum(len(held.influence) for held, _ in runs)
     return Estimate(

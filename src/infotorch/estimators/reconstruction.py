@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from torch import Tensor
 
 from infotorch.estimators.estimate import Estimate
 from infotorch.numerics.checks import as_rows, as_tensor
+from infotorch.numerics.typing import ArrayLike
 
 _LOG_ROOT_TWO_PI = 0.5 * math.log(2 * math.pi)
 
 
-def reconstruction_bound(log_likelihood: Any, *, entropy: float | Estimate) -> Estimate:
+def reconstruction_bound(log_likelihood: ArrayLike, *, entropy: float | Estimate) -> Estimate:
     """Reconstruction lower bound on I(X; T), in nats: entropy of X + mean of log q(x | t), for any decoder q.
 
     The gap is the mean divergence of q(x | t) from the true p(x | t). It holds for a decoder that has not seen these
@@ -66,7 +66,7 @@ def reconstruction_bound(log_likelihood: Any, *, entropy: float | Estimate) -> E
     )
 
 
-def gaussian_log_likelihood(x: Any, prediction: Any, *, std: float | Tensor | None) -> Tensor:
+def gaussian_log_likelihood(x: ArrayLike, prediction: ArrayLike, *, std: float | Tensor | None) -> Tensor:
     """Log-density of every row of x under N(prediction, std^2), in nats, its columns independent.
 
     Args:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,10 +12,11 @@ from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.renyi_spectrum import entropy, join
 from infotorch.estimators.renyi_terms import estimate_of, read_variables, total_correlation
 from infotorch.numerics.kernels import Bandwidth, Kernel
+from infotorch.numerics.typing import ArrayLike
 
 
 def renyi_entropy(
-    x: Any, *, alpha: float = 1.01, bandwidth: Bandwidth = "knn", kernel: Kernel = "exp(-d2/s)"
+    x: ArrayLike, *, alpha: float = 1.01, bandwidth: Bandwidth = "knn", kernel: Kernel = "exp(-d2/s)"
 ) -> Estimate:
     """Matrix-based Rényi entropy of x, in nats: log(tr A^alpha) / (1 - alpha), A = K / n the Gaussian kernel matrix.
 
@@ -58,8 +58,8 @@ def renyi_entropy(
 
 
 def renyi_mi(
-    x: Any,
-    y: Any,
+    x: ArrayLike,
+    y: ArrayLike,
     *,
     alpha: float = 1.01,
     bandwidth: Bandwidth | Sequence[Bandwidth] = "knn",
@@ -98,8 +98,8 @@ def renyi_mi(
 
 
 def renyi_normalised_mi(
-    x: Any,
-    y: Any,
+    x: ArrayLike,
+    y: ArrayLike,
     *,
     alpha: float = 1.01,
     bandwidth: Bandwidth | Sequence[Bandwidth] = "knn",

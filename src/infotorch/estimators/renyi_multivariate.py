@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from torch import Tensor
 
@@ -13,10 +12,11 @@ from infotorch.estimators.renyi_spectrum import join
 from infotorch.estimators.renyi_terms import estimate_of, read_variables, total_correlation
 from infotorch.numerics.checks import as_tensor
 from infotorch.numerics.kernels import Bandwidth, Kernel
+from infotorch.numerics.typing import ArrayLike
 
 
 def renyi_joint_entropy(
-    *variables: Any,
+    *variables: ArrayLike,
     alpha: float = 1.01,
     bandwidth: Bandwidth | Sequence[Bandwidth] = "knn",
     kernel: Kernel = "exp(-d2/s)",
@@ -50,7 +50,7 @@ def renyi_joint_entropy(
 
 
 def renyi_total_correlation(
-    *variables: Any,
+    *variables: ArrayLike,
     alpha: float = 1.01,
     bandwidth: Bandwidth | Sequence[Bandwidth] = "knn",
     kernel: Kernel = "exp(-d2/s)",
@@ -84,8 +84,8 @@ def renyi_total_correlation(
 
 
 def renyi_multivariate_mi(
-    views: Sequence[Any],
-    y: Any,
+    views: Sequence[ArrayLike],
+    y: ArrayLike,
     *,
     alpha: float = 1.01,
     bandwidth: Bandwidth | Sequence[Bandwidth] = "knn",
@@ -125,7 +125,7 @@ def renyi_multivariate_mi(
     return estimate_of(total_correlation(together), alpha, name, ceiling=math.log(len(samples[0])))
 
 
-def channel_views(grid: Any) -> list[Tensor]:
+def channel_views(grid: ArrayLike) -> list[Tensor]:
     """The channels of (n, c, ...) as c variables of shape (n, ...), for `renyi_multivariate_mi`.
 
     Raises:
@@ -143,5 +143,5 @@ def channel_views(grid: Any) -> list[Tensor]:
     return list(values.unbind(dim=1))
 
 
-def _numbered(variables: Sequence[Any]) -> list[tuple[str, Any]]:
+def _numbered(variables: Sequence[ArrayLike]) -> list[tuple[str, ArrayLike]]:
     return [(f"variable {i}", values) for i, values in enumerate(variables)]

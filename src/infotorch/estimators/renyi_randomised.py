@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,6 +15,7 @@ from infotorch.numerics.checks import check_count
 from infotorch.numerics.kernels import Bandwidth, Kernel, gram_blocks, unit_gram_rows
 from infotorch.numerics.seeds import as_generator
 from infotorch.numerics.traces import Times, Trace, estimate_trace
+from infotorch.numerics.typing import ArrayLike
 
 # Entries of a kernel matrix that is kept (256 MB in float32) rather than computed again for every product.
 _KEPT_ENTRIES = 2**26
@@ -24,7 +24,7 @@ _FEWEST_PROBES = 8
 
 
 def renyi_entropy_randomised(
-    x: Any,
+    x: ArrayLike,
     *,
     alpha: float = 1.01,
     bandwidth: Bandwidth = "knn",
@@ -74,8 +74,8 @@ def renyi_entropy_randomised(
 
 
 def renyi_mi_randomised(
-    x: Any,
-    y: Any,
+    x: ArrayLike,
+    y: ArrayLike,
     *,
     alpha: float = 1.01,
     bandwidth: Bandwidth | Sequence[Bandwidth] = "knn",

@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from functools import reduce
 from numbers import Real
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,13 +15,14 @@ from infotorch.estimators.renyi_spectrum import KernelSample, entropy, influence
 from infotorch.numerics.checks import as_rows, check_choice, check_paired, check_positive, is_discrete
 from infotorch.numerics.kernels import KERNELS, Bandwidth, Kernel, find_bandwidth, kernel_columns
 from infotorch.numerics.symbols import symbols
+from infotorch.numerics.typing import ArrayLike
 
 #: entropies with their signs
 Terms = Sequence[tuple[int, KernelSample]]
 
 
 def read_variables(
-    named: Sequence[tuple[str, Any]],
+    named: Sequence[tuple[str, ArrayLike]],
     alpha: float,
     bandwidth: Bandwidth | Sequence[Bandwidth],
     kernel: Kernel,

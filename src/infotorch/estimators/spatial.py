@@ -9,7 +9,6 @@ same location.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +16,7 @@ from torch import Tensor
 
 from infotorch.estimators.bounds import infonce
 from infotorch.numerics.checks import as_tensor
+from infotorch.numerics.typing import ArrayLike
 
 #: scores of shape (n, n), true pairs on the diagonal -> a bound, such as `infonce`, `jsd`, `nwj`, `donsker_varadhan`
 Bound = Callable[[Tensor], Tensor]
@@ -37,7 +37,7 @@ def inner_products(x: Tensor, y: Tensor) -> Tensor:
         return x.to(dtype) @ y.to(dtype).T
 
 
-def dim_local(scores: Any, *, bound: Bound = infonce) -> Tensor:
+def dim_local(scores: ArrayLike, *, bound: Bound = infonce) -> Tensor:
     """Local DIM bound, in nats: the average over locations of a bound on I(T; X_l), X_l what stands at location l.
 
     No I(T; X_l) exceeds I(T; X), so that this is also a lower bound on the information about the whole map, and a loose
@@ -72,7 +72,7 @@ def dim_local(scores: Any, *, bound: Bound = infonce) -> Tensor:
     return torch.stack([bound(location) for location in values.flatten(2).unbind(dim=2)]).mean()
 
 
-def dim_grid(first: Any, grid: Any, *, critic: Scores = inner_products, bound: Bound = infonce) -> Tensor:
+def dim_grid(first: ArrayLike, grid: ArrayLike, *, critic: Scores = inner_products, bound: Bound = infonce) -> Tensor:
     """Local DIM bound from features, in nats: `dim_local` of the critic's scores, one location after another.
 
     Args:
@@ -113,7 +113,7 @@ def dim_grid(first: Any, grid: Any, *, critic: Scores = inner_products, bound: B
     return torch.stack([bound(critic(x, y)) for x, y in locations]).mean()
 
 
-def dim_global(scores: Any, *, bound: Bound = infonce) -> Tensor:
+def dim_global(scores: ArrayLike, *, bound: Bound = infonce) -> Tensor:
     """Global DIM bound on I(T; X), in nats: the bound of scores between vectors and whole maps.
 
     Args:
@@ -140,7 +140,7 @@ def dim_global(scores: Any, *, bound: Bound = infonce) -> Tensor:
     return bound(values)
 
 
-def prior_matching(prior_scores: Any, code_scores: Any) -> Tensor:
+def prior_matching(prior_scores: ArrayLike, code_scores: ArrayLike) -> Tensor:
     """How well a discriminator tells codes from draws of a prior: mean of log D(prior) + mean of log(1 - D(code)).
 
     D is the sigmoid of its scores. The discriminator maximises the value and the encoder minimises it, which drives the
@@ -182,7 +182,7 @@ def _check_grids(first: Tensor, grid: Tensor) -> None:
         )
 
 
-def _scores(values: Any, *, where: str, name: str) -> Tensor:
+def _scores(values: ArrayLike, *, where: str, name: str) -> Tensor:
     scores = as_tensor(values, where=where, name=name)
     if scores.numel() == 0:
         raise ValueError(f"{where}: {name} is empty, shape {tuple(scores.shape)}.")

@@ -5,14 +5,13 @@ from __future__ import annotations
 import importlib
 from numbers import Integral, Real
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 
-def as_tensor(values: Any, *, where: str, name: str) -> Tensor:
+def as_tensor(values: object, *, where: str, name: str) -> Tensor:
     """A tensor that shares memory with the caller's tensor or array.
 
     Raises:
@@ -70,7 +69,7 @@ def _shareable(array: np.ndarray, *, where: str, name: str) -> np.ndarray:
     return array if array.flags.writeable and array.flags.c_contiguous else array.copy()
 
 
-def as_rows(values: Any, *, where: str, name: str) -> Tensor:
+def as_rows(values: object, *, where: str, name: str) -> Tensor:
     """Rows of samples, shape (n, d): `(n,)` becomes `(n, 1)`, trailing axes are flattened; 16 bits become float32.
 
     Raises:
@@ -90,7 +89,7 @@ def as_rows(values: Any, *, where: str, name: str) -> Tensor:
     return tensor.reshape(len(tensor), -1)
 
 
-def as_samples(values: Any, *, where: str, name: str) -> Tensor:
+def as_samples(values: object, *, where: str, name: str) -> Tensor:
     """Rows of samples as a float64 tensor of shape (n, d) without gradient, a copy unless the caller's are float64.
 
     Raises:

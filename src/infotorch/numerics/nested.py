@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TypeVar
 
 from torch import Tensor
 from torch.utils._pytree import tree_iter, tree_map_only
 
+Structure = TypeVar("Structure")
 
-def map_tensors(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
+
+def map_tensors(value: Structure, change: Callable[[Tensor], Tensor]) -> Structure:
     """The same structure with every tensor changed; whatever is no tensor stays.
 
     Example:
@@ -20,7 +22,7 @@ def map_tensors(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
     return tree_map_only(Tensor, change, value)
 
 
-def tensors_in(value: Any) -> Iterator[Tensor]:
+def tensors_in(value: object) -> Iterator[Tensor]:
     """The tensors of the structure, in the order in which `map_tensors` meets them.
 
     Example:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
@@ -33,7 +31,7 @@ def multiplicity(rows: Tensor) -> Tensor:
     return torch.bincount(numbers)[numbers]
 
 
-def as_symbols(values: Any, *, where: str, name: str) -> Tensor:
+def as_symbols(values: object, *, where: str, name: str) -> Tensor:
     """Number the distinct rows of integer input: several columns are one symbol, shape (n,).
 
     Raises:
