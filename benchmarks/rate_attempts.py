@@ -168,7 +168,7 @@ def attempt(name: str, recipe_name: str, epochs: int | None, changed_for_all: li
     shorter = {} if epochs is None else {"epochs": epochs}
     recipe = change_from_text(find_recipe(recipe_name, variant), changed_for_all)
     epsilon = {"schedule.threshold": recipe.schedule.threshold * EPSILON_TIMES.get(name, 1.0)}
-    recipe = change(recipe, {**epsilon, **settings, **shorter, "embedding_rows": 0})
+    recipe = change(recipe, {**epsilon, **settings, **shorter, "embedding_samples": 0})
     assert isinstance(recipe, Recipe)
     with tempfile.TemporaryDirectory() as directory:
         record = RunRecord(Path(directory) / "run")

@@ -12,7 +12,7 @@ network = nn.Sequential(nn.Linear(64, 32), nn.Tanh(), nn.Linear(32, 10))
 optimizer = torch.optim.SGD(network.parameters(), 0.5, momentum=0.9)
 
 plane = infotorch.InformationPlane(
-    network, ["1", "2"], x=digits.validation.x.flatten(1), y=digits.validation.y,
+    network, (digits.validation.x.flatten(1), digits.validation.y), ["1", "2"],
     relative_noise=0.3, epochs=infotorch.diagnostics.log_epochs(100, per_decade=2),
 )  # fmt: skip
 with plane:

@@ -107,10 +107,10 @@ def test_a_layer_is_judged_by_a_probe_and_the_network_by_itself():
         network[1].weight.copy_(torch.tensor([[1.0, 1.0], [-1.0, -1.0]]))  # the wrong way round
     layer = layer_robustness(network, "1", x, y, radii=[0.1], streams=STREAMS)
     own = network_robustness(network, x, y, radii=[0.1], streams=STREAMS)
-    assert layer.rows == 200
+    assert layer.num_samples == 200
     assert layer.accuracy > 0.95
     assert own.accuracy < 0.05
-    assert own.rows == 400
+    assert own.num_samples == 400
 
 
 def test_without_classes_to_tell_there_is_no_curve():

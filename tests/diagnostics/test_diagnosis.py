@@ -23,7 +23,7 @@ def diagnose(model, data, **settings):
 @pytest.mark.parametrize("name", ZOO)
 def test_the_verdict_is_the_one_that_theory_gives(name):
     network, x, layer, verdict = ZOO[name]
-    found = diagnose(network, (x, None), layers=[layer], rows=200)[layer]
+    found = diagnose(network, (x, None), layers=[layer], num_samples=200)[layer]
     assert found.verdict == verdict, "\n".join([found.reason, *found.evidence.sentences()])
     assert found.remedy
     assert found.reason.endswith(".")
@@ -46,7 +46,7 @@ def test_layers_come_in_the_order_in_which_they_run_and_the_forward_after_them_i
     found = diagnose(Late(), labelled())
     assert [layer.name for layer in found] == ["first", "last", "output"]
     assert [layer.columns for layer in found] == [3, 2, 2]
-    assert found.rows == 200
+    assert found.num_samples == 200
 
 
 def test_the_network_the_data_and_the_random_state_stay_as_they_were():
@@ -99,9 +99,9 @@ def test_what_a_network_draws_by_numpy_or_python_is_the_same_at_every_look_and_t
 
 def test_the_same_seed_gives_the_same_evidence():
     network = nn.Sequential(nn.Linear(4, 4), Apply(lambda x: x + torch.randn_like(x)))
-    first, second = (diagnose(network, labelled(), rows=60) for _ in range(2))
+    first, second = (diagnose(network, labelled(), num_samples=60) for _ in range(2))
     assert first == second
-    assert first != diagnose(network, labelled(), rows=60, seed=1)
+    assert first != diagnose(network, labelled(), num_samples=60, seed=1)
 
 
 def test_what_the_caller_knows_of_the_input_decides():
@@ -150,7 +150,7 @@ def test_only_one_column_a_class_is_a_decision_of_the_network():
     def own(columns, classes):
         torch.manual_seed(0)
         network = nn.Sequential(nn.Linear(4, columns))
-        return diagnose(network, (x, classes), properties=True, rows=20, radii=[0.1]).robustness
+        return diagnose(network, (x, classes), properties=True, num_samples=20, radii=[0.1]).robustness
 
     assert own(3, y) is not None
     assert own(64, y) is None
@@ -269,9 +269,9 @@ def test_grey_levels_are_continuous_as_real_numbers_alone():
         ({"layers": []}, ValueError, "layers must name one layer or more"),
         ({"layers": ["0", "0"]}, ValueError, "each once"),
         ({"input_kind": "grey"}, ValueError, "input_kind must be one of continuous, discrete, got 'grey'"),
-        ({"rows": 0}, ValueError, "rows must be at least 1"),
-        ({"rows": 10}, ValueError, "at least 20 rows, got 10"),
-        ({"rows": 1.5}, TypeError, "rows must be an integer"),
+        ({"num_samples": 0}, ValueError, "num_samples must be at least 1"),
+        ({"num_samples": 10}, ValueError, "at least 20 rows, got 10"),
+        ({"num_samples": 1.5}, TypeError, "num_samples must be an integer"),
         ({"noise_levels": []}, ValueError, "noise_levels must hold one number or more"),
         ({"noise_levels": [0.1, 0.0]}, ValueError, "noise_levels must be positive and finite, got 0.0"),
         ({"radii": [-1.0]}, ValueError, "radii must be positive and finite, got -1.0"),

@@ -48,7 +48,7 @@ def test_more_than_fifty_columns_go_through_pca_and_keep_their_neighbours():
 
 def test_rows_of_all_splits_lie_in_one_picture_and_mix_there():
     splits = {"train": split_of(90, seed=1), "test": split_of(90, seed=2)}
-    raw, *_ = embed_modules(plan_of(nn.Linear(20, 3)), splits, rows=120, perplexity=10)
+    raw, *_ = embed_modules(plan_of(nn.Linear(20, 3)), splits, num_samples=120, perplexity=10)
     assert raw.split.tolist() == ["train"] * 60 + ["test"] * 60
     assert np.bincount(raw.labels).tolist() == [40, 40, 40]
     # Drawn alike, so half of a row's neighbours come from its own split: 600 of them, a standard error of 0.02, more as
@@ -98,7 +98,7 @@ def test_places_are_the_raw_data_and_the_modules_outputs_in_evaluation_mode():
     layers[2].eval()
     x, y = split_of(40, columns=6)
     modes = [layer.training for layer in layers]
-    found = embed_modules(plan, {"train": (x, y)}, rows=40)
+    found = embed_modules(plan, {"train": (x, y)}, num_samples=40)
     assert [(e.place, e.method) for e in found] == [("raw data", "t-SNE"), ("0", "t-SNE"), ("3", "its two columns")]
     assert [layer.training for layer in layers] == modes
     expected = nn.Sequential(*layers).eval()(x).detach().numpy()
@@ -110,7 +110,7 @@ def test_images_are_flattened():
     x = torch.rand(20, 1, 4, 4, generator=torch.Generator().manual_seed(0))
     plan = plan_of(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(8, 2), cuts=("1",))
     flat = embed_rows(x.flatten(1).numpy())[0]
-    found = embed_modules(plan, {"train": (x, torch.arange(20) % 2)}, rows=20)
+    found = embed_modules(plan, {"train": (x, torch.arange(20) % 2)}, num_samples=20)
     np.testing.assert_array_equal(found[0].points, flat)
 
 
@@ -118,7 +118,7 @@ def test_a_seed_decides_the_picture_and_nothing_else_moves():
     plan, splits = plan_of(nn.Linear(20, 4)), {"train": split_of(60)}
     x, y = splits["train"][0].clone(), splits["train"][1].clone()
     threads, state = torch.get_num_threads(), torch.get_rng_state()
-    first, again, other = (embed_modules(plan, splits, rows=50, seed=seed) for seed in (0, 0, 1))
+    first, again, other = (embed_modules(plan, splits, num_samples=50, seed=seed) for seed in (0, 0, 1))
     for a, b in zip(first, again, strict=True):
         np.testing.assert_array_equal(a.points, b.points)
     assert first[0].points.tolist() != other[0].points.tolist()
@@ -135,7 +135,7 @@ def test_a_layer_that_draws_noise_in_evaluation_draws_the_same_each_time():
             return x + torch.randn_like(x)
 
     plan, state = plan_of(nn.Linear(20, 2), Noise()), torch.get_rng_state()
-    first, again = (embed_modules(plan, {"train": split_of(30)}, rows=30)[1].points for _ in range(2))
+    first, again = (embed_modules(plan, {"train": split_of(30)}, num_samples=30)[1].points for _ in range(2))
     np.testing.assert_array_equal(first, again)
     assert torch.equal(torch.get_rng_state(), state)
 
@@ -179,9 +179,14 @@ X, Y = torch.zeros(8, 4), torch.zeros(8, dtype=torch.int64)
         ({"train": (X, Y[:3])}, {}, ValueError, "split 'train': x and y must be paired row by row, got 8 and 3"),
         ({"train": (X, Y.float())}, {}, TypeError, r"classes of 'train' must be one integer a row.*float32"),
         ({"train": (X, Y[:, None])}, {}, TypeError, r"got torch\.int64 of shape \(8, 1\)"),
-        ({"a": (X, Y), "b": (X, Y)}, {"rows": 1}, ValueError, "rows must be at least the number of splits, 2, got 1"),
-        ({"train": (X, Y)}, {"rows": 0}, ValueError, "rows must be at least 1, got 0"),
-        ({"train": (X, Y)}, {"rows": 2.5}, TypeError, "rows must be an integer"),
+        (
+            {"a": (X, Y), "b": (X, Y)},
+            {"num_samples": 1},
+            ValueError,
+            "num_samples must be at least the number of splits, 2, got 1",
+        ),
+        ({"train": (X, Y)}, {"num_samples": 0}, ValueError, "num_samples must be at least 1, got 0"),
+        ({"train": (X, Y)}, {"num_samples": 2.5}, TypeError, "num_samples must be an integer"),
         ({"train": (X, Y)}, {"perplexity": 0.0}, ValueError, "perplexity must be positive"),
         ({"train": (X, Y)}, {"seed": "0"}, TypeError, "seed must be an integer"),
     ],
@@ -226,7 +231,7 @@ def rings(count, seed=0):
 def test_graphs_are_the_means_over_their_nodes_before_the_read_out():
     model, plan = on_graphs(of_graphs=True)
     (train, y), (held, z) = rings(20), rings(20, seed=1)
-    found = embed_modules(plan, {"train": (train, y), "validation": (held, z)}, rows=40, perplexity=8)
+    found = embed_modules(plan, {"train": (train, y), "validation": (held, z)}, num_samples=40, perplexity=8)
     assert [embedding.place for embedding in found] == ["raw data", "first", "out"]
     assert found[0].labels.tolist() == [*y.tolist(), *z.tolist()]
     assert found[0].split.tolist() == ["train"] * 20 + ["validation"] * 20
@@ -257,7 +262,7 @@ def test_nodes_of_one_graph_are_those_of_each_split_alone():
     y = torch.arange(30) % 2
     train = torch.where(torch.arange(30) < 10, y, -1)
     held = torch.where(torch.arange(30) >= 22, y, -1)
-    found = embed_modules(plan, {"train": (nodes, train), "validation": (nodes, held)}, rows=30, perplexity=4)
+    found = embed_modules(plan, {"train": (nodes, train), "validation": (nodes, held)}, num_samples=30, perplexity=4)
     assert found[0].split.tolist() == ["train"] * 10 + ["validation"] * 8
     assert found[0].labels.tolist() == [*y[:10].tolist(), *y[22:].tolist()]
     scores = model.eval()(nodes.graph)[[*range(10), *range(22, 30)]]
@@ -269,7 +274,7 @@ def test_nodes_without_any_classes_are_all_drawn_from():
     pyg = pytest.importorskip("torch_geometric.data")
     _, plan = on_graphs(of_graphs=False)
     graph = pyg.Data(x=torch.eye(6).repeat(3, 1), edge_index=torch.zeros(2, 0, dtype=torch.int64))
-    found = embed_modules(plan, {"all": (NodeSamples(graph), None)}, rows=12)
+    found = embed_modules(plan, {"all": (NodeSamples(graph), None)}, num_samples=12)
     assert len(found[0].points) == 12
     assert set(found[0].labels.tolist()) == {-1}
 
@@ -277,9 +282,9 @@ def test_nodes_without_any_classes_are_all_drawn_from():
 def test_more_graphs_than_fit_a_pass_are_cut_into_passes(monkeypatch):
     _, plan = on_graphs(of_graphs=True)
     data = {"train": rings(23)}
-    whole = embed_modules(plan, data, rows=23)[2].points
+    whole = embed_modules(plan, data, num_samples=23)[2].points
     monkeypatch.setattr("infotorch.diagnostics.embeddings._CHUNK", 4)
-    np.testing.assert_allclose(embed_modules(plan, data, rows=23)[2].points, whole, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(embed_modules(plan, data, num_samples=23)[2].points, whole, rtol=1e-4, atol=1e-5)
 
 
 def test_classes_of_graphs_or_nodes_must_pair():

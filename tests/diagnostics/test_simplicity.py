@@ -70,7 +70,7 @@ def test_many_columns_are_reduced_first_and_the_signal_stays():
 def test_rows_without_class_and_classes_of_few_rows_are_left_out():
     y = torch.cat([torch.arange(100) % 2, torch.full((3,), 7), torch.full((20,), -1)])
     found = decisions(gaussian(123, 2), y)
-    assert found.rows == 100
+    assert found.num_samples == 100
     assert decisions(gaussian(123, 2), torch.full((123,), -1)) is None
     assert decisions(gaussian(123, 2), torch.zeros(123).long()) is None
 

@@ -274,7 +274,7 @@ class TestOptions:
             ("plan.option.Y:supcon.temperature=0.3", "demo has no setting 'plan.option.Y:supcon.temperature';"),
             ("plan.objectives=Y:supcn,Y,CE", "did you mean Y:supcon"),
             ("plan.objectives=Y+frozen,Y,CE", "objective: 'frozen' stands alone, got 'Y+frozen'."),
-            ("embedding_rows=2", "demo: embedding_rows: value error, must be 0, or 3 rows or more"),
+            ("embedding_samples=2", "demo: embedding_samples: value error, must be 0, or 3 samples or more"),
         ],
     )
     def test_a_wrong_one_is_one_line_and_exit_code_2_on_the_command_line(

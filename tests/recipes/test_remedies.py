@@ -211,7 +211,7 @@ def test_the_slant_is_of_images():
         ({"remedy.weight": 0}, "remedy.weight: input should be greater than 0, got 0"),
         ({"remedy.levels": 1}, "remedy.levels: input should be greater than or equal to 2, got 1"),
         ({"assessment.radii": (0.1, -1.0)}, "assessment.radii"),
-        ({"assessment.rows": 10}, "assessment.rows: input should be greater than or equal to 50, got 10"),
+        ({"assessment.num_samples": 10}, "assessment.num_samples: input should be greater than or equal to 50, got 10"),
         ({"optimizer.beta1": 1.0}, "optimizer.beta1: input should be less than 1, got 1"),
     ],
 )

@@ -89,7 +89,7 @@ def test_every_row_of_the_data_is_looked_at(watched):
     made = RunPlanes(settings, network, data, 0, stages=1, directory=watched)
     x = torch.cat([data.train.x, data.validation.x, data.test.x])
     y = torch.cat([data.train.y, data.validation.y, data.test.y])
-    alone = InformationPlane(network, ["fc1_tanh"], x=x, y=y, bin_width=1e-6, rows=len(x))
+    alone = InformationPlane(network, (x, y), ["fc1_tanh"], bin_width=1e-6, num_samples=len(x))
     made.planes["bin_width"](0)
     assert made.planes["bin_width"].points[0].mi_xt == pytest.approx(alone(0)[0].mi_xt)
 

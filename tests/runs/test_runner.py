@@ -479,7 +479,7 @@ class TestFewLabels:
 
 class TestRunsOfOlderVersions:
     NEW = ("data.labels", "network.norm", "network.dropout", "plan.options", "optimizer.critic_lr", "search.during",
-           "embedding_rows")  # fmt: skip
+           "embedding_samples")  # fmt: skip
 
     def begun(self, directory, **changes):
         """A run that was interrupted and whose record lacks the settings that came later."""
@@ -509,7 +509,7 @@ class TestRunsOfOlderVersions:
             ({"network.norm": "batch"}, "network.norm"),
             ({"data.labels": 100}, "data.labels"),
             ({"plan.options.Y:supcon.temperature": 0.3}, r"plan\.options\.Y:supcon\.temperature"),
-            ({"embedding_rows": 5}, "embedding_rows"),
+            ({"embedding_samples": 5}, "embedding_samples"),
         ],
     )
     def test_and_another_value_is_another_run(self, settings, named, tmp_path):
@@ -538,7 +538,7 @@ class TestPictures:
             lambda plan, splits, *, rows, seed: drawn.append((list(splits), rows, seed)),
         )
         monkeypatch.setattr(RunRecord, "write_embeddings", lambda record, _: drawn.append(record.directory.name))
-        recipe = small("bp", **{"epochs": 1, "embedding_rows": 7, "tune": True, "search.trials": 1})
+        recipe = small("bp", **{"epochs": 1, "embedding_samples": 7, "tune": True, "search.trials": 1})
         assert run(recipe, tmp_path / "zero", device="cpu").status == "completed"
         assert run(change(recipe, {"tune": False}), tmp_path / "one", seed=1, device="cpu").status == "completed"
         assert drawn == [(["train", "validation"], 14, 0), "zero"]

@@ -79,7 +79,7 @@ def test_a_run_ends_with_its_numbers_and_its_pictures(recipe, tmp_path):
 
 @pytest.mark.parametrize("variant", ["gmi-mine", "best", "random", "graph-forward-forward"])
 def test_a_run_that_was_stopped_goes_on_bit_for_bit(recipe, variant, tmp_path):
-    row = recipe(variant, embedding_rows=0)
+    row = recipe(variant, embedding_samples=0)
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     assert run(row, whole, device="cpu").status == "completed"
     steps = RunRecord(whole).metrics()[-1]["step"]
@@ -94,7 +94,7 @@ def test_a_run_that_was_stopped_goes_on_bit_for_bit(recipe, variant, tmp_path):
 
 
 def test_a_seed_decides_a_run(recipe, tmp_path):
-    row = recipe(embedding_rows=0)
+    row = recipe(embedding_samples=0)
     for number, seed in enumerate((0, 0, 1)):
         run(row, tmp_path / str(number), seed=seed, device="cpu")
     first, again, other = ((tmp_path / str(number) / "metrics.jsonl").read_bytes() for number in range(3))
@@ -103,7 +103,7 @@ def test_a_seed_decides_a_run(recipe, tmp_path):
 
 
 def test_it_learns_more_than_the_majority(recipe, tmp_path):
-    row = recipe("readout", epochs=30, embedding_rows=0, **{"optimizer.lr": 1e-2})
+    row = recipe("readout", epochs=30, embedding_samples=0, **{"optimizer.lr": 1e-2})
     metrics = run(row, tmp_path / "run", device="cpu").metrics
     # Of 40 nodes or 20 graphs that nothing was trained on, half are guessed: three standard errors are 0.24 and 0.34.
     held_out = (metrics["validation_accuracy"] + metrics["test_accuracy"]) / 2

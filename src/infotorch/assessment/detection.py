@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from infotorch.numerics.checks import check_rows
@@ -28,10 +29,8 @@ def auroc(outside: Tensor, inside: Tensor) -> float:
         check_rows(values, where="auroc", name=name, at_least=1)
         if not bool(torch.isfinite(values).all()):
             raise ValueError(f"auroc: {name} must be finite, got NaN or infinite values.")
-    ordered = inside.double().sort().values.contiguous()
-    rows = outside.double().contiguous()
-    below, upto = (torch.searchsorted(ordered, rows, side=side) for side in ("left", "right"))
-    return float((below + upto).double().mean()) / (2 * len(ordered))
+    is_outside = [True] * len(outside) + [False] * len(inside)
+    return float(roc_auc_score(is_outside, torch.cat([outside.double(), inside.double()]).cpu().numpy()))
 
 
 def doubt_of_probability(scores: Tensor) -> Tensor:

@@ -49,14 +49,14 @@ class Robustness:
 
     Args:
         accuracy: without any change, on the same rows.
-        rows: rows that were changed.
+        num_samples: samples that were changed.
         input_scale: root mean square deviation of the input's entries: sizes are in units of it.
         blind: share of the rows at which the attacks see no gradient; there they prove nothing.
         curves: one a kind of change.
     """
 
     accuracy: float
-    rows: int
+    num_samples: int
     input_scale: float
     blind: float
     curves: tuple[Curve, ...]

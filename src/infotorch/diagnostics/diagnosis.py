@@ -74,13 +74,13 @@ class Diagnosis:
 
     Args:
         layers: one entry a layer.
-        rows: rows that were looked at.
+        num_samples: samples that were looked at.
         robustness: P4 of the network's own decision; None where its output has not one column for each class. Classes
             are numbered to the largest in the data: without the last one the scores count as an embedding.
     """
 
     layers: tuple[LayerDiagnosis, ...]
-    rows: int
+    num_samples: int
     robustness: Robustness | None = None
 
     def __iter__(self) -> Iterator[LayerDiagnosis]:
@@ -109,7 +109,7 @@ class Diagnosis:
             for layer, line in zip(self.layers, lines, strict=True)
         ]
         robustness = self.robustness and asdict(self.robustness)
-        return json_values({"rows": self.rows, "layers": layers, "robustness": robustness})
+        return json_values({"num_samples": self.num_samples, "layers": layers, "robustness": robustness})
 
 
 def diagnose(
@@ -121,7 +121,7 @@ def diagnose(
     noise_levels: Sequence[float] = (0.1, 0.3, 1.0),
     radii: Sequence[float] = (0.05, 0.1, 0.2, 0.5),
     properties: bool = True,
-    rows: int = 1000,
+    num_samples: int = 1000,
     seed: int = 0,
 ) -> Diagnosis:
     """Say of every layer T of a network whether I(X; T) is a number that means anything, and what to use instead.
@@ -158,12 +158,12 @@ def diagnose(
             several, as no single one is right.
         radii: sizes of the noise and of the attacks in P4, in units of the input's root mean square deviation.
         properties: whether P1 to P4 are measured too, which takes most of the time.
-        rows: rows that are looked at, drawn in the proportions of the classes; P4 looks at 400 of them.
-        seed: decides the rows and every draw.
+        num_samples: samples that are looked at, drawn in the proportions of the classes; P4 looks at 400 of them.
+        seed: decides the samples and every draw.
 
     Raises:
-        TypeError: data is no pair, x is no tensor of numbers, classes are not integers, rows is not an integer, or
-            noise_levels or radii is no list.
+        TypeError: data is no pair, x is no tensor of numbers, classes are not integers, num_samples is not an integer,
+            or noise_levels or radii is no list.
         ValueError: fewer than 20 rows, rows not paired, NaN or infinite values, an unknown layer or input_kind,
             "continuous" integers, no noise_levels or radii or one that is not positive, or a network that does not run
             on x or gives NaN.
@@ -178,8 +178,8 @@ def diagnose(
         [('0', 'infinite'), ('1', 'infinite'), ('2', 'infinite')]
     """
     x, y = _checked(model, data)
-    check_count(rows, where=_WHERE, name="rows")
-    check_rows(x[:rows], where=_WHERE, name="x, and the rows looked at,", at_least=FEWEST_ROWS)
+    check_count(num_samples, where=_WHERE, name="num_samples")
+    check_rows(x[:num_samples], where=_WHERE, name="x, and the rows looked at,", at_least=FEWEST_ROWS)
     if input_kind is not None:
         check_choice(input_kind, ("continuous", "discrete"), where=_WHERE, name="input_kind")
     if input_kind == "continuous" and not x.is_floating_point():
@@ -190,7 +190,7 @@ def diagnose(
     _check_sizes(noise_levels, radii)
     streams = seed_streams(seed)
     num_classes = None if y is None else int(y.max()) + 1
-    x, y = _chosen(x, y, rows, streams.generator("diagnosed rows"))
+    x, y = _chosen(x, y, num_samples, streams.generator("diagnosed rows"))
     # The attacks need gradients, whatever the caller has turned off.
     with (
         torch.inference_mode(mode=False),
@@ -292,9 +292,9 @@ def _checked(model: nn.Module, data: Any) -> tuple[Tensor, Tensor | None]:
     return x, y.long()
 
 
-def _chosen(x: Tensor, y: Tensor | None, rows: int, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
+def _chosen(x: Tensor, y: Tensor | None, num_samples: int, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
     """At most so many rows, in a random order, as the first few are looked at more closely."""
-    count = min(rows, len(x))
+    count = min(num_samples, len(x))
     kept = (
         torch.randperm(len(x), generator=generator)[:count]
         if y is None

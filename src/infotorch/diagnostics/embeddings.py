@@ -32,7 +32,7 @@ def embed_modules(
     plan: Plan,
     splits: Mapping[str, tuple[Any, Tensor | None]],
     *,
-    rows: int = 1000,
+    num_samples: int = 1000,
     perplexity: float = 30.0,
     seed: int = 0,
 ) -> list[Embedding]:
@@ -46,7 +46,7 @@ def embed_modules(
         splits: name -> (inputs (n, ...), classes (n,), -1 for unlabelled rows, or None), on the plan's device. Inputs
             may be `GraphSamples`, whose points are means over the nodes of each graph; or `NodeSamples`, whose nodes
             without a class are left out, so that splits of one graph have their own nodes.
-        rows: points of one picture at most, shared evenly by the splits; each class keeps its share of a split.
+        num_samples: points of one picture at most, shared evenly by the splits; each class keeps its share of a split.
         perplexity: about how many neighbours a row has; no more than a third of the rows.
         seed: decides the rows and the start of t-SNE, which runs on one thread so that its last bits are decided too.
 
@@ -54,9 +54,9 @@ def embed_modules(
         "raw data" and then every module by its name, all of the same rows in the same order.
 
     Raises:
-        TypeError: rows or seed is not an integer, or classes are not integers.
-        ValueError: no split, a split without rows, fewer than 5 rows in all, rows that are not paired, rows fewer than
-            the splits or perplexity not positive.
+        TypeError: num_samples or seed is not an integer, or classes are not integers.
+        ValueError: no split, a split without rows, fewer than 5 rows in all, rows that are not paired, num_samples
+            fewer than the splits or perplexity not positive.
 
     Source: van der Maaten & Hinton 2008, t-SNE, JMLR 9; started from two principal components (Kobak & Berens 2019,
         doi:10.1038/s41467-019-13056-x).
@@ -65,14 +65,14 @@ def embed_modules(
         >>> from torch import nn
         >>> plan = Plan.layerwise(nn.Sequential(nn.Linear(4, 2)), (), "CE", optimizer=torch.optim.SGD)
         >>> x, y = torch.eye(4).repeat(5, 1), torch.arange(20) % 4
-        >>> found = embed_modules(plan, {"train": (x, y), "test": (x, y)}, rows=20)
+        >>> found = embed_modules(plan, {"train": (x, y), "test": (x, y)}, num_samples=20)
         >>> [(embedding.place, embedding.method) for embedding in found]
         [('raw data', 't-SNE'), ('network', 'its two columns')]
     """
-    check_count(rows, where=_WHERE, name="rows")
+    check_count(num_samples, where=_WHERE, name="num_samples")
     check_positive(perplexity, where=_WHERE, name="perplexity")
     streams = seed_streams(seed)
-    pieces, labels, names = _chosen(splits, rows, seed)
+    pieces, labels, names = _chosen(splits, num_samples, seed)
     if len(labels) < 5:
         raise ValueError(f"{_WHERE}: splits must hold at least 5 rows together, got {len(labels)}.")
     if any(is_graph_samples(x) for x, _ in pieces):
@@ -175,17 +175,18 @@ def _flat(values: Tensor) -> np.ndarray:
 
 
 def _chosen(
-    splits: Mapping[str, tuple[Any, Any]], rows: int, seed: int
+    splits: Mapping[str, tuple[Any, Any]], num_samples: int, seed: int
 ) -> tuple[list[tuple[Any, Tensor]], np.ndarray, np.ndarray]:
     """Inputs and chosen rows of each split; of all splits one after the other, the rows' classes and split names."""
     if not splits:
         raise ValueError(f"{_WHERE}: splits must name at least one split.")
-    if rows < len(splits):
-        raise ValueError(f"{_WHERE}: rows must be at least the number of splits, {len(splits)}, got {rows}.")
+    if num_samples < len(splits):
+        count = len(splits)
+        raise ValueError(f"{_WHERE}: num_samples must be at least the number of splits, {count}, got {num_samples}.")
     pieces, labels, names = [], [], []
     for place, (name, (x, y)) in enumerate(splits.items()):
         classes = _classes(name, x, y)
-        share = rows // len(splits) + (place < rows % len(splits))
+        share = num_samples // len(splits) + (place < num_samples % len(splits))
         own = (classes >= 0).nonzero()[0] if isinstance(x, NodeSamples) and y is not None else np.arange(len(classes))
         kept = own[stratified(classes[own], share, np.random.default_rng(derive_seed(seed, "embedding rows", place)))]
         pieces.append((x, torch.from_numpy(kept).to(x.device)))

@@ -37,7 +37,7 @@ class Evidence:
     """What was seen of one layer T.
 
     Args:
-        rows: rows that were looked at.
+        num_samples: samples that were looked at.
         input: "continuous" (every column that varies looks drawn from a density), "mixed", or "discrete".
         distinct_inputs: different rows of x.
         distinct: different rows of T among them, for one draw of the noise if there is any.
@@ -58,7 +58,7 @@ class Evidence:
         binned: an estimate of the binned information and how it reacts.
     """
 
-    rows: int
+    num_samples: int
     input: InputKind
     distinct_inputs: int
     distinct: int
@@ -173,7 +173,7 @@ def _evidence(
     dimension = information_dimension(t)
     steps = path.steps or ()
     return Evidence(
-        rows=n,
+        num_samples=n,
         input=kind,
         distinct_inputs=distinct_inputs,
         distinct=distinct,
@@ -214,7 +214,7 @@ def _noise_escaped(moves: Movement, path: Path, t: Tensor) -> bool | None:
 def _sentences(seen: Evidence) -> Iterator[str]:
     way = "some functions out of sight" if seen.activations is None else ", ".join(seen.activations) or "affine maps"
     yield f"from x to here: {way}" + ("; Theorem 1 covers it" if seen.theorem and seen.input != "discrete" else "")
-    yield f"the input is {seen.input}: {seen.distinct_inputs} of {seen.rows} rows differ"
+    yield f"the input is {seen.input}: {seen.distinct_inputs} of {seen.num_samples} rows differ"
     if seen.noise == "none":
         kept = "all" if seen.injective else str(seen.distinct)
         yield f"{kept} of the {seen.distinct_inputs} different inputs stay apart"

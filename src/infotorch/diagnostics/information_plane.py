@@ -29,6 +29,7 @@ from infotorch.numerics.checks import (
 )
 from infotorch.numerics.columns import narrowed, spread
 from infotorch.numerics.seeds import seed_streams
+from infotorch.numerics.typing import ArrayLike
 from infotorch.records.files import write_json
 from infotorch.training.loop import StepInfo
 
@@ -112,23 +113,23 @@ class InformationPlane:
 
     Args:
         model: any module that takes one tensor; it may be in training.
+        data: (x, y): inputs (n, ...), n at least 5, and classes (n,), integers, -1 for unlabelled samples; or None.
         layers: names as in `model.named_modules()`, or "output"; None takes those that `diagnose` takes.
-        x: inputs, (n, ...), n at least 5.
-        y: classes, (n,), integers, -1 for unlabelled rows, or None.
         noise_std: standard deviation of Gaussian noise in every column, in the layer's own units, which scaling cheats.
         relative_noise: the same in units of the layer's spread at each epoch.
         bin_width: width of bins in every column, in its units; 2 / 30 for 30 bins of tanh.
         num_bins: bins of equal width between each column's ends at each epoch.
         epochs: those that are measured, such as `log_epochs(100)`; calls with others do nothing. None: every call.
-        rows: rows that are drawn once, in the proportions of the classes.
+        num_samples: samples that are drawn once, in the proportions of the classes.
         out: where the points are written on exit; "information_plane.json" in a run directory is drawn by its report.
-        seed: decides the rows, and the noise of a stochastic network, which is the same at every look.
+        seed: decides the samples, and the noise of a stochastic network, which is the same at every look.
 
     Attributes:
         points: what was measured so far, one `PlanePoint` a layer and epoch.
 
     Raises:
-        TypeError: x or y is not made of numbers of the right kind, an assumption is not a number, or epochs is no list.
+        TypeError: data is no pair, x or y is not made of numbers of the right kind, an assumption is not a number, or
+            epochs is no list.
         ValueError: no assumption or several, one that is not positive, too few rows, rows not paired, NaN, or an
             unknown layer.
 
@@ -138,7 +139,7 @@ class InformationPlane:
     Example:
         >>> x = torch.randn(100, 2, generator=torch.Generator().manual_seed(0))
         >>> model = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 2))
-        >>> plane = InformationPlane(model, layers=["1", "2"], x=x, y=(x[:, 0] > 0).long(), relative_noise=0.3)
+        >>> plane = InformationPlane(model, (x, (x[:, 0] > 0).long()), layers=["1", "2"], relative_noise=0.3)
         >>> for epoch in range(2):
         ...     found = plane(epoch)  # ... and here an epoch of training
         >>> [(point.epoch, point.layer) for point in plane.points]
@@ -148,16 +149,15 @@ class InformationPlane:
     def __init__(
         self,
         model: nn.Module,
+        data: tuple[ArrayLike, ArrayLike | None],
         layers: Sequence[str] | None = None,
         *,
-        x: Any,
-        y: Any = None,
         noise_std: float | None = None,
         relative_noise: float | None = None,
         bin_width: float | None = None,
         num_bins: int | None = None,
         epochs: Collection[int] | None = None,
-        rows: int = 1000,
+        num_samples: int = 1000,
         out: Path | str | None = None,
         seed: int = 0,
     ) -> None:
@@ -165,13 +165,15 @@ class InformationPlane:
             "noise_std": noise_std, "relative_noise": relative_noise, "bin_width": bin_width, "num_bins": num_bins
         }  # fmt: skip
         self.assumption = _assumption(given)
-        check_count(rows, where=_WHERE, name="rows")
+        check_count(num_samples, where=_WHERE, name="num_samples")
+        if not isinstance(data, tuple | list) or len(data) != 2:
+            raise TypeError(f"{_WHERE}: data must be a pair (x, y), y classes or None, got {type(data).__name__}.")
         if epochs is not None and not isinstance(epochs, Collection):
             raise TypeError(f"{_WHERE}: epochs must be a list of epochs, such as log_epochs(100), got {epochs!r}.")
         self.model, self.epochs = model, None if epochs is None else frozenset(epochs)
         self.out = None if out is None else Path(out)
         self._streams = seed_streams(seed)
-        self.x, self.y = _drawn(x, y, rows, self._streams.generator("plane rows"))
+        self.x, self.y = _drawn(*data, num_samples, self._streams.generator("plane rows"))
         if layers is None:
             with self._streams.as_global_everywhere("plane", device=self.x.device):
                 layers = layers_that_run(model, self.x[:2])
@@ -205,7 +207,7 @@ class InformationPlane:
             >>> x = torch.randn(64, 2, generator=torch.Generator().manual_seed(0))
             >>> y, model = (x[:, 0] > 0).long(), nn.Sequential(nn.Linear(2, 2))
             >>> plan = Plan.end_to_end(model, "CE", optimizer=torch.optim.SGD)
-            >>> plane = InformationPlane(model, x=x, y=y, num_bins=4)
+            >>> plane = InformationPlane(model, (x, y), num_bins=4)
             >>> for info in plane.watch(train(plan, TensorBatches(x, y, batch_size=32, seed=0), epochs=2)):
             ...     pass
             >>> [point.epoch for point in plane.points]
@@ -314,15 +316,15 @@ def _assumption(given: dict[str, Any]) -> tuple[str, Any]:
     return name, value
 
 
-def _drawn(x: Any, y: Any, rows: int, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
+def _drawn(x: Any, y: Any, num_samples: int, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
     """The rows that are looked at, copied: the caller may change the data in training."""
     x = as_tensor(x, where=_WHERE, name="x")
     if x.ndim == 0:
         raise ValueError(f"{_WHERE}: x must have rows, got a single number.")
-    check_rows(x[:rows], where=_WHERE, name="x, and the rows looked at,", at_least=5)
+    check_rows(x[:num_samples], where=_WHERE, name="x, and the rows looked at,", at_least=5)
     if x.is_floating_point() and not bool(torch.isfinite(x).all()):
         raise ValueError(f"{_WHERE}: x must be finite, got NaN or infinite values.")
-    count = min(rows, len(x))
+    count = min(num_samples, len(x))
     if y is None:
         kept = torch.randperm(len(x), generator=generator)[:count].sort().values
         return x.detach()[kept.to(x.device)], None

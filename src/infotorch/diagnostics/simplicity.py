@@ -64,7 +64,7 @@ class Decisions:
         neighbour_information_error: its standard error.
         label_entropy: H(Y), the ceiling, in nats.
         majority: accuracy of always naming the most frequent class.
-        rows: labelled rows that were used; classes with fewer than five rows are left out.
+        num_samples: labelled samples that were used; classes with fewer than five are left out.
     """
 
     linear: Probe
@@ -74,7 +74,7 @@ class Decisions:
     neighbour_information_error: float
     label_entropy: float
     majority: float
-    rows: int
+    num_samples: int
 
     @property
     def information(self) -> float:
@@ -135,7 +135,7 @@ def decisions(t: Tensor, y: Tensor, *, seed: int = 0) -> Decisions | None:
         neighbour_information_error=estimate.std_error,
         label_entropy=float(torch.special.entr(count).sum()),
         majority=float(count.max()),
-        rows=len(labels),
+        num_samples=len(labels),
     )
 
 

@@ -100,7 +100,7 @@ def _on_density(seen: Evidence) -> tuple[Verdict, str]:
             "T stands still under small steps of x, yet differs in every row, and its way is out of sight.",
         )
     return "piecewise-constant", (
-        f"T stands still under small steps of x and jumps between values ({seen.distinct} in {seen.rows} rows): "
+        f"T stands still under small steps of x and jumps between values ({seen.distinct} in {seen.num_samples} rows): "
         "I(X; T) = H(T) is finite, and on any data set its gradient is 0."
     )
 

@@ -10,11 +10,11 @@ from infotorch.recipes.settings import Settings
 
 
 class AssessmentSettings(Settings):
-    """What is measured of a trained network beside its accuracy, on test rows, see `infotorch.runs.assess.assess`.
+    """What is measured of a trained network beside its accuracy, see `infotorch.assessment.assess.assess`.
 
     Args:
         outliers: data set whose test images are to be told from the run's own; "" leaves the assessment out.
-        rows: test rows that are attacked and probed.
+        num_samples: test samples that are attacked and probed.
         radii: of the attacks and of Gaussian noise (its deviation), in units of the pixels' whole range.
         steps: of projected gradient descent, each of 2.5 radii divided by their number.
         layer: whose P1, P2 and P3 are measured.
@@ -22,7 +22,7 @@ class AssessmentSettings(Settings):
     """
 
     outliers: str = ""
-    rows: int = Field(default=1000, ge=50)
+    num_samples: int = Field(default=1000, ge=50)
     radii: tuple[Annotated[float, Field(gt=0)], ...] = Field(default=(0.05, 0.1, 0.2), min_length=1)
     steps: int = Field(default=20, ge=1)
     layer: str = "bottleneck"

@@ -84,7 +84,7 @@ def variants() -> list[Recipe]:
             "matrix": Published(value=0.8479, source=f"{_TABLE}: matrix-based"),
             "mine": Published(value=0.8369, source=f"{_TABLE}: MINE"),
         },
-        embedding_rows=500,
+        embedding_samples=500,
         search=SearchSettings(
             trials=10,
             seeds=(1000,),

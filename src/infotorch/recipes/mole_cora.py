@@ -93,7 +93,7 @@ def base() -> Recipe:
             "bp": Published(value=0.7060, source=f"{_TABLE}: BP"),
             "gmi-mine": Published(value=0.6840, source=f"{_TABLE}: GMI+MINE"),
         },
-        embedding_rows=140,
+        embedding_samples=140,
         search=SearchSettings(
             trials=8,
             seeds=(1000,),

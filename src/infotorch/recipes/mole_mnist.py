@@ -89,7 +89,7 @@ def base() -> Recipe:
             "mine": Published(value=0.9449, source=f"{_TABLE}: MINE"),
             "dim-mine": Published(value=0.9685, source=f"{_TABLE}: DIM+MINE"),
         },
-        embedding_rows=500,
+        embedding_samples=500,
         search=SearchSettings(
             trials=5,
             seeds=(1000,),

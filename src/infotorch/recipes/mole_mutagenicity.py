@@ -109,7 +109,7 @@ def base() -> Recipe:
             "mine": Published(value=0.6955, source=f"{_TABLE}: MINE"),
             "gmi-mine": Published(value=0.7601, source=f"{_TABLE}: GMI+MINE"),
         },
-        embedding_rows=400,
+        embedding_samples=400,
         search=SearchSettings(
             trials=4,
             seeds=(1000,),

@@ -49,8 +49,8 @@ class Recipe(Settings):
         precision: "32-true", "64-true" or "bf16-mixed" (autocast).
         cache: keep the outputs of frozen modules: "memory", "disk" or None. Changes no number but by rounding.
         published: metric -> number from the literature.
-        embedding_rows: training and as many validation rows whose t-SNE pictures are kept, raw and behind every module;
-            at least 3, or 0 for none. Seed 0 alone draws them.
+        embedding_samples: training and as many validation samples whose t-SNE pictures are kept, raw and behind every
+            module; at least 3, or 0 for none. Seed 0 alone draws them.
         planes: assumption -> its size, see `InformationPlane`: an information plane of the hidden layers is kept for
             each, see `RunPlanes`; None for none.
         search: where the settings were looked for.
@@ -79,7 +79,7 @@ class Recipe(Settings):
     precision: Literal["32-true", "64-true", "bf16-mixed"] = "32-true"
     cache: Literal["memory", "disk"] | None = None
     published: dict[str, Published] = Field(default_factory=dict)
-    embedding_rows: int = Field(default=0, ge=0)
+    embedding_samples: int = Field(default=0, ge=0)
     planes: dict[Literal["bin_width", "num_bins", "noise_std", "relative_noise"], float] | None = None
     search: SearchSettings = SearchSettings()
     tune: bool = False
@@ -96,9 +96,9 @@ class Recipe(Settings):
             raise ValueError("cache and data.augment exclude each other: augmented rows differ from epoch to epoch")
         return self
 
-    @field_validator("embedding_rows")
+    @field_validator("embedding_samples")
     @classmethod
     def _enough_for_a_picture(cls, value: int) -> int:
         if 0 < value < 3:
-            raise ValueError("must be 0, or 3 rows or more, which t-SNE needs")
+            raise ValueError("must be 0, or 3 samples or more, which t-SNE needs")
         return value

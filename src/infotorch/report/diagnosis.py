@@ -51,7 +51,7 @@ def read_diagnosis(directory: Path) -> dict[str, Any] | None:
         return None
     content = read_json(path)
     layers = content.get("layers")
-    missing = {"recipe", "variant", "seed", "weights", "split", "rows", "robustness"} - set(content)
+    missing = {"recipe", "variant", "seed", "weights", "split", "num_samples", "robustness"} - set(content)
     if (
         missing
         or not isinstance(layers, list)
@@ -140,7 +140,7 @@ def title(content: dict[str, Any]) -> str:
     """What was diagnosed, in a line."""
     return (
         f"{content['recipe']} {content['variant']} seed {content['seed']}, weights {content['weights']}, "
-        f"{content['rows']} {content['split']} rows"
+        f"{content['num_samples']} {content['split']} rows"
     )
 
 

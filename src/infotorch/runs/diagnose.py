@@ -19,8 +19,8 @@ from infotorch.runs.setup import Setup, with_objectives
 from infotorch.training.checkpoint import load_checkpoint
 from infotorch.training.plan import evaluating
 
-#: Rows that are looked at, of the validation split: choices may follow from a diagnosis, and test rows see no choice.
-ROWS = 1000
+#: Samples of the validation split that are looked at: choices may follow from a diagnosis; test samples see no choice.
+NUM_SAMPLES = 1000
 
 
 def diagnose_run(
@@ -111,9 +111,9 @@ def _diagnosed(setup: Setup, layers: Sequence[str] | None, seed: int) -> dict[st
     x, classes = held_out.x, None if setup.dataset.num_classes is None else held_out.y
     if not isinstance(x, Tensor):  # pictures that stay on disk
         y = held_out.y
-        kept = stratified_samples(y.cpu(), min(ROWS, len(y)), seed_streams(seed).generator("diagnosed pictures"))
+        kept = stratified_samples(y.cpu(), min(NUM_SAMPLES, len(y)), seed_streams(seed).generator("diagnosed pictures"))
         x, classes = x[kept], y[kept]
     try:
-        return diagnose(setup.model, (x, classes), layers=layers, rows=ROWS, seed=seed).as_dict()
+        return diagnose(setup.model, (x, classes), layers=layers, num_samples=NUM_SAMPLES, seed=seed).as_dict()
     except ValueError as error:
         raise ValueError(f"{setup.recipe.name}: {error}") from error

@@ -14,8 +14,8 @@ from infotorch.diagnostics.information_plane import InformationPlane, PlanePoint
 from infotorch.networks.layers import ACTIVATIONS
 from infotorch.recipes.recipe import Recipe
 
-#: Rows that are looked at, and epochs for each factor of ten: a look takes as long as several epochs of training.
-ROWS, _PER_DECADE = 1000, 4
+#: Samples that are looked at, and epochs for each factor of ten: a look takes as long as several epochs of training.
+NUM_SAMPLES, _PER_DECADE = 1000, 4
 
 
 class RunPlanes:
@@ -51,7 +51,9 @@ class RunPlanes:
             self.epochs = log_epochs(stages * recipe.epochs, per_decade=_PER_DECADE)
             for name, value in recipe.planes.items():
                 assumed: dict[str, Any] = {name: int(value) if name == "num_bins" else value}
-                self.planes[name] = InformationPlane(model, layers, x=x, y=y, rows=ROWS, seed=seed, **assumed)
+                self.planes[name] = InformationPlane(
+                    model, (x, y), layers, num_samples=NUM_SAMPLES, seed=seed, **assumed
+                )
 
     def look(self, epoch: int) -> None:
         """Measure and write, where the epoch is one of those that are looked at."""

@@ -260,14 +260,14 @@ class Session:
 
     def _draw(self) -> None:
         """Keep t-SNE pictures of the raw data and of every module; one seed's are enough to look at."""
-        rows = self.recipe.embedding_rows
-        if not rows or self.seed != 0 or self.is_trial:
+        count = self.recipe.embedding_samples
+        if not count or self.seed != 0 or self.is_trial:
             return
         from infotorch.diagnostics.embeddings import embed_modules  # scikit-learn takes a second to load
 
         parts = {"train": self.dataset.train, "validation": self.dataset.validation}
         splits = {name: (part.x, part.y) for name, part in parts.items()}
-        self.record.write_embeddings(embed_modules(self.plan, splits, rows=2 * rows, seed=self.seed))
+        self.record.write_embeddings(embed_modules(self.plan, splits, num_samples=2 * count, seed=self.seed))
 
     def _go_on(self) -> None:
         state = load_checkpoint(self.record.checkpoint_directory, device=self.device)
