@@ -13,7 +13,8 @@ from statistics import fmean
 from typing import Any, NamedTuple
 
 from infotorch.numerics.checks import require
-from infotorch.records.run_record import RunRecord, find_runs
+from infotorch.records.finding import find_runs
+from infotorch.records.run_record import RunRecord
 
 RUNS = Path(__file__).parents[1] / "results"
 RESULTS = Path(__file__).parent / "results"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from html import escape
 from pathlib import Path
 
-from infotorch.records.run_record import find_runs
+from infotorch.records.finding import find_runs
 from infotorch.report import summarise
 
 ROOT = Path(__file__).parent.parent

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from infotorch.recipes.recipe import Recipe
-from infotorch.records.run_record import find_runs
+from infotorch.records.finding import find_runs
 from infotorch.report import markdown_table, summarise
 from infotorch.report.numbers import format_measured
 

@@ -10,7 +10,8 @@ from infotorch.commands.main import main
 from infotorch.recipes.demonstration import Demonstration, change_demonstration, seeds_of, trained
 from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.registry import find_recipe, variants_of
-from infotorch.records.run_record import RunRecord, find_runs
+from infotorch.records.finding import find_runs
+from infotorch.records.run_record import RunRecord
 from infotorch.report.demonstration import read_demonstration
 from infotorch.runs.runner import run, run_table
 from infotorch.theory.demonstrations import DEMONSTRATIONS, demonstrate
@@ -64,7 +65,7 @@ def test_a_row_through_the_command_line_leaves_a_run_directory(variant, call, tm
     assert set(recipe) == {*Demonstration.model_fields, "seed"}
     assert recipe["changed"] == LIGHT.get(variant, [])
     assert record.environment()["precision"] == "64-true"
-    content = read_demonstration(record.directory)
+    content = read_demonstration(record)
     assert content is not None
     # The paper makes as many claims as the table says that it does, and figure 3's first two hold in the limit alone.
     assert outcome.published["claims_that_hold"]["value"] == len(content["claims"])

@@ -4,8 +4,9 @@ import os
 import pytest
 
 from infotorch.records.files import read_json, write_atomic, write_json
+from infotorch.records.finding import find_runs
 from infotorch.records.outcome import Outcome
-from infotorch.records.run_record import RunRecord, find_runs
+from infotorch.records.run_record import RunRecord
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from infotorch.records.run_record import RunRecord
 from infotorch.report import write_report
 from infotorch.report.demonstration import demonstration_figure, read_demonstration
 from infotorch.report.rows import summarise, told_by
@@ -56,10 +57,10 @@ def test_the_page_shows_claims_and_figures(make_run, tmp_path):
     ],
 )
 def test_a_damaged_file_is_named(tmp_path, content):
-    assert read_demonstration(tmp_path) is None
+    assert read_demonstration(RunRecord(tmp_path)) is None
     (tmp_path / "demonstration.json").write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(ValueError, match=r"demonstration\.json is damaged: it holds no claims and figures"):
-        read_demonstration(tmp_path)
+        read_demonstration(RunRecord(tmp_path))
 
 
 class TestRowsOfDifferentMetrics:

@@ -49,7 +49,7 @@ def test_a_page_without_diagnosis_says_nothing_of_it(make_run, tmp_path):
     record = make_run("demo", "bp", 0)
     page = write_report([record.directory], tmp_path / "report.html").read_text(encoding="utf-8")
     assert "Diagnosis" not in page
-    assert read_diagnosis(record.directory) is None
+    assert read_diagnosis(record) is None
 
 
 def test_the_figures_hold_the_measured_numbers(content):
@@ -136,4 +136,4 @@ def test_a_damaged_file_is_named(make_run, text):
     record = make_run("demo", "bp", 0)
     (record.directory / "diagnosis.json").write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match=r"diagnosis\.json is damaged"):
-        read_diagnosis(record.directory)
+        read_diagnosis(record)

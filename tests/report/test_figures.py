@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from infotorch.records.run_record import RunRecord
 from infotorch.report.curves import curves_by_module, curves_by_variant, positions, quantities, stages, thin
 from infotorch.report.figures import (
     far_places,
@@ -20,7 +21,7 @@ from infotorch.report.runs import Run, load_runs
 
 
 def run_of(lines: list[dict[str, Any]], variant: str = "bp") -> Run:
-    return Run(Path(), {"name": "demo", "variant": variant}, {}, lines, None)
+    return Run(RunRecord(Path()), {"name": "demo", "variant": variant}, {}, lines, None)
 
 
 def test_measured_figure_shows_every_seed_the_mean_its_error_and_the_published_value(make_run):

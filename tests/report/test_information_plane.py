@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from infotorch.records.run_record import RunRecord
 from infotorch.report import write_report
 from infotorch.report.information_plane import epochs_figure, read_plane
 
@@ -66,4 +67,4 @@ def test_a_damaged_file_is_named(tmp_path, text):
     path = tmp_path / "information_plane.json"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match=r"information_plane\.json is damaged"):
-        read_plane(path)
+        read_plane(RunRecord(tmp_path), path.name)

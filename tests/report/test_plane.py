@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from infotorch.records.run_record import RunRecord
 from infotorch.report import write_report
 from infotorch.report.plane import plane_figure, plane_section, ways
 from infotorch.report.rows import rows_of
@@ -22,7 +23,7 @@ def lines_of(points=POINTS, *, splits=("train", "validation"), module="fc1", **m
 
 
 def run_of(lines):
-    return Run(Path(), {"name": "demo", "variant": "full"}, {}, lines, None)
+    return Run(RunRecord(Path()), {"name": "demo", "variant": "full"}, {}, lines, None)
 
 
 def parts_of(figure):

@@ -209,7 +209,7 @@ def test_the_report_never_loads_torch(make_run):
     record = make_run(metrics={"test_accuracy": 0.9})
     code = (
         "import sys; from pathlib import Path\n"
-        "from infotorch.report import *; from infotorch.records.run_record import find_runs\n"
+        "from infotorch.report import *; from infotorch.records.finding import find_runs\n"
         f"runs = Path({str(record.directory)!r}); write_report([runs], runs / 'report.html')\n"
         "rows = summarise(find_runs(runs)); markdown_table(rows); terminal_table(rows)\n"
         "print('torch' in sys.modules)"

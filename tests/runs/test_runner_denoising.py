@@ -8,8 +8,9 @@ import pytest
 from infotorch.recipes.build import build_network
 from infotorch.recipes.changes import change
 from infotorch.recipes.registry import find_recipe, variants_of
+from infotorch.records.finding import find_runs
 from infotorch.records.png import png
-from infotorch.records.run_record import RunRecord, find_runs
+from infotorch.records.run_record import RunRecord
 from infotorch.report.page import write_report
 from infotorch.report.table import markdown_table, summarise
 from infotorch.runs.runner import run

@@ -9,7 +9,8 @@ from infotorch.data.assembly import Options, assemble
 from infotorch.data.temperature import FEATURES, FORECASTS, TARGETS, read_temperature
 from infotorch.recipes.changes import change
 from infotorch.recipes.registry import find_recipe
-from infotorch.records.run_record import RunRecord, find_runs
+from infotorch.records.finding import find_runs
+from infotorch.records.run_record import RunRecord
 from infotorch.report.figures import module_figure
 from infotorch.report.page import write_report
 from infotorch.report.runs import load_runs

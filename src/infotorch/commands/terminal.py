@@ -153,7 +153,7 @@ def incomplete_rows(outcomes: Sequence[Outcome]) -> str:
 def print_table(directory: Path) -> None:
     """Published beside measured, mean and spread, of the runs below a directory; also kept there as table.md."""
     from infotorch.records.files import write_atomic
-    from infotorch.records.run_record import find_runs
+    from infotorch.records.finding import find_runs
     from infotorch.report.assessment import terminal_assessments
     from infotorch.report.rows import summarise
     from infotorch.report.table import markdown_table, terminal_table

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from infotorch.records.files import json_values, read_json, write_atomic
+from infotorch.records.files import json_values, write_atomic
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,15 +60,18 @@ def write_embeddings(path: Path, embeddings: Sequence[Embedding]) -> None:
     write_atomic(path, (json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n").encode())
 
 
-def read_embeddings(path: Path) -> list[Embedding]:
-    """Read what `write_embeddings` wrote.
+def parse_embeddings(content: Mapping[str, Any], *, where: Path) -> list[Embedding]:
+    """The embeddings in what `write_embeddings` wrote.
+
+    Args:
+        content: the file's JSON object.
+        where: the file, for messages.
 
     Raises:
         ValueError: the file is damaged.
     """
     import numpy as np
 
-    content = read_json(path)
     try:
         labels, split = np.array(content["labels"], np.int64), np.array(content["split"], np.str_)
         found = [
@@ -83,11 +86,11 @@ def read_embeddings(path: Path) -> list[Embedding]:
             for place in content["places"]
         ]
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} is damaged: {type(error).__name__}: {error}.") from error
+        raise ValueError(f"{where} is damaged: {type(error).__name__}: {error}.") from error
     if any(e.points.shape != (len(labels), 2) or split.shape != labels.shape for e in found):
-        raise ValueError(f"{path} is damaged: its columns differ in length.")
+        raise ValueError(f"{where} is damaged: its columns differ in length.")
     if not found:
-        raise ValueError(f"{path} is damaged: it holds no place.")
+        raise ValueError(f"{where} is damaged: it holds no place.")
     return found
 
 

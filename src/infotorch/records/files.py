@@ -15,16 +15,23 @@ def write_atomic(path: Path, content: bytes) -> None:
 
     What a crash leaves lies in a hidden file beside `path`, which the next write replaces.
     """
-    # Not tempfile: its files are private to the user, and a report is there to be read.
-    temporary = partial_file(path)
+    write_together({path: content})
+
+
+def write_together(files: Mapping[Path, bytes]) -> None:
+    """Replace several files that belong together, as `write_atomic` does: none before all are written beside them."""
     try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        for path, content in files.items():
+            # Not tempfile: its files are private to the user, and a report is there to be read.
+            with partial_file(path).open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        for path in files:
+            os.replace(partial_file(path), path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        for path in files:
+            partial_file(path).unlink(missing_ok=True)
         raise
 
 
@@ -44,12 +51,27 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises:
         ValueError: the file is not a JSON object; the message names it.
     """
+    return parse_json(path.read_bytes(), where=path)
+
+
+def parse_json(text: bytes, *, where: Path) -> dict[str, Any]:
+    """One JSON object in UTF-8.
+
+    Raises:
+        ValueError: it is none; the message names the file `where`.
+
+    Example:
+        >>> parse_json(b"[1]", where=Path("run/outcome.json"))
+        Traceback (most recent call last):
+            ...
+        ValueError: run/outcome.json is damaged: expected a JSON object, got list.
+    """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(text.decode())
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is damaged: {error}.") from error
+        raise ValueError(f"{where} is damaged: {error}.") from error
     if not isinstance(content, dict):
-        raise ValueError(f"{path} is damaged: expected a JSON object, got {type(content).__name__}.")
+        raise ValueError(f"{where} is damaged: expected a JSON object, got {type(content).__name__}.")
     return content
 
 

@@ -24,8 +24,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from infotorch.records.embedding import Embedding, read_embeddings, write_embeddings
-from infotorch.records.files import json_values, partial_file, read_json, write_atomic, write_json
+from infotorch.records.embedding import Embedding, parse_embeddings, write_embeddings
+from infotorch.records.files import json_values, parse_json, partial_file, write_atomic, write_json
 from infotorch.records.outcome import Outcome
 
 
@@ -55,7 +55,7 @@ class RunRecord:
 
     def exists(self) -> bool:
         """Whether a run has begun here."""
-        return (self.directory / "recipe.json").exists()
+        return self.read("recipe.json") is not None
 
     def cut_short(self) -> bool:
         """Whether the directory holds nothing but a search of settings and what `begin` writes before it is done."""
@@ -90,20 +90,50 @@ class RunRecord:
         for name in ("outcome.json", "traceback.txt", "embeddings.json", "denoised.png", "diagnosis.json"):
             (self.directory / name).unlink(missing_ok=True)
 
+    def files(self) -> list[str]:
+        """Names of the run's files that hold what happened, in order; no checkpoint and no search."""
+        return sorted(path.name for path in self.directory.iterdir() if path.suffix in {".json", ".jsonl", ".png"})
+
+    def read(self, name: str) -> bytes | None:
+        """A file of the run as it stands there, or None where there is none."""
+        path = self.directory / name
+        return path.read_bytes() if path.exists() else None
+
+    def content(self, name: str) -> dict[str, Any] | None:
+        """A JSON file of the run, or None where there is none.
+
+        Raises:
+            ValueError: the file is damaged; the message names it.
+        """
+        found = self.read(name)
+        return None if found is None else parse_json(found, where=self.directory / name)
+
     def metrics(self) -> list[dict[str, Any]]:
         """The lines so far; a last line that a crash cut short is left out."""
-        if not self._metrics_file.exists():
-            return []
-        lines = self._metrics_file.read_text(encoding="utf-8").split("\n")
+        lines = (self.read("metrics.jsonl") or b"").decode().split("\n")
         return [json.loads(line) for line in lines[:-1] if line]
 
     def recipe(self) -> dict[str, Any]:
-        """What decided the run."""
-        return read_json(self.directory / "recipe.json")
+        """What decided the run.
+
+        Raises:
+            FileNotFoundError: no run has begun here.
+        """
+        return self._required("recipe.json")
 
     def environment(self) -> dict[str, Any]:
-        """Where the run was made."""
-        return read_json(self.directory / "environment.json")
+        """Where the run was made.
+
+        Raises:
+            FileNotFoundError: the file is missing.
+        """
+        return self._required("environment.json")
+
+    def _required(self, name: str) -> dict[str, Any]:
+        found = self.content(name)
+        if found is None:
+            raise FileNotFoundError(f"{self.directory / name} is missing.")
+        return found
 
     def outcome(self) -> Outcome | None:
         """How the run ended, or None while it goes on.
@@ -111,14 +141,13 @@ class RunRecord:
         Raises:
             ValueError: outcome.json is damaged.
         """
-        path = self.directory / "outcome.json"
-        if not path.exists():
+        content = self.content("outcome.json")
+        if content is None:
             return None
-        content = read_json(path)
         try:
             return Outcome(**content)
         except TypeError as error:
-            raise ValueError(f"{path} is damaged: {error}.") from error
+            raise ValueError(f"{self.directory / 'outcome.json'} is damaged: {error}.") from error
 
     def finish(self, outcome: Outcome) -> None:
         """Write how the run ended."""
@@ -130,8 +159,7 @@ class RunRecord:
 
     def picture(self) -> bytes | None:
         """The picture of a denoiser, or None."""
-        path = self.directory / "denoised.png"
-        return path.read_bytes() if path.exists() else None
+        return self.read("denoised.png")
 
     def write_demonstration(self, content: Mapping[str, Any]) -> None:
         """Write what a demonstration found."""
@@ -147,34 +175,5 @@ class RunRecord:
         Raises:
             ValueError: embeddings.json is damaged.
         """
-        path = self.directory / "embeddings.json"
-        return read_embeddings(path) if path.exists() else []
-
-
-def find_runs(*directories: Path) -> list[RunRecord]:
-    """Every run directory at or below the given ones; trials of a tuning are left out.
-
-    Runs of one directory come as they were started, which is the order of the table that made them, then by path.
-
-    Raises:
-        FileNotFoundError: a directory does not exist.
-        ValueError: a directory holds no run.
-    """
-    found: dict[Path, RunRecord] = {}
-    for directory in directories:
-        if not directory.is_dir():
-            raise FileNotFoundError(f"{directory} is not a directory.")
-        here = [path.parent for path in sorted(directory.rglob("recipe.json"))]
-        here = [path for path in here if "tuning" not in path.relative_to(directory).parts]
-        if not here:
-            raise ValueError(f"{directory} holds no run: no recipe.json at or below it.")
-        records = sorted((RunRecord(path) for path in here), key=_started)
-        found.update((record.directory.resolve(), record) for record in records)
-    return list(found.values())
-
-
-def _started(record: RunRecord) -> str:
-    try:
-        return str(record.environment().get("started", ""))
-    except FileNotFoundError:
-        return ""
+        content = self.content("embeddings.json")
+        return [] if content is None else parse_embeddings(content, where=self.directory / "embeddings.json")

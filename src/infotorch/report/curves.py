@@ -82,9 +82,11 @@ def stages(run: Run) -> list[Stage]:
 
     Example:
         >>> from pathlib import Path
+        >>> from infotorch.records.run_record import RunRecord
         >>> places = ((0, "fc1", 10), (0, "fc1", 20), (1, "fc2", 30))
         >>> lines = [{"stage": stage, "module": module, "step": step} for stage, module, step in places]
-        >>> [(stage.label, stage.start, stage.end) for stage in stages(Run(Path(), {"name": "demo"}, {}, lines, None))]
+        >>> run = Run(RunRecord(Path()), {"name": "demo"}, {}, lines, None)
+        >>> [(stage.label, stage.start, stage.end) for stage in stages(run)]
         [('fc1', 0.0, 20.0), ('fc2', 20.0, 30.0)]
     """
     ends: dict[Any, float] = {}

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from infotorch.records.files import read_json
+from infotorch.records.run_record import RunRecord
 from infotorch.report.figures import PALETTE, blank_figure, plain, short
 from infotorch.report.rows import Row
 from infotorch.report.sections import drawing, escape, number
@@ -23,16 +22,15 @@ _DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 _ABOUT = "Values are exact, or their estimator is named; the unit of information is that of the paper."
 
 
-def read_demonstration(directory: Path) -> dict[str, Any] | None:
+def read_demonstration(record: RunRecord) -> dict[str, Any] | None:
     """What a demonstration has left, or None.
 
     Raises:
         ValueError: demonstration.json is damaged.
     """
-    path = directory / "demonstration.json"
-    if not path.exists():
+    content = record.content("demonstration.json")
+    if content is None:
         return None
-    content = read_json(path)
     claims, figures = content.get("claims"), content.get("figures")
     if not (
         isinstance(claims, list)
@@ -40,7 +38,7 @@ def read_demonstration(directory: Path) -> dict[str, Any] | None:
         and isinstance(figures, list)
         and all(isinstance(f, dict) and set(f) >= _KEYS.get(str(f.get("kind")), {"an unknown kind"}) for f in figures)
     ):
-        raise ValueError(f"{path} is damaged: it holds no claims and figures.")
+        raise ValueError(f"{record.directory / 'demonstration.json'} is damaged: it holds no claims and figures.")
     return content
 
 
@@ -115,7 +113,7 @@ def _demonstrations(rows: Sequence[Row]) -> list[tuple[str, dict[str, Any]]]:
     found = {}
     for row in rows:
         for run in row.runs:
-            content = read_demonstration(run.directory) if row.variant not in found else None
+            content = read_demonstration(run.record) if row.variant not in found else None
             found |= {row.variant: content} if content is not None else {}
     return list(found.items())
 

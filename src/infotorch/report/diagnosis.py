@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from infotorch.records.files import read_json
+from infotorch.records.run_record import RunRecord
 from infotorch.report.figures import MARKS, PALETTE, blank_figure, plain, short
 from infotorch.report.numbers import ABSENT
 from infotorch.report.rows import Row
@@ -40,16 +39,15 @@ _ABOUT = (
 )
 
 
-def read_diagnosis(directory: Path) -> dict[str, Any] | None:
+def read_diagnosis(record: RunRecord) -> dict[str, Any] | None:
     """A run's diagnosis, or None.
 
     Raises:
         ValueError: diagnosis.json is damaged.
     """
-    path = directory / "diagnosis.json"
-    if not path.exists():
+    content = record.content("diagnosis.json")
+    if content is None:
         return None
-    content = read_json(path)
     layers = content.get("layers")
     missing = {"recipe", "variant", "seed", "weights", "split", "num_samples", "robustness"} - set(content)
     if (
@@ -57,7 +55,8 @@ def read_diagnosis(directory: Path) -> dict[str, Any] | None:
         or not isinstance(layers, list)
         or not all(isinstance(layer, dict) and _PARTS <= set(layer) for layer in layers)
     ):
-        raise ValueError(f"{path} is damaged, or of another version: make it again by `infotorch diagnose`.")
+        where = record.directory / "diagnosis.json"
+        raise ValueError(f"{where} is damaged, or of another version: make it again by `infotorch diagnose`.")
     return content
 
 
@@ -221,9 +220,9 @@ def diagnosis_section(rows: Sequence[Row], specs: list[str], unfolded: bool) -> 
 
 def _of_row(row: Row) -> dict[str, Any] | None:
     """The diagnosis of the run with the smallest seed that has one."""
-    having = [run for run in row.runs if (run.directory / "diagnosis.json").exists()]
+    having = [run for run in row.runs if "diagnosis.json" in run.record.files()]
     having.sort(key=lambda run: (not run.completed, run.seed))
-    return read_diagnosis(having[0].directory) if having else None
+    return read_diagnosis(having[0].record) if having else None
 
 
 def _variant(variant: str, content: dict[str, Any], specs: list[str], unfolded: bool) -> str:

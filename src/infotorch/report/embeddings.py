@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from infotorch.records.embedding import Embedding
-from infotorch.records.run_record import RunRecord
 from infotorch.report.figures import blank_figure, plain, short
 from infotorch.report.rows import Row
 from infotorch.report.runs import Run
@@ -81,7 +80,7 @@ def embeddings_section(rows: Sequence[Row], specs: list[str], unfolded: bool) ->
     Raises:
         ValueError: an embeddings.json is damaged.
     """
-    found = [(run, others, RunRecord(run.directory).embeddings()) for run, others in map(_shown, rows) if run]
+    found = [(run, others, run.record.embeddings()) for run, others in map(_shown, rows) if run]
     if not found:
         return ""
     counts = Counter(label for _, _, embeddings in found for label in embeddings[0].labels.tolist())
@@ -99,7 +98,7 @@ def embeddings_section(rows: Sequence[Row], specs: list[str], unfolded: bool) ->
 
 def _shown(row: Row) -> tuple[Run | None, list[int]]:
     """The run of a row with pictures and the smallest seed, completed ones first, and the other seeds with pictures."""
-    having = [run for run in row.runs if (run.directory / "embeddings.json").exists()]
+    having = [run for run in row.runs if "embeddings.json" in run.record.files()]
     having.sort(key=lambda run: (not run.completed, run.seed))
     return (having[0], sorted(run.seed for run in having[1:])) if having else (None, [])
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from infotorch.records.files import read_json
+from infotorch.records.run_record import RunRecord
 from infotorch.report.figures import MARKS, PALETTE, blank_figure, plain, short
 from infotorch.report.rows import Row
+from infotorch.report.runs import Run
 from infotorch.report.sections import drawing
 
 if TYPE_CHECKING:
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 _KEYS = {"epoch", "layer", "mi_xt", "mi_ty", "mi_xt_error", "mi_ty_error", "assumption", "xt_estimator", "ty_estimator"}
 
 
-def read_plane(path: Path) -> dict[str, Any]:
-    """What `InformationPlane.write` wrote.
+def read_plane(record: RunRecord, name: str) -> dict[str, Any]:
+    """What `InformationPlane.write` wrote, a file of a run.
 
     Raises:
-        ValueError: the file is damaged.
+        ValueError: the file is missing or damaged.
     """
-    content = read_json(path)
+    content = record.content(name) or {}
     points = content.get("points")
     if not isinstance(points, list) or not all(isinstance(point, dict) and _KEYS <= set(point) for point in points):
-        raise ValueError(f"{path} is damaged: it holds no points of an information plane.")
+        raise ValueError(f"{record.directory / name} is damaged: it holds no points of an information plane.")
     return content
 
 
@@ -127,14 +127,19 @@ def information_plane_section(rows: Sequence[Row], specs: list[str]) -> str:
     """
     figures = ""
     for row in rows:
-        having = sorted((run for run in row.runs if list(run.directory.glob(_FILES))), key=lambda run: run.seed)
-        for path in sorted(having[0].directory.glob(_FILES)) if having else []:
-            content = read_plane(path)
+        having = sorted((run for run in row.runs if _planes(run)), key=lambda run: run.seed)
+        for name in _planes(having[0]) if having else []:
+            content = read_plane(having[0].record, name)
             note = f"seed {having[0].seed}, {content.get('rows')} rows{_assumed(content)}; the slider is the epoch"
             figures += drawing(epochs_figure(content), row.variant, note, specs)
     if not figures:
         return ""
     return f"<h3>Layers in the information plane</h3><p class=quiet>{_ABOUT}</p><div class=figures>{figures}</div>"
+
+
+def _planes(run: Run) -> list[str]:
+    """Names of the run's files that hold a plane."""
+    return [name for name in run.record.files() if name.startswith("information_plane")]
 
 
 def _assumed(content: dict[str, Any]) -> str:
@@ -145,7 +150,6 @@ def _assumed(content: dict[str, Any]) -> str:
     return "".join(f", {name.replace('_', ' ')} {value:.4g}" for name, value in assumed.items())
 
 
-_FILES = "information_plane*.json"
 _ABOUT = (
     "A mark is a layer at the slider's epoch, with standard errors; thin lines are the whole paths. I(X; T) holds "
     "under the assumption that stands at each mark: without it, it would be infinite or the same for every layer."

@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 
 from infotorch.records.files import write_atomic
-from infotorch.records.run_record import find_runs
+from infotorch.records.finding import find_runs
 from infotorch.report.assessment import assessment_section
 from infotorch.report.curves import constant_value, curves_by_module, quantities
 from infotorch.report.demonstration import demonstration_section

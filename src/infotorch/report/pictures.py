@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 
-from infotorch.records.run_record import RunRecord
 from infotorch.report.rows import Row
 from infotorch.report.sections import escape
 
@@ -24,7 +23,7 @@ def pictures_section(rows: Sequence[Row]) -> str:
 
 
 def _figure(row: Row) -> str:
-    pictures = [(run, RunRecord(run.directory).picture()) for run in row.runs]
+    pictures = [(run, run.record.picture()) for run in row.runs]
     having = [(run, picture) for run, picture in pictures if picture is not None]
     if not having:
         return ""

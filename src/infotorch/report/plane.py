@@ -50,9 +50,10 @@ def ways(runs: Sequence[Run]) -> list[Way]:
 
     Example:
         >>> from pathlib import Path
+        >>> from infotorch.records.run_record import RunRecord
         >>> values = ((10, 3.0, 1.0), (20, 1.5, 2.0))
         >>> lines = [{"step": s, "train_mi_xt_nats": xt, "train_mi_ty_nats": ty} for s, xt, ty in values]
-        >>> [(way.xt.y, way.ty.y) for way in ways([Run(Path(), {"name": "demo"}, {}, lines, None)])]
+        >>> [(way.xt.y, way.ty.y) for way in ways([Run(RunRecord(Path()), {"name": "demo"}, {}, lines, None)])]
         [([3.0, 1.5], [1.0, 2.0])]
     """
     found = {split: [way for run in runs for way in _ways(run, split)] for split in ("validation", "train")}

@@ -1,4 +1,4 @@
-"""A run as the report reads it: everything of one run directory, loaded once and checked."""
+"""A run as the report reads it: everything of one run, loaded once and checked."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Run:
     """One run: what decided it, where it ran, its lines of metrics and its end.
 
     Args:
-        directory: the run directory.
+        record: the run directory, or the run in a table's file.
         recipe: what decided the run.
         environment: where it ran; empty when the file is missing.
         lines: metrics in the order of training.
@@ -28,12 +28,17 @@ class Run:
         apart: settings that tell it from other runs of its variant, in words, or "".
     """
 
-    directory: Path
+    record: RunRecord
     recipe: Mapping[str, Any]
     environment: Mapping[str, Any]
     lines: Sequence[Mapping[str, Any]]
     outcome: Outcome | None
     apart: str = ""
+
+    @property
+    def directory(self) -> Path:
+        """Where the run lies."""
+        return self.record.directory
 
     @property
     def name(self) -> str:
@@ -109,7 +114,7 @@ def load_run(record: RunRecord) -> Run:
         environment = record.environment()
     except FileNotFoundError:
         environment = {}
-    return Run(record.directory, recipe, environment, _lines(record), _outcome(record))
+    return Run(record, recipe, environment, _lines(record), _outcome(record))
 
 
 def load_runs(records: Iterable[RunRecord]) -> list[Run]:

@@ -1,0 +1,69 @@
+"""Runs at or below a place: run directories and tables' files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from infotorch.records.run_record import RunRecord
+from infotorch.records.table_file import CollectedRun, TableFile, is_table, key_of
+
+
+def find_runs(*places: Path) -> list[RunRecord]:
+    """Every run of tables' files, and at or below directories; trials of a search are left out.
+
+    Runs of one place come as they were started, which is the order of the table that made them, then by path. A run
+    that a directory and a table's file in the same place both hold comes once.
+
+    Args:
+        places: directories, which may hold tables' files too, and tables' files.
+
+    Raises:
+        FileNotFoundError: a place does not exist.
+        ValueError: a place holds no run, or a table's file is damaged.
+    """
+    found: dict[Path, RunRecord] = {}
+    for place in places:
+        records = _below(place) if place.is_dir() else _inside(place)
+        found.update((record.directory.resolve(), record) for record in sorted(records, key=_started))
+    return list(found.values())
+
+
+def _inside(path: Path) -> list[RunRecord]:
+    if not path.exists():
+        raise FileNotFoundError(f"{path} is not a directory, and no table's file.")
+    return [*TableFile(path).runs()]
+
+
+def _below(directory: Path) -> list[RunRecord]:
+    here = [path.parent for path in sorted(directory.rglob("recipe.json"))]
+    records = [RunRecord(path) for path in here if "tuning" not in path.relative_to(directory).parts]
+    collected = [run for path in sorted(directory.glob("*.json")) if is_table(path) for run in TableFile(path).runs()]
+    if not records and not collected:
+        raise ValueError(f"{directory} holds no run: no recipe.json at or below it.")
+    if collected:
+        known = set(map(_identity, records))
+        return [*records, *(run for run in collected if _identity(run) not in known)]
+    return [*records]
+
+
+def finished_run(directory: Path, name: str, variant: str, seed: int) -> list[CollectedRun]:
+    """The finished runs of a variant and a seed in the table's file of a directory, if there is one; newest last.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    path = directory / f"{name}.json"
+    runs = TableFile(path).runs() if is_table(path) else []
+    return [run for run in runs if run.recipe().get("variant") == variant and run.recipe().get("seed") == seed]
+
+
+def _identity(record: RunRecord) -> tuple[object, ...]:
+    recipe = record.recipe()
+    return recipe.get("name"), *key_of(recipe), _started(record)
+
+
+def _started(record: RunRecord) -> str:
+    try:
+        return str(record.environment().get("started", ""))
+    except FileNotFoundError:
+        return ""
