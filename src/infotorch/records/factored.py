@@ -73,8 +73,13 @@ def same(a: Any, b: Any) -> bool:
     return json.dumps(a, sort_keys=True) == json.dumps(b, sort_keys=True)
 
 
-def readable_json(value: Any, *, indent: int = 0) -> str:
+def readable_json(value: Any, *, indent: int = 0, before: str = "") -> str:
     """JSON with a line for whatever fits on one, so that a change of one number is a change of one line.
+
+    Args:
+        value: of JSON.
+        indent: spaces before the line.
+        before: what else stands there.
 
     Example:
         >>> print(readable_json({"runs": [{"seed": 0}], "words": "x" * 100}))
@@ -84,15 +89,12 @@ def readable_json(value: Any, *, indent: int = 0) -> str:
         }
     """
     line = json.dumps(value, ensure_ascii=False)
-    if not value or not isinstance(value, dict | list) or indent + len(line) <= WIDTH:
-        return line
-    inside = " " * (indent + 1)
+    if not value or not isinstance(value, dict | list) or indent + len(before) + len(line) <= WIDTH:
+        return before + line
     if isinstance(value, dict):
-        parts = [
-            f"{inside}{json.dumps(key, ensure_ascii=False)}: {readable_json(item, indent=indent + 1)}"
-            for key, item in value.items()
-        ]
+        items = [(f"{json.dumps(key, ensure_ascii=False)}: ", item) for key, item in value.items()]
     else:
-        parts = [inside + readable_json(item, indent=indent + 1) for item in value]
+        items = [("", item) for item in value]
+    parts = [" " * (indent + 1) + readable_json(item, indent=indent + 1, before=key) for key, item in items]
     opening, closing = "{}" if isinstance(value, dict) else "[]"
-    return "\n".join([opening, ",\n".join(parts), " " * indent + closing])
+    return "\n".join([before + opening, ",\n".join(parts), " " * indent + closing])

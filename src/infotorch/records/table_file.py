@@ -34,6 +34,7 @@ PICTURE = "denoised.png"
 _SETTLED = ("recipe", "environment", "outcome")  # in the table's file; all others are curves or pictures
 # These stand with each run even where a row's runs happen to share them.
 _EACH = {"recipe": ("seed",), "environment": ("started",), "outcome": ("metrics", "seconds")}
+_FIRST = ("name", "variant", "seed")
 # An outcome repeats these of its recipe.
 _REPEATED = {"recipe": "name", "variant": "variant", "seed": "seed", "published": "published"}
 
@@ -237,7 +238,16 @@ def _without_repeats(run: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in run["outcome"].items()
         if not (name in _REPEATED and _REPEATED[name] in recipe and same(value, recipe[_REPEATED[name]]))
     }
-    return {**run, "outcome": outcome}
+    return {**{part: _ordered(run[part]) for part in ("recipe", "environment")}, "outcome": _ordered(outcome)}
+
+
+def _ordered(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The same, its keys in an order that does not hang on who wrote it; metrics keep theirs, which people read."""
+    names = sorted(content, key=lambda name: (name not in _FIRST, name))
+    return {
+        name: _ordered(content[name]) if isinstance(content[name], dict) and name != "metrics" else content[name]
+        for name in names
+    }
 
 
 def _curve_lines(label: str, run: Mapping[str, bytes]) -> bytes:
