@@ -31,7 +31,7 @@ HOMES = {
     "Plan": "training.plan",
     "PlanePoint": "diagnostics.information_plane",
     "Position": "training.loop",
-    "ProximalInfo": "updates.proximal",
+    "ProximalInfo": "updates.proximal_info",
     "ProximalSplit": "updates.proximal",
     "RangeTest": "schedules.range_test",
     "Split": "data.sets",

@@ -52,8 +52,8 @@ from infotorch.training.loop import Position as Position
 from infotorch.training.loop import StepInfo as StepInfo
 from infotorch.training.loop import train as train
 from infotorch.training.plan import Plan as Plan
-from infotorch.updates.proximal import ProximalInfo as ProximalInfo
 from infotorch.updates.proximal import ProximalSplit as ProximalSplit
+from infotorch.updates.proximal_info import ProximalInfo as ProximalInfo
 
 __version__: str
 HOMES: dict[str, str]

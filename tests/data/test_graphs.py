@@ -62,7 +62,7 @@ def assert_same(ours, theirs):
     assert ours.num_nodes == theirs.num_nodes
 
 
-class TestGraphRows:
+class TestGraphSamples:
     @pytest.mark.parametrize("seed", range(5))
     @pytest.mark.parametrize("everything", [True, False])
     def test_a_batch_is_torch_geometrics_own(self, seed, everything):
@@ -223,7 +223,7 @@ class TestFromASet:
         assert structure_of(batch).mean(batch.x).tolist() == [[0.0, 1.0], [0.0, 0.0]]
 
 
-class TestNodeRows:
+class TestNodeSamples:
     def test_it_is_the_graph_without_its_labels(self):
         graph = some_graph(6, 9, seeded())
         graph.y = graph.train_mask = graph.val_mask = graph.test_mask = torch.ones(6, dtype=torch.bool)

@@ -109,8 +109,12 @@ def test_wrong_settings_are_refused():
         split_of(nn.Tanh(), g)
     with pytest.raises(ValueError, match="order 'whole' is for one bottleneck"):
         split_of([f, nn.Linear(4, 4).double()], g, order="whole")
-    with pytest.raises(ValueError, match="share must lie in"):
-        split_of(f, g).accumulate(*((b := batch())[0], loss_of(b[1])), share=0.0)
+    for share, match in (
+        (0.0, "share must be positive and finite, got 0"),
+        (1.5, r"share must be at most 1, got 1\.5"),
+    ):
+        with pytest.raises(ValueError, match=match):
+            split_of(f, g).accumulate(*((b := batch())[0], loss_of(b[1])), share=share)
     with pytest.raises(TypeError, match="share must be a number, got str"):
         split_of(f, g).accumulate(*((b := batch())[0], loss_of(b[1])), share="0.5")
     with pytest.raises(TypeError, match=r"stall_window must be an integer, got 2\.5"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import Any, Literal, Protocol
 
 import torch
@@ -29,8 +30,11 @@ from infotorch.training.graph_caches import check_caches, without_graph_caches
 from infotorch.training.inputs import describe_input, device_of, local_batch
 from infotorch.training.local_module import LocalModule
 from infotorch.training.split_module import SplitModule
-from infotorch.updates.gradient import GradientUpdate, OptimizerFactory, SchedulerFactory
+from infotorch.updates.gradient import GradientUpdate, Handoff, OptimizerFactory, SchedulerFactory
+from infotorch.updates.proximal import ProximalOrder, ProximalSplit
+from infotorch.updates.slopes import PenaltyName
 
+#: When the modules are trained: one after the other, each to its end, or all in every step.
 Order = Literal["sequential", "simultaneous"]
 
 
@@ -170,7 +174,13 @@ class Plan:
         optimizer: OptimizerFactory,
         forward_optimizer: OptimizerFactory | None = None,
         scheduler: SchedulerFactory | None = None,
-        **options: Any,
+        order: ProximalOrder = 2,
+        step_size: float | Sequence[float],
+        penalty: PenaltyName = "l2",
+        weight: float = 1.0,
+        handoff: Handoff = "before",
+        max_norm: float | None = None,
+        stall_window: int = 50,
     ) -> Plan:
         """The whole network is one module, and a `ProximalSplit` moves its two halves.
 
@@ -181,7 +191,13 @@ class Plan:
             optimizer: makes the backward half's optimiser of a list of parameters.
             forward_optimizer: makes that of the forward half; None: as `optimizer`.
             scheduler: makes the schedule of each of the two, of (optimiser, number of steps).
-            options: order, step_size and others of `ProximalSplit`.
+            order: see `ProximalSplit`.
+            step_size: one, or one for each bottleneck.
+            penalty: see `ProximalSplit`.
+            weight: factor of the penalty.
+            handoff: see `ProximalSplit`.
+            max_norm: of each half's gradient; None for no clipping.
+            stall_window: steps that are averaged before a stall is judged.
 
         Raises:
             ValueError: a split that cannot be made, see `ProximalSplit`, or an objective with critics.
@@ -196,7 +212,16 @@ class Plan:
             optimizer=optimizer,
             forward_optimizer=forward_optimizer,
             scheduler=scheduler,
-            options=options,
+            make_split=partial(
+                ProximalSplit,
+                order=order,
+                step_size=step_size,
+                penalty=penalty,
+                weight=weight,
+                handoff=handoff,
+                max_norm=max_norm,
+                stall_window=stall_window,
+            ),
         )
         return cls([module])
 

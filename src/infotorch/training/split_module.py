@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -11,7 +11,8 @@ from torch.optim.lr_scheduler import LRScheduler
 from infotorch.objectives.base import Objective
 from infotorch.training.local_module import LocalModule
 from infotorch.updates.gradient import OptimizerFactory, SchedulerFactory
-from infotorch.updates.proximal import ProximalInfo, ProximalSplit
+from infotorch.updates.proximal import ProximalSplit
+from infotorch.updates.proximal_info import ProximalInfo
 
 
 class ProximalUpdate:
@@ -68,7 +69,7 @@ class SplitModule(LocalModule):
         optimizer: makes the backward half's optimiser.
         forward_optimizer: makes the forward half's; None: as `optimizer`.
         scheduler: see `LocalModule`.
-        options: those of `ProximalSplit`.
+        make_split: `ProximalSplit` with its options; it is given the halves and their optimisers.
 
     Raises:
         ValueError: an objective with critics, which have no half to move with.
@@ -84,14 +85,14 @@ class SplitModule(LocalModule):
         optimizer: OptimizerFactory,
         forward_optimizer: OptimizerFactory | None = None,
         scheduler: SchedulerFactory | None = None,
-        options: Mapping[str, Any],
+        make_split: Callable[..., ProximalSplit],
     ) -> None:
         if objective is None:
             raise ValueError("Plan.proximal: the network needs an objective.")
         super().__init__(name, body, objective, optimizer=optimizer, scheduler=scheduler)
         self.halves = tuple(halves)
         self.forward_optimizer = forward_optimizer or optimizer
-        self.options = dict(options)
+        self.make_split = make_split
 
     def _make_update(self, num_steps: int) -> ProximalUpdate:
         assert self.objective is not None
@@ -100,11 +101,7 @@ class SplitModule(LocalModule):
         *forwards, backward = self.halves
         # What the objective reads its loss with cooperates with the layers, as in any other module.
         behind = [p for part in (backward, self.objective) for p in part.parameters() if p.requires_grad]
-        split = ProximalSplit(
-            forwards,
-            backward,
-            forward_optimizer=self.forward_optimizer,
-            backward_optimizer=self.optimizer(behind),
-            **self.options,
+        split = self.make_split(
+            forwards, backward, forward_optimizer=self.forward_optimizer, backward_optimizer=self.optimizer(behind)
         )
         return ProximalUpdate(split, self.scheduler, num_steps)

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim.optimizer import ParamsT
 
 from infotorch.numerics.checks import check_positive
 
@@ -20,7 +21,7 @@ class AveragedAdam(torch.optim.Adam):
     Args:
         params: as of `torch.optim.Adam`.
         decay: d, in (0, 1).
-        options: those of `torch.optim.Adam`.
+        lr, betas, eps, weight_decay, amsgrad, fused: as of `torch.optim.Adam`.
 
     Raises:
         TypeError: decay is no number.
@@ -39,16 +40,27 @@ class AveragedAdam(torch.optim.Adam):
         1.6667
     """
 
-    def __init__(self, params: Any, *, decay: float = 0.999, **options: Any) -> None:
+    def __init__(
+        self,
+        params: ParamsT,
+        *,
+        decay: float = 0.999,
+        lr: float | Tensor = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        amsgrad: bool = False,
+        fused: bool | None = None,
+    ) -> None:
         check_positive(decay, where="AveragedAdam", name="decay")
         if decay >= 1:
             raise ValueError(f"AveragedAdam: decay must be below 1, got {decay}.")
-        super().__init__(params, **options)
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, fused=fused)
         for group in self.param_groups:
             group |= {"average_decay": float(decay), "train_mode": True}
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> Any:
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:
         """One step of Adam, which the averages then follow.
 
         Raises:

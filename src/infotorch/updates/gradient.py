@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-OptimizerFactory = Callable[[list[nn.Parameter]], Optimizer]
-SchedulerFactory = Callable[[Optimizer, int], LRScheduler]
+#: Makes an optimiser of a list of parameters, such as `lambda p: torch.optim.Adam(p, lr=1e-3)`.
+OptimizerFactory: TypeAlias = Callable[[list[nn.Parameter]], Optimizer]
+#: Makes the schedule of an optimiser for a number of steps; it is stepped after every update.
+SchedulerFactory: TypeAlias = Callable[[Optimizer, int], LRScheduler]
+#: Whether what comes next sees the weights from before a step or from after it.
+Handoff = Literal["before", "after"]
 
 
 class GradientUpdate:

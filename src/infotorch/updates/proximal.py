@@ -17,8 +17,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from numbers import Real
+from dataclasses import replace
 from typing import Any, Literal
 
 import torch
@@ -29,7 +28,7 @@ from infotorch.networks.segments import check_no_shared_parameters, split
 from infotorch.numerics.checks import check_choice, check_count, check_positive
 from infotorch.numerics.nested import map_tensors
 from infotorch.objectives.base import full_precision
-from infotorch.updates.gradient import OptimizerFactory
+from infotorch.updates.gradient import Handoff, OptimizerFactory
 from infotorch.updates.halves import (
     add_gradients,
     check_reached,
@@ -42,39 +41,14 @@ from infotorch.updates.halves import (
     trained,
 )
 from infotorch.updates.norms import all_finite, curvature, norm
+from infotorch.updates.proximal_info import ProximalInfo
 from infotorch.updates.slopes import SLOPES, PenaltyName, Slopes
-from infotorch.updates.stall import FLAT, FlatWatch, StallWatch
+from infotorch.updates.stall import FLAT, LINEAR, FlatWatch, StallWatch
 
-Order = Literal[1, 2, "hybrid", "whole"]
+#: What the front moves down, see the top of this file.
+ProximalOrder = Literal[1, 2, "hybrid", "whole"]
 #: Rounding of shares that were added, in float32 too.
 _SHARES = 1e-4
-
-
-@dataclass(frozen=True)
-class ProximalInfo:
-    """What one step saw, before it moved anything. All tensors are detached.
-
-    Args:
-        loss: 0-d.
-        output: what the network gave.
-        gradient_norms: ||dL/dz|| at each bottleneck, 0-d.
-        curvatures: at each bottleneck v' H v / v' v, v being what the step multiplies the loss's Hessian H by: with the
-            penalty l2 and order 2 or "hybrid", a multiple of dL/dz. Empty for order 1, which needs no Hessian.
-        stalled: the gradient's norm has fallen and the loss has not, see `ProximalSplit`.
-        finite: the loss and all gradients are. Where they are not, no weight was moved.
-    """
-
-    loss: Tensor
-    output: Any
-    gradient_norms: tuple[Tensor, ...]
-    curvatures: tuple[Tensor, ...]
-    stalled: bool
-    finite: bool
-
-    @property
-    def gradient_norm(self) -> Tensor:
-        """||dL/dz|| over all bottlenecks."""
-        return torch.stack(self.gradient_norms).square().sum().sqrt()
 
 
 class ProximalSplit:
@@ -125,13 +99,13 @@ class ProximalSplit:
         forward: nn.Module | Sequence[nn.Module],
         backward: nn.Module,
         *,
-        order: Order = 2,
+        order: ProximalOrder = 2,
         step_size: float | Sequence[float],
         forward_optimizer: Optimizer | OptimizerFactory,
         backward_optimizer: Optimizer | OptimizerFactory,
         penalty: PenaltyName = "l2",
         weight: float = 1.0,
-        handoff: Literal["before", "after"] = "before",
+        handoff: Handoff = "before",
         max_norm: float | None = None,
         stall_window: int = 50,
     ) -> None:
@@ -148,9 +122,9 @@ class ProximalSplit:
         if order == "whole" and len(self.forwards) > 1:
             raise ValueError(f"{where}: order 'whole' is for one bottleneck, got {len(self.forwards)}.")
         check_no_shared_parameters([*self.forwards, backward])
-        self.order: Order = order
         self.penalty: PenaltyName = penalty
-        self.weight, self.handoff, self.max_norm = float(weight), handoff, max_norm
+        self.order, self.handoff = order, handoff
+        self.weight, self.max_norm = float(weight), max_norm
         self.forward_optimizer, self.backward_optimizer = optimizers_of(
             self.forwards, backward, forward_optimizer, backward_optimizer
         )
@@ -160,13 +134,35 @@ class ProximalSplit:
         self._parts: list[tuple[float, ProximalInfo]] = []  # shares of a batch and what was seen, since the last step
 
     @classmethod
-    def at(cls, model: nn.Module, layers: str | Sequence[str], **options: Any) -> ProximalSplit:
+    def at(
+        cls,
+        model: nn.Module,
+        layers: str | Sequence[str],
+        *,
+        order: ProximalOrder = 2,
+        step_size: float | Sequence[float],
+        forward_optimizer: OptimizerFactory,
+        backward_optimizer: OptimizerFactory,
+        penalty: PenaltyName = "l2",
+        weight: float = 1.0,
+        handoff: Handoff = "before",
+        max_norm: float | None = None,
+        stall_window: int = 50,
+    ) -> ProximalSplit:
         """Split a network before the layers of these names; it is trained in place.
 
         Args:
             model: see `infotorch.Plan.layerwise` for what can be cut.
             layers: the layer that g starts with; several make a chain.
-            options: those of `ProximalSplit`; optimisers are given as what makes them of a list of parameters.
+            order: see `ProximalSplit`.
+            step_size: one, or one for each bottleneck.
+            forward_optimizer: makes an optimiser of a list of parameters.
+            backward_optimizer: likewise.
+            penalty: see `ProximalSplit`.
+            weight: factor of the penalty.
+            handoff: see `ProximalSplit`.
+            max_norm: of each half's gradient; None for no clipping.
+            stall_window: steps that are averaged before a stall is judged.
 
         Raises:
             TypeError: no module, or what is no name.
@@ -181,7 +177,19 @@ class ProximalSplit:
             1
         """
         *forwards, backward = split(model, names_of(layers, model))
-        return cls(forwards, backward, **options)
+        return cls(
+            forwards,
+            backward,
+            order=order,
+            step_size=step_size,
+            forward_optimizer=forward_optimizer,
+            backward_optimizer=backward_optimizer,
+            penalty=penalty,
+            weight=weight,
+            handoff=handoff,
+            max_norm=max_norm,
+            stall_window=stall_window,
+        )
 
     @property
     def stalled(self) -> bool:
@@ -247,10 +255,9 @@ class ProximalSplit:
             >>> split.apply()
             True
         """
-        if isinstance(share, bool) or not isinstance(share, Real):
-            raise TypeError(f"ProximalSplit.accumulate: share must be a number, got {type(share).__name__}.")
-        if not 0 < share <= 1:
-            raise ValueError(f"ProximalSplit.accumulate: share must lie in (0, 1], got {share}.")
+        check_positive(share, where="ProximalSplit.accumulate", name="share")
+        if share > 1:
+            raise ValueError(f"ProximalSplit.accumulate: share must be at most 1, got {share}.")
         if self.handoff == "after":
             raise ValueError("ProximalSplit.accumulate: handoff 'after' needs one batch; use step, or 'before'.")
         info = self._add_gradients(self._look(x, loss_fn, share))
@@ -266,8 +273,7 @@ class ProximalSplit:
         Raises:
             ValueError: the shares of the parts do not sum to 1.
         """
-        total = math.fsum(share for share, _ in self._parts)
-        if abs(total - 1) > _SHARES:
+        if abs((total := math.fsum(share for share, _ in self._parts)) - 1) > _SHARES:
             raise ValueError(f"ProximalSplit.apply: the shares of a batch must sum to 1, got {total:.6g}.")
         infos = [info for _, info in self._parts]
         finite = all(info.finite for info in infos)
@@ -374,10 +380,7 @@ class ProximalSplit:
         products = seen.hessian_times(number, along)
         if products is None:
             if self.order == 2:
-                raise ValueError(
-                    "ProximalSplit: the loss is linear in the bottleneck, so that its gradient there does not depend "
-                    "on forward and order 2 has nothing to follow; use order 1 or 'hybrid'."
-                )
+                raise ValueError(LINEAR)
             products = tuple(torch.zeros_like(slope) for slope in slopes)
         curvatures.append(curvature(along, products))
         if self.order == 2 and self._flat_watches[number].add(slopes, products):

@@ -14,6 +14,7 @@ from infotorch.networks.segments import Segment
 from infotorch.numerics.nested import map_tensors, tensors_in
 from infotorch.updates.replay import Replay
 
+#: The penalty rho on the slope at a bottleneck.
 PenaltyName = Literal["l2", "l1", "huber"]
 
 #: rho'(t) of the penalties |t|^2 / 2, |t| and Huber's with delta 1, summed over entries.

@@ -120,6 +120,12 @@ FLAT = (
     "or a smooth activation or loss."
 )
 
+#: What order 2 says of a loss whose gradient at the bottleneck is the same everywhere.
+LINEAR = (
+    "ProximalSplit: the loss is linear in the bottleneck, so that its gradient there does not depend on forward and "
+    "order 2 has nothing to follow; use order 1 or 'hybrid'."
+)
+
 
 class FlatWatch:
     """Notices a loss that has slopes and, for three looks in a row, no curvature for order 2 to follow.
