@@ -183,7 +183,7 @@ def test_every_search_whose_settings_a_recipe_has_is_kept_and_no_row_without_one
     from infotorch.recipes.search import best_trial
 
     for name in recipe_names():
-        found = getattr(importlib.import_module(f"infotorch.recipes.{name.replace('-', '_')}"), "_FOUND", {})
+        found = getattr(importlib.import_module(f"infotorch.recipes.{name.replace('-', '_')}"), "FOUND", {})
         for row in (row for row in variants_of(name) if isinstance(row, Recipe)):
             record = ROOT / f"results/tuning/{name}/{row.variant}.jsonl"
             assert record.exists() == (row.variant in found), f"{name} {row.variant}"

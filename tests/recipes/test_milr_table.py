@@ -3,7 +3,7 @@
 import pytest
 
 from infotorch.recipes.changes import change
-from infotorch.recipes.milr_table import Range, milr_variants
+from infotorch.recipes.milr_table import Rates, milr_variants
 from infotorch.recipes.recipe import Published
 from infotorch.recipes.registry import find_recipe, variants_of
 from infotorch.recipes.search import search
@@ -123,14 +123,13 @@ def test_steps_fall_where_the_literature_has_them(name, epochs, factor):
 
 
 def test_what_a_search_found_takes_its_place_in_the_row():
-    base = find_recipe("milr-mnist").model_copy(update={"published": {}})
+    base = find_recipe("milr-mnist").model_copy(update={"published": {}, "source": "A paper"})
     base = change(base, {"optimizer.schedule": "constant"})
     rows = milr_variants(
         base,
-        rates=Range(lr_min=0.001, lr_max=0.3, lr_top=0.1, threshold=0.02),
+        rates=Rates(lr_min=0.001, lr_max=0.3, lr_top=0.1, threshold=0.02),
         scores={"adam": 0.5},
-        source="A paper",
-        settings={"adam": {"optimizer.lr": 3e-4}, "best": {"schedule.patience": 2}},
+        found={"adam": {"optimizer.lr": 3e-4}, "best": {"schedule.patience": 2}},
     )
     found = {row.variant: row for row in rows}
     assert found["adam"].optimizer.lr == 3e-4

@@ -13,11 +13,11 @@ from infotorch.recipes.build import build_network, build_plan
 from infotorch.recipes.changes import change
 from infotorch.recipes.data_settings import DataSettings
 from infotorch.recipes.network_settings import NetworkSettings
-from infotorch.recipes.recipe import Recipe
+from infotorch.recipes.recipe import Published, Recipe
 from infotorch.recipes.registry import find_recipe, recipe_names, variants_of
 from infotorch.recipes.search import search
 from infotorch.recipes.search_settings import SearchRange, SearchSettings
-from infotorch.recipes.variants import Variant, make_variants
+from infotorch.recipes.variants import Stages, Variant, make_variants
 from infotorch.training.inputs import batches_of
 from infotorch.training.loop import train
 
@@ -172,26 +172,23 @@ class TestMaking:
     def base(self):
         return Recipe(
             name="made",
-            variant="",
             title="",
-            description="",
-            source="",
+            source="somewhere",
             data=DataSettings(name="digits"),
             network=NetworkSettings(hidden=(8, 4)),
             search=SearchSettings(
                 trials=2, seeds=(1000,), space={"optimizer.lr": SearchRange(low=1e-3, high=1e-1)}, during={"epochs": 1}
             ),
-            published={"one": {"value": 0.9, "source": "somewhere"}},
         )
 
-    def rows(self, rows, settings=None):
-        made = make_variants(
-            self.base(), rows, cuts=("fc2", "fc3"), epochs=3, together_epochs=9, output_lr=0.5, settings=settings or {}
-        )
+    def made(self, variants, found=None):
+        stages = Stages(("fc2", "fc3"), epochs=3, together_epochs=9, output_lr=0.5)
+        published = {"one": (0.9, "table 1")}
+        made = make_variants(self.base(), variants, stages=stages, found=found, published=published)
         return {recipe.variant: recipe for recipe in made}
 
-    def test_what_a_row_says_is_what_its_recipe_has(self):
-        made = self.rows({
+    def test_what_a_variant_says_is_what_its_recipe_has(self):
+        made = self.made({
             "one": Variant("staged", ("X", "Y")),
             "two": Variant("together", ("Y", "Y"), together=True, isolated=False),
             "three": Variant("back-propagation"),
@@ -210,22 +207,29 @@ class TestMaking:
         assert [made[v].cache for v in made] == ["memory", None, None, "memory"]
         assert made["one"].optimizer.output_lr == 0.5
         assert made["two"].optimizer.output_lr is None
-        assert made["one"].published["test_accuracy"].value == 0.9
+        assert made["one"].published == {"test_accuracy": Published(value=0.9, source="somewhere: table 1")}
         assert made["two"].published == {}
 
-    def test_a_rows_own_changes_search_and_trials_come_on_top_and_found_settings_last(self):
-        row = Variant(
+    def test_a_variants_own_changes_search_and_trials_come_on_top_and_found_settings_last(self):
+        variant = Variant(
             "staged", ("X", "Y"),
             changes={"optimizer.lr": 0.2, "network.norm": "batch"},
             search={"network.dropout": SearchRange(values=(0.0, 0.5))},
             during={"data.limit": 100},
         )  # fmt: skip
-        made = self.rows({"one": row, "two": Variant("plain", ("Y", "Y"))}, {"one": {"optimizer.lr": 0.3}})
+        made = self.made({"one": variant, "two": Variant("plain", ("Y", "Y"))}, {"one": {"optimizer.lr": 0.3}})
         assert (made["one"].optimizer.lr, made["one"].network.norm) == (0.3, "batch")
-        assert set(made["one"].search.space) == {"network.dropout"}  # what the row fixes is not searched
+        assert set(made["one"].search.space) == {"network.dropout"}  # what the variant fixes is not searched
         assert made["one"].search.during == {"epochs": 1, "data.limit": 100}
         assert (made["two"].optimizer.lr, made["two"].search.during) == (1e-3, {"epochs": 1})
         assert set(made["two"].search.space) == {"optimizer.lr"}
+
+    def test_whole_networks_keep_the_plan_of_their_table_and_a_number_its_own_source(self):
+        base = change(self.base(), {"plan.objectives": ("Y",), "epochs": 7})
+        number = Published(value=0.25, source="elsewhere")
+        (made,) = make_variants(base, {"one": Variant("whole")}, published={"one": number}, metric="test_mae")
+        assert (made.plan, made.epochs, made.cache) == (base.plan, 7, None)
+        assert made.published == {"test_mae": number}
 
 
 def with_during(during):

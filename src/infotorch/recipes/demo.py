@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from infotorch.recipes.data_settings import DataSettings
 from infotorch.recipes.ib_table import ib_variants
 from infotorch.recipes.network_settings import NetworkSettings
 from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.search_settings import SearchRange, SearchSettings
-from infotorch.recipes.variants import Variant, make_variants
+from infotorch.recipes.variants import Found, Stages, Variant, make_variants
 
 _MOLE = {"mole": Variant("MOLE: X (reconstruction bound), then Y (read-out bound), then cross-entropy", ("X", "Y"))}
 
 # The first look should be a short one, and the critics of "full" make it the slowest row by far.
 _LEFT_OUT = {"full", "supcon", "best-bp"}
 
-_FOUND: dict[str, dict[str, Any]] = {
+FOUND: Found = {
     "full-bound": {"optimizer.lr": 0.00376, "plan.beta": 0.14, "plan.noise_std": 7.77},
     "mi-only": {"optimizer.lr": 0.00587},
     "weight-decay": {"optimizer.lr": 0.0254, "optimizer.weight_decay": 0.0141},
@@ -32,15 +30,12 @@ def variants() -> list[Recipe]:
     """The rows: the information bottleneck, its parts, and back-propagation (`bp`) on the same network."""
     base = Recipe(
         name="demo",
-        variant="",
         title="Layer-by-layer information bottleneck beside back-propagation, digits",
-        description="",
         source="embedded data: no published number",
         data=DataSettings(name="digits"),
         network=NetworkSettings(hidden=(128, 64)),
         batch_size=64,
         validate_every=1,
-        published={},
         search=SearchSettings(trials=8, seeds=(1000, 1001), space={"optimizer.lr": SearchRange(low=3e-4, high=3e-2)}),
     )
     bottleneck = ib_variants(
@@ -48,11 +43,10 @@ def variants() -> list[Recipe]:
         layers=("fc2", "fc3"),
         epochs=30,
         together_epochs=120,
-        settings=_FOUND,
+        found=FOUND,
         renamed={"ce": "bp"},
         during={"best": {"epochs": 40}},
     )
-    mole = make_variants(
-        base, _MOLE, cuts=("fc2", "fc3"), epochs=30, together_epochs=120, output_lr=0.03, settings=_FOUND
-    )
-    return [*(row for row in bottleneck if row.variant not in _LEFT_OUT), *mole]
+    stages = Stages(("fc2", "fc3"), epochs=30, together_epochs=120, output_lr=0.03)
+    mole = make_variants(base, _MOLE, stages=stages, found=FOUND)
+    return [*(recipe for recipe in bottleneck if recipe.variant not in _LEFT_OUT), *mole]

@@ -8,43 +8,41 @@ in results/tuning/ib-cifar10; `full` and `supcon` have not been searched.
 
 from __future__ import annotations
 
-from typing import Any
-
 from infotorch.recipes.data_settings import DataSettings
-from infotorch.recipes.ib_table import ib_variants
+from infotorch.recipes.ib_table import SOURCE, ib_variants
 from infotorch.recipes.network_settings import NetworkSettings
 from infotorch.recipes.optimizer_settings import OptimizerSettings
-from infotorch.recipes.recipe import Published, Recipe
+from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.search_settings import SearchRange, SearchSettings
-
-_TABLE = "Elad et al. 2019, Table 1"
+from infotorch.recipes.variants import Found, Variant
 
 _LAYERS = ("conv2", "conv3", "flatten", "fc2")
 # Read-outs see every layer's grid averaged to 4 x 4 places, and the search may leave the contrast out: few rows and
 # epochs do not pay for views.
-_OURS = {
-    "hidden": ("Y:supcon+Y:readout",) * len(_LAYERS),
-    "changes": {
+_BEST = Variant(
+    "ours: a read-out of 4 x 4 places in every hidden layer, with supervised contrast if its search finds so, all "
+    "layers at once, batch norm",
+    ("Y:supcon+Y:readout",) * len(_LAYERS),
+    together=True,
+    changes={
         "network.norm": "batch",
         "optimizer.name": "adamw",
         "optimizer.weight_decay": 0.01,
         "plan.options.Y:readout.places": 4,
     },
-    "search": {
+    search={
         "plan.objectives": SearchRange(
             values=tuple(",".join([one] * len(_LAYERS) + ["CE"]) for one in ("Y:supcon+Y:readout", "Y:readout"))
         ),
         "plan.options.Y:supcon.temperature": SearchRange(low=0.05, high=1.0),
     },
-}
-_DESCRIPTION = (
-    "ours: a read-out of 4 x 4 places in every hidden layer, with supervised contrast if its search finds so, all "
-    "layers at once, batch norm"
+    cuts=_LAYERS,
 )
+_BEST_BP = _BEST._replace(description="best's losses, with gradients that cross the layers", isolated=False)
 # Trials see 5,000 images, for 4 epochs where all layers train at once and for 2 a stage, as in the row itself by half.
 _STAGED = {variant: {"epochs": 2} for variant in ("full-bound", "full", "mi-only", "weight-decay")}
 
-_FOUND: dict[str, dict[str, Any]] = {
+FOUND: Found = {
     "best": {
         "optimizer.lr": 0.00133,
         "plan.objectives": "Y:supcon+Y:readout,Y:supcon+Y:readout,Y:supcon+Y:readout,Y:supcon+Y:readout,CE",
@@ -68,23 +66,14 @@ def variants() -> list[Recipe]:
     """The table's variants."""
     base = Recipe(
         name="ib-cifar10",
-        variant="",
         title="Layer-by-layer information bottleneck, CIFAR-10",
-        description="",
-        source=_TABLE,
+        source=SOURCE,
         data=DataSettings(name="cifar10", validation=5000, scaling="standard"),
         network=NetworkSettings(hidden=(256,), channels=(32, 64, 128)),
         optimizer=OptimizerSettings(lr=1e-3),
         batch_size=128,
-        published={
-            "full": Published(value=0.6175, source=f"{_TABLE}: full IB"),
-            "full-bound": Published(value=0.6175, source=f"{_TABLE}: full IB, there with architecture-aware MINE"),
-            "mi-only": Published(value=0.6059, source=f"{_TABLE}: I(Y;L), there with MINE"),
-            "ce": Published(value=0.5823, source=f"{_TABLE}: cross-entropy"),
-        },
         search=SearchSettings(
             trials=4,
-            seeds=(1000,),
             space={"optimizer.lr": SearchRange(low=3e-4, high=1e-2)},
             during={"data.limit": 5000, "epochs": 4},
         ),
@@ -94,7 +83,8 @@ def variants() -> list[Recipe]:
         layers=_LAYERS,
         epochs=10,
         together_epochs=20,
-        settings=_FOUND,
+        scores={"full": 0.6175, "mi-only": 0.6059, "ce": 0.5823},
+        found=FOUND,
         during=_STAGED,
-        changed={"best": _OURS | {"description": _DESCRIPTION}, "best-bp": _OURS},
+        own={"best": _BEST, "best-bp": _BEST_BP},
     )

@@ -5,18 +5,15 @@ The settings below were found by the search that `--set tune=true` repeats; its 
 
 from __future__ import annotations
 
-from typing import Any
-
 from infotorch.recipes.changes import change
 from infotorch.recipes.data_settings import DataSettings
-from infotorch.recipes.ib_table import ib_variants
+from infotorch.recipes.ib_table import SOURCE, ib_variants
 from infotorch.recipes.network_settings import NetworkSettings
-from infotorch.recipes.recipe import Published, Recipe
+from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.search_settings import SearchRange, SearchSettings
+from infotorch.recipes.variants import Found
 
-_TABLE = "Elad et al. 2019, Table 1"
-
-_FOUND: dict[str, dict[str, Any]] = {
+FOUND: Found = {
     "full-bound": {"optimizer.lr": 0.00139, "plan.beta": 0.473, "plan.noise_std": 26.5},
     "mi-only": {"optimizer.lr": 0.00206},
     "weight-decay": {"optimizer.lr": 0.00206, "optimizer.weight_decay": 0.14},
@@ -42,20 +39,12 @@ def variants() -> list[Recipe]:
     """The table's variants."""
     base = Recipe(
         name="ib-mnist",
-        variant="",
         title="Layer-by-layer information bottleneck, MNIST",
-        description="",
-        source=_TABLE,
+        source=SOURCE,
         data=DataSettings(name="mnist", validation=5000),
         network=NetworkSettings(hidden=(500, 256)),
         batch_size=128,
         validate_every=1,
-        published={
-            "full": Published(value=0.9809, source=f"{_TABLE}: full IB"),
-            "full-bound": Published(value=0.9809, source=f"{_TABLE}: full IB, there with architecture-aware MINE"),
-            "mi-only": Published(value=0.9777, source=f"{_TABLE}: I(Y;L), there with MINE"),
-            "ce": Published(value=0.9773, source=f"{_TABLE}: cross-entropy"),
-        },
         search=SearchSettings(trials=6, seeds=(1000,), space={"optimizer.lr": SearchRange(low=3e-4, high=1e-2)}),
     )
     made = ib_variants(
@@ -63,8 +52,9 @@ def variants() -> list[Recipe]:
         layers=("fc2", "fc3"),
         epochs=10,
         together_epochs=20,  # twice the arithmetic of the four stages: a stage moves one layer, behind cached ones
-        settings=_FOUND,
+        scores={"full": 0.9809, "mi-only": 0.9777, "ce": 0.9773},
+        found=FOUND,
         during={"full": _SHORT, "supcon": _SHORT, "best": _SHORT, "best-bp": _SHORT},
     )
     # Ten steps of its critics stand before each step of a layer: ten epochs would take it past ten minutes.
-    return [change(row, {"epochs": 3}) if row.variant == "full" else row for row in made]
+    return [change(recipe, {"epochs": 3}) if recipe.variant == "full" else recipe for recipe in made]

@@ -7,17 +7,14 @@ and the search's own seeds. Its record lies in results/tuning/ib-mnist-1pct.
 
 from __future__ import annotations
 
-from typing import Any
-
 from infotorch.recipes.data_settings import DataSettings
-from infotorch.recipes.ib_table import ib_variants
+from infotorch.recipes.ib_table import SOURCE, ib_variants
 from infotorch.recipes.network_settings import NetworkSettings
-from infotorch.recipes.recipe import Published, Recipe
+from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.search_settings import SearchRange, SearchSettings
+from infotorch.recipes.variants import Found
 
-_TABLE = "Elad et al. 2019, Table 1"
-
-_FOUND: dict[str, dict[str, Any]] = {
+FOUND: Found = {
     "full-bound": {"optimizer.lr": 0.0108, "plan.beta": 0.407, "plan.noise_std": 27.9},
     "mi-only": {"optimizer.lr": 0.0106},
     "weight-decay": {"optimizer.lr": 0.0132, "optimizer.weight_decay": 0.722},
@@ -41,20 +38,12 @@ def variants() -> list[Recipe]:
     """The table's variants."""
     base = Recipe(
         name="ib-mnist-1pct",
-        variant="",
         title="Layer-by-layer information bottleneck, MNIST 1 %",
-        description="",
-        source=_TABLE,
+        source=SOURCE,
         data=DataSettings(name="mnist", limit=600, validation=5000),
         network=NetworkSettings(hidden=(500, 256)),
         batch_size=100,
         validate_every=5,
-        published={
-            "full": Published(value=0.8657, source=f"{_TABLE}: full IB"),
-            "full-bound": Published(value=0.8657, source=f"{_TABLE}: full IB, there with architecture-aware MINE"),
-            "mi-only": Published(value=0.8512, source=f"{_TABLE}: I(Y;L), there with MINE"),
-            "ce": Published(value=0.8578, source=f"{_TABLE}: cross-entropy"),
-        },
         search=SearchSettings(
             trials=20, seeds=(1000, 1001, 1002), space={"optimizer.lr": SearchRange(low=3e-4, high=3e-2)}
         ),
@@ -64,6 +53,7 @@ def variants() -> list[Recipe]:
         layers=("fc2", "fc3"),
         epochs=40,
         together_epochs=160,
-        settings=_FOUND,
+        scores={"full": 0.8657, "mi-only": 0.8512, "ce": 0.8578},
+        found=FOUND,
         during={"full": {"epochs": 10}, "best": {"epochs": 40}, "best-bp": {"epochs": 40}},
     )

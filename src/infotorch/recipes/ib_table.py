@@ -1,17 +1,18 @@
-"""The rows that every layer-by-layer information-bottleneck table has.
+"""The variants that every layer-by-layer information-bottleneck table has.
 
-Layer-wise rows train the layers one after another, each frozen when done, then one linear layer by cross-entropy that
-folds into the last one (Elad et al. 2019, Sec. 4).
+Layer-wise variants train the layers one after another, each frozen when done, then one linear layer by cross-entropy
+that folds into the last one (Elad et al. 2019, Sec. 4).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.search_settings import SearchRange
-from infotorch.recipes.variants import Variant, make_variants
+from infotorch.recipes.variants import Found, Stages, Variant, make_variants
+
+SOURCE = "Elad et al. 2019, Table 1"
 
 # The linear layer behind frozen features is a convex problem of a hundred weights: a high rate, annealed, solves it.
 _OUTPUT_LR = 0.03
@@ -33,48 +34,52 @@ _CONTRAST = {
 _NORMED = {"network.norm": "batch", "optimizer.name": "adamw", "optimizer.weight_decay": 0.01}
 _HEAD = {"network.head": True}
 
+#: Variant -> the number of the paper that it stands beside, and what the paper calls it.
+_REPORTED = {
+    "full": ("full", "full IB"),
+    "full-bound": ("full", "full IB, there with architecture-aware MINE"),
+    "mi-only": ("mi-only", "I(Y;L), there with MINE"),
+    "ce": ("ce", "cross-entropy"),
+}
+
 
 def ib_variants(
     base: Recipe,
     *,
-    layers: Sequence[str],
+    layers: tuple[str, ...],
     epochs: int,
     together_epochs: int,
-    settings: Mapping[str, Mapping[str, Any]],
+    found: Found,
+    scores: Mapping[str, float] | None = None,
     renamed: Mapping[str, str] | None = None,
-    during: Mapping[str, Mapping[str, Any]] | None = None,
-    changed: Mapping[str, Mapping[str, Any]] | None = None,
+    during: Found | None = None,
+    own: Mapping[str, Variant] | None = None,
 ) -> list[Recipe]:
-    """The table's rows.
+    """The recipes of a table.
 
     Args:
-        base: what the rows share; its published numbers are keyed by variant.
+        base: what the variants share.
         layers: names of the layers that start a module, without the first and the head.
-        epochs: epochs of each stage of a layer-wise row.
-        together_epochs: epochs of a row that trains all layers at once, or one layer alone.
-        settings: variant -> dotted settings that the search found.
+        epochs: epochs of each stage of a layer-wise variant.
+        together_epochs: epochs of a variant that trains all layers at once, or one layer alone.
+        found: variant -> dotted settings that its search found.
+        scores: "full", "mi-only" or "ce" -> test accuracy in the paper.
         renamed: variant -> the name that this table gives it.
         during: variant -> dotted settings of its trials alone: shorter ones, where a step costs several.
-        changed: variant -> fields of its `Variant` that are this table's own.
+        own: variants that are this table's own.
     """
-    names = renamed or {}
-    trials, own = during or {}, changed or {}
-    rows = {
-        variant: row._replace(**{"during": trials.get(variant, {}), **own.get(variant, {})})
-        for variant, row in _rows(tuple(layers)).items()
-    }
+    names, reported, trials = renamed or {}, scores or {}, during or {}
+    made = {**_variants(layers), **(own or {})}
     return make_variants(
         base,
-        {names.get(variant, variant): row for variant, row in rows.items()},
-        cuts=(*layers, "head"),
-        epochs=epochs,
-        together_epochs=together_epochs,
-        output_lr=_OUTPUT_LR,
-        settings=settings,
+        {names.get(name, name): v._replace(during=trials.get(name, {})) for name, v in made.items()},
+        stages=Stages((*layers, "head"), epochs, together_epochs, _OUTPUT_LR),
+        found=found,
+        published={name: (reported[row], what) for name, (row, what) in _REPORTED.items() if row in reported},
     )
 
 
-def _rows(layers: tuple[str, ...]) -> dict[str, Variant]:
+def _variants(layers: tuple[str, ...]) -> dict[str, Variant]:
     count = len(layers) + 1
     contrast = ("Y:supcon+Y:readout",) * (count - 1)
     views = ("Y:supcon+Y:readout+X:views",) * (count - 1)

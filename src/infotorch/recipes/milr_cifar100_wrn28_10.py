@@ -9,33 +9,25 @@ found for VGG-16 in the same interval, until a range test has been run.
 
 from __future__ import annotations
 
-from typing import Any
-
 from infotorch.recipes.data_settings import DataSettings
-from infotorch.recipes.milr_table import Range, milr_variants
+from infotorch.recipes.milr_table import Rates, milr_variants
 from infotorch.recipes.network_settings import NetworkSettings
 from infotorch.recipes.optimizer_settings import OptimizerSettings, ScheduleSettings
 from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.search_settings import SearchSettings
 
-_SOURCE = "Vasudevan 2020, Sec. 4, CIFAR-100, best of 3 seeds"
-
 #: The paper's [LR_min, LR_max]; LR_top and epsilon are not published.
-_RANGE = Range(lr_min=3e-4, lr_max=0.07, lr_top=0.01, threshold=4.8e-4)
+_RATES = Rates(lr_min=3e-4, lr_max=0.07, lr_top=0.01, threshold=4.8e-4)
 
 _SCORES = {"network": 0.8125, "step": 0.8176, "adam": 0.7502, "rmsprop": 0.7474}
 
-_FOUND: dict[str, dict[str, Any]] = {}
 
-
-def base() -> Recipe:
-    """What the rows share."""
-    return Recipe(
+def variants() -> list[Recipe]:
+    """The table's variants."""
+    base = Recipe(
         name="milr-cifar100-wrn28-10",
-        variant="",
         title="Learning rates from information, CIFAR-100, wide residual network 28-10",
-        description="",
-        source=_SOURCE,
+        source="Vasudevan 2020, Sec. 4, CIFAR-100, best of 3 seeds",
         data=DataSettings(name="cifar100", validation=5000, scaling="standard", augment="crops-flips"),
         network=NetworkSettings(architecture="wrn-28-10"),
         optimizer=OptimizerSettings(name="sgd", momentum=0.9, nesterov=True, weight_decay=5e-4, schedule="constant"),
@@ -44,8 +36,4 @@ def base() -> Recipe:
         batch_size=128,
         search=SearchSettings(trials=8, during={"data.limit": 10000, "epochs": 20}),
     )
-
-
-def variants() -> list[Recipe]:
-    """The table's variants."""
-    return milr_variants(base(), rates=_RANGE, scores=_SCORES, source=_SOURCE, settings=_FOUND)
+    return milr_variants(base, rates=_RATES, scores=_SCORES)

@@ -9,34 +9,26 @@ until a range test has been run.
 
 from __future__ import annotations
 
-from typing import Any
-
 from infotorch.recipes.data_settings import DataSettings
-from infotorch.recipes.milr_table import Range, milr_variants
+from infotorch.recipes.milr_table import Rates, milr_variants
 from infotorch.recipes.network_settings import NetworkSettings
 from infotorch.recipes.optimizer_settings import OptimizerSettings, ScheduleSettings
 from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.search_settings import SearchSettings
 
-_SOURCE = "Vasudevan 2020, Sec. 4, CIFAR-10 with All-CNN-C, best of 3 seeds"
-
 #: The paper's [LR_min, LR_max]; LR_top and epsilon are not published.
-_RANGE = Range(lr_min=7.5e-4, lr_max=0.04, lr_top=0.01, threshold=5e-4)
+_RATES = Rates(lr_min=7.5e-4, lr_max=0.04, lr_top=0.01, threshold=5e-4)
 
 #: LARS without weight decay; with it 89.91 %.
 _SCORES = {"network": 0.8886, "layerwise": 0.8777, "adam": 0.8784, "rmsprop": 0.8813, "lars": 0.7703}
 
-_FOUND: dict[str, dict[str, Any]] = {}
 
-
-def base() -> Recipe:
-    """What the rows share."""
-    return Recipe(
+def variants() -> list[Recipe]:
+    """The table's variants."""
+    base = Recipe(
         name="milr-cifar10-allconv",
-        variant="",
         title="Learning rates from information, CIFAR-10, All-CNN-C",
-        description="",
-        source=_SOURCE,
+        source="Vasudevan 2020, Sec. 4, CIFAR-10 with All-CNN-C, best of 3 seeds",
         data=DataSettings(name="cifar10", validation=5000, scaling="standard"),
         network=NetworkSettings(architecture="all-cnn-c", dropout=0.5),
         optimizer=OptimizerSettings(name="sgd", momentum=0.9, nesterov=True, schedule="constant"),
@@ -45,8 +37,4 @@ def base() -> Recipe:
         batch_size=256,
         search=SearchSettings(trials=8, during={"data.limit": 10000, "epochs": 20}),
     )
-
-
-def variants() -> list[Recipe]:
-    """The table's variants."""
-    return milr_variants(base(), rates=_RANGE, scores=_SCORES, source=_SOURCE, settings=_FOUND)
+    return milr_variants(base, rates=_RATES, scores=_SCORES)

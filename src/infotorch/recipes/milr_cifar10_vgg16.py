@@ -8,33 +8,25 @@ epsilon are the paper's own (its epsilon with C2 = 0.005), until a range test ha
 
 from __future__ import annotations
 
-from typing import Any
-
 from infotorch.recipes.data_settings import DataSettings
-from infotorch.recipes.milr_table import Range, milr_variants
+from infotorch.recipes.milr_table import Rates, milr_variants
 from infotorch.recipes.network_settings import NetworkSettings
 from infotorch.recipes.optimizer_settings import OptimizerSettings, ScheduleSettings
 from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.search_settings import SearchSettings
 
-_SOURCE = "Vasudevan 2020, Sec. 4, CIFAR-10 with VGG-16, best of 3 seeds"
-
 #: The paper's, at a sample of 1000 rows.
-_RANGE = Range(lr_min=3e-4, lr_max=0.07, lr_top=0.01, threshold=4.8e-4)
+_RATES = Rates(lr_min=3e-4, lr_max=0.07, lr_top=0.01, threshold=4.8e-4)
 
 _SCORES = {"network": 0.9221, "step": 0.9258, "adam": 0.8962, "rmsprop": 0.8717}
 
-_FOUND: dict[str, dict[str, Any]] = {}
 
-
-def base() -> Recipe:
-    """What the rows share."""
-    return Recipe(
+def variants() -> list[Recipe]:
+    """The table's variants."""
+    base = Recipe(
         name="milr-cifar10-vgg16",
-        variant="",
         title="Learning rates from information, CIFAR-10, VGG-16",
-        description="",
-        source=_SOURCE,
+        source="Vasudevan 2020, Sec. 4, CIFAR-10 with VGG-16, best of 3 seeds",
         data=DataSettings(name="cifar10", validation=5000, scaling="standard", augment="crops-flips"),
         network=NetworkSettings(architecture="vgg16", hidden=(512,), norm="batch"),
         optimizer=OptimizerSettings(name="sgd", momentum=0.9, weight_decay=5e-4, schedule="constant"),
@@ -43,8 +35,4 @@ def base() -> Recipe:
         batch_size=256,
         search=SearchSettings(trials=8, during={"data.limit": 10000, "epochs": 20}),
     )
-
-
-def variants() -> list[Recipe]:
-    """The table's variants."""
-    return milr_variants(base(), rates=_RANGE, scores=_SCORES, source=_SOURCE, settings=_FOUND)
+    return milr_variants(base, rates=_RATES, scores=_SCORES)

@@ -10,33 +10,25 @@ and an epsilon of ours, until a range test has been run.
 
 from __future__ import annotations
 
-from typing import Any
-
 from infotorch.recipes.data_settings import DataSettings
-from infotorch.recipes.milr_table import Range, milr_variants
+from infotorch.recipes.milr_table import Rates, milr_variants
 from infotorch.recipes.network_settings import NetworkSettings
 from infotorch.recipes.optimizer_settings import OptimizerSettings, ScheduleSettings
 from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.search_settings import SearchSettings
 
-_SOURCE = "Vasudevan 2020, Sec. 4, ImageNet-1K, best of 3 seeds"
-
 #: The paper's [LR_min, LR_max]; LR_top and epsilon are not published.
-_RANGE = Range(lr_min=5e-4, lr_max=0.1, lr_top=0.1, threshold=5e-4)
+_RATES = Rates(lr_min=5e-4, lr_max=0.1, lr_top=0.1, threshold=5e-4)
 
 _SCORES = {"network": 0.7605, "step": 0.7557, "adam": 0.6982}
 
-_FOUND: dict[str, dict[str, Any]] = {}
 
-
-def base() -> Recipe:
-    """What the rows share."""
-    return Recipe(
+def variants() -> list[Recipe]:
+    """The table's variants."""
+    base = Recipe(
         name="milr-imagenet-resnet50",
-        variant="",
         title="Learning rates from information, ImageNet-1K, ResNet-50",
-        description="",
-        source=_SOURCE,
+        source="Vasudevan 2020, Sec. 4, ImageNet-1K, best of 3 seeds",
         data=DataSettings(name="imagenet", side=224, augment="crops-flips"),
         network=NetworkSettings(architecture="resnet50"),
         optimizer=OptimizerSettings(name="sgd", momentum=0.9, weight_decay=1e-4, schedule="constant"),
@@ -46,8 +38,4 @@ def base() -> Recipe:
         precision="bf16-mixed",
         search=SearchSettings(trials=8, during={"data.limit": 100000, "epochs": 5}),
     )
-
-
-def variants() -> list[Recipe]:
-    """The table's variants."""
-    return milr_variants(base(), rates=_RANGE, scores=_SCORES, source=_SOURCE, settings=_FOUND)
+    return milr_variants(base, rates=_RATES, scores=_SCORES)

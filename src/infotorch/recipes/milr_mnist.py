@@ -9,24 +9,21 @@ a range test on training rows; the paper's is [1e-4, 0.2].
 
 from __future__ import annotations
 
-from typing import Any
-
 from infotorch.recipes.data_settings import DataSettings
-from infotorch.recipes.milr_table import Range, milr_variants
+from infotorch.recipes.milr_table import Rates, milr_variants
 from infotorch.recipes.network_settings import NetworkSettings
 from infotorch.recipes.optimizer_settings import OptimizerSettings, ScheduleSettings
 from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.search_settings import SearchSettings
-
-_SOURCE = "Vasudevan 2020, Sec. 4, MNIST, best of 3 seeds"
+from infotorch.recipes.variants import Found
 
 #: Of `infotorch lr-range milr-mnist --part 0.1163` (results/ranges/milr-mnist-25-steps.json), but for epsilon, which is
 #: of a first run whose order of rows no seed decided; the seeded one gives 0.00733. Shorter parts find LR_max 0.1.
-_RANGE = Range(lr_min=5e-4, lr_max=0.2, lr_top=0.1, threshold=0.00755)
+_RATES = Rates(lr_min=5e-4, lr_max=0.2, lr_top=0.1, threshold=0.00755)
 
 _SCORES = {"network": 0.9927, "layerwise": 0.9939, "adam": 0.9953, "rmsprop": 0.9953, "lars": 0.9943}
 
-_FOUND: dict[str, dict[str, Any]] = {
+FOUND: Found = {
     "adam": {"optimizer.lr": 0.00269},
     "lars": {"optimizer.lr": 0.00684},
     "onecycle": {"optimizer.lr": 0.191},
@@ -37,14 +34,12 @@ _FOUND: dict[str, dict[str, Any]] = {
 }
 
 
-def base() -> Recipe:
-    """What the rows share."""
-    return Recipe(
+def variants() -> list[Recipe]:
+    """The table's variants."""
+    base = Recipe(
         name="milr-mnist",
-        variant="",
         title="Learning rates from information, MNIST",
-        description="",
-        source=_SOURCE,
+        source="Vasudevan 2020, Sec. 4, MNIST, best of 3 seeds",
         data=DataSettings(name="mnist", validation=5000),
         network=NetworkSettings(architecture="lenet5", dropout=0.5),
         optimizer=OptimizerSettings(name="sgd", momentum=0.9, nesterov=True, schedule="constant"),
@@ -53,8 +48,4 @@ def base() -> Recipe:
         batch_size=256,
         search=SearchSettings(trials=8, during={"data.limit": 10000, "epochs": 10}),
     )
-
-
-def variants() -> list[Recipe]:
-    """The table's variants."""
-    return milr_variants(base(), rates=_RANGE, scores=_SCORES, source=_SOURCE, settings=_FOUND)
+    return milr_variants(base, rates=_RATES, scores=_SCORES, found=FOUND)

@@ -11,24 +11,21 @@ of the same test rows: least squares, and the forecast as it comes.
 
 from __future__ import annotations
 
-from typing import Any
-
 from infotorch.recipes.data_settings import DataSettings
-from infotorch.recipes.milr_table import Range, milr_variants
+from infotorch.recipes.milr_table import Rates, milr_variants
 from infotorch.recipes.network_settings import NetworkSettings
 from infotorch.recipes.optimizer_settings import OptimizerSettings, ScheduleSettings
 from infotorch.recipes.plan_settings import PlanSettings
 from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.search_settings import SearchSettings
-
-_SOURCE = "Vasudevan 2020, Sec. 5, best of 3 seeds"
+from infotorch.recipes.variants import Found
 
 #: Of `infotorch lr-range milr-temperature`, kept in results/ranges.
-_RANGE = Range(lr_min=5e-4, lr_max=0.2, lr_top=0.2, threshold=0.0228)
+_RATES = Rates(lr_min=5e-4, lr_max=0.2, lr_top=0.2, threshold=0.0228)
 
 _SCORES = {"network": 1.32, "adam": 0.97, "rmsprop": 1.0}
 
-_FOUND: dict[str, dict[str, Any]] = {
+FOUND: Found = {
     "adam": {"optimizer.lr": 0.000704},
     "cosine": {"optimizer.lr": 0.0381},
     "onecycle": {"optimizer.lr": 0.0711},
@@ -39,14 +36,12 @@ _FOUND: dict[str, dict[str, Any]] = {
 }
 
 
-def base() -> Recipe:
-    """What the rows share."""
-    return Recipe(
+def variants() -> list[Recipe]:
+    """The table's variants."""
+    base = Recipe(
         name="milr-temperature",
-        variant="",
         title="Learning rates from information, next day's temperature",
-        description="",
-        source=_SOURCE,
+        source="Vasudevan 2020, Sec. 5, best of 3 seeds",
         data=DataSettings(name="temperature", scaling="standard"),
         network=NetworkSettings(hidden=(64, 32)),
         plan=PlanSettings(objectives=("Y:squared-error",)),
@@ -58,8 +53,4 @@ def base() -> Recipe:
         log_every=10,
         search=SearchSettings(trials=8, metric="validation_mae", during={"epochs": 200}),
     )
-
-
-def variants() -> list[Recipe]:
-    """The table's variants."""
-    return milr_variants(base(), rates=_RANGE, scores=_SCORES, metric="test_mae", source=_SOURCE, settings=_FOUND)
+    return milr_variants(base, rates=_RATES, scores=_SCORES, found=FOUND, metric="test_mae")

@@ -6,21 +6,19 @@ that `--set tune=true` repeats, on validation rows. Its record lies in results/t
 
 from __future__ import annotations
 
-from typing import Any
-
 from infotorch.recipes.data_settings import DataSettings
-from infotorch.recipes.mole_table import MATRIX_SEARCH, best_variants, bp_variant, comparison_variants
+from infotorch.recipes.mole_table import SOURCE, best_variants, bp_variant, comparison_variants, kernel_search
 from infotorch.recipes.network_settings import NetworkSettings
 from infotorch.recipes.optimizer_settings import OptimizerSettings
-from infotorch.recipes.recipe import Published, Recipe
+from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.search_settings import SearchRange, SearchSettings
-from infotorch.recipes.variants import Variant, make_variants
+from infotorch.recipes.variants import Found, Stages, Variant, make_variants
 
-_TABLE = "Li & Pei 2023, Table 1"
-
-_ROWS = {
+_VARIANTS = {
     "matrix": Variant(
-        "X then Y by matrix-based Renyi information, the paper's own", ("X:renyi", "Y:renyi"), search=MATRIX_SEARCH
+        "X then Y by matrix-based Renyi information, the paper's own",
+        ("X:renyi", "Y:renyi"),
+        search=kernel_search("X:renyi", "Y:renyi"),
     ),
     "mine": Variant("X then Y by MINE, the paper's own", ("X:mine", "Y:mine")),
     "label-free": Variant(
@@ -34,7 +32,7 @@ _ROWS = {
     **comparison_variants(2, ("fc2_length", "fc3")),
 }
 
-_FOUND: dict[str, dict[str, Any]] = {
+FOUND: Found = {
     "associated": {"optimizer.lr": 0.00326, "network.norm": "none"},
     "best": {
         "optimizer.lr": 0.0086,
@@ -71,23 +69,15 @@ def variants() -> list[Recipe]:
     """The table's variants."""
     base = Recipe(
         name="mole-adult",
-        variant="",
         title="Module-wise training by mutual information, Adult",
-        description="",
-        source=_TABLE,
+        source=SOURCE,
         data=DataSettings(name="adult"),
         network=NetworkSettings(hidden=(64, 16), norm="batch"),
         optimizer=OptimizerSettings(name="adamw", lr=1e-3, weight_decay=1e-2),
         batch_size=256,
-        published={
-            "bp": Published(value=0.8394, source=f"{_TABLE}: BP"),
-            "matrix": Published(value=0.8479, source=f"{_TABLE}: matrix-based"),
-            "mine": Published(value=0.8369, source=f"{_TABLE}: MINE"),
-        },
         embedding_samples=500,
         search=SearchSettings(
             trials=10,
-            seeds=(1000,),
             space={
                 "optimizer.lr": SearchRange(low=3e-4, high=2e-2),
                 "network.norm": SearchRange(values=("none", "batch")),
@@ -95,6 +85,10 @@ def variants() -> list[Recipe]:
             during={"epochs": 5},
         ),
     )
-    return make_variants(
-        base, _ROWS, cuts=("fc2", "fc3"), epochs=10, together_epochs=20, output_lr=0.01, settings=_FOUND
-    )
+    published = {
+        "bp": (0.8394, "BP"),
+        "matrix": (0.8479, "matrix-based"),
+        "mine": (0.8369, "MINE"),
+    }
+    stages = Stages(("fc2", "fc3"), epochs=10, together_epochs=20)
+    return make_variants(base, _VARIANTS, stages=stages, found=FOUND, published=published)

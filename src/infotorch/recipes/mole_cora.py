@@ -9,22 +9,19 @@ Any Planetoid graph whose raw files are there can stand in for Cora: `--set data
 
 from __future__ import annotations
 
-from typing import Any
-
 from infotorch.recipes.data_settings import DataSettings
-from infotorch.recipes.mole_table import bp_variant
+from infotorch.recipes.mole_table import SOURCE, bp_variant
 from infotorch.recipes.network_settings import NetworkSettings
 from infotorch.recipes.optimizer_settings import OptimizerSettings
-from infotorch.recipes.recipe import Published, Recipe
+from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.search_settings import SearchRange, SearchSettings
-from infotorch.recipes.variants import Variant, make_variants
+from infotorch.recipes.variants import Found, Stages, Variant, make_variants
 
-_TABLE = "Li & Pei 2023, Table 1"
 #: conv1 | conv2 | fc1
 CUTS = ("conv2", "fc1")
 _DROPOUT = {"network.dropout": SearchRange(values=(0.0, 0.5))}
 
-_ROWS = {
+_VARIANTS = {
     "gmi-mine": Variant(
         "graphical mutual information (GMI), then MINE of the labelled nodes, the paper's own", ("X:gmi", "Y:mine")
     ),
@@ -59,7 +56,7 @@ _ROWS = {
     ),
 }
 
-_FOUND: dict[str, dict[str, Any]] = {
+FOUND: Found = {
     "dgi": {"optimizer.lr": 0.000517, "optimizer.weight_decay": 0.005},
     "gmi-mine": {"optimizer.lr": 0.00332, "optimizer.weight_decay": 0.005},
     "label-free": {"optimizer.lr": 0.0041, "optimizer.weight_decay": 0.0},
@@ -77,34 +74,28 @@ _FOUND: dict[str, dict[str, Any]] = {
 }
 
 
-def base() -> Recipe:
-    """What the rows share."""
-    return Recipe(
+def variants() -> list[Recipe]:
+    """The table's variants."""
+    base = Recipe(
         name="mole-cora",
-        variant="",
         title="Module-wise training by mutual information, Cora",
-        description="",
-        source=_TABLE,
+        source=SOURCE,
         data=DataSettings(name="cora"),
         network=NetworkSettings(hidden=(), convolutions=(512, 512), layer="gcn"),
         optimizer=OptimizerSettings(name="adam", lr=1e-3, weight_decay=5e-4),
         validate_every=20,
-        published={
-            "bp": Published(value=0.7060, source=f"{_TABLE}: BP"),
-            "gmi-mine": Published(value=0.6840, source=f"{_TABLE}: GMI+MINE"),
-        },
         embedding_samples=140,
         search=SearchSettings(
             trials=8,
-            seeds=(1000,),
             space={
                 "optimizer.lr": SearchRange(low=3e-4, high=3e-2),
                 "optimizer.weight_decay": SearchRange(values=(0.0, 5e-4, 5e-3)),
             },
         ),
     )
-
-
-def variants() -> list[Recipe]:
-    """The table's variants."""
-    return make_variants(base(), _ROWS, cuts=CUTS, epochs=200, together_epochs=400, output_lr=0.01, settings=_FOUND)
+    published = {
+        "bp": (0.7060, "BP"),
+        "gmi-mine": (0.6840, "GMI+MINE"),
+    }
+    stages = Stages(CUTS, epochs=200, together_epochs=400)
+    return make_variants(base, _VARIANTS, stages=stages, found=FOUND, published=published)

@@ -8,25 +8,29 @@ results/tuning/mole-mnist.
 
 from __future__ import annotations
 
-from typing import Any
-
 from infotorch.recipes.data_settings import DataSettings
-from infotorch.recipes.mole_table import GRID_SEARCH, MATRIX_SEARCH, best_variants, bp_variant, comparison_variants
+from infotorch.recipes.mole_table import (
+    GRID_SEARCH,
+    SOURCE,
+    best_variants,
+    bp_variant,
+    comparison_variants,
+    kernel_search,
+)
 from infotorch.recipes.network_settings import NetworkSettings
 from infotorch.recipes.optimizer_settings import OptimizerSettings
-from infotorch.recipes.recipe import Published, Recipe
+from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.search_settings import SearchRange, SearchSettings
-from infotorch.recipes.variants import Variant, make_variants
+from infotorch.recipes.variants import Found, Stages, Variant, make_variants
 
-_TABLE = "Li & Pei 2023, Table 1"
 #: conv1 | conv2 | fc1 | fc2
 CUTS = ("conv2", "flatten", "fc2")
 
-_ROWS = {
+_VARIANTS = {
     "matrix": Variant(
         "X, X, Y by matrix-based Renyi information, the paper's own",
         ("X:renyi", "X:renyi", "Y:renyi"),
-        search=MATRIX_SEARCH | GRID_SEARCH,
+        search=kernel_search("X:renyi", "Y:renyi") | GRID_SEARCH,
     ),
     "mine": Variant("X, X, Y by MINE, the paper's own", ("X:mine", "X:mine", "Y:mine")),
     "dim-mine": Variant(
@@ -47,7 +51,7 @@ _ROWS = {
     ),
 }
 
-_FOUND: dict[str, dict[str, Any]] = {
+FOUND: Found = {
     "best": {"optimizer.lr": 0.00289, "plan.options.Y:supcon.temperature": 0.185, "network.dropout": 0.2},
     "bp": {"optimizer.lr": 0.0088, "network.dropout": 0.2},
     "deep-bp": {"optimizer.lr": 0.00206, "plan.options.Y:supcon.temperature": 0.426, "network.dropout": 0.0},
@@ -72,27 +76,18 @@ _FOUND: dict[str, dict[str, Any]] = {
 
 
 def base() -> Recipe:
-    """What the rows share."""
+    """What the variants share."""
     return Recipe(
         name="mole-mnist",
-        variant="",
         title="Module-wise training by mutual information, MNIST",
-        description="",
-        source=_TABLE,
+        source=SOURCE,
         data=DataSettings(name="mnist", validation=5000),
         network=NetworkSettings(hidden=(128,), channels=(16, 32), kernel=5, norm="batch"),
         optimizer=OptimizerSettings(name="adamw", lr=2e-3, weight_decay=1e-2),
         batch_size=128,
-        published={
-            "bp": Published(value=0.9928, source=f"{_TABLE}: BP"),
-            "matrix": Published(value=0.9471, source=f"{_TABLE}: matrix-based"),
-            "mine": Published(value=0.9449, source=f"{_TABLE}: MINE"),
-            "dim-mine": Published(value=0.9685, source=f"{_TABLE}: DIM+MINE"),
-        },
         embedding_samples=500,
         search=SearchSettings(
             trials=5,
-            seeds=(1000,),
             space={"optimizer.lr": SearchRange(low=3e-4, high=1e-2)},
             during={"data.limit": 10000, "epochs": 4},
         ),
@@ -101,4 +96,11 @@ def base() -> Recipe:
 
 def variants() -> list[Recipe]:
     """The table's variants."""
-    return make_variants(base(), _ROWS, cuts=CUTS, epochs=5, together_epochs=10, output_lr=0.01, settings=_FOUND)
+    published = {
+        "bp": (0.9928, "BP"),
+        "matrix": (0.9471, "matrix-based"),
+        "mine": (0.9449, "MINE"),
+        "dim-mine": (0.9685, "DIM+MINE"),
+    }
+    stages = Stages(CUTS, epochs=5, together_epochs=10)
+    return make_variants(base(), _VARIANTS, stages=stages, found=FOUND, published=published)

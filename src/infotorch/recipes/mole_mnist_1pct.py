@@ -8,14 +8,12 @@ that `--set tune=true` repeats, on validation rows; its record lies in results/t
 
 from __future__ import annotations
 
-from typing import Any
-
 from infotorch.recipes import mole_mnist
 from infotorch.recipes.mole_table import bp_variant
 from infotorch.recipes.recipe import Recipe
-from infotorch.recipes.variants import Variant, make_variants
+from infotorch.recipes.variants import Found, Stages, Variant, make_variants
 
-_ROWS = {
+_VARIANTS = {
     "label-free": Variant(
         "convolutions without labels on all images (contrast of affine views), then the read-out bound on 600",
         ("X:views", "X:views", "Y"),
@@ -24,7 +22,7 @@ _ROWS = {
     "random": Variant("convolutions as initialised, then the read-out bound", ("frozen", "frozen", "Y")),
 }
 
-_FOUND: dict[str, dict[str, Any]] = {
+FOUND: Found = {
     "bp": {"optimizer.lr": 0.0088, "network.dropout": 0.2},
     "label-free": {"optimizer.lr": 0.00368},
     "random": {"optimizer.lr": 0.00203},
@@ -40,10 +38,8 @@ def variants() -> list[Recipe]:
             "title": "Module-wise training with 600 labels and 55,000 images, MNIST",
             "source": "no published number",
             "data": shared.data.model_copy(update={"labels": 600}),
-            "published": {},
             "search": shared.search.model_copy(update={"during": {"data.limit": 5000}}),
         }
     )
-    return make_variants(
-        base, _ROWS, cuts=mole_mnist.CUTS, epochs=2, together_epochs=4, output_lr=0.01, settings=_FOUND
-    )
+    stages = Stages(mole_mnist.CUTS, epochs=2, together_epochs=4)
+    return make_variants(base, _VARIANTS, stages=stages, found=FOUND)

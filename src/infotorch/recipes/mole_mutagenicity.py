@@ -11,32 +11,28 @@ Any set of graphs of TUDataset whose raw files are there can stand in: `--set da
 
 from __future__ import annotations
 
-from typing import Any
-
 from infotorch.recipes.data_settings import DataSettings
-from infotorch.recipes.mole_table import best_variants, bp_variant
+from infotorch.recipes.mole_table import SOURCE, best_variants, bp_variant, kernel_search
 from infotorch.recipes.network_settings import NetworkSettings
 from infotorch.recipes.optimizer_settings import OptimizerSettings
-from infotorch.recipes.recipe import Published, Recipe
+from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.search_settings import SearchRange, SearchSettings
-from infotorch.recipes.variants import Variant, make_variants
+from infotorch.recipes.variants import Found, Stages, Variant, make_variants
 
-_TABLE = "Li & Pei 2023, Table 1"
 #: embed1 | conv1 | conv2 and read-out | fc1
 CUTS = ("conv1", "conv2", "fc1")
 # Small critics for fourteen kinds of atoms, whose entropy lies below log 9: the defaults cost three times the step.
-_SMALL: dict[str, Any] = {
+_SMALL = {
     f"plan.options.X:{name}.{option}": value
     for name in ("node-mine", "node-infonce", "gmi")
     for option, value in (("hidden", [64]), ("negatives", 8))
 }
-_KERNELS = SearchRange(values=("exp(-d2/s)", "exp(-d2/2s2)"))
 
-_ROWS = {
+_VARIANTS = {
     "matrix": Variant(
         "X, X, Y by matrix-based Renyi information, the neighbours' mean as one more view, the paper's own",
         ("X:graph-renyi", "X:graph-renyi", "Y:renyi"),
-        search={"plan.options.X:graph-renyi.kernel": _KERNELS, "plan.options.Y:renyi.kernel": _KERNELS},
+        search=kernel_search("X:graph-renyi", "Y:renyi"),
     ),
     "mine": Variant(
         "X, X, Y by MINE of the nodes' features, the paper's own",
@@ -71,7 +67,7 @@ _ROWS = {
     ),
 }
 
-_FOUND: dict[str, dict[str, Any]] = {
+FOUND: Found = {
     "best": {"optimizer.lr": 0.00301, "plan.options.Y:supcon.temperature": 0.426, "network.dropout": 0.0},
     "bp": {"optimizer.lr": 0.00326, "network.dropout": 0.0},
     "deep-bp": {"optimizer.lr": 0.00301, "plan.options.Y:supcon.temperature": 0.426, "network.dropout": 0.0},
@@ -90,37 +86,31 @@ _FOUND: dict[str, dict[str, Any]] = {
 }
 
 
-def base() -> Recipe:
-    """What the rows share."""
-    return Recipe(
+def variants() -> list[Recipe]:
+    """The table's variants."""
+    base = Recipe(
         name="mole-mutagenicity",
-        variant="",
         title="Module-wise training by mutual information, Mutagenicity",
-        description="",
-        source=_TABLE,
+        source=SOURCE,
         data=DataSettings(name="mutagenicity"),
         network=NetworkSettings(hidden=(), embedding=(64,), convolutions=(64, 64), layer="gin", norm="batch"),
         optimizer=OptimizerSettings(name="adamw", lr=2e-3, weight_decay=1e-2),
         batch_size=128,
         validate_every=5,
-        published={
-            "bp": Published(value=0.7763, source=f"{_TABLE}: BP"),
-            "matrix": Published(value=0.6655, source=f"{_TABLE}: matrix-based"),
-            "mine": Published(value=0.6955, source=f"{_TABLE}: MINE"),
-            "gmi-mine": Published(value=0.7601, source=f"{_TABLE}: GMI+MINE"),
-        },
         embedding_samples=400,
         search=SearchSettings(
             trials=4,
-            seeds=(1000,),
             space={"optimizer.lr": SearchRange(low=3e-4, high=2e-2)},
             during={"epochs": 15},
         ),
     )
-
-
-def variants() -> list[Recipe]:
-    """The table's variants."""
-    made = make_variants(base(), _ROWS, cuts=CUTS, epochs=15, together_epochs=60, output_lr=0.01, settings=_FOUND)
+    published = {
+        "bp": (0.7763, "BP"),
+        "matrix": (0.6655, "matrix-based"),
+        "mine": (0.6955, "MINE"),
+        "gmi-mine": (0.7601, "GMI+MINE"),
+    }
+    stages = Stages(CUTS, epochs=15, together_epochs=60)
+    made = make_variants(base, _VARIANTS, stages=stages, found=FOUND, published=published)
     # Outputs of frozen modules are kept by rows, and the nodes of a graph are not rows of their own.
-    return [row.model_copy(update={"cache": None}) for row in made]
+    return [recipe.model_copy(update={"cache": None}) for recipe in made]

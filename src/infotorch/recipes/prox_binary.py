@@ -14,18 +14,15 @@ is no fair baseline, and `sgd-bp` is. The paper has gradient descent alone; the 
 
 from __future__ import annotations
 
-from typing import Any
-
-from infotorch.recipes.changes import change
 from infotorch.recipes.data_settings import DataSettings
 from infotorch.recipes.network_settings import NetworkSettings
 from infotorch.recipes.optimizer_settings import OptimizerSettings
 from infotorch.recipes.plan_settings import PlanSettings
-from infotorch.recipes.prox_table import ADAMW_DECAY, UPDATES
+from infotorch.recipes.prox_table import split_variant
 from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.search_settings import SearchRange, SearchSettings
+from infotorch.recipes.variants import Found, Variant, make_variants
 
-_SOURCE = "Han et al. 2023, Fig. 3"
 _ALPHA, _BETA, _GAMMA = 0.1, 10.0, 100.0
 _MAIN = ("order2", "bp", "order1", "hybrid")
 
@@ -39,7 +36,7 @@ _RATES = {
     "adamp": _ADAPTIVE,
 }
 
-_FOUND: dict[str, dict[str, Any]] = {
+FOUND: Found = {
     "adam-bp": {"optimizer.lr": 0.0591},
     "adam-hybrid": {"optimizer.lr": 0.0255, "split.forward_lr": 0.196, "split.step_size": 1.63},
     "adam-order2": {"optimizer.lr": 0.0311, "split.forward_lr": 0.0224},
@@ -73,14 +70,12 @@ _FOUND: dict[str, dict[str, Any]] = {
 }
 
 
-def base() -> Recipe:
-    """What the rows share."""
-    return Recipe(
+def variants() -> list[Recipe]:
+    """The table's variants, `sgd-paper`, the paper's own, first."""
+    base = Recipe(
         name="prox-binary",
-        variant="",
         title="Proximal splitting at a bottleneck, two classes in the plane",
-        description="",
-        source=_SOURCE,
+        source="Han et al. 2023, Fig. 3",
         data=DataSettings(name="binary-circle"),
         network=NetworkSettings(hidden=(8, 8, 8, 8), activation="sigmoid", squash=True, init="normal"),
         plan=PlanSettings(objectives=("Y:squared-error",)),
@@ -89,42 +84,27 @@ def base() -> Recipe:
         batch_size=600,
         log_every=25,
         train_accuracy=True,
-        search=SearchSettings(trials=6, seeds=(1000,)),
+        search=SearchSettings(trials=6),
     )
-
-
-def variants() -> list[Recipe]:
-    """The table's rows, `sgd-paper`, the paper's own, first."""
-    made = {f"sgd-paper-{update}".removesuffix("-order2"): _row("sgd", update) for update in _MAIN}
-    made |= {
-        f"{optimizer}-{update}": _searched(_row(optimizer, update), rate)
+    papers = {f"sgd-paper-{update}".removesuffix("-order2"): _variant("sgd", update) for update in _MAIN}
+    searched = {
+        f"{optimizer}-{update}": _searched(_variant(optimizer, update), rate)
         for optimizer, rate in _RATES.items()
         for update in (*_MAIN, "l1", "huber")
     }
-    return [change(_named(row, variant), _FOUND.get(variant, {})) for variant, row in made.items()]
+    return make_variants(base, papers | searched, found=FOUND)
 
 
-def _named(row: Recipe, variant: str) -> Recipe:
-    rates = "the paper's rates" if "paper" in variant else "searched rates"
-    return row.model_copy(update={"variant": variant, "description": f"{row.description}; {rates}"})
+def _variant(optimizer: str, update: str) -> Variant:
+    made = split_variant(optimizer, update, at="fc3", step_size=_BETA, forward=_GAMMA)
+    return made._replace(description=f"{made.description}; the paper's rates")
 
 
-def _row(optimizer: str, update: str) -> Recipe:
-    what, options = UPDATES[update]
-    row = base().model_copy(update={"description": f"{optimizer}: {what}"})
-    changes: dict[str, Any] = {"optimizer.name": optimizer, "split.at": "fc3"}
-    changes |= {"optimizer.weight_decay": ADAMW_DECAY} if optimizer == "adamw" else {}
-    changes |= {f"split.{key}": value for key, value in options.items()}
-    if update != "bp":
-        changes |= {"split.step_size": _BETA, "split.forward_lr": _GAMMA}
-    return change(row, changes)
-
-
-def _searched(row: Recipe, rate: SearchRange) -> Recipe:
+def _searched(paper: Variant, rate: SearchRange) -> Variant:
     space = {"optimizer.lr": rate}
-    if row.split.order != "bp":
+    if paper.changes["split.order"] != "bp":
         space["split.forward_lr"] = rate
-    if row.split.order == "hybrid" or row.split.penalty == "huber":
+    if paper.changes["split.order"] == "hybrid" or paper.changes.get("split.penalty") == "huber":
         # Elsewhere beta is a factor of gamma; here it weighs two terms, or says where Huber's penalty becomes linear.
         space["split.step_size"] = SearchRange(low=1.0, high=1000.0)
-    return row.model_copy(update={"search": row.search.model_copy(update={"space": space})})
+    return paper._replace(description=paper.description.replace("the paper's rates", "searched rates"), search=space)

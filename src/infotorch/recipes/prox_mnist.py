@@ -10,35 +10,26 @@ For time, NAdam and AdamP train 5 epochs, baseline and method alike; `--set epoc
 
 from __future__ import annotations
 
-from typing import Any
-
 from infotorch.recipes.changes import change
 from infotorch.recipes.data_settings import DataSettings
 from infotorch.recipes.network_settings import NetworkSettings
 from infotorch.recipes.optimizer_settings import OptimizerSettings
-from infotorch.recipes.prox_table import Rates, Score, prox_variants
+from infotorch.recipes.prox_table import Reported, prox_variants, scores_of
 from infotorch.recipes.recipe import Recipe
-from infotorch.recipes.search_settings import SearchRange, SearchSettings
+from infotorch.recipes.search_settings import SearchSettings
+from infotorch.recipes.variants import Found, make_variants
 
-_TABLE = "Han et al. 2023, Table 2, MNIST"
-
-_RATES = {
-    "adam": Rates(1e-3, 10.0, 1e-3),
-    "adamw": Rates(1e-3, 0.1, 1e-3),
-    "nadam": Rates(1e-3, 0.01, 0.1),
-    "adamp": Rates(1e-4, 0.1, 1e-3),
-}
-_SCORES = {
-    "adam": Score(0.9774, 0.9812),
-    "adamw": Score(0.9769, 0.9824),
-    "nadam": Score(0.9839, 0.9796),
-    "adamp": Score(0.9835, 0.9816),
+_REPORTED = {
+    "adam": Reported(1e-3, 10.0, 1e-3, baseline=0.9774, method=0.9812),
+    "adamw": Reported(1e-3, 0.1, 1e-3, baseline=0.9769, method=0.9824),
+    "nadam": Reported(1e-3, 0.01, 0.1, baseline=0.9839, method=0.9796),
+    "adamp": Reported(1e-4, 0.1, 1e-3, baseline=0.9835, method=0.9816),
 }
 
 #: Optimiser -> epochs of all its rows, where they are not the table's.
 _EPOCHS = {"nadam": 5, "adamp": 5}
 
-_FOUND: dict[str, dict[str, Any]] = {
+FOUND: Found = {
     "adam-bp": {"optimizer.lr": 0.00196},
     "adam-huber": {"optimizer.lr": 0.000585, "split.forward_lr": 0.0237, "split.step_size": 0.386},
     "adam-hybrid": {"optimizer.lr": 0.00125, "split.forward_lr": 0.014, "split.step_size": 0.643},
@@ -66,32 +57,19 @@ _FOUND: dict[str, dict[str, Any]] = {
 }
 
 
-def base() -> Recipe:
-    """What the rows share."""
-    return Recipe(
+def variants() -> list[Recipe]:
+    """The table's variants."""
+    base = Recipe(
         name="prox-mnist",
-        variant="",
         title="Proximal splitting at a bottleneck, MNIST",
-        description="",
-        source=_TABLE,
+        source="Han et al. 2023, Table 2, MNIST",
         data=DataSettings(name="mnist", validation=5000, side=32),
         network=NetworkSettings(hidden=(128, 64), channels=(16, 32, 32, 64), halving="stride"),
         optimizer=OptimizerSettings(schedule="constant"),
         epochs=10,
         batch_size=128,
         train_accuracy=True,
-        search=SearchSettings(
-            trials=8,
-            seeds=(1000,),
-            space={"optimizer.lr": SearchRange(low=1e-4, high=1e-2)},
-            during={"data.limit": 20000, "epochs": 5},
-        ),
+        search=SearchSettings(trials=8, during={"data.limit": 20000, "epochs": 5}),
     )
-
-
-def variants() -> list[Recipe]:
-    """The table's variants."""
-    made = prox_variants(
-        base(), at="flatten", rates=_RATES, scores=_SCORES, metric="test_accuracy", source=_TABLE, settings=_FOUND
-    )
-    return [change(row, {"epochs": _EPOCHS.get(row.optimizer.name, row.epochs)}) for row in made]
+    made = make_variants(base, prox_variants("flatten", _REPORTED), found=FOUND, published=scores_of(_REPORTED))
+    return [change(recipe, {"epochs": _EPOCHS.get(recipe.optimizer.name, recipe.epochs)}) for recipe in made]

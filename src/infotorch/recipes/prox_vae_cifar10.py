@@ -1,32 +1,25 @@
 """Han et al. 2023, Table 2, CIFAR-10: a denoising variational autoencoder, split at (mu, sigma).
 
 The classes airplane and automobile; `prox_vae_table` says what else the paper leaves open, and what was chosen. The
-paper's rates for Adam cannot be read: they are those of its MNIST row. Rows without settings in `_FOUND` have not been
+paper's rates for Adam cannot be read: they are those of its MNIST row. Rows without settings in `FOUND` have not been
 searched yet, and start from the paper's.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
-from infotorch.recipes.prox_table import Rates, Score
-from infotorch.recipes.prox_vae_table import vae_base, vae_variants
+from infotorch.recipes.prox_table import Reported
+from infotorch.recipes.prox_vae_table import vae_variants
 from infotorch.recipes.recipe import Recipe
+from infotorch.recipes.variants import Found
 
-_RATES = {
-    "adam": Rates(1e-4, 0.1, 1e-4),
-    "adamw": Rates(1e-4, 0.1, 1e-3),
-    "nadam": Rates(1e-4, 0.1, 1e-4),
-    "adamp": Rates(1e-4, 0.1, 1e-4),
-}
-_SCORES = {
-    "adam": Score(19.06, 20.27),
-    "adamw": Score(19.08, 19.77),
-    "nadam": Score(19.06, 19.76),
-    "adamp": Score(19.01, 20.00),
+_REPORTED = {
+    "adam": Reported(1e-4, 0.1, 1e-4, baseline=19.06, method=20.27),
+    "adamw": Reported(1e-4, 0.1, 1e-3, baseline=19.08, method=19.77),
+    "nadam": Reported(1e-4, 0.1, 1e-4, baseline=19.06, method=19.76),
+    "adamp": Reported(1e-4, 0.1, 1e-4, baseline=19.01, method=20.00),
 }
 
-_FOUND: dict[str, dict[str, Any]] = {
+FOUND: Found = {
     "adam-bp": {"optimizer.lr": 0.00125},
     "adam-hybrid": {"optimizer.lr": 0.00123, "split.forward_lr": 0.00187, "split.step_size": 0.866},
     "adam-order1": {"optimizer.lr": 0.00846, "split.forward_lr": 0.00141},
@@ -42,11 +35,12 @@ _FOUND: dict[str, dict[str, Any]] = {
 
 def variants() -> list[Recipe]:
     """The table's variants."""
-    base = vae_base(
+    return vae_variants(
         "prox-vae-cifar10",
         data="cifar10",
         title="Proximal splitting of a denoising autoencoder, CIFAR-10",
         source="Han et al. 2023, Table 2, VAE, CIFAR-10",
         classes=(0, 1),
+        reported=_REPORTED,
+        found=FOUND,
     )
-    return vae_variants(base, rates=_RATES, scores=_SCORES, penalties={}, settings=_FOUND)

@@ -1,32 +1,25 @@
 """Han et al. 2023, Tables 2 and 3, MNIST: a denoising variational autoencoder, split at (mu, sigma).
 
 The digits 0, 1 and 2; `prox_vae_table` says what else the paper leaves open, and what was chosen. Rows without settings
-in `_FOUND` have not been searched yet, and start from the paper's.
+in `FOUND` have not been searched yet, and start from the paper's.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
-from infotorch.recipes.prox_table import Rates, Score
-from infotorch.recipes.prox_vae_table import vae_base, vae_variants
+from infotorch.recipes.prox_table import Reported
+from infotorch.recipes.prox_vae_table import vae_variants
 from infotorch.recipes.recipe import Recipe
+from infotorch.recipes.variants import Found
 
-_RATES = {
-    "adam": Rates(1e-4, 0.1, 1e-4),
-    "adamw": Rates(1e-4, 1e-3, 1e-3),
-    "nadam": Rates(1e-4, 0.1, 1e-4),
-    "adamp": Rates(1e-4, 0.1, 1e-4),
-}
-_SCORES = {
-    "adam": Score(21.78, 24.24),
-    "adamw": Score(21.88, 23.95),
-    "nadam": Score(21.87, 24.19),
-    "adamp": Score(21.74, 24.11),
+_REPORTED = {
+    "adam": Reported(1e-4, 0.1, 1e-4, baseline=21.78, method=24.24),
+    "adamw": Reported(1e-4, 1e-3, 1e-3, baseline=21.88, method=23.95),
+    "nadam": Reported(1e-4, 0.1, 1e-4, baseline=21.87, method=24.19),
+    "adamp": Reported(1e-4, 0.1, 1e-4, baseline=21.74, method=24.11),
 }
 _PENALTIES = {"order1": 21.81, "l1": 23.18, "huber": 23.47}
 
-_FOUND: dict[str, dict[str, Any]] = {
+FOUND: Found = {
     "adam-bp": {"optimizer.lr": 0.00196},
     "adam-bp-kl": {"optimizer.lr": 0.00269},
     "adam-hybrid": {"optimizer.lr": 0.00123, "split.forward_lr": 0.00187, "split.step_size": 0.866},
@@ -44,11 +37,13 @@ _FOUND: dict[str, dict[str, Any]] = {
 
 def variants() -> list[Recipe]:
     """The table's variants."""
-    base = vae_base(
+    return vae_variants(
         "prox-vae-mnist",
         data="mnist",
         title="Proximal splitting of a denoising autoencoder, MNIST",
         source="Han et al. 2023, Table 2, VAE, MNIST",
         classes=(0, 1, 2),
+        reported=_REPORTED,
+        penalties=_PENALTIES,
+        found=FOUND,
     )
-    return vae_variants(base, rates=_RATES, scores=_SCORES, penalties=_PENALTIES, settings=_FOUND)

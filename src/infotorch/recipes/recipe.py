@@ -59,9 +59,9 @@ class Recipe(Settings):
     """
 
     name: str
-    variant: str
+    variant: str = ""
     title: str
-    description: str
+    description: str = ""
     source: str
     data: DataSettings
     network: NetworkSettings
