@@ -14,6 +14,22 @@ from infotorch.data import check
 from infotorch.numerics import compiled
 
 
+#: Words of a skipped test that an integration of ours is to blame for, which CI installs.
+MISSING = ("could not import", "is not installed", "no Chromium")
+
+
+def pytest_sessionfinish(session):
+    """In CI a test of an integration that skips is a failure: it would be believed to have passed."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or not os.environ.get("CI"):
+        return
+    reasons = [(report.nodeid, str(report.longrepr)) for report in reporter.stats.get("skipped", [])]
+    unseen = [f"{node}: {reason}" for node, reason in reasons if any(word in reason for word in MISSING)]
+    if unseen:
+        reporter.write_line("\n".join(["", "skipped, which CI does not allow:", *unseen]), red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 @pytest.fixture
 def two_blobs():
     """256 points of two classes in four dimensions, linearly separable but for noise."""
