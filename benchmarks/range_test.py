@@ -27,7 +27,7 @@ from infotorch.data.sets import Dataset
 from infotorch.networks.convolutional import convnet
 from infotorch.networks.perceptron import mlp
 from infotorch.schedules.range_choice import Probe, Range, choose_range, significance, together
-from infotorch.schedules.range_test import RangeTest, lr_range_test
+from infotorch.schedules.range_test import RangeOptions, RangeTest, Search, lr_range_test
 from infotorch.schedules.signal import InformationSignal
 
 Json = dict[str, Any]
@@ -80,7 +80,7 @@ def network_of(case: Case, dataset: Dataset) -> nn.Module:
     return mlp(shape.numel(), (100,) if case.network == "mlp" else (64, 64, 64), classes)
 
 
-def test(case: Case, search: str, epochs: int, dataset: Dataset) -> RangeTest:
+def test(case: Case, search: Search, epochs: int, dataset: Dataset) -> RangeTest:
     """A range test of the case."""
     torch.manual_seed(case.seed)
     network = network_of(case, dataset)
@@ -88,8 +88,9 @@ def test(case: Case, search: str, epochs: int, dataset: Dataset) -> RangeTest:
     x, y = dataset.train.x, dataset.train.y
     measure = InformationSignal(network, (x, y), num_samples=300, seed=case.seed) if case.signal else None
     part = part_of(network, optimizer, x, y)
-    options: Json = {"signal": measure, "search": search, "attribute": "accuracy"}
-    return lr_range_test(network, optimizer, part, rates=RATES, trials=TRIALS, epochs=epochs, seed=case.seed, **options)
+    how = RangeOptions(search=search, attribute="accuracy", seed=case.seed)
+    given: Json = {"signal": measure, "rates": RATES, "trials": TRIALS, "epochs": epochs}
+    return lr_range_test(network, optimizer, part, options=how, **given)
 
 
 def part_of(

@@ -32,7 +32,7 @@ def accuracy(part):
 
 # infotorch, from here ...
 signal = InformationSignal(model, (x, y), num_samples=500)
-found = lr_range_test(model, sgd, train_epoch, signal=signal, search="halving", epochs=2)
+found = lr_range_test(model, sgd, train_epoch, signal=signal, epochs=2)
 # Weights, optimiser and random state are as they were before the test.
 schedule = MutualInformationDecay(
     sgd,

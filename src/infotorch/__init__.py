@@ -33,6 +33,7 @@ HOMES = {
     "Position": "training.loop",
     "ProximalInfo": "updates.proximal_info",
     "ProximalSplit": "updates.proximal",
+    "RangeOptions": "schedules.range_test",
     "RangeTest": "schedules.range_test",
     "Split": "data.sets",
     "StepInfo": "training.loop",

@@ -38,6 +38,7 @@ from infotorch.objectives.bottleneck import InformationBottleneck as Information
 from infotorch.schedules.anneal import HoldThenAnneal as HoldThenAnneal
 from infotorch.schedules.anneal import InformationAnneal as InformationAnneal
 from infotorch.schedules.decay import MutualInformationDecay as MutualInformationDecay
+from infotorch.schedules.range_test import RangeOptions as RangeOptions
 from infotorch.schedules.range_test import RangeTest as RangeTest
 from infotorch.schedules.range_test import lr_range_test as lr_range_test
 from infotorch.schedules.signal import InformationSignal as InformationSignal
@@ -82,6 +83,7 @@ __all__ = [
     "Position",
     "ProximalInfo",
     "ProximalSplit",
+    "RangeOptions",
     "RangeTest",
     "Split",
     "StepInfo",

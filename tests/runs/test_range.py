@@ -18,7 +18,7 @@ from infotorch.runs import setup
 from infotorch.runs.range import RecipeRange, Trainee, _Part, range_of_recipe
 from infotorch.runs.setup import load_samples
 from infotorch.schedules.range_choice import Probe, choose_range, significance
-from infotorch.schedules.range_test import RangeTest
+from infotorch.schedules.range_test import RangeOptions, RangeTest
 
 SGD = {"optimizer.name": "sgd", "optimizer.momentum": 0.9}
 # The candidates of such small sets often end where the range does.
@@ -47,7 +47,8 @@ def tested():
 
 
 def trainee(recipe=None, search="halving", part=None):
-    return Trainee(recipe or change(demo(), {"optimizer.schedule": "constant"}), 0, "cpu", search, part)
+    constant = recipe or change(demo(), {"optimizer.schedule": "constant"})
+    return Trainee(setup.Setup(constant, 0, "cpu"), search, part)
 
 
 class TestARecipe:
@@ -101,7 +102,7 @@ def test_the_seed_decides_everything_and_the_global_generator_nothing():
     found = []
     for global_seed, seed in ((1, 0), (2, 0), (2, 1)):
         torch.manual_seed(global_seed)
-        found.append(repr(range_of_recipe(demo(), seed=seed, **options).found.probes))
+        found.append(repr(range_of_recipe(demo(), options=RangeOptions(seed=seed), **options).found.probes))
     assert found[0] == found[1] != found[2]
 
 
@@ -127,7 +128,7 @@ class TestPicturesOnDisk:
         found = []
         for name in ("imagenet", f"folder:{root / 'imagenet'}"):
             row = change(find_recipe("demo", "bp"), {**SGD, **small, "data.name": name})
-            one = Trainee(change(row, {"optimizer.schedule": "constant"}), 0, "cpu", "halving", None)
+            one = trainee(change(row, {"optimizer.schedule": "constant"}))
             on_disk = isinstance(one.dataset.train.x, ImageFiles)
             assert isinstance(one.scored.x, ImageFiles) is on_disk is (name == "imagenet")
             found.append(range_of_recipe(row, rates=[0.001, 0.01, 0.1], **SHORT).found)
@@ -145,8 +146,8 @@ class TestPicturesOnDisk:
 def test_the_constants_and_the_candidates_reach_the_test():
     options = {"rates": [1e-3, 1e-2, 1e-1, 1.0], **SHORT}
     usual = range_of_recipe(demo(**{"schedule.num_samples": 100}), **options).found
-    tested = range_of_recipe(demo(**{"schedule.num_samples": 100}), c1=100.0, c2=2.0, **options)
-    assert (tested.c1, tested.c2) == (100.0, 2.0)
+    tested = range_of_recipe(demo(**{"schedule.num_samples": 100}), options=RangeOptions(c1=100.0, c2=2.0), **options)
+    assert (tested.options.c1, tested.options.c2) == (100.0, 2.0)
     found = tested.found
     assert [probe.rate for probe in found.probes] == [1e-3, 1e-2, 1e-1, 1.0]
     chosen = choose_range(found.probes, "accuracy", c1=100.0)
@@ -258,7 +259,7 @@ def by_hand(**options):
         Probe(1, 1.0, {"loss": (-2.3,) * 3, "accuracy": (0.1,) * 3}, dead=True),
     )
     found = RangeTest(0.01, 0.1, 0.1, None, "accuracy", probes, 8, 1.25)
-    return RecipeRange(demo(), 3, "halving", 0.25, replace(found, **options))
+    return RecipeRange(demo(), 0.25, replace(found, **options), RangeOptions(seed=3))
 
 
 def test_what_a_person_reads():

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from tests.schedules.test_range_test import GOOD, RATES, Scripted
+from tests.schedules.test_range_test import GOOD, RATES, Scripted, run_whole
 from torch import nn
 
 from infotorch.schedules.range_test import lr_range_test
@@ -25,6 +25,7 @@ def test_wrong_use_is_refused():
         ({"trials": 0}, "trials must be at least 1"),
         ({"workers": 0}, "workers must be at least 1"),
         ({"search": "bisection"}, "search must be one of"),
+        ({"c2": -1.0}, "RangeOptions: c2 must be positive"),
         ({"search": "halving", "rule": "paper"}, "the rule 'paper' looks at every candidate to the end"),
         ({"attribute": "recall"}, "attribute 'recall' was not reported; there are loss, accuracy"),
     ]:
@@ -33,6 +34,8 @@ def test_wrong_use_is_refused():
     for rates in (["a"], 0.1, "12", [None]):
         with pytest.raises(TypeError, match="rates must be a sequence of numbers, got"):
             scripted.test(rates=rates)
+    with pytest.raises(TypeError, match=r"seed must be an integer, got 0\.5"):
+        scripted.test(seed=0.5)
     given = {"model": scripted.network, "optimizer": scripted.optimizer, "train_epoch": scripted.train_epoch}
     swapped = {"model": scripted.optimizer, "optimizer": scripted.network}
     for wrong, message in [
@@ -115,9 +118,7 @@ def test_a_network_without_weights_yet_is_refused():
         optimizer.step()
         return -optimizer.param_groups[0]["lr"]
 
-    with pytest.raises(
-        ValueError, match="lr_range_test: layer 1 has no weights yet; run the network on some rows first"
-    ):
+    with pytest.raises(ValueError, match="lr_range_test: layer 1 has no weights yet; run the model on some rows first"):
         lr_range_test(network, optimizer, lambda: 1.0)
     with pytest.raises(ValueError, match="layer network has no weights yet"):
         lr_range_test(nn.LazyBatchNorm1d(), optimizer, lambda: 1.0)
@@ -142,7 +143,7 @@ class TestASignalThatRefuses:
 
         options = {"rates": RATES, "trials": 1, "epochs": 2, "signal": lambda: signal(scripted.network)}
         try:
-            return lr_range_test(scripted.network, scripted.optimizer, epoch, **options)
+            return run_whole(scripted.network, scripted.optimizer, epoch, **options)
         finally:
             assert not scripted.network._forward_hooks
 

@@ -4,8 +4,7 @@ import math
 
 import pytest
 
-from infotorch.schedules.range_choice import Probe, choose_range, together
-from infotorch.schedules.range_search import Halving, every
+from infotorch.schedules.range_choice import Halving, Probe, choose_range, exhaustive, together
 
 RATES = [mantissa * 10.0**power for power in range(-5, 0) for mantissa in (1, 2, 5)] + [1.0]
 
@@ -55,7 +54,7 @@ def both(accuracy, *, epochs=5, trials=3):
     for search in ("exhaustive", "halving"):
         land = Landscape(accuracy)
         if search == "exhaustive":
-            passes = every(land, RATES, trials, epochs)
+            passes = exhaustive(land, RATES, trials, epochs)
         else:
             passes = Halving(land, RATES, epochs, 10.0, lambda _: ["accuracy"]).passes(trials)
         found.append((together([choose_range(one, "accuracy", c1=10) for one in passes]), land.spent))
@@ -183,8 +182,8 @@ def test_several_at_once_change_nothing_in_the_exhaustive_test(width):
     def accuracy(trial, number, epoch):
         return math.nan if (trial, number) in {(0, 9), (1, 9), (2, 13)} else hill(trial, number, epoch)
 
-    alone = every(Landscape(accuracy), RATES, 4, 2)
-    assert repr(every(Landscape(accuracy, width), RATES, 4, 2)) == repr(alone)  # as text: NaN equals itself
+    alone = exhaustive(Landscape(accuracy), RATES, 4, 2)
+    assert repr(exhaustive(Landscape(accuracy, width), RATES, 4, 2)) == repr(alone)  # as text: NaN equals itself
     assert [(one[0].trial, len(one)) for one in alone] == [(0, 10), (2, 16)]
 
 

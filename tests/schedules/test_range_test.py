@@ -1,6 +1,7 @@
 import copy
 import math
 import warnings
+from dataclasses import fields
 
 import pytest
 import torch
@@ -10,13 +11,20 @@ from torch.nn import functional
 from infotorch.data.loading import load
 from infotorch.schedules.decay import MutualInformationDecay
 from infotorch.schedules.range_choice import Probe
-from infotorch.schedules.range_test import RangeTest, lr_range_test
+from infotorch.schedules.range_test import RangeOptions, RangeTest, lr_range_test
 from infotorch.schedules.signal import InformationSignal
 
 # Most of these made-up grids end where the range does, which is told by a warning.
 pytestmark = pytest.mark.filterwarnings("ignore:lr_range_test")
 
+WHOLE = {"search": "exhaustive"}
 RATES = (0.001, 0.01, 0.1, 1.0)
+
+
+def run_whole(model, optimizer, train_epoch, **settings):
+    """The whole test, in which every candidate is trained to the end, unless another search is named."""
+    how = {field.name: settings.pop(field.name) for field in fields(RangeOptions) if field.name in settings}
+    return lr_range_test(model, optimizer, train_epoch, options=RangeOptions(**WHOLE | how), **settings)
 
 
 class Scripted:
@@ -42,8 +50,8 @@ class Scripted:
         return {"loss": self.loss(rate, epoch), "accuracy": self.accuracies[rate][epoch - 1]}
 
     def test(self, **options):
-        settings = {"rates": RATES, "trials": 1, "epochs": 2} | options
-        return lr_range_test(self.network, self.optimizer, self.train_epoch, **settings)
+        settings = {"rates": RATES, "trials": 1, "epochs": 2, "search": "exhaustive"} | options
+        return run_whole(self.network, self.optimizer, self.train_epoch, **settings)
 
 
 GOOD = {0.001: (0.1, 0.15), 0.01: (0.1, 0.6), 0.1: (0.3, 0.9), 1.0: (0.1, 0.1)}
@@ -225,9 +233,9 @@ def test_everything_is_as_before_afterwards_also_after_an_error():
         options = {"rates": RATES, "trials": 2, "epochs": 2, "generators": [loader]}
         if broken:
             with pytest.raises(RuntimeError, match="the loader broke"):
-                lr_range_test(scripted.network, scripted.optimizer, epoch, **options)
+                run_whole(scripted.network, scripted.optimizer, epoch, **options)
         else:
-            lr_range_test(scripted.network, scripted.optimizer, epoch, **options)
+            run_whole(scripted.network, scripted.optimizer, epoch, **options)
         assert same(snapshot(scripted, loader), before)
 
 
@@ -238,7 +246,7 @@ def test_candidates_see_the_same_random_numbers():
         drawn.append(torch.rand(1).item())
         return scripted.train_epoch()
 
-    lr_range_test(scripted.network, scripted.optimizer, epoch, rates=RATES, trials=1, epochs=2)
+    run_whole(scripted.network, scripted.optimizer, epoch, rates=RATES, trials=1, epochs=2)
     assert drawn[0::2] == [drawn[0]] * 4
     assert drawn[1::2] == [drawn[1]] * 4
 
@@ -256,7 +264,7 @@ def test_the_signal_at_the_start_of_a_trial_is_measured_once_and_what_it_draws_i
         return scripted.train_epoch()
 
     options = {"signal": signal, "rates": RATES, "trials": 2, "epochs": 2, "attribute": "accuracy"}
-    found = lr_range_test(scripted.network, scripted.optimizer, epoch, **options)
+    found = run_whole(scripted.network, scripted.optimizer, epoch, **options)
     assert len(measured) == 2 + found.epochs
     for trial in (0, 1):
         of_trial = [probe.values["information"] for probe in found.probes if probe.trial == trial]
@@ -291,7 +299,7 @@ def digits():
 def test_on_digits_the_range_leaves_out_rates_that_do_not_learn_and_rates_that_kill():
     network, optimizer, epoch, rows = digits()
     signal = InformationSignal(network, (rows.x, rows.y), num_samples=300)
-    found = lr_range_test(
+    found = run_whole(
         network, optimizer, epoch, signal=signal, rates=[1e-5, 1e-3, 1e-2, 1e-1, 1.0, 30.0], trials=2, epochs=2
     )
     assert 1e-5 < found.lr_min <= found.lr_top <= found.lr_max < 30.0
@@ -306,7 +314,7 @@ def test_a_signal_of_layers_gives_a_range_for_each():
     signal = InformationSignal(network, (rows.x, rows.y), num_samples=300, layers=["1", "3"])
     options = {"signal": signal, "attribute": "information", "rates": [1e-4, 1e-2, 1e-1], "trials": 1, "epochs": 2}
     with pytest.warns(UserWarning, match="lr_top is the highest candidate in layer 0, 1; "):
-        found = lr_range_test(network, optimizer, epoch, **options)
+        found = run_whole(network, optimizer, epoch, **options)
     assert len(found.lr_min) == len(found.lr_max) == len(found.lr_top) == len(found.threshold) == 2
     assert found.edges == [
         tuple(
@@ -348,7 +356,7 @@ def test_a_rate_that_is_a_tensor_stays_that_tensor():
         scripted.optimizer.step()
         return -rate.item()
 
-    found = lr_range_test(scripted.network, scripted.optimizer, train_epoch, rates=RATES, trials=2, epochs=2)
+    found = run_whole(scripted.network, scripted.optimizer, train_epoch, rates=RATES, trials=2, epochs=2)
     assert scripted.optimizer.param_groups[0]["lr"] is rate
     assert rate.item() == 0.5
     assert all(one is rate for one in seen)
@@ -368,7 +376,7 @@ def test_a_network_that_died_is_left_by_rosss_information_of_ten_classes():
                 network[1].weight.zero_()
         return -optimizer.param_groups[0]["lr"]
 
-    found = lr_range_test(network, optimizer, train_epoch, signal=signal, rates=RATES, trials=1, epochs=4)
+    found = run_whole(network, optimizer, train_epoch, signal=signal, rates=RATES, trials=1, epochs=4)
     assert [probe.dead for probe in found.probes] == [False, False, False, True]
     assert [probe.epochs for probe in found.probes] == [4, 4, 4, 1]
 
@@ -403,7 +411,7 @@ def test_a_buffer_that_a_forward_pass_replaces_is_what_it_was():
         optimizer.step()
         return {"loss": 1.0, "accuracy": 0.5 + optimizer.param_groups[0]["lr"]}
 
-    lr_range_test(network, optimizer, train_epoch, rates=(0.1, 0.2), trials=1, epochs=2, stop_dead=False)
+    run_whole(network, optimizer, train_epoch, rates=(0.1, 0.2), trials=1, epochs=2, stop_dead=False)
     assert network.calls is before
     assert network.calls.item() == 0.0
     assert starts == [0.0, 1.0, 0.0, 1.0]

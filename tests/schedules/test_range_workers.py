@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from infotorch.schedules import range_workers
-from infotorch.schedules.range_bench import Bench, Work, random_state, set_random_state
-from infotorch.schedules.range_test import lr_range_test
-from infotorch.schedules.range_workers import Here, Watched
+from infotorch.schedules.range_bench import Bench, Work, random_state, set_random_state, train_watched
+from infotorch.schedules.range_test import RangeOptions, lr_range_test
 
+TWO = RangeOptions(workers=2)
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 # What a user would write at the top of a module: processes import it by name.
 TRAINEE = """
@@ -134,16 +134,15 @@ def test_two_processes_find_what_one_does_and_leave_everything_as_it_was(module)
         "rates": (1e-4, 1e-2, 0.3, 3.0, 100.0),
         "trials": 2,
         "epochs": 2,
-        "search": "halving",
-        "generators": [trainee.order],
     }
     told = []
-    alone = lr_range_test(trainee.model, trainee.optimizer, trainee.epoch, **options)
+    one, two = (RangeOptions(generators=[trainee.order], workers=workers) for workers in (1, 2))
+    alone = lr_range_test(trainee.model, trainee.optimizer, trainee.epoch, options=one, **options)
     several = lr_range_test(
         trainee.model,
         trainee.optimizer,
         trainee.epoch,
-        workers=2,
+        options=two,
         progress=lambda *words: told.append(words),
         **options,
     )
@@ -197,15 +196,17 @@ def test_a_network_on_no_gpu_has_no_turns(monkeypatch):
 def test_a_process_that_ends_on_its_own_is_named(module):
     trainee = module.Trainee()
     with pytest.raises(RuntimeError, match="a worker process ended on its own"):
-        lr_range_test(trainee.model, trainee.optimizer, trainee.deadly, rates=[0.1, 0.2], workers=2)
+        lr_range_test(trainee.model, trainee.optimizer, trainee.deadly, rates=[0.1, 0.2], options=TWO)
 
 
 def test_a_worker_goes_on_with_a_paused_probe_and_counts_what_it_took(module, serve):
     trainee = module.Trainee()
     bench = Bench(made(trainee))
     with bench.keeping():
-        (whole,) = Here(bench).probe(1, [0.1], 3)
-    answers = serve(made(module.Trainee()), (1, 0.1, 1, (0.1,)), (1, 0.2, 1, (0.1,)), (1, 0.1, 3, ()), (1, 0.1, 3, ()))
+        (whole,) = bench.probe(1, [0.1], 3)
+    answers = serve(
+        made(module.Trainee()), (1, [0.1], 1, (0.1,)), (1, [0.2], 1, (0.1,)), (1, [0.1], 3, ()), (1, [0.1], 3, ())
+    )
     assert [epochs for _, epochs in answers] == [1, 1, 2, 3]
     assert answers[2][0] == answers[3][0] == whole
     assert answers[0][0].values["accuracy"] == whole.values["accuracy"][:1]
@@ -214,34 +215,34 @@ def test_a_worker_goes_on_with_a_paused_probe_and_counts_what_it_took(module, se
 def test_what_cannot_be_copied_is_refused_at_once(module):
     trainee = module.Trainee()
     with pytest.raises(TypeError, match=r"cannot be copied: use functools.partial .* or workers=1"):
-        lr_range_test(trainee.model, trainee.optimizer, lambda: trainee.epoch(), workers=2)
+        lr_range_test(trainee.model, trainee.optimizer, lambda: trainee.epoch(), options=TWO)
 
 
 def test_a_copy_that_cannot_be_unpacked_is_refused_in_plain_words(serve, module, monkeypatch):
     packed = range_workers._packed(made(module.Trainee()))
     monkeypatch.delattr(module, "Trainee")
-    pipe = Pipe((0, 0.1, 1, ()))
+    pipe = Pipe((0, [0.1], 1, ()))
     range_workers._serve(pipe, packed, torch.get_num_threads())
     assert isinstance(pipe.answers[0], TypeError)
     assert "worker processes need a copy" in str(pipe.answers[0])
 
 
 def test_an_epoch_that_trains_another_network_by_its_name_is_refused(module, serve):
-    (answer,) = serve(made(module.Trainee(), train_epoch=module.by_name, generators=()), (0, 0.1, 1, ()))
+    (answer,) = serve(made(module.Trainee(), train_epoch=module.by_name, generators=()), (0, [0.1], 1, ()))
     assert isinstance(answer, ValueError)
     assert "train_epoch took no step of the optimizer that it was given with" in str(answer)
 
 
-@pytest.mark.parametrize("is_heard", [True, False])
-def test_weights_that_move_without_a_step_are_trained_where_steps_are_not_heard_of(module, monkeypatch, is_heard):
+@pytest.mark.parametrize("has_hooks", [True, False])
+def test_weights_that_move_without_a_step_are_trained_where_a_step_has_no_hooks(module, monkeypatch, has_hooks):
     trainee = module.Trainee()
-    monkeypatch.setattr(torch.optim.SGD.step, "hooked", is_heard)  # torch's own mark
-    epoch = Watched(made(trainee, train_epoch=Nudge(trainee.model)))
-    if is_heard:
+    monkeypatch.setattr(torch.optim.SGD.step, "hooked", has_hooks)  # torch's own mark
+    work = made(trainee, train_epoch=Nudge(trainee.model))
+    if has_hooks:
         with pytest.raises(ValueError, match="took no step of the optimizer"):
-            epoch()
+            train_watched(work)
     else:
-        assert epoch() == 1.0
+        assert train_watched(work) == 1.0
 
 
 class Nudge:
@@ -255,11 +256,11 @@ class Nudge:
 
 
 def test_the_callers_own_errors_come_back_with_where_they_happened(module, serve):
-    (answer,) = serve(made(module.Trainee(), train_epoch=Broken(ValueError), signal=None), (0, 0.1, 1, ()))
+    (answer,) = serve(made(module.Trainee(), train_epoch=Broken(ValueError), signal=None), (0, [0.1], 1, ()))
     assert isinstance(answer, ValueError)
     assert str(answer) == "broken"
     assert "in a worker process" in answer.__notes__[0]
-    (answer,) = serve(made(module.Trainee(), train_epoch=module.failing, signal=None), (0, 0.1, 1, ()))
+    (answer,) = serve(made(module.Trainee(), train_epoch=module.failing, signal=None), (0, [0.1], 1, ()))
     assert isinstance(answer, RuntimeError)
     assert str(answer) == "Unpicklable: the loader broke"
 
@@ -278,5 +279,5 @@ def test_networks_of_one_object_stay_one_in_the_copy():
     bench = range_workers._unpacked(range_workers._packed(work), lambda *_: None)
     copied = bench.work
     assert copied.optimizer.param_groups[0]["params"][0] is copied.model.weight
-    assert copied.train_epoch.work.train_epoch.model[0] is copied.model
+    assert copied.train_epoch.model[0] is copied.model
     assert copied.model.weight.data_ptr() != network.weight.data_ptr()

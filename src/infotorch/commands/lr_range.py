@@ -74,10 +74,10 @@ def lr_range(
     row = trained(*rows_of([recipe], None if variant is None else [variant], set_ or [], first=True))
     directory = directory_for(out, f"lr-range-{row.name}-{row.variant}-seed-{seed}", resume=False)
     check_range(directory)
-    options = {"seed": seed, "device": device, "trials": trials, "epochs": epochs, "part": part, "layers": layers}
-    options |= {"attribute": attribute, "workers": workers, "search": "halving" if cheap else "exhaustive"}
-    options |= {"rates": rates, "c1": c1, "c2": c2}
+    how = {"search": "halving" if cheap else "exhaustive", "attribute": attribute, "c1": c1, "c2": c2}
+    how |= {"seed": seed, "workers": workers}
+    options = {"device": device, "rates": rates, "trials": trials, "epochs": epochs, "part": part, "layers": layers}
     with warnings.catch_warnings():  # which puts showwarning back
         warnings.showwarning = lambda message, *_, **__: complain(str(message))
-        code = watch_range(row, directory, as_json=as_json, **options)
+        code = watch_range(row, directory, how, as_json=as_json, **options)
     raise typer.Exit(code)

@@ -280,14 +280,15 @@ def watch_table(
     return 1 if short else 0
 
 
-def watch_range(row: Recipe, directory: Path, *, as_json: bool, **options: Any) -> int:
+def watch_range(row: Recipe, directory: Path, how: dict[str, Any], *, as_json: bool, **options: Any) -> int:
     """Test a recipe's learning rates where a person sees it, and keep what was found in a directory.
 
     Args:
         row: the recipe.
         directory: range.json and range.html are written there.
+        how: those of `RangeOptions`.
         as_json: print the content of range.json, and nothing else.
-        options: those of `range_run.range_of_recipe`.
+        options: the others of `range_of_recipe`.
 
     Returns:
         The exit code.
@@ -297,10 +298,14 @@ def watch_range(row: Recipe, directory: Path, *, as_json: bool, **options: Any) 
     """
     with _starting():
         from infotorch.runs.range import range_of_recipe
+        from infotorch.schedules.range_test import RangeOptions
     try:
         with show_progress(f"{row.name} {row.variant}: range test of the learning rate") as show:
             tested = range_of_recipe(
-                row, progress=lambda what, done, total: show(what.split(",")[0], done, total), **options
+                row,
+                options=RangeOptions(**how),
+                progress=lambda what, done, total: show(what.split(",")[0], done, total),
+                **options,
             )
     except RuntimeError as error:  # a worker, or the device, gave up
         complain(f"failed: {error}")

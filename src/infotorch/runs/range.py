@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from infotorch.runs.schedule_control import information_signal
 from infotorch.runs.session import Progress
 from infotorch.runs.setup import Setup
 from infotorch.schedules.range_choice import Probe
-from infotorch.schedules.range_test import RangeTest, Search, lr_range_test
+from infotorch.schedules.range_test import RangeOptions, RangeTest, Search, lr_range_test
 from infotorch.training.averaged_weights import using_averaged_weights
 from infotorch.training.devices import launch
 from infotorch.training.epoch_means import EpochMeans
@@ -49,24 +49,18 @@ class RecipeRange:
     """What a range test of a recipe found.
 
     Args:
-        recipe: the row, with the settings that it was tested with.
-        seed: of the row's data, their order, its weights, and those of the further trials.
-        search: see `lr_range_test`.
+        recipe: the variant, with the settings that it was tested with.
         part: share of an epoch that counted as one.
         found: the range, and everything that was measured.
+        options: how it was found.
         layers: names of the layers whose signals were measured; empty for the output's.
-        c1: see `lr_range_test`.
-        c2: see `lr_range_test`.
     """
 
     recipe: Recipe
-    seed: int
-    search: Search
     part: float
     found: RangeTest
+    options: RangeOptions
     layers: tuple[str, ...] = ()
-    c1: float = 10.0
-    c2: float = 1.0
 
     @property
     def epochs(self) -> float:
@@ -79,7 +73,7 @@ class RecipeRange:
         return {
             "recipe": self.recipe.name,
             "variant": self.recipe.variant,
-            "seed": self.seed,
+            "seed": self.options.seed,
             "changed": list(self.recipe.changed),
             "attribute": found.attribute,
             "layers": list(self.layers),
@@ -88,9 +82,9 @@ class RecipeRange:
             "lr_max": found.lr_max,
             "threshold": found.threshold,
             "edges": found.edges,
-            "c1": self.c1,
-            "c2": self.c2,
-            "search": self.search,
+            "c1": self.options.c1,
+            "c2": self.options.c2,
+            "search": self.options.search,
             "part": self.part,
             "epochs": self.epochs,
             "seconds": round(found.seconds, 3),
@@ -135,18 +129,13 @@ class RecipeRange:
 def range_of_recipe(
     recipe: Recipe,
     *,
-    seed: int = 0,
     device: str = "auto",
-    search: Search = "halving",
+    rates: Sequence[float] | None = None,
     trials: int = 3,
     epochs: int = 5,
     part: float | None = None,
     layers: bool = False,
-    attribute: str | None = None,
-    rates: Sequence[float] | None = None,
-    c1: float = 10.0,
-    c2: float = 1.0,
-    workers: int = 1,
+    options: RangeOptions | None = None,
     progress: Progress | None = None,
 ) -> RecipeRange:
     """Find the range of learning rates of a recipe whose whole network is one module.
@@ -156,20 +145,17 @@ def range_of_recipe(
     training rows as `recipe.schedule` says, of the output or of every layer.
 
     Args:
-        recipe: the row.
-        seed: decides its rows, their order, its weights, and those of further trials.
+        recipe: the variant.
         device: see `launch`.
-        search: see `lr_range_test`.
+        rates: see `lr_range_test`.
         trials: see `lr_range_test`.
         epochs: of each candidate at most.
         part: share of an epoch that counts as one, above 0 and at most 1; None: for "halving" a sixteenth, or more
             where that is fewer than 18 steps; for "exhaustive" 1.
-        layers: a range for each layer, from its own I(T; Y); also where schedule.layerwise says so.
-        attribute: see `lr_range_test`; None: "information" with layers.
-        rates: see `lr_range_test`.
-        c1: see `lr_range_test`.
-        c2: see `lr_range_test`.
-        workers: see `lr_range_test`.
+        layers: a range for each layer, from its own I(T; Y), which then is the attribute where none is named; also
+            where schedule.layerwise says so.
+        options: see `lr_range_test`. Its seed decides the recipe's samples, their order and its weights as well; reset
+            is the recipe's own.
         progress: told about every part.
 
     Raises:
@@ -187,13 +173,15 @@ def range_of_recipe(
         check_positive(part, where=_WHERE, name="part")
         if part > 1:
             raise ValueError(f"{_WHERE}: part must be at most 1, a whole epoch, got {part}.")
+    how = options if options is not None else RangeOptions()
     layers = layers or recipe.schedule.layerwise
-    trainee = Trainee(_at_constant_rate(recipe), seed, device, search, part)
+    trainee = Trainee(Setup(_at_constant_rate(recipe), how.seed, device), how.search, part)
     signal = trainee.signal(layers)
     if layers and signal is None:
         raise ValueError(f"{_WHERE}: layers need rows with targets, and {recipe.data.name} has none for {recipe.name}.")
+    attribute = "information" if layers and how.attribute is None else how.attribute
     # An epoch draws from the global generators, which nobody has seeded.
-    with seed_streams(seed).as_global("range-test-parts", device=trainee.device):
+    with seed_streams(how.seed).as_global("range-test-parts", device=trainee.device):
         found = lr_range_test(
             trainee.state,
             trainee.optimizer,
@@ -202,17 +190,11 @@ def range_of_recipe(
             rates=rates,
             trials=trials,
             epochs=epochs,
-            search=search,
-            attribute="information" if layers and attribute is None else attribute,
-            c1=c1,
-            c2=c2,
-            reset=trainee.reset,
-            seed=seed,
-            workers=workers,
+            options=replace(how, attribute=attribute, reset=trainee.reset),
             progress=progress,
         )
     names = signal.layers if layers and signal is not None else ()
-    return RecipeRange(trainee.recipe, seed, search, trainee.part, found, tuple(names or ()), c1, c2)
+    return RecipeRange(trainee.recipe, trainee.part, found, how, tuple(names or ()))
 
 
 def _at_constant_rate(recipe: Recipe) -> Recipe:
@@ -230,32 +212,29 @@ def _at_constant_rate(recipe: Recipe) -> Recipe:
 
 
 class Trainee:
-    """A recipe's network at the hands of a range test. It can be copied into a worker process.
+    """A recipe's model at the hands of a range test. It can be copied into a worker process.
 
     Args:
-        recipe: the row, at a constant rate.
-        seed: see `range_of_recipe`.
-        device: see `launch`.
-        search: see `range_of_recipe`.
+        setup: of the recipe at a constant rate; it is prepared here.
+        search: see `RangeOptions`.
         part: see `range_of_recipe`.
 
     Attributes:
         part: share of an epoch that `epoch` trains.
-        state: everything that training moves: the network and what its objective owns.
+        state: everything that training moves: the model and what its objective owns.
 
     Raises:
         ValueError: an objective with critics, or what a run of the recipe refuses.
     """
 
-    def __init__(self, recipe: Recipe, seed: int, device: str, search: Search, part: float | None) -> None:
-        setup = Setup(recipe, seed, device)
+    def __init__(self, setup: Setup, search: Search = "halving", part: float | None = None) -> None:
         setup.prepare()
-        self.recipe, self.seed, self.device = recipe, seed, str(setup.fabric.device)
+        self.recipe, self.seed, self.device = setup.recipe, setup.seed, str(setup.fabric.device)
         self.fabric, self.plan, self.model = setup.fabric, setup.plan, setup.model
         self.batches, self.dataset = setup.batches, setup.dataset
         (module,) = self.plan
         if module.critic_update is not None:
-            raise ValueError(f"{_WHERE}: {recipe.name} {recipe.variant} trains critics beside its network.")
+            raise ValueError(f"{_WHERE}: {self.recipe.name} {self.recipe.variant} trains critics beside its network.")
         assert isinstance(module.update, GradientUpdate)
         self.optimizer = module.update.optimizer
         self.state = nn.ModuleList(one for one in (self.model, module.objective) if one is not None)

@@ -10,6 +10,7 @@ HOMES = {
     "InformationStopping": "stopping",
     "MutualInformationDecay": "decay",
     "Probe": "range_choice",
+    "RangeOptions": "range_test",
     "RangeTest": "range_test",
     "StuckSignalError": "stuck",
     "layer_groups": "signal",

@@ -4,6 +4,7 @@ from infotorch.schedules.anneal import HoldThenAnneal as HoldThenAnneal
 from infotorch.schedules.anneal import InformationAnneal as InformationAnneal
 from infotorch.schedules.decay import MutualInformationDecay as MutualInformationDecay
 from infotorch.schedules.range_choice import Probe as Probe
+from infotorch.schedules.range_test import RangeOptions as RangeOptions
 from infotorch.schedules.range_test import RangeTest as RangeTest
 from infotorch.schedules.range_test import lr_range_test as lr_range_test
 from infotorch.schedules.signal import InformationSignal as InformationSignal
@@ -19,6 +20,7 @@ __all__ = [
     "InformationStopping",
     "MutualInformationDecay",
     "Probe",
+    "RangeOptions",
     "RangeTest",
     "StuckSignalError",
     "layer_groups",

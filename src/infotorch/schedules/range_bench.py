@@ -1,4 +1,4 @@
-"""A network on the bench of a range test: probes of rates from a known start, and everything back afterwards."""
+"""A model on the bench of a range test: probes of rates from a known start, and everything back afterwards."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import copy
 import math
 import random
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
+from infotorch.numerics.nested import tensors_in
 from infotorch.numerics.seeds import derive_seed
 from infotorch.schedules.range_choice import Probe
 from infotorch.schedules.rates import set_rate
@@ -24,29 +24,20 @@ from infotorch.schedules.stuck import NOTHING
 _WHERE = "lr_range_test"
 #: What one epoch reports: its mean loss, and any other numbers by name, of which more is better.
 Report = float | Mapping[str, float]
+#: What a signal gives: I(T; Y) of the output, or of each layer.
+Signal = Callable[[], float | Tensor | Sequence[float | Tensor]]
 # A value has fallen suddenly when it lost this share of what it had gained, or of its first value where that is more.
 _SUDDEN = 0.5
 
 
 @dataclass(frozen=True)
 class Work:
-    """What a range test was given: one object, so that a copy of it holds together.
-
-    Args:
-        model: what is trained.
-        optimizer: its optimiser.
-        train_epoch: trains for one epoch and reports.
-        signal: measures I(T; Y), or None.
-        stop_dead: end a probe whose network has died.
-        generators: further generators of the data's order.
-        reset: draws new initial weights, or None for the layers' own way.
-        seed: decides the weights of the second trial and later ones.
-    """
+    """What a range test was given: one object, so that a copy of it holds together. See `lr_range_test`."""
 
     model: nn.Module
     optimizer: Optimizer
     train_epoch: Callable[[], Report]
-    signal: Callable[[], Any] | None
+    signal: Signal | None
     stop_dead: bool
     generators: Sequence[torch.Generator]
     reset: Callable[[], None] | None
@@ -67,14 +58,14 @@ class Bench:
     Args:
         work: what is trained.
         told: called with (trial, rate, 1) after every epoch.
-
-    Attributes:
-        before: everything as it was when the bench was made.
     """
+
+    #: Candidates that are probed at once.
+    width = 1
 
     def __init__(self, work: Work, told: Callable[[int, float, int], None] | None = None) -> None:
         self.work, self.told = work, told
-        self.trial = 0
+        self.trial, self.trains = 0, False
         self.rates = [group["lr"] for group in work.optimizer.param_groups]
         self.before = self._state()
         self.start = _Run({}, self.before)
@@ -95,36 +86,40 @@ class Bench:
             for layer, training in modes:
                 layer.training = training
 
-    def probe(self, trial: int, rate: float, epochs: int, alive: Collection[float] = ()) -> Probe:
-        """Train at one rate from the trial's start until so many epochs are done, or on from where its probe paused.
+    def probe(self, trial: int, rates: Sequence[float], epochs: int, alive: Collection[float] = ()) -> list[Probe]:
+        """Train at each rate from the trial's start until so many epochs are done, or on from where its probe paused.
 
         Args:
             trial: its number; another one than before begins with weights of its own.
-            rate: the candidate.
+            rates: the candidates.
             epochs: in all, those before the pause included.
             alive: the candidates whose probes may go on; the others' are forgotten.
 
         Raises:
             TypeError: a report, or a value of the signal, that is no number.
-            ValueError: a layer with weights cannot reset itself, and nobody says how; or what the signal refuses,
-                other than a network whose numbers are no longer finite: its information is NaN.
+            ValueError: a layer with weights cannot reset itself, and nobody says how; the first epoch takes no step of
+                the optimizer; or what the signal refuses, other than a model whose numbers are no longer finite: its
+                information is NaN.
         """
         if trial != self.trial:
             self._begin(trial)
+        return [self._probe(rate, epochs, alive) for rate in rates]
+
+    def _probe(self, rate: float, epochs: int, alive: Collection[float]) -> Probe:
         run = self._resumed(rate)
         self.paused = {known: kept for known, kept in self.paused.items() if known in alive}
         crashed = dead = False
         for _ in range(epochs - len(run.values.get("loss", ()))):
-            self._epoch(run)
+            self._epoch(run.values)
             crashed = _has_crashed(run.values)
             dead = not crashed and self.work.stop_dead and _is_dead(run.values)
             if self.told is not None:
-                self.told(trial, rate, 1)
+                self.told(self.trial, rate, 1)
             if crashed or dead:
                 break
         if rate in alive and not crashed and not dead:
             self.paused[rate] = _Run(run.values, self._state())
-        return Probe(trial, rate, {name: tuple(past) for name, past in run.values.items()}, crashed, dead)
+        return Probe(self.trial, rate, {name: tuple(past) for name, past in run.values.items()}, crashed, dead)
 
     def _begin(self, trial: int) -> None:
         """The start of a trial: the caller's own weights, or others that are a function of the seed and the trial."""
@@ -151,11 +146,12 @@ class Bench:
             self.start = _Run(values, self._state())  # with what the signal drew
         return _Run({name: list(past) for name, past in self.start.values.items()}, self.start.state)
 
-    def _epoch(self, run: _Run) -> None:
-        report = _as_numbers(self.work.train_epoch())
+    def _epoch(self, values: dict[str, list[float]]) -> None:
+        report = _as_numbers(self.work.train_epoch() if self.trains else train_watched(self.work))
+        self.trains = True
         for name, value in {**report, "loss": -report["loss"]}.items():
-            run.values.setdefault(name, []).append(value)
-        self._measure(run.values)
+            values.setdefault(name, []).append(value)
+        self._measure(values)
 
     def _measure(self, values: dict[str, list[float]]) -> None:
         """Add the signal's own values."""
@@ -173,15 +169,14 @@ class Bench:
             values.setdefault(name, []).append(value)
 
     def _state(self) -> dict[str, Any]:
+        model, optimizer = self.work.model, self.work.optimizer
+        moved = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        tensors = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers(), *moved)}.values()
         return {
-            "buffers": [
-                (layer, name, buffer)
-                for layer in self.work.model.modules()
-                for name, buffer in layer.named_buffers(recurse=False)
-            ],
-            "tensors": [(tensor, tensor.detach().clone()) for tensor in self._tensors()],
-            "optimizer": copy.deepcopy(self.work.optimizer.state_dict()),
-            "random": random_state(self.work.model),
+            "buffers": [(layer, *named) for layer in model.modules() for named in layer.named_buffers(recurse=False)],
+            "tensors": [(tensor, tensor.detach().clone()) for tensor in tensors],
+            "optimizer": copy.deepcopy(optimizer.state_dict()),
+            "random": random_state(model),
             "generators": [generator.get_state() for generator in self.work.generators],
         }
 
@@ -203,12 +198,6 @@ class Bench:
         for generator, known in zip(self.work.generators, state["generators"], strict=True):
             generator.set_state(known)
 
-    def _tensors(self) -> list[Tensor]:
-        """The network's, and what else the optimiser moves."""
-        model, groups = self.work.model, self.work.optimizer.param_groups
-        moved = [parameter for group in groups for parameter in group["params"]]
-        return list({id(tensor): tensor for tensor in (*model.parameters(), *model.buffers(), *moved)}.values())
-
 
 def resets_of(model: nn.Module) -> list[Callable[[], Any]]:
     """Every layer's own `reset_parameters`, in the order of the layers.
@@ -229,43 +218,47 @@ def resets_of(model: nn.Module) -> list[Callable[[], Any]]:
     return resets
 
 
-def check_initialised(model: nn.Module) -> None:
-    """Refuse a network with weights that a first forward pass would make: no candidate could start from them.
+def train_watched(work: Work) -> Report:
+    """One epoch, and a look whether it trains by the optimizer that it came with, and not by another one.
 
     Raises:
-        ValueError: such a layer; the message names it.
+        ValueError: it took no step of it.
     """
-    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
-        if is_lazy(tensor):
-            layer = name.rpartition(".")[0] or "network"
-            raise ValueError(
-                f"{_WHERE}: layer {layer} has no weights yet; run the network on some rows first, and make the "
-                "optimiser after it."
-            )
-
-
-def _overflows(model: nn.Module, signal: Callable[[], Any]) -> bool:
-    """Whether weights, or what a layer gives while the signal is measured, are not finite: nothing tells of Y then."""
-    if not all(_is_finite(tensor) for tensor in (*model.parameters(), *model.buffers())):
-        return True
-    heard: list[bool] = []
-
-    def listen(_layer: nn.Module, _inputs: Any, output: Any) -> None:
-        heard.extend(_is_finite(part) for part in (output if isinstance(output, list | tuple) else [output]))
-
-    handles = [layer.register_forward_hook(listen) for layer in model.modules()]
+    steps: list[int] = []
+    versions = [parameter._version for parameter in work.model.parameters()]
+    handle = work.optimizer.register_step_post_hook(lambda *_: steps.append(1))
     try:
-        signal()
-    except ValueError:
-        pass  # the error that is being explained, raised again; what the layers gave is of interest
+        report = work.train_epoch()
+    finally:
+        handle.remove()
+    # A wrapper's step may go without torch's hooks; whether weights moved is all that is known then.
+    has_hooks = getattr(type(work.optimizer).step, "hooked", False)
+    moved = versions != [parameter._version for parameter in work.model.parameters()]
+    if steps or (moved and not has_hooks):
+        return report
+    raise ValueError(
+        f"{_WHERE}: train_epoch took no step of the optimizer that it was given with, so that no rate reaches what it "
+        "trains. Give the model and the optimizer that it trains. In a worker process a name at the top of a module is "
+        "another object: hand both over by functools.partial, or as attributes of an object whose method train_epoch "
+        "is; or choose workers=1."
+    )
+
+
+def _overflows(model: nn.Module, signal: Signal) -> bool:
+    """Whether weights, or what a layer gives while the signal is measured, are not finite: nothing tells of Y then."""
+    seen = [bool(tensor.isfinite().all()) for tensor in (*model.parameters(), *model.buffers())]
+
+    def look(_layer: nn.Module, _inputs: Any, output: Any) -> None:
+        seen.extend(bool(tensor.isfinite().all()) for tensor in tensors_in(output))
+
+    handles = [layer.register_forward_hook(look) for layer in model.modules()]
+    try:
+        with suppress(ValueError):  # the error that is being explained, raised again
+            signal()
     finally:
         for handle in handles:
             handle.remove()
-    return not all(heard)
-
-
-def _is_finite(value: Any) -> bool:
-    return not isinstance(value, Tensor) or bool(value.isfinite().all())
+    return not all(seen)
 
 
 def random_state(model: nn.Module) -> dict[str, Any]:
@@ -288,7 +281,7 @@ def set_random_state(state: Mapping[str, Any]) -> None:
     random.setstate(state["python"])
 
 
-def _as_numbers(report: Report) -> dict[str, float]:
+def _as_numbers(report: Any) -> dict[str, float]:
     named = dict(report) if isinstance(report, Mapping) else {"loss": report}
     if "loss" not in named:
         raise TypeError(f"{_WHERE}: train_epoch must report its mean loss, got {', '.join(named) or 'nothing'}.")

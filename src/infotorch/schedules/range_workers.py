@@ -1,4 +1,4 @@
-"""Who probes the candidates of a range test: this process, or several, each with a copy of everything."""
+"""Several processes that probe the candidates of a range test at once, each with a copy of everything."""
 
 from __future__ import annotations
 
@@ -7,63 +7,35 @@ import multiprocessing
 import os
 import signal
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from multiprocessing.connection import wait
-from typing import Any, Protocol
+from multiprocessing.process import BaseProcess
+from typing import Any
 
 import torch
 from torch import nn
 
-from infotorch.schedules.range_bench import Bench, Report, Work, random_state, set_random_state
+from infotorch.schedules.range_bench import Bench, Work, random_state, set_random_state
 from infotorch.schedules.range_choice import Probe
 
 _WHERE = "lr_range_test"
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
 _NO_COPY = (
-    "worker processes need a copy of network, optimizer, train_epoch, signal and reset together. Lambdas and functions "
+    "worker processes need a copy of model, optimizer, train_epoch, signal and reset together. Lambdas and functions "
     "within functions cannot be copied: use functools.partial of a function at the top of a module, or a method of an "
-    "object that holds network and optimizer; or workers=1"
+    "object that holds model and optimizer; or workers=1"
 )
-
-
-class Probing(Protocol):
-    """Who probes candidates.
-
-    Attributes:
-        width: candidates that are probed at once.
-    """
-
-    width: int
-
-    def probe(self, trial: int, rates: Sequence[float], epochs: int, alive: Sequence[float] = ()) -> list[Probe]:
-        """The probes of some candidates of a trial, in their order; see `Bench.probe`."""
-        ...
-
-
-class Here:
-    """Probes in this process, one candidate after the other.
-
-    Args:
-        bench: the caller's own network.
-    """
-
-    width = 1
-
-    def __init__(self, bench: Bench) -> None:
-        self.bench = bench
-
-    def probe(self, trial: int, rates: Sequence[float], epochs: int, alive: Sequence[float] = ()) -> list[Probe]:
-        """See `Probing`."""
-        return [self.bench.probe(trial, rate, epochs, alive) for rate in rates]
 
 
 class Workers:
     """Probes in processes of their own, each with its copy of the work, its random states and as many threads.
 
-    Where there are several GPUs and the network is on one, the processes take turns at them. A candidate always goes to
-    the same process, which keeps its paused probe. A context: the processes end with it.
+    Where there are several GPUs and the model is on one, the processes take turns at them. A candidate always goes to
+    the same process, which keeps its paused probe. A context: the processes begin and end with it.
+
+    Neither joblib nor `concurrent.futures` does this: a candidate must find its paused probe, a stopped test must end
+    its processes at once, and processes whose parent was killed must end too.
 
     Args:
         work: what is trained; it is copied as it is now.
@@ -76,29 +48,27 @@ class Workers:
     """
 
     def __init__(self, work: Work, rates: Sequence[float], count: int, told: Callable[[int, float, int], None]) -> None:
-        self.width = min(count, len(rates))
-        self.told = told
+        self.width, self.told = min(count, len(rates)), told
         self.home = {rate: number % self.width for number, rate in enumerate(rates)}
-        copied = _packed(work)
-        context = multiprocessing.get_context("spawn")
+        self.packed, self.place = _packed(work), _place(work.model)
         self.pipes: list[Any] = []
-        self.processes: list[Any] = []
-        place = _place(work.model)
-        for number in range(self.width):
-            ours, theirs = context.Pipe()
-            # No daemon: the caller's loader may start processes of its own.
-            process = context.Process(target=_serve, args=(theirs, copied, torch.get_num_threads()))
-            try:
-                with _seeing(place, number):
-                    process.start()
-            except BaseException:
-                self.__exit__()
-                raise
-            theirs.close()  # so that its end is heard of
-            self.pipes.append(ours)
-            self.processes.append(process)
+        self.processes: list[BaseProcess] = []
 
     def __enter__(self) -> Workers:
+        context = multiprocessing.get_context("spawn")
+        try:
+            for number in range(self.width):
+                ours, theirs = context.Pipe()
+                # No daemon: the caller's loader may start processes of its own.
+                process = context.Process(target=_serve, args=(theirs, self.packed, torch.get_num_threads()))
+                with _seeing(self.place, number):
+                    process.start()
+                theirs.close()  # so that the end of the process ends the pipe
+                self.pipes.append(ours)
+                self.processes.append(process)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -107,15 +77,15 @@ class Workers:
         for process in self.processes:
             process.join()
 
-    def probe(self, trial: int, rates: Sequence[float], epochs: int, alive: Sequence[float] = ()) -> list[Probe]:
-        """See `Probing`.
+    def probe(self, trial: int, rates: Sequence[float], epochs: int, alive: Collection[float] = ()) -> list[Probe]:
+        """See `Bench.probe`; several at once.
 
         Raises:
             RuntimeError: a process ended on its own.
             Exception: whatever the caller's functions raised there.
         """
         for rate in rates:
-            self.pipes[self.home[rate]].send((trial, rate, epochs, tuple(alive)))
+            self.pipes[self.home[rate]].send((trial, [rate], epochs, tuple(alive)))
         found: dict[float, Probe] = {}
         while len(found) < len(rates):
             for pipe in wait(self.pipes):
@@ -139,7 +109,7 @@ class Workers:
 
 
 def _place(model: nn.Module) -> int | None:
-    """The number of the one GPU that the network is on, where there are others beside it."""
+    """The number of the one GPU that the model is on, where there are others beside it."""
     tensors = (*model.parameters(), *model.buffers())
     places = {tensor.device.index for tensor in tensors if tensor.device.type == "cuda"}
     return places.pop() if len(places) == 1 and torch.cuda.device_count() > 1 else None
@@ -147,7 +117,7 @@ def _place(model: nn.Module) -> int | None:
 
 @contextmanager
 def _seeing(place: int | None, number: int) -> Iterator[None]:
-    """While a process starts: what it will know as the network's GPU is that GPU, the next one, and so on.
+    """While a process starts: what it will know as the model's GPU is that GPU, the next one, and so on.
 
     CUDA numbers devices by the order of CUDA_VISIBLE_DEVICES, so that nothing in the copy has to be moved or renamed.
     """
@@ -181,20 +151,15 @@ def _serve(pipe: Any, packed: bytes, threads: int) -> None:
     """A worker's life: unpack, then probe what is asked for, until it is ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, who ends us
     torch.set_num_threads(threads)  # sums depend on them
-    bench, epochs = None, 0
-
-    def count(_trial: int, _rate: float, more: int) -> None:
-        nonlocal epochs
-        epochs += more
-
+    bench, epochs = None, []
     with suppress(EOFError, BrokenPipeError):  # the parent has gone
         while True:
             task = pipe.recv()
+            epochs.clear()
             try:
-                bench = bench or _unpacked(packed, count)
-                epochs = 0
-                probe = bench.probe(*task)
-                pipe.send((probe, epochs))
+                bench = bench or _unpacked(packed, lambda *told: epochs.append(told))
+                (probe,) = bench.probe(*task)
+                pipe.send((probe, len(epochs)))
             except Exception as error:
                 pipe.send(_portable(error))
 
@@ -205,47 +170,7 @@ def _unpacked(packed: bytes, told: Callable[[int, float, int], None]) -> Bench:
     except Exception as error:
         raise TypeError(f"{_WHERE}: {_NO_COPY} ({error}).") from error
     set_random_state(random)
-    return Bench(replace(work, train_epoch=Watched(work)), told)
-
-
-class Watched:
-    """The caller's epoch, and a look whether it trains by the optimiser that it came with, and not by another one.
-
-    Args:
-        work: what is trained.
-    """
-
-    def __init__(self, work: Work) -> None:
-        self.work, self.trains = work, False
-
-    def __call__(self) -> Report:
-        """Train for one epoch and report.
-
-        Raises:
-            ValueError: the first epoch took no step of the optimiser.
-        """
-        if self.trains:
-            return self.work.train_epoch()
-        steps: list[int] = []
-        model, optimizer = self.work.model, self.work.optimizer
-        versions = [parameter._version for parameter in model.parameters()]
-        handle = optimizer.register_step_post_hook(lambda *_: steps.append(1))
-        try:
-            report = self.work.train_epoch()
-        finally:
-            handle.remove()
-        # A wrapper's step may go without torch's hooks; whether weights moved is all that is known then.
-        is_heard = getattr(type(optimizer).step, "hooked", False)
-        moved = versions != [parameter._version for parameter in model.parameters()]
-        self.trains = bool(steps) or (moved and not is_heard)
-        if not self.trains:
-            raise ValueError(
-                f"{_WHERE}: train_epoch took no step of the optimizer that it was given with, so that no rate reaches "
-                "what it trains. Give the network and the optimizer that it trains. In a worker process a name at the "
-                "top of a module is another object: hand both over by functools.partial, or as attributes of an object "
-                "whose method train_epoch is; or choose workers=1."
-            )
-        return report
+    return Bench(work, told)
 
 
 def _portable(error: Exception) -> Exception:
