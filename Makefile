@@ -1,11 +1,12 @@
 # Every target works from a fresh clone with Python 3.11+ and make: it creates .venv and installs only what is missing.
 PYTHON ?= python3
 VENV := .venv
+WORKERS ?= 2
 BIN := $(VENV)/bin
 EXTRAS := graph,optim,sweep,fast,images,lightning,dev
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test check stubs format bench peers docs clean
+.PHONY: demo test test-rest test-all package check stubs format bench peers docs clean
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "infotorch needs Python 3.11 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
@@ -17,8 +18,23 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: $(INSTALLED)
 	$(BIN)/infotorch demo
 
+# A worker a core, a thread a worker.
+TEST := OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
+
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(TEST) -m "not slow"
+
+# What `make test` leaves out.
+test-rest: $(INSTALLED)
+	$(TEST) -m slow
+
+test-all: test test-rest docs package
+
+# The wheel and the source distribution, tried in an empty environment: make package [PYTHON=python3.13] [TORCH=2.6.0]
+package: $(INSTALLED)
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist . >/dev/null
+	$(BIN)/python tools/package.py dist --python $(PYTHON) $(if $(TORCH),--torch $(TORCH))
 
 check: $(INSTALLED)
 	$(BIN)/ruff format --check .
