@@ -41,7 +41,7 @@ def vectors() -> nn.Module:
 
 
 def grid() -> nn.Module:
-    """Pixels to 32 channels of 14 x 14 places."""
+    """Pixels to 32 channels of 14 x 14 locations."""
     return nn.Sequential(nn.Conv2d(1, 32, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2))
 
 

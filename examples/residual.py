@@ -28,7 +28,7 @@ class Block(nn.Module):
 
 
 class ResNet(nn.Module):
-    """Three blocks, the mean over places, a linear layer."""
+    """Three blocks, the mean over locations, a linear layer."""
 
     def __init__(self):
         super().__init__()

@@ -14,7 +14,7 @@ rows, held_out = (data.train.x, data.train.y), (data.validation.x, data.validati
 
 def make(beta):
     """A network with a code of 8 Gaussian units, and its objective: 1 draw a row in training, 12 in evaluation."""
-    network = stochastic_mlp(64, (64,), 8, 10, evaluation_samples=12)
+    network = stochastic_mlp(64, (64,), 8, 10, evaluation_draws=12)
     return network, VariationalBottleneck(beta=beta, layer=network.bottleneck)
 
 

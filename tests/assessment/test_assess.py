@@ -106,7 +106,7 @@ class TestKnownNetwork:
 def test_a_network_with_noise_is_judged_by_its_draws_together():
     torch.manual_seed(0)
     test = images(low=-1.0, high=1.0)
-    network = coded_mlp(4, (16,), 8, 2, kind="additive", noise_std=0.5, evaluation_samples=20)
+    network = coded_mlp(4, (16,), 8, 2, kind="additive", noise_std=0.5, evaluation_draws=20)
     found = looked_at(network, test, layer="bottleneck", pixels=(-1.0, 1.0))
     assert found == looked_at(network, test, layer="bottleneck", pixels=(-1.0, 1.0))
     assert found["blind_share"] == 0.0

@@ -126,7 +126,7 @@ def test_relative_noise_is_that_of_the_objectives_over_the_root_of_the_columns()
     objective.build(batch, Y)
     assert float(objective(batch).terms["mi_xt_nats"]) == pytest.approx(point.mi_xt, rel=1e-4)
     assert 0.1 < point.mi_xt < point.ceiling - 0.1  # where the noise matters
-    in_network = float(GaussianNoise(carried, scale="relative").deviation(t))
+    in_network = float(GaussianNoise(carried, scale="relative").std(t))
     assert in_network == pytest.approx(float(point.assumption.split("=")[1]), rel=1e-4)
     # Where the rows share one nuisance, its value is the upper bound less the lower one.
     nuisance = NuisanceInformation(lambda x: torch.zeros(len(x), dtype=torch.long), noise_std=carried)

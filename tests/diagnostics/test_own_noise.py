@@ -24,7 +24,7 @@ def test_layers_without_noise_are_left_out():
 
 def test_the_law_of_known_noise_is_that_of_many_draws():
     torch.manual_seed(0)
-    network = coded_mlp(4, (8,), 3, 2, kind="gaussian", evaluation_samples=4).eval()
+    network = coded_mlp(4, (8,), 3, 2, kind="gaussian", evaluation_draws=4).eval()
     mean, deviation = noises(network, ["bottleneck"])["bottleneck"].gaussian
     x = rows()
     with torch.no_grad():
@@ -36,7 +36,7 @@ def test_the_law_of_known_noise_is_that_of_many_draws():
 
 def test_additive_noise_behind_repeated_rows_has_a_row_for_each_input():
     torch.manual_seed(0)
-    network = coded_mlp(4, (8,), 3, 2, kind="additive", noise_std=0.5, scale="fixed", evaluation_samples=12)
+    network = coded_mlp(4, (8,), 3, 2, kind="additive", noise_std=0.5, scale="fixed", evaluation_draws=12)
     mean, deviation = noises(network, ["bottleneck"])["bottleneck"].gaussian
     code = network[: [name for name, _ in network.named_children()].index("bottleneck")].eval()
     with torch.no_grad():

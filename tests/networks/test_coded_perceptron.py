@@ -34,7 +34,7 @@ def test_the_layers_are_what_they_are_called():
 
 @pytest.mark.parametrize("kind", ["additive", "gaussian", "log-normal"])
 def test_scores_are_of_several_draws(kind):
-    network = coded_mlp(*SIZES, kind=kind, samples=5, evaluation_samples=7)
+    network = coded_mlp(*SIZES, kind=kind, draws=5, evaluation_draws=7)
     x = torch.randn(10, 6, generator=torch.Generator().manual_seed(0))
     seen = []
     network.head.register_forward_hook(lambda _layer, given, _out: seen.append(len(given[0])))
@@ -50,7 +50,7 @@ def test_the_mean_of_many_draws_settles_and_a_single_one_does_not():
 
     def spread(draws):
         torch.manual_seed(0)
-        network = coded_mlp(*SIZES, kind="additive", noise_std=3.0, evaluation_samples=draws).eval()
+        network = coded_mlp(*SIZES, kind="additive", noise_std=3.0, evaluation_draws=draws).eval()
         return (network(x).softmax(dim=1) - network(x).softmax(dim=1)).abs().mean().item()
 
     assert spread(400) < spread(1) / 10  # 1 / sqrt 400 = 1 / 20
@@ -85,7 +85,7 @@ def test_repeated_rows_stand_together_and_one_draw_is_the_input_itself():
         ({"code": 2.5}, TypeError, "coded_mlp: code must be an integer, got 2.5"),
         ({"classes": 0}, ValueError, "coded_mlp: classes must be at least 1, got 0"),
         ({"kind": "additive", "noise_std": 0.0}, ValueError, "GaussianNoise: noise_std must be positive"),
-        ({"kind": "additive", "samples": 0}, ValueError, "Repeat: samples must be at least 1, got 0"),
+        ({"kind": "additive", "draws": 0}, ValueError, "Repeat: draws must be at least 1, got 0"),
     ],
 )
 def test_what_cannot_be_built_is_refused(options, error, message):

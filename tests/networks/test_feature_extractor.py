@@ -96,7 +96,7 @@ def test_of_several_draws_of_a_row_the_first_counts():
 
 
 def test_the_layers_of_a_network_that_draws_several_times_in_evaluation_are_heard():
-    network, x = stochastic_mlp(4, (8,), 3, 2, evaluation_samples=12), gaussian(6, 4)
+    network, x = stochastic_mlp(4, (8,), 3, 2, evaluation_draws=12), gaussian(6, 4)
     with torch.no_grad(), FeatureExtractor(network, ["fc1", "bottleneck", "head", "mean"]) as extract:
         heard = extract(x)
     assert {name: len(t) for name, t in heard.items()} == {"fc1": 6, "bottleneck": 6, "head": 6, "mean": 6}

@@ -35,7 +35,7 @@ class TestGaussian:
     def test_relative_noise_is_that_share_of_the_deviation_from_the_units_means(self):
         x = draw(6, 3) * 4 + torch.tensor([0.0, 100.0, -7.0])
         wanted = 0.5 * math.sqrt(((x - x.mean(dim=0)) ** 2).sum().item() / 18)
-        assert GaussianNoise(0.5, scale="relative").deviation(x).item() == pytest.approx(wanted, rel=1e-9)
+        assert GaussianNoise(0.5, scale="relative").std(x).item() == pytest.approx(wanted, rel=1e-9)
 
     def test_scaling_and_moving_the_layer_scales_relative_noise_with_it_and_its_gradient_says_so(self):
         x = draw(50, 4).requires_grad_()
@@ -43,7 +43,7 @@ class TestGaussian:
         torch.testing.assert_close(noisy(layer, 7 * x + 3), 7 * noisy(layer, x) + 3)
         # x / deviation(x) does not change along x itself (from the units' means).
         centred = (x - x.mean(dim=0)).detach()
-        slope = torch.autograd.functional.jvp(lambda t: t / layer.deviation(t), centred, centred)[1]
+        slope = torch.autograd.functional.jvp(lambda t: t / layer.std(t), centred, centred)[1]
         assert slope.abs().max() < 1e-9
 
     def test_in_evaluation_it_follows_the_running_mean_of_the_training_batches(self):
@@ -56,7 +56,7 @@ class TestGaussian:
             wanted = now if wanted is None else 0.75 * wanted + 0.25 * now
         layer.eval()
         before = layer.running_variance.clone()
-        assert layer.deviation(1000 * x).item() == pytest.approx(math.sqrt(wanted), rel=1e-6)
+        assert layer.std(1000 * x).item() == pytest.approx(math.sqrt(wanted), rel=1e-6)
         noisy(layer, x)
         assert torch.equal(before, layer.running_variance)
 
@@ -65,7 +65,7 @@ class TestGaussian:
         for factor in (1e-3, 1.0, 1e3):
             rows = factor * x
             wanted = 0.5 * ((rows - rows.mean(dim=0)) ** 2).mean().sqrt().item()
-            assert layer.deviation(rows).item() == pytest.approx(wanted, rel=1e-4)
+            assert layer.std(rows).item() == pytest.approx(wanted, rel=1e-4)
 
     def test_learned_noise_has_a_deviation_for_each_unit_that_a_loss_can_move(self):
         layer, x = GaussianNoise(0.1, scale="learned", width=3), draw(5000, 3)

@@ -28,7 +28,7 @@ def gaussian(**options):
 
 class TestGaussianLayer:
     def test_the_draws_have_the_mean_and_deviation_that_the_encoder_gives(self):
-        layer, x = gaussian(samples=20_000), draw(2, 3)
+        layer, x = gaussian(draws=20_000), draw(2, 3)
         with torch.no_grad():
             layer.encoder.linear.bias[2:] += 6.0  # deviations of the order of 1
             mean, deviation = layer.encoder(x)
@@ -44,7 +44,7 @@ class TestGaussianLayer:
 
     @pytest.mark.parametrize(("training", "rows"), [(True, 12), (False, 20)])
     def test_draws_of_a_row_stand_together_as_many_as_the_mode_says(self, training, rows):
-        layer, x = gaussian(samples=3, evaluation_samples=5).train(training), draw(4, 3)
+        layer, x = gaussian(draws=3, evaluation_draws=5).train(training), draw(4, 3)
         with torch.no_grad(), STREAMS.as_global("test"):
             layer.encoder.linear.weight[2:] = 0.0  # deviations of 0.007, beside distances of 0.1 and more
             z = layer(x)
@@ -53,7 +53,7 @@ class TestGaussianLayer:
         assert torch.equal(nearest, torch.arange(4).repeat_interleave(rows // 4))
 
     def test_without_draws_evaluation_hands_on_the_mean(self):
-        layer, x = gaussian(evaluation_samples=0).eval(), draw(4, 3)
+        layer, x = gaussian(evaluation_draws=0).eval(), draw(4, 3)
         assert torch.equal(layer(x), layer.encoder(x)[0])
 
     def test_a_generator_decides_the_draw_and_leaves_the_global_state(self):
@@ -76,7 +76,7 @@ class TestGaussianLayer:
 
     def test_images_are_flattened(self):
         x = draw(4, 3)
-        layer = gaussian(evaluation_samples=0).eval()
+        layer = gaussian(evaluation_draws=0).eval()
         assert torch.equal(layer(x), layer(x.view(4, 3, 1, 1)))
 
 
@@ -84,7 +84,7 @@ class TestLogNormalLayer:
     @pytest.mark.parametrize("activation", ["relu", "softplus"])
     def test_the_draws_are_the_features_times_log_normal_noise_of_their_own_deviation(self, activation):
         with STREAMS.as_global("init"):
-            layer = LogNormalLayer(3, 4, activation=activation, samples=20_000, evaluation_samples=0)
+            layer = LogNormalLayer(3, 4, activation=activation, draws=20_000, evaluation_draws=0)
         x = draw(2, 3)
         with torch.no_grad(), STREAMS.as_global("test"):
             features, deviation = layer.encoder(x)
@@ -134,7 +134,7 @@ class TestNetwork:
     @pytest.mark.parametrize("kind", ["gaussian", "log-normal"])
     def test_it_gives_a_row_for_each_input_in_evaluation_and_each_draw_in_training(self, kind):
         with STREAMS.as_global("init"):
-            network = stochastic_mlp(6, (8, 7), 5, 3, kind=kind, samples=2, evaluation_samples=4)
+            network = stochastic_mlp(6, (8, 7), 5, 3, kind=kind, draws=2, evaluation_draws=4)
         x = draw(9, 2, 3)
         assert network(x).shape == (9, 2, 3)
         assert network.eval()(x).logsumexp(dim=1).abs().max() < 1e-5
@@ -148,7 +148,7 @@ class TestNetwork:
             network.bottleneck.encoder.linear.bias[5:] += 8.0
 
         def answers(count, times):
-            network.bottleneck.evaluation_samples = network.mean.evaluation_samples = count
+            network.bottleneck.evaluation_draws = network.mean.evaluation_draws = count
             with torch.no_grad(), STREAMS.as_global("test"):
                 return torch.stack([network(draw(4, 6)).exp() for _ in range(times)])
 
@@ -157,7 +157,7 @@ class TestNetwork:
 
     def test_it_is_copied_saved_and_cut_as_any_network_is(self):
         with STREAMS.as_global("init"):
-            network = stochastic_mlp(6, (8,), 5, 3, evaluation_samples=0)
+            network = stochastic_mlp(6, (8,), 5, 3, evaluation_draws=0)
         network(draw(4, 6))
         copied = copy.deepcopy(network).eval()
         assert torch.equal(copied(draw(4, 6)), network.eval()(draw(4, 6)))
@@ -171,16 +171,16 @@ class TestNetwork:
     [
         (lambda: GaussianLayer(0, 2), ValueError, "GaussianLayer: inputs must be at least 1, got 0"),
         (lambda: GaussianLayer(2, 1.5), TypeError, "GaussianLayer: width must be an integer, got 1.5"),
-        (lambda: GaussianLayer(2, 2, samples=0), ValueError, "GaussianLayer: samples must be at least 1, got 0"),
+        (lambda: GaussianLayer(2, 2, draws=0), ValueError, "GaussianLayer: draws must be at least 1, got 0"),
         (
-            lambda: GaussianLayer(2, 2, evaluation_samples=-1),
+            lambda: GaussianLayer(2, 2, evaluation_draws=-1),
             ValueError,
-            "evaluation_samples, where not 0, must be at least 1, got -1",
+            "evaluation_draws, where not 0, must be at least 1, got -1",
         ),
         (lambda: LogNormalLayer(2, 0), ValueError, "LogNormalLayer: width must be at least 1"),
         (lambda: LogNormalLayer(2, 2, activation="tanh"), ValueError, "activation must be one of relu, softplus, got"),
         (lambda: LogNormalLayer(2, 2, max_std=0.0), ValueError, "max_std must be positive"),
-        (lambda: SampleMean(True), TypeError, "SampleMean: samples must be an integer, got True"),
+        (lambda: SampleMean(True), TypeError, "SampleMean: draws must be an integer, got True"),
         (lambda: SampleMean(3)(torch.zeros(4, 2)), ValueError, "rows must be a multiple of 3 draws, got 4"),
         (lambda: stochastic_mlp(4, (), 2, 3), ValueError, "hidden must have one width or more, got none"),
         (lambda: stochastic_mlp(4, (3,), 2, 0), ValueError, "stochastic_mlp: classes must be at least 1"),

@@ -7,7 +7,7 @@ from tests.objectives.on_digits import accuracies_on_digits
 from tests.reference import labels as slow
 
 from infotorch.objectives.base import LocalBatch
-from infotorch.objectives.contrastive import SupervisedContrastive, cosine_similarities, pooled_rows
+from infotorch.objectives.contrastive import SupervisedContrastive, cosine_similarities
 
 LABELS = torch.arange(12) % 3
 
@@ -30,18 +30,6 @@ def built(output, y=LABELS, **settings):
 @pytest.fixture
 def output():
     return torch.randn(12, 5, generator=seeded())
-
-
-class TestRows:
-    def test_a_grid_is_averaged_over_equal_windows(self):
-        grid = torch.randn(3, 2, 6, 4, generator=seeded())
-        wanted = grid.reshape(3, 2, 2, 3, 2, 2).mean(dim=(3, 5)).flatten(1)
-        torch.testing.assert_close(pooled_rows(grid, 2), wanted)
-
-    def test_small_grids_and_vectors_stay_as_they_are(self):
-        for output in (torch.randn(3, 2, 4, 1, generator=seeded()), torch.randn(3, 9, generator=seeded())):
-            assert torch.equal(pooled_rows(output, 4), output.flatten(1))
-            assert torch.equal(pooled_rows(output, None), output.flatten(1))
 
 
 class TestCosines:
@@ -142,7 +130,7 @@ class TestParts:
         assert widths == [(7, 5), (3, 7)]
         assert not list(built(output, hidden=None).parameters())
         grid = torch.randn(12, 2, 9, 9, generator=seeded())
-        assert next(built(grid, pool=3, embedding=4).parameters()).shape == (4, 18)
+        assert next(built(grid, locations=3, embedding=4).parameters()).shape == (4, 18)
 
     def test_the_projection_is_trained_with_the_module(self, output):
         objective = built(output)
@@ -173,7 +161,7 @@ def test_it_teaches_a_module_to_tell_digits():
         ({"hidden": (8, 0.5)}, TypeError, "hidden must be an integer, got 0.5"),
         ({"hidden": 64}, TypeError, r"hidden must be a sequence of widths such as \(64,\), got 64"),
         ({"hidden": "64"}, TypeError, r"hidden must be a sequence of widths such as \(64,\), got '64'"),
-        ({"pool": 0}, ValueError, "pool must be at least 1, got 0"),
+        ({"locations": 0}, ValueError, "locations must be at least 1, got 0"),
     ],
 )
 def test_wrong_settings_are_refused(settings, error, message):

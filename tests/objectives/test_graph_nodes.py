@@ -73,7 +73,7 @@ class TestNodes:
     @pytest.mark.parametrize("graph", [TWO, ONE])
     def test_a_node_is_read_against_its_own_features_and_those_of_nodes_drawn_apart(self, bound, graph):
         batch = batch_on(graph)
-        objective = built(NodeInformation(bound=bound, negatives=3, hidden=(8,), embedding=6), batch)
+        objective = built(NodeInformation(bound=bound, num_negatives=3, hidden=(8,), embedding=6), batch)
         scores = all_scores(objective, "own", batch)
         drawn = other_nodes(graph.graph_index, 3, batch.generator("pairs")).tolist()
         nodes = range(graph.num_nodes)
@@ -91,7 +91,7 @@ class TestNodes:
 
     def test_each_step_draws_anew(self):
         batch = batch_on(TWO)
-        objective = built(NodeInformation(negatives=2), batch)
+        objective = built(NodeInformation(num_negatives=2), batch)
         values = [objective(replace(batch, position=(0, 0, step))).total.item() for step in (0, 1, 0)]
         assert values[0] == values[2] != values[1]
 
@@ -106,7 +106,7 @@ class TestNodes:
         """h = x, one of four: log 4. The bound stays below but for the sample's error, about 0.02, and MINE's bias."""
         graph = GraphStructure(torch.zeros(2, 0, dtype=torch.int64), torch.arange(400) // 4, 100)
         x = F.one_hot(torch.randint(4, (400,), generator=seeded()), 4).float()
-        objective = NodeInformation(bound=bound, negatives=64, hidden=(16,), embedding=8)
+        objective = NodeInformation(bound=bound, num_negatives=64, hidden=(16,), embedding=8)
         values = train_critic(objective, LocalBatch(x, x, x, None, graph=graph))
         assert values == pytest.approx(math.log(4), abs=tolerance)
 
@@ -119,9 +119,9 @@ class TestNodes:
 
     def test_names_in_plans(self):
         for name, bound in (("X:node-infonce", "infonce"), ("X:node-mine", "mine")):
-            objective = objective_from_name(name, {name: {"negatives": 8}})
+            objective = objective_from_name(name, {name: {"num_negatives": 8}})
             assert isinstance(objective, NodeInformation)
-            assert (objective.bound, objective.negatives) == (bound, 8)
+            assert (objective.bound, objective.num_negatives) == (bound, 8)
 
 
 def train_critic(objective, batch, *, steps=100, part="mi_xt_nats"):
@@ -152,7 +152,14 @@ class TestNeighbours:
     @pytest.mark.parametrize("graph", [TWO, ONE])
     def test_each_edge_counts_by_its_weight_and_each_node_by_that_of_its_edges(self, bound, weighting, graph, draws):
         batch = batch_on(graph)
-        settings = {"bound": bound, "weighting": weighting, "negatives": 3, "alpha": 0, "gamma": 0, "beta": 0.7}
+        settings = {
+            "bound": bound,
+            "weighting": weighting,
+            "num_negatives": 3,
+            "own_weight": 0,
+            "edges_weight": 0,
+            "neighbours_weight": 0.7,
+        }
         objective = built(GraphicalInformation(**settings), batch)
         scores, h = all_scores(objective, "neighbours", batch), batch.output.tolist()
         loss = objective(batch)
@@ -178,7 +185,7 @@ class TestNeighbours:
     def test_pairs_drawn_apart_follow_the_edges_weights_elsewhere(self, weighting, graph, monkeypatch):
         """Shares of 20000 draws: elsewhere is another graph, or edges into another node; four s.e. are 0.014."""
         batch = batch_on(graph)
-        objective = GraphicalInformation(weighting=weighting, negatives=20000)
+        objective = GraphicalInformation(weighting=weighting, num_negatives=20000)
         edges = graph.edge_index[:, graph.edge_index[0] != graph.edge_index[1]]
         edges = edges[:, edges[1].argsort(stable=True)]
         nodes, row, degree = edges[1].unique_consecutive(return_inverse=True, return_counts=True)
@@ -201,7 +208,7 @@ class TestNeighbours:
 
     def test_no_gradient_passes_through_adaptive_weights(self):
         batch = batch_on(TWO)
-        settings = {"bound": "nwj", "weighting": "adaptive", "alpha": 0, "gamma": 0}
+        settings = {"bound": "nwj", "weighting": "adaptive", "own_weight": 0, "edges_weight": 0}
         objective = built(GraphicalInformation(**settings), batch)
         with torch.no_grad():
             for name, parameter in objective.named_parameters():
@@ -219,7 +226,7 @@ class TestNeighbours:
         batch = LocalBatch(x, x, x, None, graph=GraphStructure(edges, around // 4, 100))
         for weighting in WEIGHTINGS:
             objective = GraphicalInformation(
-                bound="mine", weighting=weighting, negatives=8, alpha=0, gamma=0, hidden=(16,)
+                bound="mine", weighting=weighting, num_negatives=8, own_weight=0, edges_weight=0, hidden=(16,)
             )
             value = train_critic(objective, batch, part="mi_xt_neighbours_nats")
             assert value == pytest.approx(math.log(4), abs=0.08)
@@ -236,7 +243,7 @@ class TestNeighbours:
         graph = GraphStructure(torch.cat([edges, edges.flip(0)], dim=1), node // 10, 100)
         x = (node % 10 == 0).float()[:, None] + 0.01 * torch.randn(1000, 2, generator=seeded())
         batch = LocalBatch(x, x, torch.randn(1000, 2, generator=seeded(1)), None, graph=graph)
-        objective = GraphicalInformation(bound="mine", alpha=0, gamma=0, negatives=8)
+        objective = GraphicalInformation(bound="mine", own_weight=0, edges_weight=0, num_negatives=8)
         value = train_critic(objective, batch, steps=100, part="mi_xt_neighbours_nats")
         assert abs(value) < 0.05
 
@@ -244,7 +251,7 @@ class TestNeighbours:
 class TestEdges:
     def only_edges(self, graph, h):
         batch = LocalBatch(h, h, h.requires_grad_(), None, graph=graph)
-        return built(GraphicalInformation(alpha=0, beta=0, gamma=0.5), batch)(batch)
+        return built(GraphicalInformation(own_weight=0, neighbours_weight=0, edges_weight=0.5), batch)(batch)
 
     def test_nodes_that_point_away_from_whom_they_are_not_joined_to_tell_all(self):
         """Two cliques of one graph: scores are 100 within and -100 across, so that all of log 2 is known."""
@@ -287,7 +294,9 @@ class TestSum:
     @pytest.mark.parametrize("bound", BOUNDS)
     def test_the_loss_is_minus_the_weighted_terms_divergences_twice(self, bound):
         batch = batch_on(TWO)
-        loss = built(GraphicalInformation(bound=bound, alpha=0.3, beta=0.5, gamma=0.7), batch)(batch)
+        loss = built(GraphicalInformation(bound=bound, own_weight=0.3, neighbours_weight=0.5, edges_weight=0.7), batch)(
+            batch
+        )
         own, neighbours, edges = (value.item() for value in loss.terms.values())
         times = 2 if bound == "jsd" else 1
         wanted = -times * (0.3 * own + 0.5 * neighbours) - 2 * 0.7 * edges
@@ -295,7 +304,7 @@ class TestSum:
 
     def test_its_jsd_terms_are_the_cross_entropies_of_the_paper_but_for_a_constant(self):
         batch = batch_on(TWO)
-        objective = built(GraphicalInformation(alpha=1.0, beta=0, gamma=0), batch)
+        objective = built(GraphicalInformation(own_weight=1.0, neighbours_weight=0, edges_weight=0), batch)
         scores = torch.tensor(all_scores(objective, "own", batch))
         drawn = other_nodes(TWO.graph_index, 5, batch.generator("pairs"))
         paper = F.softplus(-scores.diagonal()).mean() + F.softplus(scores.gather(1, drawn)).mean()
@@ -309,20 +318,23 @@ class TestSum:
             "nwj": both,
             "jsd": {},
         }
-        assert dict(GraphicalInformation(bound="nwj", beta=0).bounds) == {"mi_xt_nats": "lower"}
+        assert dict(GraphicalInformation(bound="nwj", neighbours_weight=0).bounds) == {"mi_xt_nats": "lower"}
 
     def test_what_has_no_weight_is_not_made(self):
         batch = batch_on(TWO)
         for weights, parts in (
-            ({"alpha": 0}, {"neighbours"}),
-            ({"beta": 0}, {"own"}),
-            ({"alpha": 0, "beta": 0}, set()),
+            ({"own_weight": 0}, {"neighbours"}),
+            ({"neighbours_weight": 0}, {"own"}),
+            ({"own_weight": 0, "neighbours_weight": 0}, set()),
         ):
             objective = built(objective_of("X:gmi", **weights, critic_steps=2), batch)
             assert set(objective.critic) == parts
             assert len(objective.critics()) == (1 if parts else 0)
             assert objective.critic_steps == (2 if parts else 0)
-        assert set(built(GraphicalInformation(gamma=0), batch)(batch).terms) == {"jsd_nats", "jsd_neighbours_nats"}
+        assert set(built(GraphicalInformation(edges_weight=0), batch)(batch).terms) == {
+            "jsd_nats",
+            "jsd_neighbours_nats",
+        }
 
     def test_the_name_in_plans(self):
         objective = objective_from_name("X:gmi", {"X:gmi": {"weighting": "adaptive", "bound": "infonce"}})
@@ -382,7 +394,10 @@ class TestOddGraphs:
 
 def test_an_isolated_node_counts_by_its_own_features_alone():
     batch = batch_on(structure([(0, 1), (1, 0), (1, 2)], [0, 0, 0, 0]))
-    cases: tuple[Any, ...] = ({"beta": 0, "gamma": 0}, True), ({"alpha": 0, "gamma": 0}, False)
+    cases: tuple[Any, ...] = (
+        ({"neighbours_weight": 0, "edges_weight": 0}, True),
+        ({"own_weight": 0, "edges_weight": 0}, False),
+    )
     for weights, moved in cases:
         objective = built(GraphicalInformation(**weights), batch).eval()  # in training its h is in the columns' means
         (gradient,) = torch.autograd.grad(objective(batch).total, batch.output)
@@ -460,7 +475,7 @@ class TestSettings:
         [
             ({"bound": "kl"}, "bound must be one of infonce, mine, nwj, jsd, got 'kl'"),
             ({"target": "y"}, "target must be one of x, module_input, got 'y'"),
-            ({"negatives": 0}, "negatives must be at least 1, got 0"),
+            ({"num_negatives": 0}, "num_negatives must be at least 1, got 0"),
             ({"embedding": 0}, "embedding must be at least 1, got 0"),
             ({"hidden": (8, 0)}, "hidden must be at least 1, got 0"),
             ({"critic_steps": -1}, "critic_steps must be at least 0, got -1"),
@@ -473,7 +488,7 @@ class TestSettings:
     @pytest.mark.parametrize(
         ("settings", "message"),
         [
-            ({"negatives": 2.0}, r"negatives must be an integer, got 2\.0"),
+            ({"num_negatives": 2.0}, r"num_negatives must be an integer, got 2\.0"),
             ({"hidden": 8}, r"hidden must be a sequence of widths such as \(64,\), got 8"),
             ({"critic_steps": True}, "critic_steps must be an integer, got True"),
         ],
@@ -491,10 +506,13 @@ class TestSettings:
     ("settings", "message"),
     [
         ({"weighting": "sum"}, "weighting must be one of mean, adaptive, got 'sum'"),
-        ({"alpha": -1.0}, "alpha must be at least 0 and finite, got -1.0"),
-        ({"beta": math.inf}, "beta must be at least 0 and finite, got inf"),
-        ({"gamma": math.nan}, "gamma must be at least 0 and finite, got nan"),
-        ({"alpha": 0, "beta": 0, "gamma": 0}, "alpha, beta or gamma must be positive, got 0 for all"),
+        ({"own_weight": -1.0}, "own_weight must be at least 0 and finite, got -1.0"),
+        ({"neighbours_weight": math.inf}, "neighbours_weight must be at least 0 and finite, got inf"),
+        ({"edges_weight": math.nan}, "edges_weight must be at least 0 and finite, got nan"),
+        (
+            {"own_weight": 0, "neighbours_weight": 0, "edges_weight": 0},
+            "own_weight, neighbours_weight or edges_weight must be positive, got 0 for all",
+        ),
     ],
 )
 def test_weights_of_the_terms_are_checked(settings, message):

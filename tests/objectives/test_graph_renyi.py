@@ -110,7 +110,7 @@ class TestValue:
 class TestDraw:
     def test_rows_are_drawn_after_their_neighbours_are_known(self):
         batch = batch_of(graph_of())
-        objective = GraphRenyiInformation(nodes=6, bandwidth=1.0)
+        objective = GraphRenyiInformation(num_nodes=6, bandwidth=1.0)
         rows = torch.randperm(12, generator=batch.generator("nodes"))[:6]
         views = [batch.x[rows], neighbours_of(batch.x)[rows]]
         wanted = renyi_multivariate_mi(views, batch.output.detach()[rows], bandwidth=1.0)
@@ -118,7 +118,7 @@ class TestDraw:
 
     def test_it_is_the_steps_own_and_the_global_state_stays(self):
         batch, before = batch_of(graph_of()), torch.get_rng_state()
-        objective = GraphRenyiInformation(nodes=6)
+        objective = GraphRenyiInformation(num_nodes=6)
         first = objective(batch).total
         assert torch.equal(torch.get_rng_state(), before)
         assert torch.equal(objective(batch).total, first)
@@ -126,7 +126,7 @@ class TestDraw:
 
     def test_as_many_rows_as_there_are_need_no_draw(self):
         batch = batch_of(graph_of())
-        losses = [loss_of(batch, nodes=nodes).total for nodes in (12, 13, 10**6)]
+        losses = [loss_of(batch, num_nodes=nodes).total for nodes in (12, 13, 10**6)]
         assert all(torch.equal(loss, losses[0]) for loss in losses)
 
 
@@ -156,7 +156,7 @@ class TestGradient:
         ("graph", "settings"),
         [
             (GraphStructure(NO_EDGES, torch.zeros(1, dtype=torch.int64), 1), {}),
-            (graph_of(), {"nodes": 1}),
+            (graph_of(), {"num_nodes": 1}),
         ],
         ids=["one node", "one drawn"],
     )
@@ -187,8 +187,8 @@ class TestSettings:
     @pytest.mark.parametrize(
         ("settings", "error", "message"),
         [
-            ({"nodes": 0}, ValueError, "nodes must be at least 1, got 0"),
-            ({"nodes": 2.5}, TypeError, "nodes must be an integer, got 2.5"),
+            ({"num_nodes": 0}, ValueError, "num_nodes must be at least 1, got 0"),
+            ({"num_nodes": 2.5}, TypeError, "num_nodes must be an integer, got 2.5"),
             ({"alpha": 0.0}, ValueError, "alpha must be positive and finite, got 0.0"),
             ({"alpha": "2"}, TypeError, "alpha must be a number, got str"),
             ({"bandwidth": "wide"}, ValueError, "bandwidth must be one of knn, median, got 'wide'"),
@@ -211,9 +211,9 @@ class TestSettings:
             loss_of(replace(batch, x=batch.x * torch.where(torch.arange(12) == 4, math.nan, 1.0)[:, None]))
 
     def test_the_name_in_plans(self):
-        objective = objective_from_name("X:graph-renyi", {"X:graph-renyi": {"nodes": 64}})
+        objective = objective_from_name("X:graph-renyi", {"X:graph-renyi": {"num_nodes": 64}})
         assert isinstance(objective, GraphRenyiInformation)
-        assert objective.nodes == 64
+        assert objective.num_nodes == 64
 
 
 class TestLearning:
@@ -228,6 +228,6 @@ class TestLearning:
     def test_the_same_seed_gives_the_same_weights(self):
         weights = []
         for _ in range(2):
-            result, _ = trained("X:graph-renyi", molecules, seed=0, epochs=2, cut="pool", nodes=32)
+            result, _ = trained("X:graph-renyi", molecules, seed=0, epochs=2, cut="pool", num_nodes=32)
             weights.append([p.clone() for module in result.plan for p in module.body.parameters()])
         assert all(torch.equal(a, b) for a, b in zip(*weights, strict=True))

@@ -32,19 +32,19 @@ def loss_of(t, x, y=LABELS, **settings):
 
 
 class TestValues:
-    @pytest.mark.parametrize(("sigma", "epsilon"), [(5.0, 1e-5), (0.7, 1e-2)])
-    def test_nhsic_is_that_of_the_paper(self, rows, sigma, epsilon):
+    @pytest.mark.parametrize(("bandwidth", "epsilon"), [(5.0, 1e-5), (0.7, 1e-2)])
+    def test_nhsic_is_that_of_the_paper(self, rows, bandwidth, epsilon):
         x, t = rows
-        terms = loss_of(t, x, sigma=sigma, epsilon=epsilon).terms
+        terms = loss_of(t, x, bandwidth=bandwidth, epsilon=epsilon).terms
         one_hot = F.one_hot(LABELS, 3).double()
         for name, other in (("hsic_xt", x), ("hsic_ty", one_hot)):
-            wanted = slow.nhsic(t.numpy(), other.numpy(), sigma=sigma, epsilon=epsilon)
+            wanted = slow.nhsic(t.numpy(), other.numpy(), bandwidth=bandwidth, epsilon=epsilon)
             assert float(terms[name]) == pytest.approx(wanted, rel=1e-8)
 
     @pytest.mark.parametrize(("measure", "estimator"), [("hsic", hsic), ("cka", cka)])
     def test_the_other_measures_are_the_estimators_of_that_name(self, rows, measure, estimator):
         x, t = rows
-        terms = loss_of(t, x, measure=measure, sigma=2.0).terms
+        terms = loss_of(t, x, measure=measure, bandwidth=2.0).terms
         one_hot = F.one_hot(LABELS, 3).double()
         for name, other in (("hsic_xt", x), ("hsic_ty", one_hot)):
             widths = tuple(2.0 * math.sqrt(side.shape[1]) for side in (t, other))
@@ -58,7 +58,7 @@ class TestValues:
 
     @pytest.mark.parametrize("measure", MEASURES)
     def test_the_loss_is_dependence_on_x_less_beta_times_dependence_on_y(self, rows, measure):
-        loss = loss_of(rows[1], rows[0], measure=measure, beta=3.0)
+        loss = loss_of(rows[1], rows[0], measure=measure, label_weight=3.0)
         assert loss.total.item() == pytest.approx(float(loss.terms["hsic_xt"] - 3.0 * loss.terms["hsic_ty"]))
 
     @pytest.mark.parametrize("measure", MEASURES)
@@ -93,7 +93,7 @@ class TestGradient:
     def test_it_is_that_of_finite_differences(self, rows, measure):
         x, t = rows
         x, t, y = x[:8], t[:8].clone().requires_grad_(), LABELS[:8]
-        settings = {"measure": measure, "sigma": 1.0, "epsilon": 1e-2, "beta": 2.0}
+        settings = {"measure": measure, "bandwidth": 1.0, "epsilon": 1e-2, "label_weight": 2.0}
         assert torch.autograd.gradcheck(lambda t: loss_of(t, x, y, **settings).total, t)
 
     @pytest.mark.parametrize("measure", MEASURES)
@@ -160,9 +160,9 @@ def test_a_layer_of_two_units_learns_to_tell_the_classes(measure):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"beta": -1.0}, "beta must be at least 0 and finite, got -1.0"),
-        ({"beta": math.nan}, "beta must be at least 0 and finite, got nan"),
-        ({"sigma": 0.0}, "sigma must be positive and finite, got 0.0"),
+        ({"label_weight": -1.0}, "label_weight must be at least 0 and finite, got -1.0"),
+        ({"label_weight": math.nan}, "label_weight must be at least 0 and finite, got nan"),
+        ({"bandwidth": 0.0}, "bandwidth must be positive and finite, got 0.0"),
         ({"epsilon": -1e-5}, "epsilon must be positive and finite, got -1e-05"),
         ({"measure": "mi"}, "measure must be one of nhsic, hsic, cka, got 'mi'"),
         ({"target": "y"}, "target must be one of x, module_input, got 'y'"),

@@ -7,8 +7,8 @@ from torch import nn
 
 from infotorch.estimators.bounds import infonce, jsd, nwj
 from infotorch.estimators.spatial import dim_grid
-from infotorch.objectives import locations as places
-from infotorch.objectives.locations import at_most_places, average_bound, by_place, image_patches
+from infotorch.objectives import locations
+from infotorch.objectives.locations import at_each_location, at_most_locations, average_bound, image_patches
 
 BOUNDS = {"infonce": infonce, "jsd": jsd, "nwj": nwj}
 
@@ -19,13 +19,13 @@ def seeded(seed=0):
 
 @pytest.fixture
 def embeddings():
-    """Five rows at six places, correlated so that no bound is close to zero."""
+    """Five rows at six locations, correlated so that no bound is close to zero."""
     first = torch.randn(6, 5, 3, generator=seeded(), dtype=torch.float64)
     return first, first + 0.5 * torch.randn(6, 5, 3, generator=seeded(1), dtype=torch.float64)
 
 
 class TestAverageBound:
-    def test_perfect_scores_at_half_of_the_places_give_half_of_log_n(self):
+    def test_perfect_scores_at_half_of_the_locations_give_half_of_log_n(self):
         codes = 20 * torch.eye(4).expand(2, 4, 4) * torch.tensor([1.0, 0.0]).view(2, 1, 1)
         assert average_bound(codes, codes, bound="infonce").item() == pytest.approx(math.log(4) / 2, abs=1e-6)
 
@@ -37,10 +37,10 @@ class TestAverageBound:
 
     @pytest.mark.parametrize("bound", BOUNDS)
     @pytest.mark.parametrize("at_once", [1, 2 * 5**2, 2**20])
-    def test_it_is_the_bound_of_each_place_averaged_however_many_go_at_once(
+    def test_it_is_the_bound_of_each_location_averaged_however_many_go_at_once(
         self, bound, at_once, embeddings, monkeypatch
     ):
-        monkeypatch.setattr(places, "_SCORES_AT_ONCE", at_once)
+        monkeypatch.setattr(locations, "_SCORES_AT_ONCE", at_once)
         first, second = embeddings
         wanted = torch.stack([BOUNDS[bound](a @ b.T + 0.3) for a, b in zip(first, second, strict=True)]).mean()
         assert average_bound(first, second, bound=bound, offset=0.3).item() == pytest.approx(wanted.item(), abs=1e-12)
@@ -83,16 +83,21 @@ class TestAverageBound:
         assert torch.equal(narrow, average_bound(first.float(), second.float(), bound="infonce"))
 
 
-class TestAtMostPlaces:
+class TestAtMostLocations:
     def test_it_averages_blocks(self):
         grid = torch.randn(2, 3, 8, 4, generator=seeded(), dtype=torch.float64)
         wanted = grid.unflatten(2, (4, 2)).mean(dim=3)
-        assert torch.allclose(at_most_places(grid, 4), wanted, rtol=0, atol=1e-15)
+        assert torch.allclose(at_most_locations(grid, 4), wanted, rtol=0, atol=1e-15)
 
-    @pytest.mark.parametrize(("shape", "size"), [((2, 3, 4, 4), 4), ((2, 3, 9, 9), None), ((5, 40), 4)])
+    def test_a_grid_that_is_no_square_is_averaged_along_both_sides(self):
+        grid = torch.randn(3, 2, 6, 4, generator=seeded())
+        wanted = grid.reshape(3, 2, 2, 3, 2, 2).mean(dim=(3, 5))
+        torch.testing.assert_close(at_most_locations(grid, 2), wanted)
+
+    @pytest.mark.parametrize(("shape", "size"), [((2, 3, 4, 4), 4), ((3, 2, 4, 1), 4), ((2, 3, 9, 9), None), ((5, 40), 4)])
     def test_what_is_small_enough_or_no_grid_stays_as_it_is(self, shape, size):
         output = torch.randn(shape, generator=seeded())
-        assert at_most_places(output, size) is output
+        assert at_most_locations(output, size) is output
 
 
 class TestPatches:
@@ -117,5 +122,5 @@ class TestPatches:
 
 def test_by_place_is_the_network_at_every_place():
     grid, network = torch.randn(5, 3, 7, generator=seeded()), nn.Linear(3, 2)
-    outputs = by_place(network, grid)
+    outputs = at_each_location(network, grid)
     assert all(torch.allclose(outputs[p], network(grid[:, :, p]), atol=1e-6) for p in range(7))

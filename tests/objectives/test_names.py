@@ -98,7 +98,9 @@ class TestSumsAndBranches:
 
 class TestOptions:
     def test_options_reach_the_objective_of_their_name_alone(self):
-        made = objective_from_name("Y:supcon+Y:kernel", {"Y:supcon": {"temperature": 0.3}, "X:views": {"noise": 1.0}})
+        made = objective_from_name(
+            "Y:supcon+Y:kernel", {"Y:supcon": {"temperature": 0.3}, "X:views": {"noise_std": 1.0}}
+        )
         assert made.parts[0].temperature == 0.3
 
     @pytest.mark.parametrize("plan", ["X", "X:reconstruction"])

@@ -69,7 +69,7 @@ class TestTerm:
         network, objective, x = network_and(noise)
         loss = objective(batch_of(x, network(x)))
         clean = network[:2](x).detach()
-        wanted = pairwise_bounds(clean, float(noise.deviation(clean)))[1]
+        wanted = pairwise_bounds(clean, float(noise.std(clean)))[1]
         assert loss.terms["mi_xt_nats"].item() == pytest.approx(float(wanted), rel=1e-5)
         total = -loss.terms["mi_ty_nats"] + 0.5 * loss.terms["mi_xt_nats"] ** 2
         assert loss.total.item() == pytest.approx(total.item(), rel=1e-5)

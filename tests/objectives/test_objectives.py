@@ -34,15 +34,15 @@ def _backward(optimizer, loss):
 class TestReadout:
     def test_of_a_grid_it_reads_means_over_places(self):
         grid = torch.arange(2 * 3 * 4 * 4, dtype=torch.float64).reshape(2, 3, 4, 4)
-        objective = ReadoutInformation(places=2)
+        objective = ReadoutInformation(locations=2)
         y = torch.tensor([0, 1])
         objective.build(LocalBatch(grid, grid, grid, y), y)
         assert objective.readout.in_features == 3 * 2 * 2
         blocks = torch.stack([grid[:, :, r : r + 2, c : c + 2].mean(dim=(2, 3)) for r in (0, 2) for c in (0, 2)], dim=2)
         expected = blocks.flatten(1) @ objective.readout.weight.T + objective.readout.bias
         assert torch.allclose(objective.scores(grid), expected)
-        with pytest.raises(ValueError, match="places must be at least 1"):
-            ReadoutInformation(places=0)
+        with pytest.raises(ValueError, match="locations must be at least 1"):
+            ReadoutInformation(locations=0)
 
     def test_with_hidden_layers_it_reads_what_no_line_divides(self):
         corners = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], dtype=torch.float64)

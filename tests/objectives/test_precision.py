@@ -121,7 +121,7 @@ def test_an_objective_that_encodes_other_rows_does_not_change_what_is_watched(fi
 
 
 def test_several_draws_without_their_mean_are_refused_in_training_too():
-    network = nn.Sequential(GaussianLayer(4, 3, samples=5), nn.Linear(3, 2))
+    network = nn.Sequential(GaussianLayer(4, 3, draws=5), nn.Linear(3, 2))
     x, y = torch.zeros(10, 4), torch.arange(10) % 2
     objective = VariationalBottleneck(layer=network[0])
     objective.build(LocalBatch(x, x, network.eval()(x), y), y)

@@ -93,7 +93,7 @@ class TestKernelAlignment:
 
     def test_grids_are_pooled_where_asked(self, grid):
         pooled = F.adaptive_avg_pool2d(grid, (2, 2)).flatten(1)
-        assert kernel_term(grid, LABELS, pool=2) == pytest.approx(kernel_term(pooled, LABELS), abs=1e-12)
+        assert kernel_term(grid, LABELS, locations=2) == pytest.approx(kernel_term(pooled, LABELS), abs=1e-12)
         assert kernel_term(grid, LABELS) == pytest.approx(kernel_term(grid.flatten(1), LABELS), abs=1e-12)
 
     @pytest.mark.parametrize("measure", MEASURES)
@@ -139,7 +139,7 @@ class TestKernelAlignment:
                 ValueError,
                 "centred is for measure='alignment', got 'negative'",
             ),
-            ({"pool": 1.5}, TypeError, "pool must be an integer, got 1.5"),
+            ({"locations": 1.5}, TypeError, "locations must be an integer, got 1.5"),
         ],
     )
     def test_wrong_settings_are_refused(self, settings, error, message):
@@ -191,14 +191,14 @@ class TestPredictiveSimilarity:
             objective.get_parameter("features.weight").copy_(torch.eye(2))
         assert objective(batch_of(opposite, y)).terms["similarity_error"].item() == pytest.approx(0, abs=1e-12)
 
-    @pytest.mark.parametrize("beta", [0.0, 0.3, 1.0])
-    def test_the_total_weighs_error_and_bound(self, beta, output):
-        loss = predictive(output, beta=beta)(batch_of(output, LABELS))
-        wanted = beta * loss.terms["similarity_error"] - (1 - beta) * loss.terms["mi_ty_nats"]
+    @pytest.mark.parametrize("similarity_weight", [0.0, 0.3, 1.0])
+    def test_the_total_weighs_error_and_bound(self, similarity_weight, output):
+        loss = predictive(output, similarity_weight=similarity_weight)(batch_of(output, LABELS))
+        wanted = similarity_weight * loss.terms["similarity_error"] - (1 - similarity_weight) * loss.terms["mi_ty_nats"]
         assert loss.total.item() == pytest.approx(wanted.item(), abs=1e-12)
 
     def test_at_beta_zero_it_is_the_read_out_bound(self, output):
-        objective, readout = predictive(output, beta=0.0), ReadoutInformation()
+        objective, readout = predictive(output, similarity_weight=0.0), ReadoutInformation()
         readout.build(batch_of(output, LABELS), LABELS)
         readout.load_state_dict({k: v for k, v in objective.state_dict().items() if not k.startswith("features")})
         wanted = readout(batch_of(output, LABELS)).total.item()
@@ -207,7 +207,7 @@ class TestPredictiveSimilarity:
     @pytest.mark.parametrize("shape", [(12, 5), (12, 2, 3, 3)])
     def test_the_gradient_is_that_of_finite_differences(self, shape):
         output = torch.randn(shape, generator=seeded(), dtype=torch.float64, requires_grad=True)
-        objective = predictive(output, beta=0.5)
+        objective = predictive(output, similarity_weight=0.5)
         assert torch.autograd.gradcheck(lambda rows: objective(batch_of(rows, LABELS)).total, output)
 
     @pytest.mark.parametrize(("at_most", "inputs"), [(4096, 40), (39, 24), (23, 12), (11, 8), (7, 4), (2, 2), (1, 2)])
@@ -258,11 +258,11 @@ class TestPredictiveSimilarity:
         assert max(accuracies_on_digits("frozen")) < 0.7
 
     def test_it_teaches_a_convolution(self):
-        """A stripe across or down, anywhere: no place alone tells which."""
+        """A stripe across or down, anywhere: no location alone tells which."""
         y = torch.arange(64) % 2
         x = torch.zeros(64, 1, 6, 6)
-        for row, place in enumerate(torch.randint(6, (64,), generator=seeded()).tolist()):
-            x[row, 0, place if y[row] else slice(None), slice(None) if y[row] else place] = 1.0
+        for row, location in enumerate(torch.randint(6, (64,), generator=seeded()).tolist()):
+            x[row, 0, location if y[row] else slice(None), slice(None) if y[row] else location] = 1.0
         torch.manual_seed(0)
         body = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.ReLU())
         objective = PredictiveSimilarity(readout_features=16)
@@ -281,8 +281,8 @@ class TestPredictiveSimilarity:
     @pytest.mark.parametrize(
         ("settings", "error", "message"),
         [
-            ({"beta": -0.1}, ValueError, "beta must lie between 0 and 1, got -0.1"),
-            ({"beta": math.nan}, ValueError, "beta must lie between 0 and 1, got nan"),
+            ({"similarity_weight": -0.1}, ValueError, "similarity_weight must lie between 0 and 1, got -0.1"),
+            ({"similarity_weight": math.nan}, ValueError, "similarity_weight must lie between 0 and 1, got nan"),
             ({"readout_features": 0}, ValueError, "readout_features must be at least 1, got 0"),
             ({"readout_features": 2.0}, TypeError, "readout_features must be an integer, got 2.0"),
         ],

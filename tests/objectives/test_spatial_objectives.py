@@ -10,7 +10,7 @@ from infotorch.estimators.bounds import infonce, jsd, nwj
 from infotorch.estimators.spatial import dim_global, dim_grid, prior_matching
 from infotorch.numerics.seeds import SeedStreams
 from infotorch.objectives.base import LocalBatch
-from infotorch.objectives.locations import at_most_places, image_patches
+from infotorch.objectives.locations import at_most_locations, image_patches
 from infotorch.objectives.names import objective_from_name
 from infotorch.objectives.spatial import DeepInfoMax, GreedyInfoMax
 from infotorch.training.local_module import LocalModule
@@ -58,7 +58,7 @@ class TestDeepInfoMax:
     def test_local_of_a_summary_is_dim_grid_of_a_vector(self, bound, batch):
         objective = built(DeepInfoMax(scope="local", local="summary", bound=bound), batch)
         patches = image_patches(batch.x, 6, 6).unflatten(2, (6, 6))
-        summary = at_most_places(batch.output, 4).flatten(1)
+        summary = at_most_locations(batch.output, 4).flatten(1)
         wanted = dim_grid(summary, patches, critic=objective.local_critic, bound=BOUNDS[bound])
         (term,) = objective(batch).terms.values()
         assert term.item() == pytest.approx(wanted.item(), abs=1e-10)
@@ -66,13 +66,13 @@ class TestDeepInfoMax:
     @pytest.mark.parametrize("bound", BOUNDS)
     def test_global_is_dim_global_of_the_summary_and_the_whole_image(self, bound, batch):
         objective = built(DeepInfoMax(scope="global", bound=bound), batch)
-        scores = objective.global_critic(at_most_places(batch.output, 4).flatten(1), batch.x.flatten(1))
+        scores = objective.global_critic(at_most_locations(batch.output, 4).flatten(1), batch.x.flatten(1))
         (term,) = objective(batch).terms.values()
         assert term.item() == pytest.approx(dim_global(scores, bound=BOUNDS[bound]).item(), abs=1e-10)
 
     @pytest.mark.parametrize(("bound", "times"), [("jsd", 2), ("infonce", 1), ("nwj", 1)])
     def test_both_is_the_weighted_sum(self, bound, times, batch):
-        objective = built(DeepInfoMax(bound=bound, alpha=0.5, beta=3.0), batch)
+        objective = built(DeepInfoMax(bound=bound, global_weight=0.5, local_weight=3.0), batch)
         loss = objective(batch)
         quantity = "jsd" if bound == "jsd" else "mi_xt"
         whole, local = (loss.terms[f"{quantity}_{name}"] for name in ("nats", "local_nats"))
@@ -80,9 +80,9 @@ class TestDeepInfoMax:
         assert set(loss.terms) == {f"{quantity}_nats", f"{quantity}_local_nats"}
 
     def test_the_jensen_shannon_loss_is_the_papers_up_to_a_constant(self, batch):
-        """Eq. 4 at one place: mean of -softplus(-s) over true pairs, less the mean of softplus(s) over the others."""
-        objective = built(DeepInfoMax(scope="global", alpha=1.0), batch)
-        scores = objective.global_critic(at_most_places(batch.output, 4).flatten(1), batch.x.flatten(1)).tolist()
+        """Eq. 4 at one location: mean of -softplus(-s) over true pairs, less that of softplus(s) over the others."""
+        objective = built(DeepInfoMax(scope="global", global_weight=1.0), batch)
+        scores = objective.global_critic(at_most_locations(batch.output, 4).flatten(1), batch.x.flatten(1)).tolist()
         true = sum(-math.log1p(math.exp(-scores[i][i])) for i in range(6)) / 6
         false = sum(math.log1p(math.exp(scores[i][j])) for i in range(6) for j in range(6) if i != j) / 30
         assert objective(batch).total.item() == pytest.approx(-(true - false) - 2 * math.log(2), abs=1e-10)
@@ -98,8 +98,8 @@ class TestDeepInfoMax:
             assert all(float(term) <= math.log(6) for term in objective(batch).terms.values())
 
     def test_large_grids_are_averaged_to_the_places_asked_for(self, batch):
-        coarse = replace(batch, output=at_most_places(batch.output, 3))
-        fine, same = built(DeepInfoMax(scope="local", places=3), batch), built(DeepInfoMax(scope="local"), coarse)
+        coarse = replace(batch, output=at_most_locations(batch.output, 3))
+        fine, same = built(DeepInfoMax(scope="local", locations=3), batch), built(DeepInfoMax(scope="local"), coarse)
         assert fine(batch).total.item() == same(coarse).total.item()
 
     def test_no_part_is_made_that_is_not_used(self, batch):
@@ -125,10 +125,10 @@ class TestDeepInfoMax:
             ({"scope": "all"}, "scope must be one of local, global, both, got 'all'"),
             ({"bound": "mine"}, "bound must be one of jsd, infonce, nwj, got 'mine'"),
             ({"local": "patch"}, "local must be one of grid, summary, got 'patch'"),
-            ({"alpha": -1.0}, "alpha must be at least 0 and finite, got -1.0"),
-            ({"beta": math.inf}, "beta must be at least 0 and finite, got inf"),
-            ({"gamma": math.nan}, "gamma must be at least 0 and finite, got nan"),
-            ({"places": 0}, "places must be at least 1, got 0"),
+            ({"global_weight": -1.0}, "global_weight must be at least 0 and finite, got -1.0"),
+            ({"local_weight": math.inf}, "local_weight must be at least 0 and finite, got inf"),
+            ({"prior_weight": math.nan}, "prior_weight must be at least 0 and finite, got nan"),
+            ({"locations": 0}, "locations must be at least 1, got 0"),
             ({"embedding": 0}, "embedding must be at least 1, got 0"),
             ({"hidden": (8, 0)}, "every hidden width must be at least 1, got 0"),
             ({"critic_steps": 0}, "critic_steps must be at least 1, got 0"),
@@ -159,9 +159,11 @@ class TestPrior:
 
     @pytest.mark.parametrize("scope", ["local", "global"])
     def test_the_adversary_tells_codes_from_draws_and_the_module_raises_its_score_of_codes(self, scope, batch):
-        objective = built(DeepInfoMax(scope=scope, gamma=0.5, alpha=0.0, beta=0.0, critic_steps=3), batch)
+        objective = built(
+            DeepInfoMax(scope=scope, prior_weight=0.5, global_weight=0.0, local_weight=0.0, critic_steps=3), batch
+        )
         tower = objective.global_critic.tower_x if scope == "global" else objective.local_critic.tower_x
-        summary = at_most_places(batch.output, 4).flatten(1)
+        summary = at_most_locations(batch.output, 4).flatten(1)
         codes = tower(summary if scope == "global" else batch.output.permute(0, 2, 3, 1).reshape(-1, 3)).sigmoid()
         scores = objective.discriminator(codes)
         loss = objective(batch)
@@ -171,14 +173,14 @@ class TestPrior:
         assert objective.critic_steps == 3
 
     def test_it_is_prior_matching_of_the_summarys_codes_against_uniform_draws(self, batch):
-        objective = built(DeepInfoMax(scope="global", gamma=1.0), batch)
-        codes = objective.global_critic.tower_x(at_most_places(batch.output, 4).flatten(1)).sigmoid()
+        objective = built(DeepInfoMax(scope="global", prior_weight=1.0), batch)
+        codes = objective.global_critic.tower_x(at_most_locations(batch.output, 4).flatten(1)).sigmoid()
         drawn = torch.rand(codes.shape, generator=batch.generator("prior")).double()
         wanted = prior_matching(objective.discriminator(drawn), objective.discriminator(codes))
         assert objective(batch).terms["prior_matching"].item() == pytest.approx(wanted.item(), abs=1e-12)
 
     def test_a_step_of_the_adversary_reaches_nothing_but_the_adversary(self, batch):
-        objective = built(DeepInfoMax(gamma=1.0), batch)
+        objective = built(DeepInfoMax(prior_weight=1.0), batch)
         objective.critic_loss(batch).backward()
         moved = {name.split(".")[0] for name, p in objective.named_parameters() if p.grad is not None}
         assert moved == {"discriminator"}
@@ -190,7 +192,7 @@ class TestPrior:
         with torch.random.fork_rng():
             torch.manual_seed(0)
             body = nn.Conv2d(1, 2, 1)
-        objective = DeepInfoMax(scope="global", gamma=1.0, embedding=2)
+        objective = DeepInfoMax(scope="global", prior_weight=1.0, embedding=2)
         # An encoder without momentum and slower than its adversary does not run past the prior.
         module = LocalModule(
             "layer",
@@ -229,7 +231,7 @@ class TestGreedyInfoMax:
         assert objective(batch).total.item() == -term
 
     def test_a_place_that_names_the_image_is_predicted_as_far_as_n_allows(self):
-        """Every place holds the image's own one-hot code, times 20: log n, up to (n - 1) e^-20."""
+        """Every location holds the image's own one-hot code, times 20: log n, up to (n - 1) e^-20."""
         output = math.sqrt(20) * torch.eye(5)[:, :, None, None].expand(5, 5, 4, 3)
         batch = LocalBatch(torch.zeros(5, 1, 4, 3), output, output, None)
         objective = built(GreedyInfoMax(steps=(2, 3)), batch)
@@ -254,7 +256,7 @@ class TestGreedyInfoMax:
 
 
 EVERY = {
-    "dim": lambda: DeepInfoMax(gamma=0.1),
+    "dim": lambda: DeepInfoMax(prior_weight=0.1),
     "dim-summary": lambda: DeepInfoMax(local="summary", bound="infonce"),
     "dim-nwj": lambda: DeepInfoMax(scope="local", bound="nwj"),
     "greedy": lambda: GreedyInfoMax(steps=(2,)),

@@ -38,11 +38,11 @@ def batch_of(x, output, y=Y, **settings):
     return LocalBatch(x, x, output, y, STREAMS, **settings)
 
 
-def network_and(made, *, kind="gaussian", samples=1, evaluation_samples=12, x=None, **settings):
+def network_and(made, *, kind="gaussian", draws=1, evaluation_draws=12, x=None, **settings):
     """A network, its objective, built, and the network's inputs."""
     x = draw(12, 4) if x is None else x
     with STREAMS.as_global("init"):
-        network = stochastic_mlp(4, (8,), 5, 3, kind=kind, samples=samples, evaluation_samples=evaluation_samples)
+        network = stochastic_mlp(4, (8,), 5, 3, kind=kind, draws=draws, evaluation_draws=evaluation_draws)
         network.to(x.dtype)
         objective = made(layer=network.bottleneck, **settings)
         objective.build(batch_of(x, network.eval()(x)), Y)
@@ -111,7 +111,7 @@ class TestDraws:
     def test_training_averages_cross_entropies_and_deficiency_their_probabilities_which_is_less(self):
         losses = {}
         for made in (VariationalBottleneck, VariationalDeficiency):
-            network, objective, x = network_and(made, samples=7, beta=0.1)
+            network, objective, x = network_and(made, draws=7, beta=0.1)
             with torch.no_grad():
                 network.bottleneck.encoder.linear.bias[5:] += 5.5
                 network.head.weight *= 5
@@ -125,7 +125,7 @@ class TestDraws:
         assert losses[VariationalDeficiency].total < losses[VariationalBottleneck].total - 0.05
 
     def test_evaluation_averages_probabilities_before_the_logarithm(self):
-        network, objective, x = network_and(VariationalBottleneck, samples=1, evaluation_samples=6, beta=0.1)
+        network, objective, x = network_and(VariationalBottleneck, draws=1, evaluation_draws=6, beta=0.1)
         network.eval(), objective.eval()
         loss = loss_of(network, objective, x)
         with STREAMS.as_global("test"):
@@ -135,7 +135,7 @@ class TestDraws:
         assert loss.terms["mi_ty_nats"].item() == pytest.approx(wanted, abs=1e-5)
 
     def test_the_gradient_of_the_loss_is_right_in_float64(self):
-        network, objective, x = network_and(VariationalDeficiency, samples=3, beta=0.2, x=draw(12, 4).double())
+        network, objective, x = network_and(VariationalDeficiency, draws=3, beta=0.2, x=draw(12, 4).double())
 
         def total(weight):
             values = {**dict(network.named_parameters()), "fc1.weight": weight}
@@ -152,12 +152,12 @@ class TestLocal:
     @pytest.mark.parametrize("made", KINDS.values())
     def test_it_trains_a_hidden_module_and_has_a_row_for_each_input(self, made):
         x = draw(12, 4)
-        objective = made(beta=0.1, code=6, samples=3, evaluation_samples=4)
+        objective = made(beta=0.1, code=6, draws=3, evaluation_draws=4)
         objective.build(batch_of(x, x), Y)
-        assert objective.draws(x).shape == (12, 3, 3)
+        assert objective.draw_scores(x).shape == (12, 3, 3)
         assert objective.scores(x).shape == (12, 3)
         objective.eval()
-        assert objective.draws(x).shape == (12, 4, 3)
+        assert objective.draw_scores(x).shape == (12, 4, 3)
         output = x.clone().requires_grad_()
         loss = objective.train()(batch_of(x, output))
         loss.total.backward()
@@ -175,7 +175,7 @@ class TestLocal:
 
 class TestRows:
     def test_unlabelled_rows_count_in_the_rate_alone(self):
-        network, objective, x = network_and(VariationalBottleneck, beta=0.1, evaluation_samples=0)
+        network, objective, x = network_and(VariationalBottleneck, beta=0.1, evaluation_draws=0)
         network.eval(), objective.eval()
         everyone = loss_of(network, objective, x)
         some = torch.where(torch.arange(12) < 5, Y, -1)
@@ -186,7 +186,7 @@ class TestRows:
             assert set(loss_of(network, objective, x, y).terms) == {"mi_xt_nats"}
 
     def test_beta_follows_the_position_of_the_step_and_is_told(self):
-        network, objective, x = network_and(VariationalBottleneck, beta=Ramp(0.0, 1.0, epochs=4), evaluation_samples=0)
+        network, objective, x = network_and(VariationalBottleneck, beta=Ramp(0.0, 1.0, epochs=4), evaluation_draws=0)
         network.eval()
         for epoch in (0, 2, 9):
             loss = loss_of(network, objective, x, position=(0, epoch, 5, 0))
@@ -202,11 +202,11 @@ class TestRows:
         assert not loss_of(network, objective, x).total.isfinite()
 
 
-def digits(beta, *, made=VariationalBottleneck, kind="gaussian", samples=1, epochs=8):
+def digits(beta, *, made=VariationalBottleneck, kind="gaussian", draws=1, epochs=8):
     """(mi_ty, rate, accuracy) on the validation rows of digits, of a run with 500 rows."""
     data = infotorch.load("digits", seed=0)
     with STREAMS.as_global("init"):
-        network = stochastic_mlp(64, (32,), 8, 10, kind=kind, samples=samples, evaluation_samples=4)
+        network = stochastic_mlp(64, (32,), 8, 10, kind=kind, draws=draws, evaluation_draws=4)
     objective = made(beta=beta, layer=network.bottleneck)
     plan = Plan.end_to_end(network, objective, optimizer=lambda p: torch.optim.Adam(p, lr=5e-3))
     for _ in train(plan, TensorBatches(data.train.x[:500], data.train.y[:500], batch_size=50), epochs=epochs):
@@ -229,7 +229,7 @@ class TestTraining:
         ("made", "kind"), [(VariationalDeficiency, "gaussian"), (InformationDropout, "log-normal")]
     )
     def test_on_digits_the_others_learn_too(self, made, kind):
-        little, much = (digits(beta, made=made, kind=kind, samples=2, epochs=10) for beta in (1e-4, 0.3))
+        little, much = (digits(beta, made=made, kind=kind, draws=2, epochs=10) for beta in (1e-4, 0.3))
         assert little[2] > 0.75  # 0.83 and more was seen; chance is 0.1
         assert much[1] < 0.7 * little[1]
 
@@ -239,7 +239,7 @@ class TestTraining:
             model = nn.Sequential(
                 nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 16), nn.ReLU(), nn.Linear(16, 10)
             )
-        parts = [VariationalBottleneck(beta=1e-3, code=16), VariationalDeficiency(beta=1e-3, code=16, samples=2), "CE"]
+        parts = [VariationalBottleneck(beta=1e-3, code=16), VariationalDeficiency(beta=1e-3, code=16, draws=2), "CE"]
         result = fit(model, (data.train.x[:500], data.train.y[:500]), plan=parts, epochs=8, batch_size=50, lr=5e-3)
         assert result.metrics["train_accuracy"] > 0.85
 
@@ -256,9 +256,9 @@ class TestTraining:
         (lambda: InformationDropout(layer=GaussianLayer(2, 2)), TypeError, "layer must be a LogNormalLayer, got Gauss"),
         (lambda: VariationalBottleneck(beta=-1.0), ValueError, "VariationalBottleneck: beta must be at least 0"),
         (lambda: VariationalBottleneck(code=0), ValueError, "VariationalBottleneck: code must be at least 1, got 0"),
-        (lambda: VariationalBottleneck(samples=1.5), TypeError, "samples must be an integer, got 1.5"),
-        (lambda: VariationalDeficiency(samples=1), ValueError, "samples must be at least 2, .* got 1"),
-        (lambda: VariationalDeficiency(layer=GaussianLayer(2, 2)), ValueError, "samples must be at least 2, .* got 1"),
+        (lambda: VariationalBottleneck(draws=1.5), TypeError, "draws must be an integer, got 1.5"),
+        (lambda: VariationalDeficiency(draws=1), ValueError, "draws must be at least 2, .* got 1"),
+        (lambda: VariationalDeficiency(layer=GaussianLayer(2, 2)), ValueError, "draws must be at least 2, .* got 1"),
         (lambda: InformationDropout(activation="tanh"), ValueError, "activation must be one of relu, softplus"),
     ],
 )
@@ -274,13 +274,13 @@ class TestRefusedWhenBuilt:
         return objective
 
     def test_draws_that_nothing_brings_together(self):
-        network = nn.Sequential(GaussianLayer(4, 5, evaluation_samples=3), nn.Linear(5, 3))
+        network = nn.Sequential(GaussianLayer(4, 5, evaluation_draws=3), nn.Linear(5, 3))
         with pytest.raises(ValueError, match=r"a row for each input, 12, got 36; .* end the network in SampleMean"):
             self.built(network, network[0], draw(12, 4))
 
     @pytest.mark.parametrize("made", [VariationalBottleneck, VariationalDeficiency, InformationDropout])
     def test_without_labels_it_says_its_own_name(self, made):
-        settings = {"samples": 2} if made is VariationalDeficiency else {}
+        settings = {"draws": 2} if made is VariationalDeficiency else {}
         with pytest.raises(TypeError, match=f"{made.__name__}: this objective needs class labels, got y=None"):
             made(**settings).build(batch_of(draw(12, 4), draw(12, 4)), None)
 

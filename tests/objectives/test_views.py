@@ -40,7 +40,7 @@ class TestAffine:
         assert torch.allclose(turned[..., square], torch.rot90(wide[..., square], 1, (2, 3)), atol=1e-10)
 
     def test_every_pixel_is_fetched_from_where_the_map_says(self):
-        """Bilinear interpolation of coordinates is exact: what arrives is R(angle) Shear / zoom (place) + shift."""
+        """Bilinear interpolation of coordinates is exact: what arrives is R(angle) Shear / zoom (location) + shift."""
         images, (height, width) = coordinates(8, 31, 45), (31, 45)
         seen = random_affine(images, rotation=20, scale=(0.7, 1.5), shift=0.1, shear=15, generator=seeded(1))
         draws = 2 * torch.rand(5, 8, generator=seeded(1), dtype=torch.float64) - 1
@@ -119,14 +119,14 @@ class TestLoss:
     def test_equal_views_and_orthogonal_outputs_have_a_closed_form(self, views):
         """Cosine 1 for true pairs and 0 for others: log n - log(1 + (n - 1) e^(-1/temperature))."""
         x = torch.eye(5)
-        objective = built(vectors(x), corruption=0.0, temperature=0.5, embedding=5, views=views)
+        objective = built(vectors(x), corruption=0.0, temperature=0.5, embedding=5, num_views=views)
         objective.load_state_dict({"projection.0.weight": torch.eye(5), "projection.0.bias": torch.zeros(5)})
         loss = objective(vectors(x))
         assert loss.terms["mi_xt_nats"].item() == pytest.approx(math.log(5) - math.log1p(4 * math.exp(-2)), abs=1e-6)
         assert loss.total.item() == -loss.terms["mi_xt_nats"].item()
 
     def test_it_is_infonce_of_cosines_in_both_directions(self, batch):
-        objective = built(batch, places=None, temperature=0.3)
+        objective = built(batch, locations=None, temperature=0.3)
         view = objective.view(batch.x, batch.generator("views"))
         first, second = (objective.projection(t.flatten(1)) for t in (batch.output, batch.encode(view)))
         cosines = torch.stack([torch.cosine_similarity(a[None], second, dim=1) for a in first]) / 0.3
@@ -142,14 +142,14 @@ class TestLoss:
                 return batch.encode(x)
 
             output = batch.output.detach().requires_grad_()
-            objective = built(batch, views=views)
+            objective = built(batch, num_views=views)
             loss = objective(replace(batch, output=output, encode=encode))
             assert rows == [10 * views]
             assert (torch.autograd.grad(loss.total, output, allow_unused=True)[0] is not None) == used
 
     def test_only_one_view_bounds_the_information_about_the_rows_as_they_are(self):
         assert ViewInformation().bounds == {"mi_xt_nats": "lower"}
-        assert ViewInformation(views=2).bounds == {}
+        assert ViewInformation(num_views=2).bounds == {}
 
     def test_no_value_exceeds_log_n(self, batch):
         loss = built(batch, temperature=0.01, **STILL)(batch)
@@ -157,12 +157,12 @@ class TestLoss:
 
     def test_noise_is_relative_to_the_spread_of_a_feature(self):
         x = torch.randn(4000, 2, generator=seeded()) * torch.tensor([1.0, 50.0])
-        objective = ViewInformation(corruption=0.0, noise=0.2)
+        objective = ViewInformation(corruption=0.0, noise_std=0.2)
         added = objective.view(x, seeded(1)) - x
         # the s.e. of a deviation is 1 / sqrt(2 n) = 1.1 %
         assert (added.std(dim=0) / x.std(dim=0)).tolist() == pytest.approx([0.2, 0.2], rel=0.04)
         images = 3 * torch.randn(20, 1, 16, 16, generator=seeded())
-        added = ViewInformation(noise=0.2, **STILL).view(images, seeded(1)) - images
+        added = ViewInformation(noise_std=0.2, **STILL).view(images, seeded(1)) - images
         assert float(added.std()) == pytest.approx(0.6, rel=0.04)
 
     @pytest.mark.parametrize("value", [math.nan, math.inf])
@@ -180,7 +180,7 @@ class TestLoss:
         assert loss.terms == {}
 
     def test_the_views_follow_the_position_of_the_step_alone(self, batch):
-        objective, state = built(batch, noise=0.1), torch.get_rng_state()
+        objective, state = built(batch, noise_std=0.1), torch.get_rng_state()
         at = [
             objective(replace(batch, streams=SeedStreams(seed), position=position)).total.item()
             for seed, position in ((0, (1, 2)), (0, (1, 2)), (0, (1, 3)), (1, (1, 2)))
@@ -203,8 +203,8 @@ class TestBuild:
         ("settings", "widths"),
         [
             ({}, [48, 64]),
-            ({"places": None, "hidden": (9, 7), "embedding": 5}, [108, 9, 7, 5]),
-            ({"places": 1}, [3, 64]),
+            ({"locations": None, "hidden": (9, 7), "embedding": 5}, [108, 9, 7, 5]),
+            ({"locations": 1}, [3, 64]),
         ],
     )
     def test_the_projection_has_the_widths_asked_for(self, settings, widths, batch):
@@ -222,17 +222,17 @@ class TestBuild:
         [
             ({"rotation": -1.0}, "rotation must be at least 0 and finite, got -1.0"),
             ({"shift": math.inf}, "shift must be at least 0 and finite, got inf"),
-            ({"noise": math.nan}, "noise must be at least 0 and finite, got nan"),
+            ({"noise_std": math.nan}, "noise_std must be at least 0 and finite, got nan"),
             ({"shear": 90.0}, "shear must be at least 0 and below 90 degrees, got 90.0"),
             ({"scale": (1.2, 0.8)}, "scale must be two magnifications, 0 < least <= largest"),
             ({"scale": (0.0, 1.0)}, "scale must be two magnifications"),
             ({"scale": (1.0,)}, "scale must be two magnifications"),
             ({"corruption": 1.0}, "corruption must be at least 0 and below 1, got 1.0"),
             ({"temperature": 0.0}, "temperature must be positive and finite, got 0.0"),
-            ({"places": 0}, "places must be at least 1, got 0"),
+            ({"locations": 0}, "locations must be at least 1, got 0"),
             ({"hidden": (0,)}, "every hidden width must be at least 1, got 0"),
             ({"embedding": 0}, "embedding must be at least 1, got 0"),
-            ({"views": 3}, "views must be 1 or 2, got 3"),
+            ({"num_views": 3}, "num_views must be 1 or 2, got 3"),
         ],
     )
     def test_wrong_settings_are_refused(self, settings, message):
@@ -276,7 +276,7 @@ class TestTraining:
         brightness = torch.randn(256, 1, 1, 1, generator=seeded()).expand(256, 1, 8, 8)
         x = torch.cat([brightness, torch.randn(256, 1, 8, 8, generator=seeded(1))], dim=1)
         learned, held = trained_and_frozen(
-            x, lambda: first_weights(nn.Conv2d(2, 1, 1, bias=False), [0.05, 1.0]), noise=1.0, places=1
+            x, lambda: first_weights(nn.Conv2d(2, 1, 1, bias=False), [0.05, 1.0]), noise_std=1.0, locations=1
         )
         assert learned > held + 0.3
 
@@ -312,7 +312,7 @@ class TestTraining:
             torch.manual_seed(0)
             model = nn.Sequential(nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3, momentum=1.0), nn.ReLU())
             wanted = model[0](x).mean(dim=(0, 2, 3))
-        objective = ViewInformation(views=views)
+        objective = ViewInformation(num_views=views)
         plan = Plan([LocalModule("layer", model, objective, optimizer=lambda p: torch.optim.SGD(p, lr=0.1))])
         for _ in train(plan, TensorBatches(x, None, batch_size=40), epochs=1):
             pass

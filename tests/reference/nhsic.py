@@ -5,13 +5,13 @@ import math
 import numpy as np
 
 
-def gram(rows, sigma):
-    """exp(-|a - b|^2 / (2 sigma^2 d)), entry by entry."""
+def gram(rows, bandwidth):
+    """exp(-|a - b|^2 / (2 bandwidth^2 d)), entry by entry."""
     n, d = rows.shape
     out = np.empty((n, n))
     for i in range(n):
         for j in range(n):
-            out[i, j] = math.exp(-sum((rows[i] - rows[j]) ** 2) / (2 * sigma**2 * d))
+            out[i, j] = math.exp(-sum((rows[i] - rows[j]) ** 2) / (2 * bandwidth**2 * d))
     return out
 
 
@@ -22,5 +22,5 @@ def regularised(kernel, epsilon):
     return centred @ np.linalg.inv(centred + epsilon * n * np.eye(n))
 
 
-def nhsic(a, b, *, sigma, epsilon):
-    return np.trace(regularised(gram(a, sigma), epsilon) @ regularised(gram(b, sigma), epsilon))
+def nhsic(a, b, *, bandwidth, epsilon):
+    return np.trace(regularised(gram(a, bandwidth), epsilon) @ regularised(gram(b, bandwidth), epsilon))

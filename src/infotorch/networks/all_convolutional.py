@@ -1,4 +1,4 @@
-"""All-CNN-C: nine convolutions and an average over places, without pooling and without linear layers."""
+"""All-CNN-C: nine convolutions and an average over locations, without pooling and without linear layers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LAYERS = (
     (3, 1, 1, 2),
     (3, 1, 1, 2),
     (3, 2, 1, 2),
-    (3, 1, 0, 2),  # the paper's average is over 6 x 6 places, which 8 x 8 are without a margin
+    (3, 1, 0, 2),  # the paper's average is over 6 x 6 locations, which 8 x 8 are without a margin
     (1, 1, 0, 2),
 )
 
@@ -33,7 +33,7 @@ def all_cnn(
     dropout: float = 0.5,
     input_dropout: float = 0.2,
 ) -> nn.Sequential:
-    """Layers conv1 to conv9, each with ReLU, pool (the mean over places), flatten; 1,369,738 parameters for 10 classes.
+    """Layers conv1 to conv9, each with ReLU, pool (mean over locations), flatten; 1,369,738 parameters for 10 classes.
 
     Args:
         shape: (channels, height, width) of the images; sides of 9 or more.

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from infotorch.networks.noise import GaussianNoise, Scale
 from infotorch.networks.perceptron import mlp
-from infotorch.networks.stochastic import GaussianLayer, LogNormalLayer, SampleMean, check_samples
+from infotorch.networks.stochastic import GaussianLayer, LogNormalLayer, SampleMean, check_draws
 from infotorch.numerics.checks import check_choice, check_count
 
 CodeKind = Literal["plain", "additive", "gaussian", "log-normal"]
@@ -21,12 +21,12 @@ class Repeat(nn.Module):
     """Every row as many times as the noise behind it is to be drawn, side by side; `SampleMean` ends the network.
 
     Args:
-        samples: draws of each row in training.
-        evaluation_samples: draws of each row in evaluation; 0 counts as one.
+        draws: draws of each row in training.
+        evaluation_draws: draws of each row in evaluation; 0 counts as one.
 
     Raises:
         TypeError: a count that is no integer.
-        ValueError: a count below 1, evaluation_samples below 0.
+        ValueError: a count below 1, evaluation_draws below 0.
 
     Example:
         >>> import torch
@@ -34,18 +34,18 @@ class Repeat(nn.Module):
         tensor([1., 1., 2., 2.])
     """
 
-    def __init__(self, samples: int = 1, evaluation_samples: int = 1) -> None:
+    def __init__(self, draws: int = 1, evaluation_draws: int = 1) -> None:
         super().__init__()
-        check_samples(samples, evaluation_samples, where="Repeat")
-        self.samples, self.evaluation_samples = samples, evaluation_samples
+        check_draws(draws, evaluation_draws, where="Repeat")
+        self.draws, self.evaluation_draws = draws, evaluation_draws
 
     def extra_repr(self) -> str:
         """The numbers of draws, for printing."""
-        return f"{self.samples}, {self.evaluation_samples}"
+        return f"{self.draws}, {self.evaluation_draws}"
 
     def forward(self, x: Tensor) -> Tensor:
-        """(b, ...) -> (b * samples, ...), those of one row together."""
-        count = self.samples if self.training else self.evaluation_samples
+        """(b, ...) -> (b * draws, ...), those of one row together."""
+        count = self.draws if self.training else self.evaluation_draws
         return x if count <= 1 else x.repeat_interleave(count, dim=0)
 
 
@@ -59,8 +59,8 @@ def coded_mlp(
     dropout: float = 0.0,
     noise_std: float = 1.0,
     scale: Scale = "relative",
-    samples: int = 1,
-    evaluation_samples: int = 12,
+    draws: int = 1,
+    evaluation_draws: int = 12,
 ) -> nn.Sequential:
     """Hidden ReLU layers, a layer "bottleneck" of `code` units, and a linear layer "head" on it.
 
@@ -74,8 +74,8 @@ def coded_mlp(
         dropout: share of the hidden layers' outputs set to 0 in training.
         noise_std: of "additive" noise, see `GaussianNoise`.
         scale: its unit.
-        samples: draws of each row in training.
-        evaluation_samples: draws of each row in evaluation, whose probabilities are averaged; 0 draws none of
+        draws: draws of each row in training.
+        evaluation_draws: draws of each row in evaluation, whose probabilities are averaged; 0 draws none of
             "gaussian" and "log-normal".
 
     Raises:
@@ -99,15 +99,15 @@ def coded_mlp(
         width = code if scale == "learned" else None
         layers |= {
             "code": last,
-            "repeat": Repeat(samples, evaluation_samples),
+            "repeat": Repeat(draws, evaluation_draws),
             "bottleneck": GaussianNoise(noise_std, scale=scale, width=width),
         }
     elif kind == "plain":
         layers["bottleneck"] = last
     else:
         stochastic = GaussianLayer if kind == "gaussian" else LogNormalLayer
-        layers["bottleneck"] = stochastic(hidden[-1], code, samples=samples, evaluation_samples=evaluation_samples)
+        layers["bottleneck"] = stochastic(hidden[-1], code, draws=draws, evaluation_draws=evaluation_draws)
     layers["head"] = nn.Linear(code, classes)
     if kind != "plain":
-        layers["mean"] = SampleMean(samples, evaluation_samples)
+        layers["mean"] = SampleMean(draws, evaluation_draws)
     return nn.Sequential(layers)

@@ -68,7 +68,7 @@ class GaussianNoise(_Noise):
     Example:
         >>> noise = GaussianNoise(0.5, scale="relative")
         >>> x = torch.tensor([[1.0, -2.0], [-1.0, 2.0]])
-        >>> bool(torch.isclose(noise.deviation(10 * x), 10 * noise.deviation(x)))
+        >>> bool(torch.isclose(noise.std(10 * x), 10 * noise.std(x)))
         True
     """
 
@@ -87,7 +87,7 @@ class GaussianNoise(_Noise):
             self.register_buffer("running_variance", torch.ones(()))
             self.register_buffer("started", torch.tensor(False))
 
-    def deviation(self, x: Tensor) -> Tensor:
+    def std(self, x: Tensor) -> Tensor:
         """The noise's standard deviation for these rows: 0-d, or one for each unit; it moves no running mean."""
         if self.scale == "learned":
             return self._learned(x)
@@ -100,11 +100,11 @@ class GaussianNoise(_Noise):
 
     def gaussian(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of what is handed on for the rows x, each in the shape of x."""
-        return x, self.deviation(x).expand_as(x)
+        return x, self.std(x).expand_as(x)
 
     def forward(self, x: Tensor) -> Tensor:
         """The noisy rows, (b, ...)."""
-        deviation = self.deviation(x)
+        deviation = self.std(x)
         if self.scale == "relative" and self.training:
             now = _variance(x.detach()).to(self.running_variance.dtype)
             self.running_variance.lerp_(now, torch.where(self.started, self.momentum, 1.0).to(now))

@@ -1,6 +1,6 @@
 """Stochastic encoders: layers that give the parameters of a distribution and hand on draws from it.
 
-Several draws of a row stand side by side as rows of their own, (b * samples, width), the draws of one input together,
+Several draws of a row stand side by side as rows of their own, (b * draws, width), the draws of one input together,
 so that any layer can follow; `SampleMean` brings them together at the end. Noise comes from torch's global generator
 unless one is given, as in `infotorch.networks.noise`.
 """
@@ -25,16 +25,16 @@ _SHIFT = 5.0
 MAX_STD = 0.7
 
 
-def check_samples(samples: int, evaluation_samples: int, *, where: str) -> None:
+def check_draws(draws: int, evaluation_draws: int, *, where: str) -> None:
     """Refuse numbers of draws that cannot be.
 
     Raises:
         TypeError: one is no integer.
-        ValueError: samples below 1, or evaluation_samples below 0.
+        ValueError: draws below 1, or evaluation_draws below 0.
     """
-    check_count(samples, where=where, name="samples")
-    if evaluation_samples != 0 or isinstance(evaluation_samples, bool):
-        check_count(evaluation_samples, where=where, name="evaluation_samples, where not 0,")
+    check_count(draws, where=where, name="draws")
+    if evaluation_draws != 0 or isinstance(evaluation_draws, bool):
+        check_count(evaluation_draws, where=where, name="evaluation_draws, where not 0,")
 
 
 class GaussianHeads(nn.Module):
@@ -85,24 +85,24 @@ class StochasticLayer(nn.Module):
 
     Args:
         encoder: rows -> (centre, deviation), (b, width) each.
-        samples: draws of each row in training.
-        evaluation_samples: draws of each row in evaluation; 0 hands on the centre, without noise.
+        draws: draws of each row in training.
+        evaluation_draws: draws of each row in evaluation; 0 hands on the centre, without noise.
     """
 
-    def __init__(self, encoder: nn.Module, *, samples: int, evaluation_samples: int) -> None:
+    def __init__(self, encoder: nn.Module, *, draws: int, evaluation_draws: int) -> None:
         super().__init__()
-        check_samples(samples, evaluation_samples, where=type(self).__name__)
+        check_draws(draws, evaluation_draws, where=type(self).__name__)
         self.encoder = encoder
-        self.samples, self.evaluation_samples = samples, evaluation_samples
+        self.draws, self.evaluation_draws = draws, evaluation_draws
 
     def extra_repr(self) -> str:
         """The numbers of draws, for printing."""
-        return f"samples={self.samples}, evaluation_samples={self.evaluation_samples}"
+        return f"draws={self.draws}, evaluation_draws={self.evaluation_draws}"
 
     def draw(self, code: tuple[Tensor, Tensor], *, generator: torch.Generator | None = None) -> Tensor:
-        """Draws from the code, (b * samples, width), those of one row together; the centre where none are drawn."""
+        """Draws from the code, (b * draws, width), those of one row together; the centre where none are drawn."""
         centre, deviation = code
-        count = self.samples if self.training else self.evaluation_samples
+        count = self.draws if self.training else self.evaluation_draws
         if count == 0:
             return centre
         centre, deviation = (part.repeat_interleave(count, dim=0) for part in (centre, deviation))
@@ -113,7 +113,7 @@ class StochasticLayer(nn.Module):
         raise NotImplementedError
 
     def forward(self, x: Tensor) -> Tensor:
-        """Draws for the rows x, (b, ...) -> (b * samples, width)."""
+        """Draws for the rows x, (b, ...) -> (b * draws, width)."""
         return self.draw(self.encoder(x))
 
 
@@ -123,25 +123,25 @@ class GaussianLayer(StochasticLayer):
     Args:
         inputs: entries of a row; what has more axes is flattened.
         width: entries of z.
-        samples: draws of each row in training.
-        evaluation_samples: draws of each row in evaluation; 0 hands on mu.
+        draws: draws of each row in training.
+        evaluation_draws: draws of each row in evaluation; 0 hands on mu.
 
     Raises:
         TypeError: a count that is no integer.
-        ValueError: a count below 1, evaluation_samples below 0.
+        ValueError: a count below 1, evaluation_draws below 0.
 
     Source: Alemi, Fischer, Dillon & Murphy 2017, arXiv:1612.00410, Sec. 4.1.
 
     Example:
-        >>> layer = GaussianLayer(4, 2, samples=3, evaluation_samples=0)
+        >>> layer = GaussianLayer(4, 2, draws=3, evaluation_draws=0)
         >>> layer(torch.zeros(5, 4)).shape, layer.eval()(torch.zeros(5, 4)).shape
         (torch.Size([15, 2]), torch.Size([5, 2]))
     """
 
-    def __init__(self, inputs: int, width: int, *, samples: int = 1, evaluation_samples: int = 1) -> None:
+    def __init__(self, inputs: int, width: int, *, draws: int = 1, evaluation_draws: int = 1) -> None:
         for name, value in (("inputs", inputs), ("width", width)):
             check_count(value, where="GaussianLayer", name=name)
-        super().__init__(GaussianHeads(inputs, width), samples=samples, evaluation_samples=evaluation_samples)
+        super().__init__(GaussianHeads(inputs, width), draws=draws, evaluation_draws=evaluation_draws)
 
     def gaussian(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean mu and deviation sigma of the rows x, (b, width) each: `pairwise_bounds(mu, sigma)` brackets I(X; Z)."""
@@ -159,17 +159,17 @@ class LogNormalLayer(StochasticLayer):
         width: entries of z.
         activation: "relu" or "softplus", of f.
         max_std: alpha stays below it.
-        samples: draws of each row in training.
-        evaluation_samples: draws of each row in evaluation; 0 hands on f, as the published code does.
+        draws: draws of each row in training.
+        evaluation_draws: draws of each row in evaluation; 0 hands on f, as the published code does.
 
     Raises:
         TypeError: a count that is no integer, or max_std no number.
-        ValueError: a count below 1, evaluation_samples below 0, max_std not positive, or an unknown activation.
+        ValueError: a count below 1, evaluation_draws below 0, max_std not positive, or an unknown activation.
 
     Source: Achille & Soatto 2018, arXiv:1611.01353, Sec. 5, with its max_std of 0.7.
 
     Example:
-        >>> LogNormalLayer(4, 2, samples=3)(torch.zeros(5, 4)).shape
+        >>> LogNormalLayer(4, 2, draws=3)(torch.zeros(5, 4)).shape
         torch.Size([15, 2])
     """
 
@@ -180,15 +180,15 @@ class LogNormalLayer(StochasticLayer):
         *,
         activation: Literal["relu", "softplus"] = "relu",
         max_std: float = MAX_STD,
-        samples: int = 1,
-        evaluation_samples: int = 1,
+        draws: int = 1,
+        evaluation_draws: int = 1,
     ) -> None:
         for name, value in (("inputs", inputs), ("width", width)):
             check_count(value, where="LogNormalLayer", name=name)
         check_choice(activation, ("relu", "softplus"), where="LogNormalLayer", name="activation")
         check_positive(max_std, where="LogNormalLayer", name="max_std")
         heads = LogNormalHeads(inputs, width, activation=activation, max_std=max_std)
-        super().__init__(heads, samples=samples, evaluation_samples=evaluation_samples)
+        super().__init__(heads, draws=draws, evaluation_draws=evaluation_draws)
         self.activation: Literal["relu", "softplus"] = activation
         self.max_std = max_std
 
@@ -201,16 +201,16 @@ class SampleMean(nn.Module):
 
     In evaluation the class probabilities of the draws are averaged, and their logarithm is handed on: class scores
     (b, classes) whose cross-entropy is at most the mean of the draws' (Amjad & Geiger 2019, eq. 26). In training the
-    draws stay apart, (b, samples, classes), as `VariationalBottleneck` and its kin take them, and `CrossEntropy` does
+    draws stay apart, (b, draws, classes), as `VariationalBottleneck` and its kin take them, and `CrossEntropy` does
     not; of one draw, (b, classes) are handed on as they are.
 
     Args:
-        samples: as the stochastic layer's.
-        evaluation_samples: as the stochastic layer's.
+        draws: as the stochastic layer's.
+        evaluation_draws: as the stochastic layer's.
 
     Raises:
         TypeError: a count that is no integer.
-        ValueError: a count below 1, evaluation_samples below 0, or rows that are not a multiple of the draws.
+        ValueError: a count below 1, evaluation_draws below 0, or rows that are not a multiple of the draws.
 
     Example:
         >>> scores = torch.tensor([[9.0, 0.0], [0.0, 9.0]])
@@ -218,18 +218,18 @@ class SampleMean(nn.Module):
         tensor([[0.5000, 0.5000]])
     """
 
-    def __init__(self, samples: int = 1, evaluation_samples: int = 1) -> None:
+    def __init__(self, draws: int = 1, evaluation_draws: int = 1) -> None:
         super().__init__()
-        check_samples(samples, evaluation_samples, where="SampleMean")
-        self.samples, self.evaluation_samples = samples, evaluation_samples
+        check_draws(draws, evaluation_draws, where="SampleMean")
+        self.draws, self.evaluation_draws = draws, evaluation_draws
 
     def extra_repr(self) -> str:
         """The numbers of draws, for printing."""
-        return f"{self.samples}, {self.evaluation_samples}"
+        return f"{self.draws}, {self.evaluation_draws}"
 
     def forward(self, x: Tensor) -> Tensor:
-        """(b * samples, classes) -> (b, samples, classes) in training, log of mean probabilities in evaluation."""
-        count = self.samples if self.training else self.evaluation_samples
+        """(b * draws, classes) -> (b, draws, classes) in training, log of mean probabilities in evaluation."""
+        count = self.draws if self.training else self.evaluation_draws
         if count <= 1:
             return x
         if len(x) % count:
@@ -239,7 +239,7 @@ class SampleMean(nn.Module):
 
 
 def log_mean_probability(scores: Tensor) -> Tensor:
-    """Logarithm of the mean over draws of the class probabilities: (b, samples, classes) -> (b, classes).
+    """Logarithm of the mean over draws of the class probabilities: (b, draws, classes) -> (b, classes).
 
     Source: Amjad & Geiger 2019, arXiv:1802.09766, eq. 25.
 
@@ -257,8 +257,8 @@ def stochastic_mlp(
     classes: int,
     *,
     kind: Literal["gaussian", "log-normal"] = "gaussian",
-    samples: int = 1,
-    evaluation_samples: int = 12,
+    draws: int = 1,
+    evaluation_draws: int = 12,
 ) -> nn.Sequential:
     """Hidden ReLU layers, a stochastic layer "bottleneck", a linear layer "head", and "mean", a `SampleMean`.
 
@@ -268,8 +268,8 @@ def stochastic_mlp(
         code: entries of the code.
         classes: class scores.
         kind: "gaussian" for `GaussianLayer`, "log-normal" for `LogNormalLayer`.
-        samples: draws of each row in training.
-        evaluation_samples: draws of each row in evaluation; 0 for the centre.
+        draws: draws of each row in training.
+        evaluation_draws: draws of each row in evaluation; 0 for the centre.
 
     Raises:
         TypeError: a count that is no integer.
@@ -289,7 +289,7 @@ def stochastic_mlp(
     layers = OrderedDict(mlp(inputs, hidden[:-1], hidden[-1]).named_children())
     made = GaussianLayer if kind == "gaussian" else LogNormalLayer
     layers[f"fc{len(hidden)}_relu"] = nn.ReLU()
-    layers["bottleneck"] = made(hidden[-1], code, samples=samples, evaluation_samples=evaluation_samples)
+    layers["bottleneck"] = made(hidden[-1], code, draws=draws, evaluation_draws=evaluation_draws)
     layers["head"] = nn.Linear(code, classes)
-    layers["mean"] = SampleMean(samples, evaluation_samples)
+    layers["mean"] = SampleMean(draws, evaluation_draws)
     return nn.Sequential(layers)

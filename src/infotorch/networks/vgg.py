@@ -63,8 +63,8 @@ def vgg16(
             layers |= hidden_layer(f"conv{block}_{number}", convolution, norm=norm, dropout=0.0)
             before = times * width
         layers[f"pool{block}"] = nn.MaxPool2d(2)
-    places = (shape[1] >> len(_BLOCKS)) * (shape[2] >> len(_BLOCKS))
-    behind = mlp(before * places, hidden, outputs, norm=norm, dropout=dropout)
+    locations = (shape[1] >> len(_BLOCKS)) * (shape[2] >> len(_BLOCKS))
+    behind = mlp(before * locations, hidden, outputs, norm=norm, dropout=dropout)
     model = nn.Sequential(OrderedDict([*layers.items(), *behind.named_children()]))
     draw_he(model)
     return model

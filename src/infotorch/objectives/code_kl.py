@@ -11,12 +11,12 @@ from infotorch.numerics.checks import check_positive
 from infotorch.objectives.base import LocalBatch, Loss, Objective
 
 
-def gaussian_kl(mean: Tensor, deviation: Tensor) -> Tensor:
-    """KL(N(mean, diag(deviation^2)) || N(0, I)) of every row, in nats.
+def gaussian_kl(mean: Tensor, std: Tensor) -> Tensor:
+    """KL(N(mean, diag(std^2)) || N(0, I)) of every row, in nats.
 
     Args:
         mean: (b, d).
-        deviation: (b, d), positive.
+        std: (b, d), positive.
 
     Returns:
         (b,), at least 0.
@@ -28,8 +28,8 @@ def gaussian_kl(mean: Tensor, deviation: Tensor) -> Tensor:
         1.0
     """
     # A softplus can round to 0, whose logarithm is no number.
-    deviation = deviation.clamp(min=torch.finfo(deviation.dtype).tiny)
-    return (mean.square() + deviation.square() - 1).sum(dim=1) / 2 - deviation.log().sum(dim=1)
+    std = std.clamp(min=torch.finfo(std.dtype).tiny)
+    return (mean.square() + std.square() - 1).sum(dim=1) / 2 - std.log().sum(dim=1)
 
 
 class CodeDivergence(Objective):

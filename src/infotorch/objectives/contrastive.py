@@ -6,30 +6,13 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from infotorch.estimators.labels import supervised_contrastive
 from infotorch.numerics.checks import check_count, check_positive
 from infotorch.objectives.base import Direction, LocalBatch, Loss, Objective, check_labels, full_precision
 from infotorch.objectives.labels import _nothing_to_learn
-
-
-def pooled_rows(output: Tensor, pool: int | None) -> Tensor:
-    """The output as rows, (b, d); a grid of more than pool x pool places is averaged down to that first.
-
-    Args:
-        output: (b, d), or a grid (b, c, h, w).
-        pool: places along each side that are left of a grid at most; None: all.
-
-    Example:
-        >>> pooled_rows(torch.arange(16.0).reshape(1, 1, 4, 4), pool=2)
-        tensor([[ 2.5000,  4.5000, 10.5000, 12.5000]])
-    """
-    if pool is not None and output.ndim == 4:
-        height, width = output.shape[2:]
-        output = F.adaptive_avg_pool2d(output, (min(height, pool), min(width, pool)))
-    return output.flatten(1)
+from infotorch.objectives.locations import at_most_locations
 
 
 def check_widths(widths: Sequence[int], *, where: str) -> tuple[int, ...]:
@@ -77,11 +60,11 @@ class SupervisedContrastive(Objective):
         embedding: columns of the projection.
         hidden: widths of the projection's hidden layers, with ReLU between them; (): one linear layer; None: no
             projection, the cosines are those of the output itself, and `embedding` plays no part.
-        pool: grids are averaged to at most pool x pool places first; None: every place counts.
+        locations: grids are averaged to at most this many rows and columns first; None: every location counts.
 
     Raises:
-        TypeError: a width or pool that is no integer, or a temperature that is no number.
-        ValueError: a width or pool below 1, or a temperature not positive.
+        TypeError: a width or number of locations that is no integer, or a temperature that is no number.
+        ValueError: a width or number of locations below 1, or a temperature not positive.
 
     Source: Khosla et al. 2020, arXiv:2004.11362, eq. 2; the total is their loss less a constant of the labels. Their
         projection has one hidden layer of the output's width, their training rows come in two views each, and they
@@ -107,20 +90,20 @@ class SupervisedContrastive(Objective):
         temperature: float = 0.1,
         embedding: int = 64,
         hidden: Sequence[int] | None = (),
-        pool: int | None = None,
+        locations: int | None = None,
     ) -> None:
         super().__init__()
         check_positive(temperature, where="SupervisedContrastive", name="temperature")
         check_count(embedding, where="SupervisedContrastive", name="embedding")
-        if pool is not None:
-            check_count(pool, where="SupervisedContrastive", name="pool")
-        self.temperature, self.embedding, self.pool = temperature, embedding, pool
+        if locations is not None:
+            check_count(locations, where="SupervisedContrastive", name="locations")
+        self.temperature, self.embedding, self.locations = temperature, embedding, locations
         self.hidden = None if hidden is None else check_widths(hidden, where="SupervisedContrastive")
 
     def build(self, example: LocalBatch, labels: Tensor | None) -> None:
         """Make the projection."""
         check_labels(labels, where="SupervisedContrastive")
-        rows = pooled_rows(example.output, self.pool)
+        rows = at_most_locations(example.output, self.locations).flatten(1)
         layers: list[nn.Module] = []
         if self.hidden is not None:
             for width, following in pairwise((rows.shape[1], *self.hidden, self.embedding)):
@@ -133,7 +116,7 @@ class SupervisedContrastive(Objective):
         known = y >= 0
         if len(y[known].unique()) == int(known.sum()):
             return _nothing_to_learn(batch.output)
-        rows = full_precision(self.head(pooled_rows(batch.output, self.pool)[known]))
+        rows = full_precision(self.head(at_most_locations(batch.output, self.locations).flatten(1)[known]))
         scores = cosine_similarities(rows) / self.temperature
         if not torch.isfinite(scores.detach()).all():
             return Loss(scores.sum() * torch.nan, {})  # the run has diverged: a result, not an error

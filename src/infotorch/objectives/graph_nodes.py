@@ -45,7 +45,7 @@ class _FeatureInformation(Objective):
         parts: Sequence[str],
         *,
         bound: str,
-        negatives: int,
+        num_negatives: int,
         hidden: Sequence[int],
         embedding: int,
         target: str,
@@ -56,13 +56,13 @@ class _FeatureInformation(Objective):
         where = type(self).__name__
         check_choice(bound, BOUNDS, where=where, name="bound")
         check_choice(target, ("x", "module_input"), where=where, name="target")
-        check_count(negatives, where=where, name="negatives")
+        check_count(num_negatives, where=where, name="num_negatives")
         check_count(embedding, where=where, name="embedding")
         if isinstance(critic_steps, bool) or not isinstance(critic_steps, int):
             raise TypeError(f"{where}: critic_steps must be an integer, got {critic_steps!r}.")
         if critic_steps < 0:
             raise ValueError(f"{where}: critic_steps must be at least 0, got {critic_steps}.")
-        self.bound, self.negatives, self.target = bound, negatives, target
+        self.bound, self.num_negatives, self.target = bound, num_negatives, target
         self.hidden = check_widths(hidden, where=where)
         self.embedding, self.critic_steps = embedding, critic_steps
         self.parts = tuple(parts)
@@ -127,7 +127,7 @@ class _FeatureInformation(Objective):
 
     def _own(self, h: Tensor, x: Tensor, critic: SeparableCritic, batch: LocalBatch) -> Tensor:
         assert batch.graph is not None
-        drawn = other_nodes(batch.graph.graph_index, self.negatives, batch.generator("pairs"))
+        drawn = other_nodes(batch.graph.graph_index, self.num_negatives, batch.generator("pairs"))
         together, apart = (h * x).sum(dim=1) + critic.offset, pair_scores(h, x, drawn) + critic.offset
         if self.bound == "infonce":
             return sampled_infonce(together, apart)
@@ -147,8 +147,9 @@ class NodeInformation(_FeatureInformation):
     """Minus a bound on I(h; x) of a node's vector h = T and its own features x, in nats, by a trained critic.
 
     The bound is on the information of the two for a node picked at random, hence, as x is a part of the graph, also a
-    lower bound on what h tells of graph and node. Pairs drawn apart are a node's h with the x of `negatives` nodes of
-    the mini-batch's other graphs, or of the same graph where there is only one. Memory grows with nodes x negatives.
+    lower bound on what h tells of graph and node. Pairs drawn apart are a node's h with the x of `num_negatives` nodes
+    of the mini-batch's other graphs, or of the same graph where there is only one. Memory grows with nodes x
+    num_negatives.
 
     The critic is separable: the inner product of a network on h and one on x, both standardised by column. It
     cooperates: module and critic climb the same bound. A batch with fewer than two nodes teaches nothing: its loss and
@@ -158,10 +159,10 @@ class NodeInformation(_FeatureInformation):
     training graphs all are what the critic has learnt by heart, too: read them on others.
 
     Args:
-        bound: "infonce" (lower bound, at most log(1 + negatives)); "mine" (lower bound: Donsker-Varadhan with the
+        bound: "infonce" (lower bound, at most log(1 + num_negatives)); "mine" (lower bound: Donsker-Varadhan with the
             gradient by a moving average, biased upwards by the order of one over the pairs drawn apart); "nwj" (lower
             bound); "jsd".
-        negatives: nodes drawn apart for each node, with replacement and anew in each step.
+        num_negatives: nodes drawn apart for each node, with replacement and anew in each step.
         hidden: widths of the hidden layers of the critic's two networks; none: linear.
         embedding: columns of the inner product.
         target: which X, the network's raw input "x" or the module's own input "module_input".
@@ -169,8 +170,8 @@ class NodeInformation(_FeatureInformation):
         decay: of the moving average of "mine".
 
     Raises:
-        ValueError: an unknown bound or target, critic_steps negative, a width, embedding or negatives below 1, or decay
-            out of [0, 1); in `build`, rows that are no graphs, or an output that has not a vector for each node.
+        ValueError: an unknown bound or target, critic_steps negative, a width, embedding or num_negatives below 1, or
+            decay out of [0, 1); in `build`, rows that are no graphs, or an output that has not a vector for each node.
         TypeError: a count or width is not an integer, or hidden is no sequence.
 
     Source: van den Oord, Li & Vinyals 2018, arXiv:1807.03748 (infonce); Belghazi et al. 2018, arXiv:1801.04062 (mine);
@@ -182,7 +183,7 @@ class NodeInformation(_FeatureInformation):
         >>> x = torch.rand(6, 3, generator=torch.Generator().manual_seed(0))
         >>> pair = GraphStructure(torch.tensor([[0, 3], [1, 4]]), torch.tensor([0, 0, 0, 1, 1, 1]), 2)
         >>> batch = LocalBatch(x, x, x.tanh(), None, graph=pair)
-        >>> objective = NodeInformation(bound="infonce", negatives=7)
+        >>> objective = NodeInformation(bound="infonce", num_negatives=7)
         >>> objective.build(batch, None)
         >>> bool(objective(batch).terms["mi_xt_nats"] <= math.log(8))
         True
@@ -192,7 +193,7 @@ class NodeInformation(_FeatureInformation):
         self,
         *,
         bound: str = "infonce",
-        negatives: int = 32,
+        num_negatives: int = 32,
         hidden: Sequence[int] = (256, 256),
         embedding: int = 64,
         target: Literal["x", "module_input"] = "x",
@@ -202,7 +203,7 @@ class NodeInformation(_FeatureInformation):
         super().__init__(
             ("own",),
             bound=bound,
-            negatives=negatives,
+            num_negatives=num_negatives,
             hidden=hidden,
             embedding=embedding,
             target=target,
@@ -234,7 +235,7 @@ class GraphicalInformation(_FeatureInformation):
 
     Pairs drawn apart come from other graphs of the mini-batch, in proportion to the same w; where one graph holds all
     nodes (all edges), from other nodes of it (edges into other nodes). Pairs without an edge come from the same graph:
-    that nodes of two graphs are not joined is no news. Memory grows with nodes x negatives + edges.
+    that nodes of two graphs are not joined is no news. Memory grows with nodes x num_negatives + edges.
 
     Self loops are left out; an edge that is there twice counts twice. A node without edges counts in the first term
     alone. A term without pairs is left out of loss and terms: own features with fewer than two nodes, neighbours with
@@ -245,10 +246,10 @@ class GraphicalInformation(_FeatureInformation):
         bound: "jsd" (the paper's), "infonce", "mine" or "nwj", of the terms of features.
         weighting: "mean", w_ij = 1 / (edges into i), so that all nodes with neighbours count alike; "adaptive", w_ij =
             sigmoid(h_i . h_j), through which no gradient passes.
-        alpha: weight of own features.
-        beta: weight of neighbours' features.
-        gamma: weight of edges.
-        negatives: pairs drawn apart for each node, in each of the terms of features.
+        own_weight: of own features.
+        neighbours_weight: of neighbours' features.
+        edges_weight: of edges.
+        num_negatives: pairs drawn apart for each node, in each of the terms of features.
         hidden: widths of the hidden layers of the critics' networks; none: linear, a bilinear critic as the paper's.
         embedding: columns of the inner product; a linear critic's rank.
         target: which X, the network's raw input "x" or the module's own input "module_input".
@@ -257,8 +258,8 @@ class GraphicalInformation(_FeatureInformation):
 
     Raises:
         ValueError: an unknown bound, weighting or target; a weight negative or not finite, or all zero; critic_steps
-            negative; a width, embedding or negatives below 1; decay out of [0, 1); in `build`, rows that are no graphs,
-            or an output that has not a vector for each node.
+            negative; a width, embedding or num_negatives below 1; decay out of [0, 1); in `build`, rows that are no
+            graphs, or an output that has not a vector for each node.
         TypeError: a count or width is not an integer, or hidden is no sequence.
 
     Source: Peng et al. 2020, arXiv:2002.01169, and the authors' code, github.com/zpeng27/GMI, for the weights 0.8, 1
@@ -283,10 +284,10 @@ class GraphicalInformation(_FeatureInformation):
         *,
         bound: str = "jsd",
         weighting: str = "mean",
-        alpha: float = 0.8,
-        beta: float = 1.0,
-        gamma: float = 1.0,
-        negatives: int = 5,
+        own_weight: float = 0.8,
+        neighbours_weight: float = 1.0,
+        edges_weight: float = 1.0,
+        num_negatives: int = 5,
         hidden: Sequence[int] = (),
         embedding: int = 64,
         target: Literal["x", "module_input"] = "x",
@@ -295,23 +296,27 @@ class GraphicalInformation(_FeatureInformation):
     ) -> None:
         where = type(self).__name__
         check_choice(weighting, WEIGHTINGS, where=where, name="weighting")
-        for name, weight in (("alpha", alpha), ("beta", beta), ("gamma", gamma)):
+        for name, weight in (
+            ("own_weight", own_weight),
+            ("neighbours_weight", neighbours_weight),
+            ("edges_weight", edges_weight),
+        ):
             if not 0 <= weight < math.inf:
                 raise ValueError(f"{where}: {name} must be at least 0 and finite, got {weight}.")
-        if alpha == beta == gamma == 0:
-            raise ValueError(f"{where}: alpha, beta or gamma must be positive, got 0 for all.")
+        if own_weight == neighbours_weight == edges_weight == 0:
+            raise ValueError(f"{where}: own_weight, neighbours_weight or edges_weight must be positive, got 0 for all.")
         super().__init__(
-            [part for part, weight in (("own", alpha), ("neighbours", beta)) if weight > 0],
+            [part for part, weight in (("own", own_weight), ("neighbours", neighbours_weight)) if weight > 0],
             bound=bound,
-            negatives=negatives,
+            num_negatives=num_negatives,
             hidden=hidden,
             embedding=embedding,
             target=target,
-            critic_steps=critic_steps if alpha > 0 or beta > 0 else 0,
+            critic_steps=critic_steps if own_weight > 0 or neighbours_weight > 0 else 0,
             decay=decay,
         )
         self.weighting = weighting
-        self.weights = {"own": alpha, "neighbours": beta, "edges": gamma}
+        self.weights = {"own": own_weight, "neighbours": neighbours_weight, "edges": edges_weight}
 
     def forward(self, batch: LocalBatch) -> Loss:
         """Minus the weighted terms; zero where there are none."""
@@ -370,7 +375,7 @@ class GraphicalInformation(_FeatureInformation):
         first = torch.where(alone, torch.searchsorted(edges[1], nodes), first)
         last = torch.where(alone, torch.searchsorted(edges[1], nodes, right=True), last)
         generator = batch.generator("neighbours")
-        drawn = draw_outside(first, last, len(of_edge), count=self.negatives, generator=generator, weights=weights)
+        drawn = draw_outside(first, last, len(of_edge), count=self.num_negatives, generator=generator, weights=weights)
         return edges[0][drawn]
 
 

@@ -31,8 +31,8 @@ class GraphRenyiInformation(Objective):
     its gradient are zero, and there is no term.
 
     Args:
-        nodes: at most this many rows, drawn anew in every step, are compared: three sets of eigenvalues, of which each
-            takes the cube of the rows. Neighbours are those of the whole mini-batch.
+        num_nodes: at most this many rows (nodes, or graphs), drawn anew in every step, are compared: three sets of
+            eigenvalues, of which each takes the cube of the rows. Neighbours are those of the whole mini-batch.
         alpha: the order, above 0; 2 needs no eigenvalues.
         bandwidth: a number s for all variables, or the rule that finds one for each in every step: "knn", the mean
             distance to the 10 nearest rows, or "median". No gradient runs through it.
@@ -40,10 +40,10 @@ class GraphRenyiInformation(Objective):
         normalised: divide by the smaller of S(T) and S(X, N).
 
     Raises:
-        ValueError: an unknown kernel or rule, alpha or bandwidth not positive, nodes below 1; in `build`, rows that are
-            no graphs, or an output with neither a row for each node nor for each graph; in a step, an x that is not
+        ValueError: an unknown kernel or rule, alpha or bandwidth not positive, num_nodes below 1; in `build`, rows that
+            are no graphs, or an output with neither a row for each node nor for each graph; in a step, an x that is not
             finite.
-        TypeError: alpha or bandwidth is no number, or nodes no integer.
+        TypeError: alpha or bandwidth is no number, or num_nodes no integer.
 
     Source: Yu, Giraldo, Jenssen & Principe 2020, arXiv:1808.07912, Sec. III (several variables), and Yu et al. 2021,
         arXiv:2101.10160 (order, bandwidth, kernel, normalised). With the neighbours' mean: Li & Pei 2023 (MOLE), Sec. 4
@@ -65,18 +65,18 @@ class GraphRenyiInformation(Objective):
     def __init__(
         self,
         *,
-        nodes: int = 256,
+        num_nodes: int = 256,
         alpha: float = 1.01,
         bandwidth: Bandwidth = "knn",
         kernel: Kernel = "exp(-d2/s)",
         normalised: bool = False,
     ) -> None:
         super().__init__()
-        check_count(nodes, where=_WHERE, name="nodes")
+        check_count(num_nodes, where=_WHERE, name="num_nodes")
         check_positive(alpha, where=_WHERE, name="alpha")
         find_bandwidth(torch.zeros(2, 1), bandwidth, where=_WHERE)
         check_choice(kernel, KERNELS, where=_WHERE, name="kernel")
-        self.nodes, self.alpha, self.normalised = nodes, alpha, normalised
+        self.num_nodes, self.alpha, self.normalised = num_nodes, alpha, normalised
         self.bandwidth: Bandwidth = bandwidth
         self.kernel: Kernel = kernel
 
@@ -87,10 +87,10 @@ class GraphRenyiInformation(Objective):
     def forward(self, batch: LocalBatch) -> Loss:
         """Minus the information; zero where fewer than two rows can be compared."""
         t, views = full_precision(batch.output), _views(batch)
-        if len(t) < 2 or self.nodes < 2:
+        if len(t) < 2 or self.num_nodes < 2:
             return Loss(t.sum() * 0.0, {})
-        if len(t) > self.nodes:
-            rows = torch.randperm(len(t), generator=batch.generator("nodes"), device=t.device)[: self.nodes]
+        if len(t) > self.num_nodes:
+            rows = torch.randperm(len(t), generator=batch.generator("nodes"), device=t.device)[: self.num_nodes]
             t, views = t[rows], [view[rows] for view in views]
         if not torch.isfinite(t.detach()).all():
             return Loss(t.sum() * math.nan, {})  # the run has diverged: a result, where kernels refuse their input

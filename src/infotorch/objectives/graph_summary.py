@@ -284,7 +284,7 @@ def _nwj(together: Tensor, apart: Tensor) -> Tensor:
     return together - _mean_apart((apart - 1).exp())
 
 
-# For every node, from its score (n,) with its own graph and those (n, g) with all, where its own place holds -inf.
+# For every node, from its score (n,) with its own graph and those (n, g) with all, where its own column holds -inf.
 _BOUNDS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"jsd": _jsd, "infonce": _infonce, "nwj": _nwj}
 
 
@@ -310,10 +310,10 @@ def bound_of_nodes(nodes: Tensor, summaries: Tensor, own: Tensor, offset: Tensor
 
     def part(rows: slice) -> Tensor:
         scores = torch.addmm(offset, nodes[rows], summaries.T)
-        places = own[rows, None]
+        columns = own[rows, None]
         # Masked before exp or softplus: behind exp, an infinite score of no account would make the gradient NaN.
-        apart = scores.scatter(1, places, -math.inf)
-        return _BOUNDS[bound](scores.gather(1, places).squeeze(1), apart)
+        apart = scores.scatter(1, columns, -math.inf)
+        return _BOUNDS[bound](scores.gather(1, columns).squeeze(1), apart)
 
     blocks = list(slices(len(nodes), max(1, _SCORES_AT_ONCE // len(summaries))))
     if len(blocks) == 1 or not torch.is_grad_enabled():

@@ -16,10 +16,10 @@ MEASURES = ("nhsic", "hsic", "cka")
 
 
 class HSICBottleneck(Objective):
-    """D(T, X) - beta D(T, Y), D a kernel measure of dependence without unit: no information, and no bound.
+    """D(T, X) - w D(T, Y), D a kernel measure of dependence without unit: no information, and no bound.
 
-    Kernels are Gaussian, exp(-d2 / (2 s^2)) with s = sigma sqrt(columns); labels are one-hot, grids are flattened. With
-    K the centred kernel matrix of b rows, D is the sum of the entrywise product of two matrices, for
+    Kernels are Gaussian, exp(-d2 / (2 s^2)) with s = bandwidth sqrt(columns); labels are one-hot, grids are flattened.
+    With K the centred kernel matrix of b rows, D is the sum of the entrywise product of two matrices, for
 
     - "nhsic": K (K + epsilon b I)^-1, in [0, b - 1] and about the number of directions that both see: the paper's;
     - "hsic": K / (b - 1), as `hsic(..., unbiased=False)`;
@@ -28,16 +28,17 @@ class HSICBottleneck(Objective):
     Rows without a label count in neither term.
 
     Args:
-        beta: weight of the dependence on the label, 0 or more.
-        sigma: width of the kernels for one column.
+        label_weight: w, of the dependence on the label, 0 or more.
+        bandwidth: of the kernels, for one column.
         measure: "nhsic", "hsic" or "cka".
         epsilon: of "nhsic"; the smaller, the fainter the directions that count.
         target: which X, the network's raw input "x" or the module's own input "module_input".
 
     Raises:
-        ValueError: beta negative, sigma or epsilon not positive, an unknown measure or target.
+        ValueError: label_weight negative, bandwidth or epsilon not positive, an unknown measure or target.
 
-    Source: Ma, Lewis & Kleijn 2020, arXiv:1908.01580, eq. 3 and 7; beta, sigma and epsilon as there.
+    Source: Ma, Lewis & Kleijn 2020, arXiv:1908.01580, eq. 3 and 7; label_weight, bandwidth and epsilon (beta, sigma,
+        epsilon) as there.
 
     Example:
         >>> t = torch.eye(2).repeat(4, 1)
@@ -54,21 +55,22 @@ class HSICBottleneck(Objective):
     def __init__(
         self,
         *,
-        beta: float = 500.0,
-        sigma: float = 5.0,
+        label_weight: float = 500.0,
+        bandwidth: float = 5.0,
         measure: str = "nhsic",
         epsilon: float = 1e-5,
         target: str = "x",
     ) -> None:
         super().__init__()
         where = "HSICBottleneck"
-        check_positive(sigma, where=where, name="sigma")
+        check_positive(bandwidth, where=where, name="bandwidth")
         check_positive(epsilon, where=where, name="epsilon")
         check_choice(measure, MEASURES, where=where, name="measure")
         check_choice(target, ("x", "module_input"), where=where, name="target")
-        if not 0 <= beta < math.inf:
-            raise ValueError(f"{where}: beta must be at least 0 and finite, got {beta}.")
-        self.beta, self.sigma, self.measure, self.epsilon, self.target = beta, sigma, measure, epsilon, target
+        if not 0 <= label_weight < math.inf:
+            raise ValueError(f"{where}: label_weight must be at least 0 and finite, got {label_weight}.")
+        self.label_weight, self.bandwidth, self.measure = label_weight, bandwidth, measure
+        self.epsilon, self.target = epsilon, target
         self.num_classes = 0
 
     def build(self, example: LocalBatch, labels: Tensor | None) -> None:
@@ -76,7 +78,7 @@ class HSICBottleneck(Objective):
         self.num_classes = int(check_labels(labels, where="HSICBottleneck").max()) + 1
 
     def forward(self, batch: LocalBatch) -> Loss:
-        """The dependence on X less beta times the dependence on Y; zero with fewer than two labelled rows."""
+        """The dependence on X less the weighted dependence on Y; zero with fewer than two labelled rows."""
         known = None if batch.y is None else batch.y >= 0
         if known is None or batch.y is None or int(known.sum()) < 2:
             return Loss(full_precision(batch.output).sum() * 0.0, {})
@@ -88,12 +90,12 @@ class HSICBottleneck(Objective):
         of_t = self._matrix(t)
         dtype = full_precision(batch.output).dtype
         on_x, on_y = ((of_t * self._matrix(other)).sum().to(dtype) for other in (x, y))
-        return Loss(on_x - self.beta * on_y, {"hsic_xt": on_x.detach(), "hsic_ty": on_y.detach()})
+        return Loss(on_x - self.label_weight * on_y, {"hsic_xt": on_x.detach(), "hsic_ty": on_y.detach()})
 
     def _matrix(self, rows: Tensor) -> Tensor:
         """The matrix whose entrywise products are the measure."""
         n, columns = rows.shape
-        gram = gaussian_gram(rows, bandwidth=self.sigma * math.sqrt(columns), kernel="exp(-d2/2s2)")
+        gram = gaussian_gram(rows, bandwidth=self.bandwidth * math.sqrt(columns), kernel="exp(-d2/2s2)")
         gram = gram - gram.mean(dim=0)
         centred = gram - gram.mean(dim=1, keepdim=True)
         if self.measure == "hsic":

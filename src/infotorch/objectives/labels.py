@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from infotorch.networks.perceptron import mlp
 from infotorch.numerics.checks import check_count
 from infotorch.objectives.base import Direction, LocalBatch, Loss, Objective, check_labels, full_precision
-from infotorch.objectives.locations import at_most_places
+from infotorch.objectives.locations import at_most_locations
 
 
 def masked_cross_entropy(scores: Tensor, y: Tensor | None) -> Tensor | None:
@@ -93,14 +93,14 @@ class ReadoutInformation(Objective):
     the reported term is information and never exceeds H(Y).
 
     Args:
-        places: a grid of features is averaged to at most this many rows and columns before the read-out, which then
-            has fewer weights to fit noise with; None reads every place.
+        locations: a grid of features is averaged to at most this many rows and columns before the read-out, which then
+            has fewer weights to fit noise with; None reads every location.
         hidden: widths of the read-out's hidden layers (ReLU); none for a linear read-out. A deeper one lets an early
             module keep what only later modules can make linear.
 
     Raises:
         TypeError: a width is not an integer.
-        ValueError: places or a width below 1.
+        ValueError: locations or a width below 1.
 
     Source: Barber & Agakov 2003; Amjad & Geiger 2019, arXiv:1802.09766, Sec. 9: I(Y; L) >= I(Y; Yhat) >= H(Y) - CE;
         read-outs with hidden layers: Belilovsky, Eickenberg & Oyallon 2019, arXiv:1812.11446.
@@ -119,19 +119,19 @@ class ReadoutInformation(Objective):
     readout: nn.Module
     label_entropy: Tensor
 
-    def __init__(self, *, places: int | None = None, hidden: Sequence[int] = ()) -> None:
+    def __init__(self, *, locations: int | None = None, hidden: Sequence[int] = ()) -> None:
         super().__init__()
-        if places is not None:
-            check_count(places, where="ReadoutInformation", name="places")
+        if locations is not None:
+            check_count(locations, where="ReadoutInformation", name="locations")
         for width in hidden:
             check_count(width, where="ReadoutInformation", name="hidden")
-        self.places, self.hidden = places, tuple(hidden)
+        self.locations, self.hidden = locations, tuple(hidden)
 
     def build(self, example: LocalBatch, labels: Tensor | None) -> None:
         """Make the read-out and measure H(Y)."""
         counts = torch.bincount(check_labels(labels, where="ReadoutInformation")).double()
         probabilities = counts / counts.sum()
-        like = at_most_places(example.output, self.places)
+        like = at_most_locations(example.output, self.locations)
         columns, classes = like[0].numel(), len(counts)
         placed = {"device": like.device, "dtype": like.dtype}
         made: nn.Module = mlp(columns, self.hidden, classes) if self.hidden else nn.Linear(columns, classes, **placed)
@@ -140,7 +140,7 @@ class ReadoutInformation(Objective):
 
     def scores(self, output: Tensor) -> Tensor:
         """The read-out's class scores."""
-        return self.readout(at_most_places(output, self.places).flatten(1))
+        return self.readout(at_most_locations(output, self.locations).flatten(1))
 
     def forward(self, batch: LocalBatch) -> Loss:
         """CE - H(Y), which is minus the bound."""

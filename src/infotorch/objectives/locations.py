@@ -1,4 +1,4 @@
-"""Grids of places: bounds on information averaged over them, and the patches of an image that belong to them."""
+"""Grids of locations: bounds on information averaged over them, and the patches of an image that belong to them."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from infotorch.objectives.base import full_precision
 _SCORES_AT_ONCE = 2**20
 
 
-def at_most_places(output: Tensor, places: int | None) -> Tensor:
-    """A grid (n, channels, height, width) averaged to at most `places` rows and columns; anything else as it is.
+def at_most_locations(output: Tensor, locations: int | None) -> Tensor:
+    """A grid (n, channels, height, width) averaged to at most `locations` rows and columns; anything else as it is.
 
     Example:
-        >>> at_most_places(torch.zeros(2, 3, 9, 5), 4).shape
+        >>> at_most_locations(torch.zeros(2, 3, 9, 5), 4).shape
         torch.Size([2, 3, 4, 4])
     """
-    if output.ndim != 4 or places is None or max(output.shape[2:]) <= places:
+    if output.ndim != 4 or locations is None or max(output.shape[2:]) <= locations:
         return output
-    return F.adaptive_avg_pool2d(output, (min(places, output.shape[2]), min(places, output.shape[3])))
+    return F.adaptive_avg_pool2d(output, (min(locations, output.shape[2]), min(locations, output.shape[3])))
 
 
 def image_patches(x: Tensor, rows: int, columns: int) -> Tensor:
-    """The patch of every image at each place of a grid: neighbours overlap by a pixel on every side.
+    """The patch of every image at each location of a grid: neighbours overlap by a pixel on every side.
 
     Images are first averaged to a multiple of the grid; what lies outside is zero.
 
     Args:
         x: images (n, channels, height, width).
-        rows: places from top to bottom.
-        columns: places from left to right.
+        rows: locations from top to bottom.
+        columns: locations from left to right.
 
     Returns:
-        Shape (n, channels x patch height x patch width, places), places in reading order.
+        Shape (n, channels x patch height x patch width, locations), locations in reading order.
 
     Example:
-        >>> image_patches(torch.zeros(2, 1, 28, 28), 14, 14).shape  # 4 x 4 pixels at 196 places
+        >>> image_patches(torch.zeros(2, 1, 28, 28), 14, 14).shape  # 4 x 4 pixels at 196 locations
         torch.Size([2, 16, 196])
     """
     down, across = max(1, round(x.shape[2] / rows)), max(1, round(x.shape[3] / columns))
@@ -48,22 +48,23 @@ def image_patches(x: Tensor, rows: int, columns: int) -> Tensor:
     return F.unfold(x, (down + 2, across + 2), stride=(down, across), padding=1)
 
 
-def by_place(model: nn.Module, grid: Tensor) -> Tensor:
-    """A network's outputs (places, n, width) for the vectors of a grid (n, channels, places).
+def at_each_location(model: nn.Module, grid: Tensor) -> Tensor:
+    """A network's outputs (locations, n, width) for the vectors of a grid (n, channels, locations).
 
     Example:
-        >>> by_place(nn.Linear(3, 8), torch.zeros(5, 3, 49)).shape
+        >>> at_each_location(nn.Linear(3, 8), torch.zeros(5, 3, 49)).shape
         torch.Size([49, 5, 8])
     """
     return model(grid.permute(2, 0, 1))
 
 
 def average_bound(first: Tensor, second: Tensor, *, bound: str, offset: Tensor | float = 0.0) -> Tensor:
-    """The mean over places of a bound on inner products: `dim_grid` for embeddings, several places at a time.
+    """The mean over locations of a bound on inner products: `dim_grid` for embeddings, several locations at a time.
 
     Args:
-        first: embeddings (places, n, d), n >= 2.
-        second: embeddings of the same shape, or one place's for all where `first` has several, or the other way round.
+        first: embeddings (locations, n, d), n >= 2.
+        second: embeddings of the same shape, or one location's for all where `first` has several, or the other way
+            round.
         bound: "infonce", "nwj" or "jsd"; see the functions of these names.
         offset: a number added to all scores, which "nwj" and "jsd" need.
 
@@ -76,14 +77,14 @@ def average_bound(first: Tensor, second: Tensor, *, bound: str, offset: Tensor |
         1.385...
     """
     first, second = full_precision(first), full_precision(second)
-    places, n = max(len(first), len(second)), first.shape[1]
-    first, second = first.expand(places, -1, -1), second.expand(places, -1, -1)
+    locations, n = max(len(first), len(second)), first.shape[1]
+    first, second = first.expand(locations, -1, -1), second.expand(locations, -1, -1)
     at_once = max(1, _SCORES_AT_ONCE // n**2)
     total = first.new_zeros(())
     with torch.autocast(device_type=first.device.type, enabled=False):
         for some, others in zip(first.split(at_once), second.split(at_once), strict=True):
-            total = total + _BOUND_AT_PLACES[bound](some @ others.mT + offset).sum()
-    return total / places
+            total = total + _BOUND_AT_LOCATIONS[bound](some @ others.mT + offset).sum()
+    return total / locations
 
 
 def _infonce(scores: Tensor) -> Tensor:
@@ -98,10 +99,10 @@ def _jsd(scores: Tensor) -> Tensor:
     return math.log(2) - 0.5 * (F.softplus(-_together(scores)).mean(dim=1) + _mean_apart(F.softplus(scores)))
 
 
-_BOUND_AT_PLACES = {"jsd": _jsd, "infonce": _infonce, "nwj": _nwj}
+_BOUND_AT_LOCATIONS = {"jsd": _jsd, "infonce": _infonce, "nwj": _nwj}
 
 #: the names of the bounds
-BOUNDS = tuple(_BOUND_AT_PLACES)
+BOUNDS = tuple(_BOUND_AT_LOCATIONS)
 
 
 def _together(values: Tensor) -> Tensor:
@@ -109,7 +110,7 @@ def _together(values: Tensor) -> Tensor:
 
 
 def _mean_apart(values: Tensor) -> Tensor:
-    """The mean of every place's matrix beside its diagonal."""
+    """The mean of every location's matrix beside its diagonal."""
     n = values.shape[1]
     # Without its first entry the flattened matrix has the diagonal at the end of every n + 1 entries.
     return values.flatten(1)[:, 1:].unflatten(1, (n - 1, n + 1))[:, :, :-1].mean(dim=(1, 2))

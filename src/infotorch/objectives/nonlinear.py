@@ -106,9 +106,9 @@ class NonlinearBottleneck(PrecisionAndCompression):
             self.own = GaussianNoise(noise_std, scale="relative")
         self._noise = [self.own if layer is None else layer]  # in a list: the network's layer is no part of this
 
-    def draws(self, output: Tensor) -> Tensor:
+    def draw_scores(self, output: Tensor) -> Tensor:
         """Class scores, of the noisy output where the noise is the objective's own."""
-        return super().draws(output if self.own is None else self.own(output))
+        return super().draw_scores(output if self.own is None else self.own(output))
 
     def _compression(self, batch: LocalBatch) -> Tensor | None:
         clean = batch.output if self.watch is None else self.watch.take()[0]
@@ -117,7 +117,7 @@ class NonlinearBottleneck(PrecisionAndCompression):
         clean = clean[:: max(1, len(clean) // len(batch.output))]  # of several draws a row, the row itself once
         if len(clean) < 2:
             return None
-        rows = rows_or_nan(clean / noise.deviation(clean))
+        rows = rows_or_nan(clean / noise.std(clean))
         return diverged(clean) if rows is None else pairwise_bounds(rows, 1.0)[1].value
 
     def _cost(self, compression: Tensor) -> Tensor:

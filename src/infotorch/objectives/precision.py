@@ -145,13 +145,13 @@ class PrecisionAndCompression(ReadoutInformation):
                 f"{len(batch.output)}; behind a layer of several draws, end the network in SampleMean."
             )
 
-    def draws(self, output: Tensor) -> Tensor:
-        """Class scores, (b, classes), or of several draws a row (b, samples, classes)."""
+    def draw_scores(self, output: Tensor) -> Tensor:
+        """Class scores, (b, classes), or of several draws a row (b, draws, classes)."""
         return output if self.watch is not None else super().scores(output)
 
     def scores(self, output: Tensor) -> Tensor:
         """Class scores (b, classes); of several draws the logarithm of the mean of their probabilities."""
-        scores = full_precision(self.draws(output))
+        scores = full_precision(self.draw_scores(output))
         return log_mean_probability(scores) if scores.ndim == 3 else scores
 
     def forward(self, batch: LocalBatch) -> Loss:
@@ -171,7 +171,7 @@ class PrecisionAndCompression(ReadoutInformation):
         return Loss(precision.total + beta * self._cost(compression), terms)
 
     def _precision(self, batch: LocalBatch) -> Loss:
-        scores = full_precision(self.draws(batch.output))
+        scores = full_precision(self.draw_scores(batch.output))
         if batch.y is None or not (batch.y >= 0).any():
             return _nothing_to_learn(scores)
         information = self.label_entropy - _cross_entropy(scores, batch.y, self.average_first or not self.training)
@@ -187,7 +187,7 @@ class PrecisionAndCompression(ReadoutInformation):
 
 
 def _cross_entropy(scores: Tensor, y: Tensor, average_first: bool) -> Tensor:
-    """Of draws (b, samples, classes) the mean of their cross-entropies, or that of their mean probabilities."""
+    """Of draws (b, draws, classes) the mean of their cross-entropies, or that of their mean probabilities."""
     if scores.ndim == 3:
         scores = log_mean_probability(scores) if average_first else scores.log_softmax(dim=2).mean(dim=1)
         return F.nll_loss(scores, y, ignore_index=-1)

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from infotorch.numerics.checks import check_choice, check_count
 from infotorch.objectives.base import LocalBatch, Loss, Objective, check_labels, full_precision
-from infotorch.objectives.contrastive import cosine_similarities, pooled_rows
+from infotorch.objectives.contrastive import cosine_similarities
 from infotorch.objectives.labels import ReadoutInformation, _nothing_to_learn
+from infotorch.objectives.locations import at_most_locations
 
 MEASURES = ("alignment", "contrastive", "squared_error", "negative")
 
@@ -39,11 +40,11 @@ class KernelAlignment(Objective):
         least: the least value of the kernel: 0 for outputs that are never negative (ReLU, sigmoid), -1 for others
             (tanh). In [-1, 1). The contrastive and negative measures push down without it.
         centred: alignment of the centred matrices, which `least` does not touch: a constant kernel gains nothing.
-        pool: grids are averaged to at most pool x pool places first; None: every place counts.
+        locations: grids are averaged to at most this many rows and columns first; None: every location counts.
 
     Raises:
-        TypeError: a pool that is no integer.
-        ValueError: an unknown measure, least out of range, a pool below 1, or centred without "alignment".
+        TypeError: a number of locations that is no integer.
+        ValueError: an unknown measure, least out of range, locations below 1, or centred without "alignment".
 
     Source: Duan, Yu & Principe 2021, "Modularizing deep learning via pairwise learning with kernels", IEEE TNNLS 33(4),
         arXiv:2005.05541, and the authors' code, where each of the other three has a form for negatives only; here it is
@@ -59,7 +60,7 @@ class KernelAlignment(Objective):
     needs_labels: bool = True
 
     def __init__(
-        self, *, measure: str = "alignment", least: float = 0.0, centred: bool = False, pool: int | None = None
+        self, *, measure: str = "alignment", least: float = 0.0, centred: bool = False, locations: int | None = None
     ) -> None:
         super().__init__()
         check_choice(measure, MEASURES, where="KernelAlignment", name="measure")
@@ -67,9 +68,9 @@ class KernelAlignment(Objective):
             raise ValueError(f"KernelAlignment: least must be at least -1 and below 1, got {least}.")
         if centred and measure != "alignment":
             raise ValueError(f"KernelAlignment: centred is for measure='alignment', got {measure!r}.")
-        if pool is not None:
-            check_count(pool, where="KernelAlignment", name="pool")
-        self.measure, self.least, self.centred, self.pool = measure, least, centred, pool
+        if locations is not None:
+            check_count(locations, where="KernelAlignment", name="locations")
+        self.measure, self.least, self.centred, self.locations = measure, least, centred, locations
 
     def build(self, example: LocalBatch, labels: Tensor | None) -> None:
         """Check the labels."""
@@ -84,7 +85,7 @@ class KernelAlignment(Objective):
         classes, count = len(y.unique()), len(y)
         if classes < 2 or (classes == count and self.measure != "negative"):
             return _nothing_to_learn(batch.output)
-        kernel = cosine_similarities(full_precision(pooled_rows(batch.output, self.pool)[known]))
+        kernel = cosine_similarities(full_precision(at_most_locations(batch.output, self.locations).flatten(1)[known]))
         value = self._measure(kernel, y[:, None] == y)
         return Loss(-value, {f"kernel_{self.measure}": value.detach()})
 
@@ -110,25 +111,27 @@ def _centred(matrix: Tensor) -> Tensor:
 class PredictiveSimilarity(ReadoutInformation):
     """Local error signals: similar rows where labels are similar, and a local prediction of the label.
 
-    The loss is beta times the mean squared difference between the similarities of features and those of one-hot labels,
-    plus (1 - beta) times the cross-entropy of a linear read-out. A similarity is the cosine of two rows after each has
-    lost its mean. The features of a vector are a linear layer of it; those of a grid the standard deviation over the
-    places of each channel of a 3 x 3 convolution. The layers are as wide as the output and are trained with the module.
+    The loss is `similarity_weight` times the mean squared difference between the similarities of features and those of
+    one-hot labels, plus 1 - `similarity_weight` times the cross-entropy of a linear read-out. A similarity is the
+    cosine of two rows after each has lost its mean. The features of a vector are a linear layer of it; those of a grid
+    the standard deviation over the locations of each channel of a 3 x 3 convolution. The layers are as wide as the
+    output and are trained with the module.
 
     The reported terms are `mi_ty_nats`, the bound of the read-out (see `ReadoutInformation`), and `similarity_error`.
 
     Args:
-        beta: weight of the similarity, in [0, 1].
-        readout_features: a grid is averaged over places, its sides halved in turn, until the read-out has at most this
-            many inputs.
+        similarity_weight: share of the similarity in the loss, in [0, 1].
+        readout_features: a grid is averaged over locations, its sides halved in turn, until the read-out has at most
+            this many inputs.
 
     Raises:
         TypeError: readout_features is no integer.
-        ValueError: beta out of range, readout_features below 1, or an output that is neither vector nor grid.
+        ValueError: similarity_weight out of range, readout_features below 1, or an output that is neither vector nor
+            grid.
 
     Source: Nokland & Eidnes 2019, arXiv:1901.06656, Sec. 2 ("predsim"); the defaults are those of the authors' code.
-        The total is theirs less the constant (1 - beta) H(Y). Where a side cannot be halved evenly their averages
-        include padding, ours do not.
+        The total is theirs less the constant (1 - similarity_weight) H(Y). Where a side cannot be halved evenly their
+        averages include padding, ours do not.
 
     Example:
         >>> objective = PredictiveSimilarity()
@@ -142,12 +145,14 @@ class PredictiveSimilarity(ReadoutInformation):
     features: nn.Module
     readout: nn.Linear  # pyright: ignore[reportIncompatibleVariableOverride]
 
-    def __init__(self, *, beta: float = 0.99, readout_features: int = 4096) -> None:
+    def __init__(self, *, similarity_weight: float = 0.99, readout_features: int = 4096) -> None:
         super().__init__()
-        if not 0 <= beta <= 1:
-            raise ValueError(f"PredictiveSimilarity: beta must lie between 0 and 1, got {beta}.")
+        if not 0 <= similarity_weight <= 1:
+            raise ValueError(
+                f"PredictiveSimilarity: similarity_weight must lie between 0 and 1, got {similarity_weight}."
+            )
         check_count(readout_features, where="PredictiveSimilarity", name="readout_features")
-        self.beta, self.readout_features = beta, readout_features
+        self.similarity_weight, self.readout_features = similarity_weight, readout_features
 
     def build(self, example: LocalBatch, labels: Tensor | None) -> None:
         """Make the read-out, which starts at 0 as in the authors' code, and the layer of the features."""
@@ -180,18 +185,18 @@ class PredictiveSimilarity(ReadoutInformation):
         return self.readout(self._readout_rows(output))
 
     def forward(self, batch: LocalBatch) -> Loss:
-        """Beta times the error of the similarities, minus (1 - beta) times the bound, on the labelled rows."""
+        """The weighted error of the similarities less the weighted bound, on the labelled rows."""
         prediction = super().forward(batch)
         if not prediction.terms or batch.y is None:
             return prediction
         known = batch.y >= 0
         features = full_precision(self.features(batch.output[known]))
         if features.ndim == 4:
-            places = features.flatten(2)
-            features = places.std(dim=2) if places.shape[2] > 1 else places.flatten(1)
+            locations = features.flatten(2)
+            features = locations.std(dim=2) if locations.shape[2] > 1 else locations.flatten(1)
         one_hot = F.one_hot(batch.y[known], self.readout.out_features).to(features.dtype)
         error = F.mse_loss(_adjusted_cosines(features), _adjusted_cosines(one_hot))
-        total = self.beta * error + (1 - self.beta) * prediction.total
+        total = self.similarity_weight * error + (1 - self.similarity_weight) * prediction.total
         return Loss(total, {**prediction.terms, "similarity_error": error.detach()})
 
 

@@ -1,7 +1,7 @@
-"""Objectives on the places of a grid: Deep InfoMax sets them against the image, Greedy InfoMax against each other.
+"""Objectives on the locations of a grid: Deep InfoMax sets them against the image, Greedy InfoMax against each other.
 
 Both need outputs of shape (b, channels, height, width), and no labels. Pairs drawn apart come from the other images of
-the batch, at the same place.
+the batch, at the same location.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from infotorch.estimators.critics import SeparableCritic
 from infotorch.estimators.spatial import prior_matching
 from infotorch.numerics.checks import check_choice, check_count
 from infotorch.objectives.base import Direction, LocalBatch, Loss, Objective, full_precision
-from infotorch.objectives.locations import BOUNDS, at_most_places, average_bound, by_place, image_patches
+from infotorch.objectives.locations import BOUNDS, at_each_location, at_most_locations, average_bound, image_patches
 
 
 class DeepInfoMax(Objective):
     """Deep InfoMax of a grid output T: minus a local and a global bound on what T tells about the image X.
 
-    Local: T at a place against the patch of X that lies there ("grid"), or a summary of the whole of T against every
+    Local: T at a location against the patch of X that lies there ("grid"), or a summary of the whole of T against every
     patch ("summary", the paper's form). Global: the summary against the whole of X. The summary is T averaged to at
-    most 4 x 4 places; see `image_patches`.
+    most 4 x 4 locations; see `image_patches`.
 
     With "infonce" and "nwj" both bounds are lower bounds on I(X; T), the local one a loose one: see `dim_local`. They
     are reported as `mi_xt_nats`; with scope "both" that is the global one, and `mi_xt_local_nats` the local one. With
@@ -36,12 +36,13 @@ class DeepInfoMax(Objective):
         scope: "local", "global" or "both".
         bound: "jsd" (the paper's choice), "infonce" or "nwj".
         local: "grid" or "summary".
-        alpha: weight of the global bound.
-        beta: weight of the local bound.
-        gamma: weight of matching the codes to a uniform prior; 0 makes no discriminator. Codes are the sigmoid of T's
-            embeddings in the bound: of the summary, or of every place with scope "local" and local "grid". The paper:
-            0.1 with the local bound, 1 with the global one.
-        places: for the local bound, T is averaged to at most this many rows and columns: it costs n^2 x places scores.
+        global_weight: of the global bound.
+        local_weight: of the local bound.
+        prior_weight: of matching the codes to a uniform prior; 0 makes no discriminator. Codes are the sigmoid of T's
+            embeddings in the bound: of the summary, or of every location with scope "local" and local "grid". The
+            paper: 0.1 with the local bound, 1 with the global one.
+        locations: for the local bound, T is averaged to at most this many rows and columns: it costs n^2 x locations
+            scores.
         hidden: widths of the hidden layers of the two networks whose inner product is a score; none: linear.
         embedding: number of outputs of these networks.
         critic_steps: steps of the discriminator before each step of the module; with one, codes ran past the prior and
@@ -51,10 +52,11 @@ class DeepInfoMax(Objective):
         ValueError: an unknown scope, bound or local; a negative weight; a count or width below 1.
         TypeError: a count or width that is not an integer, or hidden is no sequence.
 
-    Source: Hjelm et al. 2019, arXiv:1808.06670, eq. 8: DIM(L) is alpha = 0, beta = 1; DIM(G) is alpha = 1, beta = 0.
-        Their networks are wider, and their codes go through the sigmoid before they are scored. Where eq. 7 has the
-        encoder lower log(1 - D(code)), ours raises log D(code): the gradient of the former vanishes once D wins. Grid
-        against grid as in Li & Pei 2023 (MOLE) and Bachman, Hjelm & Buchwalter 2019, arXiv:1906.00910.
+    Source: Hjelm et al. 2019, arXiv:1808.06670, eq. 8: DIM(L) is global_weight = 0, local_weight = 1, DIM(G) the other
+        way round (alpha, beta and gamma there). Their networks are wider, and their codes go through the sigmoid before
+        they are scored. Where eq. 7 has the encoder lower log(1 - D(code)), ours raises log D(code): the gradient of
+        the former vanishes once D wins. Grid against grid as in Li & Pei 2023 (MOLE) and Bachman, Hjelm & Buchwalter
+        2019, arXiv:1906.00910.
 
     Example:
         >>> x = torch.rand(6, 1, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -75,10 +77,10 @@ class DeepInfoMax(Objective):
         scope: str = "both",
         bound: str = "jsd",
         local: str = "grid",
-        alpha: float = 1.0,
-        beta: float = 1.0,
-        gamma: float = 0.0,
-        places: int = 7,
+        global_weight: float = 1.0,
+        local_weight: float = 1.0,
+        prior_weight: float = 0.0,
+        locations: int = 7,
         hidden: Sequence[int] = (64,),
         embedding: int = 64,
         critic_steps: int = 5,
@@ -87,19 +89,25 @@ class DeepInfoMax(Objective):
         check_choice(scope, ("local", "global", "both"), where="DeepInfoMax", name="scope")
         check_choice(bound, BOUNDS, where="DeepInfoMax", name="bound")
         check_choice(local, ("grid", "summary"), where="DeepInfoMax", name="local")
-        for name, weight in (("alpha", alpha), ("beta", beta), ("gamma", gamma)):
+        for name, weight in (
+            ("global_weight", global_weight),
+            ("local_weight", local_weight),
+            ("prior_weight", prior_weight),
+        ):
             if not 0 <= weight < math.inf:
                 raise ValueError(f"DeepInfoMax: {name} must be at least 0 and finite, got {weight}.")
         if isinstance(hidden, str) or not isinstance(hidden, Sequence):
             raise TypeError(f"DeepInfoMax: hidden must be a sequence of widths, got {hidden!r}.")
-        counts = {"places": places, "embedding": embedding, "critic_steps": critic_steps}
+        counts = {"locations": locations, "embedding": embedding, "critic_steps": critic_steps}
         for name, count in [*counts.items(), *(("every hidden width", width) for width in hidden)]:
             check_count(count, where="DeepInfoMax", name=name)
-        self.bound, self.local, self.gamma, self.places = bound, local, gamma, places
+        self.bound, self.local, self.prior_weight, self.locations = bound, local, prior_weight, locations
         self.hidden, self.embedding = tuple(hidden), embedding
-        self.critic_steps = critic_steps if gamma > 0 else 0
+        self.critic_steps = critic_steps if prior_weight > 0 else 0
         self.weights = (
-            {"global": alpha, "local": beta} if scope == "both" else {scope: alpha if scope == "global" else beta}
+            {"global": global_weight, "local": local_weight}
+            if scope == "both"
+            else {scope: global_weight if scope == "global" else local_weight}
         )
         self.bounds: Mapping[str, Direction] = {} if bound == "jsd" else {self._term(s): "lower" for s in self.weights}
 
@@ -108,7 +116,7 @@ class DeepInfoMax(Objective):
         return f"{quantity}_local_nats" if scope == "local" and "global" in self.weights else f"{quantity}_nats"
 
     def build(self, example: LocalBatch, labels: Tensor | None) -> None:
-        """Make the critics and, with gamma above 0, the discriminator.
+        """Make the critics and, with prior_weight above 0, the discriminator.
 
         Raises:
             ValueError: the output is no grid, or x is no image.
@@ -123,13 +131,13 @@ class DeepInfoMax(Objective):
             patch = self._patches(example).shape[1]
             columns = like.shape[1] if self.local == "grid" else summary
             self.local_critic = SeparableCritic(columns, patch, **networks).to(like)
-        if self.gamma > 0:
+        if self.prior_weight > 0:
             layers = [nn.Linear(self.embedding, 256), nn.ReLU(), nn.Linear(256, 128), nn.ReLU(), nn.Linear(128, 1)]
             self.discriminator = nn.Sequential(*layers).to(like)
 
     def critics(self) -> list[nn.Module]:
         """The discriminator, where there is one: the adversary of the module."""
-        return [self.discriminator] if self.gamma > 0 else []
+        return [self.discriminator] if self.prior_weight > 0 else []
 
     def critic_loss(self, batch: LocalBatch) -> Tensor:
         """Minus what the discriminator tells between codes and prior."""
@@ -138,35 +146,35 @@ class DeepInfoMax(Objective):
         return -self._matching(self.discriminator(codes), batch)
 
     def forward(self, batch: LocalBatch) -> Loss:
-        """Minus the weighted bounds, less gamma times how far the codes pass for the prior; zero for a single row."""
+        """Minus the weighted bounds, less how far the codes pass for the prior, weighted; zero for a single row."""
         if len(batch.x) < 2:
             return Loss(batch.output.sum() * 0.0, {})
         values = {scope: self._information(scope, batch) for scope in self.weights}
         times = 2 if self.bound == "jsd" else 1
         total = -times * torch.stack([self.weights[scope] * value for scope, value in values.items()]).sum()
         terms = {self._term(scope): value.detach() for scope, value in values.items()}
-        if self.gamma > 0:
+        if self.prior_weight > 0:
             code_scores = full_precision(self.discriminator(self._codes(batch.output)))
-            total = total + self.gamma * F.softplus(-code_scores).mean()
+            total = total + self.prior_weight * F.softplus(-code_scores).mean()
             terms["prior_matching"] = self._matching(code_scores.detach(), batch).detach()
         return Loss(total, terms)
 
     def _information(self, scope: str, batch: LocalBatch) -> Tensor:
         critic = self.global_critic if scope == "global" else self.local_critic
         seen = batch.x.flatten(1)[:, :, None] if scope == "global" else self._patches(batch)
-        codes, wanted = self._embedded(scope, batch.output), by_place(critic.tower_y, seen)
+        codes, wanted = self._embedded(scope, batch.output), at_each_location(critic.tower_y, seen)
         return average_bound(codes, wanted, bound=self.bound, offset=critic.offset)
 
     def _patches(self, batch: LocalBatch) -> Tensor:
-        rows, columns = at_most_places(batch.output, self.places).shape[2:]
+        rows, columns = at_most_locations(batch.output, self.locations).shape[2:]
         return image_patches(batch.x, rows, columns)
 
     def _embedded(self, scope: str, output: Tensor) -> Tensor:
-        """T's embeddings, (places, n, embedding); one place where T is summed up."""
+        """T's embeddings, (locations, n, embedding); one location where T is summed up."""
         if scope == "local" and self.local == "grid":
-            return by_place(self.local_critic.tower_x, at_most_places(output, self.places).flatten(2))
+            return at_each_location(self.local_critic.tower_x, at_most_locations(output, self.locations).flatten(2))
         critic = self.global_critic if scope == "global" else self.local_critic
-        return by_place(critic.tower_x, _summary(output)[:, :, None])
+        return at_each_location(critic.tower_x, _summary(output)[:, :, None])
 
     def _codes(self, output: Tensor) -> Tensor:
         return self._embedded(next(iter(self.weights)), output).flatten(0, 1).sigmoid()
@@ -178,25 +186,25 @@ class DeepInfoMax(Objective):
 
 
 class GreedyInfoMax(Objective):
-    """Greedy InfoMax of a grid output: minus InfoNCE between the vector at a place and those some rows below it.
+    """Greedy InfoMax of a grid output: minus InfoNCE between the vector at a location and those some rows below it.
 
     The score of image i's vector z at (row, column) and image j's at (row + k, column) is z_j' W_k z_i; the negatives
-    are the other images of the batch. `mi_xt_nats` is the average over places and steps, a lower bound on I(X; T) and a
-    loose one: both vectors are functions of X, so that I(T_a; T_b) <= I(X; T_b) <= I(X; T).
+    are the other images of the batch. `mi_xt_nats` is the average over locations and steps, a lower bound on I(X; T)
+    and a loose one: both vectors are functions of X, so that I(T_a; T_b) <= I(X; T_b) <= I(X; T).
 
-    Places whose receptive fields overlap tell of each other through the pixels that they share, which teaches nothing:
-    the paper cuts the image into overlapping patches before the network and skips the first step. Here the network sees
-    the whole image, and the steps start at 2.
+    Locations whose receptive fields overlap tell of each other through the pixels that they share, which teaches
+    nothing: the paper cuts the image into overlapping patches before the network and skips the first step. Here the
+    network sees the whole image, and the steps start at 2.
 
     Args:
-        steps: the k: how many rows below the predicted places lie, each at least 1.
+        steps: the k: how many rows below the predicted locations lie, each at least 1.
 
     Raises:
         ValueError: no steps, one twice, or one below 1.
         TypeError: a step that is not an integer, or steps is no sequence.
 
     Source: Lowe, O'Connor & Veeling 2019, arXiv:1905.11786, eqs. 3-4; van den Oord, Li & Vinyals 2018,
-        arXiv:1807.03748. Their negatives come from other places too.
+        arXiv:1807.03748. Their negatives come from other locations too.
 
     Example:
         >>> x = torch.rand(6, 1, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -248,13 +256,13 @@ class GreedyInfoMax(Objective):
         return Loss(-information, {"mi_xt_nats": information.detach()})
 
     def _predicted(self, step: int, linear: nn.Module, output: Tensor) -> Tensor:
-        above = by_place(linear, output[:, :, :-step].flatten(2))
+        above = at_each_location(linear, output[:, :, :-step].flatten(2))
         below = output[:, :, step:].flatten(2).permute(2, 0, 1)
         return average_bound(above, below, bound="infonce")
 
 
 def _summary(output: Tensor) -> Tensor:
-    return at_most_places(output, 4).flatten(1)
+    return at_most_locations(output, 4).flatten(1)
 
 
 def _check_image_and_grid(example: LocalBatch, *, where: str, instead: str) -> None:

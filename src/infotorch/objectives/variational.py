@@ -16,12 +16,12 @@ from infotorch.objectives.code_kl import gaussian_kl
 from infotorch.objectives.precision import PrecisionAndCompression, Weight
 
 
-def log_normal_kl(centre: Tensor, deviation: Tensor, log_mean: Tensor, log_std: Tensor) -> Tensor:
-    """KL(logN(log centre, deviation^2) || logN(log_mean, exp(log_std)^2)) of every row, in nats.
+def log_normal_kl(centre: Tensor, std: Tensor, log_mean: Tensor, log_std: Tensor) -> Tensor:
+    """KL(logN(log centre, std^2) || logN(log_mean, exp(log_std)^2)) of every row, in nats.
 
     Args:
         centre: medians, (b, d), positive.
-        deviation: of the logarithm, (b, d), positive.
+        std: of the logarithm, (b, d), positive.
         log_mean: mean of the prior's logarithm, 0-d or (d,).
         log_std: logarithm of the deviation of the prior's logarithm, 0-d or (d,).
 
@@ -35,11 +35,9 @@ def log_normal_kl(centre: Tensor, deviation: Tensor, log_mean: Tensor, log_std: 
         >>> round(log_normal_kl(math.e * one, one, torch.zeros(()), torch.zeros(())).item(), 6)
         1.0
     """
-    tiny = torch.finfo(deviation.dtype).tiny  # a softplus can round to 0
-    variance_ratio = ((deviation.square() + (centre.clamp(min=tiny).log() - log_mean).square()) / 2) * (
-        -2 * log_std
-    ).exp()
-    return (variance_ratio - deviation.clamp(min=tiny).log() + log_std - 0.5).sum(dim=1)
+    tiny = torch.finfo(std.dtype).tiny  # a softplus can round to 0
+    variance_ratio = ((std.square() + (centre.clamp(min=tiny).log() - log_mean).square()) / 2) * (-2 * log_std).exp()
+    return (variance_ratio - std.clamp(min=tiny).log() + log_std - 0.5).sum(dim=1)
 
 
 class _Variational(PrecisionAndCompression):
@@ -47,15 +45,15 @@ class _Variational(PrecisionAndCompression):
 
     own: StochasticLayer | None
 
-    def __init__(self, *, beta: Weight, layer: StochasticLayer | None, code: int, samples: int, held_out: int) -> None:
+    def __init__(self, *, beta: Weight, layer: StochasticLayer | None, code: int, draws: int, held_out: int) -> None:
         where = type(self).__name__
         if layer is not None and not isinstance(layer, self._kind()):
             raise TypeError(f"{where}: layer must be a {self._kind().__name__}, got {type(layer).__name__}.")
-        for name, value in (("code", code), ("samples", samples), ("evaluation_samples", held_out)):
+        for name, value in (("code", code), ("draws", draws), ("evaluation_draws", held_out)):
             check_count(value, where=where, name=name)
         super().__init__(beta=beta, layer=layer)
         self.own = None
-        self.code, self.samples, self.evaluation_samples = code, samples, held_out
+        self.code, self.draws, self.evaluation_draws = code, draws, held_out
 
     @staticmethod
     def _kind() -> type[StochasticLayer]:
@@ -81,10 +79,10 @@ class _Variational(PrecisionAndCompression):
             self.own = self._make(example.output[0].numel()).to(**placed)
             self.readout = nn.Linear(self.code, self.readout.out_features, **placed)  # pyright: ignore[reportArgumentType]
 
-    def draws(self, output: Tensor) -> Tensor:
+    def draw_scores(self, output: Tensor) -> Tensor:
         """Class scores of each draw."""
         if self.own is None:
-            return super().draws(output)
+            return super().draw_scores(output)
         return self._read(self.own.draw(self.own.encoder(output)), len(output))
 
     def _read(self, code: Tensor, rows: int) -> Tensor:
@@ -120,8 +118,8 @@ class VariationalBottleneck(_Variational):
             class scores, behind several draws those of `SampleMean`. None: a local objective with a `GaussianLayer` of
             its own and a linear read-out behind the module's output, which itself goes on without noise.
         code: entries of z, where the layer is the objective's own.
-        samples: draws of each row in training, likewise.
-        evaluation_samples: draws of each row in evaluation, likewise.
+        draws: draws of each row in training, likewise.
+        evaluation_draws: draws of each row in evaluation, likewise.
 
     Raises:
         TypeError: layer is no `GaussianLayer`, beta no number or function, or a count no integer.
@@ -132,7 +130,7 @@ class VariationalBottleneck(_Variational):
 
     Example:
         >>> from infotorch.networks.stochastic import stochastic_mlp
-        >>> model = stochastic_mlp(4, (8,), 2, 3, samples=5)
+        >>> model = stochastic_mlp(4, (8,), 2, 3, draws=5)
         >>> objective = VariationalBottleneck(beta=0.1, layer=model.bottleneck)
         >>> x, y = torch.zeros(6, 4), torch.arange(6) % 3
         >>> objective.build(LocalBatch(x, x, model.eval()(x), y), y)
@@ -146,17 +144,17 @@ class VariationalBottleneck(_Variational):
         beta: Weight = 1e-3,
         layer: GaussianLayer | None = None,
         code: int = 256,
-        samples: int = 1,
-        evaluation_samples: int = 12,
+        draws: int = 1,
+        evaluation_draws: int = 12,
     ) -> None:
-        super().__init__(beta=beta, layer=layer, code=code, samples=samples, held_out=evaluation_samples)
+        super().__init__(beta=beta, layer=layer, code=code, draws=draws, held_out=evaluation_draws)
 
     @staticmethod
     def _kind() -> type[StochasticLayer]:
         return GaussianLayer
 
     def _make(self, inputs: int) -> StochasticLayer:
-        return GaussianLayer(inputs, self.code, samples=self.samples, evaluation_samples=self.evaluation_samples)
+        return GaussianLayer(inputs, self.code, draws=self.draws, evaluation_draws=self.evaluation_draws)
 
     def _rate(self, centre: Tensor, deviation: Tensor) -> Tensor:
         return gaussian_kl(centre, deviation)
@@ -172,8 +170,8 @@ class VariationalDeficiency(VariationalBottleneck):
         beta: as in `VariationalBottleneck`.
         layer: as in `VariationalBottleneck`; it must make several draws in training.
         code: as in `VariationalBottleneck`.
-        samples: as in `VariationalBottleneck`; 2 or more.
-        evaluation_samples: as in `VariationalBottleneck`.
+        draws: as in `VariationalBottleneck`; 2 or more.
+        evaluation_draws: as in `VariationalBottleneck`.
 
     Raises:
         TypeError: as in `VariationalBottleneck`.
@@ -182,7 +180,7 @@ class VariationalDeficiency(VariationalBottleneck):
     Source: Banerjee & Montúfar 2020, arXiv:1810.11677.
 
     Example:
-        >>> VariationalDeficiency(beta=0.1, samples=4).average_first
+        >>> VariationalDeficiency(beta=0.1, draws=4).average_first
         True
     """
 
@@ -194,14 +192,14 @@ class VariationalDeficiency(VariationalBottleneck):
         beta: Weight = 1e-3,
         layer: GaussianLayer | None = None,
         code: int = 256,
-        samples: int = 6,
-        evaluation_samples: int = 12,
+        draws: int = 6,
+        evaluation_draws: int = 12,
     ) -> None:
-        super().__init__(beta=beta, layer=layer, code=code, samples=samples, evaluation_samples=evaluation_samples)
-        drawn = samples if layer is None else layer.samples
+        super().__init__(beta=beta, layer=layer, code=code, draws=draws, evaluation_draws=evaluation_draws)
+        drawn = draws if layer is None else layer.draws
         if drawn < 2:
             raise ValueError(
-                f"{type(self).__name__}: samples must be at least 2, as of one draw there is no mean, got {drawn}."
+                f"{type(self).__name__}: draws must be at least 2, as of one draw there is no mean, got {drawn}."
             )
 
 
@@ -217,8 +215,8 @@ class InformationDropout(_Variational):
         layer: the network's `LogNormalLayer`; None: one of the objective's own, see `VariationalBottleneck`.
         code: entries of z, where the layer is the objective's own.
         activation: of f, where the layer is the objective's own: "relu" or "softplus".
-        samples: draws of each row in training, likewise.
-        evaluation_samples: draws of each row in evaluation, likewise.
+        draws: draws of each row in training, likewise.
+        evaluation_draws: draws of each row in evaluation, likewise.
 
     Raises:
         TypeError: layer is no `LogNormalLayer`, beta no number or function, or a count no integer.
@@ -238,10 +236,10 @@ class InformationDropout(_Variational):
         layer: LogNormalLayer | None = None,
         code: int = 256,
         activation: Literal["relu", "softplus"] = "relu",
-        samples: int = 1,
-        evaluation_samples: int = 12,
+        draws: int = 1,
+        evaluation_draws: int = 12,
     ) -> None:
-        super().__init__(beta=beta, layer=layer, code=code, samples=samples, held_out=evaluation_samples)
+        super().__init__(beta=beta, layer=layer, code=code, draws=draws, held_out=evaluation_draws)
         check_choice(activation, ("relu", "softplus"), where="InformationDropout", name="activation")
         self.activation: Literal["relu", "softplus"] = activation if layer is None else layer.activation
         self.max_std = MAX_STD if layer is None else layer.max_std
@@ -261,8 +259,8 @@ class InformationDropout(_Variational):
             inputs,
             self.code,
             activation=self.activation,
-            samples=self.samples,
-            evaluation_samples=self.evaluation_samples,
+            draws=self.draws,
+            evaluation_draws=self.evaluation_draws,
         )
 
     def _rate(self, centre: Tensor, deviation: Tensor) -> Tensor:

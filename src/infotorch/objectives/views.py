@@ -17,7 +17,7 @@ from infotorch.estimators.bounds import infonce
 from infotorch.estimators.spatial import inner_products
 from infotorch.numerics.checks import check_count, check_positive
 from infotorch.objectives.base import Direction, LocalBatch, Loss, Objective, full_precision
-from infotorch.objectives.locations import at_most_places
+from infotorch.objectives.locations import at_most_locations
 
 
 def random_affine(
@@ -104,17 +104,17 @@ class ViewInformation(Objective):
         shear: images: degrees on either side.
         corruption: vectors: the share of values replaced by those of other rows (see `replace_features`); of graphs,
             the features of nodes, on the same edges.
-        noise: standard deviation of Gaussian noise on views, in units of that of x over the batch: of a feature, or of
+        noise_std: of Gaussian noise on views, in units of the deviation of x over the batch: of a feature, or of
             all pixels.
         temperature: what cosine similarities are divided by.
-        places: grids are averaged to at most this many rows and columns before the projection; None: as they are.
+        locations: grids are averaged to at most this many rows and columns before the projection; None: as they are.
         hidden: widths of the projection's hidden layers; none makes it linear.
         embedding: number of outputs of the projection.
-        views: 1 sets the batch's own output against that for one view; 2 compares two views, for one pass more.
+        num_views: 1 sets the batch's own output against that for one view; 2 compares two views, for one pass more.
 
     Raises:
         ValueError: a value out of range.
-        TypeError: a width or a number of places that is not an integer, or hidden is no sequence.
+        TypeError: a width or a number of locations that is not an integer, or hidden is no sequence.
 
     Source: InfoNCE by van den Oord, Li & Vinyals 2018, arXiv:1807.03748; two views, cosine and temperature as in Chen,
         Kornblith, Norouzi & Hinton 2020 (SimCLR), arXiv:2002.05709, where the other rows of the same view are
@@ -142,26 +142,31 @@ class ViewInformation(Objective):
         shift: float = 0.1,
         shear: float = 10.0,
         corruption: float = 0.3,
-        noise: float = 0.0,
+        noise_std: float = 0.0,
         temperature: float = 0.2,
-        places: int | None = 4,
+        locations: int | None = 4,
         hidden: Sequence[int] = (),
         embedding: int = 64,
-        views: int = 1,
+        num_views: int = 1,
     ) -> None:
         super().__init__()
-        _check_settings(rotation, scale, shift, shear, corruption, noise, views)
+        _check_settings(rotation, scale, shift, shear, corruption, noise_std, num_views)
         check_positive(temperature, where="ViewInformation", name="temperature")
         if isinstance(hidden, str) or not isinstance(hidden, Sequence):
             raise TypeError(f"ViewInformation: hidden must be a sequence of widths, got {hidden!r}.")
         for name, count in [("embedding", embedding), *(("every hidden width", width) for width in hidden)]:
             check_count(count, where="ViewInformation", name=name)
-        if places is not None:
-            check_count(places, where="ViewInformation", name="places")
+        if locations is not None:
+            check_count(locations, where="ViewInformation", name="locations")
         self.rotation, self.scale, self.shift, self.shear = rotation, scale, shift, shear
-        self.corruption, self.noise, self.temperature, self.views = corruption, noise, temperature, views
-        self.places, self.widths = places, (*hidden, embedding)
-        self.bounds: Mapping[str, Direction] = {"mi_xt_nats": "lower"} if views == 1 else {}
+        self.corruption, self.noise_std, self.temperature, self.num_views = (
+            corruption,
+            noise_std,
+            temperature,
+            num_views,
+        )
+        self.locations, self.widths = locations, (*hidden, embedding)
+        self.bounds: Mapping[str, Direction] = {"mi_xt_nats": "lower"} if num_views == 1 else {}
 
     def build(self, example: LocalBatch, labels: Tensor | None) -> None:
         """Make the projection.
@@ -178,7 +183,7 @@ class ViewInformation(Objective):
                 f"got {tuple(example.x.shape)}."
             )
         like = example.output
-        widths = [at_most_places(like, self.places)[0].numel(), *self.widths]
+        widths = [at_most_locations(like, self.locations)[0].numel(), *self.widths]
         layers: list[nn.Module] = []
         for before, after in pairwise(widths):
             layers += [nn.Linear(before, after, device=like.device, dtype=like.dtype), nn.ReLU()]
@@ -192,10 +197,10 @@ class ViewInformation(Objective):
             )
         else:
             seen = replace_features(x, share=self.corruption, generator=generator)
-        if self.noise > 0:
+        if self.noise_std > 0:
             spread = x.std() if x.ndim == 4 else x.std(dim=0)
             drawn = torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
-            seen = seen + self.noise * spread * drawn
+            seen = seen + self.noise_std * spread * drawn
         return seen
 
     def forward(self, batch: LocalBatch) -> Loss:
@@ -205,15 +210,15 @@ class ViewInformation(Objective):
             return Loss(batch.output.sum() * 0.0, {})
         generator = batch.generator("views")
         with torch.no_grad():
-            views = [self.view(batch.x, generator) for _ in range(self.views)]
+            views = [self.view(batch.x, generator) for _ in range(self.num_views)]
         outputs = batch.encode(torch.cat(views)).split(rows)
-        first, second = outputs if self.views == 2 else (batch.output, *outputs)
+        first, second = outputs if self.num_views == 2 else (batch.output, *outputs)
         scores = inner_products(self._embedded(first), self._embedded(second)) / self.temperature
         information = (infonce(scores) + infonce(scores.T)) / 2
         return Loss(-information, {"mi_xt_nats": information.detach()})
 
     def _embedded(self, output: Tensor) -> Tensor:
-        rows = at_most_places(output, self.places).flatten(1)
+        rows = at_most_locations(output, self.locations).flatten(1)
         return F.normalize(full_precision(self.projection(rows)), dim=1)
 
 
@@ -223,10 +228,10 @@ def _check_settings(
     shift: float,
     shear: float,
     corruption: float,
-    noise: float,
-    views: int,
+    noise_std: float,
+    num_views: int,
 ) -> None:
-    for name, value in (("rotation", rotation), ("shift", shift), ("noise", noise)):
+    for name, value in (("rotation", rotation), ("shift", shift), ("noise_std", noise_std)):
         if not 0 <= value < math.inf:
             raise ValueError(f"ViewInformation: {name} must be at least 0 and finite, got {value}.")
     if not 0 <= shear < 90:
@@ -235,5 +240,5 @@ def _check_settings(
         raise ValueError(f"ViewInformation: scale must be two magnifications, 0 < least <= largest, got {scale}.")
     if not 0 <= corruption < 1:
         raise ValueError(f"ViewInformation: corruption must be at least 0 and below 1, got {corruption}.")
-    if views not in (1, 2):
-        raise ValueError(f"ViewInformation: views must be 1 or 2, got {views}.")
+    if num_views not in (1, 2):
+        raise ValueError(f"ViewInformation: num_views must be 1 or 2, got {num_views}.")

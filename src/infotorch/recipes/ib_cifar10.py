@@ -17,10 +17,10 @@ from infotorch.recipes.search_settings import SearchRange, SearchSettings
 from infotorch.recipes.variants import Found, Variant
 
 _LAYERS = ("conv2", "conv3", "flatten", "fc2")
-# Read-outs see every layer's grid averaged to 4 x 4 places, and the search may leave the contrast out: few rows and
+# Read-outs see every layer's grid averaged to 4 x 4 locations, and the search may leave the contrast out: few rows and
 # epochs do not pay for views.
 _BEST = Variant(
-    "ours: a read-out of 4 x 4 places in every hidden layer, with supervised contrast if its search finds so, all "
+    "ours: a read-out of 4 x 4 locations in every hidden layer, with supervised contrast if its search finds so, all "
     "layers at once, batch norm",
     ("Y:supcon+Y:readout",) * len(_LAYERS),
     together=True,
@@ -28,7 +28,7 @@ _BEST = Variant(
         "network.norm": "batch",
         "optimizer.name": "adamw",
         "optimizer.weight_decay": 0.01,
-        "plan.options.Y:readout.places": 4,
+        "plan.options.Y:readout.locations": 4,
     },
     search={
         "plan.objectives": SearchRange(

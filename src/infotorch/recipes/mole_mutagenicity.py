@@ -25,7 +25,7 @@ CUTS = ("conv1", "conv2", "fc1")
 _SMALL = {
     f"plan.options.X:{name}.{option}": value
     for name in ("node-mine", "node-infonce", "gmi")
-    for option, value in (("hidden", [64]), ("negatives", 8))
+    for option, value in (("hidden", [64]), ("num_negatives", 8))
 }
 
 _VARIANTS = {

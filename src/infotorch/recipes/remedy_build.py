@@ -92,8 +92,8 @@ def remedy_network(recipe: Recipe, shape: Sequence[int], classes: int) -> nn.Seq
         dropout=model.dropout,
         noise_std=wanted.noise_std,
         scale=wanted.scale,
-        samples=wanted.draws,
-        evaluation_samples=wanted.evaluation_draws,
+        draws=wanted.draws,
+        evaluation_draws=wanted.evaluation_draws,
     )
 
 
