@@ -94,7 +94,9 @@ class TestAtMostLocations:
         wanted = grid.reshape(3, 2, 2, 3, 2, 2).mean(dim=(3, 5))
         torch.testing.assert_close(at_most_locations(grid, 2), wanted)
 
-    @pytest.mark.parametrize(("shape", "size"), [((2, 3, 4, 4), 4), ((3, 2, 4, 1), 4), ((2, 3, 9, 9), None), ((5, 40), 4)])
+    @pytest.mark.parametrize(
+        ("shape", "size"), [((2, 3, 4, 4), 4), ((3, 2, 4, 1), 4), ((2, 3, 9, 9), None), ((5, 40), 4)]
+    )
     def test_what_is_small_enough_or_no_grid_stays_as_it_is(self, shape, size):
         output = torch.randn(shape, generator=seeded())
         assert at_most_locations(output, size) is output

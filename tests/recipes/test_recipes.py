@@ -263,7 +263,7 @@ class TestOptions:
             (
                 "plan.options.Y:supcon.temprature=0.3",
                 "objective: Y:supcon has no option 'temprature'; did you mean temperature? "
-                "Options: temperature, embedding, hidden, pool.",
+                "Options: temperature, embedding, hidden, locations.",
             ),
             ("plan.options.Y:supcn.temperature=0.3", "got 'Y:supcn'; did you mean Y:supcon or "),
             ("plan.options.IB.beta=0.3", "got 'IB';"),
