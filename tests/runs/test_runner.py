@@ -418,7 +418,7 @@ class TestAuto:
 
     def test_an_assignment_that_diverges_is_not_chosen_and_if_all_do_it_says_so(self, tmp_path):
         wild = {"optimizer.name": "sgd", "optimizer.lr": 1e30, "optimizer.schedule": "constant"}
-        with pytest.raises(ValueError, match="demo mi-only: every one of 4 assignments diverged"):
+        with pytest.raises(ValueError, match="demo mi-only: every one of 4 trials diverged"):
             run(self.recipe(**wild), tmp_path / "run", device="cpu")
 
     def test_what_stops_it_is_found_before_anything_is_written(self, tmp_path):

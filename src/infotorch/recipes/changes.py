@@ -5,13 +5,14 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, get_args
+from typing import get_args
 
 from pydantic import BaseModel, ValidationError
 
 from infotorch.recipes.recipe import Recipe
+from infotorch.recipes.settings import SettingValue
 
-#: What names a row rather than deciding a number: not to be set from outside.
+#: What names a variant rather than deciding a number: not to be set from outside.
 _FIXED = {"name", "variant", "title", "description", "source", "published", "changed", "search.space", "search.during"}
 
 
@@ -26,10 +27,10 @@ def settable_keys(recipe: Recipe) -> list[str]:
     return [key for key, _ in _leaves(recipe) if key not in _FIXED]
 
 
-def change(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
+def change(recipe: Recipe, settings: Mapping[str, SettingValue]) -> Recipe:
     """The recipe with some dotted settings replaced, validated anew.
 
-    A row on other data has no published number: `published` is emptied when data.name changes.
+    A variant on other data has no published number: `published` is emptied when data.name changes.
 
     Raises:
         ValueError: an unknown setting (near misses are suggested), or a value that is not allowed.
@@ -73,7 +74,7 @@ def change_from_text(recipe: Recipe, assignments: Sequence[str]) -> Recipe:
         >>> change_from_text(find_recipe("demo"), ["plan.beta=0.5"]).plan.beta
         0.5
     """
-    settings: dict[str, Any] = {}
+    settings: dict[str, SettingValue] = {}
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
         if not equals:
@@ -90,7 +91,7 @@ def change_from_text(recipe: Recipe, assignments: Sequence[str]) -> Recipe:
 
 def _may_be_none(recipe: Recipe, key: str) -> bool:
     """Whether a setting takes None; an unknown one may, and is refused later."""
-    settings: Any = recipe
+    settings: object = recipe
     *path, last = key.split(".")
     for part in path:
         settings = getattr(settings, part, None)
@@ -98,7 +99,7 @@ def _may_be_none(recipe: Recipe, key: str) -> bool:
     return field is None or type(None) in get_args(field.annotation)
 
 
-def _parse(text: str) -> Any:
+def _parse(text: str) -> SettingValue:
     if text.lower() == "none":
         return None
     try:
@@ -107,7 +108,7 @@ def _parse(text: str) -> Any:
         return [_parse(part.strip()) for part in text.split(",")] if "," in text else text
 
 
-def _leaves(settings: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _leaves(settings: BaseModel, prefix: str = "") -> Iterator[tuple[str, object]]:
     for name in type(settings).model_fields:
         value = getattr(settings, name)
         if isinstance(value, BaseModel):

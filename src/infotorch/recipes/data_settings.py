@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, field_validator
 
@@ -40,6 +40,6 @@ class DataSettings(Settings):
 
     @field_validator("classes", mode="before")
     @classmethod
-    def _one_alone(cls, value: Any) -> Any:
+    def _one_alone(cls, value: object) -> object:
         """--set data.classes=3 is a list of one."""
         return (value,) if type(value) is int else value

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import torch
 from torch import nn
@@ -44,13 +43,13 @@ def optimizer_of(settings: OptimizerSettings, own_lr: float | None = None) -> Op
         >>> make([nn.Parameter(torch.zeros(2))]).defaults["momentum"]
         0.9
     """
-    options: dict[str, Any] = {
+    options = {
         "lr": settings.lr if own_lr is None else own_lr,
         "weight_decay": settings.weight_decay,
     }
     along = {"momentum": settings.momentum, "nesterov": settings.nesterov}
     betas = {"betas": (settings.beta1, 0.999)}
-    made: dict[str, Callable[[], Any]] = {
+    made: dict[str, Callable[[], Callable[..., Optimizer]]] = {
         "adam": lambda: partial(torch.optim.Adam, fused=True, **betas),
         "adamw": lambda: partial(torch.optim.AdamW, fused=True, **betas),
         "averaged-adam": lambda: partial(AveragedAdam, fused=True, **betas),
@@ -64,7 +63,7 @@ def optimizer_of(settings: OptimizerSettings, own_lr: float | None = None) -> Op
     return partial(made[settings.name](), **options)
 
 
-def _of_extra(name: str) -> Any:
+def _of_extra(name: str) -> Callable[..., Optimizer]:
     return getattr(require("optim", "pytorch_optimizer", name), name)
 
 

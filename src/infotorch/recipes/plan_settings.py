@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, field_validator
 
-from infotorch.recipes.settings import Settings
+from infotorch.recipes.settings import PlainValue, Settings
 
 
 class PlanSettings(Settings):
@@ -33,7 +33,7 @@ class PlanSettings(Settings):
 
     cuts: tuple[str, ...] = ()
     objectives: tuple[str, ...] = ("CE",)
-    options: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    options: dict[str, dict[str, PlainValue]] = Field(default_factory=dict)
     order: Literal["sequential", "simultaneous"] = "sequential"
     isolated: bool = True
     handoff: Literal["before", "after"] = "before"
@@ -48,7 +48,7 @@ class PlanSettings(Settings):
 
     @field_validator("cuts", "objectives", mode="before")
     @classmethod
-    def _from_text(cls, value: Any) -> Any:
+    def _from_text(cls, value: object) -> object:
         """A plan string such as "X,Y,CE" is a list of its parts."""
         parts = [part for part in value.split(",") if part.strip()] if isinstance(value, str) else value
         is_list = isinstance(parts, list | tuple)

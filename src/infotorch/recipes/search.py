@@ -13,12 +13,14 @@ import json
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TypedDict
 
 from infotorch.numerics.checks import require
 from infotorch.recipes.changes import change
 from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.search_settings import SearchRange
+from infotorch.recipes.settings import PlainValue, SettingValue
 from infotorch.training.assignment import assignments
 
 #: Runs a recipe with a seed in a directory and returns its final metrics; empty when it diverged.
@@ -28,7 +30,16 @@ RunTrial = Callable[[Recipe, Path, int], Mapping[str, float]]
 SAMPLER_SEED = 0
 
 
-def search(recipe: Recipe, directory: Path, run_trial: RunTrial) -> dict[str, Any]:
+class Trial(TypedDict):
+    """One line of trials.jsonl: the score of every seed, and their mean; None where a run diverged."""
+
+    trial: int
+    settings: dict[str, SettingValue]
+    scores: dict[str, float | None]
+    mean: float | None
+
+
+def search(recipe: Recipe, directory: Path, run_trial: RunTrial) -> dict[str, SettingValue]:
     """The best settings of `recipe.search`, by their mean validation score over its seeds.
 
     Args:
@@ -47,100 +58,108 @@ def search(recipe: Recipe, directory: Path, run_trial: RunTrial) -> dict[str, An
         raise ValueError(f"{recipe.name} {recipe.variant}: there is nothing to search, its space is empty.")
     optuna = require("sweep", "optuna", "a search of settings")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    directory.mkdir(parents=True, exist_ok=True)
-    log = directory / "trials.jsonl"
-    done = _read(log)
+    log = _Log(recipe, directory, run_trial)
     space = {key: _distribution(optuna, where) for key, where in recipe.search.space.items()}
-    study = optuna.create_study(direction=_direction(recipe), sampler=optuna.samplers.TPESampler(seed=SAMPLER_SEED))
+    direction = "minimize" if _is_error(recipe) else "maximize"
+    study = optuna.create_study(direction=direction, sampler=optuna.samplers.TPESampler(seed=SAMPLER_SEED))
     for number in range(recipe.search.trials):
-        trial = study.ask(space)
-        if number == len(done):
-            done.append(_run(recipe, dict(trial.params), directory / f"trial-{number:03d}", number, run_trial))
-            with log.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(done[-1]) + "\n")
-        elif done[number]["settings"] != trial.params:
-            raise ValueError(f"{log} was written by another search; choose another --out.")
-        score = done[number]["mean"]
-        study.tell(trial, score, state=None if score is not None else optuna.trial.TrialState.FAIL)
-    finished = [trial for trial in done if trial["mean"] is not None]
-    if not finished:
-        raise ValueError(f"{recipe.name} {recipe.variant}: every one of {len(done)} trials diverged.")
-    return dict(best_trial(recipe, finished)["settings"])
+        asked = study.ask(space)
+        if number == len(log.trials):
+            log.run(dict(asked.params))
+        elif log.trials[number]["settings"] != asked.params:
+            raise ValueError(f"{log.path} was written by another search; choose another --out.")
+        score = log.trials[number]["mean"]
+        study.tell(asked, score, state=None if score is not None else optuna.trial.TrialState.FAIL)
+    return dict(best_trial(recipe, log.trials)["settings"])
 
 
-def _direction(recipe: Recipe) -> str:
-    return "minimize" if recipe.search.metric.endswith("_mae") else "maximize"
-
-
-def best_trial(recipe: Recipe, trials: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """The trial with the highest mean of the search's metric, or the lowest of an error; of equals the first.
-
-    Example:
-        >>> from infotorch.recipes.registry import find_recipe
-        >>> best_trial(find_recipe("demo"), [{"mean": 0.5}, {"mean": 0.75}])
-        {'mean': 0.75}
-    """
-    return (min if _direction(recipe) == "minimize" else max)(trials, key=lambda trial: trial["mean"])
-
-
-def choose_objectives(recipe: Recipe, directory: Path, run_trial: RunTrial) -> str:
+def choose_objectives(recipe: Recipe, directory: Path, run_trial: RunTrial) -> SettingValue:
     """The assignment of `assignments` with the best mean validation score over the search's seeds.
 
     Args:
-        recipe: a row whose objectives are "auto".
+        recipe: a variant whose objectives are "auto".
         directory: where trials are kept; those that `trials.jsonl` holds are not run again.
         run_trial: runs one trial with one seed.
 
     Returns:
-        A plan string; of equals the one with fewest encoders.
+        A plan string, for `plan.objectives`; of equals the one with fewest encoders.
 
     Raises:
         ValueError: every trial diverged.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    log = directory / "trials.jsonl"
-    done = _read(log)
-    for number, objectives in enumerate(assignments(len(recipe.plan.cuts) + 1)[len(done) :], start=len(done)):
-        settings = {"plan.objectives": objectives}
-        done.append(_run(recipe, settings, directory / f"trial-{number:03d}", number, run_trial))
-        with log.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(done[-1]) + "\n")
-    finished = [trial for trial in done if trial["mean"] is not None]
+    log = _Log(recipe, directory, run_trial)
+    for objectives in assignments(len(recipe.plan.cuts) + 1)[len(log.trials) :]:
+        log.run({"plan.objectives": objectives})
+    return best_trial(recipe, log.trials)["settings"]["plan.objectives"]
+
+
+def best_trial(recipe: Recipe, trials: Sequence[Trial]) -> Trial:
+    """The trial with the highest mean of the search's metric, or the lowest of an error; of equals the first.
+
+    Raises:
+        ValueError: every trial diverged.
+
+    Example:
+        >>> from infotorch.recipes.registry import find_recipe
+        >>> trials = [{"trial": n, "settings": {}, "scores": {}, "mean": mean} for n, mean in enumerate((0.5, 0.75))]
+        >>> best_trial(find_recipe("demo"), trials)["mean"]
+        0.75
+    """
+    finished = {number: trial["mean"] for number, trial in enumerate(trials) if trial["mean"] is not None}
     if not finished:
-        raise ValueError(f"{recipe.name} {recipe.variant}: every one of {len(done)} assignments diverged.")
-    return best_trial(recipe, finished)["settings"]["plan.objectives"]
+        raise ValueError(f"{recipe.name} {recipe.variant}: every one of {len(trials)} trials diverged.")
+    return trials[(min if _is_error(recipe) else max)(finished, key=lambda number: finished[number])]
 
 
-def _run(recipe: Recipe, settings: dict[str, Any], directory: Path, number: int, run_trial: RunTrial) -> dict[str, Any]:
-    changed = change(recipe, {**_during(recipe), **settings, "tune": False})
-    scores = {
-        str(seed): run_trial(changed, directory / f"seed-{seed}", seed).get(recipe.search.metric)
-        for seed in recipe.search.seeds
-    }
-    # One diverged seed rules the settings out: they are not safe.
-    known = [score for score in scores.values() if score is not None]
-    mean = statistics.fmean(known) if len(known) == len(scores) else None
-    return {"trial": number, "settings": settings, "scores": scores, "mean": mean}
+def _is_error(recipe: Recipe) -> bool:
+    return recipe.search.metric.endswith("_mae")
 
 
-def _during(recipe: Recipe) -> dict[str, Any]:
-    """The settings of trials alone; no number of them exceeds the row's own, which may have been cut short by hand."""
+class _Log:
+    """The trials of one search, as trials.jsonl has them, and what runs the next."""
+
+    def __init__(self, recipe: Recipe, directory: Path, run_trial: RunTrial) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self.path = directory / "trials.jsonl"
+        self.trials = _read(self.path)
+        self._recipe, self._run_trial = recipe, run_trial
+
+    def run(self, settings: dict[str, SettingValue]) -> None:
+        """Run one trial with every seed of the search, and write it down."""
+        number, metric = len(self.trials), self._recipe.search.metric
+        changed = change(self._recipe, {**_during(self._recipe), **settings, "tune": False})
+        directory = self.path.parent / f"trial-{number:03d}"
+        scores = {
+            str(seed): self._run_trial(changed, directory / f"seed-{seed}", seed).get(metric)
+            for seed in self._recipe.search.seeds
+        }
+        # One diverged seed rules the settings out: they are not safe.
+        known = [score for score in scores.values() if score is not None]
+        mean = statistics.fmean(known) if len(known) == len(scores) else None
+        self.trials.append({"trial": number, "settings": settings, "scores": scores, "mean": mean})
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(self.trials[-1]) + "\n")
+
+
+def _during(recipe: Recipe) -> dict[str, PlainValue]:
+    """The settings of trials alone; no number of them exceeds the variant's own, which may have been cut by hand."""
     content = recipe.model_dump()
     own = {key: functools.reduce(dict.__getitem__, key.split("."), content) for key in recipe.search.during}
     return {key: value for key, value in recipe.search.during.items() if not _exceeds(value, own[key])}
 
 
-def _exceeds(value: Any, own: Any) -> bool:
-    return all(type(number) in {int, float} for number in (value, own)) and value > own
+def _exceeds(value: object, own: object) -> bool:
+    numbers = [number for number in (value, own) if isinstance(number, int | float) and not isinstance(number, bool)]
+    return len(numbers) == 2 and numbers[0] > numbers[1]
 
 
-def _distribution(optuna: Any, where: SearchRange) -> Any:
+def _distribution(optuna: ModuleType, where: SearchRange) -> object:
     if where.values is not None:
         return optuna.distributions.CategoricalDistribution(where.values)
     return optuna.distributions.FloatDistribution(where.low, where.high, log=True)
 
 
-def _read(log: Path) -> list[dict[str, Any]]:
+def _read(log: Path) -> list[Trial]:
     if not log.exists():
         return []
     lines = log.read_text(encoding="utf-8").split("\n")

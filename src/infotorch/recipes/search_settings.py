@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
-from infotorch.recipes.settings import Settings
+from infotorch.recipes.settings import PlainValue, Scalar, Settings
 
 
 class SearchRange(Settings):
-    """Where a search looks for one setting: a list of values, or an interval searched on a logarithmic scale."""
+    """Where a search looks for one setting: a list of values, or an interval searched on a logarithmic scale.
 
-    values: tuple[Any, ...] | None = None
+    Example:
+        >>> SearchRange(low=1e-4, high=1e-2).values is None
+        True
+    """
+
+    values: tuple[Scalar, ...] | None = None
     low: float | None = Field(default=None, gt=0)
     high: float | None = Field(default=None, gt=0)
 
@@ -33,4 +38,4 @@ class SearchSettings(Settings):
     trials: int = Field(default=12, ge=1)
     seeds: tuple[int, ...] = (1000,)
     metric: Literal["validation_accuracy", "validation_psnr_db", "validation_mae"] = "validation_accuracy"
-    during: dict[str, Any] = Field(default_factory=dict)
+    during: dict[str, PlainValue] = Field(default_factory=dict)

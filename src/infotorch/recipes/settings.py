@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict
 #: One value, as it stands in a file or on a command line.
 Scalar = bool | int | float | str | None
 
+#: What a setting of a free name holds: an objective's keyword argument, or a setting in the trials of a search.
+PlainValue = Scalar | tuple[Scalar, ...]
+
 #: What `change` takes for one dotted setting: a value, several, or values by name.
 SettingValue: TypeAlias = "Scalar | Sequence[SettingValue] | Mapping[str, SettingValue]"
 
