@@ -535,7 +535,7 @@ class TestPictures:
         drawn = []
         monkeypatch.setattr(
             "infotorch.diagnostics.embeddings.embed_modules",
-            lambda plan, splits, *, rows, seed: drawn.append((list(splits), rows, seed)),
+            lambda plan, splits, *, num_samples, seed: drawn.append((list(splits), num_samples, seed)),
         )
         monkeypatch.setattr(RunRecord, "write_embeddings", lambda record, _: drawn.append(record.directory.name))
         recipe = small("bp", **{"epochs": 1, "embedding_samples": 7, "tune": True, "search.trials": 1})
