@@ -13,7 +13,6 @@ from torch import nn
 from infotorch.data import check
 from infotorch.numerics import compiled
 
-
 #: Words of a skipped test that an integration of ours is to blame for, which CI installs.
 MISSING = ("could not import", "is not installed", "no Chromium")
 

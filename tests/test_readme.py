@@ -7,7 +7,6 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 import pytest
-import torch
 
 from infotorch.recipes.recipe import Recipe
 from infotorch.records.finding import find_runs

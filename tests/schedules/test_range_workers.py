@@ -202,7 +202,7 @@ def test_a_process_that_ends_on_its_own_is_named(module):
 def test_a_worker_goes_on_with_a_paused_probe_and_counts_what_it_took(module, serve):
     trainee = module.Trainee()
     bench = Bench(made(trainee))
-    with bench.keeping():
+    with bench:
         (whole,) = bench.probe(1, [0.1], 3)
     answers = serve(
         made(module.Trainee()), (1, [0.1], 1, (0.1,)), (1, [0.2], 1, (0.1,)), (1, [0.1], 3, ()), (1, [0.1], 3, ())

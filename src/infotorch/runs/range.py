@@ -69,27 +69,12 @@ class RecipeRange:
 
     def summary(self) -> dict[str, Any]:
         """The content of range.json: the range, what it cost, and one line for each candidate of each trial."""
-        found = self.found
-        return {
-            "recipe": self.recipe.name,
-            "variant": self.recipe.variant,
-            "seed": self.options.seed,
-            "changed": list(self.recipe.changed),
-            "attribute": found.attribute,
-            "layers": list(self.layers),
-            "lr_min": found.lr_min,
-            "lr_top": found.lr_top,
-            "lr_max": found.lr_max,
-            "threshold": found.threshold,
-            "edges": found.edges,
-            "c1": self.options.c1,
-            "c2": self.options.c2,
-            "search": self.options.search,
-            "part": self.part,
-            "epochs": self.epochs,
-            "seconds": round(found.seconds, 3),
-            "table": found.table(),
-        }
+        found, how, recipe = self.found, self.options, self.recipe
+        tested = {"recipe": recipe.name, "variant": recipe.variant, "seed": how.seed, "changed": list(recipe.changed)}
+        tested |= {"attribute": found.attribute, "layers": list(self.layers)}
+        ends = {name: getattr(found, name) for name in ("lr_min", "lr_top", "lr_max", "threshold", "edges")}
+        cost = {"part": self.part, "epochs": self.epochs, "seconds": round(found.seconds, 3)}
+        return tested | ends | {"c1": how.c1, "c2": how.c2, "search": how.search} | cost | {"table": found.table()}
 
     def columns(self) -> list[tuple[str, ...]]:
         """What a person reads: for each rate and trial the last value of what chose, and after how many parts."""

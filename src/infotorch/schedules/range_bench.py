@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 import math
 import random
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from infotorch.networks.feature_extractor import FeatureExtractor
 from infotorch.numerics.nested import tensors_in
 from infotorch.numerics.seeds import derive_seed
 from infotorch.schedules.range_choice import Probe
@@ -55,6 +56,8 @@ class _Run:
 class Bench:
     """Probes candidate rates; a probe is a function of (start, trial, rate, epochs) alone, in whatever order they come.
 
+    A context, after which everything is as it was, gradients and modes included.
+
     Args:
         work: what is trained.
         told: called with (trial, rate, 1) after every epoch.
@@ -67,24 +70,21 @@ class Bench:
         self.work, self.told = work, told
         self.trial, self.trains = 0, False
         self.rates = [group["lr"] for group in work.optimizer.param_groups]
+        self.gradients = [(parameter, parameter.grad) for parameter in work.model.parameters()]
+        self.modes = [(layer, layer.training) for layer in work.model.modules()]
         self.before = self._state()
         self.start = _Run({}, self.before)
         self.paused: dict[float, _Run] = {}
 
-    @contextmanager
-    def keeping(self) -> Iterator[None]:
-        """A context after which everything is as it was, gradients and modes included."""
-        model = self.work.model
-        gradients = [parameter.grad for parameter in model.parameters()]
-        modes = [(layer, layer.training) for layer in model.modules()]
-        try:
-            yield
-        finally:
-            self._restore(self.before)
-            for parameter, gradient in zip(model.parameters(), gradients, strict=True):
-                parameter.grad = gradient
-            for layer, training in modes:
-                layer.training = training
+    def __enter__(self) -> Bench:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._restore(self.before)
+        for parameter, gradient in self.gradients:
+            parameter.grad = gradient
+        for layer, training in self.modes:
+            layer.training = training
 
     def probe(self, trial: int, rates: Sequence[float], epochs: int, alive: Collection[float] = ()) -> list[Probe]:
         """Train at each rate from the trial's start until so many epochs are done, or on from where its probe paused.
@@ -248,16 +248,12 @@ def _overflows(model: nn.Module, signal: Signal) -> bool:
     """Whether weights, or what a layer gives while the signal is measured, are not finite: nothing tells of Y then."""
     seen = [bool(tensor.isfinite().all()) for tensor in (*model.parameters(), *model.buffers())]
 
-    def look(_layer: nn.Module, _inputs: Any, output: Any) -> None:
-        seen.extend(bool(tensor.isfinite().all()) for tensor in tensors_in(output))
+    def look(given: Any) -> None:
+        seen.extend(bool(tensor.isfinite().all()) for tensor in tensors_in(given))
 
-    handles = [layer.register_forward_hook(look) for layer in model.modules()]
-    try:
-        with suppress(ValueError):  # the error that is being explained, raised again
-            signal()
-    finally:
-        for handle in handles:
-            handle.remove()
+    # The error is the one that is being explained, and raised again.
+    with suppress(ValueError), FeatureExtractor(model, [name for name, _ in model.named_modules()], keep=look):
+        signal()
     return not all(seen)
 
 

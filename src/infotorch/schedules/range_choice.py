@@ -155,33 +155,32 @@ def judge(probes: Sequence[Probe], attribute: str, *, c1: float, rule: Rule = "f
     Raises:
         ValueError: no candidate learnt anything.
     """
-    numbers = [number for number, probe in enumerate(probes) if not probe.failed]
-    length = {number: len(probes[number].values[attribute]) for number in numbers}
-    start = probes[numbers[0]].values[attribute][0] if numbers else 0.0
+    past = [probe.values[attribute] for probe in probes if not probe.failed]
+    start = past[0][0] if past else 0.0
     nothing = start if attribute == "loss" else 0.0
+    longest = max(map(len, past), default=0)
 
     def best_after(epochs: int) -> float:
-        reached = (probes[number].values[attribute][epochs - 1] for number in numbers if length[number] >= epochs)
-        return max(reached) - nothing
+        return max(values[epochs - 1] for values in past if len(values) >= epochs) - nothing
 
-    best = {epochs: best_after(epochs) for epochs in set(length.values())}
-    if not best or best[max(best)] <= 0:
+    def compared(probe: Probe) -> tuple[bool, bool, bool]:
+        if probe.failed:
+            return False, False, False
+        values = probe.values[attribute]
+        best = best_after(len(values))
+        # Nothing is said of a candidate that was left where none had learnt anything yet.
+        thresh = best / c1 if best > 0 else math.nan
+        gain = values[-1] - (values[0] if rule == "paper" else start)
+        return best + nothing - values[-1] < thresh, gain >= thresh, len(values) == longest
+
+    if not past or best_after(longest) <= 0:
         raise ValueError(
             f"{_WHERE}: no candidate rate learnt anything by {attribute}; give lower rates or more epochs, or "
             "look at the network."
         )
-    last = {number: probes[number].last(attribute) for number in numbers}
-    # Nothing is said of a candidate that was left where none had learnt anything yet.
-    thresh = {number: best[n] / c1 if best[n] > 0 else math.nan for number, n in length.items()}
-    good = {number: best[length[number]] + nothing - last[number] < thresh[number] for number in numbers}
-    first = {number: probes[number].values[attribute][0] if rule == "paper" else start for number in numbers}
-    gains = {number: last[number] - first[number] >= thresh[number] for number in numbers}
-    return Standing(
-        top=max((number for number in numbers if length[number] == max(best)), key=last.__getitem__),
-        good=tuple(good.get(number, False) for number in range(len(probes))),
-        gains=tuple(gains.get(number, False) for number in range(len(probes))),
-        ended=tuple(length.get(number) == max(best) for number in range(len(probes))),
-    )
+    good, gains, ended = zip(*map(compared, probes), strict=True)
+    top = max((number for number, is_ended in enumerate(ended) if is_ended), key=lambda n: probes[n].last(attribute))
+    return Standing(top, good, gains, ended)
 
 
 def together(ranges: Sequence[Range]) -> Range:

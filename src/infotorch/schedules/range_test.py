@@ -11,10 +11,10 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import torch
 from torch import nn
@@ -26,7 +26,6 @@ from infotorch.schedules.range_bench import Bench, Report, Signal, Work, resets_
 from infotorch.schedules.range_choice import (
     Halving,
     Probe,
-    Probing,
     Range,
     Rule,
     choose_range,
@@ -44,6 +43,7 @@ _WHERE = "lr_range_test"
 Search = Literal["halving", "exhaustive"]
 #: One number, or one for each layer where the signal has several values.
 PerLayer = float | list[float]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -224,16 +224,30 @@ def lr_range_test(
     began = time.monotonic()
     work = Work(model, optimizer, train_epoch, signal, how.stop_dead, tuple(how.generators), how.reset, how.seed)
     tally = _Tally(trials * len(candidates) * epochs, progress)
-    with _probing(work, candidates, how.workers, tally) as probing:
+    with (
+        Bench(work, tally) as bench,
+        Workers(work, candidates, how.workers, tally) if how.workers > 1 else nullcontext(bench) as probing,
+    ):
         if how.search == "exhaustive":
             passes = exhaustive(probing, candidates, trials, epochs)
         else:
             passes = Halving(probing, candidates, epochs, how.c1, lambda probes: _keys(probes, how)).passes(trials)
     attribute, ranges = _chosen(passes, how)
-    found = _found(passes, attribute, ranges, candidates, how, tally.done, time.monotonic() - began)
     if doubts := "; ".join(_doubts(ranges, candidates)):
         warnings.warn(f"{_WHERE}: {doubts}.", stacklevel=2)
-    return found
+    probes = tuple(probe for one in passes for probe in one)
+    epsilons = [significance(probes, name, c2=how.c2, rule=how.rule) for name in _information_names(probes)]
+    return RangeTest(
+        lr_min=_one_or_all([one.lr_min for one in ranges]),
+        lr_max=_one_or_all([one.lr_max for one in ranges]),
+        lr_top=_one_or_all([one.lr_top for one in ranges]),
+        threshold=_one_or_all(epsilons) if epsilons else None,
+        attribute=attribute,
+        probes=probes,
+        epochs=tally.done,
+        seconds=time.monotonic() - began,
+        edges=_one_or_all([_edges(one, candidates) for one in ranges]),
+    )
 
 
 class _Tally:
@@ -246,18 +260,6 @@ class _Tally:
         self.done += epochs
         if self.progress is not None:
             self.progress(f"trial {trial}, rate {rate:.3g}", self.done, max(self.total, self.done))
-
-
-@contextmanager
-def _probing(work: Work, rates: list[float], workers: int, tally: _Tally) -> Iterator[Probing]:
-    """Who probes; afterwards everything here is as it was."""
-    bench = Bench(work, tally)
-    with bench.keeping():
-        if workers == 1:
-            yield bench
-        else:
-            with Workers(work, rates, workers, tally) as probing:
-                yield probing
 
 
 def _check_trained(model: nn.Module, optimizer: Optimizer, train_epoch: Callable[[], Report]) -> None:
@@ -298,32 +300,7 @@ def _candidates(rates: Sequence[float] | None) -> list[float]:
     return listed
 
 
-def _found(
-    passes: list[list[Probe]],
-    attribute: str,
-    ranges: list[Range],
-    rates: list[float],
-    how: RangeOptions,
-    epochs: int,
-    seconds: float,
-) -> RangeTest:
-    probes = tuple(probe for one in passes for probe in one)
-    epsilons = [significance(probes, name, c2=how.c2, rule=how.rule) for name in _information_names(probes)]
-    edges = [_edges(one, rates) for one in ranges]
-    return RangeTest(
-        lr_min=_one_or_all([one.lr_min for one in ranges]),
-        lr_max=_one_or_all([one.lr_max for one in ranges]),
-        lr_top=_one_or_all([one.lr_top for one in ranges]),
-        threshold=_one_or_all(epsilons) if epsilons else None,
-        attribute=attribute,
-        probes=probes,
-        epochs=epochs,
-        seconds=seconds,
-        edges=edges if len(edges) > 1 else edges[0],
-    )
-
-
-def _one_or_all(values: list[float]) -> PerLayer:
+def _one_or_all(values: list[T]) -> T | list[T]:
     return values if len(values) > 1 else values[0]
 
 
