@@ -310,7 +310,7 @@ class TestBestAndControl:
         assert len(rates_of(tmp_path / "r", "fc1")) == 2
 
 
-#: Every epoch below the best counts as fallen: after a few, what 200 digits teach is learnt by heart.
+#: Every epoch below the best counts as fallen: after a few, a network overfits 200 digits.
 BY_HEART = {"schedule.tolerance": 1e-9, "epochs": 100, "schedule.lr_min": 0.01, "schedule.earliest": 0.7}
 
 
@@ -433,7 +433,7 @@ def test_a_run_that_goes_on_repeats_the_uninterrupted_one_bit_for_bit(variant, s
     assert RunRecord(tmp_path / "r").outcome().metrics == RunRecord(whole).outcome().metrics
 
 
-class TestPace:
+class TestScheduleController:
     def pieces(self, **settings):
         recipe = small(**settings)
         data = load_samples(recipe, 0)

@@ -106,7 +106,7 @@ def test_a_state_goes_on_as_the_original_and_shares_nothing_with_it():
     [
         ({"parts": []}, ValueError, "parts must hold what is taken back"),
         ({"parts": [3]}, TypeError, "parts must have state_dict and load_state_dict, got 3 among them"),
-        ({"parts": parts()[0]}, TypeError, r"parts must be a list, such as \[network, optimizer\], got Sequential"),
+        ({"parts": parts()[0]}, TypeError, r"parts must be a list, such as \[model, optimizer\], got Sequential"),
         ({"parts": None}, TypeError, r"parts must be a list, .* got NoneType"),
         ({"ceiling": 0.0}, ValueError, "ceiling must be positive"),
         ({"tolerance": -0.1}, ValueError, "tolerance must be positive"),

@@ -26,6 +26,7 @@ from infotorch.runs.session import Progress
 from infotorch.runs.setup import Setup
 from infotorch.schedules.range_choice import Probe
 from infotorch.schedules.range_test import RangeOptions, RangeTest, Search, lr_range_test
+from infotorch.schedules.signal import InformationSignal
 from infotorch.training.averaged_weights import using_averaged_weights
 from infotorch.training.devices import launch
 from infotorch.training.epoch_means import EpochMeans
@@ -256,7 +257,7 @@ class Trainee:
         """Other initial weights of the network, from torch's global generator."""
         self.model.load_state_dict(build_network(self.recipe, self.dataset).state_dict())
 
-    def signal(self, layers: bool) -> Any:
+    def signal(self, layers: bool) -> InformationSignal | None:
         """I(T; Y) of the output or of every layer; None where the network restores its input, or takes graphs."""
         rows = self.dataset.train
         if self.recipe.task == "denoising" or not isinstance(rows.x, Tensor | ImageFiles):

@@ -24,7 +24,7 @@ from infotorch.training.loop import StepInfo
 from infotorch.training.plan import Plan, evaluating
 from infotorch.updates.gradient import GradientUpdate
 
-#: What LR_top is multiplied by when held-out rows say that the network learns by heart.
+#: What LR_top is multiplied by when held-out rows say that the model overfits.
 _SHRINK = 0.2
 
 
@@ -85,7 +85,7 @@ class ScheduleController:
         fabric: the process, or several.
 
     Attributes:
-        finished: whether `best` has ended training, as no lower rate keeps the network from learning by heart.
+        finished: whether `best` has ended training, as no lower rate keeps the model from overfitting.
 
     Raises:
         ValueError: a range of rates or a signal that is not one, see `MutualInformationDecay`, `InformationAnneal` and
@@ -97,7 +97,7 @@ class ScheduleController:
     ) -> None:
         self.schedule: MutualInformationDecay | InformationAnneal | None = None
         self.stopping: InformationStopping | None = None
-        self.lines: dict[str, dict[str, Any]] = {}
+        self.lines: dict[str, dict[str, float | str | None]] = {}
         if recipe.optimizer.schedule not in INFORMED:
             return
         self.signal = information_signal(recipe, model, dataset.train, seed)
@@ -213,4 +213,4 @@ class ScheduleController:
 
 def _layers(model: nn.Module) -> list[str]:
     """Names of the layers whose parameters form a group each, in the groups' order."""
-    return [group["name"] for group in layer_groups(model)]
+    return [str(group["name"]) for group in layer_groups(model)]

@@ -272,7 +272,7 @@ class Session:
     def _go_on(self) -> None:
         state = load_checkpoint(self.record.checkpoint_directory, device=self.device)
         self.plan.load_state_dict(state["plan"])
-        self.controller.load_state_dict(state.get("pace", {}))
+        self.controller.load_state_dict(state.get("schedule", {}))
         self.planes.load_state_dict(state.get("planes", {}))
         self.position = Position(**state["position"])
         self.sums = EpochMeans(state["epoch"])
@@ -282,7 +282,7 @@ class Session:
     def _save(self) -> None:
         state = {
             "plan": self.plan.state_dict(),
-            "pace": self.controller.state_dict(),
+            "schedule": self.controller.state_dict(),
             "planes": self.planes.state_dict(),
             "position": vars(self.position),
             "epoch": self.sums.sums,

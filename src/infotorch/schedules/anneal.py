@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from torch import Tensor
 from torch.optim import Optimizer
@@ -199,7 +198,7 @@ class InformationAnneal(HoldThenAnneal):
         self.signals: list[list[float]] = [[] for _ in range(groups)]
         #: epochs in a row that brought too little
         self.still = [0] * groups
-        self.history: list[list[dict[str, Any]]] = [[] for _ in range(groups)]
+        self.history: list[list[dict[str, float | None]]] = [[] for _ in range(groups)]
         take(optimizer, where=self._where)
         super().__init__(optimizer, lr_top=lr_top, lr_min=lr_min, steps=epochs * steps_per_epoch, hold=hold)
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch.optim import Optimizer
@@ -127,7 +127,7 @@ class MutualInformationDecay(GroupRates):
         #: signals of every group, ITY_0 first where it is known
         self.signals: list[list[float]] = [[] if start is None else [start[group]] for group in range(groups)]
         self.measured = 0
-        self.history: list[list[dict[str, Any]]] = [[] for _ in range(groups)]
+        self.history: list[list[dict[str, float | None]]] = [[] for _ in range(groups)]
         self._begun = False
         take(optimizer, where=_WHERE)
         super().__init__(optimizer)

@@ -15,6 +15,7 @@ from torch.nn.utils.parametrize import is_parametrized
 from infotorch.data.splits import stratified_samples
 from infotorch.estimators.class_neighbours import ross
 from infotorch.estimators.discrete import discrete_entropy
+from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.kraskov import ksg
 from infotorch.estimators.labels import readout_mi
 from infotorch.estimators.renyi import renyi_mi
@@ -32,7 +33,7 @@ JITTER = math.exp(-10)
 
 Estimator = Literal["ross", "ksg", "readout", "renyi"]
 #: (t of shape (n, d), y) -> I(T; Y) in nats
-InformationOf = Callable[[Tensor, Tensor], Any]
+InformationOf = Callable[[Tensor, Tensor], float | Tensor | Estimate]
 
 
 def parameterised_layers(model: nn.Module) -> list[str]:
@@ -66,7 +67,7 @@ def _has_weights(layer: nn.Module) -> bool:
     return any(weight.ndim > 1 for weight in weights)
 
 
-def layer_groups(model: nn.Module) -> list[dict[str, Any]]:
+def layer_groups(model: nn.Module) -> list[dict[str, str | list[nn.Parameter]]]:
     """Parameter groups for an optimiser, one for each parameterised layer, in the order of the network's modules.
 
     Args:
@@ -128,7 +129,7 @@ class InformationSignal:
             bias that shrinks with the rows of a class; H(Y) for "ksg" and "readout"; S(Y) for "renyi"; for real targets
             and functions I(X; Y), by the same estimator, of all rows, at most 10,000 of them. With "ksg" it is
             the largest of those of x and of two predictions from it (`schedules.ceiling`). All err downwards, so that a
-            network that learns more, or learns its rows by heart, exceeds it.
+            network that learns more, or overfits its rows, exceeds it.
 
     Raises:
         TypeError: data is no pair, num_samples, columns or batch_size is not an integer, x is a list, y is no tensor of
@@ -215,7 +216,7 @@ class InformationSignal:
             return extract.features[name]
         raise ValueError(f"{_WHERE}: layer {layer!r} is never called in the forward pass; name a layer that is.")
 
-    def _ceiling(self, chosen: Any, x: Tensor, y: Tensor, discrete: bool) -> float:
+    def _ceiling(self, chosen: str | InformationOf, x: Tensor, y: Tensor, discrete: bool) -> float:
         if discrete and chosen == "renyi":
             return float(renyi_mi(self.y, self.y))
         if discrete and chosen == "ross":
@@ -293,7 +294,7 @@ def _drawn(y: Tensor, n: int, seed: int, discrete: bool) -> Tensor:
     return known[stratified_samples(y[known].cpu(), n, generator).to(y.device)]
 
 
-def _function(chosen: Any, discrete: bool, *, of_layers: bool) -> InformationOf:
+def _function(chosen: str | InformationOf, discrete: bool, *, of_layers: bool) -> InformationOf:
     if callable(chosen):
         return chosen
     # No lambdas: a signal travels into the worker processes of a range test.
@@ -307,7 +308,7 @@ def _function(chosen: Any, discrete: bool, *, of_layers: bool) -> InformationOf:
     return known[chosen]
 
 
-def _ksg(t: Tensor, y: Tensor) -> Any:
+def _ksg(t: Tensor, y: Tensor) -> Estimate:
     """KSG, of labels against their one-hot columns."""
     if not y.is_floating_point():
         return ksg(t, F.one_hot(y).to(t.dtype))

@@ -1,4 +1,4 @@
-"""Stopping by information: back to the weights that knew most of held-out rows, once a network learns by heart."""
+"""Stopping by information: back to the weights that knew most of held-out rows, once a model overfits."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _WHERE = "InformationStopping"
 
 
 class Stateful(Protocol):
-    """What can be taken back: a network, an optimiser."""
+    """What can be taken back: a model, an optimizer."""
 
     def state_dict(self) -> dict[str, Any]:
         """All of it."""
         ...
 
-    def load_state_dict(self, state_dict: dict[str, Any], /) -> Any:
+    def load_state_dict(self, state_dict: dict[str, Any], /) -> object:
         """As it was."""
         ...
 
@@ -27,12 +27,12 @@ class Stateful(Protocol):
 class InformationStopping:
     """Keeps the state that had most information I(T; Y) about held-out rows, and goes back to it when that falls.
 
-    Information about training rows grows also where a network learns them by heart; that about rows it is not trained
-    on then falls. An epoch has fallen where it lies below the best so far by more than `tolerance` of the ceiling;
+    Information about training rows also grows while a model overfits; that about rows it is not trained on then
+    falls. An epoch has fallen where it lies below the best so far by more than `tolerance` of the ceiling;
     after `patience` such epochs in a row everything is as it was after the best, and a lower rate is to be tried.
 
     Args:
-        parts: what is taken back: the network and its optimiser, as a rule; a copy of their state is kept.
+        parts: what is taken back: the model and its optimizer, as a rule; a copy of their state is kept.
         ceiling: the largest information there can be, in nats, see `InformationSignal.ceiling`.
         tolerance: share of the ceiling.
         patience: how many fallen epochs in a row.
@@ -65,7 +65,7 @@ class InformationStopping:
     ) -> None:
         _check_parts(parts)
         if not parts:
-            raise ValueError(f"{_WHERE}: parts must hold what is taken back: the network, and its optimiser.")
+            raise ValueError(f"{_WHERE}: parts must hold what is taken back: the model, and its optimizer.")
         check_count(patience, where=_WHERE, name="patience")
         self.parts, self.patience = list(parts), patience
         (share,) = positive_numbers(tolerance, 1, "tolerance", where=_WHERE)
@@ -119,9 +119,9 @@ class InformationStopping:
 
 
 def _check_parts(parts: Any) -> None:
-    # A network may be a sequence of layers itself, and its optimiser would be left out.
+    # A model may be a sequence of layers itself, and its optimizer would be left out.
     if _has_state(parts) or not isinstance(parts, Sequence):
-        raise TypeError(f"{_WHERE}: parts must be a list, such as [network, optimizer], got {type(parts).__name__}.")
+        raise TypeError(f"{_WHERE}: parts must be a list, such as [model, optimizer], got {type(parts).__name__}.")
     for part in parts:
         if not _has_state(part):
             raise TypeError(f"{_WHERE}: parts must have state_dict and load_state_dict, got {part!r} among them.")
