@@ -18,7 +18,7 @@ from infotorch.records.run_record import RunRecord
 # 100 rows in batches of 64: 2 steps an epoch.
 SMALL = ["--set", "epochs=1", "--set", "data.limit=100", "--device", "cpu"]
 WILD = ["--set", "optimizer.name=sgd", "--set", "optimizer.lr=1e20", "--set", "optimizer.schedule=constant"]
-COMMANDS = "demo, run, table, list, measure, diagnose, lr-range, report, data"
+COMMANDS = "demo, run, table, list, measure, diagnose, lr-range, collect, report, data"
 
 
 @pytest.fixture(autouse=True)
@@ -104,8 +104,11 @@ WRONG = {
     "measure a.npy b.npy --estimator kgs": "there is no estimator 'kgs'; did you mean ksg or ksg-2? Allowed: "
     "auto, ksg, ksg-2, ksg-ensemble, ross, mixed-ksg, discrete, gaussian, gaussian-copula, neural, renyi.",
     "measure a.npy b.npy": "a.npy does not exist.",
-    "report": "report: DIR... is missing: run folders, or folders above them.",
-    "report nowhere": "nowhere is not a directory.",
+    "report": "report: DIR... is missing: run folders, folders above them, or tables' files.",
+    "report nowhere": "nowhere is not a directory, and no table's file.",
+    "collect": "collect: DIR... is missing: run folders, folders above them, or tables' files.",
+    "collect nowhere": "nowhere is not a directory, and no table's file.",
+    "collect nowhere --into folder": "collect: --into must name a .json file, got folder.",
     "data get mnits": re.compile("there is no data set 'mnits'. Did you mean mnist"),
     "data check mnits": re.compile("there is no data set 'mnits'. Did you mean mnist"),
     "data list x": re.compile(r"unexpected extra argument.*; usage: infotorch data list \[OPTIONS\]"),
@@ -388,6 +391,32 @@ class TestTable:
         assert "2 runs in t; 1 are finished already and kept" in errors
         assert "seed 0:" not in out
         assert "demo random seed 1: completed" in out
+
+    def test_resume_keeps_the_collected_runs_of_the_same_settings(self, call, tmp_path):
+        words = ["table", "demo", "--variant", "random", *SMALL, "--out"]
+        call(*words, "runs", "--seeds", 1)
+        assert call("collect", "runs", "--out", "t")[:2] == (0, "t/demo.json: 1 runs added, 0 there before\n")
+        collected = (tmp_path / "t/demo.json").read_bytes()
+        code, out, errors = call(*words, "t", "--seeds", 2, "--resume")
+        assert code == 0
+        assert "2 runs in t; 1 are finished already and kept" in errors
+        assert "seed 0:" not in out
+        assert re.search(r"random .* ± .* 2 of 2", out)
+        assert [path.name for path in (tmp_path / "t/demo/random").iterdir()] == ["seed-1"]
+        assert call("collect", "t/demo", "--into", "t/demo.json")[1] == "t/demo.json: 1 runs added, 1 there before\n"
+        assert (tmp_path / "t/demo.json").read_bytes() != collected
+        code, _, errors = call(*words, "t", "--seeds", 1, "--set", "epochs=2", "--resume")  # others: run beside them
+        assert code == 0
+        assert "kept" not in errors
+
+    def test_the_report_of_a_collected_table_has_its_numbers(self, call, tmp_path):
+        call("table", "demo", "--variant", "random", *SMALL, "--seeds", 1, "--out", "runs")
+        call("collect", "runs", "--into", "kept.json")
+        accuracy = RunRecord(tmp_path / "runs/demo/random/seed-0").outcome().metrics["test_accuracy"]
+        assert call("report", "kept.json", "--out", "r.html") == (0, "report: r.html\n", "")
+        page = (tmp_path / "r.html").read_text()
+        assert f"{100 * accuracy:.2f}" in page
+        assert "kept.json/random/seed-0" in page
 
     def test_a_row_that_diverges_stops_no_other_and_is_named(self, call):
         code, out, errors = call("table", "demo", "--variant", "bp", "--variant", "random", *SMALL, *WILD, "--seeds", 1)

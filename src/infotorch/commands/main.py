@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 import infotorch
+from infotorch.commands.collect import Places, collect
 from infotorch.commands.diagnose import diagnose
 from infotorch.commands.lr_range import lr_range
 from infotorch.commands.options import (
@@ -222,12 +223,15 @@ app.command(name="lr-range", epilog="Example: infotorch lr-range milr-mnist --va
 )
 
 
+app.command(epilog="Example: infotorch collect runs/table-ib-mnist --out results")(collect)
+
+
 @app.command(epilog="Example: infotorch report runs/demo --out report.html")
 def report(
-    directories: Annotated[list[Path], typer.Argument(metavar="DIR...", help="run folders, or folders above them.")],
+    directories: Places,
     out: Annotated[Path, typer.Option(metavar="FILE", help="The page to write.")] = Path("report.html"),
 ) -> None:
-    """Make one self-contained HTML page of run folders."""
+    """Make one self-contained HTML page of run folders or tables' files."""
     from infotorch.report.page import write_report
     from infotorch.runs.preflight import check_file
 

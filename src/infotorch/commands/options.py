@@ -70,7 +70,9 @@ Seed = Annotated[int, typer.Option(parser=whole(0), metavar="N", help="Decides e
 Seeds = Annotated[int, typer.Option(parser=whole(1), metavar="N", help="Seeds 0 to N-1 for every row.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
 Out = Annotated[Path | None, typer.Option(metavar="DIR", help="Where to write; by default a new folder in ./runs.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on with what is in --out; finished runs are kept.")]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on with what is in --out; finished and collected runs are kept.")
+]
 DataName = Annotated[str, typer.Argument(metavar="NAME", help="a name from `infotorch data list`.")]
 
 

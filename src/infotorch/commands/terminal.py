@@ -243,6 +243,7 @@ def watch_table(
         ValueError: what would stop a row, found before the first run.
     """
     from infotorch.recipes.demonstration import seeds_of
+    from infotorch.records.finding import holds_runs
 
     runs, done = [(row, seed) for row in rows for seed in seeds_of(row, seeds)], []
     left = [(row, seed) for row, seed in runs if (row.name, row.variant, seed) not in kept]
@@ -272,7 +273,7 @@ def watch_table(
     if done[-1].status == "interrupted":
         complain(f"{done[-1].message.split(';')[0]}; {_go_on(directory)}")
         return 130
-    if any(directory.rglob("recipe.json")):
+    if holds_runs(directory):
         print_table(directory)
     print(f"runs: {directory}")
     if short := incomplete_rows(done):

@@ -34,6 +34,11 @@ def _inside(path: Path) -> list[RunRecord]:
     return [*TableFile(path).runs()]
 
 
+def holds_runs(directory: Path) -> bool:
+    """Whether a directory holds a run directory, at any depth, or a table's file."""
+    return any(directory.rglob("recipe.json")) or any(map(is_table, directory.glob("*.json")))
+
+
 def _below(directory: Path) -> list[RunRecord]:
     here = [path.parent for path in sorted(directory.rglob("recipe.json"))]
     records = [RunRecord(path) for path in here if "tuning" not in path.relative_to(directory).parts]
@@ -46,15 +51,14 @@ def _below(directory: Path) -> list[RunRecord]:
     return [*records]
 
 
-def finished_run(directory: Path, name: str, variant: str, seed: int) -> list[CollectedRun]:
-    """The finished runs of a variant and a seed in the table's file of a directory, if there is one; newest last.
+def collected_runs(directory: Path, name: str) -> list[CollectedRun]:
+    """The runs in the file of a table in a directory, as they were started; none where there is no such file.
 
     Raises:
         ValueError: the file is damaged.
     """
     path = directory / f"{name}.json"
-    runs = TableFile(path).runs() if is_table(path) else []
-    return [run for run in runs if run.recipe().get("variant") == variant and run.recipe().get("seed") == seed]
+    return TableFile(path).runs() if is_table(path) else []
 
 
 def _identity(record: RunRecord) -> tuple[object, ...]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from infotorch.recipes.demonstration import AnyRecipe, seeds_of
 from infotorch.recipes.recipe import Recipe
+from infotorch.records.table_file import is_table
 
 if TYPE_CHECKING:
     from infotorch.runs.setup import Setups
@@ -98,12 +99,12 @@ def check_table(rows: Sequence[AnyRecipe], directory: Path, seeds: int, *, resum
         return set()
     if not resume:
         raise ValueError(f"--out {directory} is not empty; add --resume to go on with it, or choose another.")
-    if not any(directory.glob("*/*/seed-*")):
+    if not any(directory.glob("*/*/seed-*")) and not any(map(is_table, directory.glob("*.json"))):
         raise ValueError(f"--out {directory} is not empty and holds no table; choose another.")
     from infotorch.records.run_record import RunRecord
-    from infotorch.runs.runner import check_same
+    from infotorch.runs.resume import check_same, collected_outcomes
 
-    ended = set()
+    ended = set(collected_outcomes(rows, directory, seeds))
     for row in rows:
         for seed in seeds_of(row, seeds):
             record = RunRecord(directory / row.name / row.variant / f"seed-{seed}")
@@ -112,4 +113,6 @@ def check_table(rows: Sequence[AnyRecipe], directory: Path, seeds: int, *, resum
             check_same(record, row, seed)
             if (outcome := record.outcome()) is not None and outcome.status in {"completed", "diverged"}:
                 ended.add((row.name, row.variant, seed))
+            else:
+                ended.discard((row.name, row.variant, seed))
     return ended

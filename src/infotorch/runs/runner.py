@@ -6,10 +6,8 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
-from pydantic import ValidationError
 
 from infotorch.recipes.changes import change
 from infotorch.recipes.demonstration import AnyRecipe, Demonstration, seeds_of
@@ -17,6 +15,7 @@ from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.search import RunTrial, choose_objectives, search
 from infotorch.records.outcome import Outcome
 from infotorch.records.run_record import RunRecord
+from infotorch.runs.resume import check_same, collected_outcomes
 from infotorch.runs.session import CHECKPOINT_SECONDS, Progress, Session, describe
 from infotorch.runs.setup import Setups
 from infotorch.training.devices import environment
@@ -98,7 +97,8 @@ def run_table(
 ) -> list[Outcome]:
     """Run every row with every seed, in `directory/<recipe>/<variant>/seed-<seed>`; `finished` hears of each at once.
 
-    A row that diverges or fails is an outcome and the others go on; an interruption ends the table.
+    A row that diverges or fails is an outcome and the others go on; an interruption ends the table. With `resume` the
+    runs that `directory/<recipe>.json` holds with the same settings are finished, as if their directories were there.
 
     Raises:
         ValueError: seeds below 1.
@@ -107,11 +107,15 @@ def run_table(
         raise ValueError(f"seeds must be at least 1, got {seeds}.")
     setups = setups or Setups()
     outcomes: list[Outcome] = []
+    collected = collected_outcomes(rows, directory, seeds) if resume else {}
     for row in rows:
         for seed in seeds_of(row, seeds):
             where = directory / row.name / row.variant / f"seed-{seed}"
             try:
-                outcome = run(row, where, seed=seed, device=device, resume=resume, progress=progress, setups=setups)
+                outcome = None if where.exists() else collected.get((row.name, row.variant, seed))
+                outcome = outcome or run(
+                    row, where, seed=seed, device=device, resume=resume, progress=progress, setups=setups
+                )
             except Exception as error:  # before training, in a search: this row fails, the others go on
                 outcome = Outcome("failed", f"{type(error).__name__}: {error}", row.name, row.variant, seed)
             outcomes.append(outcome)
@@ -170,44 +174,3 @@ def _check_directory(record: RunRecord, resume: bool) -> None:
         raise FileExistsError(
             f"{directory} holds a run already; add --resume to go on with it, or choose another --out."
         )
-
-
-def check_same(record: RunRecord, recipe: AnyRecipe, seed: int) -> None:
-    """Refuse to go on with a run that other settings or another seed began: its numbers would be passed off as these.
-
-    Raises:
-        ValueError: they differ; the message names them.
-    """
-    recorded = _with_defaults(record.recipe())
-    wanted = describe(recipe, seed)
-    words = {"changed", "title", "description", "source"}  # they decide no number
-    unused: tuple[str, ...] = ()
-    if isinstance(recipe, Recipe):
-        words |= set(recipe.search.space) if recipe.tune else set()
-        words |= {"plan.objectives"} if recipe.plan.is_auto else set()
-        unused = () if recipe.tune else ("search.",)  # nor does a search that is not made
-    flat = _flat(recorded)
-    differing = sorted(
-        key
-        for key, value in _flat(wanted).items()
-        if flat.get(key) != value and key not in words and not key.startswith(unused)
-    )
-    if differing:
-        raise ValueError(
-            f"{record.directory} was begun with other settings ({', '.join(differing)}); resume needs the same ones."
-        )
-
-
-def _with_defaults(recorded: dict[str, Any]) -> dict[str, Any]:
-    """A run's settings; those that did not exist yet when it was begun have their default values."""
-    try:
-        return describe(Recipe.model_validate({k: v for k, v in recorded.items() if k != "seed"}), recorded["seed"])
-    except (ValidationError, KeyError):
-        return recorded  # of another version altogether: what differs is named as it stands
-
-
-def _flat(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in content.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
-    return flat
