@@ -40,10 +40,12 @@ check: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/python tools/stubs.py --check
+	$(BIN)/python tools/estimator_tables.py --check
 	$(BIN)/basedpyright
 
 stubs: $(INSTALLED)
 	$(BIN)/python tools/stubs.py
+	$(BIN)/python tools/estimator_tables.py
 
 format: stubs
 	$(BIN)/ruff format .

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from importlib.util import resolve_name
 from pathlib import Path
 
 PACKAGES = ("", "data", "diagnostics", "distributions", "estimators", "networks", "objectives", "schedules")
@@ -17,11 +18,11 @@ def stub_of(package: str) -> str:
     """The text of a package's `__init__.pyi`."""
     name = f"infotorch.{package}" if package else "infotorch"
     module = importlib.import_module(name)
-    imports = [(home, public) for public, home in module.HOMES.items()]
+    imports = [(resolve_name(f".{home}", name), public) for public, home in module.HOMES.items()]
     lines = [f'"""{(module.__doc__ or "").splitlines()[0]}"""', ""]
     below = getattr(module, "PACKAGES", ())
     lines += [f"from infotorch import {public} as {public}" for public in below]
-    lines += [f"from {name}.{home} import {public} as {public}" for home, public in sorted(imports)]
+    lines += [f"from {home} import {public} as {public}" for home, public in sorted(imports)]
     lines += ["", "__version__: str"] if not package else []
     lines += ["HOMES: dict[str, str]"]
     lines += ["PACKAGES: tuple[str, ...]"] if below else []

@@ -1,4 +1,7 @@
-"""Every public estimator as the contract's tests see it: how it is called, and which of the promises it makes."""
+"""Every public estimator as the contract's tests see it: how it is called, and which of the promises it makes.
+
+A test file of an estimator may hold its own: CASES = [Case(...)].
+"""
 
 import math
 from collections.abc import Callable, Mapping
@@ -16,17 +19,6 @@ import infotorch
 Role = Literal["rows", "symbols", "labels", "numbers", "classes", "square", "locations", "grid"]
 REAL: frozenset[Role] = frozenset({"rows", "numbers", "classes", "square", "locations", "grid"})
 SCORES: frozenset[Role] = frozenset({"square", "locations"})
-
-#: public names of infotorch.estimators that are no estimators
-NO_ESTIMATORS = {
-    "BilinearCritic": "a module",
-    "Critic": "a module",
-    "EncoderCritic": "a module",
-    "Estimate": "what estimators return",
-    "JointCritic": "a module",
-    "SeparableCritic": "a module",
-    "channel_views": "splits a grid",
-}
 
 
 @dataclass(frozen=True)
@@ -93,12 +85,12 @@ def _argument(role: Role, shared: Tensor, columns: int, generator: torch.Generat
 
 
 def _on(name: str, **settings: Any) -> Callable[..., Any]:
-    return lambda *arguments: getattr(infotorch, name)(*arguments, **settings)
+    return lambda *arguments: getattr(infotorch.estimators, name)(*arguments, **settings)
 
 
 def _seeded(name: str, *more: Any, **settings: Any) -> Callable[..., Any]:
     """The estimator with a generator that starts afresh in every call."""
-    return lambda *arguments: getattr(infotorch, name)(
+    return lambda *arguments: getattr(infotorch.estimators, name)(
         *arguments, *more, **settings, generator=torch.Generator().manual_seed(0)
     )
 
@@ -257,7 +249,7 @@ CASES = [
     _single(
         "pairwise_bounds",
         argument="features",
-        call=lambda features: infotorch.pairwise_bounds(features, 0.5)[1],
+        call=lambda features: infotorch.estimators.pairwise_bounds(features, 0.5)[1],
         at_least=2,
     ),
     _single(

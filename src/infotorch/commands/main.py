@@ -175,7 +175,7 @@ def list_(
 
 def _lines(topic: str, recipe: str | None) -> dict[str, str]:
     if topic == "estimators":
-        from infotorch.commands.measuring import describe_estimators
+        from infotorch.estimators.registry import describe_estimators
 
         return describe_estimators()
     if topic == "objectives":
@@ -202,7 +202,8 @@ def measure(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object; null where a number is not known.")] = False,
 ) -> None:
     """Mutual information of two arrays; integers are discrete."""
-    from infotorch.commands.measuring import describe_estimators, measure_files
+    from infotorch.commands.measuring import measure_files
+    from infotorch.estimators.registry import describe_estimators
 
     pick(estimator, list(describe_estimators()), what="estimator")
     with show_progress() as show:

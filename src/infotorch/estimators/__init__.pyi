@@ -29,8 +29,10 @@ from infotorch.estimators.critics import SeparableCritic as SeparableCritic
 from infotorch.estimators.decision import hard_decision_mi as hard_decision_mi
 from infotorch.estimators.decision import hard_decisions as hard_decisions
 from infotorch.estimators.decision import soft_decision_label_mi as soft_decision_label_mi
+from infotorch.estimators.dependence import DependenceKernel as DependenceKernel
 from infotorch.estimators.dependence import cka as cka
 from infotorch.estimators.dependence import hsic as hsic
+from infotorch.estimators.discrete import Correction as Correction
 from infotorch.estimators.discrete import discrete_entropy as discrete_entropy
 from infotorch.estimators.discrete import discrete_mi as discrete_mi
 from infotorch.estimators.ensemble import ksg_ensemble as ksg_ensemble
@@ -46,10 +48,12 @@ from infotorch.estimators.labels import readout_mi as readout_mi
 from infotorch.estimators.labels import soft_decision_mi as soft_decision_mi
 from infotorch.estimators.labels import supervised_contrastive as supervised_contrastive
 from infotorch.estimators.mixed import mixed_ksg as mixed_ksg
-from infotorch.estimators.neural import CriticSettings as CriticSettings
+from infotorch.estimators.neural import BoundName as BoundName
+from infotorch.estimators.neural import CriticName as CriticName
 from infotorch.estimators.neural import neural_mi as neural_mi
 from infotorch.estimators.reconstruction import gaussian_log_likelihood as gaussian_log_likelihood
 from infotorch.estimators.reconstruction import reconstruction_bound as reconstruction_bound
+from infotorch.estimators.registry import describe_estimators as describe_estimators
 from infotorch.estimators.renyi import renyi_entropy as renyi_entropy
 from infotorch.estimators.renyi import renyi_mi as renyi_mi
 from infotorch.estimators.renyi import renyi_normalised_mi as renyi_normalised_mi
@@ -59,19 +63,34 @@ from infotorch.estimators.renyi_multivariate import renyi_multivariate_mi as ren
 from infotorch.estimators.renyi_multivariate import renyi_total_correlation as renyi_total_correlation
 from infotorch.estimators.renyi_randomised import renyi_entropy_randomised as renyi_entropy_randomised
 from infotorch.estimators.renyi_randomised import renyi_mi_randomised as renyi_mi_randomised
+from infotorch.estimators.spatial import ScoreBound as ScoreBound
+from infotorch.estimators.spatial import Scores as Scores
 from infotorch.estimators.spatial import dim_global as dim_global
 from infotorch.estimators.spatial import dim_grid as dim_grid
 from infotorch.estimators.spatial import dim_local as dim_local
 from infotorch.estimators.spatial import prior_matching as prior_matching
+from infotorch.numerics.kernels import Bandwidth as Bandwidth
+from infotorch.numerics.kernels import Kernel as Kernel
+from infotorch.numerics.neighbours import Metric as Metric
+from infotorch.numerics.typing import ArrayLike as ArrayLike
 HOMES: dict[str, str]
 __all__ = [
+    "ArrayLike",
+    "Bandwidth",
     "BilinearCritic",
+    "BoundName",
+    "Correction",
     "Critic",
-    "CriticSettings",
+    "CriticName",
+    "DependenceKernel",
     "EncoderCritic",
     "Estimate",
     "JointCritic",
+    "Kernel",
+    "Metric",
     "MineGradient",
+    "ScoreBound",
+    "Scores",
     "SeparableCritic",
     "Side",
     "architecture_aware_mine",
@@ -84,6 +103,7 @@ __all__ = [
     "conditional_gaussian_mi",
     "conditional_ksg",
     "conditional_mixed_ksg",
+    "describe_estimators",
     "dim_global",
     "dim_grid",
     "dim_local",

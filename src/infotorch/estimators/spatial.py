@@ -19,7 +19,7 @@ from infotorch.numerics.checks import as_tensor
 from infotorch.numerics.typing import ArrayLike
 
 #: scores of shape (n, n), true pairs on the diagonal -> a bound, such as `infonce`, `jsd`, `nwj`, `donsker_varadhan`
-Bound = Callable[[Tensor], Tensor]
+ScoreBound = Callable[[Tensor], Tensor]
 
 #: vectors (n, c) and (n, d) -> scores of shape (n, n), such as a `Critic`
 Scores = Callable[[Tensor, Tensor], Tensor]
@@ -37,7 +37,7 @@ def inner_products(x: Tensor, y: Tensor) -> Tensor:
         return x.to(dtype) @ y.to(dtype).T
 
 
-def dim_local(scores: ArrayLike, *, bound: Bound = infonce) -> Tensor:
+def dim_local(scores: ArrayLike, *, bound: ScoreBound = infonce) -> Tensor:
     """Local DIM bound, in nats: the average over locations of a bound on I(T; X_l), X_l what stands at location l.
 
     No I(T; X_l) exceeds I(T; X), so that this is also a lower bound on the information about the whole map, and a loose
@@ -72,7 +72,9 @@ def dim_local(scores: ArrayLike, *, bound: Bound = infonce) -> Tensor:
     return torch.stack([bound(location) for location in values.flatten(2).unbind(dim=2)]).mean()
 
 
-def dim_grid(first: ArrayLike, grid: ArrayLike, *, critic: Scores = inner_products, bound: Bound = infonce) -> Tensor:
+def dim_grid(
+    first: ArrayLike, grid: ArrayLike, *, critic: Scores = inner_products, bound: ScoreBound = infonce
+) -> Tensor:
     """Local DIM bound from features, in nats: `dim_local` of the critic's scores, one location after another.
 
     Args:
@@ -113,7 +115,7 @@ def dim_grid(first: ArrayLike, grid: ArrayLike, *, critic: Scores = inner_produc
     return torch.stack([bound(critic(x, y)) for x, y in locations]).mean()
 
 
-def dim_global(scores: ArrayLike, *, bound: Bound = infonce) -> Tensor:
+def dim_global(scores: ArrayLike, *, bound: ScoreBound = infonce) -> Tensor:
     """Global DIM bound on I(T; X), in nats: the bound of scores between vectors and whole maps.
 
     Args:

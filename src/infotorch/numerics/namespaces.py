@@ -16,8 +16,8 @@ def namespace(
 
     Args:
         package: its `__name__`.
-        homes: public name -> the module that defines it, below the package. No public name may be a module's name too:
-            importing that module would put it in the name's place.
+        homes: public name -> the module that defines it, below the package, or with a leading dot beside it. No public
+            name may be a module's name too: importing that module would put it in the name's place.
         packages: packages below it that are public as they are.
 
     Example:
@@ -31,7 +31,7 @@ def namespace(
             return importlib.import_module(f"{package}.{name}")
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = getattr(importlib.import_module(f"{package}.{homes[name]}"), name)
+        value = getattr(importlib.import_module(f".{homes[name]}", package), name)
         setattr(importlib.import_module(package), name, value)  # the next look-up is an ordinary one
         return value
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from infotorch.estimators.class_neighbours import ross
 from infotorch.estimators.discrete import discrete_entropy
 from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.kraskov import ksg
-from infotorch.estimators.labels import readout_mi
+from infotorch.estimators.registry import named
 from infotorch.estimators.renyi import renyi_mi
 from infotorch.networks.feature_extractor import FeatureExtractor
 from infotorch.numerics.checks import as_tensor, check_choice, check_count, check_paired
@@ -297,15 +297,15 @@ def _drawn(y: Tensor, n: int, seed: int, discrete: bool) -> Tensor:
 def _function(chosen: str | InformationOf, discrete: bool, *, of_layers: bool) -> InformationOf:
     if callable(chosen):
         return chosen
-    # No lambdas: a signal travels into the worker processes of a range test.
-    known: dict[str, InformationOf] = {"ross": ross, "ksg": _ksg, "readout": readout_mi, "renyi": renyi_mi}
+    known = get_args(Estimator)
     if chosen not in known:
         raise ValueError(f"{_WHERE}: estimator must be one of {', '.join(known)} or a function, got {chosen!r}.")
     if chosen in {"ross", "readout"} and not discrete:
         raise ValueError(f"{_WHERE}: estimator {chosen!r} is for class labels, and y is real; use 'ksg'.")
     if chosen == "readout" and of_layers:
         raise ValueError(f"{_WHERE}: 'readout' reads class scores, which the output alone has; leave layers out.")
-    return known[chosen]
+    # No lambdas: a signal travels into the worker processes of a range test.
+    return _ksg if chosen == "ksg" else named(chosen, where=_WHERE).load()
 
 
 def _ksg(t: Tensor, y: Tensor) -> Estimate:
