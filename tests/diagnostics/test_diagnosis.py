@@ -304,3 +304,14 @@ def test_a_layer_that_does_not_run_or_gives_no_rows_is_refused():
 def test_a_layer_that_was_not_looked_at_is_named():
     with pytest.raises(KeyError, match="no layer '7' was diagnosed; there are 0, 1"):
         diagnose(mlp(nn.Tanh()), (gaussian(30, 4), None))["7"]
+
+
+def test_its_figures_are_of_what_was_measured():
+    found = diagnose(mlp(nn.Tanh()), labelled(), layers=["1"], properties=True, noise_levels=[0.2, 0.5], radii=[0.1])
+    (line,) = found.figure().data
+    assert list(line.y) == pytest.approx([noisy.upper for noisy in found["1"].compression.noisy], rel=1e-5)
+    assert found.figure("pgd").data[0].y[0] == pytest.approx(100 * found["1"].robustness.accuracy, rel=1e-5)
+    with pytest.raises(ValueError, match=r"Diagnosis.figure: kind must be one that was measured, got 'affine'"):
+        found.figure("affine")
+    with pytest.raises(ValueError, match=r"Diagnosis.figure: kind must be one of compression, .*, got 'lines'"):
+        found.figure("lines")  # pyright: ignore[reportArgumentType]

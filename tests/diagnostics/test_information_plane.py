@@ -321,3 +321,16 @@ def test_looks_leave_numbers_behind_and_no_tensors():
             plane(epoch)
         assert len(plane.points) == 12
         assert tensors() == before
+
+
+def test_its_figure_moves_the_marks_by_epochs_and_needs_both_coordinates():
+    plane = InformationPlane(network(), (X, Y), ["2", "5"], num_bins=4, num_samples=40)
+    for epoch in (0, 3):
+        plane(epoch)
+    figure = plane.figure()
+    assert [step.label for step in figure.layout.sliders[0].steps] == ["0", "3"]
+    assert list(figure.data[0].x) == pytest.approx([p.mi_xt for p in plane.points if p.layer == "2"], rel=1e-5)
+    alone = InformationPlane(network(), (X, None), ["2"], num_bins=4, num_samples=40)
+    alone(0)
+    with pytest.raises(ValueError, match=r"figure needs a point with I\(X; T\) and I\(T; Y\), got none"):
+        alone.figure()

@@ -8,7 +8,6 @@ from infotorch.estimators.class_neighbours import ross
 from infotorch.estimators.kraskov import ksg
 from infotorch.numerics.seeds import derive_seed
 from infotorch.recipes.registry import variants_of
-from infotorch.report.demonstration import demonstration_figure
 from infotorch.schedules.signal import JITTER
 from infotorch.theory.demonstrations import DEMONSTRATIONS
 from infotorch.theory.sample_size import sample_size
@@ -43,8 +42,8 @@ def test_the_jitter_breaks_the_ties_of_pixels():
 
 def test_the_figure_has_bars_of_the_spread():
     found = sample_size("digits", samples=3, largest=200)
-    (figure,) = found.as_dict()["figures"]
-    by_name = {trace.name: trace for trace in demonstration_figure(figure).data}
+    (figure,) = found.figures
+    by_name = {trace.name: trace for trace in figure.figure().data}
     assert list(by_name["Ross"].x) == [100, 200]
     assert by_name["Ross"].error_y.array[1] == pytest.approx(found.metrics["ross_200_sd_nats"])
     assert by_name["Ross"].y[1] == pytest.approx(found.metrics["ross_200_nats"], rel=1e-3)

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from infotorch.distributions.maps import Spiral
+from infotorch.figures.demonstration import Curves, Heat
 from infotorch.theory.bijection import bars, bijection
-from infotorch.theory.demonstrated import Claim, Curves, Demonstrated, Heat, in_bits, shown
+from infotorch.theory.demonstrated import Claim, Demonstrated, in_bits, shown
 from infotorch.theory.limits import NEURONS, neuron, noise_to_zero, saturation
 
 TO_ZERO, SATURATED, TURNED = noise_to_zero(), saturation(doublings=4), bijection(rows=1000)

@@ -65,11 +65,11 @@ def test_a_row_through_the_command_line_leaves_a_run_directory(variant, call, tm
     assert set(recipe) == {*Demonstration.model_fields, "seed"}
     assert recipe["changed"] == LIGHT.get(variant, [])
     assert record.environment()["precision"] == "64-true"
-    content = read_demonstration(record)
-    assert content is not None
+    shown = read_demonstration(record)
+    assert shown is not None
     # The paper makes as many claims as the table says that it does, and figure 3's first two hold in the limit alone.
-    assert outcome.published["claims_that_hold"]["value"] == len(content["claims"])
-    assert outcome.metrics["claims_that_hold"] == len(content["claims"]) - 2 * (variant == "figure-3")
+    assert outcome.published["claims_that_hold"]["value"] == len(shown.claims)
+    assert outcome.metrics["claims_that_hold"] == len(shown.claims) - 2 * (variant == "figure-3")
     assert set(outcome.published) <= set(outcome.metrics)
     assert json.loads((record.directory / "outcome.json").read_text())["metrics"] == outcome.metrics
 

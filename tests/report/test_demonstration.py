@@ -2,9 +2,10 @@ import json
 
 import pytest
 
+from infotorch.figures.demonstration import read_drawing
 from infotorch.records.run_record import RunRecord
 from infotorch.report import write_report
-from infotorch.report.demonstration import demonstration_figure, read_demonstration
+from infotorch.report.demonstration import read_demonstration
 from infotorch.report.rows import summarise, told_by
 from infotorch.report.table import markdown_table
 
@@ -21,7 +22,7 @@ CONTENT = {"claims": [CLAIM, {**CLAIM, "holds": False}], "figures": [CURVES, HEA
 
 
 def test_lines_keep_their_gaps_and_are_told_by_colour_and_dash():
-    figure = demonstration_figure(CURVES)
+    figure = read_drawing(CURVES).figure()
     assert [list(trace.y) for trace in figure.data] == [[0.5, None], [0.5, 1.0]]
     assert len({(trace.line.color, trace.line.dash) for trace in figure.data}) == 2
     assert figure.layout.xaxis.type == "log"
@@ -29,7 +30,7 @@ def test_lines_keep_their_gaps_and_are_told_by_colour_and_dash():
 
 
 def test_infinite_cells_of_a_map_are_blank():
-    [trace] = demonstration_figure(HEAT).data
+    [trace] = read_drawing(HEAT).figure().data
     assert [list(row) for row in trace.z] == [[None, 1.23457]]
     assert trace.hoverongaps is False
     assert trace.colorbar.title.text == "bits"

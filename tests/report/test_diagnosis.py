@@ -6,13 +6,12 @@ from rich.console import Console
 from torch import nn
 
 from infotorch.diagnostics.diagnosis import diagnose
+from infotorch.figures.diagnosis import compression_figure, robustness_figure
 from infotorch.report import write_report
 from infotorch.report.diagnosis import (
     advice,
     cell,
-    compression_figure,
     read_diagnosis,
-    robustness_figure,
     terminal_diagnosis,
 )
 

@@ -9,9 +9,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from infotorch.figures.embeddings import CLASS_COLOURS
 from infotorch.records.embedding import Embedding
 from infotorch.report import write_report
-from infotorch.report.embeddings import CLASS_COLOURS, embedding_figure, embeddings_section
+from infotorch.report.embeddings import embeddings_section
 from infotorch.report.rows import summarise
 
 
@@ -66,7 +67,7 @@ def test_points_that_are_not_finite_survive_as_null_and_are_not_drawn(make_run):
     assert json.loads(text, parse_constant=lambda name: pytest.fail(name))["places"][0]["x"] == [None] * 12
     [read] = record.embeddings()
     assert np.isnan(read.points).all()
-    assert all(len(trace.x) == 0 for trace in embedding_figure(read, [0, 1, 2]).data)
+    assert all(len(trace.x) == 0 for trace in read.figure([0, 1, 2]).data)
 
 
 def test_a_run_without_pictures_has_none_and_a_run_begun_again_forgets_them(make_run):
@@ -121,7 +122,7 @@ def test_a_damaged_file_is_named(make_run, tmp_path, change, message):
 
 def test_a_panel_shows_every_row_once_in_its_class_and_split():
     given = embedding()
-    figure = embedding_figure(given, [0, 1, 2])
+    figure = given.figure([0, 1, 2])
     drawn = set()
     for trace in figure.data:
         label, split = re.fullmatch(r"class (\d+), (\w+)<extra></extra>", trace.hovertemplate).groups()
@@ -133,8 +134,8 @@ def test_a_panel_shows_every_row_once_in_its_class_and_split():
 
 
 def test_only_the_axes_of_a_tsne_have_one_scale():
-    assert embedding_figure(embedding(), [0]).layout.yaxis.scaleanchor == "x"
-    assert embedding_figure(embedding(perplexity=None), [0]).layout.yaxis.scaleanchor is None
+    assert embedding().figure([0]).layout.yaxis.scaleanchor == "x"
+    assert embedding(perplexity=None).figure([0]).layout.yaxis.scaleanchor is None
 
 
 def section(records, unfolded=True):
@@ -176,7 +177,7 @@ def test_beyond_ten_classes_and_without_a_class_rows_are_grey_and_the_key_says_s
     text, _ = section([record])
     key = re.findall(r"</i>(.*?)</li>", text)
     assert key == ["0", "1", "2", "4", "5", "6", "7", "8", "9", "10", "other classes and no class"]
-    figure = embedding_figure(given, [0, 1])
+    figure = given.figure([0, 1])
     greys = {trace.hovertemplate.split(",")[0] for trace in figure.data if trace.marker.color not in CLASS_COLOURS}
     assert greys == {"no class", *(f"class {label}" for label in (2, *range(4, 12)))}
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from infotorch.figures.measured import far_places
 from infotorch.records.run_record import RunRecord
 from infotorch.report.curves import curves_by_module, curves_by_variant, positions, quantities, stages, thin
 from infotorch.report.figures import (
-    far_places,
     measured_figure,
     module_figure,
     overview_curve,

@@ -2,9 +2,10 @@ import json
 
 import pytest
 
+from infotorch.figures.information_plane import epochs_figure
 from infotorch.records.run_record import RunRecord
 from infotorch.report import write_report
-from infotorch.report.information_plane import epochs_figure, read_plane
+from infotorch.report.information_plane import read_plane
 
 
 def point(layer, epoch, xt, ty, **more):
@@ -27,7 +28,7 @@ CONTENT = {
 
 
 def test_the_slider_moves_every_mark_to_its_epoch():
-    figure = epochs_figure(CONTENT)
+    figure = epochs_figure(CONTENT["points"])
     paths, marks = figure.data[:2], figure.data[2:]
     assert [list(path.x) for path in paths] == [[4.0, 3.5], [3.0, 2.0]]
     assert [list(mark.y) for mark in marks] == [[1.5], [1.9]]  # the last epoch is shown first
@@ -44,14 +45,14 @@ def test_the_slider_moves_every_mark_to_its_epoch():
 
 
 def test_a_layer_that_was_not_measured_at_an_epoch_has_no_mark_there():
-    figure = epochs_figure({"points": CONTENT["points"][:3]})
+    figure = epochs_figure(CONTENT["points"][:3])
     assert list(figure.data[3].x) == []
     assert [list(x) for x in figure.layout.sliders[0].steps[1].args[0]["x"]] == [[3.5], []]
 
 
 def test_without_classes_there_is_no_plane():
-    assert epochs_figure({"points": [point("fc1", 0, 4.0, None)]}) is None
-    assert epochs_figure({"points": []}) is None
+    assert epochs_figure([point("fc1", 0, 4.0, None)]) is None
+    assert epochs_figure([]) is None
 
 
 def test_the_page_draws_it_from_the_run_directory(make_run, tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,7 @@ from infotorch.diagnostics.evidence import Evidence, gather_evidence
 from infotorch.diagnostics.own_noise import own_noise
 from infotorch.diagnostics.simplicity import Decisions, decisions
 from infotorch.diagnostics.verdict import Verdict, decide, remedy_for
+from infotorch.figures.diagnosis import compression_figure, robustness_figure
 from infotorch.networks.feature_extractor import FeatureExtractor, check_layers, layers_that_run
 from infotorch.numerics.checks import (
     as_tensor,
@@ -32,6 +33,11 @@ from infotorch.numerics.columns import narrowed
 from infotorch.numerics.seeds import seed_streams
 from infotorch.records.files import json_values
 
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+#: What `Diagnosis.figure` draws: P2, or P4 under one kind of change.
+DiagnosisFigure = Literal["compression", "gaussian", "affine", "fgsm", "pgd"]
 _WHERE = "diagnose"
 #: Fewer rows say nothing about ties, neighbours or classes.
 FEWEST_ROWS = 20
@@ -100,6 +106,22 @@ class Diagnosis:
         those of a linear probe at the middle size of Gaussian noise and of PGD.
         """
         return [table_line(layer) for layer in self.layers]
+
+    def figure(self, kind: DiagnosisFigure = "compression") -> Figure:
+        """A colour a layer: I(X; T + noise) against the noise, or accuracy against the size of a kind of change.
+
+        Args:
+            kind: "compression" (P2), or a change of P4.
+
+        Raises:
+            ValueError: this was not measured, or an unknown kind.
+        """
+        check_choice(kind, get_args(DiagnosisFigure), where="Diagnosis.figure", name="kind")
+        content = self.as_dict()
+        figure = compression_figure(content) if kind == "compression" else robustness_figure(content, kind)
+        if figure is None:
+            raise ValueError(f"Diagnosis.figure: kind must be one that was measured, got {kind!r}.")
+        return figure
 
     def as_dict(self) -> dict[str, Any]:
         """Everything as plain values that JSON can hold, None for NaN: what diagnosis.json contains."""

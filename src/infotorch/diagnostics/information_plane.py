@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from numbers import Integral
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,7 @@ from infotorch.diagnostics.own_noise import OwnNoise, own_noise
 from infotorch.estimators.binned import binned_mi
 from infotorch.estimators.class_neighbours import ross
 from infotorch.estimators.estimate import Estimate
+from infotorch.figures.information_plane import epochs_figure
 from infotorch.networks.feature_extractor import FeatureExtractor, check_layers, layers_that_run
 from infotorch.numerics.checks import (
     as_tensor,
@@ -32,6 +33,9 @@ from infotorch.numerics.seeds import seed_streams
 from infotorch.numerics.typing import ArrayLike
 from infotorch.records.files import write_json
 from infotorch.training.loop import StepInfo
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
 
 _WHERE = "InformationPlane"
 # Rows a forward pass.
@@ -238,6 +242,19 @@ class InformationPlane:
             "assumption": {name: value},
             "points": [asdict(point) for point in self.points],
         }
+
+    def figure(self) -> Figure:
+        """The plane with an epoch slider: a colour and a mark a layer, standard errors, and its path as a thin line.
+
+        Raises:
+            ValueError: no point has both coordinates, as without classes.
+        """
+        figure = epochs_figure([asdict(point) for point in self.points])
+        if figure is None:
+            raise ValueError(
+                f"{_WHERE}: figure needs a point with I(X; T) and I(T; Y), got none of {len(self.points)}."
+            )
+        return figure
 
     def write(self, path: Path | str) -> None:
         """Write `as_dict` as JSON, atomically."""

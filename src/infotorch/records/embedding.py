@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from infotorch.figures.embeddings import CLASS_COLOURS, embedding_figure
 from infotorch.records.files import json_values, write_atomic
 
 if TYPE_CHECKING:
     import numpy as np
+    from plotly.graph_objects import Figure
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +36,20 @@ class Embedding:
     labels: np.ndarray
     split: np.ndarray
     perplexity: float | None = None
+
+    def figure(self, classes: Sequence[int] | None = None) -> Figure:
+        """The points: colour is the class, the mark is the split.
+
+        Args:
+            classes: those with a colour of their own, at most ten; None takes the first ten.
+
+        Raises:
+            ValueError: more than ten classes.
+        """
+        named = sorted({*self.labels.tolist()} - {-1})[: len(CLASS_COLOURS)] if classes is None else classes
+        # The columns of an output have scales of their own, those of t-SNE one.
+        equal = self.perplexity is not None
+        return embedding_figure(self.points, self.labels, self.split, named, equal_axes=equal)
 
 
 def write_embeddings(path: Path, embeddings: Sequence[Embedding]) -> None:

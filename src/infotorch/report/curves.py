@@ -2,55 +2,16 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from infotorch.figures.curves import Curve, Stage
 from infotorch.report.numbers import is_fraction, split_name
 from infotorch.report.runs import Run, is_number
 
 # A figure 600 pixels wide cannot show more; the page stays small.
 MAX_POINTS = 300
 _PLACES = frozenset({"stage", "epoch", "step", "module", "seed"})
-
-
-@dataclass(frozen=True)
-class Curve:
-    """One quantity of one run over training.
-
-    Args:
-        label: what the colour stands for: a module or a variant.
-        split: "train", "validation", "test" or "".
-        seed: the run's seed; None for the mean over seeds.
-        completed: whether the run completed.
-        stopped: whether a run that did not complete came to its end on this curve.
-        x: global steps, or epochs where a run does not count steps.
-        y: values as stored; None where the run wrote null, which means not finite.
-    """
-
-    label: str
-    split: str
-    seed: int | None
-    completed: bool
-    stopped: bool
-    x: list[float]
-    y: list[float | None]
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A stretch of training in which the same modules learn.
-
-    Args:
-        start: where it begins on the horizontal axis.
-        end: where it ends.
-        label: the modules, joined by commas.
-    """
-
-    start: float
-    end: float
-    label: str
 
 
 def positions(run: Run) -> list[float]:
@@ -165,29 +126,6 @@ def thin(values: list[float], limit: int = MAX_POINTS) -> list[float]:
     if len(values) <= limit:
         return values
     return [values[round(i * (len(values) - 1) / (limit - 1))] for i in range(limit)]
-
-
-def mean_curve(curves: Sequence[Curve]) -> Curve | None:
-    """Mean over the completed seeds of one label and split, at the places that all of them have.
-
-    Args:
-        curves: curves of one label and split.
-
-    Returns:
-        The mean, or None below two completed seeds or without a common place.
-
-    Example:
-        >>> twins = [Curve("bp", "train", seed, True, False, [1.0, 2.0], [0.5 + seed, 0.25]) for seed in (0, 1)]
-        >>> mean_curve(twins).y
-        [1.0, 0.25]
-    """
-    tables = [dict(zip(curve.x, curve.y, strict=True)) for curve in curves if curve.completed]
-    shared = [x for x in tables[0] if all(x in table for table in tables)] if len(tables) > 1 else []
-    if not shared:
-        return None
-    columns = [[y for table in tables if (y := table[x]) is not None] for x in shared]
-    means = [statistics.fmean(column) if len(column) == len(tables) else None for column in columns]
-    return Curve(curves[0].label, curves[0].split, None, True, False, shared, means)
 
 
 def constant_value(curves: Sequence[Curve]) -> float | None:

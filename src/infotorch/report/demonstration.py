@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
+from infotorch.figures.demonstration import Curves, Heat, read_drawing
 from infotorch.records.run_record import RunRecord
-from infotorch.report.figures import PALETTE, blank_figure, plain, short
 from infotorch.report.rows import Row
 from infotorch.report.sections import drawing, escape, number
 
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
-
 _CLAIM = {"text", "place", "found", "holds"}
-_KEYS = {
-    "curves": {"title", "x_label", "y_label", "lines", "log_x", "note"},
-    "heat": {"title", "x_label", "y_label", "value_label", "xs", "ys", "values", "note"},
-}
-_DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 _ABOUT = "Values are exact, or their estimator is named; the unit of information is that of the paper."
 
 
-def read_demonstration(record: RunRecord) -> dict[str, Any] | None:
+class Demonstration(NamedTuple):
+    """What demonstration.json holds.
+
+    Args:
+        claims: text, place, what was found, and whether it holds, of each.
+        figures: in their order.
+    """
+
+    claims: list[dict[str, Any]]
+    figures: list[Curves | Heat]
+
+
+def read_demonstration(record: RunRecord) -> Demonstration | None:
     """What a demonstration has left, or None.
 
     Raises:
@@ -32,89 +36,32 @@ def read_demonstration(record: RunRecord) -> dict[str, Any] | None:
     if content is None:
         return None
     claims, figures = content.get("claims"), content.get("figures")
-    if not (
-        isinstance(claims, list)
-        and all(isinstance(claim, dict) and set(claim) >= _CLAIM for claim in claims)
-        and isinstance(figures, list)
-        and all(isinstance(f, dict) and set(f) >= _KEYS.get(str(f.get("kind")), {"an unknown kind"}) for f in figures)
-    ):
-        raise ValueError(f"{record.directory / 'demonstration.json'} is damaged: it holds no claims and figures.")
-    return content
-
-
-def demonstration_figure(content: dict[str, Any]) -> Figure:
-    """One figure: lines, or a map of a value over two parameters, blank where the value is infinite.
-
-    Args:
-        content: a member of "figures".
-
-    Example:
-        >>> lines = {"kind": "curves", "title": "", "x_label": "x", "y_label": "y", "log_x": False, "note": "",
-        ...          "lines": {"step": [[0.0, 1.0], [0.0, 2.0]]}}
-        >>> [trace.name for trace in demonstration_figure(lines).data]
-        ['step']
-    """
-    figure = blank_figure(height=320)
-    if content["kind"] == "heat":
-        _add_map(figure, content)
-    else:
-        for place, (name, (xs, ys)) in enumerate(content["lines"].items()):
-            _add_line(figure, place, name, xs, ys, content.get("spreads", {}).get(name))
-    figure.update_xaxes(title_text=plain(content["x_label"]), type="log" if content.get("log_x") else "linear")
-    figure.update_yaxes(title_text=plain(content["y_label"]))
-    return figure
-
-
-def _add_line(
-    figure: Figure,
-    place: int,
-    name: str,
-    xs: Sequence[float],
-    ys: Sequence[float | None],
-    spreads: Sequence[float] | None,
-) -> None:
-    figure.add_scatter(
-        x=[short(x) for x in xs],
-        y=[None if y is None else short(y) for y in ys],
-        name=plain(name),
-        mode="lines",
-        error_y={"array": spreads, "thickness": 1} if spreads else None,
-        # Lines that coincide are told by their dashes.
-        line={"color": PALETTE[place % len(PALETTE)], "width": 2, "dash": _DASHES[place % len(_DASHES)]},
-        hovertemplate=plain(name) + ": %{y:.4g} at %{x:.3g}<extra></extra>",
-    )
-
-
-def _add_map(figure: Figure, content: dict[str, Any]) -> None:
-    figure.add_heatmap(
-        x=[short(x) for x in content["xs"]],
-        y=[short(y) for y in content["ys"]],
-        z=[[None if value is None else short(value) for value in row] for row in content["values"]],
-        colorscale="Viridis",
-        colorbar={"title": {"text": plain(content["value_label"])}, "thickness": 12},
-        hoverongaps=False,
-        hovertemplate="%{z:.4g} at %{x:.3g}, %{y:.3g}<extra></extra>",
-    )
+    try:
+        if all(set(claim) >= _CLAIM for claim in claims):
+            return Demonstration(claims, [read_drawing(figure) for figure in figures])
+    except (TypeError, AttributeError):
+        pass
+    raise ValueError(f"{record.directory / 'demonstration.json'} is damaged: it holds no claims and figures.")
 
 
 def demonstration_markdown(rows: Sequence[Row]) -> str:
     """The claims of all demonstrations as a GitHub table, a line each; nothing without any."""
     lines = ""
-    for variant, content in _demonstrations(rows):
-        for claim in content["claims"]:
+    for variant, shown in _demonstrations(rows):
+        for claim in shown.claims:
             cells = (variant, claim["text"], claim["place"], claim["found"], "yes" if claim["holds"] else "no")
             lines += f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"
     head = "| variant | claim of the paper | where | found | holds |\n| :-- | :-- | :-- | :-- | :-- |\n"
     return f"\n{head}{lines}" if lines else ""
 
 
-def _demonstrations(rows: Sequence[Row]) -> list[tuple[str, dict[str, Any]]]:
+def _demonstrations(rows: Sequence[Row]) -> list[tuple[str, Demonstration]]:
     """Variant and content; of several runs of a variant the first one's, as nothing in them is random."""
     found = {}
     for row in rows:
         for run in row.runs:
-            content = read_demonstration(run.record) if row.variant not in found else None
-            found |= {row.variant: content} if content is not None else {}
+            shown = read_demonstration(run.record) if row.variant not in found else None
+            found |= {row.variant: shown} if shown is not None else {}
     return list(found.items())
 
 
@@ -128,15 +75,13 @@ def demonstration_section(rows: Sequence[Row], specs: list[str]) -> str:
     Raises:
         ValueError: a demonstration.json is damaged.
     """
-    parts = "".join(_variant(variant, content, specs) for variant, content in _demonstrations(rows))
+    parts = "".join(_variant(variant, shown, specs) for variant, shown in _demonstrations(rows))
     return f"<h3>Demonstrations</h3><p class=quiet>{_ABOUT}</p>{parts}" if parts else ""
 
 
-def _variant(variant: str, content: dict[str, Any], specs: list[str]) -> str:
-    figures = "".join(
-        drawing(demonstration_figure(figure), figure["title"], figure["note"], specs) for figure in content["figures"]
-    )
-    counted, table = _claims(content["claims"]) if content["claims"] else ("", "")
+def _variant(variant: str, shown: Demonstration, specs: list[str]) -> str:
+    figures = "".join(drawing(one.figure(), one.title, one.note, specs) for one in shown.figures)
+    counted, table = _claims(shown.claims) if shown.claims else ("", "")
     return (
         f"<details class=variant open><summary>{escape(variant)}{counted}</summary>"
         f"<div class=figures>{figures}</div>{table}</details>"

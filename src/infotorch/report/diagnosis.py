@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from infotorch.figures.diagnosis import compression_figure, robustness_figure
 from infotorch.records.run_record import RunRecord
-from infotorch.report.figures import MARKS, PALETTE, blank_figure, plain, short
 from infotorch.report.numbers import ABSENT
 from infotorch.report.rows import Row
 from infotorch.report.sections import drawing, escape, number
 
 if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
     from rich.table import Table
 
 #: Heading, key in a line of `Diagnosis.table`, and decimals; a percentage has none to show.
@@ -152,52 +151,6 @@ def advice(content: dict[str, Any]) -> list[tuple[str, str, str]]:
         (f"{verdict} ({', '.join(layer['name'] for layer in layers)})", reason, layers[0]["remedy"])
         for (verdict, reason), layers in found.items()
     ]
-
-
-def compression_figure(content: dict[str, Any]) -> Figure | None:
-    """I(X; T + noise) against the noise, a colour a layer, with log n as a line; None where it was not measured."""
-    layers = [layer for layer in content["layers"] if layer["compression"]]
-    if not layers:
-        return None
-    figure = blank_figure(height=300)
-    for place, layer in enumerate(layers):
-        noisy = layer["compression"]["noisy"]
-        _add_line(figure, place, layer["name"], [b["relative_noise"] for b in noisy], [b["upper"] for b in noisy])
-    ceiling = layers[0]["compression"]["log_rows"]
-    figure.add_hline(y=ceiling, line={"dash": "dot", "width": 1}, annotation_text="log n")
-    figure.update_xaxes(title_text="noise, in units of the layer's spread", type="log")
-    figure.update_yaxes(title_text="I(X; T + ε) at most, nats", rangemode="tozero")
-    return figure
-
-
-def robustness_figure(content: dict[str, Any], kind: str) -> Figure | None:
-    """Accuracy over the size of one kind of change, a colour a layer; None where no layer has it."""
-    judged = [(layer["name"], layer["robustness"]) for layer in content["layers"] if layer["robustness"]]
-    judged += [("the network itself", content["robustness"])] if content["robustness"] else []
-    curves = [(name, found, c) for name, found in judged for c in found["curves"] if c["kind"] == kind]
-    if not curves:
-        return None
-    figure = blank_figure(height=300)
-    for place, (name, found, curve) in enumerate(curves):
-        accuracy = [100 * value for value in (found["accuracy"], *curve["accuracy"])]
-        _add_line(figure, place, name, [0.0, *curve["sizes"]], accuracy)
-    unit = "share of the largest change" if kind == "affine" else "size, in units of the input's deviation"
-    figure.update_xaxes(title_text=unit, rangemode="tozero")
-    figure.update_yaxes(title_text="accuracy, %", rangemode="tozero")
-    return figure
-
-
-def _add_line(figure: Figure, place: int, name: str, xs: Sequence[float], ys: Sequence[float]) -> None:
-    colour = PALETTE[place % len(PALETTE)]
-    figure.add_scatter(
-        x=[short(x) for x in xs],
-        y=[short(y) for y in ys],
-        name=plain(name),
-        mode="lines+markers",
-        line={"color": colour, "width": 2},
-        marker={"symbol": MARKS[(place + place // len(PALETTE)) % len(MARKS)], "size": 6},
-        hovertemplate=plain(name) + ": %{y:.4g} at %{x:.3g}<extra></extra>",
-    )
 
 
 def diagnosis_section(rows: Sequence[Row], specs: list[str], unfolded: bool) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from infotorch.report.curves import Curve, mean_curve, positions, thin
-from infotorch.report.figures import MARKS, PALETTE, blank_figure, plain, short
+from infotorch.figures.curves import Curve
+from infotorch.figures.information_plane import Way, paths_figure
+from infotorch.report.curves import positions, thin
 from infotorch.report.numbers import metric_label
 from infotorch.report.rows import Row
 from infotorch.report.runs import Run, is_number
@@ -18,25 +18,11 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 MI_XT, MI_TY = "mi_xt_nats", "mi_ty_nats"
-_ARROWS = 4
 _ABOUT = (
     "One line a module. Each starts at its open mark, after the first epoch, and ends at its filled mark; arrowheads "
     "point forward in time. T is the module's output, or the output with noise where noise makes I(X; T) finite. "
     "Bounds were read on batches: they hold for an input that is drawn from the rows of a batch."
 )
-
-
-@dataclass(frozen=True)
-class Way:
-    """One module of one run, or of the mean over seeds, through the plane.
-
-    Args:
-        xt: I(X; T) over training.
-        ty: I(Y; T) at the same places.
-    """
-
-    xt: Curve
-    ty: Curve
 
 
 def ways(runs: Sequence[Run]) -> list[Way]:
@@ -88,69 +74,7 @@ def plane_figure(runs: Sequence[Run]) -> Figure | None:
     found = ways(runs)
     if not found:
         return None
-    modules = list(dict.fromkeys(way.xt.label for way in found))
-    figure = blank_figure(height=340)
-    figure.update_layout(showlegend=len(modules) > 1)
-    for index, module in enumerate(modules):
-        of_module = [way for way in found if way.xt.label == module]
-        xt, ty = mean_curve([way.xt for way in of_module]), mean_curve([way.ty for way in of_module])
-        mean = [Way(xt, ty)] if xt is not None and ty is not None else []
-        thick = mean or [way for way in of_module if way.xt.completed] or of_module
-        for way in [*of_module, *mean]:
-            _add_way(figure, way, index, faint=way not in thick, legend=way is thick[0])
-    figure.update_xaxes(title_text=_title(runs, MI_XT), showgrid=True)
-    figure.update_yaxes(title_text=_title(runs, MI_TY))
-    return figure
-
-
-def _add_way(figure: Figure, way: Way, index: int, *, faint: bool, legend: bool) -> None:
-    xs, ys = [[short(value) for value in curve.y if value is not None] for curve in (way.xt, way.ty)]
-    colour, mark = PALETTE[index % len(PALETTE)], MARKS[(index + index // len(PALETTE)) % len(MARKS)]
-    who = "mean over seeds" if way.xt.seed is None else f"seed {way.xt.seed}"
-    label = plain(way.xt.label)
-    shared = {"name": label, "legendgroup": label, "opacity": 0.3 if faint else 1.0}
-    arrows = set() if faint else _arrow_places(xs, ys)
-    figure.add_scatter(
-        x=xs,
-        y=ys,
-        **shared,
-        showlegend=False,
-        mode="lines" if faint else "lines+markers",
-        line={"color": colour, "width": 1 if faint else 2, "backoff": 0},
-        marker={
-            "symbol": "arrow",
-            "angleref": "previous",
-            "size": [10 if place in arrows else 0 for place in range(len(xs))],
-            "color": colour,
-            "opacity": 1,
-            "line": {"width": 0},
-        },
-        customdata=[short(place) for place in way.xt.x],
-        hovertemplate=f"{label}, {who}, at %{{customdata}}: I(X; T) %{{x:.4g}}, I(T; Y) %{{y:.4g}}<extra></extra>",
-    )
-    if not faint:
-        edge = {"width": 1.5, "color": colour}
-        ends = {"symbol": [mark, f"{mark}-open"], "size": 9, "color": colour, "opacity": 1, "line": edge}
-        figure.add_scatter(
-            x=[xs[-1], xs[0]],
-            y=[ys[-1], ys[0]],
-            **shared,
-            showlegend=legend,
-            mode="markers",
-            marker=ends,
-            hoverinfo="skip",
-        )
-
-
-def _arrow_places(xs: Sequence[float], ys: Sequence[float]) -> set[int]:
-    """Where arrowheads stand: evenly along the line, never on its ends."""
-    # In fractions of the line's own extent, as neither axis should decide alone.
-    wide, high = (max(values) - min(values) or 1.0 for values in (xs, ys))
-    gone = [0.0]
-    for i in range(1, len(xs)):
-        gone.append(gone[-1] + math.hypot((xs[i] - xs[i - 1]) / wide, (ys[i] - ys[i - 1]) / high))
-    marks = (gone[-1] * number / (_ARROWS + 1) for number in range(1, _ARROWS + 1))
-    return {next(i for i, way in enumerate(gone) if way >= mark) for mark in marks} - {0, len(xs) - 1}
+    return paths_figure(found, x_title=_title(runs, MI_XT), y_title=_title(runs, MI_TY))
 
 
 def _title(runs: Sequence[Run], name: str) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from infotorch.figures.demonstration import Curves, Heat
 from infotorch.records.files import json_values
 
 
@@ -25,54 +26,6 @@ class Claim:
     place: str
     found: str
     holds: bool
-
-
-@dataclass(frozen=True)
-class Curves:
-    """Lines of one figure.
-
-    Args:
-        title: what is shown.
-        x_label: of the horizontal axis.
-        y_label: of the vertical axis.
-        lines: name -> (xs, ys); None among the ys where a value is infinite.
-        log_x: a logarithmic horizontal axis.
-        note: what a reader must know.
-        spreads: name -> standard deviations of the ys, drawn as bars; of the lines that have any.
-    """
-
-    title: str
-    x_label: str
-    y_label: str
-    lines: Mapping[str, tuple[Sequence[float], Sequence[float]]]
-    log_x: bool = False
-    note: str = ""
-    spreads: Mapping[str, Sequence[float]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Heat:
-    """A value over two parameters.
-
-    Args:
-        title: what is shown.
-        x_label: of the horizontal axis.
-        y_label: of the vertical axis.
-        value_label: of the colours.
-        xs: places of the columns.
-        ys: places of the rows.
-        values: a row for each y; infinite values stay blank.
-        note: what a reader must know.
-    """
-
-    title: str
-    x_label: str
-    y_label: str
-    value_label: str
-    xs: Sequence[float]
-    ys: Sequence[float]
-    values: Sequence[Sequence[float]]
-    note: str = ""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from infotorch.figures.ib_curve import ib_curve_figure
 from infotorch.numerics.checks import as_tensor
 from infotorch.numerics.seeds import seed_streams
 from infotorch.objectives.base import Objective
@@ -70,27 +71,7 @@ class IBCurve:
 
     def figure(self) -> Figure:
         """I(Y; T) against I(X; T), with one standard error each way; the dashes are H(Y) and I(Y; T) = I(X; T)."""
-        from plotly.graph_objects import Figure
-
-        x, y = [point.mi_xt for point in self.points], [point.mi_ty for point in self.points]
-        figure = Figure()
-        figure.add_scatter(
-            x=x,
-            y=y,
-            error_x={"array": [point.mi_xt_error for point in self.points]},
-            error_y={"array": [point.mi_ty_error for point in self.points]},
-            text=[f"{point.beta:g}" for point in self.points],
-            mode="lines+markers+text",
-            textposition="bottom right",
-            name="beta",
-        )
-        farthest = max([value for value in x if math.isfinite(value)], default=1.0)
-        top = self.label_entropy
-        figure.add_scatter(
-            x=[0, top, max(farthest, top)], y=[0, top, top], mode="lines", line={"dash": "dash"}, name="no better"
-        )
-        figure.update_layout(xaxis_title="I(X; T), nats", yaxis_title="I(Y; T), nats")
-        return figure
+        return ib_curve_figure(self.table(), self.label_entropy)
 
 
 def ib_curve(

@@ -1,0 +1,126 @@
+"""What was measured of every variant of a table, beside what was published."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from infotorch.figures.style import PALETTE, blank_figure, plain, short
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+
+class Measured(Protocol):
+    """One metric of one variant: seed -> value, their mean and its standard error, the published value and where."""
+
+    values: dict[int, float]
+    published: float | None
+    source: str
+
+    @property
+    def mean(self) -> float | None:
+        """Mean over seeds."""
+
+    @property
+    def std_error(self) -> float | None:
+        """Standard error of the mean."""
+
+
+def measured_figure(
+    variants: Sequence[tuple[str, Measured | None]],
+    *,
+    title: str,
+    unit: str = "",
+    times: float = 1.0,
+    shown: Callable[[float], str] = "{:.4g}".format,
+) -> Figure:
+    """One line per variant: every seed as a ring, the mean with its standard error, and the published value.
+
+    A variant far from all others, such as the majority class, is named at the edge with its mean, so that the others
+    stay apart.
+
+    Args:
+        variants: names, top to bottom, and what was measured of each; None where nothing was.
+        title: of the horizontal axis.
+        unit: that stands behind a value.
+        times: what the values are multiplied by, 100 for percent.
+        shown: a value as people read it, without its unit.
+    """
+    figure = blank_figure(height=96 + 34 * len(variants))
+    found = [(place, measured) for place, (_, measured) in enumerate(variants) if measured is not None]
+    means = {place: measured.mean for place, measured in found if measured.mean is not None}
+    far = far_places(means)
+    unit = f" {unit}" if unit else ""
+    _add_measured(figure, [(place, measured) for place, measured in found if place not in far], unit, times, shown)
+    for place, side in far.items():
+        text, anchor = (f"◂ {shown(means[place])}", "left") if side < 0 else (f"{shown(means[place])} ▸", "right")
+        at = {"x": 0 if side < 0 else 1, "xref": "paper", "xanchor": anchor, "y": place, "yanchor": "middle"}
+        figure.add_annotation(text=text, showarrow=False, font={"color": PALETTE[0]}, **at)
+    figure.update_xaxes(title_text=plain(title), showgrid=True)
+    names = [plain(name) for name, _ in variants]
+    # Top to bottom as in the table; half a line of air above and below.
+    figure.update_yaxes(tickvals=list(range(len(names))), ticktext=names, range=[len(names) - 0.4, -0.6])
+    return figure
+
+
+def far_places(means: Mapping[int, float]) -> dict[int, int]:
+    """Which lines lie so far out that the others would fill less than a fifth of the axis.
+
+    Args:
+        means: line -> mean.
+
+    Returns:
+        Line -> -1 (far below) or 1 (far above); at most two, and three lines or more always remain.
+
+    Example:
+        >>> far_places({0: 0.97, 1: 0.98, 2: 0.113, 3: 0.975})
+        {2: -1}
+    """
+    ranked = sorted(means, key=means.__getitem__)
+    for below, above in ((1, 0), (0, 1), (2, 0), (1, 1), (0, 2)):
+        kept = ranked[below : len(ranked) - above]
+        if len(kept) >= 3 and means[kept[-1]] - means[kept[0]] < (means[ranked[-1]] - means[ranked[0]]) / 5:
+            return dict.fromkeys(ranked[:below], -1) | dict.fromkeys(ranked[len(ranked) - above :], 1)
+    return {}
+
+
+def _add_measured(
+    figure: Figure, found: Sequence[tuple[int, Measured]], unit: str, times: float, shown: Callable[[float], str]
+) -> None:
+    seeds = [(value * times, place, seed) for place, m in found for seed, value in m.values.items()]
+    means = [(m.mean, place, m) for place, m in found if m.mean is not None]
+    published = [(m.published * times, place, m) for place, m in found if m.published is not None]
+    if seeds:
+        ring = {"symbol": "circle-open", "size": 9, "color": PALETTE[5], "line": {"width": 1.5}}
+        _dots(figure, "one seed", seeds, ring, [f"seed {seed}: {value:.5g}{unit}" for value, _, seed in seeds])
+    if means:
+        errors = [(m.std_error or 0.0) * times for _, _, m in means]
+        said = [f"mean {shown(mean)}{unit}, n = {len(m.values)}" for mean, _, m in means]
+        bar = {"type": "data", "array": errors, "thickness": 2, "width": 5, "color": PALETTE[0]}
+        points = [(mean * times, place, m) for mean, place, m in means]
+        _dots(figure, "mean ± s.e.", points, {"size": 8, "color": PALETTE[0]}, said, error_x=bar)
+    if published:
+        said = [plain(f"published {value:.5g}{unit}, {m.source}".removesuffix(", ")) for value, _, m in published]
+        diamond = {"symbol": "diamond-open", "size": 11, "color": PALETTE[1], "line": {"width": 2}}
+        _dots(figure, "published", published, diamond, said)
+
+
+def _dots(
+    figure: Figure,
+    name: str,
+    points: Sequence[tuple[float, int, Any]],
+    marker: Mapping[str, Any],
+    said: Sequence[str],
+    error_x: Mapping[str, Any] | None = None,
+) -> None:
+    figure.add_scatter(
+        x=[short(x) for x, _, _ in points],
+        y=[place for _, place, _ in points],
+        name=name,
+        mode="markers",
+        marker=marker,
+        error_x=error_x,
+        hovertext=said,
+        hoverinfo="text",
+    )

@@ -1,0 +1,68 @@
+"""What all figures share: colours, marks, an empty figure in the page's style, names and numbers as they show them."""
+
+from __future__ import annotations
+
+import html
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+# Okabe & Ito 2008, without the yellow and the black that vanish on white and on dark paper.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C8C8C")
+MARKS = ("circle", "square", "diamond", "triangle-up", "cross", "star", "hexagon")
+_FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', sans-serif"
+_GRID = "rgba(128,128,128,0.22)"
+_INK = "#3b4252"
+
+
+def look(index: int) -> tuple[str, str]:
+    """Colour and mark of a line; 49 lines differ in one or the other.
+
+    Example:
+        >>> look(0), look(7)
+        (('#0072B2', 'circle'), ('#0072B2', 'square'))
+    """
+    return PALETTE[index % len(PALETTE)], MARKS[(index + index // len(PALETTE)) % len(MARKS)]
+
+
+def blank_figure(height: int) -> Figure:
+    """A figure in the page's style, without data.
+
+    Args:
+        height: in pixels.
+    """
+    from plotly.graph_objects import Figure
+
+    figure = Figure()
+    axis = {
+        "gridcolor": _GRID,
+        "zeroline": False,
+        "linecolor": "rgba(128,128,128,0.5)",
+        "automargin": True,
+        "title_standoff": 8,
+    }
+    figure.update_layout(
+        template="none",
+        height=height,
+        margin={"l": 8, "r": 14, "t": 14, "b": 8},
+        font={"family": _FONT, "size": 12, "color": _INK},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        legend={"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom", "font": {"size": 12}},
+        hoverlabel={"font": {"family": _FONT, "size": 12}, "align": "left"},
+        showlegend=True,
+        xaxis={**axis, "showgrid": False, "ticks": "outside", "ticklen": 4, "showline": True},
+        yaxis=axis,
+    )
+    return figure
+
+
+def short(value: float) -> float:
+    """A number with six significant digits."""
+    return float(f"{value:.6g}")  # what a figure can show; the tables have the rest
+
+
+def plain(text: str) -> str:
+    """Text of a run for a figure, where no markup in it acts."""
+    return html.escape(text, quote=False)  # plotly reads <b> and <a href> in labels
