@@ -14,9 +14,19 @@ if TYPE_CHECKING:
 class Measured(Protocol):
     """One metric of one variant: seed -> value, their mean and its standard error, the published value and where."""
 
-    values: dict[int, float]
-    published: float | None
-    source: str
+    @property
+    def values(self) -> Mapping[int, float]:
+        """Seed -> value."""
+        ...
+
+    @property
+    def published(self) -> float | None:
+        """The paper's value."""
+
+    @property
+    def source(self) -> str:
+        """Where the paper gives it."""
+        ...
 
     @property
     def mean(self) -> float | None:

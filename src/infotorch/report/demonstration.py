@@ -35,11 +35,11 @@ def read_demonstration(record: RunRecord) -> Demonstration | None:
     content = record.content("demonstration.json")
     if content is None:
         return None
-    claims, figures = content.get("claims"), content.get("figures")
     try:
+        claims, figures = content["claims"], content["figures"]
         if all(set(claim) >= _CLAIM for claim in claims):
             return Demonstration(claims, [read_drawing(figure) for figure in figures])
-    except (TypeError, AttributeError):
+    except (KeyError, TypeError, AttributeError):
         pass
     raise ValueError(f"{record.directory / 'demonstration.json'} is damaged: it holds no claims and figures.")
 
