@@ -25,7 +25,7 @@ import infotorch
 from infotorch import Estimate
 from infotorch.estimators import registry
 
-FILES = sorted(Path(__file__).parent.glob("test_*.py"))
+FILES = sorted({*Path(__file__).parent.glob("test_*.py")} - {Path(__file__)})
 OWN = [path.stem for path in FILES if "\nCASES = [" in path.read_text(encoding="utf-8")]
 CASES = [*SHARED, *(case for name in OWN for case in importlib.import_module(f"tests.estimators.{name}").CASES)]
 
