@@ -9,7 +9,7 @@ from infotorch.numerics.seeds import seed_streams
 from infotorch.objectives import VariationalBottleneck
 
 data = load("digits")
-rows, held_out = (data.train.x, data.train.y), (data.validation.x, data.validation.y)
+rows, validation = (data.train.x, data.train.y), (data.validation.x, data.validation.y)
 
 
 def make(beta):
@@ -18,7 +18,7 @@ def make(beta):
     return network, VariationalBottleneck(beta=beta, layer=network.bottleneck)
 
 
-curve = ib_curve(make, rows, (1e-3, 1e-2, 1e-1), held_out=held_out, seeds=(0, 1), epochs=10, batch_size=64, lr=5e-3)
+curve = ib_curve(make, rows, (1e-3, 1e-2, 1e-1), validation=validation, seeds=(0, 1), epochs=10, batch_size=64, lr=5e-3)
 for point in curve.points:
     print(
         f"beta {point.beta:g}: I(X;Z) <= {point.mi_xt:.2f} +- {point.mi_xt_error:.2f} nats, "
@@ -30,7 +30,7 @@ for point in curve.points:
 torch.manual_seed(0)
 network, objective = make(1e-2)
 fit(network, rows, plan=[objective], cuts=(), epochs=10, batch_size=64, lr=5e-3)
-x, y = held_out
+x, y = validation
 with torch.no_grad(), seed_streams(0).as_global("draws"):
     draws = network.eval()[:-1](x).unflatten(0, (-1, 12))  # without its last layer, SampleMean: (n, 12, 10)
 inside = F.nll_loss(draws.softmax(dim=2).mean(dim=1).log(), y)  # as SampleMean has it

@@ -3,13 +3,14 @@ from __future__ import annotations
 import gzip
 import hashlib
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
 
 from infotorch.data import load, loading
 from infotorch.data.assembly import Options
-from infotorch.data.catalogue import Download, File, Source
+from infotorch.data.catalogue import SOURCES, Download, File, Source
 
 
 def idx(values: torch.Tensor) -> bytes:
@@ -116,3 +117,11 @@ def test_a_publisher_that_cannot_be_reached(closed_port, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"idnns: var_u\.mat is not in .* no connection.*set INFOTORCH_DATA"):
         loading.load_source(source, tmp_path, Options())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_types_of_load_name_every_listed_set_by_what_it_returns():
+    vectors = {"vectors", "images", "regression"}
+    assert set(get_args(loading.DatasetName)) == {s.name for s in SOURCES.values() if s.kind in vectors}
+    assert {s.name: s.kind for s in SOURCES.values() if s.kind not in vectors} == {
+        "cora": "graph", "mutagenicity": "graph-set", "imagenet": "image-files",
+    }  # fmt: skip

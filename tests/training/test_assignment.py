@@ -29,10 +29,13 @@ class TestAssignments:
 
     @pytest.mark.parametrize(
         ("count", "kind", "message"),
-        [(0, ValueError, "count must be at least 1, got 0"), (2.5, TypeError, "count must be an integer, got 2.5")],
+        [
+            (0, ValueError, "must be at least 1, got 0"),
+            (2.5, TypeError, "must be an integer, got 2.5"),
+        ],
     )
     def test_other_counts_are_refused(self, count, kind, message):
-        with pytest.raises(kind, match=message):
+        with pytest.raises(kind, match=f"assignments: num_modules {message}"):
             assignments(count)
 
 
@@ -40,13 +43,13 @@ class TestChoice:
     def test_the_best_on_held_out_rows_wins_and_each_is_reported(self):
         scores = {"Y,Y,CE": 0.5, "X,Y,CE": 0.75, "X,X,CE": 0.25}
         score, calls = recording(scores)
-        found = choose_assignment(nn.Linear(1, 3), *numbered(60), count=3, train_and_score=score)
+        found = choose_assignment(nn.Linear(1, 3), *numbered(60), num_modules=3, train_and_score=score)
         assert found == ("X,Y,CE", scores)
         assert [assignment for _, assignment, *_ in calls] == list(scores)
 
     def test_of_equals_the_one_with_fewest_encoders_wins(self):
         score, _ = recording({"Y,Y,CE": 0.5, "X,Y,CE": 0.5, "X,X,CE": 0.5})
-        assert choose_assignment(nn.Linear(1, 3), *numbered(60), count=3, train_and_score=score)[0] == "Y,Y,CE"
+        assert choose_assignment(nn.Linear(1, 3), *numbered(60), num_modules=3, train_and_score=score)[0] == "Y,Y,CE"
 
     def test_each_starts_from_a_copy_of_the_model(self):
         model = nn.Linear(1, 3)
@@ -59,13 +62,13 @@ class TestChoice:
                 copied.weight.add_(1)
             return 0.5
 
-        choose_assignment(model, *numbered(60), count=3, train_and_score=spoil)
+        choose_assignment(model, *numbered(60), num_modules=3, train_and_score=spoil)
         assert torch.equal(model.weight, before)
 
     def test_rows_are_held_out_by_class_the_same_for_each_and_nobody_learns_from_them(self):
         x, y = numbered(90)
         score, calls = recording(dict.fromkeys(assignments(2), 0.5))
-        choose_assignment(nn.Linear(1, 3), x, y, count=2, train_and_score=score, validation=0.2)
+        choose_assignment(nn.Linear(1, 3), x, y, num_modules=2, train_and_score=score, validation=0.2)
         for _, _, (learnt_x, learnt_y), (held_x, held_y) in calls:
             assert torch.bincount(held_y).tolist() == [6, 6, 6]
             assert sorted(torch.cat([learnt_x, held_x]).flatten().tolist()) == x.flatten().tolist()
@@ -77,7 +80,7 @@ class TestChoice:
         held = []
         for seed in (0, 0, 1):
             score, calls = recording({"CE": 0.5})
-            choose_assignment(nn.Linear(1, 3), *numbered(90), count=1, train_and_score=score, seed=seed)
+            choose_assignment(nn.Linear(1, 3), *numbered(90), num_modules=1, train_and_score=score, seed=seed)
             held.append(calls[0][3][0])
         assert torch.equal(held[0], held[1])
         assert not torch.equal(held[0], held[2])
@@ -86,7 +89,7 @@ class TestChoice:
         x, y = numbered(90)
         y = torch.where(torch.arange(90) < 30, y, -1)
         score, calls = recording({"CE": 0.5})
-        choose_assignment(nn.Linear(1, 3), x, y, count=1, train_and_score=score)
+        choose_assignment(nn.Linear(1, 3), x, y, num_modules=1, train_and_score=score)
         (_, _, (_, learnt_y), (held_x, held_y)) = calls[0]
         assert len(held_y) == 3
         assert held_x.max() < 30
@@ -98,13 +101,13 @@ class TestChoice:
         y = torch.where(torch.arange(60) < labelled, y, -1)
         message = rf"a plan of 'auto' needs labelled rows to choose on, got {labelled} of them"
         with pytest.raises(ValueError, match=message):
-            choose_assignment(nn.Linear(1, 3), x, y, count=2, train_and_score=lambda *_: 0.5)
+            choose_assignment(nn.Linear(1, 3), x, y, num_modules=2, train_and_score=lambda *_: 0.5)
 
     def test_the_fewest_that_can_be_held_out(self):
         x, y = numbered(60)
         score, calls = recording({"CE": 0.5})
         y = torch.where(torch.arange(60) < 6, y, -1)
-        choose_assignment(nn.Linear(1, 3), x, y, count=1, train_and_score=score)
+        choose_assignment(nn.Linear(1, 3), x, y, num_modules=1, train_and_score=score)
         assert len(calls[0][3][1]) == 1
 
 

@@ -44,7 +44,7 @@ def offsets(seeds):
 
 
 def test_points_are_means_over_seeds_with_their_standard_errors():
-    curve = ib_curve(told, (X, Y), (0.5, 2.0), held_out=(X, Y), seeds=(3, 4, 5), epochs=1)
+    curve = ib_curve(told, (X, Y), (0.5, 2.0), validation=(X, Y), seeds=(3, 4, 5), epochs=1)
     drawn = torch.tensor(list(offsets((3, 4, 5))), dtype=torch.float64)
     assert [point.beta for point in curve.points] == [0.5, 2.0]
     for point in curve.points:
@@ -57,7 +57,7 @@ def test_points_are_means_over_seeds_with_their_standard_errors():
 
 
 def test_betas_may_be_an_array():
-    settings = {"held_out": (X, Y), "seeds": (0,), "epochs": 1}
+    settings = {"validation": (X, Y), "seeds": (0,), "epochs": 1}
     betas = np.logspace(-2, 0, 3)
     array, listed = (ib_curve(told, (X, Y), values, **settings) for values in (betas, betas.tolist()))
     assert [point.beta for point in array.points] == pytest.approx([0.01, 0.1, 1.0])
@@ -68,7 +68,7 @@ def test_betas_may_be_an_array():
 
 @pytest.mark.parametrize("seeds", [np.arange(2), torch.arange(2), range(2)])
 def test_seeds_may_be_an_array(seeds):
-    settings = {"held_out": (X, Y), "epochs": 1}
+    settings = {"validation": (X, Y), "epochs": 1}
     assert ib_curve(told, (X, Y), (0.5,), seeds=seeds, **settings) == ib_curve(
         told, (X, Y), (0.5,), seeds=(0, 1), **settings
     )
@@ -77,11 +77,11 @@ def test_seeds_may_be_an_array(seeds):
 @pytest.mark.parametrize("seed", [0.5, True, "0"])
 def test_a_seed_that_is_no_integer_is_refused(seed):
     with pytest.raises(TypeError, match=f"ib_curve: seeds must be integers, got {seed!r}"):
-        ib_curve(told, (X, Y), (0.5,), held_out=(X, Y), seeds=(seed,), epochs=1)
+        ib_curve(told, (X, Y), (0.5,), validation=(X, Y), seeds=(seed,), epochs=1)
 
 
 def test_a_run_that_diverged_is_counted_and_left_out_and_one_seed_has_no_error():
-    curve = ib_curve(told, (X, Y), (1.0, 9.0), held_out=(X.numpy(), Y.numpy()), seeds=(0,), epochs=1)
+    curve = ib_curve(told, (X, Y), (1.0, 9.0), validation=(X.numpy(), Y.numpy()), seeds=(0,), epochs=1)
     kept, lost = curve.points
     assert math.isnan(kept.mi_xt_error)
     assert (kept.seeds, kept.diverged, lost.seeds, lost.diverged) == (1, 0, 0, 1)
@@ -108,7 +108,7 @@ def test_seeds_decide_and_the_random_state_of_the_caller_stays():
 
     state = torch.get_rng_state()
     first, second, other = (
-        ib_curve(make, (X, Y), (0.01,), held_out=(X, Y), seeds=seeds, epochs=2).points[0].mi_xt
+        ib_curve(make, (X, Y), (0.01,), validation=(X, Y), seeds=seeds, epochs=2).points[0].mi_xt
         for seeds in ((0, 1), (0, 1), (2, 3))
     )
     assert first == second != other
@@ -123,9 +123,9 @@ def test_the_curve_of_a_deterministic_task_falls_and_stays_below_what_can_be():
         network = nn.Sequential(nn.Flatten(), nn.Linear(64, 24), nn.ReLU(), nn.Linear(24, 4), noise, nn.Linear(4, 10))
         return network, NonlinearBottleneck(beta=beta, layer=noise, lagrangian="squared")
 
-    rows, held_out = (data.train.x[:400], data.train.y[:400]), (data.validation.x, data.validation.y)
+    rows, validation = (data.train.x[:400], data.train.y[:400]), (data.validation.x, data.validation.y)
     settings = {"seeds": (0, 1), "epochs": 10, "batch_size": 50, "lr": 1e-2}
-    curve = ib_curve(make, rows, (0.02, 0.5), held_out=held_out, **settings)
+    curve = ib_curve(make, rows, (0.02, 0.5), validation=validation, **settings)
     much, little = curve.points
     assert much.mi_xt > little.mi_xt + 3 * (much.mi_xt_error + little.mi_xt_error)
     assert much.mi_ty > little.mi_ty + 0.3
@@ -143,7 +143,7 @@ def test_the_curve_of_a_deterministic_task_falls_and_stays_below_what_can_be():
         ({"seeds": 3}, TypeError, r"ib_curve: seeds must be a sequence of integers, such as seeds=\(3,\), got 3"),
         ({"betas": np.array(0.1)}, TypeError, "ib_curve: betas must be a sequence of numbers"),
         ({"betas": "0.1"}, TypeError, "ib_curve: betas must be a sequence of numbers"),
-        ({"make": lambda beta: nn.Linear(3, 2)}, TypeError, "make must give a network and an Objective, got Linear"),
+        ({"make": lambda beta: nn.Linear(3, 2)}, TypeError, "make must give a model and an Objective, got Linear"),
         (
             {"make": lambda beta: (nn.Linear(3, 2), CrossEntropy())},
             ValueError,
@@ -154,4 +154,4 @@ def test_the_curve_of_a_deterministic_task_falls_and_stays_below_what_can_be():
 def test_refused(settings, kind, message):
     given = {"make": told, "betas": (1.0,), "seeds": (0,), **settings}
     with pytest.raises(kind, match=message):
-        ib_curve(given["make"], (X, Y), given["betas"], held_out=(X, Y), seeds=given["seeds"], epochs=1)
+        ib_curve(given["make"], (X, Y), given["betas"], validation=(X, Y), seeds=given["seeds"], epochs=1)

@@ -6,7 +6,7 @@ The order matters: validation rows are the same for every limit, and the moments
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +17,8 @@ from infotorch.data.splits import all_but, grouped_samples, num_samples_of, stra
 from infotorch.numerics.checks import check_choice, check_count
 from infotorch.numerics.seeds import seed_streams
 
+#: How inputs are scaled: not at all, to zero mean and unit deviation, or pixels to [-1, 1].
+ScalingName = Literal["none", "standard", "signed"]
 #: Pixels of 0 to 1 become -1 to 1.
 SIGNED = Scaling(torch.full((1, 1, 1), 0.5), torch.full((1, 1, 1), 0.5))
 
@@ -63,7 +65,7 @@ class Options:
     seed: int = 0
     validation: int | float | None = None
     limit: int | None = None
-    scaling: str | None = None
+    scaling: ScalingName | None = None
     image_size: int | None = None
     classes: tuple[int, ...] | None = None
 
@@ -83,7 +85,7 @@ def assemble(raw: Raw, name: str, options: Options) -> Dataset:
             are not there, or an option for images where there are none.
     """
     scaling = options.scaling or ("standard" if raw.standardise else "none")
-    check_choice(scaling, ("none", "standard", "signed"), where="load", name="scaling")
+    check_choice(scaling, get_args(ScalingName), where="load", name="scaling")
     if raw.kind != "images":
         options.refuse("image_size", reason=f"{name} has no images")
         if scaling == "signed":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -17,7 +17,7 @@ AUGMENTATIONS = ("none", "crops-flips")
 PADDING = 4
 
 
-def check_augmentation(augment: Augmentation, x: Any, *, where: str) -> None:
+def check_augmentation(augment: Augmentation, x: object, *, where: str) -> None:
     """Refuse an unknown augmentation, or one of rows that are no images.
 
     Raises:

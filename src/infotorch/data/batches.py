@@ -6,7 +6,7 @@ Indexing tensors costs microseconds; a worker process would cost more than the 6
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,6 +14,10 @@ from torch import Tensor
 from infotorch.data.augment import Augmentation, check_augmentation, crop_and_flip, crops_and_flips
 from infotorch.numerics.checks import check_count
 from infotorch.numerics.seeds import SeedStreams, seed_streams
+
+if TYPE_CHECKING:
+    from infotorch.data.folders import ImageFiles
+    from infotorch.data.graphs import GraphSamples
 
 
 class Batch(NamedTuple):
@@ -58,7 +62,7 @@ class TensorBatches:
 
     def __init__(
         self,
-        x: Any,
+        x: Tensor | GraphSamples | ImageFiles,
         y: Tensor | None,
         *,
         batch_size: int,
@@ -117,7 +121,9 @@ class TensorBatches:
 
     def _batch(self, rows: Tensor, choices: Tensor | None) -> Batch:
         x = self.x[rows]
-        x = x if choices is None else crop_and_flip(x, choices[rows])
+        if choices is not None:
+            assert isinstance(x, Tensor)
+            x = crop_and_flip(x, choices[rows])
         return Batch(x, None if self.y is None else self.y[rows], rows)
 
 

@@ -12,6 +12,7 @@ from infotorch.data.sets import check_edge_index, check_graph_index
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
+    from typing_extensions import TypeIs
 
 #: What is said of nodes and graphs rather than seen by a network.
 LABELS = frozenset({"y", "train_mask", "val_mask", "test_mask"})
@@ -19,7 +20,7 @@ LABELS = frozenset({"y", "train_mask", "val_mask", "test_mask"})
 _LAYOUT = frozenset({"batch", "ptr", "num_nodes"})
 
 
-def is_graph(value: Any) -> bool:
+def is_graph(value: object) -> TypeIs[Data]:
     """Whether a value is a torch_geometric data object (or what looks like one), be it without edges."""
     return not isinstance(value, Tensor) and hasattr(value, "edge_index") and hasattr(value, "to_dict")
 

@@ -29,6 +29,8 @@ from infotorch.numerics.checks import require
 if TYPE_CHECKING:
     from torch_geometric.data import Data
 
+    from infotorch.data.typing import Inputs, Samples
+
 _PURPOSE = "training on graphs"
 
 
@@ -94,9 +96,8 @@ def structure_of(data: Data) -> GraphStructure:
         >>> structure_of(Data(x=torch.zeros(3, 1), edge_index=torch.tensor([[0], [1]]))).num_graphs
         1
     """
-    edge_index, x, batch = data.edge_index, data.x, data.batch
+    edge_index, x, batch = data.edge_index, features_of(data), data.batch
     assert edge_index is not None
-    assert x is not None
     if batch is None:
         return GraphStructure(edge_index, torch.zeros(len(x), dtype=torch.int64, device=x.device), 1)
     count = getattr(data, "num_graphs", None)  # a Batch knows; it may end in graphs without nodes
@@ -137,7 +138,7 @@ def _repeated(data: Data, key: str, value: Tensor, count: int) -> Tensor:
     return torch.cat(copies, dim=data.__cat_dim__(key, value))
 
 
-def tensors_of(value: Any) -> list[Tensor]:
+def tensors_of(value: Inputs) -> list[Tensor]:
     """The tensors in what a network takes: itself, or those of a data object."""
     if isinstance(value, Tensor):
         return [value]
@@ -346,8 +347,8 @@ class GraphSamples:
         return batch
 
 
-def select_samples(x: Any, y: Tensor, index: Tensor) -> tuple[Any, Tensor]:
-    """Some rows of tensors or graphs; of the nodes of one graph the others stay, without their labels."""
+def select_samples(x: Samples, y: Tensor, index: Tensor) -> tuple[Any, Tensor]:
+    """Some samples of tensors or graphs; of the nodes of one graph the others stay, without their labels."""
     if isinstance(x, NodeSamples):
         kept = torch.full_like(y, -1)
         kept[index] = y[index]
@@ -362,9 +363,14 @@ def _gathered(chosen: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
     return torch.arange(int(of_chosen.sum()), device=counts.device) + shift.repeat_interleave(of_chosen), of_chosen
 
 
-def _num_nodes(data: Data) -> int:
+def features_of(data: Data) -> Tensor:
+    """The features of a data object's nodes, (nodes, features)."""
     assert data.x is not None
-    return len(data.x)
+    return data.x
+
+
+def _num_nodes(data: Data) -> int:
+    return len(features_of(data))
 
 
 def _cast(value: Tensor, target: torch.device | str | torch.dtype) -> Tensor:

@@ -7,10 +7,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal, TypedDict, Unpack, overload
 
 from infotorch.data import catalogue
 from infotorch.data.adult import read_adult
-from infotorch.data.assembly import Options, Raw, assemble
+from infotorch.data.assembly import Options, Raw, ScalingName, assemble
 from infotorch.data.binary import READERS as BINARY_READERS
 from infotorch.data.catalogue import Source
 from infotorch.data.cifar import read_cifar10, read_cifar100
@@ -44,7 +45,45 @@ _FAMILIES: dict[str, Callable[[str, Path, Options], Graph | GraphSet]] = {
     "tudataset": load_tudataset,
 }
 
+#: Names of one kind each, so that a type checker knows what `load` returns for them.
+DatasetName = Literal[
+    "digits",
+    "mnist",
+    "fashion-mnist",
+    "cifar10",
+    "cifar100",
+    "adult",
+    "binary-circle",
+    "binary-line",
+    "binary-quadrants",
+    "binary-sine",
+    "idnns",
+    "temperature",
+]
 
+
+class _LoadOptions(TypedDict, total=False):
+    """The options of `load`, see there."""
+
+    root: str | os.PathLike[str] | None
+    seed: int
+    validation: int | float | None
+    limit: int | None
+    scaling: ScalingName | None
+    image_size: int | None
+    classes: Sequence[int] | None
+
+
+@overload
+def load(name: DatasetName, **options: Unpack[_LoadOptions]) -> Dataset: ...
+@overload
+def load(name: Literal["cora"], **options: Unpack[_LoadOptions]) -> Graph: ...
+@overload
+def load(name: Literal["mutagenicity"], **options: Unpack[_LoadOptions]) -> GraphSet: ...
+@overload
+def load(name: Literal["imagenet"], **options: Unpack[_LoadOptions]) -> ImageFolders: ...
+@overload
+def load(name: str, **options: Unpack[_LoadOptions]) -> Loaded: ...
 def load(
     name: str,
     *,
@@ -52,7 +91,7 @@ def load(
     seed: int = 0,
     validation: int | float | None = None,
     limit: int | None = None,
-    scaling: str | None = None,
+    scaling: ScalingName | None = None,
     image_size: int | None = None,
     classes: Sequence[int] | None = None,
 ) -> Loaded:

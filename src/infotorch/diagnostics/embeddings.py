@@ -201,7 +201,8 @@ def _classes(name: str, x: Any, y: Tensor | None) -> np.ndarray:
     if y is None:
         return np.full(len(x), -1)
     y = as_tensor(y, where=_WHERE, name=f"the classes of {name!r}")
-    check_paired(y if is_graph_samples(x) and len(x) == len(y) else x, y, where=f"{_WHERE}, split {name!r}")
+    same: Any = y if is_graph_samples(x) and len(x) == len(y) else x
+    check_paired(same, y, where=f"{_WHERE}, split {name!r}")
     if not is_discrete(y) or y.ndim != 1:
         got = f"{y.dtype} of shape {tuple(y.shape)}"
         raise TypeError(f"{_WHERE}: the classes of {name!r} must be one integer a row, or None, got {got}.")

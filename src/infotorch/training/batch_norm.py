@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from infotorch.data.graph_checks import is_graph
+from infotorch.data.graphs import features_of
 from infotorch.training.inputs import batches_of
 from infotorch.training.plan import Batches, Plan, evaluating
 
+if TYPE_CHECKING:
+    from infotorch.data.typing import Samples
 
-def update_batch_norm(plan: Plan, x: Any, *, batch_size: int) -> None:
+
+def update_batch_norm(plan: Plan, x: Samples, *, batch_size: int) -> None:
     """Give the batch norms of the leading frozen modules the mean and variance of their inputs on all samples.
 
     An untrained batch norm claims mean 0 and variance 1 whatever comes in. Random features are a fair baseline only
@@ -49,7 +53,7 @@ def _measure(plan: Plan, number: int, norms: Sequence[_BatchNorm], batches: Batc
             norm.train()
         seen = 0
         for batch in batches.epoch(0):
-            count = len(batch.x.x) if is_graph(batch.x) else len(batch.rows)  # of graphs: nodes
+            count = len(features_of(batch.x)) if is_graph(batch.x) else len(batch.rows)  # of graphs: nodes
             seen += count
             for norm in norms:
                 norm.momentum = count / seen  # the average over all passes, by samples

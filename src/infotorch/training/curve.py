@@ -1,4 +1,4 @@
-"""The bottleneck's curve of a network: trained anew for each beta and seed, and measured on held-out rows."""
+"""The information-bottleneck curve: a model trained anew for each beta and seed, and measured on samples held out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import operator
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from statistics import mean, stdev
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, SupportsIndex
 
 import torch
 from torch import Tensor, nn
@@ -18,9 +18,12 @@ from infotorch.numerics.seeds import seed_streams
 from infotorch.objectives.base import Objective
 from infotorch.training.evaluate import evaluate_modules, plan_accuracy
 from infotorch.training.fit import fit
+from infotorch.training.plan import Plan
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
+
+    from infotorch.numerics.typing import ArrayLike
 
 _NUMBERS = ("mi_xt", "mi_ty", "accuracy")
 
@@ -31,10 +34,10 @@ class CurvePoint:
 
     Args:
         beta: weight of the compression term.
-        mi_xt: the objective's compression term on held-out rows, in nats.
-        mi_ty: its bound on I(Y; T) on held-out rows, in nats.
-        accuracy: of what the objective trains to decide, its own read-out or the network, on held-out rows, a fraction
-            of one.
+        mi_xt: the objective's compression term on the validation samples, in nats.
+        mi_ty: its bound on I(Y; T) on the validation samples, in nats.
+        accuracy: of what the objective trains to decide, its own read-out or the model, on the validation
+            samples, a fraction of one.
         mi_xt_error: standard error over seeds.
         mi_ty_error: standard error over seeds.
         accuracy_error: standard error over seeds.
@@ -59,13 +62,13 @@ class IBCurve:
 
     Args:
         points: one for each beta.
-        label_entropy: H(Y) of the held-out labels, in nats: no mi_ty lies above it.
+        label_entropy: H(Y) of the validation labels, in nats: no mi_ty lies above it.
     """
 
     points: tuple[CurvePoint, ...]
     label_entropy: float
 
-    def table(self) -> list[dict[str, Any]]:
+    def table(self) -> list[dict[str, float]]:
         """A line for each beta, the fields of `CurvePoint`."""
         return [asdict(point) for point in self.points]
 
@@ -76,36 +79,36 @@ class IBCurve:
 
 def ib_curve(
     make: Callable[[float], tuple[nn.Module, Objective]],
-    data: tuple[Any, Any],
+    data: tuple[ArrayLike, ArrayLike],
     betas: Sequence[float],
     *,
-    held_out: tuple[Any, Any],
+    validation: tuple[ArrayLike, ArrayLike],
     seeds: Sequence[int] = (0, 1, 2),
     epochs: int = 20,
     batch_size: int = 128,
     lr: float = 1e-3,
 ) -> IBCurve:
-    """Train a network by `fit` for each beta and seed, and measure I(X; T) and I(Y; T) on held-out rows.
+    """Train a model by `fit` for each beta and seed, and measure I(X; T) and I(Y; T) on samples held out.
 
     The measure is the objective's own two terms: look at their bounds. Where a compression term is no upper bound, as
     that of `DeterministicBottleneck`, points compare with each other and not with the dashes of the figure.
 
     Args:
-        make: beta -> a new network and its objective, one that has a compression term and "mi_ty_nats", such as
+        make: beta -> a new model and its objective, one that has a compression term and "mi_ty_nats", such as
             `VariationalBottleneck`. Its initial weights are drawn from the seed.
-        data: (x, y), the rows to train on.
+        data: (x, y), the samples to train on.
         betas: weights of the compression term.
-        held_out: (x, y), the rows to measure on; all of them labelled or -1.
+        validation: (x, y), the samples to measure on; y is -1 where there is no label.
         seeds: of initial weights, order of batches and noise.
         epochs: of each training.
-        batch_size: rows a step.
+        batch_size: samples a step.
         lr: rate of Adam.
 
     Returns:
         A point for each beta. A run whose loss is not finite is counted and left out; NaN where none is left.
 
     Raises:
-        TypeError: make does not give a network and an objective, betas or seeds are no sequence, or a seed no integer.
+        TypeError: make does not give a model and an objective, betas or seeds are no sequence, or a seed no integer.
         ValueError: no betas or no seeds, or an objective without both terms.
 
     Example:
@@ -116,7 +119,7 @@ def ib_curve(
         >>> def make(beta):
         ...     model = stochastic_mlp(2, (8,), 2, 2)
         ...     return model, VariationalBottleneck(beta=beta, layer=model.bottleneck)
-        >>> curve = ib_curve(make, (x, y), (1e-3, 1.0), held_out=(x, y), seeds=(0,), epochs=20, lr=1e-2)
+        >>> curve = ib_curve(make, (x, y), (1e-3, 1.0), validation=(x, y), seeds=(0,), epochs=20, lr=1e-2)
         >>> curve.points[0].mi_xt > curve.points[1].mi_xt, curve.points[0].seeds
         (True, 1)
     """
@@ -126,8 +129,8 @@ def ib_curve(
         raise ValueError("ib_curve: betas and seeds must have one entry or more, got none.")
     seeds = [_seed(seed) for seed in seeds]
     x, y = (
-        as_tensor(held_out[0], where="ib_curve", name="held_out x"),
-        as_tensor(held_out[1], where="ib_curve", name="held_out y"),
+        as_tensor(validation[0], where="ib_curve", name="validation x"),
+        as_tensor(validation[1], where="ib_curve", name="validation y"),
     )
     shares = torch.bincount(y[y >= 0].long()).double() / int((y >= 0).sum())
     points: list[CurvePoint] = []
@@ -143,13 +146,13 @@ def ib_curve(
     return IBCurve(tuple(points), float(torch.special.entr(shares).sum()))
 
 
-def _check_several(values: Any, *, name: str, of: str) -> None:
+def _check_several(values: object, *, name: str, of: str) -> None:
     # An array of no axes has a length as little as a number does.
     if isinstance(values, str) or not hasattr(values, "__len__") or getattr(values, "ndim", 1) == 0:
         raise TypeError(f"ib_curve: {name} must be a sequence of {of}, such as {name}=({values!r},), got {values!r}.")
 
 
-def _seed(seed: Any) -> int:
+def _seed(seed: SupportsIndex) -> int:
     """A plain integer, of an entry of an array too."""
     if isinstance(seed, bool) or not hasattr(seed, "__index__"):
         raise TypeError(f"ib_curve: seeds must be integers, got {seed!r}.")
@@ -159,11 +162,11 @@ def _seed(seed: Any) -> int:
 def _made(make: Callable[[float], tuple[nn.Module, Objective]], beta: float) -> tuple[nn.Module, Objective]:
     made = make(beta)
     if not (isinstance(made, tuple) and len(made) == 2 and isinstance(made[1], Objective)):
-        raise TypeError(f"ib_curve: make must give a network and an Objective, got {type(made).__name__}.")
+        raise TypeError(f"ib_curve: make must give a model and an Objective, got {type(made).__name__}.")
     return made
 
 
-def _measured(plan: Any, objective: Objective, x: Tensor, y: Tensor) -> dict[str, float]:
+def _measured(plan: Plan, objective: Objective, x: Tensor, y: Tensor) -> dict[str, float]:
     parameter = next(plan[0].body.parameters())
     x, y = x.to(parameter.device, parameter.dtype if x.is_floating_point() else x.dtype), y.to(parameter.device).long()
     terms = evaluate_modules(plan, x, y, [0])[plan[0].name]
@@ -171,7 +174,7 @@ def _measured(plan: Any, objective: Objective, x: Tensor, y: Tensor) -> dict[str
     for name in (compression, "mi_ty_nats"):
         if name not in terms:
             raise ValueError(f"ib_curve: the objective must have the term {name!r}, got {', '.join(terms)}.")
-    # Of a local objective the read-out decides: nothing trains the network's own output to.
+    # Of a local objective the read-out decides: nothing trains the model's own output to.
     accuracy = terms["accuracy"] if "accuracy" in terms else plan_accuracy(plan, x, y)
     return {"mi_xt": terms[compression], "mi_ty": terms["mi_ty_nats"], "accuracy": accuracy}
 

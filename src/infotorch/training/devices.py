@@ -7,14 +7,16 @@ import os
 import platform
 import warnings
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 from lightning_fabric import Fabric
 
 import infotorch
 
-PRECISIONS = ("32-true", "64-true", "bf16-mixed")
+#: float32, float64, or float32 weights whose forward passes run in bfloat16.
+Precision = Literal["32-true", "64-true", "bf16-mixed"]
+PRECISIONS = get_args(Precision)
 
 
 def resolve_device(device: str) -> torch.device:
@@ -43,7 +45,7 @@ def resolve_device(device: str) -> torch.device:
     return wanted
 
 
-def launch(device: str = "auto", precision: str = "32-true") -> Fabric:
+def launch(device: str = "auto", precision: Precision = "32-true") -> Fabric:
     """A Fabric of one process on one device.
 
     Args:
@@ -65,7 +67,7 @@ def launch(device: str = "auto", precision: str = "32-true") -> Fabric:
         return Fabric(
             accelerator=chosen.type,
             devices=1 if chosen.type == "cpu" or chosen.index is None else [chosen.index],
-            precision=precision,  # pyright: ignore[reportArgumentType]
+            precision=precision,
         )
 
 
@@ -80,7 +82,7 @@ def peak_device_bytes(device: torch.device) -> int | None:
     return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
 
 
-def environment(device: torch.device, precision: str) -> dict[str, Any]:
+def environment(device: torch.device, precision: Precision) -> dict[str, Any]:
     """The content of environment.json; no names of people, machines or folders."""
     return {
         "infotorch": infotorch.__version__,

@@ -1,11 +1,11 @@
-"""Numbers of a trained plan on a split: accuracy of the network, and the local losses of its modules."""
+"""Numbers of a trained plan on a split: accuracy of the model, and the local losses of its modules."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -18,7 +18,10 @@ from infotorch.training.inputs import local_batch
 from infotorch.training.local_module import LocalModule
 from infotorch.training.plan import Plan, evaluating
 
-#: Rows a forward pass: large enough to be fast, and the n of every bound that is evaluated on held-out rows.
+if TYPE_CHECKING:
+    from infotorch.data.typing import Samples
+
+#: Samples a forward pass: large enough to be fast, and the n of every bound that is evaluated on held-out samples.
 EVALUATION_BATCH = 1000
 
 
@@ -37,7 +40,7 @@ def _chunks(count: int) -> list[slice]:
     return [slice(start, stop) for start, stop in pairwise([*starts, count])]
 
 
-def parts_of(x: Any) -> Iterator[tuple[Any, slice]]:
+def parts_of(x: Samples) -> Iterator[tuple[Any, slice]]:
     """Inputs of a forward pass each, and their rows: at most 1000 of tensors or graphs, all nodes of one graph."""
     if isinstance(x, NodeSamples):
         yield x.graph, slice(0, len(x))
@@ -45,7 +48,7 @@ def parts_of(x: Any) -> Iterator[tuple[Any, slice]]:
         yield from ((x[rows], rows) for rows in _chunks(len(x)))
 
 
-def accuracy(scores: Callable[[Any], Tensor], x: Any, y: Tensor) -> float:
+def accuracy(scores: Callable[[Any], Tensor], x: Samples, y: Tensor) -> float:
     """Fraction of the labelled rows whose highest score is their class; NaN when no row has a label.
 
     Args:
@@ -74,13 +77,25 @@ def plan_scores(plan: Plan) -> Callable[[Any], Tensor]:
     return lambda x: plan.outputs(x)[-1]
 
 
-def plan_accuracy(plan: Plan, x: Any, y: Tensor) -> float:
-    """Accuracy of the whole network in evaluation mode."""
+def plan_accuracy(plan: Plan, x: Samples, y: Tensor) -> float:
+    """Accuracy of the whole model in evaluation mode: a fraction of one, NaN where no sample has a label.
+
+    Args:
+        plan: its last module's output is class scores.
+        x: inputs, (n, ...), `GraphSamples` or `NodeSamples`.
+        y: classes, (n,), -1 for unlabelled samples.
+
+    Example:
+        >>> from torch import nn
+        >>> plan = Plan.end_to_end(nn.Linear(2, 2), optimizer=torch.optim.SGD)
+        >>> 0 <= plan_accuracy(plan, torch.eye(2), torch.tensor([0, 1])) <= 1
+        True
+    """
     with evaluating_repeatably(plan):
         return accuracy(plan_scores(plan), x, y)
 
 
-def evaluate_modules(plan: Plan, x: Any, y: Tensor | None, numbers: list[int]) -> dict[str, dict[str, float]]:
+def evaluate_modules(plan: Plan, x: Samples, y: Tensor | None, numbers: list[int]) -> dict[str, dict[str, float]]:
     """Local loss, its terms and the accuracy of its read-out on held-out rows, for some modules of a plan.
 
     Bounds that depend on the batch are evaluated on batches of 1000 rows and averaged by rows; accuracy counts labelled

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,17 @@ from infotorch.training.inputs import batches_of, is_graph_samples
 from infotorch.training.loop import StepInfo, train
 from infotorch.training.plan import Order, Plan, evaluating
 
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
+
+    from infotorch.data.typing import Graphs, Samples
+    from infotorch.numerics.typing import ArrayLike
+
+#: What `fit` learns from: (x, y), y None for no labels; or graphs that hold their own classes.
+TrainingData: TypeAlias = (
+    "tuple[ArrayLike | Graphs | GraphSamples | NodeSamples, ArrayLike | None] | Graphs | GraphSamples | NodeSamples"
+)
+
 
 @dataclass(frozen=True)
 class FitResult:
@@ -33,7 +44,7 @@ class FitResult:
             "train_accuracy" (a fraction of one) where the network's output has a column for each class.
         plan: the trained plan, with read-outs and optimisers.
         diverged: name of the module whose loss became non-finite, or None. Training ended there.
-        assignments: where the plan was "auto", every assignment that was tried and its accuracy on held-out rows.
+        assignments: where the plan was "auto", every assignment that was tried and its accuracy on samples held out.
     """
 
     metrics: dict[str, float]
@@ -44,7 +55,7 @@ class FitResult:
 
 def fit(
     model: nn.Module,
-    data: Any,
+    data: TrainingData,
     *,
     plan: str | Sequence[Objective | str | None] | Plan = "X,Y,CE",
     cuts: Sequence[str] | None = None,
@@ -59,20 +70,20 @@ def fit(
     Args:
         model: any module whose forward takes one tensor, a torch_geometric data object, or a graph's tensors by their
             usual names (x, edge_index, batch, ...).
-        data: (x, y): rows (n, ...) and classes (n,), tensors or arrays; y is None, or -1 for unlabelled rows. x may be
+        data: (x, y): samples (n, ...) and classes (n,); y is None, or -1 for unlabelled samples. x may be
             a list of torch_geometric graphs with a class each, or one graph with a class for each node. A graph, or a
             list of graphs, alone brings its own y; where it has a train_mask, the other nodes are unlabelled. A y given
             beside a graph is taken as it is, mask or no mask.
         plan: objectives, one for each module: names as in "X,Y,CE", or a list of names and `Objective`s; "auto" to try
             every number of X modules before the Y modules, keep the one that is right most often on a tenth of the
-            labelled rows, held out, and train it on all rows; or a `Plan` of your own (then cuts, order and lr are the
-            plan's).
+            labelled samples, held out, and train it on all samples; or a `Plan` of your own (then cuts, order and lr
+            are the plan's).
             "frozen" modules stay as they come, batch norm's statistics too (`update_batch_norm` measures those of
             untrained ones).
         cuts: names of the layers that start the second, third, ... module; None: every child with weights does.
         order: "sequential" or "simultaneous".
         epochs: epochs of each module (sequential) or of the run (simultaneous).
-        batch_size: rows a step.
+        batch_size: samples a step.
         lr: rate of Adam.
         seed: decides batch order, read-outs, noise and dropout. The model's weights are yours, as they come.
 
@@ -82,7 +93,7 @@ def fit(
     Raises:
         TypeError: model, data or plan is of another kind, x is not numbers, or y has no integer classes while an
             objective needs them.
-        ValueError: rows that do not pair, or a plan that does not fit the model.
+        ValueError: samples that do not pair, or a plan that does not fit the model.
 
     Example:
         >>> _ = torch.manual_seed(0)
@@ -132,7 +143,7 @@ class _Settings:
         )
 
 
-def _train(plan: Plan, x: Any, y: Tensor | None, settings: _Settings) -> tuple[dict[str, float], str | None]:
+def _train(plan: Plan, x: Samples, y: Tensor | None, settings: _Settings) -> tuple[dict[str, float], str | None]:
     """The means of every module's last epoch, and the module that diverged."""
     batches = batches_of(x, y, batch_size=settings.batch_size, seed=settings.seed)
     metrics: dict[str, float] = {}
@@ -148,8 +159,8 @@ def _train(plan: Plan, x: Any, y: Tensor | None, settings: _Settings) -> tuple[d
     return metrics, None if info is None else info.diverged
 
 
-def _choose(model: nn.Module, x: Any, y: Tensor | None, settings: _Settings) -> tuple[str, dict[str, float]]:
-    """The assignment that is best on held-out rows, and the accuracy of each."""
+def _choose(model: nn.Module, x: Samples, y: Tensor | None, settings: _Settings) -> tuple[str, dict[str, float]]:
+    """The assignment that is best on samples held out, and the accuracy of each."""
 
     def train_and_score(
         copied: nn.Module, objectives: str, rows: tuple[Any, Tensor], held_out: tuple[Any, Tensor]
@@ -160,21 +171,21 @@ def _choose(model: nn.Module, x: Any, y: Tensor | None, settings: _Settings) -> 
 
     check_labels(y, where="fit")
     assert y is not None
-    count = len(starting_layers(model) if settings.cuts is None else settings.cuts) + 1
-    return choose_assignment(model, x, y, count=count, train_and_score=train_and_score, seed=settings.seed)
+    num_modules = len(starting_layers(model) if settings.cuts is None else settings.cuts) + 1
+    return choose_assignment(model, x, y, num_modules=num_modules, train_and_score=train_and_score, seed=settings.seed)
 
 
-def _holds_graphs(data: Any) -> bool:
+def _holds_graphs(data: TrainingData) -> bool:
     x = data[0] if _is_pair(data) else data
     return is_graph(x) or is_graph_samples(x) or _are_graphs(x)
 
 
-def _is_pair(data: Any) -> bool:
+def _is_pair(data: object) -> TypeIs[tuple[Any, Any]]:
     """Whether data are (x, y), and not two graphs."""
     return isinstance(data, tuple) and len(data) == 2 and not is_graph(data[1])
 
 
-def _are_graphs(x: Any) -> bool:
+def _are_graphs(x: object) -> bool:
     """Whether x is a list of graphs, or a data set of them."""
     return isinstance(x, Sequence | Dataset) and hasattr(x, "__len__") and len(x) > 0 and is_graph(x[0])  # pyright: ignore[reportArgumentType]
 
@@ -227,7 +238,7 @@ def _own_classes(data: Any) -> Tensor | None:
     return torch.where(mask.bool(), y, -1)
 
 
-def _as_training_data(model: nn.Module, data: tuple[Any, Any]) -> tuple[Tensor, Tensor | None]:
+def _as_training_data(model: nn.Module, data: Any) -> tuple[Tensor, Tensor | None]:
     if not isinstance(data, tuple) or len(data) != 2:
         got = type(data).__name__
         raise TypeError(f"fit: data must be the pair (x, y), or torch_geometric graphs, one or a list, got {got}.")
@@ -253,12 +264,12 @@ def _terms(info: StepInfo) -> list[tuple[str, float]]:
     ]
 
 
-def _scores_classes(plan: Plan, x: Any, y: Tensor) -> bool:
+def _scores_classes(plan: Plan, x: Samples, y: Tensor) -> bool:
     output = _output_of_one(plan, x)
     return output.ndim == 2 and output.shape[1] > int(y.max())
 
 
-def _warn_of_a_readout(plan: Plan, x: Any) -> None:
+def _warn_of_a_readout(plan: Plan, x: Samples) -> None:
     """Tell of a network that ends in an objective with a read-out of its own: nothing has trained its class scores."""
     objective, output = plan[-1].objective, _output_of_one(plan, x)
     with torch.no_grad():
@@ -273,6 +284,6 @@ def _warn_of_a_readout(plan: Plan, x: Any) -> None:
         )
 
 
-def _output_of_one(plan: Plan, x: Any) -> Tensor:
+def _output_of_one(plan: Plan, x: Samples) -> Tensor:
     with torch.no_grad(), evaluating_repeatably(plan):
         return plan.outputs(x.graph if isinstance(x, NodeSamples) else x[:1])[-1]

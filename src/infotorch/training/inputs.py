@@ -1,9 +1,9 @@
-"""What a network takes, a tensor or a graph, as the rows that objectives see."""
+"""What a network takes, a tensor or a graph, as the samples that objectives see."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -11,19 +11,32 @@ from torch import Tensor
 from infotorch.data.augment import Augmentation, check_augmentation
 from infotorch.data.batches import TensorBatches
 from infotorch.data.graph_checks import is_graph
-from infotorch.data.graphs import GraphSamples, NodeBatches, NodeSamples, structure_of, tensors_of, with_features
+from infotorch.data.graphs import (
+    GraphSamples,
+    NodeBatches,
+    NodeSamples,
+    features_of,
+    structure_of,
+    tensors_of,
+    with_features,
+)
 from infotorch.numerics.seeds import SeedStreams
 from infotorch.objectives.base import LocalBatch
 
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
+
+    from infotorch.data.typing import Inputs, Samples
+
 
 def local_batch(
-    x: Any,
+    x: Inputs,
     module_input: Any,
     output: Tensor,
     y: Tensor | None,
     streams: SeedStreams,
     position: tuple[int, ...],
-    encode: Callable[[Any], Tensor],
+    encode: Callable[[Inputs], Tensor],
 ) -> LocalBatch:
     """What an objective sees of a step: of a graph, the features of its nodes and who is joined to whom.
 
@@ -38,28 +51,29 @@ def local_batch(
     """
     if not is_graph(x):
         return LocalBatch(x, module_input.detach(), output, y, streams, position, encode)
-    module_input = x.x if module_input is x else module_input.detach()
+    features = features_of(x)
+    module_input = features if module_input is x else module_input.detach()
 
     def encode_features(features: Tensor) -> Tensor:
         return encode(with_features(x, features))
 
-    return LocalBatch(x.x, module_input, output, y, streams, position, encode_features, structure_of(x))
+    return LocalBatch(features, module_input, output, y, streams, position, encode_features, structure_of(x))
 
 
-def device_of(x: Any) -> torch.device:
+def device_of(x: Inputs) -> torch.device:
     """Where a raw input is."""
     return tensors_of(x)[0].device
 
 
 def batches_of(
-    x: Any,
+    x: Samples,
     y: Tensor | None,
     *,
     batch_size: int,
     seed: int = 0,
     shuffle: bool = True,
     augment: Augmentation = "none",
-) -> Any:
+) -> TensorBatches | NodeBatches:
     """The mini-batches of tensors or of graphs; of the nodes of one graph, the whole graph in every step.
 
     Raises:
@@ -71,13 +85,14 @@ def batches_of(
     return TensorBatches(x, y, batch_size=batch_size, seed=seed, shuffle=shuffle, augment=augment)
 
 
-def describe_input(x: Any) -> str:
+def describe_input(x: Inputs) -> str:
     """A raw input in a few words, for messages."""
     if not is_graph(x):
         return f"shape {tuple(x.shape)}, {x.dtype}"
-    return f"a graph of {len(x.x)} nodes with {x.x.shape[1]} features and {x.edge_index.shape[1]} edges"
+    nodes, edges = features_of(x), structure_of(x).edge_index
+    return f"a graph of {len(nodes)} nodes with {nodes.shape[1]} features and {edges.shape[1]} edges"
 
 
-def is_graph_samples(x: Any) -> bool:
-    """Whether rows are graphs, or nodes of a graph."""
+def is_graph_samples(x: object) -> TypeIs[GraphSamples | NodeSamples]:
+    """Whether samples are graphs, or nodes of a graph."""
     return isinstance(x, GraphSamples | NodeSamples)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
@@ -12,6 +12,9 @@ from infotorch.networks.segments import Segment
 from infotorch.numerics.seeds import SeedStreams
 from infotorch.objectives.base import LocalBatch, Objective
 from infotorch.updates.gradient import GradientUpdate, OptimizerFactory, SchedulerFactory
+
+if TYPE_CHECKING:
+    from infotorch.data.typing import Inputs
 
 
 class Update(Protocol):
@@ -61,7 +64,7 @@ class LocalModule:
         self.update: Update | None = None
         self.critic_update: GradientUpdate | None = None
 
-    def __call__(self, module_input: Any, x: Any) -> Tensor:
+    def __call__(self, module_input: Inputs, x: Inputs) -> Tensor:
         """The body's output.
 
         Raises:
@@ -143,7 +146,7 @@ class LocalModule:
             self.critic_update.load_state_dict(state["critic_update"])
 
 
-def _versions(*inputs: Any) -> list[int]:
+def _versions(*inputs: Inputs) -> list[int]:
     """How often each tensor was changed in place; tensors made under `inference_mode` do not count it."""
     tensors = (tensor for value in inputs for tensor in tensors_of(value))
     return [tensor._version for tensor in tensors if not tensor.is_inference()]

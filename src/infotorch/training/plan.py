@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +33,9 @@ from infotorch.training.split_module import SplitModule
 from infotorch.updates.gradient import GradientUpdate, Handoff, OptimizerFactory, SchedulerFactory
 from infotorch.updates.proximal import ProximalOrder, ProximalSplit
 from infotorch.updates.slopes import PenaltyName
+
+if TYPE_CHECKING:
+    from infotorch.data.typing import Inputs
 
 #: When the modules are trained: one after the other, each to its end, or all in every step.
 Order = Literal["sequential", "simultaneous"]
@@ -239,17 +242,17 @@ class Plan:
         trained = [number for number, module in enumerate(self.modules) if module.objective is not None]
         return [trained] if self.order == "simultaneous" else [[number] for number in trained]
 
-    def outputs(self, x: Any, *, stop: int | None = None) -> list[Tensor]:
+    def outputs(self, x: Inputs, *, stop: int | None = None) -> list[Tensor]:
         """Every module's output for the raw input x, up to module `stop`."""
         outputs: list[Tensor] = []
         for module in self.modules[:stop]:
             outputs.append(module(outputs[-1] if outputs else x, x))
         return outputs
 
-    def encoder(self, number: int) -> Callable[[Any], Tensor]:
+    def encoder(self, number: int) -> Callable[[Inputs], Tensor]:
         """Raw inputs -> the output of module `number` for them."""
 
-        def encode(x: Any) -> Tensor:
+        def encode(x: Inputs) -> Tensor:
             with without_graph_caches(module.body for module in self.modules):
                 return self.outputs(x, stop=number + 1)[-1]
 
