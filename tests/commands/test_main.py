@@ -55,7 +55,7 @@ WRONG = {
     "run": "run: RECIPE is missing: a name from `infotorch list`.",
     "table": "table: RECIPE... is missing: names from `infotorch list`.",
     "lr-range": "lr-range: RECIPE is missing: a name from `infotorch list`.",
-    "lr-range demo --trials 0": "lr-range: --trials must be a whole number, at least 1, got '0'.",
+    "lr-range demo --trials 0": "lr-range: --trials: input should be greater than or equal to 1, got '0'.",
     "lr-range demo --part x": "lr-range: --part must be a number above 0 and at most 1, got 'x'.",
     "lr-range demo --part 2": "lr-range: --part must be a number above 0 and at most 1, got '2'.",
     "lr-range demo --c1 0": "lr-range: --c1 must be a positive number, got '0'.",
@@ -67,19 +67,19 @@ WRONG = {
     "got '0.1,0.01'.",
     "lr-range demo --rates ,": "lr-range: --rates must be positive numbers that ascend, such as 0.001,0.01,0.1, "
     "got ','.",
-    "lr-range demo --attribute acuracy": "there is no attribute 'acuracy'; did you mean accuracy? Allowed: accuracy, "
-    "information, loss.",
+    "lr-range demo --attribute acuracy": "lr-range: there is no attribute 'acuracy'; did you mean accuracy? Allowed: "
+    "accuracy, information, loss.",
     "lr-range demo --variant mole": "lr-range: demo mole trains 3 modules, each with a rate of its own; choose a row "
     "that trains the whole network, such as bp.",
     "measure a.npy": "measure: Y.npy is missing: an array with as many rows.",
     "data get": "data get: NAME is missing: a name from `infotorch data list`.",
     "run demo --sed 3": "run: there is no option '--sed'; did you mean --seed or --set? Allowed: --variant, --set, "
     "--seed, --device, --out, --resume, --help.",
-    "run demo --seed x": "run: --seed must be a whole number, at least 0, got 'x'.",
-    "run demo --seed -1": "run: --seed must be a whole number, at least 0, got '-1'.",
-    "run demo --seed 1.5": "run: --seed must be a whole number, at least 0, got '1.5'.",
-    "table demo --seeds 0": "table: --seeds must be a whole number, at least 1, got '0'.",
-    "demo --seeds many": "demo: --seeds must be a whole number, at least 1, got 'many'.",
+    "run demo --seed x": re.compile(r"^run: --seed: input should be a valid integer.*, got 'x'\.$"),
+    "run demo --seed -1": "run: --seed: input should be greater than or equal to 0, got '-1'.",
+    "run demo --seed 1.5": re.compile(r"^run: --seed: input should be a valid integer.*, got '1.5'\.$"),
+    "table demo --seeds 0": "table: --seeds: input should be greater than or equal to 1, got '0'.",
+    "demo --seeds many": re.compile(r"^demo: --seeds: input should be a valid integer.*, got 'many'\.$"),
     "run demoo": "there is no recipe 'demoo'; did you mean demo?",
     "table demo demoo": "there is no recipe 'demoo'; did you mean demo?",
     "run demo --variant rnadom": "demo has no variant 'rnadom'; did you mean random?",
@@ -96,7 +96,7 @@ WRONG = {
     "run demo --device cdua": "device: must be auto, cpu, cuda, cuda:N or mps, got 'cdua'; did you mean cuda?",
     "table demo --device cdua": "device: must be auto, cpu, cuda, cuda:N or mps, got 'cdua'; did you mean cuda?",
     "table demo --set data.limit=99999 --device cpu": re.compile("limit"),
-    "list recipez": "there is no topic 'recipez'; did you mean recipes? Allowed: recipes, variants, estimators, "
+    "list recipez": "list: there is no topic 'recipez'; did you mean recipes? Allowed: recipes, variants, estimators, "
     "objectives, data.",
     "list variants": re.compile("list variants: RECIPE is missing; recipes: demo, "),
     "list variants demoo": "there is no recipe 'demoo'; did you mean demo?",
@@ -172,7 +172,7 @@ class TestWrongUsage:
         def broken(*_, **__):
             raise ZeroDivisionError("ours")
 
-        monkeypatch.setattr("infotorch.commands.main.print_data", broken)
+        monkeypatch.setattr("infotorch.commands.data.print_data", broken)
         monkeypatch.setattr(sys, "argv", ["infotorch", "data"])
         with pytest.raises(ZeroDivisionError, match="ours"):
             main()
@@ -424,7 +424,7 @@ class TestTable:
         assert "demo bp seed 0: diverged, the loss of module" in out
         assert "demo random seed 0:" in out
         assert re.fullmatch(
-            r"infotorch: some rows did not complete: demo bp \(1 of 1 diverged\).*", errors.splitlines()[-1]
+            r"infotorch: some variants did not complete: demo bp \(1 of 1 diverged\).*", errors.splitlines()[-1]
         )
 
     def test_the_demo_writes_its_page(self, call, tmp_path, monkeypatch):
@@ -432,7 +432,7 @@ class TestTable:
         from infotorch.recipes.changes import change
 
         rows = [change(row, {"epochs": 1, "data.limit": 100}) for row in registry.variants_of("demo")]
-        monkeypatch.setitem(registry._TABLES, "demo", lambda: rows)
+        monkeypatch.setattr("infotorch.recipes.demo.variants", lambda: rows)
         code, out, _ = call("demo", "--seeds", 1, "--device", "cpu")
         assert code == 0
         assert out.endswith("report: runs/demo/report.html\n")
@@ -548,7 +548,7 @@ class TestOtherWays:
         def interrupted(*_, **__):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr("infotorch.commands.main.print_data", interrupted)
+        monkeypatch.setattr("infotorch.commands.data.print_data", interrupted)
         assert call("data") == (130, "", "infotorch: interrupted.\n")
         monkeypatch.setattr("infotorch.runs.preflight.check_runs", interrupted)
         line = "infotorch: interrupted; the same command with --resume --out runs/table-demo goes on.\n"
@@ -604,11 +604,11 @@ class TestOtherWays:
         assert "completed: here" in text
 
     def test_plain_lines_are_one_a_stage_and_one_every_few_seconds(self, capsys, monkeypatch):
-        from infotorch.commands import terminal
+        from infotorch.records import progress
 
         clock = iter(np.arange(100.0))
-        monkeypatch.setattr(terminal.time, "monotonic", lambda: next(clock))
-        with terminal.show_progress("title") as show:
+        monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+        with progress.show_progress("title") as show:
             for step in range(12):  # a second each
                 show("fc1" if step < 8 else "fc2", step, 12)
         shown = capsys.readouterr().err.splitlines()

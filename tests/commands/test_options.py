@@ -5,14 +5,12 @@ from pathlib import Path
 import pytest
 import typer
 
-from infotorch.commands.options import ascending, directory_for, positive, rows_of, share, whole
+from infotorch.commands.options import ascending, chosen, directory_for, positive, share
 
 
 @pytest.mark.parametrize(
     ("parse", "text", "value"),
     [
-        (whole(0), "0", 0),
-        (whole(1), "12", 12),
         (share, "1", 1.0),
         (share, "6.25e-2", 0.0625),
         (positive, "0.01", 0.01),
@@ -28,8 +26,6 @@ def test_what_parses(parse, text, value):
 @pytest.mark.parametrize(
     ("parse", "rule", "texts"),
     [
-        (whole(0), "must be a whole number, at least 0", ("-1", "1.5", "x", "", "1e3")),
-        (whole(1), "must be a whole number, at least 1", ("0", "nan")),
         (share, "must be a number above 0 and at most 1", ("0", "1.01", "nan", "-0.1", "half", "")),
         (positive, "must be a positive number", ("0", "-1", "nan", "inf", "much", "")),
         (
@@ -47,10 +43,10 @@ def test_what_does_not(parse, rule, texts):
 
 
 def test_rows_are_named_once_with_their_settings_changed():
-    rows = rows_of(["demo", "demo"], ["bp", "bp"], ["epochs=7"])
+    rows = chosen(["demo", "demo"], ["bp", "bp"], ["epochs=7"])
     assert [(row.name, row.variant, row.epochs) for row in rows] == [("demo", "bp", 7)]
-    every = [row.variant for row in rows_of(["demo"], None, [])]
-    assert [row.variant for row in rows_of(["demo"], None, [], first=True)] == every[:1]
+    every = [row.variant for row in chosen(["demo"], None, [])]
+    assert [row.variant for row in chosen(["demo"], None, [], first=True)] == every[:1]
     for names, variants, settings, message in [
         (["demoo"], None, [], "there is no recipe 'demoo'; did you mean demo"),
         (["demo"], ["bq"], [], "demo has no variant 'bq'; did you mean bp"),
@@ -58,7 +54,7 @@ def test_rows_are_named_once_with_their_settings_changed():
         (["demo"], ["bp"], ["data.name=digitz"], "there is no data set 'digitz'"),
     ]:
         with pytest.raises(ValueError, match=message):
-            rows_of(names, variants, settings)
+            chosen(names, variants, settings)
 
 
 def test_a_new_folder_has_the_next_number_and_resume_takes_the_last(tmp_path, monkeypatch):

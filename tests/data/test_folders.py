@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from infotorch.data import ImageFiles, ImageFolders, folders, image_folders, load, progress
+from infotorch.data import ImageFiles, ImageFolders, folders, image_folders, load
 from infotorch.data.batches import TensorBatches
+from infotorch.records import progress
 
 Image = pytest.importorskip("PIL.Image")
 RED, BLUE = (255, 0, 0), (0, 0, 255)

@@ -1,9 +1,10 @@
-"""`infotorch lr-range RECIPE`: its arguments."""
+"""`infotorch lr-range RECIPE`: its arguments, and a range test where a person sees it."""
 
 from __future__ import annotations
 
 import warnings
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -15,14 +16,16 @@ from infotorch.commands.options import (
     Set,
     Variant,
     ascending,
+    chosen,
     directory_for,
     positive,
-    rows_of,
     share,
-    whole,
 )
-from infotorch.commands.terminal import complain, watch_range
-from infotorch.commands.usage import pick
+from infotorch.commands.view import complain, print_columns
+from infotorch.records.progress import show_progress, show_status
+
+if TYPE_CHECKING:
+    from infotorch.recipes.recipe import Recipe
 
 
 def lr_range(
@@ -32,8 +35,8 @@ def lr_range(
     seed: Seed = 0,
     device: Device = "auto",
     out: Out = None,
-    trials: Annotated[int, typer.Option(parser=whole(1), metavar="N", help="Passes, from other weights each.")] = 3,
-    epochs: Annotated[int, typer.Option(parser=whole(1), metavar="N", help="Epochs, or parts, of a rate at most.")] = 5,
+    trials: Annotated[int, typer.Option(min=1, metavar="N", help="Passes, from other weights each.")] = 3,
+    epochs: Annotated[int, typer.Option(min=1, metavar="N", help="Epochs, or parts, of a rate at most.")] = 5,
     cheap: Annotated[
         bool,
         typer.Option(
@@ -46,7 +49,7 @@ def lr_range(
     ] = None,
     layers: Annotated[bool, typer.Option("--layers", help="A range for each layer, from its own I(T; Y).")] = False,
     attribute: Annotated[
-        str | None, typer.Option(metavar="NAME", help="What chooses the range: accuracy, information or loss.")
+        Literal["accuracy", "information", "loss"] | None, typer.Option(help="What chooses the range.")
     ] = None,
     rates: Annotated[
         Any,
@@ -59,25 +62,64 @@ def lr_range(
     c2: Annotated[
         float, typer.Option("--c2", parser=positive, metavar="X", help="The threshold epsilon is multiplied by it.")
     ] = 1.0,
-    workers: Annotated[
-        int, typer.Option(parser=whole(1), metavar="N", help="Processes, for several rates at once.")
-    ] = 1,
+    workers: Annotated[int, typer.Option(min=1, metavar="N", help="Processes, for several rates at once.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print range.json and nothing else.")] = False,
 ) -> None:
     """Find the range of learning rates of a recipe; write range.json and range.html."""
+    from infotorch.recipes.demonstration import trained
     from infotorch.runs.preflight import check_range
 
-    if attribute is not None:
-        pick(attribute, ["accuracy", "information", "loss"], what="attribute")
-    from infotorch.recipes.demonstration import trained
-
-    row = trained(*rows_of([recipe], None if variant is None else [variant], set_ or [], first=True))
-    directory = directory_for(out, f"lr-range-{row.name}-{row.variant}-seed-{seed}", resume=False)
+    wanted = trained(*chosen([recipe], None if variant is None else [variant], set_ or [], first=True))
+    directory = directory_for(out, f"lr-range-{wanted.name}-{wanted.variant}-seed-{seed}", resume=False)
     check_range(directory)
     how = {"search": "halving" if cheap else "exhaustive", "attribute": attribute, "c1": c1, "c2": c2}
     how |= {"seed": seed, "workers": workers}
     options = {"device": device, "rates": rates, "trials": trials, "epochs": epochs, "part": part, "layers": layers}
     with warnings.catch_warnings():  # which puts showwarning back
         warnings.showwarning = lambda message, *_, **__: complain(str(message))
-        code = watch_range(row, directory, how, as_json=as_json, **options)
+        code = _watch(wanted, directory, how, as_json=as_json, **options)
     raise typer.Exit(code)
+
+
+def _watch(recipe: Recipe, directory: Path, how: dict[str, Any], *, as_json: bool, **options: Any) -> int:
+    """Test a recipe's learning rates where a person sees it, and keep what was found in a directory.
+
+    Args:
+        recipe: at whatever rate.
+        directory: range.json and range.html are written there.
+        how: those of `RangeOptions`.
+        as_json: print the content of range.json, and nothing else.
+        options: the others of `range_of_recipe`.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        ValueError: as `range_of_recipe`.
+    """
+    with show_status("starting"):
+        from infotorch.runs.range import range_of_recipe
+        from infotorch.schedules.range_test import RangeOptions
+    try:
+        with show_progress(f"{recipe.name} {recipe.variant}: range test of the learning rate") as show:
+            tested = range_of_recipe(
+                recipe,
+                options=RangeOptions(**how),
+                progress=lambda what, done, total: show(what.split(",")[0], done, total),
+                **options,
+            )
+    except RuntimeError as error:  # a worker, or the device, gave up
+        complain(f"failed: {error}")
+        return 1
+    tested.write(directory)
+    if as_json:
+        print((directory / "range.json").read_text(encoding="utf-8"), end="")
+        return 0
+    part = "epochs" if tested.part == 1 else f"parts of {tested.part:.3g} epochs"
+    print(f"{tested.found.attribute} on training rows, and after how many {part}:")
+    print_columns(tested.columns())
+    print()
+    print_columns(tested.ranges())
+    print(f"cost: {tested.epochs:.3g} epochs, {tested.found.seconds:.1f} s")
+    print(f"range: {directory}")
+    return 0

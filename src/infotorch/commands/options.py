@@ -9,21 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from infotorch.commands.usage import check_choices
-
 if TYPE_CHECKING:
     from infotorch.recipes.demonstration import AnyRecipe
-
-
-def whole(at_least: int) -> Any:
-    """A parser of whole numbers from `at_least` on."""
-
-    def parse(text: Any) -> int:
-        if not str(text).isdecimal() or int(text) < at_least:
-            raise typer.BadParameter(f"must be a whole number, at least {at_least}, got {str(text)!r}.")
-        return int(text)
-
-    return parse
 
 
 def share(text: Any) -> float:
@@ -57,35 +44,35 @@ def _number(text: Any) -> float:
         return math.nan
 
 
+HELP = {"help_option_names": ["-h", "--help"]}
 Recipes = Annotated[list[str], typer.Argument(metavar="RECIPE...", help="names from `infotorch list`.")]
 RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="a name from `infotorch list`.")]
 Variant = Annotated[
-    str | None, typer.Option(help="A row of the table, `infotorch list variants RECIPE`; by default the first.")
+    str | None, typer.Option(help="A variant of the table, `infotorch list variants RECIPE`; by default the first.")
 ]
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, e.g. epochs=2 or data.limit=500; repeatable."),
 ]
-Seed = Annotated[int, typer.Option(parser=whole(0), metavar="N", help="Decides everything random; from 0.")]
-Seeds = Annotated[int, typer.Option(parser=whole(1), metavar="N", help="Seeds 0 to N-1 for every row.")]
+Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Decides everything random; from 0.")]
+Seeds = Annotated[int, typer.Option(min=1, metavar="N", help="Seeds 0 to N-1 for every variant.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
 Out = Annotated[Path | None, typer.Option(metavar="DIR", help="Where to write; by default a new folder in ./runs.")]
 Resume = Annotated[
     bool, typer.Option("--resume", help="Go on with what is in --out; finished and collected runs are kept.")
 ]
-DataName = Annotated[str, typer.Argument(metavar="NAME", help="a name from `infotorch data list`.")]
 
 
-def rows_of(
+def chosen(
     names: list[str], variants: list[str] | None, settings: list[str], *, first: bool = False
 ) -> list[AnyRecipe]:
-    """The rows that are named, each once, with their settings changed; everything that names can get wrong is found.
+    """The recipes that are named, each once, with their settings changed; all that names can get wrong is found.
 
     Args:
-        names: of recipes.
+        names: of tables.
         variants: of each; None for all.
         settings: KEY=VALUE.
-        first: of each recipe the first variant alone.
+        first: of each table the first variant alone.
 
     Raises:
         ValueError: a name, a key or a value that does not exist.
@@ -95,18 +82,16 @@ def rows_of(
     from infotorch.recipes.registry import find_recipe, variants_of
     from infotorch.runs.preflight import check_names
 
-    rows: list[AnyRecipe] = []
+    found: list[AnyRecipe] = []
     for name in dict.fromkeys(names):
-        wanted = list(dict.fromkeys(variants or [row.variant for row in variants_of(name)]))
-        rows += [find_recipe(name, variant) for variant in (wanted[:1] if first else wanted)]
-    for row in rows:
-        check_choices(row, settings)
-    rows = [
-        change_demonstration(row, settings) if isinstance(row, Demonstration) else change_from_text(row, settings)
-        for row in rows
+        wanted = list(dict.fromkeys(variants or [one.variant for one in variants_of(name)]))
+        found += [find_recipe(name, variant) for variant in (wanted[:1] if first else wanted)]
+    found = [
+        change_demonstration(one, settings) if isinstance(one, Demonstration) else change_from_text(one, settings)
+        for one in found
     ]
-    check_names(rows)
-    return rows
+    check_names(found)
+    return found
 
 
 def directory_for(out: Path | None, stem: str, resume: bool) -> Path:

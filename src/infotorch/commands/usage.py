@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+from typing import Any
 
-if TYPE_CHECKING:
-    from infotorch.recipes.demonstration import AnyRecipe
+from infotorch.numerics.near_misses import suggest
 
 
 def pick(word: str, allowed: Sequence[str], *, what: str) -> str:
@@ -25,43 +23,7 @@ def pick(word: str, allowed: Sequence[str], *, what: str) -> str:
     """
     if word in allowed:
         return word
-    raise ValueError(f"there is no {what} {word!r}; {_hint(word, allowed)}")
-
-
-def check_choices(recipe: AnyRecipe, assignments: Sequence[str]) -> None:
-    """Suggest a near miss where `--set KEY=VALUE` names a value that is not among the key's few.
-
-    Unknown keys and numbers out of range are left to the recipe, which refuses them.
-
-    Raises:
-        ValueError: such a value.
-
-    Example:
-        >>> from infotorch.recipes.registry import find_recipe
-        >>> check_choices(find_recipe("demo"), ["cache=dics"])
-        Traceback (most recent call last):
-            ...
-        ValueError: demo: cache: there is no value 'dics'; did you mean disk? Allowed: memory, disk.
-    """
-    for assignment in assignments:
-        key, _, value = (part.strip() for part in assignment.partition("="))
-        allowed = _choices(recipe, key)
-        if allowed and value.strip('"') not in allowed and value.lower() not in {"none", "null"}:
-            raise ValueError(f"{recipe.name}: {key}: there is no value {value!r}; {_hint(value, allowed)}")
-
-
-def _choices(recipe: AnyRecipe, key: str) -> list[str]:
-    """The strings that a dotted setting is one of; empty when it takes something else."""
-    model: Any = type(recipe)
-    for part in key.split("."):
-        fields = getattr(model, "model_fields", {})
-        if part not in fields:
-            return []
-        model = fields[part].annotation
-    kinds = [model] if get_origin(model) is Literal else list(get_args(model))
-    literals = [kind for kind in kinds if get_origin(kind) is Literal]
-    only_literals = literals and all(kind in literals or kind is type(None) for kind in kinds)
-    return [value for kind in literals for value in get_args(kind)] if only_literals else []
+    raise ValueError(f"there is no {what} {word!r}; {suggest(word, allowed)}")
 
 
 def explain_parser(error: Exception) -> str:
@@ -74,27 +36,32 @@ def explain_parser(error: Exception) -> str:
     where = f"{command}: " if command else ""
     kind = type(error).__name__
     if kind == "NoSuchOption":
-        return f"{where}there is no option {error.option_name!r}; {_hint(error.option_name, _options(context))}"  # pyright: ignore[reportAttributeAccessIssue]
+        return f"{where}there is no option {error.option_name!r}; {suggest(error.option_name, _options(context))}"  # pyright: ignore[reportAttributeAccessIssue]
     if message.startswith("No such command"):
         word = re.findall(r"'([^']*)'", message)[0]
-        return f"{where}there is no command {word!r}; {_hint(word, list(context.command.commands))}"
+        return f"{where}there is no command {word!r}; {suggest(word, list(context.command.commands))}"
     if kind == "MissingParameter":
         parameter = error.param  # pyright: ignore[reportAttributeAccessIssue]
         hint = getattr(parameter, "help", None)
         return f"{where}{_name(parameter)} is missing{f': {hint}' if hint else '.'}"
     if kind == "BadParameter" and getattr(error, "param", None) is not None:
-        return f"{where}{_name(error.param)} {_one_line(error.message)}"  # pyright: ignore[reportAttributeAccessIssue]
+        return f"{where}{_bad_value(error)}"
     return f"{where}{message.rstrip('.')}; {_one_line(context.get_usage()).replace('Usage:', 'usage:')}"
+
+
+def _bad_value(error: Any) -> str:
+    """The rule that a value breaks and the value, which newer parsers leave out."""
+    name, rule = _name(error.param), _one_line(error.message).removeprefix("Value error, ")
+    value, _, choices = rule.partition(" is not one of ")
+    if choices:
+        word, allowed = value.strip("'"), re.findall(r"'([^']*)'", choices)
+        return f"there is no {name.strip('-[]').lower()} {word!r}; {suggest(word, allowed)}"
+    found = [detail["input"] for detail in getattr(error.__cause__, "errors", list)()]
+    return f"{name}: {rule[0].lower()}{rule[1:].rstrip('.')}, got {found[0]!r}." if found else f"{name} {rule}"
 
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
-
-
-def _hint(word: str, allowed: Sequence[str]) -> str:
-    near = difflib.get_close_matches(word, allowed, n=2, cutoff=0.5)
-    suggestion = f"did you mean {' or '.join(near)}? Allowed: " if near else "allowed: "
-    return f"{suggestion}{', '.join(allowed)}."
 
 
 def _options(context: Any) -> list[str]:

@@ -175,7 +175,7 @@ def _retrieve(download: Download, workplace: Path, name: str, *, progress: bool)
 def _transfer(url: str, target: Path, name: str, *, progress: bool) -> None:
     import pooch
 
-    from infotorch.data.progress import download_bar
+    from infotorch.records.progress import download_bar
 
     # Some servers mark .gz files as compressed in transit; the checksum is of the file as it is published.
     options = {"timeout": _TIMEOUT_SECONDS, "headers": {"Accept-Encoding": "identity"}}

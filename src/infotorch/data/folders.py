@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 from infotorch.data.assembly import Options, Raw, assemble, limited_samples
-from infotorch.data.progress import counted
 from infotorch.data.sets import Dataset, Split
 from infotorch.data.splits import holdout, num_samples_of
 from infotorch.numerics.checks import require
 from infotorch.numerics.seeds import seed_streams
+from infotorch.records.progress import counted
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp"})
 _IMAGENET_SIZE = 224

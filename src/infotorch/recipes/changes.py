@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import get_args
 
 from pydantic import BaseModel, ValidationError
 
+from infotorch.numerics.near_misses import suggest
 from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.settings import SettingValue
 
@@ -120,4 +122,7 @@ def _leaves(settings: BaseModel, prefix: str = "") -> Iterator[tuple[str, object
 def _first_complaint(recipe: Recipe, error: ValidationError) -> str:
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"] if not str(part).startswith(("int", "float", "literal")))
+    if first["type"] == "literal_error":
+        word, allowed = str(first["input"]), re.findall(r"'([^']*)'", first.get("ctx", {})["expected"])
+        return f"{recipe.name}: {place}: there is no value {word!r}; {suggest(word, allowed)}"
     return f"{recipe.name}: {place}: {first['msg'].lower()}, got {first['input']!r}."

@@ -21,8 +21,8 @@ from infotorch.recipes.build import build_network
 from infotorch.recipes.changes import change
 from infotorch.recipes.recipe import Recipe
 from infotorch.records.files import write_atomic, write_json
+from infotorch.records.progress import Progress
 from infotorch.runs.schedule_control import information_signal
-from infotorch.runs.session import Progress
 from infotorch.runs.setup import Setup
 from infotorch.schedules.range_choice import Probe
 from infotorch.schedules.range_test import RangeOptions, RangeTest, Search, lr_range_test

@@ -14,9 +14,10 @@ from infotorch.recipes.demonstration import AnyRecipe, Demonstration, seeds_of
 from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.search import RunTrial, choose_objectives, search
 from infotorch.records.outcome import Outcome
+from infotorch.records.progress import Progress
 from infotorch.records.run_record import RunRecord
 from infotorch.runs.resume import check_same, collected_outcomes
-from infotorch.runs.session import CHECKPOINT_SECONDS, Progress, Session, describe
+from infotorch.runs.session import CHECKPOINT_SECONDS, Session, describe
 from infotorch.runs.setup import Setups
 from infotorch.training.devices import environment
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +15,7 @@ from infotorch.networks.segments import split
 from infotorch.recipes.demonstration import AnyRecipe
 from infotorch.records.outcome import Outcome
 from infotorch.records.png import png
+from infotorch.records.progress import Progress
 from infotorch.records.run_record import RunRecord
 from infotorch.runs.assess import assess_run, load_outliers
 from infotorch.runs.planes import RunPlanes
@@ -34,8 +34,6 @@ from infotorch.training.loop import Position, StepInfo, train
 from infotorch.training.plan import evaluating
 from infotorch.training.regression import plan_error
 
-#: Called with (what is going on, steps done, steps in all).
-Progress = Callable[[str, int, int], None]
 #: Seconds between two checkpoints: what a crash loses at most, at a fraction of a percent of the time.
 CHECKPOINT_SECONDS = 10.0
 #: What is told of the training rows beside the epoch's own means, where a recipe asks for train_accuracy.

@@ -1,27 +1,51 @@
-"""Mutual information of two .npy files: what stands behind `infotorch measure`."""
+"""`infotorch measure X.npy Y.npy`: its arguments, and the mutual information of two files."""
 
 from __future__ import annotations
 
 import inspect
+import json
 import math
-from collections.abc import Callable
 from pathlib import Path
 from tokenize import TokenError
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
+import typer
 
+from infotorch.commands.usage import pick
+from infotorch.commands.view import print_columns
 from infotorch.estimators.registry import Entry, describe_estimators, named
+from infotorch.records.progress import Progress, show_progress
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from infotorch.estimators.estimate import Estimate
 
 _MAGIC, _ZIP = b"\x93NUMPY", b"PK\x03\x04"
 
 
-def measure_files(
-    x: Path, y: Path, *, estimator: str = "auto", show: Callable[[str, int, int], None] | None = None
-) -> dict[str, Any]:
+def measure(
+    x: Annotated[Path, typer.Argument(metavar="X.npy", help="an array, one sample a row.")],
+    y: Annotated[Path, typer.Argument(metavar="Y.npy", help="an array with as many rows.")],
+    estimator: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="auto, ksg, ross, discrete, neural ...: `infotorch list estimators`."),
+    ] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object; null where a number is not known.")] = False,
+) -> None:
+    """Mutual information of two arrays; integers are discrete."""
+    pick(estimator, list(describe_estimators()), what="estimator")
+    with show_progress() as show:
+        found = measure_files(x, y, estimator=estimator, show=show)
+    if as_json:
+        print(json.dumps(found))
+        return
+    shown = {name: f"{value:.6g}" if isinstance(value, float) else value for name, value in found.items()}
+    words = {None: "none", True: "yes", False: "no"}
+    print_columns([(name, words.get(value, str(value))) for name, value in shown.items()])
+
+
+def measure_files(x: Path, y: Path, *, estimator: str = "auto", show: Progress | None = None) -> dict[str, Any]:
     """Mutual information of the arrays in two .npy files, whose rows are paired samples.
 
     Args:
@@ -41,6 +65,7 @@ def measure_files(
 
     Example:
         >>> import tempfile
+        >>> import numpy as np
         >>> file = Path(tempfile.mkdtemp()) / "coin.npy"
         >>> np.save(file, np.arange(1000) % 2)
         >>> round(measure_files(file, file)["value_bits"], 2)
@@ -73,6 +98,8 @@ def read_array(path: Path) -> np.ndarray:
         FileNotFoundError: there is no such file.
         ValueError: the file is not a .npy file, is damaged, or does not hold rows of real numbers.
     """
+    import numpy as np  # here, as every command loads this file
+
     if not path.is_file():
         raise FileNotFoundError(f"{path} is a folder." if path.is_dir() else f"{path} does not exist.")
     with path.open("rb") as file:
@@ -94,7 +121,7 @@ def read_array(path: Path) -> np.ndarray:
     return array
 
 
-def _measured(entry: Entry, x: np.ndarray, y: np.ndarray, show: Callable[[str, int, int], None]) -> Estimate:
+def _measured(entry: Entry, x: np.ndarray, y: np.ndarray, show: Progress) -> Estimate:
     """By what the function takes: a critic has the same split and the same start at every call."""
     import torch
 

@@ -1,0 +1,108 @@
+"""`infotorch table RECIPE ...`: its arguments, and a table of runs where a person sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from infotorch.commands.options import Device, Out, Recipes, Resume, Seeds, Set, chosen, directory_for
+from infotorch.commands.run import how_to_go_on
+from infotorch.commands.view import complain, incomplete_variants, outcome_line, print_rich
+from infotorch.records.progress import say, show_progress, show_status
+
+if TYPE_CHECKING:
+    from infotorch.recipes.demonstration import AnyRecipe
+    from infotorch.records.outcome import Outcome
+
+
+def table(
+    recipe: Recipes,
+    seeds: Seeds = 3,
+    variant: Annotated[list[str] | None, typer.Option(help="Only these variants; repeatable.")] = None,
+    set_: Set = None,
+    device: Device = "auto",
+    out: Out = None,
+    resume: Resume = False,
+) -> None:
+    """Run all variants and seeds, beside the published numbers."""
+    recipes = chosen(recipe, variant, set_ or [])
+    directory = directory_for(out, "table-" + "-".join(dict.fromkeys(recipe)), resume)
+    raise typer.Exit(run_and_show(recipes, directory, seeds, device, resume))
+
+
+def run_and_show(recipes: Sequence[AnyRecipe], directory: Path, seeds: int, device: str, resume: bool) -> int:
+    """Run a table: a line a run as it ends, then published beside measured.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        ValueError: what would stop a run, found before the first one.
+    """
+    from infotorch.records.finding import holds_runs
+    from infotorch.runs.preflight import check_table
+
+    kept = check_table(recipes, directory, seeds, resume=resume)
+    try:
+        done = _run(recipes, directory, seeds, device, resume, kept)
+    except KeyboardInterrupt:
+        complain(f"interrupted; {how_to_go_on(directory)}")
+        return 130
+    if done[-1].status == "interrupted":
+        complain(f"{done[-1].message.split(';')[0]}; {how_to_go_on(directory)}")
+        return 130
+    if holds_runs(directory):
+        _show(directory)
+    print(f"runs: {directory}")
+    if short := incomplete_variants(done):
+        complain(f"some variants did not complete: {short}.")
+    return 1 if short else 0
+
+
+def _run(
+    recipes: Sequence[AnyRecipe],
+    directory: Path,
+    seeds: int,
+    device: str,
+    resume: bool,
+    kept: Collection[tuple[str, str, int]],
+) -> list[Outcome]:
+    with show_status("starting"):  # torch takes seconds to load
+        from infotorch.recipes.demonstration import seeds_of
+        from infotorch.runs.preflight import check_runs
+        from infotorch.runs.runner import run_table
+    runs = [(recipe, seed) for recipe in recipes for seed in seeds_of(recipe, seeds)]
+    setups = check_runs([(one, seed) for one, seed in runs if (one.name, one.variant, seed) not in kept], device)
+    say(f"{len(runs)} runs in {directory}" + (f"; {len(kept)} are finished already and kept" if kept else ""))
+    number = 1
+
+    def finished(outcome: Outcome) -> None:
+        nonlocal number
+        number += 1
+        if (outcome.recipe, outcome.variant, outcome.seed) not in kept and outcome.status != "interrupted":
+            print(outcome_line(outcome), flush=True)
+
+    with show_progress() as show:
+
+        def progress(what: str, step: int, steps: int) -> None:
+            show(f"run {number} of {len(runs)}, {what}", step, steps)
+
+        options = {"device": device, "resume": resume, "progress": progress, "finished": finished, "setups": setups}
+        return run_table(recipes, directory, seeds=seeds, **options)
+
+
+def _show(directory: Path) -> None:
+    """Published beside measured, mean and spread, of the runs below a directory; also kept there as table.md."""
+    from infotorch.records.files import write_atomic
+    from infotorch.records.finding import find_runs
+    from infotorch.report.assessment import terminal_assessments
+    from infotorch.report.rows import summarise
+    from infotorch.report.table import markdown_table, terminal_table
+
+    rows = summarise(find_runs(directory))
+    write_atomic(directory / "table.md", markdown_table(rows).encode())
+    for table in (terminal_table(rows), *terminal_assessments(rows)):
+        print_rich(table)

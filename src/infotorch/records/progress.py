@@ -1,0 +1,156 @@
+"""Progress of long work on the standard error: a bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any, TypeVar
+
+Item = TypeVar("Item")
+#: Called with (what is going on, steps done, steps in all).
+Progress = Callable[[str, int, int], None]
+#: Seconds between two plain lines about one stage.
+PLAIN_SECONDS = 5.0
+#: Items that take about a second.
+MANY = 2_000
+
+
+def say(line: str) -> None:
+    """One line on stderr: what goes on."""
+    print(line, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def show_progress(title: str = "") -> Iterator[Progress]:
+    """Yield a function (what, done, total) that shows progress, under a title once there is any.
+
+    Example:
+        >>> with show_progress() as show:
+        ...     show("training", 1, 10)
+    """
+    untold = [title] if title else []
+    with _bar() if _on_terminal() else nullcontext(_plain_lines()) as show:
+
+        def tell(what: str, done: int, total: int) -> None:
+            if untold:
+                say(untold.pop())
+            show(what, done, total)
+
+        yield tell
+
+
+@contextmanager
+def show_status(what: str) -> Iterator[None]:
+    """A sign of life on a terminal while nothing can be counted; gone before anything else is shown."""
+    from rich.console import Console
+
+    with Console(stderr=True).status(what) if _on_terminal() else nullcontext():
+        yield
+
+
+@contextmanager
+def download_bar(label: str, *, show: bool) -> Iterator[Any]:
+    """A progress bar for `pooch.HTTPDownloader`, or False to show nothing; one line where there is no terminal.
+
+    Example:
+        >>> with download_bar("mnist", show=False) as bar:
+        ...     print(bar)
+        False
+    """
+    if not show:
+        yield False
+        return
+    say(f"downloading {label}")
+    with _bar(in_bytes=True) if _on_terminal() else nullcontext(lambda *_: None) as tell:
+        yield _Download(tell)
+
+
+def counted(items: Sequence[Item], label: str) -> Iterator[Item]:
+    """The items one by one, with a bar where there are many of them; one line where there is no terminal.
+
+    Example:
+        >>> list(counted([1, 2], "counting"))
+        [1, 2]
+    """
+    if len(items) < MANY:
+        yield from items
+        return
+    say(label)
+    with _bar() if _on_terminal() else nullcontext(lambda *_: None) as tell:
+        for number, item in enumerate(items, start=1):
+            yield item
+            tell("", number, len(items))
+
+
+class _Download:
+    """The four names that pooch expects of a progress bar."""
+
+    def __init__(self, tell: Progress) -> None:
+        self._tell, self._done = tell, 0
+        self.total = 0  # bytes to come; pooch writes it, 0 when the server does not say
+
+    def update(self, size: int) -> None:
+        """Count `size` more bytes."""
+        self._done += size
+        self._tell("", self._done, self.total)
+
+    def reset(self) -> None:
+        """Start from 0 again; pooch does so before it reports the whole."""
+        self._done = 0
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def _on_terminal() -> bool:
+    from rich.console import Console
+
+    return Console(stderr=True).is_terminal
+
+
+@contextmanager
+def _bar(*, in_bytes: bool = False) -> Iterator[Progress]:
+    from rich import progress
+    from rich.console import Console
+
+    display = progress.Progress(
+        progress.TextColumn("{task.description}", markup=False),
+        progress.BarColumn(bar_width=None),
+        progress.DownloadColumn() if in_bytes else progress.TextColumn("{task.percentage:3.0f} %"),
+        progress.TimeElapsedColumn(),
+        progress.TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        redirect_stdout=sys.stdout.isatty(),  # what goes to a file stays out of the terminal
+    )
+    task, reached = None, 0
+
+    def show(what: str, done: int, total: int) -> None:
+        nonlocal task, reached
+        if task is None:  # only now: a download before the first step draws its own bar
+            display.start()
+            task = display.add_task(what, total=total or None)
+        elif done < reached:  # the next run of a table
+            display.reset(task, total=total or None)
+        reached = done
+        display.update(task, description=what, completed=done, total=total or None)
+
+    try:
+        yield show
+    finally:
+        display.stop()
+
+
+def _plain_lines() -> Progress:
+    shown_at, shown = 0.0, ""
+
+    def show(what: str, done: int, total: int) -> None:
+        nonlocal shown_at, shown
+        now = time.monotonic()
+        if what != shown or now - shown_at >= PLAIN_SECONDS:
+            shown_at, shown = now, what
+            say(f"{what}: step {done} of {total}")
+
+    return show
