@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from plotly.graph_objects import Figure
+from infotorch.figures.style import look
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
 
 #: What one candidate reached: its rate, the last value, and after how many epochs.
 Point = tuple[float, float, int]
@@ -26,14 +30,18 @@ def range_test_figure(lines: Mapping[str, Sequence[Point]], ends: Mapping[str, S
         >>> figure.data[0].mode, figure.layout.annotations[0].text
         ('lines+markers', 'lr_top')
     """
+    from plotly.graph_objects import Figure
+
     figure = Figure()
     even = len({epochs for points in lines.values() for _, _, epochs in points}) == 1
-    for name, points in lines.items():
+    for index, (name, points) in enumerate(lines.items()):
+        colour, mark = look(index)
         figure.add_scatter(
             x=[rate for rate, _, _ in points],
             y=[reached for _, reached, _ in points],
             mode="lines+markers" if even else "markers",
-            marker={"size": [4 + 2 * min(epochs, 6) for _, _, epochs in points]},
+            line={"color": colour},
+            marker={"color": colour, "symbol": mark, "size": [4 + 2 * min(epochs, 6) for _, _, epochs in points]},
             text=[f"{epochs} epochs" for _, _, epochs in points],
             name=name,
         )

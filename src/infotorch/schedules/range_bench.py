@@ -147,7 +147,7 @@ class Bench:
         return _Run({name: list(past) for name, past in self.start.values.items()}, self.start.state)
 
     def _epoch(self, values: dict[str, list[float]]) -> None:
-        report = _as_numbers(self.work.train_epoch() if self.trains else train_watched(self.work))
+        report = _as_report(self.work.train_epoch() if self.trains else train_watched(self.work))
         self.trains = True
         for name, value in {**report, "loss": -report["loss"]}.items():
             values.setdefault(name, []).append(value)
@@ -163,7 +163,8 @@ class Bench:
             if not _overflows(self.work.model, self.work.signal):
                 raise
             found = [math.nan] * max(1, len([name for name in values if name.startswith("information")]))
-        numbers = _as_values(found)
+        listed = found if isinstance(found, list | tuple) else [found]
+        numbers = _as_numbers(listed, "signal must give a number, or a list of them", found)
         for number, value in enumerate(numbers):
             name = f"information {number}" if len(numbers) > 1 else "information"
             values.setdefault(name, []).append(value)
@@ -176,8 +177,7 @@ class Bench:
             "buffers": [(layer, *named) for layer in model.modules() for named in layer.named_buffers(recurse=False)],
             "tensors": [(tensor, tensor.detach().clone()) for tensor in tensors],
             "optimizer": copy.deepcopy(optimizer.state_dict()),
-            "random": random_state(model),
-            "generators": [generator.get_state() for generator in self.work.generators],
+            "random": random_state(self.work),
         }
 
     def _restore(self, state: dict[str, Any]) -> None:
@@ -194,9 +194,7 @@ class Bench:
             if isinstance(own, Tensor):  # others may hold this very tensor, as a compiled step does
                 own.copy_(group["lr"])
                 group["lr"] = own
-        set_random_state(state["random"])
-        for generator, known in zip(self.work.generators, state["generators"], strict=True):
-            generator.set_state(known)
+        set_random_state(self.work, state["random"])
 
 
 def resets_of(model: nn.Module) -> list[Callable[[], Any]]:
@@ -257,45 +255,39 @@ def _overflows(model: nn.Module, signal: Signal) -> bool:
     return not all(seen)
 
 
-def random_state(model: nn.Module) -> dict[str, Any]:
-    """The state of every global random generator that training may draw from: torch's, NumPy's and Python's."""
-    devices = sorted({t.device for t in model.parameters() if t.device.type == "cuda"}, key=str)
-    return {
-        "torch": torch.get_rng_state(),
-        "devices": [(device, torch.cuda.get_rng_state(device)) for device in devices],
-        "numpy": np.random.get_state(),  # noqa: NPY002 the caller's loader may draw from it
-        "python": random.getstate(),
-    }
+def random_state(work: Work) -> tuple[list[Tensor], Any, Any]:
+    """The state of every random generator that training may draw from: torch's and the caller's, NumPy's, Python's."""
+    return [one.get_state() for one in _generators(work)], np.random.get_state(), random.getstate()  # noqa: NPY002
 
 
-def set_random_state(state: Mapping[str, Any]) -> None:
+def set_random_state(work: Work, state: tuple[list[Tensor], Any, Any]) -> None:
     """Put back what `random_state` gave."""
-    torch.set_rng_state(state["torch"])
-    for device, known in state["devices"]:
-        torch.cuda.set_rng_state(known, device)
-    np.random.set_state(state["numpy"])  # noqa: NPY002
-    random.setstate(state["python"])
+    for generator, known in zip(_generators(work), state[0], strict=True):
+        generator.set_state(known)
+    np.random.set_state(state[1])  # noqa: NPY002 the caller's loader may draw from it
+    random.setstate(state[2])
 
 
-def _as_numbers(report: Any) -> dict[str, float]:
-    named = dict(report) if isinstance(report, Mapping) else {"loss": report}
+def _generators(work: Work) -> list[torch.Generator]:
+    devices = sorted({weight.device.index for weight in work.model.parameters() if weight.device.type == "cuda"})
+    return [torch.default_generator, *(torch.cuda.default_generators[device] for device in devices), *work.generators]
+
+
+def _as_report(given: Any) -> dict[str, float]:
+    """What an epoch reported, by name."""
+    named = dict(given) if isinstance(given, Mapping) else {"loss": given}
     if "loss" not in named:
         raise TypeError(f"{_WHERE}: train_epoch must report its mean loss, got {', '.join(named) or 'nothing'}.")
-    try:
-        return {name: float(value) for name, value in named.items()}
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"{_WHERE}: train_epoch must report numbers, got {report!r}.") from error
+    return dict(zip(named, _as_numbers(list(named.values()), "train_epoch must report numbers", given), strict=True))
 
 
-def _as_values(found: Any) -> list[float]:
-    """What a signal gave: one number, or one for each layer."""
-    listed = found if isinstance(found, list | tuple) else [found]
+def _as_numbers(values: Sequence[Any], rule: str, given: object) -> list[float]:
     try:
-        if not listed or any(isinstance(value, str) for value in listed):
+        if not values or any(isinstance(value, str) for value in values):
             raise TypeError("no number")
-        return [float(value) for value in listed]
+        return [float(value) for value in values]
     except (TypeError, ValueError, RuntimeError) as error:  # the last: a tensor of several
-        raise TypeError(f"{_WHERE}: signal must give a number, or a list of them, got {found!r}.") from error
+        raise TypeError(f"{_WHERE}: {rule}, got {given!r}.") from error
 
 
 def _has_crashed(values: Mapping[str, list[float]]) -> bool:

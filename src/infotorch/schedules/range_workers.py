@@ -141,7 +141,7 @@ def _packed(work: Work) -> bytes:
     """The work and the random states in one piece, so that its parts refer to each other in the copy as here."""
     buffer = io.BytesIO()
     try:
-        torch.save((work, random_state(work.model)), buffer)
+        torch.save((work, random_state(work)), buffer)
     except Exception as error:  # pickle's own, and whatever an object's own pickling raises
         raise TypeError(f"{_WHERE}: {_NO_COPY} ({error}).") from error
     return buffer.getvalue()
@@ -169,7 +169,7 @@ def _unpacked(packed: bytes, told: Callable[[int, float, int], None]) -> Bench:
         work, random = torch.load(io.BytesIO(packed), weights_only=False)
     except Exception as error:
         raise TypeError(f"{_WHERE}: {_NO_COPY} ({error}).") from error
-    set_random_state(random)
+    set_random_state(work, random)
     return Bench(work, told)
 
 
