@@ -1,4 +1,4 @@
-"""The tables of learning rates from information: what their rows share, and what they do not."""
+"""The tables of learning rates from information: what their variants share, and what they do not."""
 
 import pytest
 
@@ -22,41 +22,41 @@ OTHERS = ("adam", "rmsprop", "lars", "step", "cosine", "onecycle", "schedule-fre
 
 @pytest.mark.parametrize("name", TABLES)
 class TestEveryTable:
-    def test_it_has_the_rows_of_the_design_with_the_papers_rule_first(self, name):
-        assert tuple(row.variant for row in variants_of(name)) == INFORMED + OTHERS
+    def test_it_has_the_variants_of_the_design_with_the_papers_rule_first(self, name):
+        assert tuple(recipe.variant for recipe in variants_of(name)) == INFORMED + OTHERS
 
-    def test_only_the_optimiser_and_its_schedule_differ_between_rows(self, name):
+    def test_only_the_optimiser_and_its_schedule_differ_between_variants(self, name):
         first, *others = variants_of(name)
-        for row in others:
-            ours, theirs = row.model_dump(), first.model_dump()
+        for recipe in others:
+            ours, theirs = recipe.model_dump(), first.model_dump()
             for place in ("variant", "description", "published", "optimizer", "schedule", "search"):
                 del ours[place], theirs[place]
-            assert ours == theirs, row.variant
-            assert row.optimizer.weight_decay == first.optimizer.weight_decay
-            assert (row.schedule.num_samples, row.schedule.estimator) == (
+            assert ours == theirs, recipe.variant
+            assert recipe.optimizer.weight_decay == first.optimizer.weight_decay
+            assert (recipe.schedule.num_samples, recipe.schedule.estimator) == (
                 first.schedule.num_samples,
                 first.schedule.estimator,
             )
 
-    def test_rows_of_gradient_descent_have_one_momentum(self, name):
-        rows = [row for row in variants_of(name) if row.optimizer.name in {"sgd", "lars"}]
-        assert len(rows) == 8
-        assert {row.optimizer.momentum for row in rows} == {0.9}
-        assert len({row.optimizer.nesterov for row in rows}) == 1
+    def test_variants_of_gradient_descent_have_one_momentum(self, name):
+        made = [recipe for recipe in variants_of(name) if recipe.optimizer.name in {"sgd", "lars"}]
+        assert len(made) == 8
+        assert {recipe.optimizer.momentum for recipe in made} == {0.9}
+        assert len({recipe.optimizer.nesterov for recipe in made}) == 1
 
     def test_the_first_four_have_one_range_and_the_others_one_budget(self, name):
-        rows = {row.variant: row for row in variants_of(name)}
-        ranges = {(rows[v].optimizer.lr, rows[v].schedule.lr_min, rows[v].schedule.lr_max) for v in INFORMED}
+        made = {recipe.variant: recipe for recipe in variants_of(name)}
+        ranges = {(made[v].optimizer.lr, made[v].schedule.lr_min, made[v].schedule.lr_max) for v in INFORMED}
         assert len(ranges) == 1
         (lr_top, lr_min, lr_max), *_ = ranges
         assert lr_min < lr_top <= lr_max
-        assert all(not rows[variant].search.space for variant in INFORMED)
+        assert all(not made[variant].search.space for variant in INFORMED)
         for variant in OTHERS:
-            assert set(rows[variant].search.space) == {"optimizer.lr"}
-            where = rows[variant].search.space["optimizer.lr"]
-            assert where.low < rows[variant].optimizer.lr < where.high
-        assert len({(row.search.trials, row.search.seeds, row.search.metric) for row in rows.values()}) == 1
-        assert len({str(row.search.during) for row in rows.values()}) == 1
+            assert set(made[variant].search.space) == {"optimizer.lr"}
+            where = made[variant].search.space["optimizer.lr"]
+            assert where.low < made[variant].optimizer.lr < where.high
+        assert len({(recipe.search.trials, recipe.search.seeds, recipe.search.metric) for recipe in made.values()}) == 1
+        assert len({str(recipe.search.during) for recipe in made.values()}) == 1
 
     def test_the_paper_rules_threshold_is_not_that_of_best(self, name):
         network, layerwise, best = (find_recipe(name, variant) for variant in ("network", "layerwise", "best"))
@@ -66,14 +66,14 @@ class TestEveryTable:
         assert best.schedule.threshold == 0.05
 
     def test_published_numbers_name_their_row(self, name):
-        for row in variants_of(name):
-            for entry in row.published.values():
-                assert entry.source.endswith(f"best of 3 seeds: {row.variant}")
+        for recipe in variants_of(name):
+            for entry in recipe.published.values():
+                assert entry.source.endswith(f"best of 3 seeds: {recipe.variant}")
                 assert entry.source.startswith("Vasudevan 2020, Sec. ")
 
 
 def published(name, metric="test_accuracy"):
-    return {row.variant: row.published[metric].value for row in variants_of(name) if row.published}
+    return {recipe.variant: recipe.published[metric].value for recipe in variants_of(name) if recipe.published}
 
 
 def test_numbers_of_the_paper():
@@ -101,10 +101,10 @@ def test_numbers_of_the_paper():
     ],
 )
 def test_settings_of_the_paper(name, epochs, batch_size, nesterov, weight_decay, augment):
-    row = find_recipe(name)
-    assert (row.epochs, row.batch_size, row.data.augment) == (epochs, batch_size, augment)
-    assert (row.optimizer.nesterov, row.optimizer.weight_decay) == (nesterov, weight_decay)
-    assert row.optimizer.momentum == 0.9
+    recipe = find_recipe(name)
+    assert (recipe.epochs, recipe.batch_size, recipe.data.augment) == (epochs, batch_size, augment)
+    assert (recipe.optimizer.nesterov, recipe.optimizer.weight_decay) == (nesterov, weight_decay)
+    assert recipe.optimizer.momentum == 0.9
 
 
 @pytest.mark.parametrize(
@@ -117,21 +117,21 @@ def test_settings_of_the_paper(name, epochs, batch_size, nesterov, weight_decay,
     ],
 )
 def test_steps_fall_where_the_literature_has_them(name, epochs, factor):
-    row = find_recipe(name, "step")
-    assert tuple(round(share * row.epochs) for share in row.schedule.drops) == epochs
-    assert row.schedule.drop_factor == factor
+    recipe = find_recipe(name, "step")
+    assert tuple(round(share * recipe.epochs) for share in recipe.schedule.drops) == epochs
+    assert recipe.schedule.drop_factor == factor
 
 
-def test_what_a_search_found_takes_its_place_in_the_row():
+def test_what_a_search_found_takes_its_place_in_the_variant():
     base = find_recipe("milr-mnist").model_copy(update={"published": {}, "source": "A paper"})
     base = change(base, {"optimizer.schedule": "constant"})
-    rows = milr_variants(
+    made = milr_variants(
         base,
         rates=Rates(lr_min=0.001, lr_max=0.3, lr_top=0.1, threshold=0.02),
         scores={"adam": 0.5},
         found={"adam": {"optimizer.lr": 3e-4}, "best": {"schedule.patience": 2}},
     )
-    found = {row.variant: row for row in rows}
+    found = {recipe.variant: recipe for recipe in made}
     assert found["adam"].optimizer.lr == 3e-4
     assert (found["adam"].optimizer.momentum, found["adam"].optimizer.nesterov) == (0.0, False)
     assert found["adam"].published == {"test_accuracy": Published(value=0.5, source="A paper: adam")}

@@ -1,4 +1,4 @@
-"""The rows of the tables of proximal splitting."""
+"""The variants of the tables of proximal splitting."""
 
 import pytest
 
@@ -11,51 +11,51 @@ UPDATES = ("bp", "order1", "order2", "hybrid", "l1", "huber", "paper")
 
 @pytest.mark.parametrize("name", TABLES)
 def test_every_optimiser_has_every_update(name):
-    variants = [row.variant for row in variants_of(name)]
+    variants = [recipe.variant for recipe in variants_of(name)]
     assert variants == [f"{opt}-{update}" for opt in ("adam", "adamw", "nadam", "adamp") for update in UPDATES]
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_only_the_update_and_the_rates_differ_between_rows(name):
+def test_only_the_update_and_the_rates_differ_between_variants(name):
     first, *others = variants_of(name)
-    epochs = {row.optimizer.name: row.epochs for row in others}
-    for row in others:
-        assert row.epochs == epochs[row.optimizer.name]  # method and baseline train equally long
-        ours, theirs = row.model_dump(), first.model_dump()
+    epochs = {recipe.optimizer.name: recipe.epochs for recipe in others}
+    for recipe in others:
+        assert recipe.epochs == epochs[recipe.optimizer.name]  # method and baseline train equally long
+        ours, theirs = recipe.model_dump(), first.model_dump()
         for place in ("variant", "description", "published", "split", "search", "epochs"):
             del ours[place], theirs[place]
         decays = [settings["optimizer"].pop("weight_decay") for settings in (ours, theirs)]
-        assert decays == [0.01 if row.optimizer.name == "adamw" else 0.0, 0.0]  # without one, AdamW would be Adam
+        assert decays == [0.01 if recipe.optimizer.name == "adamw" else 0.0, 0.0]  # without one, AdamW would be Adam
         for settings in (ours, theirs):
             settings["optimizer"] = {k: v for k, v in settings["optimizer"].items() if k not in {"name", "lr"}}
-        assert ours == theirs, row.variant
+        assert ours == theirs, recipe.variant
 
 
 @pytest.mark.parametrize("name", TABLES)
 def test_searches_have_one_budget_and_look_at_the_rates_that_a_row_has(name):
-    for row in variants_of(name):
-        update = row.variant.split("-")[1]
+    for recipe in variants_of(name):
+        update = recipe.variant.split("-")[1]
         expected = {
             "bp": {"optimizer.lr"},
             "order1": {"optimizer.lr", "split.forward_lr"},
             "paper": set(),
         }.get(update, {"optimizer.lr", "split.forward_lr", "split.step_size"})
-        assert set(row.search.space) == expected
-        assert row.search.trials == 8
+        assert set(recipe.search.space) == expected
+        assert recipe.search.trials == 8
 
 
-def test_the_papers_rows_have_the_papers_rates_and_numbers():
-    row = find_recipe("prox-mnist", "nadam-paper")
-    assert (row.optimizer.name, row.optimizer.lr, row.split.step_size, row.split.forward_lr) == (
+def test_the_papers_variants_have_the_papers_rates_and_numbers():
+    recipe = find_recipe("prox-mnist", "nadam-paper")
+    assert (recipe.optimizer.name, recipe.optimizer.lr, recipe.split.step_size, recipe.split.forward_lr) == (
         "nadam",
         1e-3,
         0.01,
         0.1,
     )
-    assert (row.split.at, row.split.order, row.split.penalty) == ("flatten", 2, "l2")
-    assert row.published["test_accuracy"].value == 0.9796
+    assert (recipe.split.at, recipe.split.order, recipe.split.penalty) == ("flatten", 2, "l2")
+    assert recipe.published["test_accuracy"].value == 0.9796
     assert find_recipe("prox-mnist", "nadam-bp").published["test_accuracy"].value == 0.9839
     assert find_recipe("prox-mnist", "nadam-bp").split.order == "bp"
     assert not find_recipe("prox-mnist", "nadam-hybrid").published
     assert find_recipe("prox-mnist", "adam-huber").split.penalty == "huber"
-    assert change(row, {"data.name": "fashion-mnist"}).published == {}
+    assert change(recipe, {"data.name": "fashion-mnist"}).published == {}

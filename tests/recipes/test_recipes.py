@@ -14,15 +14,15 @@ from infotorch.recipes.search import search
 from infotorch.runs.setup import load_samples
 
 
-def training_rows(name):
+def training_variants(name):
     return [row for row in variants_of(name) if isinstance(row, Recipe)]
 
 
 #: Tables that train; `milr-sample-size` looks at data alone.
-TRAINING = [name for name in recipe_names() if training_rows(name)]
+TRAINING = [name for name in recipe_names() if training_variants(name)]
 
 
-#: Table, or how its name begins -> variants that keep it honest. The first that fits counts; a new table brings its own.
+#: Table, or how its name begins -> variants that keep it honest. The first that fits counts; a new table needs none.
 HONEST = {
     "mole-mnist-1pct": {"bp", "label-free", "random"},
     "mole-cora": {"bp", "gmi-mine", "dgi", "label-free", "best", "deep-bp", "random"},
@@ -45,18 +45,18 @@ def test_every_table_has_the_variants_that_keep_it_honest():
 
 def test_every_row_of_a_table_has_the_same_search_budget():
     for name in TRAINING:
-        assert len({(row.search.trials, row.search.seeds) for row in training_rows(name)}) == 1
+        assert len({(row.search.trials, row.search.seeds) for row in training_variants(name)}) == 1
 
 
 def test_no_search_seed_is_a_seed_of_a_table():
-    assert all(min(row.search.seeds) >= 1000 for name in recipe_names() for row in training_rows(name))
+    assert all(min(row.search.seeds) >= 1000 for name in recipe_names() for row in training_variants(name))
 
 
 def test_rows_that_train_all_layers_at_once_get_at_least_twice_a_stages_epochs():
     """The stages of a layer-wise row together cost about as much arithmetic as one end-to-end pass."""
     for name in TRAINING:
         epochs: dict[bool, set[int]] = {True: set(), False: set()}
-        for row in training_rows(name):
+        for row in training_variants(name):
             if row.variant == "vib-paper":  # as long as its paper says, and said to be
                 continue
             trained = sum(objective != "frozen" for objective in row.plan.objectives)

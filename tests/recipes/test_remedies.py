@@ -1,4 +1,4 @@
-"""The table of trained systems: what its rows share, what each builds, and the nuisance."""
+"""The table of trained systems: what its variants share, what each builds, and the nuisance."""
 
 import pytest
 import torch
@@ -15,7 +15,7 @@ from infotorch.training.evaluate import plan_accuracy
 from infotorch.training.inputs import batches_of
 from infotorch.training.loop import train
 
-ROWS = {row.variant: row for row in variants_of("remedies-mnist")}
+VARIANTS = {recipe.variant: recipe for recipe in variants_of("remedies-mnist")}
 OWN = {
     "vib": "VariationalBottleneck",
     "vdb": "VariationalDeficiency",
@@ -48,57 +48,65 @@ def small_images(n=200, seed=0):
     return Dataset("halves", "images", split, split, split, num_classes=2)
 
 
-def built(row, dataset):
+def built(recipe, dataset):
     torch.manual_seed(0)
-    network = build_network(row, dataset)
-    return network, build_plan(row, network)
+    network = build_network(recipe, dataset)
+    return network, build_plan(recipe, network)
 
 
 def small(variant, **changes):
     settings = {"network.hidden": (16, 16), "remedy.code": 8, "optimizer.lr": 1e-2, "batch_size": 50}
-    return change(ROWS[variant], settings | changes)
+    return change(VARIANTS[variant], settings | changes)
 
 
-def test_the_rows_are_all_that_the_theory_names():
-    assert set(ROWS) == {*OWN, *BESIDE, "noisy"}
-    assert next(iter(ROWS)) == "vib"
+def test_the_variants_are_all_that_the_theory_names():
+    assert set(VARIANTS) == {*OWN, *BESIDE, "noisy"}
+    assert next(iter(VARIANTS)) == "vib"
 
 
 def test_all_but_the_papers_share_network_length_data_and_budget():
-    shared = [row for row in ROWS.values() if row.variant != "vib-paper"]
+    shared = [recipe for recipe in VARIANTS.values() if recipe.variant != "vib-paper"]
     for place in ("data", "epochs", "batch_size", "assessment", "source"):
-        assert len({str(getattr(row, place)) for row in shared}) == 1, place
-    assert {(row.network.hidden, row.remedy.code, row.remedy.evaluation_draws) for row in shared} == {
+        assert len({str(getattr(recipe, place)) for recipe in shared}) == 1, place
+    assert {(recipe.network.hidden, recipe.remedy.code, recipe.remedy.evaluation_draws) for recipe in shared} == {
         ((256, 256), 64, 12)
     }
     assert (
-        len({(row.search.trials, str(row.search.during), str(row.search.space["optimizer.lr"])) for row in shared}) == 1
+        len({
+            (recipe.search.trials, str(recipe.search.during), str(recipe.search.space["optimizer.lr"]))
+            for recipe in shared
+        })
+        == 1
     )
     # Rate and one strength, but for plain back-propagation, which has none.
-    assert {row.variant for row in shared if len(row.search.space) != 2} == {"bp"}
-    assert not ROWS["vib-paper"].search.space
+    assert {recipe.variant for recipe in shared if len(recipe.search.space) != 2} == {"bp"}
+    assert not VARIANTS["vib-paper"].search.space
 
 
 def test_where_a_strength_begins_lies_in_its_search():
-    for row in ROWS.values():
-        for key, where in row.search.space.items():
-            value = row.model_dump()
+    for recipe in VARIANTS.values():
+        for key, where in recipe.search.space.items():
+            value = recipe.model_dump()
             for part in key.split("."):
                 value = value[part]
-            assert value in where.values if where.values else where.low <= value <= where.high, (row.variant, key)
+            assert value in where.values if where.values else where.low <= value <= where.high, (recipe.variant, key)
 
 
-def test_the_papers_row_has_its_settings():
-    row = ROWS["vib-paper"]
-    assert (row.network.hidden, row.remedy.code, row.remedy.weight) == ((1024, 1024), 256, 1e-3)
-    assert (row.epochs, row.batch_size, row.optimizer.lr, row.optimizer.beta1) == (200, 100, 1e-4, 0.5)
-    assert (row.optimizer.name, row.data.scaling, row.remedy.evaluation_draws) == ("averaged-adam", "signed", 12)
-    assert row.published["test_accuracy"].value == pytest.approx(0.9887)
+def test_the_papers_variant_has_its_settings():
+    recipe = VARIANTS["vib-paper"]
+    assert (recipe.network.hidden, recipe.remedy.code, recipe.remedy.weight) == ((1024, 1024), 256, 1e-3)
+    assert (recipe.epochs, recipe.batch_size, recipe.optimizer.lr, recipe.optimizer.beta1) == (200, 100, 1e-4, 0.5)
+    assert (recipe.optimizer.name, recipe.data.scaling, recipe.remedy.evaluation_draws) == (
+        "averaged-adam",
+        "signed",
+        12,
+    )
+    assert recipe.published["test_accuracy"].value == pytest.approx(0.9887)
 
 
 def test_the_papers_rate_falls_by_three_percent_every_two_epochs():
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1e-4)
-    schedule = scheduler_of(ROWS["vib-paper"])(optimizer, 3 * 200)  # three steps an epoch
+    schedule = scheduler_of(VARIANTS["vib-paper"])(optimizer, 3 * 200)  # three steps an epoch
     rates = []
     for _ in range(3 * 200):
         rates.append(optimizer.param_groups[0]["lr"])
@@ -108,7 +116,7 @@ def test_the_papers_rate_falls_by_three_percent_every_two_epochs():
 
 
 @pytest.mark.parametrize("variant", [*OWN, *BESIDE])
-def test_every_row_minimises_what_it_is_called(variant):
+def test_every_variant_minimises_what_it_is_called(variant):
     _, plan = built(small(variant), small_images())
     (module,) = plan
     if variant in OWN:
@@ -117,11 +125,11 @@ def test_every_row_minimises_what_it_is_called(variant):
         assert [type(part).__name__ for part in module.objective.parts] == ["CrossEntropy", BESIDE[variant]]
 
 
-@pytest.mark.parametrize("variant", [row for row in ROWS if row != "vib-paper"])
-def test_every_row_learns(variant):
+@pytest.mark.parametrize("variant", [recipe for recipe in VARIANTS if recipe != "vib-paper"])
+def test_every_variant_learns(variant):
     dataset = small_images()
-    row = small(variant, **({"network.dropout": 0.2} if variant == "dropout" else {}))
-    _, plan = built(row, dataset)
+    recipe = small(variant, **({"network.dropout": 0.2} if variant == "dropout" else {}))
+    _, plan = built(recipe, dataset)
     batches = batches_of(dataset.train.x, dataset.train.y, batch_size=50, seed=0)
     for info in train(plan, batches, epochs=8, seed=0):
         assert info.diverged is None
@@ -139,8 +147,8 @@ def test_the_strength_reaches_the_objective():
     assert quantiser.levels == 5
 
 
-def test_the_bound_of_held_out_rows_does_not_count_draws_as_rows():
-    """Several draws of a row share its code: the pairwise bound is that of the rows alone."""
+def test_the_bound_of_held_out_samples_does_not_count_draws_as_samples():
+    """Several draws of a sample share its code: the pairwise bound is that of the samples alone."""
     dataset = small_images(40)
     found = []
     for draws in (1, 12):
@@ -156,8 +164,8 @@ def test_the_bound_of_held_out_rows_does_not_count_draws_as_rows():
 
 
 def test_a_recipe_survives_json():
-    for row in ROWS.values():
-        assert Recipe.model_validate_json(row.model_dump_json()) == row
+    for recipe in VARIANTS.values():
+        assert Recipe.model_validate_json(recipe.model_dump_json()) == recipe
 
 
 class TestSlant:
@@ -190,7 +198,7 @@ class TestSlant:
         ("vib", {"plan.objectives": ("Y",)}, "remedy.system=vib trains the whole network on an objective of its own"),
         ("vib", {"plan.cuts": ("head",), "plan.objectives": ("Y", "CE")}, "leave plan.objectives, plan.cuts and split"),
         ("matrix-ib", {"split.at": "head"}, "leave plan.objectives, plan.cuts and split.at out"),
-        ("vdb", {"remedy.draws": 1}, "VariationalDeficiency: samples must be at least 2"),
+        ("vdb", {"remedy.draws": 1}, "VariationalDeficiency: draws must be at least 2"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(variant, settings, message):
@@ -200,7 +208,7 @@ def test_settings_that_do_not_fit_are_refused(variant, settings, message):
 
 def test_the_slant_is_of_images():
     rows = Split(torch.rand(40, 5), torch.arange(40) % 2)
-    with pytest.raises(ValueError, match=r"remedy\.system=nuisance looks at the slant of images, got rows of"):
+    with pytest.raises(ValueError, match=r"remedy\.system=nuisance looks at the slant of images, got samples of"):
         build_network(small("nuisance"), Dataset("rows", "vectors", rows, rows, rows, num_classes=2))
 
 

@@ -1,4 +1,4 @@
-"""Every row of every table builds, trains a step, and can be searched, on made-up data of its data's shape."""
+"""Every variant of every table builds, trains a step, and can be searched, on made-up data of its data's shape."""
 
 import math
 
@@ -21,12 +21,12 @@ from infotorch.recipes.variants import Stages, Variant, make_variants
 from infotorch.training.inputs import batches_of
 from infotorch.training.loop import train
 
-# shape of a row and number of classes
+# shape of a sample and number of classes
 SHAPES = {
     "digits": ((1, 8, 8), 10),
     "mnist": ((1, 28, 28), 10),
     "cifar10": ((3, 32, 32), 10),
-    "cifar100": ((3, 32, 32), 10),  # as many of its classes as there are rows of each
+    "cifar100": ((3, 32, 32), 10),  # as many of its classes as there are samples of each
     "imagenet": ((3, 32, 32), 10),
     "adult": ((104,), 2),
     "binary-circle": ((2,), 2),
@@ -34,9 +34,9 @@ SHAPES = {
 }
 #: A step of these takes seconds; that they are built as published is tested where they stand.
 LARGE = {"all-cnn-c", "vgg16", "wrn-28-10", "resnet50"}
-ROWS = [row for name in recipe_names() for row in variants_of(name) if isinstance(row, Recipe)]
+VARIANTS = [recipe for name in recipe_names() for recipe in variants_of(name) if isinstance(recipe, Recipe)]
 GRAPHS = ("cora", "mutagenicity")
-every_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.name}/{row.variant}")
+every_variant = pytest.mark.parametrize("recipe", VARIANTS, ids=lambda recipe: f"{recipe.name}/{recipe.variant}")
 
 
 def made_up(wanted, rows=24):
@@ -85,26 +85,30 @@ def steps(dataset):
     return batches_of(dataset.train.x, dataset.train.y, batch_size=24)
 
 
-def built(row):
-    if row.network.architecture in LARGE:
-        small = {"network": NetworkSettings(architecture="lenet5"), "data": row.data.model_copy(update={"side": None})}
-        row = row.model_copy(update=small)
-    dataset = made_up(row.data)
+def built(recipe):
+    if recipe.network.architecture in LARGE:
+        small = {
+            "network": NetworkSettings(architecture="lenet5"),
+            "data": recipe.data.model_copy(update={"side": None}),
+        }
+        recipe = recipe.model_copy(update=small)
+    dataset = made_up(recipe.data)
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        network = build_network(row, dataset)
-    return dataset, network, build_plan(row, network)
+        network = build_network(recipe, dataset)
+    return dataset, network, build_plan(recipe, network)
 
 
-@every_row
-class TestEveryRow:
-    def test_its_plan_is_the_network_and_its_modules_are_those_of_the_row(self, row):
-        dataset, network, plan = built(row)
-        assert len(plan) == len(row.plan.objectives) == len(row.plan.cuts) + 1
-        assert set(row.plan.cuts) <= {name for name, _ in network.named_children()}
-        assert row.plan.objectives[-1] == {"prox-binary": "Y:squared-error", "milr-temperature": "Y:squared-error"}.get(
-            row.name, "X:squared-error" if row.name.startswith("prox-vae") else "CE"
-        )
+@every_variant
+class TestEveryVariant:
+    def test_its_plan_is_the_network_and_its_modules_are_those_of_the_row(self, recipe):
+        dataset, network, plan = built(recipe)
+        assert len(plan) == len(recipe.plan.objectives) == len(recipe.plan.cuts) + 1
+        assert set(recipe.plan.cuts) <= {name for name, _ in network.named_children()}
+        assert recipe.plan.objectives[-1] == {
+            "prox-binary": "Y:squared-error",
+            "milr-temperature": "Y:squared-error",
+        }.get(recipe.name, "X:squared-error" if recipe.name.startswith("prox-vae") else "CE")
         network.eval()
         rows = dataset.train.x
         x = rows.graph if isinstance(rows, NodeSamples) else rows[torch.arange(4)]
@@ -114,55 +118,59 @@ class TestEveryRow:
                 torch.manual_seed(1)
                 outputs.append(scores())
         assert torch.equal(*outputs)
-        assert [module.objective is None for module in plan] == [name == "frozen" for name in row.plan.objectives]
+        assert [module.objective is None for module in plan] == [name == "frozen" for name in recipe.plan.objectives]
 
-    def test_a_normalised_module_normalises_its_input_itself(self, row):
+    def test_a_normalised_module_normalises_its_input_itself(self, recipe):
         """A cut behind a length norm would put it into the module whose goodness it is to hide."""
-        for cut in row.plan.cuts:
-            if row.network.norm == "length":
-                assert cut.endswith("_length") or cut in {"flatten", f"fc{len(row.network.hidden) + 1}", "head"}
+        for cut in recipe.plan.cuts:
+            if recipe.network.norm == "length":
+                assert cut.endswith("_length") or cut in {"flatten", f"fc{len(recipe.network.hidden) + 1}", "head"}
 
-    def test_it_learns_for_one_step_of_each_stage(self, row):
-        row = change(row, {"plan.critic_hidden": (16,), "plan.critic_steps": 1, "cache": None})
-        dataset, _, plan = built(row)
+    def test_it_learns_for_one_step_of_each_stage(self, recipe):
+        recipe = change(recipe, {"plan.critic_hidden": (16,), "plan.critic_steps": 1, "cache": None})
+        dataset, _, plan = built(recipe)
         before = [{name: value.clone() for name, value in module.body.state_dict().items()} for module in plan]
-        for info in train(plan, steps(dataset), epochs=1, handoff=row.plan.handoff):
+        for info in train(plan, steps(dataset), epochs=1, handoff=recipe.plan.handoff):
             assert info.diverged is None
             assert all(math.isfinite(loss.total) for loss in info.losses.values())
         for module, kept in zip(plan, before, strict=True):
             moved = any(not torch.equal(kept[name], value) for name, value in module.body.state_dict().items())
             assert moved == (module.objective is not None), module.name
 
-    def test_its_rates_are_the_output_modules_own_where_it_stands_behind_frozen_ones(self, row):
-        dataset, _, plan = built(row)
+    def test_its_rates_are_the_output_modules_own_where_it_stands_behind_frozen_ones(self, recipe):
+        dataset, _, plan = built(recipe)
         plan.prepare(steps(dataset), epochs=1, seed=0)
-        staged = row.plan.order == "sequential" and sum(name != "frozen" for name in row.plan.objectives) > 1
+        staged = recipe.plan.order == "sequential" and sum(name != "frozen" for name in recipe.plan.objectives) > 1
         # Behind frozen layers alone the only rate is the output module's, and is searched as such.
-        assert (row.optimizer.output_lr is not None) == staged
-        for module, name in zip(plan, row.plan.objectives, strict=True):
+        assert (recipe.optimizer.output_lr is not None) == staged
+        for module, name in zip(plan, recipe.plan.objectives, strict=True):
             if module.update is not None:
-                wanted = row.optimizer.output_lr if name == "CE" else None
-                if row.optimizer.schedule == "onecycle":
+                wanted = recipe.optimizer.output_lr if name == "CE" else None
+                if recipe.optimizer.schedule == "onecycle":
                     continue  # begins below its rate
-                assert module.update.learning_rate == (wanted or row.optimizer.lr)
+                assert module.update.learning_rate == (wanted or recipe.optimizer.lr)
             if module.critic_update is not None:
-                assert module.critic_update.learning_rate == (row.optimizer.critic_lr or row.optimizer.lr)
+                assert module.critic_update.learning_rate == (recipe.optimizer.critic_lr or recipe.optimizer.lr)
 
-    def test_what_it_searches_can_be_set(self, row):
-        for key, where in row.search.space.items():
+    def test_what_it_searches_can_be_set(self, recipe):
+        for key, where in recipe.search.space.items():
             assert (where.values is None) == (where.low is not None and where.high is not None)
             for value in where.values or (where.low, where.high):
-                changed = change(row, {key: value})
-                assert changed != row or value == _setting(row, key) or value.split(",") == list(_setting(row, key))
+                changed = change(recipe, {key: value})
+                assert (
+                    changed != recipe
+                    or value == _setting(recipe, key)
+                    or value.split(",") == list(_setting(recipe, key))
+                )
                 built(changed)
-        assert change(row, row.search.during) is not None
+        assert change(recipe, recipe.search.during) is not None
 
-    def test_it_survives_its_own_record(self, row):
-        assert Recipe.model_validate_json(row.model_dump_json()) == row
+    def test_it_survives_its_own_record(self, recipe):
+        assert Recipe.model_validate_json(recipe.model_dump_json()) == recipe
 
 
-def _setting(row, key):
-    value = row.model_dump()
+def _setting(recipe, key):
+    value = recipe.model_dump()
     for part in key.split("."):
         value = value[part]
     return value
@@ -233,53 +241,53 @@ class TestMaking:
 
 
 def with_during(during):
-    row = find_recipe("demo", "mi-only")
+    recipe = find_recipe("demo", "mi-only")
     settings = {"trials": 2, "seeds": (1000,), "during": during}
-    return row.model_copy(update={"search": row.search.model_copy(update=settings)})
+    return recipe.model_copy(update={"search": recipe.search.model_copy(update=settings)})
 
 
 class TestDuring:
     def test_it_holds_in_trials_alone(self, tmp_path):
         pytest.importorskip("optuna")
-        row = with_during({"data.limit": 100, "epochs": 2})
+        recipe = with_during({"data.limit": 100, "epochs": 2})
         seen = []
 
         def run_trial(trial, where, seed):
             seen.append((trial.data.limit, trial.epochs, trial.tune))
             return {"validation_accuracy": trial.optimizer.lr}
 
-        found = search(change(row, {"tune": True}), tmp_path, run_trial)
+        found = search(change(recipe, {"tune": True}), tmp_path, run_trial)
         assert seen == [(100, 2, False)] * 2
         assert not set(found) & {"data.limit", "epochs"}
-        tuned = change(row, found)
-        assert (tuned.data.limit, tuned.epochs) == (row.data.limit, row.epochs)
+        tuned = change(recipe, found)
+        assert (tuned.data.limit, tuned.epochs) == (recipe.data.limit, recipe.epochs)
 
     def test_no_trial_is_longer_than_the_row_itself(self, tmp_path):
         """`--set data.limit=50 --set epochs=1 --set tune=true` is a short look and no search on all rows."""
         pytest.importorskip("optuna")
-        row = change(with_during({"data.limit": 100, "epochs": 2}), {"data.limit": 50, "epochs": 1})
+        recipe = change(with_during({"data.limit": 100, "epochs": 2}), {"data.limit": 50, "epochs": 1})
         seen = []
 
         def run_trial(trial, where, seed):
             seen.append((trial.data.limit, trial.epochs))
             return {"validation_accuracy": 0.5}
 
-        search(row, tmp_path, run_trial)
+        search(recipe, tmp_path, run_trial)
         assert seen == [(50, 1)] * 2
 
     def test_what_is_no_number_holds_whatever_the_row_has(self, tmp_path):
         pytest.importorskip("optuna")
         seen = []
-        row = with_during({"network.norm": "batch", "optimizer.schedule": "constant"})
-        search(row, tmp_path, lambda trial, *_: seen.append(trial.network.norm) or {"validation_accuracy": 0.5})
+        recipe = with_during({"network.norm": "batch", "optimizer.schedule": "constant"})
+        search(recipe, tmp_path, lambda trial, *_: seen.append(trial.network.norm) or {"validation_accuracy": 0.5})
         assert seen == ["batch"] * 2
 
 
 class TestBuilding:
     def test_a_convolutional_network_needs_images(self):
-        row = find_recipe("mole-mnist", "bp")
+        recipe = find_recipe("mole-mnist", "bp")
         with pytest.raises(ValueError, match="mole-mnist: a convolutional network needs images; adult has vectors"):
-            build_network(row, made_up(DataSettings(name="adult")))
+            build_network(recipe, made_up(DataSettings(name="adult")))
 
     def test_message_passing_needs_graphs_and_graphs_message_passing(self):
         with pytest.raises(ValueError, match="mole-cora: message passing needs graphs; adult has vectors"):
@@ -291,15 +299,15 @@ class TestBuilding:
 
     @pytest.mark.parametrize("setting", [{"network.head": True}, {"network.channels": (3,)}, {"network.squash": True}])
     def test_what_is_not_for_graphs_is_refused(self, setting):
-        row = change(find_recipe("mole-cora"), setting)
+        recipe = change(find_recipe("mole-cora"), setting)
         (key,) = setting
         with pytest.raises(ValueError, match=f"mole-cora: {key} is not for graphs, which cora has"):
-            build_network(row, made_up(DataSettings(name="cora")))
+            build_network(recipe, made_up(DataSettings(name="cora")))
 
     def test_sigmoids_are_not_for_graphs(self):
-        row = change(find_recipe("mole-cora"), {"network.activation": "sigmoid"})
+        recipe = change(find_recipe("mole-cora"), {"network.activation": "sigmoid"})
         with pytest.raises(ValueError, match=r"mole-cora: network\.activation must be relu on graphs, got sigmoid"):
-            build_network(row, made_up(DataSettings(name="cora")))
+            build_network(recipe, made_up(DataSettings(name="cora")))
 
     def test_an_activation_a_squashed_output_and_a_start_reach_the_network(self):
         settings = {"network.activation": "sigmoid", "network.head": False, "network.squash": True}
@@ -315,8 +323,8 @@ class TestBuilding:
 
     def test_a_table_of_nodes_runs_on_graphs_and_one_of_graphs_on_nodes(self):
         for name, data in (("mole-cora", "mutagenicity"), ("mole-mutagenicity", "cora")):
-            row, dataset = find_recipe(name, "readout"), made_up(DataSettings(name=data))
-            plan = build_plan(row, build_network(row, dataset))
+            recipe, dataset = find_recipe(name, "readout"), made_up(DataSettings(name=data))
+            plan = build_plan(recipe, build_network(recipe, dataset))
             losses = [loss for info in train(plan, steps(dataset), epochs=1) for loss in info.losses.values()]
             assert len(losses) == len(plan)
             assert all(math.isfinite(loss.total) for loss in losses)
@@ -324,11 +332,11 @@ class TestBuilding:
     @pytest.mark.parametrize("layer", ["gcn", "gin", "sage", "gat"])
     def test_the_layers_kind_and_the_read_out_are_settings(self, layer):
         settings = {"network.layer": layer, "network.readout": "sum", "network.hidden": (6,)}
-        row, dataset = (
+        recipe, dataset = (
             change(find_recipe("mole-mutagenicity", "bp"), settings),
             made_up(DataSettings(name="mutagenicity")),
         )
-        network = build_network(row, dataset)
+        network = build_network(recipe, dataset)
         assert type(network.conv1).__name__ == {
             "gcn": "GraphConvolution", "gin": "GINConv", "sage": "SAGEConv", "gat": "GATConv"
         }[layer]  # fmt: skip
@@ -347,24 +355,24 @@ class TestBuilding:
             build_network(find_recipe("demo"), dataset)
 
     def test_a_padded_name_is_the_output_module_all_the_same(self):
-        row = change(find_recipe("mole-adult", "readout"), {"plan.objectives": ["Y", " Y", " CE"]})
-        assert row.plan.objectives == ("Y", "Y", "CE")
-        dataset, _, plan = built(row)
+        recipe = change(find_recipe("mole-adult", "readout"), {"plan.objectives": ["Y", " Y", " CE"]})
+        assert recipe.plan.objectives == ("Y", "Y", "CE")
+        dataset, _, plan = built(recipe)
         plan.prepare(TensorBatches(dataset.train.x, dataset.train.y, batch_size=24), epochs=1, seed=0)
-        assert plan[2].update.learning_rate == row.optimizer.output_lr
+        assert plan[2].update.learning_rate == recipe.optimizer.output_lr
 
     @pytest.mark.parametrize(("name", "kind"), [("adam", "Adam"), ("adamw", "AdamW"), ("sgd", "SGD")])
     def test_optimisers_and_schedules(self, name, kind):
         settings = {"optimizer.name": name, "optimizer.critic_lr": 0.125, "optimizer.weight_decay": 0.25}
-        row = change(find_recipe("demo"), {"plan.penalty": "aamine", **settings})
-        dataset, _, plan = built(row)
+        recipe = change(find_recipe("demo"), {"plan.penalty": "aamine", **settings})
+        dataset, _, plan = built(recipe)
         plan.prepare(TensorBatches(dataset.train.x, dataset.train.y, batch_size=24), epochs=2, seed=0)
-        for update, rate in ((plan[0].update, row.optimizer.lr), (plan[0].critic_update, 0.125)):
+        for update, rate in ((plan[0].update, recipe.optimizer.lr), (plan[0].critic_update, 0.125)):
             assert type(update.optimizer).__name__ == kind
             assert update.learning_rate == rate
             assert update.optimizer.param_groups[0]["weight_decay"] == 0.25
             assert type(update.scheduler).__name__ == "CosineAnnealingLR"
-        still = change(row, {"optimizer.schedule": "constant"})
+        still = change(recipe, {"optimizer.schedule": "constant"})
         plan = build_plan(still, build_network(still, dataset))
         plan.prepare(TensorBatches(dataset.train.x, dataset.train.y, batch_size=24), epochs=2, seed=0)
         assert plan[0].update.scheduler is None

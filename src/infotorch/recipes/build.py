@@ -187,7 +187,7 @@ def _objective(name: str, settings: PlanSettings, model: nn.Module) -> Objective
         precision=settings.precision,
         critic_hidden=settings.critic_hidden,
         critic_steps=settings.critic_steps,
-        lower_bound="accept",  # a row with such a penalty says so in its description
+        lower_bound="accept",  # a variant with such a penalty says so in its description
     )
 
 

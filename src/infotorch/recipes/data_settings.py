@@ -10,18 +10,19 @@ from infotorch.recipes.settings import Settings
 
 
 class DataSettings(Settings):
-    """Which rows a run sees.
+    """Which samples a run sees.
 
     Args:
         name: a data set of `infotorch data list`.
-        limit: number of training rows, drawn in equal proportions from the classes; None for all.
-        validation: number of rows (int) or fraction (float) held out of the training rows; None for the set's default.
-        classes: rows of these classes alone, which are numbered from 0 in this order; None for all.
+        limit: number of training samples, drawn in equal proportions from the classes; None for all.
+        validation: number of samples (int) or fraction (float) held out of the training samples; None for the set's
+            default.
+        classes: samples of these classes alone, which are numbered from 0 in this order; None for all.
         side: height and width that images are resized to, in pixels; None for their own.
-        scaling: "standard" fits mean and deviation on the training rows; "signed" turns pixels of 0 to 1 into -1 to 1;
-            "none"; None for the set's default.
-        labels: number of training rows that keep their label, drawn in equal proportions from the classes; the others
-            are unlabelled (y = -1), and only objectives without labels learn from them. None for all.
+        scaling: "standard" fits mean and deviation on the training samples; "signed" turns pixels of 0 to 1 into -1
+            to 1; "none"; None for the set's default.
+        labels: number of training samples that keep their label, drawn in equal proportions from the classes; the
+            others are unlabelled (y = -1), and only objectives without labels learn from them. None for all.
         label_columns: of graphs: as many empty features behind a node's own as there are classes, which graph
             Forward-Forward writes labels on.
         augment: of training images, anew in every epoch: "crops-flips", a random crop of an image with a margin of 4

@@ -11,7 +11,7 @@ from infotorch.recipes.variants import Found, Stages, Variant, make_variants
 
 _MOLE = {"mole": Variant("MOLE: X (reconstruction bound), then Y (read-out bound), then cross-entropy", ("X", "Y"))}
 
-# The first look should be a short one, and the critics of "full" make it the slowest row by far.
+# The first look should be a short one, and the critics of "full" make it the slowest variant by far.
 _LEFT_OUT = {"full", "supcon", "best-bp"}
 
 FOUND: Found = {
@@ -27,7 +27,7 @@ FOUND: Found = {
 
 
 def variants() -> list[Recipe]:
-    """The rows: the information bottleneck, its parts, and back-propagation (`bp`) on the same network."""
+    """The variants: the information bottleneck, its parts, and back-propagation (`bp`) on the same network."""
     base = Recipe(
         name="demo",
         title="Layer-by-layer information bottleneck beside back-propagation, digits",

@@ -17,8 +17,8 @@ from infotorch.recipes.search_settings import SearchRange, SearchSettings
 from infotorch.recipes.variants import Found, Variant
 
 _LAYERS = ("conv2", "conv3", "flatten", "fc2")
-# Read-outs see every layer's grid averaged to 4 x 4 locations, and the search may leave the contrast out: few rows and
-# epochs do not pay for views.
+# Read-outs see every layer's grid averaged to 4 x 4 locations, and the search may leave the contrast out: few samples
+# and epochs do not pay for views.
 _BEST = Variant(
     "ours: a read-out of 4 x 4 locations in every hidden layer, with supervised contrast if its search finds so, all "
     "layers at once, batch norm",
@@ -39,7 +39,8 @@ _BEST = Variant(
     cuts=_LAYERS,
 )
 _BEST_BP = _BEST._replace(description="best's losses, with gradients that cross the layers", isolated=False)
-# Trials see 5,000 images, for 4 epochs where all layers train at once and for 2 a stage, as in the row itself by half.
+# Trials see 5,000 images, for 4 epochs where all layers train at once and for 2 a stage, as in the variant itself by
+# half.
 _STAGED = {variant: {"epochs": 2} for variant in ("full-bound", "full", "mi-only", "weight-decay")}
 
 FOUND: Found = {

@@ -1,8 +1,8 @@
 """Vasudevan 2020, CIFAR-100, a wide residual network 28-10: 200 epochs of batches of 128, crops and flips.
 
 As in Zagoruyko & Komodakis 2016, whom the paper follows: momentum of 0.9 with Nesterov and weight decay 5e-4, and
-`step` multiplies its rate by 0.2 after 60, 120 and 160 epochs. Chosen once, equal for all rows: no dropout; pixels
-are standardised; 5,000 of the 50,000 training rows are held out for validation, on which every choice is made;
+`step` multiplies its rate by 0.2 after 60, 120 and 160 epochs. Chosen once, equal for all variants: no dropout; pixels
+are standardised; 5,000 of the 50,000 training samples are held out for validation, on which every choice is made;
 information by Ross's estimator with the ceiling H(Y). The range is the paper's, with the LR_top and epsilon that it
 found for VGG-16 in the same interval, until a range test has been run.
 """

@@ -1,10 +1,10 @@
 """Vasudevan 2020, CIFAR-10, All-CNN-C: 350 epochs of batches of 256, Nesterov momentum of 0.9, no weight decay.
 
 As in the paper there is no augmentation, and 50 % dropout behind the layers that halve the image alone. Chosen once,
-equal for all rows: pixels are standardised; 5,000 of the 50,000 training rows are held out for validation, on which
-every choice is made; information by Ross's estimator with the ceiling H(Y). `step` divides its rate by 10 after 200,
-250 and 300 epochs, as Springenberg et al. 2015 do. The range is the paper's, with an LR_top and an epsilon of ours,
-until a range test has been run.
+equal for all variants: pixels are standardised; 5,000 of the 50,000 training samples are held out for validation, on
+which every choice is made; information by Ross's estimator with the ceiling H(Y). `step` divides its rate by 10 after
+200, 250 and 300 epochs, as Springenberg et al. 2015 do. The range is the paper's, with an LR_top and an epsilon of
+ours, until a range test has been run.
 """
 
 from __future__ import annotations

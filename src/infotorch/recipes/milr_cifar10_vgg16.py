@@ -1,9 +1,9 @@
 """Vasudevan 2020, CIFAR-10, VGG-16: 200 epochs of batches of 256, momentum 0.9, weight decay 5e-4, crops and flips.
 
-Chosen once, equal for all rows: `vgg16` with batch norm and one hidden linear layer of 512; pixels are standardised;
-5,000 of the 50,000 training rows are held out for validation, on which every choice is made; information by Ross's
-estimator with the ceiling H(Y). `step` halves its rate every 30 epochs, as in the paper. LR_min, LR_max, LR_top and
-epsilon are the paper's own (its epsilon with C2 = 0.005), until a range test has been run.
+Chosen once, equal for all variants: `vgg16` with batch norm and one hidden linear layer of 512; pixels are
+standardised; 5,000 of the 50,000 training samples are held out for validation, on which every choice is made;
+information by Ross's estimator with the ceiling H(Y). `step` halves its rate every 30 epochs, as in the paper. LR_min,
+LR_max, LR_top and epsilon are the paper's own (its epsilon with C2 = 0.005), until a range test has been run.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from infotorch.recipes.optimizer_settings import OptimizerSettings, ScheduleSett
 from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.search_settings import SearchSettings
 
-#: The paper's, at a sample of 1000 rows.
+#: The paper's, at 1000 samples.
 _RATES = Rates(lr_min=3e-4, lr_max=0.07, lr_top=0.01, threshold=4.8e-4)
 
 _SCORES = {"network": 0.9221, "step": 0.9258, "adam": 0.8962, "rmsprop": 0.8717}

@@ -1,6 +1,6 @@
 """Vasudevan 2020, ImageNet-1K, ResNet-50: 100 epochs of batches of 256, momentum of 0.9, crops and flips.
 
-"Standard settings": weight decay of 1e-4 (He et al. 2016). Chosen once, equal for all rows: centred squares of 224
+"Standard settings": weight decay of 1e-4 (He et al. 2016). Chosen once, equal for all variants: centred squares of 224
 pixels, crops from a margin of 4 and flips; a hundredth of the training pictures is held out for validation, on which
 every choice is made, and the official validation set is the test set; information by Ross's estimator with the
 ceiling H(Y), on 4,000 pictures instead of the paper's 1,000, as its neighbours are looked for within each of 1,000

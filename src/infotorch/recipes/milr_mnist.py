@@ -1,10 +1,10 @@
 """Vasudevan 2020, MNIST: a network like LeNet-5, 50 epochs of batches of 256, Nesterov momentum of 0.9.
 
 The paper leaves out the network's widths and its share of dropout, and which rates the alternatives had. Chosen once,
-equal for all rows: `lenet5` with 50 % dropout; 5,000 of the 60,000 training rows are held out for validation, on
+equal for all variants: `lenet5` with 50 % dropout; 5,000 of the 60,000 training samples are held out for validation, on
 which every choice is made; information by Ross's estimator, which does not depend on the scale of the outputs, with
 the ceiling H(Y). `step` divides its rate by 10 after half and three quarters of the epochs. The range is that of
-a range test on training rows; the paper's is [1e-4, 0.2].
+a range test on training samples; the paper's is [1e-4, 0.2].
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from infotorch.recipes.search_settings import SearchSettings
 from infotorch.recipes.variants import Found
 
 #: Of `infotorch lr-range milr-mnist --part 0.1163` (results/ranges/milr-mnist-25-steps.json), but for epsilon, which is
-#: of a first run whose order of rows no seed decided; the seeded one gives 0.00733. Shorter parts find LR_max 0.1.
+#: of a first run whose order of samples no seed decided; the seeded one gives 0.00733. Shorter parts find LR_max 0.1.
 _RATES = Rates(lr_min=5e-4, lr_max=0.2, lr_top=0.1, threshold=0.00755)
 
 _SCORES = {"network": 0.9927, "layerwise": 0.9939, "adam": 0.9953, "rmsprop": 0.9953, "lars": 0.9943}

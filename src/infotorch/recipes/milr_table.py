@@ -3,9 +3,9 @@
 With stochastic gradient descent and the table's momentum: `network` and `layerwise`, the paper's rule; `best`, ours;
 `control`, which anneals as `best` does and never looks at the information; `step`, `cosine` and `onecycle`. With an
 optimiser of their own: `adam` and `rmsprop` at a constant rate, `lars` with a rate that falls as a cosine, and
-`schedule-free` (AdamW). The first four are to have their rates from a range test on training rows, by `infotorch
+`schedule-free` (AdamW). The first four are to have their rates from a range test on training samples, by `infotorch
 lr-range`, and have those of their recipe until it has been run; the others have the best initial rate of a search on
-validation rows, all with the same budget.
+validation samples, all with the same budget.
 """
 
 from __future__ import annotations

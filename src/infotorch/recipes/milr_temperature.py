@@ -2,11 +2,11 @@
 
 2,000 epochs on 2013 to 2016, tested on 2017; the score is the mean absolute error of both targets, in degrees
 Celsius. The paper's outputs are rectified and its targets in degrees, of which outputs die. Chosen once, equal for
-all rows: standardised inputs and targets, linear outputs, batches of 256, momentum of 0.9 without Nesterov; station
+all variants: standardised inputs and targets, linear outputs, batches of 256, momentum of 0.9 without Nesterov; station
 and date are no features; a tenth of the training days is held out for validation. Information by KSG (k = 3), with
-I(X; Y) of all training rows as the ceiling. `step` divides its rate by 10 after half and three quarters of the
-epochs. The paper gives no range; ours is that of a range test on training rows. Every row's metrics hold two floors
-of the same test rows: least squares, and the forecast as it comes.
+I(X; Y) of all training samples as the ceiling. `step` divides its rate by 10 after half and three quarters of the
+epochs. The paper gives no range; ours is that of a range test on training samples. The metrics of every variant hold
+two floors of the same test samples: least squares, and the forecast as it comes.
 """
 
 from __future__ import annotations

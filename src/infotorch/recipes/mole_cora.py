@@ -1,6 +1,6 @@
 """Li & Pei 2023 (MOLE), Table 1, Cora: two graph convolutions and a linear layer, assignment X, Y, CE.
 
-The paper leaves out widths, epochs, rates, weight decay and critics. Every row has the same network, two graph
+The paper leaves out widths, epochs, rates, weight decay and critics. Every variant has the same network, two graph
 convolutions of 512 channels with ReLU, and the public split: objectives of Y and the output module see the labels of
 140 nodes, objectives of X see every node. One epoch is one step on the whole graph.
 

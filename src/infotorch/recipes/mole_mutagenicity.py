@@ -112,5 +112,5 @@ def variants() -> list[Recipe]:
     }
     stages = Stages(CUTS, epochs=15, together_epochs=60)
     made = make_variants(base, _VARIANTS, stages=stages, found=FOUND, published=published)
-    # Outputs of frozen modules are kept by rows, and the nodes of a graph are not rows of their own.
+    # Outputs of frozen modules are kept by sample, and the nodes of a graph are not samples of their own.
     return [recipe.model_copy(update={"cache": None}) for recipe in made]

@@ -52,7 +52,7 @@ _Positive = Annotated[float, Field(gt=0)]
 PerLayer = Annotated[
     Annotated[_Positive, Tag("float")] | Annotated[tuple[_Positive, ...], Field(min_length=1), Tag("floats")],
     Discriminator(lambda value: "floats" if isinstance(value, list | tuple) else "float"),
-    # --set schedule.lr_min=0.01 on a row that has a list comes as a list of one.
+    # --set schedule.lr_min=0.01 on a variant that has a list comes as a list of one.
     AfterValidator(lambda value: value[0] if isinstance(value, tuple) and len(value) == 1 else value),
 ]
 
@@ -67,7 +67,7 @@ class ScheduleSettings(Settings):
             the share of the missing information below which an epoch counts as standing still; likewise.
         layerwise: of "information" and "best": every layer has a rate of its own, from its own I(T; Y).
         estimator: of I(T; Y), see `InformationSignal`; None: "ross" for classes, "ksg" for real targets.
-        num_samples: training rows that I(T; Y) is measured on, or all where there are fewer.
+        num_samples: training samples that I(T; Y) is measured on, or all where there are fewer.
         columns: most columns of a layer that it is measured on; grids of convolutions are averaged to so many.
         ceiling: of I(T; Y) of classes: "estimate" for I(X; Y) by the same estimator; None for H(Y).
         time_decay: of "information": the factor 1 - e / E, which lowers the rate also where nothing is learnt;
@@ -76,7 +76,7 @@ class ScheduleSettings(Settings):
         hold: of "control": share of the steps before the rate falls; of "best": at the latest.
         patience: of "best": epochs in a row that must stand still.
         earliest: of "best": share of the steps before which the rate does not fall.
-        tolerance: of "best": how far I(T; Y) of validation rows may fall below its best, as a share of the ceiling,
+        tolerance: of "best": how far I(T; Y) of validation samples may fall below its best, as a share of the ceiling,
             before the weights go back and LR_top is divided by 5; below LR_min training ends. None for no such look.
         drops: of "step": shares of the epochs after which the rate falls.
         drop_factor: of "step": by which factor.

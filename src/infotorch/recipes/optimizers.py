@@ -128,7 +128,7 @@ def _cosine(optimizer: Optimizer, num_steps: int) -> LRScheduler:
 def _one_cycle(optimizer: Optimizer, num_steps: int) -> LRScheduler:
     """Up to the optimiser's rate within 30 % of the steps and down to 1/250,000 of it, as torch has it; only the rate.
 
-    Momentum does not cycle: it is a setting of the row, as in the other rows.
+    Momentum does not cycle: it is a setting of the variant, as in the others.
     """
     top = [float(group["lr"]) for group in optimizer.param_groups]
     return OneCycleLR(optimizer, max_lr=top, total_steps=num_steps, cycle_momentum=False)

@@ -15,7 +15,7 @@ class PlanSettings(Settings):
     Args:
         cuts: names of the layers that start the second, third, ... module; empty for end-to-end back-propagation.
         objectives: one for each module: "CE", "Y", "X", "IB", "frozen", ... (`infotorch list objectives`); "auto" alone
-            tries every number of X modules before the Y modules and keeps the best on the validation rows.
+            tries every number of X modules before the Y modules and keeps the best on the validation samples.
         options: objective's name -> its keyword arguments.
         order: "sequential" or "simultaneous".
         isolated: False lets gradients cross modules (deep supervision).
@@ -65,7 +65,7 @@ class SplitSettings(Settings):
 
     Args:
         at: name of the layer that the backward half starts with; "" for no split, plain back-propagation. Information
-            at the bottleneck is recorded whenever validation rows are looked at.
+            at the bottleneck is recorded whenever validation samples are looked at.
         order: 1, 2, "hybrid" or "whole"; "bp" is back-propagation, with the bottleneck looked at alone.
         step_size: the step at the bottleneck.
         forward_lr: initial rate of the forward half; None for `optimizer.lr`.

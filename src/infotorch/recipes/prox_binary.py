@@ -2,14 +2,14 @@
 
 Sigmoids throughout, mean squared error, full-batch gradient descent at (alpha, beta, gamma) = (0.1, 10, 100). The paper
 shows curves and names no number. It leaves out the rule of the classes, the start, the output, the baseline's rate and
-the number of steps. Chosen once and equal for all rows: inside or outside a circle (`--set data.name=binary-quadrants`
-and others), weights and biases from N(0, 1) (`--set network.init=xavier`), an output behind a sigmoid for each class
-against the one-hot class, 500 steps. Validation and test points are drawn beside the 600.
+the number of steps. Chosen once and equal for all variants: inside or outside a circle (others by
+`--set data.name=binary-quadrants`), weights and biases from N(0, 1) (`--set network.init=xavier`), an output behind a
+sigmoid for each class against the one-hot class, 500 steps. Validation and test points are drawn beside the 600.
 
-The rows `sgd-paper...` have the paper's rates, the others those of a search on validation rows with one budget; its
-record lies in results/tuning/prox-binary. Order 1 is back-propagation whose front half moves at a rate of its own, at
-the paper's rates beta gamma / alpha = 10,000 times that of the back half: beside it `sgd-paper-bp`, alpha throughout,
-is no fair baseline, and `sgd-bp` is. The paper has gradient descent alone; the other optimisers are ours.
+The variants `sgd-paper...` have the paper's rates, the others those of a search on validation samples with one budget;
+its record lies in results/tuning/prox-binary. Order 1 is back-propagation whose front half moves at a rate of its own,
+at the paper's rates beta gamma / alpha = 10,000 times that of the back half: beside it `sgd-paper-bp`, alpha
+throughout, is no fair baseline, and `sgd-bp` is. The paper has gradient descent alone; the other optimisers are ours.
 """
 
 from __future__ import annotations

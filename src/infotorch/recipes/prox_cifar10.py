@@ -1,10 +1,11 @@
 """Han et al. 2023, Table 2, CIFAR-10: four convolutions | two hidden layers.
 
 The paper leaves out channels, widths, strides, pooling (of which it names none), epochs and batch size; chosen once and
-equal for all rows: 3 x 3 convolutions of 32, 64, 128 and 128 channels with a stride of 2, 256 and 128 hidden units, no
-augmentation, 30 epochs of batches of 128 at a constant rate. Of AdamP's rates the paper's text is garbled; it has those
-of the other three here. Made for a GPU; on a CPU shorten it, for instance by `--set data.limit=10000 --set epochs=5`.
-Rows without settings in `FOUND` have not been searched yet, and start from the paper's rates.
+equal for all variants: 3 x 3 convolutions of 32, 64, 128 and 128 channels with a stride of 2, 256 and 128 hidden units,
+no augmentation, 30 epochs of batches of 128 at a constant rate. Of AdamP's rates the paper's text is garbled; it has
+those of the other three here. Made for a GPU; on a CPU shorten it, for instance by
+`--set data.limit=10000 --set epochs=5`. Variants without settings in `FOUND` have not been searched yet, and start from
+the paper's rates.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """Han et al. 2023, Table 2, MNIST: four convolutions | two hidden layers, on images of 32 x 32.
 
 The paper leaves out channels, widths, strides, pooling (of which it names none), epochs and batch size. Chosen once,
-for two cores, and equal for all rows: 3 x 3 convolutions of 16, 32, 32 and 64 channels with a stride of 2, 128 and 64
-hidden units, 10 epochs of batches of 128 at a constant rate, as the paper names no schedule. The network is split
-behind the last convolution.
-The rows `<optimiser>-paper` have the paper's rates, the others those of a search on validation rows with one budget.
-For time, NAdam and AdamP train 5 epochs, baseline and method alike; `--set epochs=10` gives them the others' length.
+for two cores, and equal for all variants: 3 x 3 convolutions of 16, 32, 32 and 64 channels with a stride of 2, 128 and
+64 hidden units, 10 epochs of batches of 128 at a constant rate, as the paper names no schedule. The network is split
+behind the last convolution. The variants `<optimiser>-paper` have the paper's rates, the others those of a search on
+validation samples with one budget. For time, NAdam and AdamP train 5 epochs, baseline and method alike;
+`--set epochs=10` gives them the others' length.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _REPORTED = {
     "adamp": Reported(1e-4, 0.1, 1e-3, baseline=0.9835, method=0.9816),
 }
 
-#: Optimiser -> epochs of all its rows, where they are not the table's.
+#: Optimiser -> epochs of all its variants, where they are not the table's.
 _EPOCHS = {"nadam": 5, "adamp": 5}
 
 FOUND: Found = {

@@ -1,8 +1,8 @@
 """Han et al. 2023, Table 2, CIFAR-10: a denoising variational autoencoder, split at (mu, sigma).
 
 The classes airplane and automobile; `prox_vae_table` says what else the paper leaves open, and what was chosen. The
-paper's rates for Adam cannot be read: they are those of its MNIST row. Rows without settings in `FOUND` have not been
-searched yet, and start from the paper's.
+paper's rates for Adam cannot be read: they are those of its MNIST table. Variants without settings in `FOUND` have not
+been searched yet, and start from the paper's.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Han et al. 2023, Tables 2 and 3, MNIST: a denoising variational autoencoder, split at (mu, sigma).
 
-The digits 0, 1 and 2; `prox_vae_table` says what else the paper leaves open, and what was chosen. Rows without settings
-in `FOUND` have not been searched yet, and start from the paper's.
+The digits 0, 1 and 2; `prox_vae_table` says what else the paper leaves open, and what was chosen. Variants without
+settings in `FOUND` have not been searched yet, and start from the paper's.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the tables of the denoising autoencoder share: its rows, and what the paper leaves open.
+"""What the tables of the denoising autoencoder share: its variants, and what the paper leaves open.
 
 The paper leaves out classes, noise, widths, epochs, batch size and how z is drawn in evaluation. Chosen once, for two
 cores, and equal for all variants: a few classes, 6,000 training and 1,000 validation images of 32 x 32 with pixels in

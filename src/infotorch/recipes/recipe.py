@@ -24,15 +24,15 @@ class Published(Settings):
 
 
 class Recipe(Settings):
-    """One row of one table.
+    """One variant of one table.
 
     Args:
         name: name of the table.
-        variant: name of the row.
+        variant: name of the variant.
         title: the table in a few words.
-        description: the row in one line.
+        description: the variant in one line.
         source: where the table was published.
-        data: which rows.
+        data: which samples.
         network: which network.
         plan: which layers form a module, and their objectives.
         split: where the network is split, and how its halves move.
@@ -41,11 +41,11 @@ class Recipe(Settings):
         optimizer: how weights move.
         schedule: how their rate does.
         epochs: epochs of every stage (sequential) or of the run.
-        batch_size: rows a step.
-        validate_every: epochs between two looks at the validation rows.
+        batch_size: samples a step.
+        validate_every: epochs between two looks at the validation samples.
         log_every: epochs between two lines of metrics.jsonl, whose training numbers are means over them; in the epochs
-            between, the validation rows are not looked at.
-        train_accuracy: look at the training rows' accuracy with every look at the validation rows.
+            between, the validation samples are not looked at.
+        train_accuracy: look at the training accuracy with every look at the validation samples.
         precision: "32-true", "64-true" or "bf16-mixed" (autocast).
         cache: keep the outputs of frozen modules: "memory", "disk" or None. Changes no number but by rounding.
         published: metric -> number from the literature.
@@ -93,7 +93,7 @@ class Recipe(Settings):
     @model_validator(mode="after")
     def _cached_rows_stay_the_same(self) -> Recipe:
         if self.cache is not None and self.data.augment != "none":
-            raise ValueError("cache and data.augment exclude each other: augmented rows differ from epoch to epoch")
+            raise ValueError("cache and data.augment exclude each other: augmented samples differ from epoch to epoch")
         return self
 
     @field_validator("embedding_samples")

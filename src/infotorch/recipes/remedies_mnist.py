@@ -1,15 +1,15 @@
 """Amjad & Geiger 2019, Secs. 5 to 7, on MNIST: the trained systems against the ill-posed bottleneck, one table.
 
-All rows but one share network, budget and search: a perceptron 784-256-256-64-10 whose 64 units are the layer
+All variants but one share network, budget and search: a perceptron 784-256-256-64-10 whose 64 units are the layer
 "bottleneck", ten epochs of Adam with a rate that falls as a cosine, pixels from -1 to 1. Rate and strength (beta, or
-the weight of a regulariser) of each row are searched on validation rows with the same number of trials. The network is
-that of Alemi et al. 2017 (784-1024-1024-256-10) at a quarter of its widths, so that three seeds of sixteen rows and
-their searches take hours on two cores and not days. `vib-paper` is theirs as published, and has no search.
+the weight of a regulariser) of each variant are searched on validation samples with the same number of trials. The
+network is that of Alemi et al. 2017 (784-1024-1024-256-10) at a quarter of its widths, so that three seeds of sixteen
+variants and their searches take hours on two cores and not days. `vib-paper` is theirs as published, and has no search.
 
 Chosen once by us: noise of "stochastic" and "nonlinear-ib" falls on the bottleneck alone; "noisy" and "nuisance" take
 noise of half the layer's spread, 4 deviations of a unit; "quantised" cuts each unit in two; the nuisance is whether a
 digit leans further to the right than its batch's median; networks with noise decide by 12 draws. The search looks at
-accuracy alone, so a row's strength is one that accuracy allows, not the one that is best for the other columns.
+accuracy alone, so a variant's strength is one that accuracy allows, not the one that is best for the other columns.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _RATE = {"optimizer.lr": SearchRange(low=5e-4, high=5e-3)}
 #: Noise of half the spread of 64 units, in deviations of a unit: 0.5 sqrt(64).
 _HALF_THE_SPREAD = 4.0
 
-#: Alemi et al. 2017, Sec. 4.1 and their published code; all but 500 of the training rows, as theirs are all 60,000.
+#: Alemi et al. 2017, Sec. 4.1 and their published code; all but 500 of the training samples, as theirs are all 60,000.
 _PAPER = {
     "remedy.system": "vib",
     "remedy.code": 256,

@@ -66,7 +66,7 @@ def _beside(regulariser: Objective) -> Objective:
 
 
 def remedy_network(recipe: Recipe, shape: Sequence[int], classes: int) -> nn.Sequential:
-    """The perceptron of `recipe.remedy`, its hidden layers those of `recipe.network`, for rows of this shape.
+    """The perceptron of `recipe.remedy`, its hidden layers those of `recipe.network`, for samples of this shape.
 
     Raises:
         ValueError: network settings that it does not have, or "nuisance" without images.
@@ -82,7 +82,7 @@ def remedy_network(recipe: Recipe, shape: Sequence[int], classes: int) -> nn.Seq
         if name not in {"hidden", "dropout", "init"} and getattr(model, name) != field.default:
             raise ValueError(f"{recipe.name}: network.{name} is not a choice of remedy.system; leave it out.")
     if wanted.system == "nuisance" and len(shape) != 3:
-        raise ValueError(f"{recipe.name}: remedy.system=nuisance looks at the slant of images, got rows of {shape}.")
+        raise ValueError(f"{recipe.name}: remedy.system=nuisance looks at the slant of images, got samples of {shape}.")
     return coded_mlp(
         math.prod(shape),
         model.hidden,

@@ -37,8 +37,8 @@ class RemedySettings(Settings):
             cross-entropy beside a regulariser, "confidence", "nuisance" (slant), "same-class", "cluster".
         weight: of the compression term (beta) or of the regulariser.
         code: units of the layer "bottleneck".
-        draws: of each row in training.
-        evaluation_draws: of each row in evaluation, whose probabilities are averaged.
+        draws: of each sample in training.
+        evaluation_draws: of each sample in evaluation, whose probabilities are averaged.
         noise_std: of "stochastic" and "nonlinear", where it starts if learned; of "nuisance", inside its bound.
         scale: its unit: "fixed", "relative" to the layer's deviation, or "learned", one for each unit.
         lagrangian: of "nonlinear", see `lagrangian_cost`.

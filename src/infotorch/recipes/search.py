@@ -1,4 +1,4 @@
-"""Search a recipe's settings on its validation rows; the test rows are never looked at.
+"""Search a recipe's settings on its validation samples; the test samples are never looked at.
 
     trials.jsonl             one line a trial: its settings, and the validation score of every seed
     trial-003/seed-1000/     the runs of one trial, without outcomes of their own

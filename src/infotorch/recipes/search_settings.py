@@ -23,15 +23,15 @@ class SearchRange(Settings):
 
 
 class SearchSettings(Settings):
-    """A search on validation rows: `--set tune=true`.
+    """A search on validation samples: `--set tune=true`.
 
     Args:
         space: dotted setting -> where to look.
         trials: settings tried, the same number for every variant of a table.
         seeds: seeds a trial is averaged over; none of them is a seed of the table.
         metric: what is maximised; an error (mae) is minimised.
-        during: dotted setting -> its value in the trials alone, such as fewer rows or epochs than the row itself has; a
-            number above the row's own is not used.
+        during: dotted setting -> its value in the trials alone, such as fewer samples or epochs than the variant itself
+            has; a number above the variant's own is not used.
     """
 
     space: dict[str, SearchRange] = Field(default_factory=dict)

@@ -51,7 +51,7 @@ def test_a_run_that_was_interrupted_goes_on_as_if_it_had_not_been(tmp_path):
 def test_a_cache_is_refused():
     with pytest.raises(ValueError, match=r"cache and data\.augment exclude each other"):
         small(cache="memory")
-    with pytest.raises(ValidationError, match="augmented rows differ from epoch to epoch"):
+    with pytest.raises(ValidationError, match="augmented samples differ from epoch to epoch"):
         Recipe.model_validate({**small().model_dump(), "cache": "disk"})
 
 
