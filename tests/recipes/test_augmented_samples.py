@@ -64,5 +64,5 @@ def test_rows_that_are_no_images_are_refused():
 def test_on_the_command_line_it_is_a_setting_like_others():
     demo = find_recipe("demo", "bp")
     assert change_from_text(demo, ["data.augment=crops-flips"]).data.augment == "crops-flips"
-    with pytest.raises(ValueError, match=r"data\.augment: input should be 'none' or 'crops-flips', got 'cutout'"):
+    with pytest.raises(ValueError, match=r"data\.augment: there is no value 'cutout'; allowed: none, crops-flips"):
         change_from_text(demo, ["data.augment=cutout"])

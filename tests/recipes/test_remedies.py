@@ -215,7 +215,7 @@ def test_the_slant_is_of_images():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"remedy.system": "vbi"}, "remedy.system: input should be '', 'plain'"),
+        ({"remedy.system": "vbi"}, "remedy.system: there is no value 'vbi'; did you mean vib"),
         ({"remedy.weight": 0}, "remedy.weight: input should be greater than 0, got 0"),
         ({"remedy.levels": 1}, "remedy.levels: input should be greater than or equal to 2, got 1"),
         ({"assessment.radii": (0.1, -1.0)}, "assessment.radii"),

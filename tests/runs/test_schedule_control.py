@@ -262,7 +262,7 @@ class TestOptionsOfARow:
                 "schedule.time_decay=often",
                 r"schedule\.time_decay: input should be true, false or 'literal', got 'often'",
             ),
-            ("schedule.ceiling=high", r"schedule\.ceiling: input should be 'estimate'"),
+            ("schedule.ceiling=high", r"schedule\.ceiling: there is no value 'high'; allowed: estimate"),
             ("schedule.num_samples=1", r"schedule\.num_samples: input should be greater than or equal to 2"),
         ],
     )
