@@ -14,7 +14,7 @@ from infotorch.records.finding import find_runs
 from infotorch.records.run_record import RunRecord
 from infotorch.report.demonstration import read_demonstration
 from infotorch.runs.runner import run, run_table
-from infotorch.theory.demonstrations import DEMONSTRATIONS, demonstrate
+from infotorch.theory.demonstration import DEMONSTRATIONS, demonstrate
 
 ROWS = {row.variant: row for row in variants_of("why-ib-fails")}
 SHOWN = [name for name, row in ROWS.items() if isinstance(row, Demonstration)]
@@ -23,7 +23,7 @@ LIGHT = {
     "figure-1": ["step=0.25"],
     "noise-to-zero": ["halvings=16"],
     "saturation": ["doublings=2"],
-    "bijection": ["rows=1000"],
+    "bijection": ["num_samples=1000"],
 }
 
 

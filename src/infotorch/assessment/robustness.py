@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -20,6 +21,8 @@ from infotorch.numerics.seeds import SeedStreams
 #: The largest affine change: degrees, share of the side, share of the size.
 ROTATION, SHIFT, ZOOM = 30.0, 0.1, 0.1
 
+#: A kind of change of the input: noise, a turn and shift of images, or one of two attacks.
+Change = Literal["gaussian", "affine", "fgsm", "pgd"]
 #: x -> (class scores (n, classes), representation (n, d))
 Decision = Callable[[Tensor], tuple[Tensor, Tensor]]
 
@@ -36,7 +39,7 @@ class Curve:
         moved: median way of the rows' representations, in units of the layer's spread.
     """
 
-    kind: str
+    kind: Change
     sizes: tuple[float, ...]
     accuracy: tuple[float, ...]
     std_error: tuple[float, ...]
@@ -61,7 +64,7 @@ class Robustness:
     blind: float
     curves: tuple[Curve, ...]
 
-    def curve(self, kind: str) -> Curve | None:
+    def curve(self, kind: Change) -> Curve | None:
         """The curve of one kind of change, or None."""
         return next((curve for curve in self.curves if curve.kind == kind), None)
 
@@ -165,7 +168,7 @@ def robustness(decide: Decision, x: Tensor, y: Tensor, *, radii: Sequence[float]
     measure = _Measure(decide, y, t, spread(t))
     attacked = lambda rows: decide(rows)[0]  # noqa: E731
     gradient = slope(attacked, x, y)
-    changes: dict[str, Callable[[float], Tensor]] = {
+    changes: dict[Change, Callable[[float], Tensor]] = {
         "gaussian": lambda r: x + r * scale * _normal(x, streams),
         "fgsm": lambda r: x + r * scale * gradient.sign(),
         "pgd": lambda r: pgd(attacked, x, y, r * scale),
@@ -214,7 +217,7 @@ class _Measure:
     t: Tensor
     size: float
 
-    def curve(self, kind: str, sizes: Sequence[float], change: Callable[[float], Tensor]) -> Curve:
+    def curve(self, kind: Change, sizes: Sequence[float], change: Callable[[float], Tensor]) -> Curve:
         points = [self._point(change(size)) for size in sizes]
         accuracy, error, moved = zip(*points, strict=True)
         return Curve(kind, tuple(sizes), accuracy, error, moved)

@@ -14,6 +14,8 @@ HOMES = {
     "PlanePoint": "information_plane",
     "Probe": "simplicity",
     "QuantisedEntropy": "compression",
+    "Sensitivity": "sensitivity",
+    "Verdict": "verdict",
     "bottleneck_information": "bottleneck",
     "correlation_dimension": "dimension",
     "diagnose": "diagnosis",

@@ -14,8 +14,10 @@ from infotorch.diagnostics.evidence import Evidence as Evidence
 from infotorch.diagnostics.information_plane import InformationPlane as InformationPlane
 from infotorch.diagnostics.information_plane import PlanePoint as PlanePoint
 from infotorch.diagnostics.information_plane import log_epochs as log_epochs
+from infotorch.diagnostics.sensitivity import Sensitivity as Sensitivity
 from infotorch.diagnostics.simplicity import Decisions as Decisions
 from infotorch.diagnostics.simplicity import Probe as Probe
+from infotorch.diagnostics.verdict import Verdict as Verdict
 HOMES: dict[str, str]
 __all__ = [
     "Compression",
@@ -28,6 +30,8 @@ __all__ = [
     "PlanePoint",
     "Probe",
     "QuantisedEntropy",
+    "Sensitivity",
+    "Verdict",
     "bottleneck_information",
     "correlation_dimension",
     "diagnose",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,7 +17,7 @@ PROBE_ROWS = 1000
 
 
 def bottleneck_information(
-    forward: Callable[[Any], Any], x: Tensor, y: Tensor | None, *, relative_noise: float = 0.5
+    forward: Callable[[Tensor], object], x: Tensor, y: Tensor | None, *, relative_noise: float = 0.5
 ) -> dict[str, float]:
     """Both coordinates of the bottleneck z = forward(x) in the information plane, in nats.
 

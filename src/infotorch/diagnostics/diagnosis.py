@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from infotorch.assessment.robustness import Robustness, layer_robustness, network_robustness
+from infotorch.assessment.robustness import Change, Robustness, layer_robustness, network_robustness
 from infotorch.data.splits import stratified_samples
 from infotorch.diagnostics.compression import Compression, compression
 from infotorch.diagnostics.continuity import InputKind
@@ -31,6 +31,7 @@ from infotorch.numerics.checks import (
 )
 from infotorch.numerics.columns import narrowed
 from infotorch.numerics.seeds import seed_streams
+from infotorch.numerics.typing import ArrayLike
 from infotorch.records.files import json_values
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 #: What `Diagnosis.figure` draws: P2, or P4 under one kind of change.
 DiagnosisFigure = Literal["compression", "gaussian", "affine", "fgsm", "pgd"]
+#: A line of `Diagnosis.table`: column -> words, a count or a number; None where it was not measured.
+TableLine = dict[str, str | int | float | None]
 _WHERE = "diagnose"
 #: Fewer rows say nothing about ties, neighbours or classes.
 FEWEST_ROWS = 20
@@ -98,7 +101,7 @@ class Diagnosis:
                 return layer
         raise KeyError(f"no layer {name!r} was diagnosed; there are {', '.join(layer.name for layer in self.layers)}.")
 
-    def table(self) -> list[dict[str, Any]]:
+    def table(self) -> list[TableLine]:
         """A line for each layer with the numbers that tell most; None where a number was not measured.
 
         `mi_ty_nats` (P1) is the best probe's lower bound; `mi_xt_nats` (P2) the upper bound at the middle noise, with
@@ -136,7 +139,7 @@ class Diagnosis:
 
 def diagnose(
     model: nn.Module,
-    data: tuple[Any, Any],
+    data: tuple[ArrayLike, ArrayLike | None],
     *,
     layers: Sequence[str] | None = None,
     input_kind: InputKind | None = None,
@@ -256,14 +259,13 @@ def _labelled(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor] | None:
     return (x[kept], y[kept]) if len(y[kept].unique()) > 1 else None
 
 
-def table_line(layer: LayerDiagnosis) -> dict[str, Any]:
+def table_line(layer: LayerDiagnosis) -> TableLine:
     """One line of `Diagnosis.table`."""
     told, small, steady = layer.decisions, layer.compression, layer.robustness
     noisy = small and small.noisy[len(small.noisy) // 2]
-    curves = {kind: steady.curve(kind) for kind in ("gaussian", "pgd")} if steady else {}
 
-    def middle(kind: str) -> float | None:
-        curve = curves.get(kind)
+    def middle(kind: Change) -> float | None:
+        curve = steady and steady.curve(kind)
         return curve.accuracy[len(curve.accuracy) // 2] if curve else None
 
     return {

@@ -12,7 +12,7 @@ from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from infotorch.data.graphs import NodeSamples, structure_of
+from infotorch.data.graphs import GraphSamples, NodeSamples, structure_of
 from infotorch.numerics.checks import as_tensor, check_count, check_paired, check_positive, is_discrete
 from infotorch.numerics.seeds import SeedStreams, derive_seed, seed_streams
 from infotorch.records.embedding import Embedding
@@ -30,7 +30,7 @@ _WHERE = "embed_modules"
 
 def embed_modules(
     plan: Plan,
-    splits: Mapping[str, tuple[Any, Tensor | None]],
+    splits: Mapping[str, tuple[Tensor | GraphSamples | NodeSamples, Tensor | None]],
     *,
     num_samples: int = 1000,
     perplexity: float = 30.0,

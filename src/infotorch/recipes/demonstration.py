@@ -1,4 +1,4 @@
-"""A row that trains nothing: a demonstration with exact values, and the few numbers that it takes."""
+"""A variant of a table that is computed and not trained: a demonstration, and the few numbers that it takes."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from infotorch.recipes.settings import Settings
 
 
 class Demonstration(Settings):
-    """One demonstration of one table; nothing in it depends on a seed.
+    """A variant that is computed and not trained, by `infotorch.theory`; nothing in it depends on a seed.
 
     Args:
         name: name of the table.
-        variant: name of the row, and of the demonstration.
+        variant: its name, that of the demonstration too.
         title: the table in a few words.
-        description: the row in one line.
+        description: it in one line.
         source: what is demonstrated.
         values: the numbers that it takes.
         published: metric -> number from the literature.
@@ -36,7 +36,7 @@ class Demonstration(Settings):
     changed: tuple[str, ...] = ()
 
 
-#: A row of a table.
+#: A variant of a table.
 AnyRecipe = Recipe | Demonstration
 
 

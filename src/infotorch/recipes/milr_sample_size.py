@@ -16,7 +16,7 @@ def variants() -> list[Demonstration]:
             title="Mutual information against the number of rows",
             description=f"I(X; Y) of {words} by KSG and by Ross, on samples of 100 to 2,000 images",
             source="Vasudevan 2020, Fig. 1",
-            values={"samples": 5, "largest": 2000},
+            values={"draws": 5, "largest": 2000},
         )
         for name, words in _SETS.items()
     ]

@@ -46,7 +46,7 @@ _SHOWN: dict[str, tuple[str, str, dict[str, int | float], int]] = {
     "bijection": (
         "a layer before and after a bijection: equal information, another decision",
         "Sec. 4.3",
-        {"rows": 2000, "speed": 3.0},
+        {"num_samples": 2000, "speed": 3.0},
         4,
     ),
 }

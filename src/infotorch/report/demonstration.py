@@ -14,7 +14,7 @@ _CLAIM = {"text", "place", "found", "holds"}
 _ABOUT = "Values are exact, or their estimator is named; the unit of information is that of the paper."
 
 
-class Demonstration(NamedTuple):
+class Shown(NamedTuple):
     """What demonstration.json holds.
 
     Args:
@@ -26,7 +26,7 @@ class Demonstration(NamedTuple):
     figures: list[Curves | Heat]
 
 
-def read_demonstration(record: RunRecord) -> Demonstration | None:
+def read_demonstration(record: RunRecord) -> Shown | None:
     """What a demonstration has left, or None.
 
     Raises:
@@ -38,7 +38,7 @@ def read_demonstration(record: RunRecord) -> Demonstration | None:
     try:
         claims, figures = content["claims"], content["figures"]
         if all(set(claim) >= _CLAIM for claim in claims):
-            return Demonstration(claims, [read_drawing(figure) for figure in figures])
+            return Shown(claims, [read_drawing(figure) for figure in figures])
     except (KeyError, TypeError, AttributeError):
         pass
     raise ValueError(f"{record.directory / 'demonstration.json'} is damaged: it holds no claims and figures.")
@@ -55,7 +55,7 @@ def demonstration_markdown(rows: Sequence[Row]) -> str:
     return f"\n{head}{lines}" if lines else ""
 
 
-def _demonstrations(rows: Sequence[Row]) -> list[tuple[str, Demonstration]]:
+def _demonstrations(rows: Sequence[Row]) -> list[tuple[str, Shown]]:
     """Variant and content; of several runs of a variant the first one's, as nothing in them is random."""
     found = {}
     for row in rows:
@@ -79,7 +79,7 @@ def demonstration_section(rows: Sequence[Row], specs: list[str]) -> str:
     return f"<h3>Demonstrations</h3><p class=quiet>{_ABOUT}</p>{parts}" if parts else ""
 
 
-def _variant(variant: str, shown: Demonstration, specs: list[str]) -> str:
+def _variant(variant: str, shown: Shown, specs: list[str]) -> str:
     figures = "".join(drawing(one.figure(), one.title, one.note, specs) for one in shown.figures)
     counted, table = _claims(shown.claims) if shown.claims else ("", "")
     return (

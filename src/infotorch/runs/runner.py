@@ -129,7 +129,7 @@ def run_table(
 
 def _demonstrated(row: Demonstration, record: RunRecord, seed: int) -> Outcome:
     """Compute a demonstration, on the CPU and in float64, and write it down."""
-    from infotorch.theory.demonstrations import demonstrate  # scikit-learn takes a second to load
+    from infotorch.theory.demonstration import demonstrate  # scikit-learn takes a second to load
 
     began, where = time.monotonic(), environment(torch.device("cpu"), "64-true")
     found = demonstrate(row.variant, row.values)

@@ -10,9 +10,10 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
+from infotorch.figures.demonstration import Heat
 from infotorch.numerics.checks import check_positive
-from infotorch.theory.demonstrated import Claim, Demonstrated, Heat, in_bits
-from infotorch.theory.pieces import Piece, Pieces
+from infotorch.theory.demonstration import Claim, Demonstrated, in_bits
+from infotorch.theory.pieces import Piece, Pieces, entropy
 
 #: (place, mass) of input (a).
 POINTS = ((0.12, 0.2), (0.33, 0.3), (0.62, 0.4), (0.87, 0.1))
@@ -59,9 +60,7 @@ def information(law: Pieces, a: float, b: float) -> float:
         if under + over < 1:
             return math.inf
         below, above = below + piece.mass * under, above + piece.mass * over
-    return Pieces([
-        Piece(mass, float(n), float(n), 0) for n, mass in enumerate([below, *kept, above]) if mass > 0
-    ]).information()
+    return entropy([below, *kept, above])
 
 
 def figure_1(*, step: float = 0.05) -> Demonstrated:

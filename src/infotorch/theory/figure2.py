@@ -17,10 +17,10 @@ import math
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 
+from infotorch.figures.demonstration import Curves
 from infotorch.numerics.checks import check_positive
-from infotorch.theory.demonstrated import Claim, Curves, Demonstrated, in_bits, shown
-from infotorch.theory.pieces import Piece, Pieces
-from infotorch.theory.piecewise import PiecewiseLinear
+from infotorch.theory.demonstration import Claim, Demonstrated, in_bits, shown
+from infotorch.theory.pieces import Piece, Pieces, PiecewiseLinear
 
 #: S1 to S4.
 INTERVALS = ((0.05, 0.2), (0.3, 0.45), (0.55, 0.7), (0.8, 0.95))
@@ -37,7 +37,7 @@ HALVES, QUARTERS = (0.5,), (0.25, 0.5, 0.75)
 
 
 def functions() -> dict[str, PiecewiseLinear]:
-    """The six functions, each a ReLU network of one hidden layer (`.network()`).
+    """The six functions.
 
     Example:
         >>> functions()["cont2"](0.5)

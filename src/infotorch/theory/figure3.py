@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from itertools import combinations
 
 from infotorch.distributions.base import check_number
+from infotorch.figures.demonstration import Curves
 from infotorch.numerics.checks import check_positive
-from infotorch.theory.demonstrated import Claim, Curves, Demonstrated, in_bits, shown
+from infotorch.theory.demonstration import Claim, Demonstrated, in_bits, shown
 from infotorch.theory.pieces import entropy
 
 #: Where the decisions are taken; Sec. 4.3 takes the second at 1/4.

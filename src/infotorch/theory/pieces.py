@@ -1,7 +1,7 @@
-"""Laws on a line that are made of uniform pieces and points, whose information has a closed form under every remedy.
+"""Laws on a line made of uniform pieces and points, and the functions, straight between knots, that make them.
 
-L is the output of a one-dimensional network that is linear where its input lives; each piece carries a class. Exact to
-rounding: no sampling, no quadrature. In nats.
+L is the output of a one-dimensional network that is linear where its input lives; each piece carries a class. Its
+information has a closed form under every remedy: no sampling, no quadrature. In nats.
 """
 
 from __future__ import annotations
@@ -178,6 +178,50 @@ class Pieces:
             # A point's density jumps at a knot, so that its ends are told from inside.
             found += (high - low) * _mean_entropy((3 * first - second) / 2, (3 * second - first) / 2)
         return found
+
+
+class PiecewiseLinear:
+    """A continuous function on the line, straight between knots and constant beyond them.
+
+    Args:
+        at: places of the knots, rising, two or more.
+        values: heights there.
+
+    Raises:
+        ValueError: places that do not rise, fewer than two, or not as many values.
+
+    Example:
+        >>> ramp = PiecewiseLinear([0.0, 1.0], [0.0, 2.0])
+        >>> ramp(-1.0), ramp(0.5), ramp(7.0), ramp.crossings(1.0)
+        (0.0, 1.0, 2.0, [0.5])
+    """
+
+    def __init__(self, at: Sequence[float], values: Sequence[float]) -> None:
+        if len(at) < 2 or any(right <= left for left, right in pairwise(at)):
+            raise ValueError(f"PiecewiseLinear: at must be two places or more that rise, got {list(at)}.")
+        if len(values) != len(at):
+            raise ValueError(f"PiecewiseLinear: values must be one for each of {len(at)} places, got {len(values)}.")
+        self.at, self.values = tuple(at), tuple(values)
+
+    def __call__(self, x: float) -> float:
+        """The height at x."""
+        if x <= self.at[0] or x >= self.at[-1]:
+            return self.values[0] if x <= self.at[0] else self.values[-1]
+        right = bisect_left(self.at, x)
+        (left, a), (end, b) = self.knots()[right - 1 : right + 1]
+        return b if x == end else a + (x - left) / (end - left) * (b - a)
+
+    def knots(self) -> list[tuple[float, float]]:
+        """(place, height) of every knot."""
+        return list(zip(self.at, self.values, strict=True))
+
+    def crossings(self, height: float) -> list[float]:
+        """Where the function passes between "above `height`" and "not above", rising."""
+        return [
+            left + (height - a) / (b - a) * (right - left)
+            for (left, a), (right, b) in pairwise(self.knots())
+            if (a > height) != (b > height)
+        ]
 
 
 def entropy(masses: Iterable[float]) -> float:

@@ -15,10 +15,11 @@ from infotorch.estimators.class_neighbours import ross
 from infotorch.estimators.discrete import discrete_entropy
 from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.kraskov import ksg
+from infotorch.figures.demonstration import Curves
 from infotorch.numerics.checks import check_count
 from infotorch.numerics.seeds import SeedStreams
 from infotorch.schedules.signal import JITTER
-from infotorch.theory.demonstrated import Curves, Demonstrated
+from infotorch.theory.demonstration import Demonstrated
 
 _WHERE = "sample_size"
 SIZES = (100, 200, 500, 1000, 2000)
@@ -26,7 +27,7 @@ SIZES = (100, 200, 500, 1000, 2000)
 CHOSEN = 1000
 
 
-def sample_size(name: str, *, samples: int = 5, largest: int = SIZES[-1]) -> Demonstrated:
+def sample_size(name: str, *, draws: int = 5, largest: int = SIZES[-1]) -> Demonstrated:
     """I(X; Y) of a data set's inputs and classes, in nats, on samples of 100 to 2,000 training rows.
 
     By KSG as in the paper (k = 3, the largest coordinate as the distance, against one-hot classes, with its jitter),
@@ -34,7 +35,7 @@ def sample_size(name: str, *, samples: int = 5, largest: int = SIZES[-1]) -> Dem
 
     Args:
         name: of a data set with classes; pixels lie in [0, 1].
-        samples: of each size, drawn from the training rows by a fixed seed; at least 2.
+        draws: samples of each size, drawn from the training rows by a fixed seed; at least 2.
         largest: no size above it.
 
     Returns:
@@ -42,29 +43,29 @@ def sample_size(name: str, *, samples: int = 5, largest: int = SIZES[-1]) -> Dem
 
     Raises:
         TypeError: a count is no integer.
-        ValueError: fewer than two samples, no size up to `largest`, too few rows, or a data set without classes.
+        ValueError: fewer than two draws, no size up to `largest`, too few rows, or a data set without classes.
 
     Source: Vasudevan 2020, Fig. 1: the paper chose 1,000 rows by it.
 
     Example:
-        >>> found = sample_size("digits", samples=3, largest=200)
+        >>> found = sample_size("digits", draws=3, largest=200)
         >>> found.metrics["ross_200_nats"] > found.metrics["ross_100_nats"]
         True
     """
-    check_count(samples, where=_WHERE, name="samples")
+    check_count(draws, where=_WHERE, name="draws")
     check_count(largest, where=_WHERE, name="largest")
     sizes = [size for size in SIZES if size <= largest]
     dataset = load(name)
     if not isinstance(dataset, Dataset) or dataset.train.y.is_floating_point():
         raise ValueError(f"{_WHERE}: {name} has no classes.")
     train = dataset.train
-    if samples < 2 or not sizes or sizes[-1] > len(train):
+    if draws < 2 or not sizes or sizes[-1] > len(train):
         raise ValueError(
-            f"{_WHERE}: needs two samples or more of {SIZES[0]} rows or more, and {largest} of {len(train)} rows."
+            f"{_WHERE}: needs two draws or more of {SIZES[0]} rows or more, and {largest} of {len(train)} rows."
         )
     values: dict[str, list[list[float]]] = {label: [] for label in _ESTIMATORS}
     for size in sizes:
-        drawn = [_sample(len(train), size, number) for number in range(samples)]
+        drawn = [_sample(len(train), size, number) for number in range(draws)]
         for label, estimate in _ESTIMATORS.items():
             values[label].append([float(estimate(train.x[rows].flatten(1), train.y[rows])) for rows in drawn])
     metrics = {
@@ -74,7 +75,7 @@ def sample_size(name: str, *, samples: int = 5, largest: int = SIZES[-1]) -> Dem
         for kind, statistic in (("", fmean), ("_sd", stdev))
     }
     figure = Curves(
-        title=f"I(X; Y) of {name} against the number of rows, mean and standard deviation of {samples} samples",
+        title=f"I(X; Y) of {name} against the number of rows, mean and standard deviation of {draws} samples",
         x_label="rows",
         y_label="I(X; Y), nats",
         lines={label: (sizes, [fmean(found) for found in by_size]) for label, by_size in values.items()},

@@ -9,7 +9,7 @@ from infotorch.estimators.kraskov import ksg
 from infotorch.numerics.seeds import derive_seed
 from infotorch.recipes.registry import variants_of
 from infotorch.schedules.signal import JITTER
-from infotorch.theory.demonstrations import DEMONSTRATIONS
+from infotorch.theory.demonstration import DEMONSTRATIONS
 from infotorch.theory.sample_size import sample_size
 
 
@@ -21,7 +21,7 @@ def drawn(size, number):
 
 
 def test_the_numbers_are_those_of_the_estimators_on_the_samples():
-    found = sample_size("digits", samples=2, largest=200)
+    found = sample_size("digits", draws=2, largest=200)
     by_ross = [float(ross(*drawn(200, number))) for number in (0, 1)]
     assert found.metrics["ross_200_nats"] == pytest.approx(statistics.fmean(by_ross), rel=1e-6)
     assert found.metrics["ross_200_sd_nats"] == pytest.approx(statistics.stdev(by_ross), rel=1e-4)
@@ -31,7 +31,7 @@ def test_the_numbers_are_those_of_the_estimators_on_the_samples():
 
 def test_the_jitter_breaks_the_ties_of_pixels():
     """Without it KSG counts strictly nearer rows among many that are as near, and exceeds H(Y)."""
-    found = sample_size("digits", samples=2, largest=500).metrics
+    found = sample_size("digits", draws=2, largest=500).metrics
     tied = []
     for number in (0, 1):
         x, y = drawn(500, number)
@@ -41,7 +41,7 @@ def test_the_jitter_breaks_the_ties_of_pixels():
 
 
 def test_the_figure_has_bars_of_the_spread():
-    found = sample_size("digits", samples=3, largest=200)
+    found = sample_size("digits", draws=3, largest=200)
     (figure,) = found.figures
     by_name = {trace.name: trace for trace in figure.figure().data}
     assert list(by_name["Ross"].x) == [100, 200]
@@ -58,7 +58,7 @@ def test_both_sets_of_the_paper_have_a_row():
 @pytest.mark.parametrize(
     ("name", "values", "words"),
     [
-        ("digits", {"samples": 1}, "needs two samples or more"),
+        ("digits", {"draws": 1}, "needs two draws or more"),
         ("digits", {"largest": 50}, "of 100 rows or more"),
         ("digits", {"largest": 2000}, "2000 of 1"),
     ],

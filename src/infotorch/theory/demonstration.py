@@ -1,7 +1,8 @@
-"""What a demonstration of the theory gives: exact values, the paper's claims beside them, and data for figures."""
+"""A demonstration of the theory: exact values, the paper's claims beside them, and figures; computed, not trained."""
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -9,6 +10,18 @@ from typing import Any
 
 from infotorch.figures.demonstration import Curves, Heat
 from infotorch.records.files import json_values
+
+#: Name -> module of this package, its function, and what the function is given before the demonstration's own values.
+DEMONSTRATIONS = {
+    "figure-1": ("figure1", "figure_1"),
+    "figure-2": ("figure2", "figure_2"),
+    "figure-3": ("figure3", "figure_3"),
+    "noise-to-zero": ("infinite", "noise_to_zero"),
+    "saturation": ("infinite", "saturation"),
+    "bijection": ("infinite", "bijection"),
+    "sample-size-mnist": ("sample_size", "sample_size", "mnist"),
+    "sample-size-cifar10": ("sample_size", "sample_size", "cifar10"),
+}
 
 
 @dataclass(frozen=True)
@@ -51,6 +64,27 @@ class Demonstrated:
         """The content of demonstration.json: what JSON has no word for, infinity, is null."""
         figures = [{"kind": type(figure).__name__.lower(), **asdict(figure)} for figure in self.figures]
         return json_values({"claims": [asdict(claim) for claim in self.claims], "figures": figures})
+
+
+def demonstrate(name: str, values: Mapping[str, int | float]) -> Demonstrated:
+    """Compute one of `DEMONSTRATIONS`.
+
+    Args:
+        name: of the demonstration.
+        values: its keyword arguments.
+
+    Raises:
+        ValueError: an unknown name, or a value that the demonstration refuses.
+        TypeError: a value of the wrong kind.
+
+    Example:
+        >>> demonstrate("figure-3", {"epsilon": 0.0}).metrics["first_mi_ty_bits"]
+        1.0
+    """
+    if name not in DEMONSTRATIONS:
+        raise ValueError(f"demonstrate: name must be one of {', '.join(DEMONSTRATIONS)}, got {name!r}.")
+    module, function, *given = DEMONSTRATIONS[name]
+    return getattr(importlib.import_module(f"infotorch.theory.{module}"), function)(*given, **values)
 
 
 def in_bits(nats: float) -> float:

@@ -1,4 +1,4 @@
-"""Infinite information seen from its two ends: noise that goes to 0, and a sample that grows."""
+"""Infinite information: noise that goes to 0, a sample that grows, and a bijection that changes all but information."""
 
 from __future__ import annotations
 
@@ -8,13 +8,18 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from infotorch.diagnostics.dimension import information_dimension
+from infotorch.diagnostics.simplicity import decisions
+from infotorch.distributions.maps import Spiral
 from infotorch.estimators.binned import binned_mi
 from infotorch.estimators.channel import pairwise_bounds
+from infotorch.estimators.class_neighbours import ross
 from infotorch.estimators.discrete import discrete_mi
 from infotorch.estimators.kraskov import ksg
-from infotorch.numerics.checks import check_count
+from infotorch.figures.demonstration import Curves
+from infotorch.numerics.checks import check_count, check_positive
 from infotorch.numerics.symbols import symbols
-from infotorch.theory.demonstrated import Claim, Curves, Demonstrated, in_bits
+from infotorch.theory.demonstration import Claim, Demonstrated, in_bits, shown
 from infotorch.theory.pieces import Piece, Pieces
 
 #: Neurons on X even on [0, 1]: f(x - 1/2), for each activation what becomes of the two halves of X.
@@ -27,6 +32,8 @@ NEURONS = {
 _ROWS = 1000
 #: Noise that means nothing beside what a float can tell, and noise that one could mean, in units of L's deviation.
 TINY, USEFUL = 1e-7, 0.3
+#: Noise on the layer of `bijection`, in units of its spread.
+_LEVELS = (0.02, 0.05, 0.1, 0.2)
 
 
 def noise_to_zero(*, halvings: int = 20) -> Demonstrated:
@@ -171,3 +178,99 @@ def saturation(*, doublings: int = 6) -> Demonstrated:
     note = "The true value is infinite; with noise 0.3 of the deviation it is not."
     figure = Curves("Estimates from n rows", "rows n", "estimate of I(X; L), bits", lines, log_x=True, note=note)
     return Demonstrated(metrics, claims, (figure,))
+
+
+def bars(num_samples: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Two bars of the plane, -1 < x1 < 1 and 0.1 < |x2| < 0.9, the class being the sign of x2."""
+    places = torch.rand(num_samples, 2, generator=generator, dtype=torch.float64)
+    y = torch.arange(num_samples) % 2
+    side = (2 * y - 1).double()
+    return torch.stack([2 * places[:, 0] - 1, side * (0.1 + 0.8 * places[:, 1])], dim=1), y
+
+
+def bijection(*, num_samples: int = 2000, speed: float = 3.0) -> Demonstrated:
+    """A layer L = X, and the same behind a smooth bijection of the plane that winds it up.
+
+    Args:
+        num_samples: drawn evenly from the two bars; at least 100.
+        speed: of the winding, radians for each unit of squared length.
+
+    Raises:
+        ValueError: fewer samples, or a speed that is not positive.
+        TypeError: num_samples is no integer, or speed no number.
+
+    Source: Amjad & Geiger 2019, arXiv:1802.09766, Secs. 4.3 and 5.3.
+
+    Example:
+        >>> found = bijection(num_samples=200).metrics
+        >>> found["before_mi_xt_bits"] == found["after_mi_xt_bits"], found["before_linear_accuracy"]
+        (True, 1.0)
+    """
+    check_count(num_samples, where="bijection", name="num_samples")
+    check_positive(speed, where="bijection", name="speed")
+    if num_samples < 100:
+        raise ValueError(f"bijection: num_samples must be at least 100, got {num_samples}.")
+    generator = torch.Generator().manual_seed(0)  # a demonstration draws what it always drew
+    x, y = bars(num_samples, generator)
+    noise = torch.randn(x.shape, generator=generator, dtype=torch.float64)
+    layers = {"before": x, "after": Spiral(speed)(x)}
+    metrics: dict[str, float] = {}
+    noisy: dict[str, list[float]] = {}
+    for name, layer in layers.items():
+        found = decisions(layer, y)
+        assert found is not None  # both classes have half of the rows
+        # The bijection keeps every length, so that one unit of noise serves both.
+        noisy[name] = [in_bits(float(ross(layer + scale * noise, y))) for scale in _LEVELS]
+        metrics |= {
+            f"{name}_mi_xt_bits": in_bits(float(discrete_mi(symbols(x), symbols(layer)))),
+            f"{name}_information_dimension": information_dimension(layer),
+            f"{name}_mi_ty_bits": in_bits(found.neighbour_information),
+            f"{name}_linear_accuracy": found.linear.accuracy,
+            f"{name}_neighbours_accuracy": found.neighbours.accuracy,
+            f"{name}_class_distance": float(torch.cdist(layer[y == 0], layer[y == 1]).min()),
+            f"{name}_noisy_mi_ty_bits": noisy[name][-1],
+        }
+    lines = {name: (_LEVELS, values) for name, values in noisy.items()}
+    figure = Curves(
+        "What noise leaves of the class", "deviation of Gaussian noise on L", "I(Y; L + noise), bits", lines
+    )
+    return Demonstrated(metrics, _bijection_claims(metrics, num_samples), (figure,))
+
+
+def _bijection_claims(metrics: dict[str, float], num_samples: int) -> list[Claim]:
+    def both(name: str) -> tuple[float, float]:
+        return metrics[f"before_{name}"], metrics[f"after_{name}"]
+
+    xt, ty, noisy = both("mi_xt_bits"), both("mi_ty_bits"), both("noisy_mi_ty_bits")
+    linear, near = both("linear_accuracy"), both("class_distance")
+    dimensions = both("information_dimension")
+    return [
+        Claim(
+            "a bijection changes neither I(X; L) nor I(Y; L)",
+            "Sec. 4.3",
+            f"on {num_samples} rows I(X; L): {shown(*xt)}; I(Y; L) by neighbours: {shown(*ty)}; dimension "
+            f"{dimensions[0]:.2f} and {dimensions[1]:.2f}, both infinite",
+            xt[0] == xt[1]
+            and abs(xt[0] - math.log2(num_samples)) < 1e-9
+            and abs(ty[0] - ty[1]) < 0.05
+            and min(dimensions) > 1,
+        ),
+        Claim(
+            "it decides whether a simple decision is enough",
+            "Sec. 4.3",
+            f"accuracy of a linear decision: {100 * linear[0]:.1f} and {100 * linear[1]:.1f} %",
+            linear[0] > linear[1] + 0.1,
+        ),
+        Claim(
+            "and how robust the representation is",
+            "Sec. 4.3",
+            f"least distance between the classes: {near[0]:.3f} and {near[1]:.3f}",
+            near[0] > 2 * near[1],
+        ),
+        Claim(
+            "noise on L makes the functional see the difference",
+            "Sec. 5.3",
+            f"I(Y; L + noise), deviation {_LEVELS[-1]:g}: {shown(*noisy)}",
+            noisy[0] > noisy[1] + 0.1,
+        ),
+    ]

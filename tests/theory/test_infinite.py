@@ -6,11 +6,10 @@ import torch
 
 from infotorch.distributions.maps import Spiral
 from infotorch.figures.demonstration import Curves, Heat
-from infotorch.theory.bijection import bars, bijection
-from infotorch.theory.demonstrated import Claim, Demonstrated, in_bits, shown
-from infotorch.theory.limits import NEURONS, neuron, noise_to_zero, saturation
+from infotorch.theory.demonstration import Claim, Demonstrated, in_bits, shown
+from infotorch.theory.infinite import NEURONS, bars, bijection, neuron, noise_to_zero, saturation
 
-TO_ZERO, SATURATED, TURNED = noise_to_zero(), saturation(doublings=4), bijection(rows=1000)
+TO_ZERO, SATURATED, TURNED = noise_to_zero(), saturation(doublings=4), bijection(num_samples=1000)
 
 
 class TestNoiseToZero:
@@ -92,8 +91,8 @@ class TestBijection:
         assert TURNED.metrics["before_class_distance"] >= 0.2 > TURNED.metrics["after_class_distance"]
 
     def test_bad_settings_are_refused(self):
-        with pytest.raises(ValueError, match="bijection: rows must be at least 100, got 99"):
-            bijection(rows=99)
+        with pytest.raises(ValueError, match="bijection: num_samples must be at least 100, got 99"):
+            bijection(num_samples=99)
         with pytest.raises(ValueError, match="bijection: speed must be positive"):
             bijection(speed=0.0)
 
