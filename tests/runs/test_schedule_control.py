@@ -260,7 +260,7 @@ class TestOptionsOfARow:
             ("schedule.lr_max=much", r"schedule\.lr_max: input should be a valid number"),
             (
                 "schedule.time_decay=often",
-                r"schedule\.time_decay: input should be true, false or 'literal', got 'often'",
+                r"schedule\.time_decay: there is no value 'often'; allowed: true, false, literal",
             ),
             ("schedule.ceiling=high", r"schedule\.ceiling: there is no value 'high'; allowed: estimate"),
             ("schedule.num_samples=1", r"schedule\.num_samples: input should be greater than or equal to 2"),

@@ -123,6 +123,9 @@ def _first_complaint(recipe: Recipe, error: ValidationError) -> str:
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"] if not str(part).startswith(("int", "float", "literal")))
     if first["type"] == "literal_error":
-        word, allowed = str(first["input"]), re.findall(r"'([^']*)'", first.get("ctx", {})["expected"])
+        # pydantic lists them as "True, False or 'literal'"; on a command line that is true, false, literal.
+        listed = re.split(r", | or ", first.get("ctx", {})["expected"])
+        allowed = [part.strip("'") or '""' if part.startswith("'") else part.lower() for part in listed]
+        word = str(first["input"])
         return f"{recipe.name}: {place}: there is no value {word!r}; {suggest(word, allowed)}"
     return f"{recipe.name}: {place}: {first['msg'].lower()}, got {first['input']!r}."
