@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 EXTRAS := graph,optim,sweep,fast,images,lightning,dev
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-rest test-all package check stubs format bench peers docs clean
+.PHONY: demo test test-rest test-all package check stubs format bench results peers docs clean
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "infotorch needs Python 3.11 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
@@ -56,6 +56,10 @@ bench: $(INSTALLED)
 	$(BIN)/python benchmarks/loop.py
 	@$(BIN)/python -c 'import matplotlib' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
 	$(BIN)/python benchmarks/accuracy.py
+
+# The measured parts of the pages, from the tables' files in results/.
+results: $(INSTALLED)
+	$(BIN)/python -m infotorch.report.pages RESULTS.md docs/results/*.md
 
 # Beside other packages: they need an old numpy, hence an environment of their own.
 peers:

@@ -80,7 +80,7 @@ def draw(figure: Figure, path: Path) -> None:
     # Text stays text, and two drawings of the same numbers give the same file.
     matplotlib.rcParams.update({"svg.hashsalt": "infotorch", "svg.fonttype": "none", "font.family": "sans-serif"})
     found: dict[str, list[RunRecord]] = {}
-    for run in find_runs(RUNS / figure.table):
+    for run in find_runs(RUNS / f"{figure.table}.json"):
         found.setdefault(run.recipe()["variant"], []).append(run)
     shown = [name for name in figure.optimizers if any(variant(name, update) in found for update in figure.updates)]
     size = (4 * len(figure.quantities), 2.8 * len(shown))
@@ -105,7 +105,7 @@ def draw(figure: Figure, path: Path) -> None:
 def main() -> None:
     """Draw all of them."""
     for name, figure in FIGURES.items():
-        if not (RUNS / figure.table).is_dir():
+        if not (RUNS / f"{figure.table}.json").exists():
             print(f"{name}: no runs of {figure.table}", flush=True)
             continue
         draw(figure, RESULTS / f"{name}.svg")

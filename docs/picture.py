@@ -12,7 +12,7 @@ from infotorch.records.finding import find_runs
 from infotorch.report import summarise
 
 ROOT = Path(__file__).parent.parent
-RUNS = ROOT / "results" / "ib-mnist-1pct"
+RUNS = ROOT / "results" / "ib-mnist-1pct.json"
 PICTURE = Path(__file__).parent / "picture.svg"
 WIDTH, HEIGHT = 920, 300
 INK, FAINT, OURS, PAPER, GROUND = "#1b2430", "#8a94a3", "#1f6feb", "#d1602b", "#ffffff"

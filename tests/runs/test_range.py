@@ -321,11 +321,11 @@ def test_the_page_tells_what_the_committed_ranges_are():
         ("milr-mnist", "`milr-mnist` found [5e-4, 0.1] with LR_top 0.1, in 7.3 epochs"),
         ("milr-temperature", "`milr-temperature` found what its recipe has, [5e-4, 0.2] with LR_top 0.2, in 61 epochs"),
     ]:
-        found = json.loads((root / f"results/ranges/{name}.json").read_text())
+        found = json.loads((root / f"results/{name}.ranges.json").read_text())["default"]
         ends = f"[5e-4, {found['lr_max']}] with LR_top {found['lr_top']}, in "
         assert found["lr_min"] == 5e-4
         assert {"edges", "c1", "c2"} <= set(found)
         assert ends + f"{found['epochs']:.2g} epochs" in told
         assert told in page
-    mnist = json.loads((root / "results/ranges/milr-mnist.json").read_text())
+    mnist = json.loads((root / "results/milr-mnist.ranges.json").read_text())["default"]
     assert mnist["epochs"] <= 8  # the goal

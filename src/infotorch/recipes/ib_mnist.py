@@ -1,6 +1,7 @@
 """Elad et al. 2019, Table 1, MNIST with all its training images, less 5,000 held out for every choice.
 
-The settings below were found by the search that `--set tune=true` repeats; its record lies in results/tuning/ib-mnist.
+The settings below were found by the search that `--set tune=true` repeats; its record lies in
+results/ib-mnist.searches.jsonl.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The paper leaves out widths, noise, beta and rates (they stand in a supplement that is not public). The network is
 784-500-256-10; the settings below were found by the search that `--set tune=true` repeats, on 5,000 held-out images
-and the search's own seeds. Its record lies in results/tuning/ib-mnist-1pct.
+and the search's own seeds. Its record lies in results/ib-mnist-1pct.searches.jsonl.
 """
 
 from __future__ import annotations

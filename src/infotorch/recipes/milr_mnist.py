@@ -17,8 +17,9 @@ from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.search_settings import SearchSettings
 from infotorch.recipes.variants import Found
 
-#: Of `infotorch lr-range milr-mnist --part 0.1163` (results/ranges/milr-mnist-25-steps.json), but for epsilon, which is
-#: of a first run whose order of samples no seed decided; the seeded one gives 0.00733. Shorter parts find LR_max 0.1.
+#: Of `infotorch lr-range milr-mnist --part 0.1163` (results/milr-mnist.ranges.json, "25 steps"), but for epsilon,
+#: which is of a first run whose order of samples no seed decided; the seeded one gives 0.00733. Shorter parts find
+#: LR_max 0.1.
 _RATES = Rates(lr_min=5e-4, lr_max=0.2, lr_top=0.1, threshold=0.00755)
 
 _SCORES = {"network": 0.9927, "layerwise": 0.9939, "adam": 0.9953, "rmsprop": 0.9953, "lars": 0.9943}

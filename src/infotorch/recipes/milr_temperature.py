@@ -20,7 +20,7 @@ from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.search_settings import SearchSettings
 from infotorch.recipes.variants import Found
 
-#: Of `infotorch lr-range milr-temperature`, kept in results/ranges.
+#: Of `infotorch lr-range milr-temperature`, kept in results/milr-temperature.ranges.json.
 _RATES = Rates(lr_min=5e-4, lr_max=0.2, lr_top=0.2, threshold=0.0228)
 
 _SCORES = {"network": 1.32, "adam": 0.97, "rmsprop": 1.0}

@@ -1,7 +1,7 @@
 """Li & Pei 2023 (MOLE), Table 1, Adult: 104-64-16-2, ReLU, assignment X, Y, CE.
 
 The paper leaves out epochs, rates, batch size, kernel widths and critics; the settings below were found by the search
-that `--set tune=true` repeats, on validation samples. Its record lies in results/tuning/mole-adult.
+that `--set tune=true` repeats, on validation samples. Its record lies in results/mole-adult.searches.jsonl.
 """
 
 from __future__ import annotations

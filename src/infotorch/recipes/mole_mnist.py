@@ -3,7 +3,7 @@
 The paper leaves out channels, kernels, pooling, epochs, rates, batch size, kernel widths and critics. The network is
 5 x 5 convolutions of 16 and 32 channels with 2 x 2 max pooling, 128 hidden units and batch norm; the settings below
 were found by the search that `--set tune=true` repeats, on validation samples. Its record lies in
-results/tuning/mole-mnist.
+results/mole-mnist.searches.jsonl.
 """
 
 from __future__ import annotations

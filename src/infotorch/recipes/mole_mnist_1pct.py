@@ -3,7 +3,7 @@
 Li & Pei 2023 promise it (Sec. 3: "MOLE allows DNNs to learn from unlabeled data ... in the encoder-like module") and
 publish no number. Network and batch size are those of `mole-mnist`, with 2 epochs a stage; what needs labels sees the
 600 labelled images alone, others for every seed, as many steps as the rest. The settings below were found by the search
-that `--set tune=true` repeats, on validation samples; its record lies in results/tuning/mole-mnist-1pct.
+that `--set tune=true` repeats, on validation samples; its record lies in results/mole-mnist-1pct.searches.jsonl.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ the number of steps. Chosen once and equal for all variants: inside or outside a
 sigmoid for each class against the one-hot class, 500 steps. Validation and test points are drawn beside the 600.
 
 The variants `sgd-paper...` have the paper's rates, the others those of a search on validation samples with one budget;
-its record lies in results/tuning/prox-binary. Order 1 is back-propagation whose front half moves at a rate of its own,
-at the paper's rates beta gamma / alpha = 10,000 times that of the back half: beside it `sgd-paper-bp`, alpha
+its record lies in results/prox-binary.searches.jsonl. Order 1 is back-propagation whose front half moves at a rate of
+its own, at the paper's rates beta gamma / alpha = 10,000 times that of the back half: beside it `sgd-paper-bp`, alpha
 throughout, is no fair baseline, and `sgd-bp` is. The paper has gradient descent alone; the other optimisers are ours.
 """
 

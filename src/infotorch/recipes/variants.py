@@ -11,7 +11,7 @@ from infotorch.recipes.search_settings import SearchRange
 from infotorch.recipes.settings import SettingValue
 
 #: Variant -> the dotted settings that its search found. A table's file has it as `FOUND`; the record of the search lies
-#: in results/tuning/<table>.
+#: in results/<table>.searches.jsonl.
 Found: TypeAlias = Mapping[str, Mapping[str, SettingValue]]
 
 

@@ -39,7 +39,7 @@ _WHERE = "lr-range"
 #: Share of an epoch that counts as one in the cheap test: for 60,000 images some 30 steps of 128.
 PART = 1 / 16
 #: Fewer steps than these say little of a rate: of small sets the part is larger, a whole epoch at most. With more, the
-#: three trials of 55,000 rows in batches of 256 would cost over 8 epochs (results/ranges/milr-mnist.json).
+#: three trials of 55,000 rows in batches of 256 would cost over 8 epochs (results/milr-mnist.ranges.json).
 LEAST_STEPS = 18
 #: Training rows whose accuracy is reported, drawn once.
 SCORED_ROWS = 2000
