@@ -30,7 +30,7 @@ def resolve_device(device: str) -> torch.device:
         device(type='cpu')
     """
     if device == "auto":
-        return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
+        return _accelerator() or torch.device("cpu")
     try:
         wanted = torch.device(device)
     except RuntimeError:
@@ -39,10 +39,15 @@ def resolve_device(device: str) -> torch.device:
         raise ValueError(f"device: must be auto, cpu, cuda, cuda:N or mps, got {device!r}{hint}") from None
     if wanted.type == "cpu":
         return wanted
-    there = torch.accelerator.current_accelerator(check_available=True)
+    there = _accelerator()
     if there is None or there.type != wanted.type or (wanted.index or 0) >= torch.accelerator.device_count():
         raise ValueError(f"device: {device} is not there; available: cpu{f', {there.type}' if there else ''}.")
     return wanted
+
+
+def _accelerator() -> torch.device | None:
+    # Not check_available=True, which torch 2.6 does not know.
+    return torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
 
 
 def launch(device: str = "auto", precision: Precision = "32-true") -> Fabric:
