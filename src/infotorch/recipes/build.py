@@ -139,7 +139,8 @@ def build_plan(recipe: Recipe, model: nn.Module) -> Plan:
     """The recipe's plan for its network; the network is trained in place."""
     settings = recipe.plan
     check_schedule(recipe)
-    scheduler, own = scheduler_of(recipe), remedy_objective(recipe, model)
+    scheduler = scheduler_of(recipe)
+    own = remedy_objective(recipe, model) if recipe.remedy.system else None
     if recipe.split.at and recipe.split.order != "bp":
         return _split_plan(recipe, model, scheduler)
     return Plan.layerwise(

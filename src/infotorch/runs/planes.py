@@ -26,9 +26,9 @@ class RunPlanes:
     values are exact, and the bounds under noise hold without an error of sampling.
 
     Args:
-        recipe: the row.
+        recipe: the variant.
         model: being trained.
-        dataset: its rows.
+        dataset: its samples.
         seed: of the run.
         stages: of the plan, whose epochs are counted through.
         directory: information_plane_<assumption>.json is written here after every look.

@@ -101,7 +101,8 @@ class Session:
             ValueError: the outliers of an assessment do not fit the data, or its layer is none of the network's.
         """
         # Before training, and not where a network is only built to be looked at.
-        self.outliers = None if self.is_trial else load_outliers(self.recipe, self.model, self.dataset, self.seed)
+        assesses = self.recipe.assessment.outliers and not self.is_trial
+        self.outliers = load_outliers(self.recipe, self.model, self.dataset, self.seed) if assesses else None
         if resume and self.record.exists() and has_checkpoint(self.record.checkpoint_directory):
             self._go_on()
         else:

@@ -69,7 +69,8 @@ class Setup:
         Raises:
             ValueError: nothing is left to train, or the model cannot take the samples.
         """
-        update_batch_norm(self.plan, self.dataset.train.x, batch_size=self.recipe.batch_size)
+        if self.plan[0].objective is None:  # the leading modules are random features
+            update_batch_norm(self.plan, self.dataset.train.x, batch_size=self.recipe.batch_size)
         self.plan.prepare(self.batches, epochs=self.recipe.epochs, seed=self.seed)
 
 
