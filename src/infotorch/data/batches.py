@@ -21,9 +21,13 @@ if TYPE_CHECKING:
 
 
 class Batch(NamedTuple):
-    """Rows of a data set: inputs, targets (b, ...) or None, and their row numbers `rows` (b,).
+    """Samples of a data set: inputs, targets (b, ...) or None, and their numbers in the set, `rows` (b,).
 
     Inputs are a tensor (b, ...), or a torch_geometric data object that holds b graphs, or one graph of b nodes.
+
+    Example:
+        >>> Batch(torch.zeros(2, 3), torch.tensor([1, 0]), rows=torch.tensor([7, 4])).y.tolist()
+        [1, 0]
     """
 
     x: Any
@@ -39,10 +43,10 @@ class TensorBatches:
     Args:
         x: inputs, shape (n, ...), or `GraphSamples`, n graphs.
         y: targets, shape (n, ...), or None.
-        batch_size: rows a step; the last batch of an epoch may be smaller. A lone last row joins the batch before it:
-            batch norm and bounds on a batch need two rows.
+        batch_size: samples a step; the last batch of an epoch may be smaller. A lone last sample joins the batch before
+            it: batch norm and bounds on a batch need two samples.
         seed: decides the order of every epoch.
-        shuffle: False keeps the order of the rows.
+        shuffle: False keeps the order of the samples.
         drop_last: leave out a last batch that is not full.
         augment: "crops-flips" gives every image a random crop and perhaps a flip, others in every epoch; "none".
 

@@ -15,6 +15,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+#: Where the outputs of frozen modules are kept.
 CacheKind = Literal["memory", "disk"]
 
 

@@ -43,6 +43,10 @@ class CurvePoint:
         accuracy_error: standard error over seeds.
         seeds: runs that the means are over.
         diverged: runs that are left out, as their loss was not finite.
+
+    Example:
+        >>> CurvePoint(0.1, 2.0, 1.9, 0.98, 0.1, 0.05, 0.01, seeds=3, diverged=0).mi_ty
+        1.9
     """
 
     beta: float
@@ -63,6 +67,11 @@ class IBCurve:
     Args:
         points: one for each beta.
         label_entropy: H(Y) of the validation labels, in nats: no mi_ty lies above it.
+
+    Example:
+        >>> point = CurvePoint(0.1, 2.0, 1.9, 0.98, 0.1, 0.05, 0.01, seeds=3, diverged=0)
+        >>> IBCurve((point,), label_entropy=2.3).table()[0]["beta"]
+        0.1
     """
 
     points: tuple[CurvePoint, ...]

@@ -46,6 +46,13 @@ class LocalModule:
         optimizer: makes an optimiser of the parameters of body and objective.
         scheduler: makes a schedule of (optimiser, number of steps); or None for a constant rate.
         critic_optimizer: makes an optimiser of the parameters of the objective's critics; None: as `optimizer`.
+
+    Example:
+        >>> import torch
+        >>> from infotorch.objectives.labels import CrossEntropy
+        >>> module = LocalModule("out", nn.Linear(4, 3), CrossEntropy(), optimizer=torch.optim.SGD)
+        >>> module(torch.zeros(5, 4), torch.zeros(5, 4)).shape
+        torch.Size([5, 3])
     """
 
     def __init__(

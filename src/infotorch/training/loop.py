@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +29,7 @@ from infotorch.training.local_module import LocalModule, Update
 from infotorch.training.memory import track_saved_activations
 from infotorch.training.plan import Batches, Plan
 from infotorch.training.split_module import ProximalUpdate, SplitModule
-from infotorch.updates.gradient import GradientUpdate
+from infotorch.updates.gradient import GradientUpdate, Handoff
 from infotorch.updates.replay import keeping_statistics
 
 if TYPE_CHECKING:
@@ -38,7 +38,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Position:
-    """A step boundary of a run: `steps` are done, and the next is (stage, epoch, step), all counted from 0."""
+    """A step boundary of a run: `steps` are done, and the next is (stage, epoch, step), all counted from 0.
+
+    Example:
+        >>> Position(epoch=2, steps=60).stage
+        0
+    """
 
     stage: int = 0
     epoch: int = 0
@@ -60,6 +65,12 @@ class StepInfo:
         diverged: name of the module whose loss was not finite (its weights were left as they were) or whose weights are
             not finite after the stage's last update; training ends.
         peak_saved_activation_bytes: what autograd kept at its highest; measured in a stage's first step, else None.
+
+    Example:
+        >>> loss = Loss(torch.tensor(0.5), {"cross_entropy_nats": torch.tensor(0.5)})
+        >>> info = StepInfo(Position(), Position(step=1, steps=1), {"fc": loss}, {"fc": 1e-3}, False, False)
+        >>> info.losses["fc"].total.item(), info.diverged
+        (0.5, None)
     """
 
     position: Position
@@ -80,7 +91,7 @@ def train(
     seed: int = 0,
     start: Position | None = None,
     cache: CacheKind | None = None,
-    handoff: Literal["before", "after"] = "before",
+    handoff: Handoff = "before",
     fabric: Fabric | None = None,
 ) -> Iterator[StepInfo]:
     """Train `plan` on `batches`, yielding after every step.
@@ -143,7 +154,7 @@ def _steps(
     streams: SeedStreams,
     start: Position,
     cache: CacheKind | None,
-    handoff: str,
+    handoff: Handoff,
     fabric: Fabric | None,
 ) -> Iterator[StepInfo]:
     steps, stages = start.steps, plan.stages()
@@ -152,7 +163,7 @@ def _steps(
         stage = _Stage(plan, stages[number], streams, handoff == "after", fabric)
         if first.epoch < epochs and cache is not None:
             stage.fill_cache(batches, cache)
-        rows = stage.rows_to_learn_from(batches)
+        rows = stage.batches_to_learn_from(batches)
         for epoch in range(first.epoch, epochs):
             skip = first.step if epoch == first.epoch else 0
             # Epochs are numbered through all stages, so that no two stages see one order.
@@ -193,8 +204,8 @@ class _Stage:
         self.modes = [(layer, module in trained) for module in self.plan for layer in module.body.modules()]
         self.modes += [(part, True) for module in trained if module.objective for part in module.objective.modules()]
 
-    def rows_to_learn_from(self, batches: Batches) -> Batches:
-        """The labelled rows alone, where every objective of the stage needs labels and the batches can tell them."""
+    def batches_to_learn_from(self, batches: Batches) -> Batches:
+        """The labelled samples alone, where every objective of the stage needs labels and the batches can tell them."""
         objectives = [self.plan[number].objective for number in self.numbers]
         needs = all(objective is not None and objective.needs_labels for objective in objectives)
         labelled = getattr(batches, "labelled", None)
