@@ -17,7 +17,7 @@ def test_two_points_far_apart_hold_one_bit_at_every_noise_and_every_quantiser():
     assert [cells.entropy for cells in found.quantised] == pytest.approx([math.log(2)] * 3)
     assert found.spread == pytest.approx(2.5)
     assert found.within_classes == pytest.approx(0.0)
-    assert found.log_rows == pytest.approx(math.log(20))
+    assert found.ceiling == pytest.approx(math.log(20))
 
 
 def test_bounds_lie_about_the_information_of_a_gaussian_channel():

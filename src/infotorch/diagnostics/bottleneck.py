@@ -13,7 +13,7 @@ from infotorch.numerics.checks import check_positive
 from infotorch.numerics.nested import tensors_in
 
 #: Rows that are looked at; log of it is the ceiling of I(X; Z).
-PROBE_ROWS = 1000
+PROBE_SAMPLES = 1000
 
 
 def bottleneck_information(
@@ -48,11 +48,11 @@ def bottleneck_information(
     """
     check_positive(relative_noise, where="bottleneck_information", name="relative_noise")
     with torch.no_grad():
-        z = torch.cat([part.float().flatten(1) for part in tensors_in(forward(x[:PROBE_ROWS]))], dim=1)
+        z = torch.cat([part.float().flatten(1) for part in tensors_in(forward(x[:PROBE_SAMPLES]))], dim=1)
     spread = float((z - z.mean(dim=0)).square().sum(dim=1).mean().sqrt())
     _, upper = pairwise_bounds(z, relative_noise * spread if spread > 0 else 1.0)
     found = {"mi_xt_nats": float(upper), "mi_xt_relative_noise": relative_noise}
     if y is not None:
-        labels = y[:PROBE_ROWS]
+        labels = y[:PROBE_SAMPLES]
         found["mi_ty_nats"] = float(ross(z[labels >= 0], labels[labels >= 0]))
     return found

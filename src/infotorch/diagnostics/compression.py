@@ -59,7 +59,7 @@ class Compression:
         dimensions: participation ratio of the covariance's eigenvalues: 1 for a line, d for a ball; 0 if constant.
         noisy: bounds at several noises; none of them is the right one.
         quantised: entropies for several numbers of bins.
-        log_rows: log n, the ceiling of both, in nats.
+        ceiling: log n, which neither can exceed, in nats.
         own_noise: "none"; "gaussian" where the layer's own noise is known and counted in `noisy`; "other" where it is
             left out there: the upper bounds then hold, and may lie far too high.
     """
@@ -69,7 +69,7 @@ class Compression:
     dimensions: float
     noisy: tuple[NoisyInformation, ...]
     quantised: tuple[QuantisedEntropy, ...]
-    log_rows: float
+    ceiling: float
     own_noise: Literal["none", "gaussian", "other"] = "none"
 
 
@@ -111,7 +111,7 @@ def compression(
         quantised=tuple(
             QuantisedEntropy(bins, float(binned_mi(torch.arange(len(rows)), rows, num_bins=bins))) for bins in num_bins
         ),
-        log_rows=math.log(len(rows)),
+        ceiling=math.log(len(rows)),
         own_noise="none" if own is None else "other" if own.gaussian is None else "gaussian",
     )
 
@@ -151,15 +151,15 @@ def noisy_bounds(t: Tensor, noise_std: float, own: OwnNoise | None) -> tuple[Est
 
     Args:
         t: the layer, (n, d).
-        noise_std: deviation of the noise that is added.
+        noise_std: standard deviation of the noise that is added.
         own: the layer's own noise.
     """
     if own is None:
         return pairwise_bounds(t, noise_std)
     if own.gaussian is None:
         return None, pairwise_bounds(t, noise_std)[1]
-    mean, deviation = (part.to(t) for part in own.gaussian)
-    whole = deviation.square().add(noise_std**2).sqrt()
+    mean, noise = (part.to(t) for part in own.gaussian)
+    whole = noise.square().add(noise_std**2).sqrt()
     if bool((whole == whole[:1]).all()):  # one channel for all rows: distances by a matrix product
         return pairwise_bounds(mean / whole[0], 1.0)
     return pairwise_bounds(mean, whole)

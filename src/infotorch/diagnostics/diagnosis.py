@@ -43,7 +43,7 @@ DiagnosisFigure = Literal["compression", "gaussian", "affine", "fgsm", "pgd"]
 TableLine = dict[str, str | int | float | None]
 _WHERE = "diagnose"
 #: Fewer rows say nothing about ties, neighbours or classes.
-FEWEST_ROWS = 20
+FEWEST_SAMPLES = 20
 # Rows that P4 changes, half of which fit its probes; each is attacked dozens of times.
 _CHANGED_ROWS = 400
 # Rows a forward pass.
@@ -204,7 +204,7 @@ def diagnose(
     """
     x, y = _checked(model, data)
     check_count(num_samples, where=_WHERE, name="num_samples")
-    check_rows(x[:num_samples], where=_WHERE, name="x, and the rows looked at,", at_least=FEWEST_ROWS)
+    check_rows(x[:num_samples], where=_WHERE, name="x, and the rows looked at,", at_least=FEWEST_SAMPLES)
     if input_kind is not None:
         check_choice(input_kind, ("continuous", "discrete"), where=_WHERE, name="input_kind")
     if input_kind == "continuous" and not x.is_floating_point():

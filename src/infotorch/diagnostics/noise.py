@@ -102,9 +102,9 @@ def _draw(model: nn.Module, rows: Tensor, layers: Sequence[str], streams: SeedSt
         record,
     ):
         extract.run(rows.clone())  # step 0: what is given x is given the result of a step
-    heard = {name: extract.features.get(name, (None, None)) for name in layers}
-    outputs = {name: as_columns(value, name, len(rows)) for name, (_, value) in heard.items()}
-    return _Draw(record, outputs, {name: number for name, (number, _) in heard.items()})
+    passed = {name: extract.features.get(name, (None, None)) for name in layers}
+    outputs = {name: as_columns(value, name, len(rows)) for name, (_, value) in passed.items()}
+    return _Draw(record, outputs, {name: number for name, (number, _) in passed.items()})
 
 
 def _kinds_of_steps(records: Sequence[RecordSteps]) -> list[NoiseKind]:

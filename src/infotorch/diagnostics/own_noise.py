@@ -64,9 +64,9 @@ def own_noise(model: nn.Module, x: Tensor, layers: Sequence[str], *, streams: Se
     if clean:
         parts = [passes[0](rows)[1] for rows in x.split(_CHUNK)]
         for name in clean:
-            mean, deviation = (torch.cat(rows) for rows in zip(*(part[name] for part in parts), strict=True))
+            mean, noise_std = (torch.cat(rows) for rows in zip(*(part[name] for part in parts), strict=True))
             if mean.shape[1] <= MOST_COLUMNS:
-                found[name] = OwnNoise((mean, deviation))
+                found[name] = OwnNoise((mean, noise_std))
     return found
 
 
@@ -83,14 +83,14 @@ class _Pass:
     def __call__(self, rows: Tensor) -> tuple[dict[str, Tensor], dict[str, tuple[Tensor, Tensor]]]:
         came: dict[str, tuple[Tensor, Tensor]] = {}
 
-        def hear(name: str) -> Any:
+        def note(name: str) -> Any:
             def hook(layer: Any, inputs: tuple[Any, ...]) -> None:
-                mean, deviation = (as_columns(part, name, len(rows)).clone() for part in layer.gaussian(inputs[0]))
-                came[name] = (mean, deviation)
+                mean, noise_std = (as_columns(part, name, len(rows)).clone() for part in layer.gaussian(inputs[0]))
+                came[name] = (mean, noise_std)
 
             return hook
 
-        handles = [self.model.get_submodule(name).register_forward_pre_hook(hear(name)) for name in self.known]
+        handles = [self.model.get_submodule(name).register_forward_pre_hook(note(name)) for name in self.known]
         try:
             with (
                 torch.no_grad(),

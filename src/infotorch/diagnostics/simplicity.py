@@ -28,7 +28,7 @@ COLUMNS = 64
 #: Parts of the rows, each predicted by probes that were trained on the others.
 FOLDS = 5
 _NEIGHBOURS, _HIDDEN = 10, 64
-# Of the perceptron: a few dozen passes settle it on a thousand rows.
+# Of the perceptron: a few dozen passes are enough on a thousand samples.
 _TRAINING = {"alpha": 1e-2, "max_iter": 40, "tol": 1e-3, "n_iter_no_change": 5, "learning_rate_init": 5e-3}
 # No probe is surer than this: a single error would cost it everything.
 _LEAST = 1e-4

@@ -24,7 +24,7 @@ def compression_figure(content: Mapping[str, Any]) -> Figure | None:
     for place, layer in enumerate(layers):
         noisy = layer["compression"]["noisy"]
         _add_line(figure, place, layer["name"], [b["relative_noise"] for b in noisy], [b["upper"] for b in noisy])
-    ceiling = layers[0]["compression"]["log_rows"]
+    ceiling = layers[0]["compression"]["ceiling"]
     figure.add_hline(y=ceiling, line={"dash": "dot", "width": 1}, annotation_text="log n")
     figure.update_xaxes(title_text="noise, in units of the layer's spread", type="log")
     figure.update_yaxes(title_text="I(X; T + ε) at most, nats", rangemode="tozero")
