@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from infotorch.numerics.checks import check_count
+from infotorch.numerics.checks import as_tensor, check_count, check_number
 from infotorch.numerics.seeds import as_generator
 
 
@@ -42,14 +41,13 @@ def generator_for(n: int, generator: torch.Generator | None, *, where: str) -> t
     return as_generator(generator, where=where)
 
 
-def check_number(value: float, *, where: str, name: str) -> None:
-    """Refuse what is not a real number.
+def as_constants(values: object, *, where: str, name: str) -> Tensor:
+    """A law's own numbers: float64, on the CPU, without gradient.
 
     Raises:
-        TypeError: value is something else.
+        TypeError: not real numbers.
     """
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{where}: {name} must be a number, got {type(value).__name__}.")
+    return as_tensor(values, where=where, name=name).detach().to("cpu", torch.float64)
 
 
 def check_information(mi: float, *, where: str) -> None:

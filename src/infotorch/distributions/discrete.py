@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from infotorch.distributions.base import generator_for
-from infotorch.numerics.checks import as_tensor
+from infotorch.distributions.base import as_constants, generator_for
 from infotorch.numerics.typing import ArrayLike
 
 
@@ -30,7 +29,7 @@ class DiscreteJoint:
     """
 
     def __init__(self, table: ArrayLike) -> None:
-        matrix = as_tensor(table, where=type(self).__name__, name="table").detach().to("cpu", torch.float64)
+        matrix = as_constants(table, where=type(self).__name__, name="table")
         if matrix.ndim != 2:
             raise ValueError(f"{type(self).__name__}: table must be a matrix, got shape {tuple(matrix.shape)}.")
         total = float(matrix.sum())

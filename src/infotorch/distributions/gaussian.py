@@ -9,8 +9,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from infotorch.distributions.base import check_information, check_number, generator_for
-from infotorch.numerics.checks import as_tensor, check_count, check_positive
+from infotorch.distributions.base import as_constants, check_information, generator_for
+from infotorch.numerics.checks import check_count, check_number, check_positive
 from infotorch.numerics.typing import ArrayLike
 
 
@@ -41,7 +41,7 @@ class CorrelatedGaussian:
 
     def __init__(self, covariance: ArrayLike | float, dim_x: int = 1) -> None:
         where = type(self).__name__
-        matrix = as_tensor(covariance, where=where, name="covariance").detach().to("cpu", torch.float64)
+        matrix = as_constants(covariance, where=where, name="covariance")
         if matrix.ndim == 0:
             matrix = torch.eye(2, dtype=torch.float64) + matrix * (1 - torch.eye(2, dtype=torch.float64))
         if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
@@ -120,7 +120,7 @@ class CorrelatedGaussian:
         where = f"{cls.__name__}.low_rank"
         check_positive(noise_std, where=where, name="noise_std")
         a, b = (
-            as_tensor(value, where=where, name=name).detach().to("cpu", torch.float64)
+            as_constants(value, where=where, name=name)
             for value, name in ((loadings_x, "loadings_x"), (loadings_y, "loadings_y"))
         )
         if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1]:

@@ -8,9 +8,9 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from infotorch.distributions.base import generator_for
+from infotorch.distributions.base import as_constants, generator_for
 from infotorch.distributions.quadrature import normal_expectation
-from infotorch.numerics.checks import as_tensor, check_positive
+from infotorch.numerics.checks import check_positive
 from infotorch.numerics.typing import ArrayLike
 
 
@@ -116,7 +116,7 @@ class AmplitudeImages:
 
 
 def _patterns(values: ArrayLike, *, where: str) -> tuple[Tensor, Tensor]:
-    patterns = as_tensor(values, where=where, name="patterns").detach().to("cpu", torch.float64)
+    patterns = as_constants(values, where=where, name="patterns")
     if patterns.ndim < 2 or patterns.numel() == 0 or not torch.isfinite(patterns).all():
         raise ValueError(f"{where}: patterns must be finite images, one each, got shape {tuple(patterns.shape)}.")
     return patterns, patterns.flatten(1)

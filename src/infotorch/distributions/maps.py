@@ -11,8 +11,7 @@ import math
 import torch
 from torch import Tensor
 
-from infotorch.distributions.base import check_number
-from infotorch.numerics.checks import as_tensor, check_count
+from infotorch.numerics.checks import as_tensor, check_count, check_number
 from infotorch.numerics.seeds import as_generator
 from infotorch.numerics.typing import ArrayLike
 

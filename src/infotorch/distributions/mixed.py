@@ -8,8 +8,8 @@ import torch
 from scipy.special import digamma, gammaln, xlogy
 from torch import Tensor
 
-from infotorch.distributions.base import check_number, generator_for
-from infotorch.numerics.checks import check_count
+from infotorch.distributions.base import generator_for
+from infotorch.numerics.checks import check_count, check_number
 
 
 class DiscretePlusUniform:

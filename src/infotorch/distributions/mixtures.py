@@ -8,9 +8,9 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from infotorch.distributions.base import generator_for
+from infotorch.distributions.base import as_constants, generator_for
 from infotorch.distributions.quadrature import normal_expectation
-from infotorch.numerics.checks import as_tensor, check_positive
+from infotorch.numerics.checks import check_positive
 from infotorch.numerics.typing import ArrayLike
 
 
@@ -157,7 +157,7 @@ class LabelledClusters:
 
 
 def _numbers(values: ArrayLike, *, where: str, name: str) -> Tensor:
-    tensor = as_tensor(values, where=where, name=name).detach().to("cpu", torch.float64)
+    tensor = as_constants(values, where=where, name=name)
     if tensor.numel() == 0 or not torch.isfinite(tensor).all():
         raise ValueError(f"{where}: {name} must be finite and not empty, got shape {tuple(tensor.shape)}.")
     return tensor

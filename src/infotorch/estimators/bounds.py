@@ -239,7 +239,7 @@ def as_square(scores: ArrayLike, *, where: str, name: str) -> Tensor:
         ValueError: not square, or n < 2.
         TypeError: not real numbers.
     """
-    matrix = _as_scores(scores, where=where, name=name)
+    matrix = as_scores(scores, where=where, name=name)
     shape = tuple(matrix.shape)
     if len(shape) != 2 or shape[0] != shape[1] or shape[0] < 2:
         raise ValueError(f"{where}: {name} must be square with at least 2 rows, got shape {shape}.")
@@ -262,7 +262,7 @@ def _joint_and_product(scores: ArrayLike, product: ArrayLike | None, *, where: s
     if product is None:
         matrix = as_square(scores, where=where, name="scores")
         return matrix.diagonal(), off_diagonal(matrix)
-    both = [_as_scores(v, where=where, name=name) for v, name in ((scores, "scores"), (product, "product"))]
+    both = [as_scores(v, where=where, name=name) for v, name in ((scores, "scores"), (product, "product"))]
     for values, name in zip(both, ("scores", "product"), strict=True):
         if values.ndim != 1 or len(values) == 0:
             raise ValueError(
@@ -272,6 +272,11 @@ def _joint_and_product(scores: ArrayLike, product: ArrayLike | None, *, where: s
     return both[0], both[1]
 
 
-def _as_scores(scores: ArrayLike, *, where: str, name: str) -> Tensor:
+def as_scores(scores: ArrayLike, *, where: str, name: str) -> Tensor:
+    """Scores of any shape in float32 or float64.
+
+    Raises:
+        TypeError: not real numbers.
+    """
     values = as_tensor(scores, where=where, name=name)
     return values if values.dtype in {torch.float32, torch.float64} else values.float()

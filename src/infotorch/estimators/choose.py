@@ -15,7 +15,7 @@ from infotorch.estimators.discrete import discrete_mi
 from infotorch.estimators.ensemble import ksg_ensemble
 from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.kraskov import ksg
-from infotorch.numerics.checks import as_rows, as_samples, check_neighbours, check_paired, is_discrete
+from infotorch.numerics.checks import as_samples, check_neighbours, is_discrete, paired_rows
 from infotorch.numerics.seeds import derive_seed
 from infotorch.numerics.symbols import multiplicity, symbols
 from infotorch.numerics.typing import ArrayLike
@@ -65,10 +65,9 @@ def mutual_information(x: ArrayLike, y: ArrayLike) -> Estimate:
         >>> round(float(estimate), 2), estimate.estimator
         (0.7, 'discrete_mi miller-madow')
     """
-    xs, ys = (as_rows(v, where="mutual_information", name=name) for v, name in ((x, "x"), (y, "y")))
-    check_paired(xs, ys, where="mutual_information")
+    xs, ys = paired_rows(x, y, where="mutual_information")
     check_neighbours(_K, len(xs), where="mutual_information")
-    xs, ys = xs.detach(), ys.detach().to(xs.device)
+    xs, ys = xs.detach(), ys.detach()
     kinds = _kind(xs), _kind(ys)
     if kinds == ("discrete", "discrete"):
         estimate, why = _both_discrete(symbols(xs), symbols(ys))

@@ -13,7 +13,7 @@ from infotorch.estimators.subsampling import subsampling_error
 from infotorch.numerics.blocks import count_in_block, distances_between, each_block, nearest_in_block
 from infotorch.numerics.checks import as_samples, check_choice, check_neighbours, check_paired
 from infotorch.numerics.distances import common_unit
-from infotorch.numerics.neighbours import METRICS, Metric, count_within, nearest_distances
+from infotorch.numerics.neighbours import METRICS, Metric, count_within, digamma, nearest_distances
 from infotorch.numerics.symbols import as_symbols
 from infotorch.numerics.trees import suits_tree
 from infotorch.numerics.typing import ArrayLike
@@ -71,7 +71,7 @@ def ross(x: ArrayLike, labels: ArrayLike, *, k: int = 3, metric: Metric = "eucli
         side="none",
         n=n,
         estimator=f"ross k={k} {metric}",
-        ceiling=float((_digamma(n, xs) - sizes[classes].double().digamma()).mean()),
+        ceiling=float((digamma(n) - sizes[classes].double().digamma()).mean()),
         # Groups in which most classes have k rows say what the whole sample says.
         error=lambda: subsampling_error(part, n, smallest=(k + 1) * max(5, int((sizes > 0).sum()))),
     )
@@ -139,7 +139,3 @@ def _counts_of_class(room: Tensor, rows: slice, own: slice, k: int) -> tuple[Ten
 
 def _psi(counts: Tensor) -> Tensor:
     return counts.double().digamma()
-
-
-def _digamma(count: int, like: Tensor) -> Tensor:
-    return torch.tensor(float(count), dtype=torch.float64, device=like.device).digamma()

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from infotorch.estimators.discrete import Correction
-from infotorch.estimators.estimate import Estimate
+from infotorch.estimators.estimate import Estimate, error_of_mean
 from infotorch.estimators.gaussian import SINGULAR, gaussian_information, standardised
 from infotorch.estimators.subsampling import subsampling_error
 from infotorch.numerics.checks import as_rows, as_samples, check_choice, check_neighbours
 from infotorch.numerics.distances import common_unit
-from infotorch.numerics.neighbours import count_within, nearest_distances
+from infotorch.numerics.neighbours import count_within, digamma, nearest_distances
 from infotorch.numerics.symbols import as_symbols, is_constant, multiplicity, symbols
 from infotorch.numerics.typing import ArrayLike
 
@@ -180,7 +180,7 @@ def conditional_discrete_mi(
         n=n,
         estimator=f"{where} {correction or 'plug-in'}",
         ceiling=math.log(n) + shift,
-        error=lambda: float(terms.std()) / math.sqrt(n) if n > 1 else math.nan,
+        error=lambda: error_of_mean(terms),
     )
 
 
@@ -204,7 +204,6 @@ def _by_neighbours(
     k = check_neighbours(k, n, where=name)
     unit = common_unit(xs, ys, zs)
     xs, ys, zs = xs / unit, (ys / unit).to(xs.device), (zs / unit).to(xs.device)
-    ends = torch.tensor([n - (value is _mixed), k], dtype=torch.float64, device="cpu").digamma()
 
     def estimate(rows: Tensor) -> float:
         return float(value(xs[rows], ys[rows], zs[rows], k))
@@ -214,7 +213,7 @@ def _by_neighbours(
         side="none",
         n=n,
         estimator=f"{name} k={k}",
-        ceiling=float(ends[0] - ends[1]),
+        ceiling=digamma(n - (value is _mixed)) - digamma(k),
         error=lambda: subsampling_error(estimate, n, smallest=5 * (k + 1)),
     )
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from infotorch.estimators.estimate import Estimate, Side
+from infotorch.estimators.estimate import Estimate, Side, error_of_mean
 from infotorch.numerics.blocks import slices
 
 # Distances that are held at once: one block up to 4096 rows.
@@ -75,4 +75,4 @@ def _contrast_error(rows: Tensor, log_likelihood: LogLikelihood, leave_one_out: 
         terms, mixture = _terms(log_likelihood(rows, block), block, leave_one_out)
         influence[block] += terms
         influence -= mixture.softmax(dim=1).sum(dim=0)
-    return float(influence.std()) / math.sqrt(len(rows))
+    return error_of_mean(influence)

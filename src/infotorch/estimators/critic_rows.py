@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from infotorch.numerics.checks import as_samples, check_count, is_discrete
+from infotorch.numerics.checks import as_samples, check_count, check_number, is_discrete
 from infotorch.numerics.symbols import symbols
 
 # A column of integers with more values is read as a number: most values would hardly occur in the training rows.
@@ -118,7 +118,6 @@ def _without(order: Tensor, test: Tensor, validation: int) -> Split:
 
 
 def _check_share(share: float, where: str, name: str) -> None:
-    if isinstance(share, bool) or not isinstance(share, int | float):
-        raise TypeError(f"{where}: {name} must be a number, got {type(share).__name__}.")
+    check_number(share, where=where, name=name)
     if not 0 < share < 1:
         raise ValueError(f"{where}: {name} must lie between 0 and 1, got {share}.")

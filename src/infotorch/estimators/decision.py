@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from infotorch.estimators.discrete import discrete_entropy, discrete_mi
-from infotorch.estimators.estimate import Estimate
-from infotorch.estimators.labels import _labels, _log_probabilities
+from infotorch.estimators.estimate import Estimate, error_of_mean
+from infotorch.estimators.labels import class_labels, log_probabilities
 from infotorch.numerics.checks import as_rows
 from infotorch.numerics.typing import ArrayLike
 
@@ -84,7 +84,7 @@ def hard_decision_mi(scores: ArrayLike, labels: ArrayLike | None = None, *, thre
     if labels is None:
         found = discrete_entropy(decisions)
     else:
-        found = discrete_mi(_labels(labels, len(decisions), where="hard_decision_mi"), decisions.cpu())
+        found = discrete_mi(class_labels(labels, len(decisions), where="hard_decision_mi"), decisions.cpu())
     return replace(found, estimator="hard_decision_mi")
 
 
@@ -115,9 +115,9 @@ def soft_decision_label_mi(scores: ArrayLike, labels: ArrayLike) -> Estimate:
         >>> round(float(soft_decision_label_mi(p.log(), torch.tensor([0, 0, 1, 1]))), 4)  # log 2 - H(0.1)
         0.3681
     """
-    log_p = _log_probabilities(scores, where="soft_decision_label_mi")
+    log_p = log_probabilities(scores, where="soft_decision_label_mi")
     n, classes = log_p.shape
-    y = _labels(labels, n, where="soft_decision_label_mi").to(log_p.device)
+    y = class_labels(labels, n, where="soft_decision_label_mi").to(log_p.device)
     _, numbers, counts = y.unique(return_inverse=True, return_counts=True)
     p = log_p.exp()
     of_class = p.new_zeros(len(counts), classes).index_add(0, numbers, p) / counts[:, None]
@@ -129,7 +129,7 @@ def soft_decision_label_mi(scores: ArrayLike, labels: ArrayLike) -> Estimate:
         # Each row's influence: how its class's mean stands out of the marginal, where the row draws.
         tiny = torch.finfo(p.dtype).tiny
         contrast = of_class.clamp(min=tiny).log()[numbers] - marginal.clamp(min=tiny).log()
-        return float((p * contrast).sum(dim=1).std()) / math.sqrt(n) if n > 1 else math.nan
+        return error_of_mean((p * contrast).sum(dim=1))
 
     label_entropy = float(torch.special.entr(shares).sum())
     return Estimate(

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from infotorch.estimators.estimate import Estimate
+from infotorch.estimators.estimate import Estimate, error_of_mean
 from infotorch.numerics.checks import check_choice, check_paired
 from infotorch.numerics.symbols import as_symbols, symbols
 from infotorch.numerics.typing import ArrayLike
@@ -101,5 +101,5 @@ def _estimate(terms: Tensor, shift: float, name: str) -> Estimate:
         n=n,
         estimator=name,
         ceiling=math.log(n) + shift,
-        error=lambda: float(terms.std()) / math.sqrt(n) if n > 1 else math.nan,
+        error=lambda: error_of_mean(terms),
     )

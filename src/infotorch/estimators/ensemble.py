@@ -10,7 +10,7 @@ from torch import Tensor
 from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.kraskov import ksg_values
 from infotorch.estimators.subsampling import subsampling_error
-from infotorch.numerics.checks import as_samples, check_choice, check_neighbours, check_paired
+from infotorch.numerics.checks import check_choice, check_neighbours, paired_samples
 from infotorch.numerics.neighbours import METRICS, Metric
 from infotorch.numerics.typing import ArrayLike
 
@@ -60,9 +60,7 @@ def ksg_ensemble(
         >>> round(float(ksg(x, y)), 2), round(float(ksg_ensemble(x, y)), 2)
         (0.67, 0.99)
     """
-    xs, ys = as_samples(x, where="ksg_ensemble", name="x"), as_samples(y, where="ksg_ensemble", name="y")
-    check_paired(xs, ys, where="ksg_ensemble")
-    ys = ys.to(xs.device)
+    xs, ys = paired_samples(x, y, where="ksg_ensemble")
     if not isinstance(ks, Iterable):
         raise TypeError(f"ksg_ensemble: ks must hold two or more different numbers of neighbours, got {ks!r}.")
     ks = list(ks)

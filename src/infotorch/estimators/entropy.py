@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 
-import torch
 from torch import Tensor
 
 from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.subsampling import subsampling_error
 from infotorch.numerics.checks import as_samples, check_choice, check_neighbours
 from infotorch.numerics.distances import common_unit
-from infotorch.numerics.neighbours import METRICS, Metric, nearest_distances
+from infotorch.numerics.neighbours import METRICS, Metric, digamma, nearest_distances
 from infotorch.numerics.typing import ArrayLike
 
 
@@ -62,8 +61,7 @@ def _entropy(x: Tensor, k: int, metric: Metric) -> Tensor:
     n, d = x.shape
     unit = common_unit(x)
     radius = nearest_distances(x / unit, k, metric)[:, -1]
-    counts = torch.tensor([n, k], dtype=torch.float64, device="cpu").digamma()
-    return counts[0] - counts[1] + _log_unit_ball(d, metric) + d * (radius.log().mean() + math.log(unit))
+    return digamma(n) - digamma(k) + _log_unit_ball(d, metric) + d * (radius.log().mean() + math.log(unit))
 
 
 def _log_unit_ball(d: int, metric: Metric) -> float:

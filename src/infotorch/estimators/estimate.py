@@ -17,6 +17,17 @@ Side = Literal["lower", "upper", "none"]
 SATURATION_MARGIN = 0.1
 
 
+def error_of_mean(terms: Tensor) -> float:
+    """Standard error of the mean of independent terms, shape (n,); NaN for a single one.
+
+    Example:
+        >>> import torch
+        >>> round(error_of_mean(torch.tensor([-1.0, 1.0])), 4)
+        1.0
+    """
+    return float(terms.std()) / math.sqrt(len(terms)) if len(terms) > 1 else math.nan
+
+
 @dataclass(frozen=True)
 class Estimate:
     """An amount of information in nats. Pickled or copied, it keeps the numbers and leaves the gradient.

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from infotorch.estimators.estimate import Estimate
-from infotorch.numerics.checks import as_rows, as_samples, check_count, check_paired
+from infotorch.numerics.checks import as_samples, check_count, in_float64, paired_rows
 from infotorch.numerics.typing import ArrayLike
 
 # Correlation matrices with a smaller eigenvalue have a column that the others determine, up to rounding of float32
@@ -182,8 +182,7 @@ def gaussian_information(x: Tensor, y: Tensor, *, name: str, dtype: torch.dtype,
 
 def standardised(rows: Tensor) -> Tensor:
     """Columns of mean 0 and squared length 1, so that their Gram matrix is the correlation; no constant ones."""
-    # Apple's GPUs have no float64.
-    wide = (rows.cpu() if rows.device.type == "mps" else rows).double()
+    wide = in_float64(rows)
     wide = wide[:, (wide != wide[0]).any(dim=0)]
     # Squares of numbers beyond 1e154 overflow, of those below 1e-162 vanish.
     wide = wide / wide.detach().abs().amax(dim=0)
@@ -205,12 +204,11 @@ def average_normal_scores(rows: Tensor) -> Tensor:
 
 
 def _paired_rows(x: ArrayLike, y: ArrayLike, *, where: str) -> tuple[Tensor, Tensor]:
-    xs, ys = as_rows(x, where=where, name="x"), as_rows(y, where=where, name="y")
-    check_paired(xs, ys, where=where)
+    xs, ys = paired_rows(x, y, where=where)
     n, columns = len(xs), xs.shape[1] + ys.shape[1]
     if n <= columns:
         raise ValueError(f"{where}: needs more rows than columns of x and y together, got {n} rows, {columns} columns.")
-    return xs, ys.to(xs.device)
+    return xs, ys
 
 
 def _log_det(columns: Tensor, *, where: str) -> Tensor:

@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from infotorch.numerics.checks import in_float64
+
 #: what is measured: a bound of `infotorch.estimators.bounds`
 Measure = Literal["infonce", "donsker_varadhan", "nwj", "jsd", "smile"]
 #: x and y, paired -> scores of every x against every y
@@ -49,7 +51,7 @@ def held_out(measure: Measure, scores: Scores, x: Tensor, y: Tensor, *, group_si
     """
     # A group of a single row would have no pair drawn apart.
     groups = max(1, min(math.ceil(len(x) / group_size), len(x) // 2))
-    matrices = (_wide(scores(a, b)) for a, b in zip(x.tensor_split(groups), y.tensor_split(groups), strict=True))
+    matrices = (in_float64(scores(a, b)) for a, b in zip(x.tensor_split(groups), y.tensor_split(groups), strict=True))
     if measure == "infonce":
         return _infonce(matrices)
     if measure == "jsd":
@@ -79,11 +81,6 @@ def pooled(parts: Sequence[HeldOut]) -> tuple[float, float, float]:
     shares = [len(part.influence) / n for part in parts]
     value = sum(share * part.value for share, part in zip(shares, parts, strict=True))
     return value, error, sum(share * part.ceiling for share, part in zip(shares, parts, strict=True))
-
-
-def _wide(matrix: Tensor) -> Tensor:
-    # Apple's GPUs have no float64.
-    return (matrix.cpu() if matrix.device.type == "mps" else matrix).double()
 
 
 def _infonce(matrices: Iterable[Tensor]) -> HeldOut:

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.subsampling import subsampling_error
-from infotorch.numerics.checks import as_samples, check_choice, check_neighbours, check_paired
+from infotorch.numerics.checks import check_choice, check_neighbours, paired_samples
 from infotorch.numerics.distances import common_unit
-from infotorch.numerics.neighbours import METRICS, JointCounts, Metric, joint_counts_each
+from infotorch.numerics.neighbours import METRICS, JointCounts, Metric, digamma, joint_counts_each
 from infotorch.numerics.symbols import is_constant, multiplicity
 from infotorch.numerics.typing import ArrayLike
 
@@ -55,9 +55,7 @@ def ksg(
         >>> abs(float(estimate) - 0.347) < 3 * estimate.std_error
         True
     """
-    xs, ys = as_samples(x, where="ksg", name="x"), as_samples(y, where="ksg", name="y")
-    check_paired(xs, ys, where="ksg")
-    ys = ys.to(xs.device)
+    xs, ys = paired_samples(x, y, where="ksg")
     k = check_neighbours(k, len(xs), where="ksg")
     check_choice(metric, METRICS, where="ksg", name="metric")
     if not (isinstance(variant, Integral) and variant in {1, 2}):
@@ -66,7 +64,7 @@ def ksg(
     def value(xs: Tensor, ys: Tensor) -> Tensor:
         return ksg_values(xs, ys, [k], variant, metric)[0]
 
-    ceiling = float(_digamma(len(xs)) - _digamma(k)) - (variant == 2) / k
+    ceiling = digamma(len(xs)) - digamma(k) - (variant == 2) / k
     return Estimate(
         value(xs, ys),
         side="none",
@@ -100,7 +98,7 @@ def _value(x: Tensor, y: Tensor, k: int, variant: int, counts: JointCounts) -> T
     itself = torch.where(coincident, 0, variant - 1)
     terms = in_joint.digamma() - sum(torch.digamma((count - itself).double()) for count in counts.marginal)
     correction = (~coincident).double() * ((variant - 1) / k)
-    return (terms - correction).mean() + _digamma(len(x))
+    return (terms - correction).mean() + digamma(len(x))
 
 
 def _strictly_within(nearest: Tensor, _: Callable[[], Sequence[Tensor]]) -> Tensor:
@@ -111,7 +109,3 @@ def _strictly_within(nearest: Tensor, _: Callable[[], Sequence[Tensor]]) -> Tens
 def _extent(_: Tensor, distances: Callable[[], Sequence[Tensor]]) -> list[Tensor]:
     """In each space the farthest of the k nearest rows."""
     return [distance.amax(dim=1) for distance in distances()]
-
-
-def _digamma(count: int) -> Tensor:
-    return torch.tensor(float(count), dtype=torch.float64, device="cpu").digamma()

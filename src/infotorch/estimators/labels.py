@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from infotorch.estimators.bounds import as_square
-from infotorch.estimators.estimate import Estimate
+from infotorch.estimators.estimate import Estimate, error_of_mean
 from infotorch.numerics.checks import as_rows, as_tensor, is_discrete
 from infotorch.numerics.typing import ArrayLike
 
@@ -45,9 +45,9 @@ def readout_mi(scores: ArrayLike, labels: ArrayLike, *, class_prior: ArrayLike |
         >>> round(float(estimate), 4), round(estimate.ceiling, 4)  # log 2 - log(1 + exp(-3))
         (0.6446, 0.6931)
     """
-    log_p = _log_probabilities(scores, where="readout_mi")
+    log_p = log_probabilities(scores, where="readout_mi")
     n, classes = log_p.shape
-    y = _labels(labels, n, where="readout_mi", classes=classes).to(log_p.device)
+    y = class_labels(labels, n, where="readout_mi", classes=classes).to(log_p.device)
     terms = log_p.gather(1, y[:, None])[:, 0]
     if class_prior is None:
         frequency = torch.bincount(y, minlength=classes).to(log_p.dtype) / n
@@ -61,7 +61,7 @@ def readout_mi(scores: ArrayLike, labels: ArrayLike, *, class_prior: ArrayLike |
         n=n,
         estimator="readout_mi",
         ceiling=float(entropy),
-        error=lambda: _std_error(influence),
+        error=lambda: error_of_mean(influence),
     )
 
 
@@ -91,7 +91,7 @@ def soft_decision_mi(scores: ArrayLike) -> Estimate:
         >>> round(float(soft_decision_mi(torch.tensor([[50.0, 0.0], [0.0, 50.0]]))), 4)  # a hard decision: log 2
         0.6931
     """
-    log_p = _log_probabilities(scores, where="soft_decision_mi")
+    log_p = log_probabilities(scores, where="soft_decision_mi")
     n, classes = log_p.shape
     mean = log_p.logsumexp(dim=0) - math.log(n)
     terms = (log_p.exp() * (log_p - mean)).sum(dim=1)  # each row's divergence from the mean
@@ -101,7 +101,7 @@ def soft_decision_mi(scores: ArrayLike) -> Estimate:
         n=n,
         estimator="soft_decision_mi",
         ceiling=math.log(min(n, classes)),
-        error=lambda: _std_error(terms.detach()),
+        error=lambda: error_of_mean(terms.detach()),
     )
 
 
@@ -140,7 +140,7 @@ def supervised_contrastive(scores: ArrayLike, labels: ArrayLike) -> Tensor:
     """
     matrix = as_square(scores, where="supervised_contrastive", name="scores")
     n = len(matrix)
-    y = _labels(labels, n, where="supervised_contrastive").to(matrix.device)
+    y = class_labels(labels, n, where="supervised_contrastive").to(matrix.device)
     itself = torch.eye(n, dtype=torch.bool, device=matrix.device)
     positive = (y[:, None] == y) & ~itself
     others = positive.sum(dim=1).to(matrix.dtype)
@@ -153,8 +153,13 @@ def supervised_contrastive(scores: ArrayLike, labels: ArrayLike) -> Tensor:
     return math.log(len(terms)) + terms.mean()
 
 
-def _log_probabilities(scores: ArrayLike, *, where: str) -> Tensor:
-    """Normalised log-probabilities, shape (n, classes); several draws are averaged as probabilities."""
+def log_probabilities(scores: ArrayLike, *, where: str) -> Tensor:
+    """Normalised log-probabilities, shape (n, classes); several draws are averaged as probabilities.
+
+    Raises:
+        ValueError: scores of another shape, or NaN or infinite.
+        TypeError: not real numbers.
+    """
     shape = as_tensor(scores, where=where, name="scores").shape
     if len(shape) not in {2, 3}:
         raise ValueError(f"{where}: scores must have shape (n, classes) or (n, samples, classes), got {tuple(shape)}.")
@@ -164,7 +169,13 @@ def _log_probabilities(scores: ArrayLike, *, where: str) -> Tensor:
     return log_p if log_p.ndim == 2 else log_p.logsumexp(dim=1) - math.log(shape[1])
 
 
-def _labels(labels: ArrayLike, n: int, *, where: str, classes: int | None = None) -> Tensor:
+def class_labels(labels: ArrayLike, n: int, *, where: str, classes: int | None = None) -> Tensor:
+    """Labels of n rows, int64 (n,).
+
+    Raises:
+        TypeError: not integers or booleans.
+        ValueError: of another shape, or, with `classes`, outside 0 to classes - 1.
+    """
     y = as_tensor(labels, where=where, name="labels")
     if not is_discrete(y):
         raise TypeError(f"{where}: labels must be integers or booleans, got {y.dtype}.")
@@ -182,7 +193,3 @@ def _prior(class_prior: ArrayLike, classes: int) -> Tensor:
     if tuple(prior.shape) != (classes,) or not bool((prior >= 0).all()) or abs(float(prior.sum()) - 1) > 1e-5:
         raise ValueError(f"readout_mi: class_prior must be {classes} probabilities that sum to 1, got {class_prior}.")
     return prior
-
-
-def _std_error(terms: Tensor) -> float:
-    return float(terms.std()) / math.sqrt(len(terms)) if len(terms) > 1 else math.nan

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.subsampling import subsampling_error
-from infotorch.numerics.checks import as_samples, check_neighbours, check_paired
+from infotorch.numerics.checks import check_neighbours, paired_samples
 from infotorch.numerics.distances import common_unit
-from infotorch.numerics.neighbours import count_within, joint_counts
+from infotorch.numerics.neighbours import count_within, digamma, joint_counts
 from infotorch.numerics.typing import ArrayLike
 
 # The authors' code: radii below it are ties, and radii above it are shrunk by it to make "<=" strict.
@@ -50,9 +50,7 @@ def mixed_ksg(x: ArrayLike, y: ArrayLike, *, k: int = 3) -> Estimate:
         >>> round(float(mixed_ksg(bits, bits)), 2)  # log 2 = 0.69
         0.7
     """
-    xs, ys = as_samples(x, where="mixed_ksg", name="x"), as_samples(y, where="mixed_ksg", name="y")
-    check_paired(xs, ys, where="mixed_ksg")
-    ys = ys.to(xs.device)
+    xs, ys = paired_samples(x, y, where="mixed_ksg")
     k = check_neighbours(k, len(xs), where="mixed_ksg")
     unit = common_unit(xs, ys, least=_SMALLEST, most=math.inf)
     xs, ys = xs / unit, ys / unit
@@ -62,7 +60,7 @@ def mixed_ksg(x: ArrayLike, y: ArrayLike, *, k: int = 3) -> Estimate:
         side="none",
         n=n,
         estimator=f"mixed_ksg k={k}",
-        ceiling=math.log(n) - float(torch.tensor(k, dtype=torch.float64, device="cpu").digamma()),
+        ceiling=math.log(n) - digamma(k),
         error=lambda: subsampling_error(lambda rows: float(_mixed(xs[rows], ys[rows], k)), n, smallest=5 * (k + 1)),
     )
 

@@ -6,7 +6,7 @@ import math
 
 from torch import Tensor
 
-from infotorch.estimators.estimate import Estimate
+from infotorch.estimators.estimate import Estimate, error_of_mean
 from infotorch.numerics.checks import as_rows, as_tensor
 from infotorch.numerics.typing import ArrayLike
 
@@ -125,7 +125,5 @@ def _given(std: float | Tensor, shape: tuple[int, ...], error: Tensor) -> Tensor
 
 
 def _std_error(terms: Tensor, entropy: float | Estimate) -> float:
-    if len(terms) < 2:
-        return math.nan
     of_entropy = entropy.std_error if isinstance(entropy, Estimate) else 0.0
-    return math.hypot(float(terms.std()) / math.sqrt(len(terms)), of_entropy)
+    return math.hypot(error_of_mean(terms), of_entropy)

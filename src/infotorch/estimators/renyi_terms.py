@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import reduce
 from numbers import Real
@@ -10,7 +9,7 @@ from numbers import Real
 import torch
 from torch import Tensor
 
-from infotorch.estimators.estimate import Estimate
+from infotorch.estimators.estimate import Estimate, error_of_mean
 from infotorch.estimators.renyi_spectrum import KernelSample, entropy, influence, join
 from infotorch.numerics.checks import as_rows, check_choice, check_paired, check_positive, is_discrete
 from infotorch.numerics.kernels import KERNELS, Bandwidth, Kernel, find_bandwidth, kernel_columns
@@ -84,6 +83,6 @@ def estimate_of(terms: Terms, alpha: float, name: str, *, ceiling: float) -> Est
     def error() -> float:
         with torch.no_grad():
             moved = torch.stack([sign * influence(sample, alpha) for sign, sample in terms]).sum(dim=0)
-        return float(moved.std()) / math.sqrt(n) if n > 1 else math.nan
+        return error_of_mean(moved)
 
     return Estimate(value, side="none", n=n, estimator=name, ceiling=ceiling, error=error)

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from infotorch.estimators.bounds import infonce
+from infotorch.estimators.bounds import as_scores, infonce
 from infotorch.numerics.checks import as_tensor
 from infotorch.numerics.typing import ArrayLike
 
@@ -185,7 +185,7 @@ def _check_grids(first: Tensor, grid: Tensor) -> None:
 
 
 def _scores(values: ArrayLike, *, where: str, name: str) -> Tensor:
-    scores = as_tensor(values, where=where, name=name)
+    scores = as_scores(values, where=where, name=name)
     if scores.numel() == 0:
         raise ValueError(f"{where}: {name} is empty, shape {tuple(scores.shape)}.")
-    return scores if scores.dtype in {torch.float32, torch.float64} else scores.float()
+    return scores

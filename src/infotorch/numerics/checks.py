@@ -96,9 +96,37 @@ def as_samples(values: object, *, where: str, name: str) -> Tensor:
         TypeError: not real numbers.
         ValueError: no rows, no columns, or NaN or infinite values.
     """
-    rows = as_rows(values, where=where, name=name).detach()
-    # Apple's GPUs have no float64.
-    return (rows.cpu() if rows.device.type == "mps" else rows).to(torch.float64)
+    return in_float64(as_rows(values, where=where, name=name).detach())
+
+
+def in_float64(values: Tensor) -> Tensor:
+    """In float64, on the CPU where the device has none (Apple's GPUs)."""
+    return (values.cpu() if values.device.type == "mps" else values).to(torch.float64)
+
+
+def paired_rows(x: object, y: object, *, where: str) -> tuple[Tensor, Tensor]:
+    """`as_rows` of x and y, paired, on the device of x.
+
+    Raises:
+        TypeError: not real numbers.
+        ValueError: what `as_rows` refuses, or different numbers of rows.
+    """
+    return _paired(as_rows(x, where=where, name="x"), as_rows(y, where=where, name="y"), where)
+
+
+def paired_samples(x: object, y: object, *, where: str) -> tuple[Tensor, Tensor]:
+    """`as_samples` of x and y, paired, on the device of x.
+
+    Raises:
+        TypeError: not real numbers.
+        ValueError: what `as_samples` refuses, or different numbers of rows.
+    """
+    return _paired(as_samples(x, where=where, name="x"), as_samples(y, where=where, name="y"), where)
+
+
+def _paired(x: Tensor, y: Tensor, where: str) -> tuple[Tensor, Tensor]:
+    check_paired(x, y, where=where)
+    return x, y.to(x.device)
 
 
 def check_neighbours(k: int, n: int, *, where: str) -> int:
@@ -145,6 +173,16 @@ def check_paired(x: Tensor, y: Tensor, *, where: str) -> None:
         raise ValueError(f"{where}: x and y must be paired row by row, got {len(x)} and {len(y)} rows.")
 
 
+def check_number(value: float, *, where: str, name: str) -> None:
+    """Refuse what is not a real number.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{where}: {name} must be a number, got {type(value).__name__}.")
+
+
 def check_positive(value: float, *, where: str, name: str) -> None:
     """Refuse what is not a finite number above 0.
 
@@ -152,8 +190,7 @@ def check_positive(value: float, *, where: str, name: str) -> None:
         TypeError: not a number.
         ValueError: zero, negative or not finite.
     """
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{where}: {name} must be a number, got {type(value).__name__}.")
+    check_number(value, where=where, name=name)
     if not 0 < value < float("inf"):
         raise ValueError(f"{where}: {name} must be positive and finite, got {value}.")
 

@@ -24,11 +24,30 @@ from infotorch.numerics.blocks import (
 )
 from infotorch.numerics.trees import count_by_tree, distances_to, nearest_by_tree, suits_tree
 
-__all__ = ["METRICS", "JointCounts", "Metric", "RadiusRule", "count_within", "joint_counts", "nearest_distances"]
+__all__ = [
+    "METRICS",
+    "JointCounts",
+    "Metric",
+    "RadiusRule",
+    "count_within",
+    "digamma",
+    "joint_counts",
+    "nearest_distances",
+]
 
 #: (joint distance to the k nearest, shape (m, k), ascending; a function that gives the same k rows' distance in each
 #: space) -> the radius within which rows are counted, inclusive, shape (m,): one for each space, or one for all
 RadiusRule = Callable[[Tensor, Callable[[], Sequence[Tensor]]], Sequence[Tensor] | Tensor]
+
+
+def digamma(count: int) -> float:
+    """Psi of a whole number, as torch computes it.
+
+    Example:
+        >>> round(digamma(1), 4)  # minus Euler's constant
+        -0.5772
+    """
+    return float(torch.tensor(float(count), dtype=torch.float64, device="cpu").digamma())
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,8 @@ import math
 from collections.abc import Sequence
 from itertools import combinations
 
-from infotorch.distributions.base import check_number
 from infotorch.figures.demonstration import Curves
-from infotorch.numerics.checks import check_positive
+from infotorch.numerics.checks import check_number, check_positive
 from infotorch.theory.demonstration import Claim, Demonstrated, in_bits, shown
 from infotorch.theory.pieces import entropy
 

@@ -12,8 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from infotorch.distributions.base import check_number
-from infotorch.numerics.checks import check_positive
+from infotorch.numerics.checks import check_number, check_positive
 
 
 @dataclass(frozen=True)
