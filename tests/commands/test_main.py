@@ -69,8 +69,8 @@ WRONG = {
     "got ','.",
     "lr-range demo --attribute acuracy": "lr-range: there is no attribute 'acuracy'; did you mean accuracy? Allowed: "
     "accuracy, information, loss.",
-    "lr-range demo --variant mole": "lr-range: demo mole trains 3 modules, each with a rate of its own; choose a row "
-    "that trains the whole network, such as bp.",
+    "lr-range demo --variant mole": "lr-range: demo mole trains 3 modules, each with a rate of its own; choose a "
+    "variant that trains the whole network, such as bp.",
     "measure a.npy": "measure: Y.npy is missing: an array with as many rows.",
     "data get": "data get: NAME is missing: a name from `infotorch data list`.",
     "run demo --sed 3": "run: there is no option '--sed'; did you mean --seed or --set? Allowed: --variant, --set, "

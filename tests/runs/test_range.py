@@ -182,7 +182,7 @@ class TestWhatIsRefused:
         ]:
             with pytest.raises(ValueError, match=message):
                 range_of_recipe(demo(), **{**SHORT, **options})
-        with pytest.raises(ValueError, match="layers need rows with targets, and digits has none"):
+        with pytest.raises(ValueError, match="layers need samples with targets, and digits has none"):
             range_of_recipe(denoiser(), layers=True, **SHORT)
 
 

@@ -519,7 +519,7 @@ class TestInformationSignal:
     def test_graphs_and_denoisers_are_refused(self):
         recipe = small()
         rows = Split([0] * 60, self.rows().y)  # what a set of graphs looks like from here: rows, and no tensor
-        with pytest.raises(ValueError, match=r"milr-mnist: information is measured on rows of numbers.*, got graphs"):
+        with pytest.raises(ValueError, match=r"milr-mnist: information is measured on samples .*, got graphs"):
             information_signal(recipe, nn.Linear(4, 2), rows, seed=0)
         denoiser, images = find_recipe("prox-vae-mnist", "adam-bp"), torch.zeros(60, 1, 8, 8)
         with pytest.raises(ValueError, match=r"prox-vae-mnist: .* got a denoiser, whose targets are images"):

@@ -144,12 +144,12 @@ def test_wrong_use_is_refused():
     for call, message in [
         (
             lambda: InformationSignal(model, (x, y), num_samples=401),
-            "num_samples must be at most the number of labelled rows, 400",
+            "num_samples must be at most the number of labelled samples, 400",
         ),
         (lambda: InformationSignal(model, (x, -torch.ones_like(y)), num_samples=2), "y holds no label: all 400 are -1"),
         (
             lambda: InformationSignal(model, (x, x[:, :1]), num_samples=401),
-            "num_samples must be at most the number of rows, 400",
+            "num_samples must be at most the number of samples, 400",
         ),
         (lambda: InformationSignal(model, (x, y[:10])), "paired row by row"),
         (lambda: InformationSignal(model, (x, y), num_samples=10, columns=0), "columns must be at least 1, got 0"),

@@ -1,4 +1,4 @@
-"""A range test of a recipe's learning rate, on its own data, network and optimiser; test rows are never looked at."""
+"""A range test of a recipe's learning rate, on its own data, model and optimizer; test samples are never looked at."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ _WHERE = "lr-range"
 #: Share of an epoch that counts as one in the cheap test: for 60,000 images some 30 steps of 128.
 PART = 1 / 16
 #: Fewer steps than these say little of a rate: of small sets the part is larger, a whole epoch at most. With more, the
-#: three trials of 55,000 rows in batches of 256 would cost over 8 epochs (results/milr-mnist.ranges.json).
+#: three trials of 55,000 samples in batches of 256 would cost over 8 epochs (results/milr-mnist.ranges.json).
 LEAST_STEPS = 18
-#: Training rows whose accuracy is reported, drawn once.
-SCORED_ROWS = 2000
+#: Training samples whose accuracy is reported, drawn once.
+SCORED_SAMPLES = 2000
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class RecipeRange:
 
     @property
     def epochs(self) -> float:
-        """Epochs of all training rows that were trained."""
+        """Epochs of all training samples that were trained."""
         return self.found.epochs * self.part
 
     def summary(self) -> dict[str, Any]:
@@ -127,8 +127,8 @@ def range_of_recipe(
     """Find the range of learning rates of a recipe whose whole network is one module.
 
     The rate stays constant within a probe, whatever the recipe's schedule. Reported are the mean training loss; of
-    classes the accuracy on at most 2000 training rows, which chooses the range as in the paper; and I(T; Y) on
-    training rows as `recipe.schedule` says, of the output or of every layer.
+    classes the accuracy on at most 2000 training samples, which chooses the range as in the paper; and I(T; Y) on
+    training samples as `recipe.schedule` says, of the output or of every layer.
 
     Args:
         recipe: the variant.
@@ -164,7 +164,9 @@ def range_of_recipe(
     trainee = Trainee(Setup(_at_constant_rate(recipe), how.seed, device), how.search, part)
     signal = trainee.signal(layers)
     if layers and signal is None:
-        raise ValueError(f"{_WHERE}: layers need rows with targets, and {recipe.data.name} has none for {recipe.name}.")
+        raise ValueError(
+            f"{_WHERE}: layers need samples with targets, and {recipe.data.name} has none for {recipe.name}."
+        )
     attribute = "information" if layers and how.attribute is None else how.attribute
     # An epoch draws from the global generators, which nobody has seeded.
     with seed_streams(how.seed).as_global("range-test-parts", device=trainee.device):
@@ -189,11 +191,11 @@ def _at_constant_rate(recipe: Recipe) -> Recipe:
         raise ValueError(f"{where} searches its objectives; name them with --set plan.objectives=....")
     if recipe.plan.cuts:
         raise ValueError(
-            f"{where} trains {len(recipe.plan.cuts) + 1} modules, each with a rate of its own; choose a row that "
-            "trains the whole network, such as bp."
+            f"{where} trains {len(recipe.plan.cuts) + 1} modules, each with a rate of its own; choose a "
+            "variant that trains the whole network, such as bp."
         )
     if recipe.split.at and recipe.split.order != "bp":
-        raise ValueError(f"{where} moves two halves in turn, and this test one optimiser; choose a row such as bp.")
+        raise ValueError(f"{where} moves two halves in turn, and this test one optimizer; choose a variant such as bp.")
     return change(recipe, {"optimizer.schedule": "constant", "schedule.layerwise": False})
 
 
@@ -228,7 +230,7 @@ class Trainee:
         default = 1.0 if search == "exhaustive" else max(PART, least)
         self.steps = max(1, round((default if part is None else part) * len(self.batches)))
         self.part = self.steps / len(self.batches)
-        self.scored = self._scored_rows()
+        self.scored = self._scored_samples()
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "fabric"}
@@ -238,7 +240,7 @@ class Trainee:
         self.fabric = launch(self.device, self.recipe.precision)
 
     def epoch(self) -> dict[str, float]:
-        """Train on a part of the training rows, in an order that torch's global generator draws, and report."""
+        """Train on a part of the training samples, in an order that torch's global generator draws, and report."""
         number = int(torch.randint(2**31, ()))
         means, (module,) = EpochMeans(), self.plan
         part = _Part(self.batches, number, self.steps)
@@ -259,25 +261,25 @@ class Trainee:
 
     def signal(self, layers: bool) -> InformationSignal | None:
         """I(T; Y) of the output or of every layer; None where the network restores its input, or takes graphs."""
-        rows = self.dataset.train
-        if self.recipe.task == "denoising" or not isinstance(rows.x, Tensor | ImageFiles):
+        samples = self.dataset.train
+        if self.recipe.task == "denoising" or not isinstance(samples.x, Tensor | ImageFiles):
             return None
-        return information_signal(change(self.recipe, {"schedule.layerwise": layers}), self.model, rows, self.seed)
+        return information_signal(change(self.recipe, {"schedule.layerwise": layers}), self.model, samples, self.seed)
 
-    def _scored_rows(self) -> Split | None:
-        """The rows whose accuracy is reported; None where there are no classes."""
-        rows = self.dataset.train
+    def _scored_samples(self) -> Split | None:
+        """The samples whose accuracy is reported; None where there are no classes."""
+        samples = self.dataset.train
         if self.dataset.num_classes is None or self.recipe.task == "denoising":
             return None
-        if is_graph(getattr(rows.x, "graph", None)):
-            return rows  # all nodes of one graph are one pass
-        known = (rows.y >= 0).nonzero().flatten()
+        if is_graph(getattr(samples.x, "graph", None)):
+            return samples  # all nodes of one graph are one pass
+        known = (samples.y >= 0).nonzero().flatten()
         order = torch.randperm(len(known), generator=seed_streams(self.seed).generator("range-test-rows"))
-        chosen = known[order[:SCORED_ROWS].to(known.device)]
-        if isinstance(rows.x, ImageFiles):  # they stay on disk
-            files = FolderSplit(rows.x, rows.y).select(chosen)
+        chosen = known[order[:SCORED_SAMPLES].to(known.device)]
+        if isinstance(samples.x, ImageFiles):  # they stay on disk
+            files = FolderSplit(samples.x, samples.y).select(chosen)
             return Split(files.x, files.y)
-        return rows.select(chosen)
+        return samples.select(chosen)
 
 
 class _Part:
@@ -301,6 +303,6 @@ class _Part:
         return islice(self.whole.epoch(self.number, start=start), self.steps - start)
 
     def labelled(self) -> Batches:
-        """The same part of the labelled rows alone."""
+        """The same part of the labelled samples alone."""
         labelled = getattr(self.whole, "labelled", None)
         return self if labelled is None else _Part(labelled(), self.number, self.steps)

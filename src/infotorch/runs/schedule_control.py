@@ -24,24 +24,24 @@ from infotorch.training.loop import StepInfo
 from infotorch.training.plan import Plan, evaluating
 from infotorch.updates.gradient import GradientUpdate
 
-#: What LR_top is multiplied by when held-out rows say that the model overfits.
+#: What LR_top is multiplied by when held-out samples say that the model overfits.
 _SHRINK = 0.2
 
 
 def information_signal(
-    recipe: Recipe, model: nn.Module, rows: Split, seed: int, *, layerwise: bool | None = None
+    recipe: Recipe, model: nn.Module, samples: Split, seed: int, *, layerwise: bool | None = None
 ) -> InformationSignal:
-    """What measures I(T; Y) as the recipe's schedule says: of the output or of every layer, on a few rows.
+    """What measures I(T; Y) as the recipe's schedule says: of the output or of every layer, on a few samples.
 
     Args:
-        recipe: its `schedule` says of what, on how many rows and with which estimator.
+        recipe: its `schedule` says of what, on how many samples and with which estimator.
         model: the recipe's.
-        rows: training rows, as a rule; where fewer than schedule.num_samples have a label, those.
+        samples: of training, as a rule; where fewer than schedule.num_samples have a label, those.
         seed: decides which.
         layerwise: of every layer; None: as schedule.layerwise says.
 
     Raises:
-        ValueError: the rows are graphs, the recipe is a denoiser's, or see `InformationSignal`.
+        ValueError: the samples are graphs, the recipe is a denoiser's, or see `InformationSignal`.
 
     Example:
         >>> import torch
@@ -52,16 +52,16 @@ def information_signal(
         (80, 0.7)
     """
     denoises = recipe.task == "denoising"
-    if denoises or not isinstance(rows.x, torch.Tensor | ImageFiles):
+    if denoises or not isinstance(samples.x, torch.Tensor | ImageFiles):
         raise ValueError(
-            f"{recipe.name}: information is measured on rows of numbers and their labels or targets, got "
+            f"{recipe.name}: information is measured on samples of numbers and their labels or targets, got "
             f"{'a denoiser, whose targets are images' if denoises else 'graphs'}; choose a schedule that needs none."
         )
-    settings, y = recipe.schedule, rows.y
+    settings, y = recipe.schedule, samples.y
     usable = len(y) if y.is_floating_point() else int((y >= 0).sum())
     return InformationSignal(
         model,
-        (rows.x, y),  # pyright: ignore[reportArgumentType]  # pictures on disk are indexed by rows as a tensor is
+        (samples.x, y),  # pyright: ignore[reportArgumentType]  # pictures on disk are indexed as a tensor is
         num_samples=max(2, min(settings.num_samples, usable)),
         layers=_layers(model) if (settings.layerwise if layerwise is None else layerwise) else None,
         estimator=settings.estimator,
@@ -80,8 +80,8 @@ class ScheduleController:
         recipe: the row.
         plan: prepared, with the whole network as its one module where the schedule is informed.
         model: what the plan trains.
-        dataset: whose training rows, and for `best` validation rows, the information is measured on.
-        seed: decides which rows.
+        dataset: whose training samples, and for `best` validation samples, the information is measured on.
+        seed: decides which samples.
         fabric: the process, or several.
 
     Attributes:
@@ -180,7 +180,7 @@ class ScheduleController:
     def _look_at_held_out(
         self, schedule: MutualInformationDecay | InformationAnneal, *, ends_training: bool
     ) -> dict[str, float]:
-        """Go back where validation rows say so; what is told of them, before that."""
+        """Go back where validation samples say so; what is told of them, before that."""
         if self.stopping is None:
             return {}
         assert isinstance(schedule, InformationAnneal)

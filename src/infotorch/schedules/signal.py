@@ -1,4 +1,4 @@
-"""The signal of an information-driven schedule: I(T; Y) of a network's output or of its layers, on fixed rows."""
+"""The signal of an information-driven schedule: I(T; Y) of a model's output or of its layers, on fixed samples."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def layer_groups(model: nn.Module) -> list[dict[str, str | list[nn.Parameter]]]:
 
 
 class InformationSignal:
-    """Calling it measures I(T; Y) in nats, of the output or of each of some layers, on the same few rows every time.
+    """Calling it measures I(T; Y) in nats, of the output or of each of some layers, on the same few samples every time.
 
     One forward pass in evaluation mode serves all layers; modes, gradients and the random state stay as they are, and
     what a pass draws all the same is drawn alike every time. Of a layer that gives several tensors, as recurrent ones
@@ -108,37 +108,37 @@ class InformationSignal:
     Args:
         model: what is trained.
         data: the training data as a pair (x, y) of tensors or numpy arrays. x: inputs, shape (n, ...); arrays take the
-            precision of the network's weights. y: class labels of shape (n,), integers, -1 for unlabelled rows, which
+            precision of the network's weights. y: class labels of shape (n,), integers, -1 for unlabelled ones, which
             are not drawn; or real targets of shape (n, ...). The dtype decides: labels as floating-point numbers are
             real targets.
-        num_samples: rows that are drawn once, in equal proportions from the classes; at least 2.
+        num_samples: samples that are drawn once, in equal proportions from the classes; at least 2.
         layers: names of layers, see `parameterised_layers`; None for the network's output.
         estimator: "ross" for labels (nearest neighbours within each class, ties counted), "ksg" for real targets and as
             the paper has it for labels too (against one-hot columns), "readout" (H(Y) - CE, the output's own; of the
             output alone), "renyi" (matrix-based, another quantity), or a function of (t, y). None: "ross" for labels,
             "ksg" else.
-        seed: decides the rows.
-        batch_size: rows of a forward pass.
+        seed: decides which.
+        batch_size: samples of a forward pass.
         columns: most columns of a convolution's output; its grid is averaged until it has no more. Where layers are
             wide, the time of a measurement grows with it.
-        ceiling: "estimate": for labels too, I(X; Y) of the drawn rows by the same estimator, as the paper has it; with
-            "ksg" after a jitter of e^-10, the paper's. Of many columns it lies far below H(Y), and the signal above it.
+        ceiling: "estimate": for labels too, I(X; Y) of the drawn samples by the same estimator, as the paper has it;
+            with "ksg" after its jitter of e^-10. Of many columns it lies far below H(Y), and the signal above it.
 
     Attributes:
         ceiling: what the signal can reach: for "ross" its largest value on the drawn labels, which is H(Y) but for a
-            bias that shrinks with the rows of a class; H(Y) for "ksg" and "readout"; S(Y) for "renyi"; for real targets
-            and functions I(X; Y), by the same estimator, of all rows, at most 10,000 of them. With "ksg" it is
-            the largest of those of x and of two predictions from it (`schedules.ceiling`). All err downwards, so that a
-            network that learns more, or overfits its rows, exceeds it.
+            bias that shrinks with the samples of a class; H(Y) for "ksg" and "readout"; S(Y) for "renyi"; for real
+            targets and functions I(X; Y), by the same estimator, of all samples, at most 10,000. With "ksg" it is the
+            largest of those of x and of two predictions from it (`schedules.ceiling`). All err downwards, so that a
+            network that learns more, or overfits, exceeds it.
 
     Raises:
         TypeError: data is no pair, num_samples, columns or batch_size is not an integer, x is a list, y is no tensor of
             real numbers, layers is one name.
-        ValueError: num_samples below 2 or more than the labelled rows, columns or batch_size below 1, labels that are
-            not of shape (n,), an unknown layer, estimator or ceiling, an estimator that does not fit the targets,
+        ValueError: num_samples below 2 or more than the labelled samples, columns or batch_size below 1, labels that
+            are not of shape (n,), an unknown layer, estimator or ceiling, an estimator that does not fit the targets,
             layers or ceiling, or targets that are all the same.
 
-    Source: Vasudevan 2020, Entropy 22(5):560, Sec. 3 (KSG with k = 3 on 1000 rows); Ross 2014 for labels is ours, as
+    Source: Vasudevan 2020, Entropy 22(5):560, Sec. 3 (KSG with k = 3 on 1000 samples); Ross 2014 for labels is ours, as
         KSG against one-hot columns depends on the scale of x.
 
     Example:
@@ -196,7 +196,7 @@ class InformationSignal:
         return found[0] if self.layers is None else found
 
     def _outputs(self) -> list[Tensor]:
-        """What every layer gives for the drawn rows, as (n, columns)."""
+        """What every layer gives for the drawn samples, as (n, columns)."""
         parts: list[list[Tensor]] = []
         # In a list, as a layer may be named "output", which the extractor takes for the whole model's.
         within, names = nn.ModuleList([self.model]), [f"0.{name}".removesuffix(".") for name in self.layers or ()]
@@ -284,13 +284,15 @@ def _drawn(y: Tensor, n: int, seed: int, discrete: bool) -> Tensor:
     generator = seed_streams(seed).generator("information")
     if not discrete:
         if n > len(y):
-            raise ValueError(f"{_WHERE}: num_samples must be at most the number of rows, {len(y)}, got {n}.")
+            raise ValueError(f"{_WHERE}: num_samples must be at most the number of samples, {len(y)}, got {n}.")
         return torch.randperm(len(y), generator=generator)[:n].to(y.device)
     known = (y >= 0).nonzero().flatten()
     if not len(known):
         raise ValueError(f"{_WHERE}: y holds no label: all {len(y)} are -1, and information about Y needs some.")
     if n > len(known):
-        raise ValueError(f"{_WHERE}: num_samples must be at most the number of labelled rows, {len(known)}, got {n}.")
+        raise ValueError(
+            f"{_WHERE}: num_samples must be at most the number of labelled samples, {len(known)}, got {n}."
+        )
     return known[stratified_samples(y[known].cpu(), n, generator).to(y.device)]
 
 
