@@ -117,8 +117,8 @@ def test_every_registered_objective_has_its_row_with_its_bound_and_its_need_of_l
     for name, row in rows.items():
         objective = objective_from_name(name)
         assert objective is not None
-        assert row[2] in {*objective.bounds.values(), "–"}, name
-        assert (row[2] == "–") is not bool(objective.bounds), name
+        assert row[2] in {*objective.sides.values(), "–"}, name
+        assert (row[2] == "–") is not bool(objective.sides), name
         assert (row[3] == "yes") is objective.needs_labels, name
 
 

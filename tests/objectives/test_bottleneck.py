@@ -193,7 +193,7 @@ class TestLowerBoundAsPenalty:
         + [(p, "lower") for p in ("aamine", "infonce")],
     )
     def test_the_side_on_which_the_term_lies_is_told(self, penalty, side):
-        assert full(penalty=penalty).bounds == {"mi_ty_nats": "lower", "mi_xt_nats": side}
+        assert full(penalty=penalty).sides == {"mi_ty_nats": "lower", "mi_xt_nats": side}
 
     def test_infonce_lies_below_leave_one_out_for_the_same_noise_and_at_most_at_log_n(self, features):
         values = [
@@ -383,7 +383,9 @@ class TestRefused:
 
     @pytest.mark.parametrize("hidden", ["64", 64, ()])
     def test_widths_that_are_none(self, hidden):
-        with pytest.raises(TypeError, match="InformationBottleneck: critic_hidden must be a sequence of widths, got"):
+        with pytest.raises(
+            TypeError, match="InformationBottleneck: critic_hidden must be a sequence of widths such as"
+        ):
             full(critic_hidden=hidden)
 
     def test_labels_that_are_missing(self, features):

@@ -41,7 +41,7 @@ class Plain(Objective):
     def __init__(self, *names, bounds=(), total=1.0):
         super().__init__()
         self.names, self.total = names, total
-        self.bounds = dict(bounds)
+        self.sides = dict(bounds)
 
     def forward(self, batch: LocalBatch) -> Loss:
         return Loss(batch.output.sum() * 0 + self.total, {name: torch.tensor(self.total) for name in self.names})
@@ -113,7 +113,7 @@ class TestSum:
 
     def test_bounds_are_named_as_the_terms_are(self):
         both = objective_from_name("Y:supcon+Y:readout+X:infonce+X:views")
-        assert both.bounds == {
+        assert both.sides == {
             "mi_ty_nats": "lower", "mi_ty_2_nats": "lower", "mi_xt_nats": "lower", "mi_xt_4_nats": "lower",
         }  # fmt: skip
 

@@ -78,7 +78,7 @@ class TestValue:
         loss = built(output)(batch_of(output, LABELS))
         assert loss.total.item() == -loss.terms["mi_ty_nats"].item()
         assert loss.terms["mi_ty_nats"] <= math.log(3)
-        assert SupervisedContrastive.bounds == {"mi_ty_nats": "lower"}
+        assert SupervisedContrastive.sides == {"mi_ty_nats": "lower"}
 
     def test_without_a_projection_the_scale_of_rows_plays_no_part(self, output):
         objective = built(output, hidden=None)

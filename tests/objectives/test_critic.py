@@ -96,7 +96,7 @@ class TestValues:
         assert -0.6 < value.item() < 0.3  # an untrained nwj is about -1/e
 
     def test_only_what_is_a_lower_bound_of_information_is_called_one(self):
-        found = {bound: dict(CriticInformation(of="y", bound=bound).bounds) for bound in BOUNDS}
+        found = {bound: dict(CriticInformation(of="y", bound=bound).sides) for bound in BOUNDS}
         lower = {"mi_ty_nats": "lower"}
         assert found == {"infonce": lower, "nwj": lower, "mine": lower, "jsd": {}}
 

@@ -46,7 +46,7 @@ class TestTerms:
 
     def test_cross_entropy_cares_for_the_names_of_the_classes_and_the_decision_does_not(self):
         objectives = [built(draw(12, 3), output="own", precision=p) for p in ("cross-entropy", "decision")]
-        assert [objective.bounds for objective in objectives] == [{"mi_ty_nats": "lower"}, {}]
+        assert [objective.sides for objective in objectives] == [{"mi_ty_nats": "lower"}, {}]
         for named, crossed in ((Y, math.log(3)), ((Y + 1) % 3, math.log(3) - 9)):
             output = 9.0 * torch.eye(3)[named].double()
             values = [objective(batch_of(output)).terms["mi_ty_nats"].item() for objective in objectives]

@@ -36,7 +36,7 @@ def network_and(**settings):
 
 
 @pytest.mark.parametrize("settings", [{}, {"alpha": 2.0}, {"bandwidth": 0.7}, {"kernel": "exp(-d2/s)"}])
-def test_the_term_is_the_renyi_information_of_the_watched_layer_and_the_input(settings):
+def test_the_term_is_the_renyi_information_of_the_hooked_layer_and_the_input(settings):
     network, objective, x = network_and(beta=0.2, **settings)
     loss = objective(batch_of(x, network(x)))
     wanted = renyi_mi(network[:2](x), x, **{"kernel": "exp(-d2/2s2)", **settings})

@@ -312,13 +312,13 @@ class TestSum:
 
     def test_only_what_is_a_lower_bound_of_information_is_called_one(self):
         both = {"mi_xt_nats": "lower", "mi_xt_neighbours_nats": "lower"}
-        assert {bound: dict(GraphicalInformation(bound=bound).bounds) for bound in BOUNDS} == {
+        assert {bound: dict(GraphicalInformation(bound=bound).sides) for bound in BOUNDS} == {
             "infonce": both,
             "mine": both,
             "nwj": both,
             "jsd": {},
         }
-        assert dict(GraphicalInformation(bound="nwj", neighbours_weight=0).bounds) == {"mi_xt_nats": "lower"}
+        assert dict(GraphicalInformation(bound="nwj", neighbours_weight=0).sides) == {"mi_xt_nats": "lower"}
 
     def test_what_has_no_weight_is_not_made(self):
         batch = batch_on(TWO)

@@ -104,7 +104,7 @@ class TestValue:
         assert loss_of(wide, bandwidth=1.0).terms["renyi_xt_nats"].item() == pytest.approx(math.log(12))
 
     def test_nothing_is_called_a_bound(self):
-        assert dict(GraphRenyiInformation().bounds) == {}
+        assert dict(GraphRenyiInformation().sides) == {}
 
 
 class TestDraw:

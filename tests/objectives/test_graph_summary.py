@@ -266,7 +266,7 @@ class TestDeepGraphInfomax:
         assert not torch.allclose(together[:8], encode(batch.x))  # a pass of their own would be scaled otherwise
 
     def test_no_term_is_called_a_bound_on_the_modules_information(self):
-        assert dict(DeepGraphInfomax(bound="nwj").bounds) == {}
+        assert dict(DeepGraphInfomax(bound="nwj").sides) == {}
 
     @pytest.mark.parametrize(
         ("settings", "message"),
@@ -419,7 +419,7 @@ class TestInfoGraph:
     def test_only_bounds_on_information_are_named_so(self, bound):
         batch, _ = batch_of(graphs_of(3, 4))
         objective = built(InfoGraph(bound=bound), batch)
-        assert dict(objective.bounds) == ({} if bound == "jsd" else {"mi_xt_nats": "lower"})
+        assert dict(objective.sides) == ({} if bound == "jsd" else {"mi_xt_nats": "lower"})
         assert set(objective(batch).terms) == {"jsd_nats" if bound == "jsd" else "mi_xt_nats"}
 
     @pytest.mark.parametrize(

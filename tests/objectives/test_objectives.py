@@ -65,7 +65,7 @@ class TestReadout:
         assert found == pytest.approx([0.0, math.log(2)], abs=1e-6)  # no line tells anything of xor
         assert objective.readout.fc1.weight.dtype is torch.float64
         for wrong, error in (((0,), ValueError), ((2.5,), TypeError)):
-            with pytest.raises(error, match="ReadoutInformation: hidden must be"):
+            with pytest.raises(error, match="ReadoutInformation: every width of hidden must be"):
                 ReadoutInformation(hidden=wrong)
 
     def test_perfect_scores_reach_the_entropy_of_the_labels(self):
@@ -140,7 +140,7 @@ class TestBottleneck:
             for s in (0.5, 1.0, 2.0, 4.0)
         ]
         assert values == sorted(values, reverse=True)
-        assert InformationBottleneck.bounds["mi_xt_nats"] == "upper"
+        assert InformationBottleneck.sides["mi_xt_nats"] == "upper"
         lower = float(pairwise_bounds(features, 1.0)[0])
         assert values[1] > lower
 

@@ -9,7 +9,8 @@ from infotorch.networks.stochastic import GaussianLayer
 from infotorch.objectives.base import LocalBatch
 from infotorch.objectives.combined import SumOfObjectives
 from infotorch.objectives.labels import CrossEntropy
-from infotorch.objectives.precision import PrecisionAndCompression, Watch, unwatched
+from infotorch.objectives.layer_hook import LayerHook, hooks_paused
+from infotorch.objectives.precision import PrecisionAndCompression
 from infotorch.objectives.regularisers import SameClassPenalty
 from infotorch.objectives.variational import VariationalBottleneck
 from infotorch.objectives.views import ViewInformation
@@ -23,28 +24,28 @@ class Size(PrecisionAndCompression):
     """Compression is the layer's mean square."""
 
     def _compression(self, batch):
-        return (batch.output if self.watch is None else self.watch.take()[1]).square().mean()
+        return (batch.output if self.hook is None else self.hook.take()[1]).square().mean()
 
 
 def draw(*shape):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(0))
 
 
-class TestWatch:
+class TestLayerHook:
     def test_it_gives_the_last_pass_once_and_keeps_nothing(self):
         layer, x = nn.Linear(3, 2), draw(4, 3)
-        watch = Watch(layer, where="T")
+        hook = LayerHook(layer, where="T")
         layer(draw(5, 3))
         output = layer(x)
-        given, seen = watch.take()
+        given, seen = hook.take()
         assert torch.equal(given, x)
         assert torch.equal(seen, output)
-        with pytest.raises(ValueError, match="T: the watched layer must run in the forward pass of this objective's"):
-            watch.take()
+        with pytest.raises(ValueError, match="T: the layer must run in the forward pass of this objective's"):
+            hook.take()
 
     def test_what_is_no_layer_is_refused(self):
         with pytest.raises(TypeError, match="T: layer must be a layer of the network, got str"):
-            Watch("fc1", where="T")
+            LayerHook("fc1", where="T")
 
 
 class TestDifferentLayers:
@@ -54,7 +55,7 @@ class TestDifferentLayers:
         objective.build(LocalBatch(x, x, network(x), Y), Y)
         return network, objective, x
 
-    def test_precision_is_of_the_output_and_compression_of_the_watched_layer(self):
+    def test_precision_is_of_the_output_and_compression_of_the_hooked_layer(self):
         network, objective, x = self.network()
         loss = objective(LocalBatch(x, x, network(x), Y))
         wanted = (
@@ -62,7 +63,7 @@ class TestDifferentLayers:
         )
         torch.testing.assert_close(loss.total, wanted)
 
-    def test_the_watched_layer_is_no_part_of_the_objective_and_a_copy_of_the_network_runs(self):
+    def test_the_hooked_layer_is_no_part_of_the_objective_and_a_copy_of_the_network_runs(self):
         network, objective, x = self.network()
         assert list(objective.parameters()) == []
         objective(LocalBatch(x, x, network(x), Y))
@@ -76,7 +77,7 @@ class TestDifferentLayers:
         torch.testing.assert_close(objective(LocalBatch(rows, rows, rows, Y)).total, wanted)
 
 
-def test_a_watched_layer_is_read_before_what_follows_changes_it_in_place():
+def test_a_hooked_layer_is_read_before_what_follows_changes_it_in_place():
     x, y = torch.randn(40, 4, generator=torch.Generator().manual_seed(0)), torch.arange(40) % 2
     linear, found = nn.Linear(4, 2), []
     for inplace in (False, True):
@@ -88,19 +89,19 @@ def test_a_watched_layer_is_read_before_what_follows_changes_it_in_place():
         total.backward()  # what was kept has its gradient
 
 
-def test_passes_of_other_rows_are_not_watched():
+def test_passes_of_other_rows_are_not_kept():
     layer = nn.Linear(3, 2)
-    watch = Watch(layer, where="test")
+    hook = LayerHook(layer, where="test")
     output = layer(torch.ones(4, 3))
-    with unwatched():
+    with hooks_paused():
         layer(torch.zeros(9, 3))
-    given, seen = watch.take()
+    given, seen = hook.take()
     assert torch.equal(given, torch.ones(4, 3))
     assert torch.equal(seen, output)
 
 
 @pytest.mark.parametrize("first", [0, 1])
-def test_an_objective_that_encodes_other_rows_does_not_change_what_is_watched(first):
+def test_an_objective_that_encodes_other_rows_does_not_change_what_is_kept(first):
     """The penalty in a sum with moved views is the penalty alone, in either order."""
     x = torch.rand(50, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     y = torch.arange(50) % 5

@@ -77,7 +77,7 @@ class TestTerms:
         wanted = 0.2 * loss.terms["mi_xt_nats"] - loss.terms["mi_ty_nats"]
         assert loss.total.item() == pytest.approx(wanted.item())
         assert objective.scores(output) is None
-        assert objective.bounds == {}
+        assert objective.sides == {}
 
     def test_of_the_input_as_it_is_the_term_is_the_entropy_of_the_cells(self):
         output = draw(60, 2)
@@ -121,7 +121,7 @@ class TestTerms:
         )
         wanted = math.log(3) - nn.functional.cross_entropy(network(x), Y).item()
         assert loss.terms["mi_ty_nats"].item() == pytest.approx(wanted)
-        assert objective.bounds == {"mi_ty_nats": "lower"}
+        assert objective.sides == {"mi_ty_nats": "lower"}
         assert torch.equal(objective.scores(network(x)), network(x))
 
     def test_rows_without_labels_and_a_diverged_layer(self):

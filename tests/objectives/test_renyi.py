@@ -98,7 +98,7 @@ class TestValues:
         assert of_input == pytest.approx(-float(renyi_mi(t, t)))
 
     def test_nothing_is_called_a_bound(self):
-        assert dict(RenyiInformation(of="x").bounds) == {}
+        assert dict(RenyiInformation(of="x").sides) == {}
 
 
 class TestGradient:

@@ -89,7 +89,7 @@ class TestKernelAlignment:
         assert torch.autograd.gradcheck(
             lambda rows: objective(batch_of(rows, LABELS)).total, output.clone().requires_grad_()
         )
-        assert objective.bounds == {}
+        assert objective.sides == {}
 
     def test_grids_are_pooled_where_asked(self, grid):
         pooled = F.adaptive_avg_pool2d(grid, (2, 2)).flatten(1)

@@ -92,7 +92,7 @@ class TestDeepInfoMax:
     def test_only_bounds_on_information_are_named_so(self, bound, scope, batch):
         objective = built(DeepInfoMax(scope=scope, bound=bound), batch)
         terms = set(objective(batch).terms)
-        assert objective.bounds == ({} if bound == "jsd" else dict.fromkeys(terms, "lower"))
+        assert objective.sides == ({} if bound == "jsd" else dict.fromkeys(terms, "lower"))
         assert any(name.startswith("mi_xt") for name in terms) == (bound != "jsd")
         if bound == "infonce":
             assert all(float(term) <= math.log(6) for term in objective(batch).terms.values())
@@ -130,7 +130,7 @@ class TestDeepInfoMax:
             ({"prior_weight": math.nan}, "prior_weight must be at least 0 and finite, got nan"),
             ({"locations": 0}, "locations must be at least 1, got 0"),
             ({"embedding": 0}, "embedding must be at least 1, got 0"),
-            ({"hidden": (8, 0)}, "every hidden width must be at least 1, got 0"),
+            ({"hidden": (8, 0)}, "every width of hidden must be at least 1, got 0"),
             ({"critic_steps": 0}, "critic_steps must be at least 1, got 0"),
         ],
     )
@@ -139,7 +139,7 @@ class TestDeepInfoMax:
             DeepInfoMax(**settings)
 
     def test_hidden_must_be_a_sequence(self):
-        with pytest.raises(TypeError, match="DeepInfoMax: hidden must be a sequence of widths, got 64"):
+        with pytest.raises(TypeError, match=r"DeepInfoMax: hidden must be a sequence of widths .*, got 64"):
             DeepInfoMax(hidden=64)  # pyright: ignore[reportArgumentType]
 
     def test_vectors_and_integers_are_refused(self, batch):

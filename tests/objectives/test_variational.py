@@ -294,7 +294,7 @@ class TestRefusedWhenBuilt:
     def test_a_layer_that_did_not_run(self):
         network = nn.Sequential(GaussianLayer(4, 5), nn.Linear(5, 3))
         x, objective = draw(12, 4), self.built(network, GaussianLayer(4, 5), draw(12, 4))
-        with pytest.raises(ValueError, match="VariationalBottleneck: the watched layer must run in the forward pass"):
+        with pytest.raises(ValueError, match="VariationalBottleneck: the layer must run in the forward pass"):
             objective(batch_of(x, network(x)))
 
     def test_a_layer_that_saw_other_rows(self):
@@ -302,5 +302,5 @@ class TestRefusedWhenBuilt:
         objective = self.built(network, network[0], x)
         output = network(x)
         network(x[:7])
-        with pytest.raises(ValueError, match="the watched layer must have a row for each of the output's 12, got 7"):
+        with pytest.raises(ValueError, match="the layer must have a row for each of the output's 12, got 7"):
             objective(batch_of(x, output))

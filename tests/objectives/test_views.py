@@ -148,8 +148,8 @@ class TestLoss:
             assert (torch.autograd.grad(loss.total, output, allow_unused=True)[0] is not None) == used
 
     def test_only_one_view_bounds_the_information_about_the_rows_as_they_are(self):
-        assert ViewInformation().bounds == {"mi_xt_nats": "lower"}
-        assert ViewInformation(num_views=2).bounds == {}
+        assert ViewInformation().sides == {"mi_xt_nats": "lower"}
+        assert ViewInformation(num_views=2).sides == {}
 
     def test_no_value_exceeds_log_n(self, batch):
         loss = built(batch, temperature=0.01, **STILL)(batch)
@@ -230,7 +230,7 @@ class TestBuild:
             ({"corruption": 1.0}, "corruption must be at least 0 and below 1, got 1.0"),
             ({"temperature": 0.0}, "temperature must be positive and finite, got 0.0"),
             ({"locations": 0}, "locations must be at least 1, got 0"),
-            ({"hidden": (0,)}, "every hidden width must be at least 1, got 0"),
+            ({"hidden": (0,)}, "every width of hidden must be at least 1, got 0"),
             ({"embedding": 0}, "embedding must be at least 1, got 0"),
             ({"num_views": 3}, "num_views must be 1 or 2, got 3"),
         ],
@@ -240,7 +240,7 @@ class TestBuild:
             ViewInformation(**settings)
 
     def test_settings_of_another_kind_are_refused(self):
-        with pytest.raises(TypeError, match="ViewInformation: hidden must be a sequence of widths, got 64"):
+        with pytest.raises(TypeError, match=r"ViewInformation: hidden must be a sequence of widths .*, got 64"):
             ViewInformation(hidden=64)  # pyright: ignore[reportArgumentType]
         with pytest.raises(ValueError, match=r"ViewInformation: scale must be two magnifications, .* got 1\.2"):
             ViewInformation(scale=1.2)  # pyright: ignore[reportArgumentType]

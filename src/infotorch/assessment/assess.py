@@ -15,7 +15,7 @@ from infotorch.assessment.robustness import affine
 from infotorch.data.splits import stratified_samples
 from infotorch.networks.feature_extractor import in_double
 from infotorch.numerics.seeds import SeedStreams, seed_streams
-from infotorch.objectives.precision import unwatched
+from infotorch.objectives.layer_hook import hooks_paused
 
 # Samples a forward pass.
 _CHUNK = 1000
@@ -69,7 +69,7 @@ def assess(
         0.5
     """
     streams = seed_streams(seed)
-    with unwatched(), streams.as_global_everywhere("assessment", device=data[0].device):
+    with hooks_paused(), streams.as_global_everywhere("assessment", device=data[0].device):
         twin, x = in_double(model, data[0])
         modes = [(layer, layer.training) for layer in twin.modules()]
         twin.eval()

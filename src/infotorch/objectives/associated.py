@@ -10,9 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from infotorch.numerics.checks import check_count
-from infotorch.objectives.base import LocalBatch, Loss, Objective, check_labels, full_precision
-from infotorch.objectives.contrastive import check_widths
-from infotorch.objectives.labels import _nothing_to_learn
+from infotorch.objectives.base import LocalBatch, Loss, Objective, full_precision, nothing_to_learn
+from infotorch.objectives.checks import check_labels, check_widths
 
 
 class AssociatedLearning(Objective):
@@ -80,7 +79,7 @@ class AssociatedLearning(Objective):
     def forward(self, batch: LocalBatch) -> Loss:
         """Association plus decoding, on the labelled rows."""
         if batch.y is None or not (batch.y >= 0).any():
-            return _nothing_to_learn(batch.output)
+            return nothing_to_learn(batch.output)
         known = batch.y >= 0
         y = batch.y[known]
         bridged = full_precision(self.bridge(batch.output[known].flatten(1)))

@@ -16,9 +16,11 @@ import torch
 from torch import Tensor, nn
 
 from infotorch.data.graphs import GraphStructure
+from infotorch.estimators.estimate import Side
 from infotorch.numerics.seeds import SeedStreams
 
-Direction = Literal["lower", "upper", "exact"]
+#: which X: the model's raw input, or the module's own
+Target = Literal["x", "module_input"]
 
 
 def _no_encoder(_: Tensor) -> Tensor:
@@ -106,18 +108,28 @@ class Loss:
     terms: dict[str, Tensor]
 
 
+def nothing_to_learn(output: Tensor) -> Loss:
+    """The loss of rows that teach nothing, such as those without a label: a gradient of zero, and no term.
+
+    Example:
+        >>> nothing_to_learn(torch.ones(2, 3))
+        Loss(total=tensor(0.), terms={})
+    """
+    return Loss(full_precision(output).sum() * 0.0, {})
+
+
 class Objective(nn.Module):
     """What one local module minimises: `(LocalBatch) -> Loss`.
 
     Attributes:
-        bounds: for each information term, on which side of the truth its expectation lies.
+        sides: for each information term, on which side of the truth its expectation lies.
         needs_labels: whether rows without a target teach it nothing; a stage of such objectives alone sees none.
         critic_steps: steps of the critics before each step of the module.
         reads_labels: whether targets enter; None: as `needs_labels`.
         knows_graphs: whether it pairs nodes, graphs and targets itself; the others see `LocalBatch.paired` rows.
     """
 
-    bounds: Mapping[str, Direction] = {}
+    sides: Mapping[str, Side] = {}
     needs_labels: bool = False
     critic_steps: int = 0
     reads_labels: bool | None = None
@@ -169,25 +181,3 @@ def full_precision(tensor: Tensor) -> Tensor:
         (torch.float32, torch.float64)
     """
     return tensor.float() if tensor.dtype in {torch.bfloat16, torch.float16} else tensor
-
-
-def check_labels(labels: Tensor | None, *, where: str) -> Tensor:
-    """The labelled rows' classes.
-
-    Raises:
-        TypeError: there are no labels, or they are not integers.
-        ValueError: every row is unlabelled, or a label lies below -1.
-    """
-    if labels is None:
-        raise TypeError(f"{where}: this objective needs class labels, got y=None.")
-    if labels.is_floating_point() or labels.ndim != 1:
-        raise TypeError(
-            f"{where}: class labels must be integers of shape (n,), got {labels.dtype} of shape {tuple(labels.shape)}."
-        )
-    lowest = int(labels.min())
-    if lowest < -1:
-        raise ValueError(f"{where}: classes count from 0 and unlabelled rows are -1, got {lowest}.")
-    known = labels[labels >= 0]
-    if len(known) == 0:
-        raise ValueError(f"{where}: every row is unlabelled (y = -1).")
-    return known

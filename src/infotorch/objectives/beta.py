@@ -1,4 +1,4 @@
-"""The weight of a compression term: a number, a ramp over epochs, or any function of epoch and step."""
+"""Beta, the weight of a compression term: a number, a ramp over epochs, or any function of epoch and step."""
 
 from __future__ import annotations
 
@@ -13,19 +13,22 @@ from torch import Tensor, nn
 
 from infotorch.numerics.checks import check_count
 
+#: beta: a number, or (epoch, step) -> number, epochs counted from 0 in every stage, as a `Ramp` is
+BetaSchedule = float | Callable[[int, int], float]
+
 
 @dataclass(frozen=True)
 class Ramp:
-    """A weight that goes from start to end over some epochs, the same for all steps of an epoch, and then stays.
+    """A beta that goes from start to end over some epochs, the same for all steps of an epoch, and then stays.
 
     Args:
-        start: the weight in epoch 0.
-        end: the weight from epoch `epochs` on.
+        start: beta in epoch 0.
+        end: beta from epoch `epochs` on.
         epochs: how long the way is.
 
     Raises:
         TypeError: epochs is no integer.
-        ValueError: epochs below 1, or a weight negative or not finite.
+        ValueError: epochs below 1, or start or end negative or not finite.
 
     Example:
         >>> ramp = Ramp(0.0, 0.01, epochs=10)
@@ -39,24 +42,24 @@ class Ramp:
 
     def __post_init__(self) -> None:
         check_count(self.epochs, where="Ramp", name="epochs")
-        for weight in (self.start, self.end):
-            _check_weight(weight, where="Ramp")
+        for beta in (self.start, self.end):
+            _check_beta(beta, where="Ramp")
 
     def __call__(self, epoch: int, step: int) -> float:
-        """The weight in this step."""
+        """Beta in this step."""
         return self.start + (self.end - self.start) * min(epoch / self.epochs, 1.0)
 
 
 class Beta(nn.Module):
-    """The weight of a step, from the step's position in the run: a run that is resumed repeats it.
+    """The beta of a step, from the step's position in the run: a run that is resumed repeats it.
 
     Args:
-        weight: a number, or (epoch, step) -> number, epochs counted from 0 in every stage, as a `Ramp` is.
+        beta: a number, or (epoch, step) -> number.
         where: the objective, for messages.
 
     Raises:
         TypeError: neither a number nor a function, or a function that does not take two numbers.
-        ValueError: a weight negative or not finite.
+        ValueError: beta negative or not finite.
 
     Example:
         >>> Beta(Ramp(0.0, 1.0, epochs=4), where="example")((0, 1, 7, 0))  # stage, epoch, step, module
@@ -65,25 +68,30 @@ class Beta(nn.Module):
 
     last_bits: Tensor
 
-    def __init__(self, weight: float | Callable[[int, int], float], *, where: str) -> None:
+    def __init__(self, beta: BetaSchedule, *, where: str) -> None:
         super().__init__()
-        self.weight, self.where = weight, where
-        if callable(weight):
-            _check_takes_two(weight, where=where)
+        self.beta, self.where = beta, where
+        if callable(beta):
+            _check_takes_two(beta, where=where)
             # What held-out rows, which belong to no epoch, are weighed by. As the bits of a float64: Apple's GPUs have
             # none, and a module that is moved to another precision leaves integers alone.
             self.register_buffer("last_bits", _bits(self._of(0, 0)))
         else:
-            _check_weight(weight, where=where)
+            _check_beta(beta, where=where)
+
+    @property
+    def varies(self) -> bool:
+        """Whether it is a function, whose value belongs among the terms of a step."""
+        return callable(self.beta)
 
     def _of(self, epoch: int, step: int) -> float:
-        assert callable(self.weight)
-        return _check_weight(self.weight(epoch, step), where=self.where)
+        assert callable(self.beta)
+        return _check_beta(self.beta(epoch, step), where=self.where)
 
     def forward(self, position: tuple[int, ...]) -> float:
-        """The weight at (stage, epoch, step, ...); of a shorter position, in no epoch, that of the last step before."""
-        if not callable(self.weight):
-            return float(self.weight)
+        """Beta at (stage, epoch, step, ...); of a shorter position, in no epoch, that of the last step before."""
+        if not callable(self.beta):
+            return float(self.beta)
         if len(position) < 4:
             return float(self.last_bits.cpu().view(torch.float64))
         value = self._of(position[1], position[2])
@@ -91,9 +99,9 @@ class Beta(nn.Module):
         return value
 
 
-def _check_takes_two(weight: Callable[[int, int], float], *, where: str) -> None:
+def _check_takes_two(beta: Callable[[int, int], float], *, where: str) -> None:
     try:
-        signature = inspect.signature(weight)
+        signature = inspect.signature(beta)
     except ValueError:  # some functions in C show none
         return
     try:
@@ -108,9 +116,9 @@ def _bits(value: float) -> Tensor:
     return torch.tensor(value, dtype=torch.float64).view(torch.int64)
 
 
-def _check_weight(weight: float, *, where: str) -> float:
-    if isinstance(weight, bool) or not isinstance(weight, Real):
-        raise TypeError(f"{where}: beta must be a number or a function of (epoch, step), got {weight!r}.")
-    if not 0 <= weight < math.inf:
-        raise ValueError(f"{where}: beta must be at least 0 and finite, got {weight}.")
-    return float(weight)
+def _check_beta(beta: float, *, where: str) -> float:
+    if isinstance(beta, bool) or not isinstance(beta, Real):
+        raise TypeError(f"{where}: beta must be a number or a function of (epoch, step), got {beta!r}.")
+    if not 0 <= beta < math.inf:
+        raise ValueError(f"{where}: beta must be at least 0 and finite, got {beta}.")
+    return float(beta)

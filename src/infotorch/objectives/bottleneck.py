@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -23,13 +24,17 @@ from infotorch.estimators.channel import (
 )
 from infotorch.numerics.checks import check_choice, check_count, check_positive
 from infotorch.objectives.adversary import ArchitectureAwareAdversary, LabelDiscriminator
-from infotorch.objectives.base import Direction, LocalBatch, Loss, check_labels, full_precision
-from infotorch.objectives.beta import Beta
-from infotorch.objectives.labels import CrossEntropy, ReadoutInformation, _nothing_to_learn
-from infotorch.objectives.precision import Watch, Weight
+from infotorch.objectives.base import LocalBatch, Loss, Side, full_precision, nothing_to_learn
+from infotorch.objectives.beta import Beta, BetaSchedule
+from infotorch.objectives.checks import check_labels, check_widths
+from infotorch.objectives.labels import CrossEntropy, ReadoutInformation
+from infotorch.objectives.layer_hook import LayerHook
+
+#: a bound on I(X; L + eps)
+Penalty = Literal["gaussian", "pairwise", "leave_one_out", "aamine", "infonce"]
 
 #: penalty -> on which side of I(X; L + eps) it lies
-PENALTIES: dict[str, Direction] = {
+PENALTIES: dict[Penalty, Side] = {
     "gaussian": "upper",
     "pairwise": "upper",
     "leave_one_out": "upper",
@@ -89,25 +94,25 @@ class InformationBottleneck(ReadoutInformation):
         ...     beta=0.01, noise_std=1.0, precision="mine", penalty="aamine", lower_bound="accept"
         ... )
         >>> paper.build(batch, batch.y)
-        >>> paper.bounds["mi_xt_nats"], paper.critic_steps, len(paper.critics())
+        >>> paper.sides["mi_xt_nats"], paper.critic_steps, len(paper.critics())
         ('lower', 5, 2)
     """
 
-    bounds: Mapping[str, Direction] = {"mi_ty_nats": "lower", "mi_xt_nats": "upper"}
+    sides: Mapping[str, Side] = {"mi_ty_nats": "lower", "mi_xt_nats": "upper"}
 
     reads_labels: bool | None = True
 
     def __init__(
         self,
         *,
-        beta: Weight,
+        beta: BetaSchedule,
         noise_std: float,
-        penalty: str = "gaussian",
-        noise: str = "fixed",
-        precision: str = "readout",
+        penalty: Penalty = "gaussian",
+        noise: Literal["fixed", "relative"] = "fixed",
+        precision: Literal["readout", "mine"] = "readout",
         critic_hidden: Sequence[int] = (512, 512),
         critic_steps: int = 5,
-        lower_bound: str = "warn",
+        lower_bound: Literal["warn", "accept"] = "warn",
         layer: nn.Module | None = None,
     ) -> None:
         super().__init__()
@@ -118,17 +123,19 @@ class InformationBottleneck(ReadoutInformation):
         check_choice(precision, ("readout", "mine"), where=where, name="precision")
         check_choice(lower_bound, ("warn", "accept"), where=where, name="lower_bound")
         check_count(critic_steps, where=where, name="critic_steps")
-        _check_widths(critic_hidden)
         if layer is not None and (precision == "mine" or penalty == "aamine"):
             raise ValueError(
                 f'{where}: layer=... goes with precision="readout" and a penalty without a critic, got '
                 f"precision={precision!r} and penalty={penalty!r}; the critics look at a module's output."
             )
         self.beta = Beta(beta, where=where)
-        self.watch = None if layer is None else Watch(layer, where=where)
+        self.hook = None if layer is None else LayerHook(layer, where=where)
         self.noise_std, self.penalty, self.noise = noise_std, penalty, noise
-        self.precision, self.critic_hidden = precision, tuple(critic_hidden)
-        self.bounds = {"mi_ty_nats": "lower", "mi_xt_nats": PENALTIES[penalty]}
+        self.precision, self.critic_hidden = (
+            precision,
+            check_widths(critic_hidden, where=where, name="critic_hidden", at_least=1),
+        )
+        self.sides = {"mi_ty_nats": "lower", "mi_xt_nats": PENALTIES[penalty]}
         self.critic_steps = critic_steps if precision == "mine" or penalty == "aamine" else 0
         self.label_critic: LabelDiscriminator | None = None
         self.adversary: ArchitectureAwareAdversary | None = None
@@ -148,7 +155,7 @@ class InformationBottleneck(ReadoutInformation):
     def build(self, example: LocalBatch, labels: Tensor | None) -> None:
         """Make the read-out, or the critic of I(Y; L), and that of I(X; L + eps)."""
         features = full_precision(example.output.detach().flatten(1))
-        if self.watch is not None:
+        if self.hook is not None:
             CrossEntropy().build(example, labels)
             super().build(example, labels)
             self.readout = nn.Identity()
@@ -189,7 +196,7 @@ class InformationBottleneck(ReadoutInformation):
         """Minus the first bound plus beta times the second."""
         precision, compression, beta = self._precision(batch), self._compression(batch), self.beta(batch.position)
         terms = {**precision.terms, **compression.terms}
-        if callable(self.beta.weight):
+        if self.beta.varies:
             terms["beta"] = compression.total.new_tensor(beta)
         return Loss(precision.total + beta * compression.total, terms)
 
@@ -199,18 +206,18 @@ class InformationBottleneck(ReadoutInformation):
         features = full_precision(batch.output.flatten(1))
         known = _labelled(features, batch.y)
         if known is None:
-            return _nothing_to_learn(features)
+            return nothing_to_learn(features)
         information = donsker_varadhan(*self.label_critic.contrast(*known))
         return Loss(-information, {"mi_ty_nats": information.detach()})
 
     def _compression(self, batch: LocalBatch) -> Loss:
-        layer = batch.output if self.watch is None else self.watch.take()[1]
+        layer = batch.output if self.hook is None else self.hook.take()[1]
         features = full_precision(layer.flatten(1))
         if not torch.isfinite(features.detach()).all():
             # The run has diverged: a result, where the bounds refuse their input.
             return Loss(features.new_full((), torch.nan), {})
         if len(features) < 2:
-            return _nothing_to_learn(features)
+            return nothing_to_learn(features)
         information = self._penalty(self._in_noise_unit(features), batch.generator())
         return Loss(information, {"mi_xt_nats": information.detach()})
 
@@ -230,13 +237,6 @@ class InformationBottleneck(ReadoutInformation):
             return features
         deviation = (features - features.mean(dim=0)).square().mean()
         return features * (deviation + 1e-12).rsqrt()  # 1e-12: a dead layer has no scale, and no information
-
-
-def _check_widths(widths: Sequence[int]) -> None:
-    if isinstance(widths, str) or not isinstance(widths, Sequence) or not widths:
-        raise TypeError(f"InformationBottleneck: critic_hidden must be a sequence of widths, got {widths!r}.")
-    for width in widths:
-        check_count(width, where="InformationBottleneck", name="every width of critic_hidden")
 
 
 def _labelled(features: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor] | None:

@@ -40,7 +40,7 @@ class CodeDivergence(Objective):
     gave last, and so belongs to networks that are trained by plain back-propagation.
 
     Args:
-        encoder: gives (mu, sigma), (b, d) each; it is watched, and no part of this objective.
+        encoder: gives (mu, sigma), (b, d) each; it gets a forward hook, and is no part of this objective.
         weight: factor of the divergence.
 
     Raises:

@@ -35,7 +35,7 @@ class _Several(Objective):
         if len(set(parts)) != len(parts):
             raise ValueError(f"{name}: each part must be an objective of its own.")
         self.parts = nn.ModuleList(parts)
-        self.bounds = self._merged([part.bounds for part in self._objectives()])
+        self.sides = self._merged([part.sides for part in self._objectives()])
         # A part that learns without labels must see the rows that have none.
         self.needs_labels = all(part.needs_labels for part in self._objectives())
         # Parts step together: one that wants fewer steps of its critics takes as many as the one that wants most.
@@ -79,7 +79,7 @@ class _Several(Objective):
                 taken = name in merged or name in earlier
                 merged[f"{name.removesuffix(unit)}_{number}{unit}" if taken else name] = value
             # A batch may have taught the earlier part nothing: its name stays its own.
-            earlier |= set(part.bounds)
+            earlier |= set(part.sides)
         return merged
 
 
@@ -98,7 +98,7 @@ class SumOfObjectives(_Several):
         >>> from infotorch.objectives.inputs import Reconstruction
         >>> from infotorch.objectives.labels import ReadoutInformation
         >>> both = SumOfObjectives([ReadoutInformation(), Reconstruction()], weights=(1.0, 0.1))
-        >>> sorted(both.bounds)
+        >>> sorted(both.sides)
         ['log_likelihood_nats', 'mi_ty_nats']
     """
 

@@ -10,23 +10,9 @@ from torch import Tensor, nn
 
 from infotorch.estimators.labels import supervised_contrastive
 from infotorch.numerics.checks import check_count, check_positive
-from infotorch.objectives.base import Direction, LocalBatch, Loss, Objective, check_labels, full_precision
-from infotorch.objectives.labels import _nothing_to_learn
+from infotorch.objectives.base import LocalBatch, Loss, Objective, Side, full_precision, nothing_to_learn
+from infotorch.objectives.checks import check_labels, check_widths
 from infotorch.objectives.locations import at_most_locations
-
-
-def check_widths(widths: Sequence[int], *, where: str) -> tuple[int, ...]:
-    """The widths of hidden layers as a tuple.
-
-    Raises:
-        TypeError: no sequence, or a width that is no integer.
-        ValueError: a width below 1.
-    """
-    if not isinstance(widths, Sequence) or isinstance(widths, str):
-        raise TypeError(f"{where}: hidden must be a sequence of widths such as (64,), got {widths!r}.")
-    for width in widths:
-        check_count(width, where=where, name="hidden")
-    return tuple(widths)
 
 
 def cosine_similarities(rows: Tensor) -> Tensor:
@@ -79,7 +65,7 @@ class SupervisedContrastive(Objective):
         0.693
     """
 
-    bounds: Mapping[str, Direction] = {"mi_ty_nats": "lower"}
+    sides: Mapping[str, Side] = {"mi_ty_nats": "lower"}
     needs_labels: bool = True
 
     head: nn.Sequential
@@ -115,7 +101,7 @@ class SupervisedContrastive(Objective):
         y = batch.output.new_empty(0) if batch.y is None else batch.y
         known = y >= 0
         if len(y[known].unique()) == int(known.sum()):
-            return _nothing_to_learn(batch.output)
+            return nothing_to_learn(batch.output)
         rows = full_precision(self.head(at_most_locations(batch.output, self.locations).flatten(1)[known]))
         scores = cosine_similarities(rows) / self.temperature
         if not torch.isfinite(scores.detach()).all():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -12,11 +12,13 @@ from torch import Tensor, nn
 from infotorch.estimators.bounds import MineGradient, infonce, jsd, nwj
 from infotorch.estimators.critics import BilinearCritic, Critic, JointCritic, SeparableCritic
 from infotorch.numerics.checks import check_choice, check_count
-from infotorch.objectives.base import LocalBatch, Loss, Objective, check_labels, full_precision
-from infotorch.objectives.contrastive import check_widths
+from infotorch.objectives.base import LocalBatch, Loss, Objective, Target, full_precision, nothing_to_learn
+from infotorch.objectives.checks import check_critic_steps, check_labels, check_widths
 
-BOUNDS = ("infonce", "mine", "nwj", "jsd")
-CRITICS = ("joint", "separable", "bilinear")
+CriticBound = Literal["infonce", "mine", "nwj", "jsd"]
+CriticKind = Literal["joint", "separable", "bilinear"]
+BOUNDS: tuple[CriticBound, ...] = get_args(CriticBound)
+CRITICS: tuple[CriticKind, ...] = get_args(CriticKind)
 
 # Standard deviations at which a column is cut: a pixel that is never inked in training must not drown the others.
 _FARTHEST = 10.0
@@ -99,11 +101,11 @@ class CriticInformation(Objective):
         self,
         *,
         of: Literal["x", "y"],
-        bound: str = "infonce",
-        critic: str | None = None,
+        bound: CriticBound = "infonce",
+        critic: CriticKind | None = None,
         hidden: Sequence[int] = (256, 256),
         embedding: int = 64,
-        target: Literal["x", "module_input"] = "x",
+        target: Target = "x",
         critic_steps: int = 0,
         decay: float = 0.99,
     ) -> None:
@@ -116,17 +118,13 @@ class CriticInformation(Objective):
         check_choice(kind, CRITICS, where=where, name="critic")
         if of == "y" and target != "x":
             raise ValueError(f"{where}: target says which X, and of='y' looks at none, got {target!r}.")
-        if isinstance(critic_steps, bool) or not isinstance(critic_steps, int):
-            raise TypeError(f"{where}: critic_steps must be an integer, got {critic_steps!r}.")
-        if critic_steps < 0:
-            raise ValueError(f"{where}: critic_steps must be at least 0, got {critic_steps}.")
         self.of, self.bound, self.kind, self.target = of, bound, kind, target
         check_count(embedding, where=where, name="embedding")
         self.hidden, self.embedding = check_widths(hidden, where=where), embedding
-        self.critic_steps = critic_steps
+        self.critic_steps = check_critic_steps(critic_steps, where=where)
         self.needs_labels = of == "y"
         self.term = "jsd_nats" if bound == "jsd" else f"mi_{'xt' if of == 'x' else 'ty'}_nats"
-        self.bounds = {} if bound == "jsd" else {self.term: "lower"}
+        self.sides = {} if bound == "jsd" else {self.term: "lower"}
         plain = {"infonce": infonce, "nwj": nwj, "jsd": jsd}
         self.read: Callable[..., Tensor] = MineGradient(decay=decay) if bound == "mine" else plain[bound]
 
@@ -183,7 +181,7 @@ class CriticInformation(Objective):
         """Minus the bound; zero where fewer than two rows can be paired."""
         information = self._information(batch, count=True)
         if information is None:
-            return Loss(full_precision(batch.output).sum() * 0.0, {})
+            return nothing_to_learn(batch.output)
         return Loss(-information, {self.term: information.detach()})
 
     def _information(self, batch: LocalBatch, *, count: bool) -> Tensor | None:

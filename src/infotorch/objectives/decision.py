@@ -12,10 +12,9 @@ from torch import Tensor
 from infotorch.estimators.decision import soft_decision_label_mi
 from infotorch.estimators.labels import soft_decision_mi
 from infotorch.numerics.checks import check_choice
-from infotorch.objectives.base import Direction, LocalBatch, Loss, full_precision
-from infotorch.objectives.beta import Beta
-from infotorch.objectives.labels import CrossEntropy, ReadoutInformation, _nothing_to_learn, masked_cross_entropy
-from infotorch.objectives.precision import Weight
+from infotorch.objectives.base import LocalBatch, Loss, Side, full_precision, nothing_to_learn
+from infotorch.objectives.beta import Beta, BetaSchedule
+from infotorch.objectives.labels import CrossEntropy, ReadoutInformation, masked_cross_entropy
 
 
 class SoftDecisionInformation(ReadoutInformation):
@@ -46,13 +45,13 @@ class SoftDecisionInformation(ReadoutInformation):
         0.6931
     """
 
-    bounds: Mapping[str, Direction] = {}
+    sides: Mapping[str, Side] = {}
     reads_labels: bool | None = True
 
     def __init__(
         self,
         *,
-        beta: Weight = 0.0,
+        beta: BetaSchedule = 0.0,
         output: Literal["readout", "own"] = "readout",
         precision: Literal["decision", "cross-entropy"] = "decision",
     ) -> None:
@@ -62,7 +61,7 @@ class SoftDecisionInformation(ReadoutInformation):
         check_choice(precision, ("decision", "cross-entropy"), where=where, name="precision")
         self.beta = Beta(beta, where=where)
         self.output, self.precision = output, precision
-        self.bounds = {"mi_ty_nats": "lower"} if precision == "cross-entropy" else {}
+        self.sides = {"mi_ty_nats": "lower"} if precision == "cross-entropy" else {}
 
     def build(self, example: LocalBatch, labels: Tensor | None) -> None:
         """Make the read-out, or check that the output can hold a score for each class; measure H(Y)."""
@@ -85,7 +84,7 @@ class SoftDecisionInformation(ReadoutInformation):
         total, terms = self.beta(batch.position) * compression, {"mi_xt_nats": compression.detach()}
         precision = self._precision(scores, batch.y)
         if precision is None:
-            return Loss(total + _nothing_to_learn(scores).total, terms)
+            return Loss(total + nothing_to_learn(scores).total, terms)
         return Loss(total - precision, {"mi_ty_nats": precision.detach(), **terms})
 
     def _precision(self, scores: Tensor, y: Tensor | None) -> Tensor | None:

@@ -8,8 +8,9 @@ from dataclasses import replace
 from torch import Tensor, nn
 
 from infotorch.numerics.kernels import Bandwidth, Kernel
-from infotorch.objectives.base import Direction, LocalBatch
-from infotorch.objectives.precision import PrecisionAndCompression, Weight
+from infotorch.objectives.base import LocalBatch, Side
+from infotorch.objectives.beta import BetaSchedule
+from infotorch.objectives.precision import PrecisionAndCompression
 from infotorch.objectives.renyi import RenyiInformation
 
 
@@ -43,13 +44,13 @@ class DeterministicBottleneck(PrecisionAndCompression):
         1.386
     """
 
-    bounds: Mapping[str, Direction] = {"mi_ty_nats": "lower"}
+    sides: Mapping[str, Side] = {"mi_ty_nats": "lower"}
     compressed = "renyi_xt_nats"
 
     def __init__(
         self,
         *,
-        beta: Weight,
+        beta: BetaSchedule,
         layer: nn.Module | None = None,
         alpha: float = 1.01,
         bandwidth: Bandwidth = "knn",
@@ -59,5 +60,5 @@ class DeterministicBottleneck(PrecisionAndCompression):
         self.information = RenyiInformation(of="x", alpha=alpha, bandwidth=bandwidth, kernel=kernel, grids="whole")
 
     def _compression(self, batch: LocalBatch) -> Tensor | None:
-        seen = batch if self.watch is None else replace(batch, output=self.watch.take()[1])
+        seen = batch if self.hook is None else replace(batch, output=self.hook.take()[1])
         return None if len(seen.output) < 2 else -self.information(seen).total

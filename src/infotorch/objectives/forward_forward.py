@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from infotorch.numerics.checks import check_choice, check_positive
-from infotorch.objectives.base import LocalBatch, Loss, Objective, check_labels, full_precision
-from infotorch.objectives.labels import _nothing_to_learn
+from infotorch.objectives.base import LocalBatch, Loss, Objective, full_precision, nothing_to_learn
+from infotorch.objectives.checks import check_labels
 
 
 class ForwardForward(Objective):
@@ -60,7 +61,7 @@ class ForwardForward(Objective):
     label_value: Tensor
     level: float
 
-    def __init__(self, *, threshold: float | None = None, goodness: str = "sum") -> None:
+    def __init__(self, *, threshold: float | None = None, goodness: Literal["sum", "mean"] = "sum") -> None:
         super().__init__()
         if threshold is not None:
             check_positive(threshold, where="ForwardForward", name="threshold")
@@ -113,7 +114,7 @@ class ForwardForward(Objective):
     def forward(self, batch: LocalBatch) -> Loss:
         """The two cross-entropies in nats, for the labelled rows."""
         if batch.y is None or not (batch.y >= 0).any():
-            return _nothing_to_learn(batch.output)
+            return nothing_to_learn(batch.output)
         known = batch.y >= 0
         x, y = batch.x[known], batch.y[known]
         shift = torch.randint(1, self.classes, y.shape, generator=batch.generator("negatives"), device=y.device)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -10,7 +11,8 @@ from torch import Tensor
 
 from infotorch.data.graphs import GraphStructure
 from infotorch.numerics.checks import check_choice, check_positive
-from infotorch.objectives.base import LocalBatch, Loss, Objective, check_labels, full_precision
+from infotorch.objectives.base import LocalBatch, Loss, Objective, full_precision, nothing_to_learn
+from infotorch.objectives.checks import check_labels
 
 _WHERE = "GraphForwardForward"
 
@@ -71,7 +73,12 @@ class GraphForwardForward(Objective):
     level: float
 
     def __init__(
-        self, *, columns: str = "last", mark: float = 1.0, threshold: float | None = None, goodness: str = "sum"
+        self,
+        *,
+        columns: Literal["last", "first"] = "last",
+        mark: float = 1.0,
+        threshold: float | None = None,
+        goodness: Literal["sum", "mean"] = "sum",
     ) -> None:
         super().__init__()
         check_choice(columns, ("last", "first"), where=_WHERE, name="columns")
@@ -132,7 +139,7 @@ class GraphForwardForward(Objective):
         """The two cross-entropies in nats, for the labelled nodes or graphs."""
         graph, y = _graph_of(batch), batch.y
         if y is None or not (y >= 0).any():
-            return Loss(full_precision(batch.output).sum() * 0.0, {})
+            return nothing_to_learn(batch.output)
         of_graphs = len(y) == graph.num_graphs
         shift = torch.randint(1, self.classes, y.shape, generator=batch.generator("negatives"), device=y.device)
         wrong = torch.where(y >= 0, (y + shift) % self.classes, y)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -21,11 +20,12 @@ from infotorch.estimators.graph import (
     weighted_pairs,
 )
 from infotorch.numerics.checks import check_choice, check_count
-from infotorch.objectives.base import Direction, LocalBatch, Loss, Objective, full_precision
-from infotorch.objectives.contrastive import check_widths
-from infotorch.objectives.critic import BOUNDS, Standardised
+from infotorch.objectives.base import LocalBatch, Loss, Objective, Side, Target, full_precision, nothing_to_learn
+from infotorch.objectives.checks import check_critic_steps, check_weight, check_widths
+from infotorch.objectives.critic import BOUNDS, CriticBound, Standardised
 
-WEIGHTINGS = ("mean", "adaptive")
+Weighting = Literal["mean", "adaptive"]
+WEIGHTINGS: tuple[Weighting, ...] = get_args(Weighting)
 
 # A neighbour of whom sigmoid(h_i . h_j) says nothing is left keeps this weight: somebody must be drawn.
 _LEAST_WEIGHT = 1e-6
@@ -44,11 +44,11 @@ class _FeatureInformation(Objective):
         self,
         parts: Sequence[str],
         *,
-        bound: str,
+        bound: CriticBound,
         num_negatives: int,
         hidden: Sequence[int],
         embedding: int,
-        target: str,
+        target: Target,
         critic_steps: int,
         decay: float,
     ) -> None:
@@ -58,16 +58,13 @@ class _FeatureInformation(Objective):
         check_choice(target, ("x", "module_input"), where=where, name="target")
         check_count(num_negatives, where=where, name="num_negatives")
         check_count(embedding, where=where, name="embedding")
-        if isinstance(critic_steps, bool) or not isinstance(critic_steps, int):
-            raise TypeError(f"{where}: critic_steps must be an integer, got {critic_steps!r}.")
-        if critic_steps < 0:
-            raise ValueError(f"{where}: critic_steps must be at least 0, got {critic_steps}.")
         self.bound, self.num_negatives, self.target = bound, num_negatives, target
         self.hidden = check_widths(hidden, where=where)
-        self.embedding, self.critic_steps = embedding, critic_steps
+        self.embedding = embedding
+        self.critic_steps = check_critic_steps(critic_steps, where=where)
         self.parts = tuple(parts)
         self.averages = nn.ModuleDict({part: MineGradient(decay=decay) for part in parts if bound == "mine"})
-        self.bounds: Mapping[str, Direction] = {} if bound == "jsd" else {self._term(part): "lower" for part in parts}
+        self.sides: Mapping[str, Side] = {} if bound == "jsd" else {self._term(part): "lower" for part in parts}
 
     def _term(self, part: str) -> str:
         quantity = "jsd" if self.bound == "jsd" else "mi_xt"
@@ -179,6 +176,7 @@ class NodeInformation(_FeatureInformation):
         features of nodes: the first term of Peng et al. 2020, arXiv:2002.01169; MINE in Li & Pei 2023 (MOLE).
 
     Example:
+        >>> import math
         >>> from infotorch.data.graphs import GraphStructure
         >>> x = torch.rand(6, 3, generator=torch.Generator().manual_seed(0))
         >>> pair = GraphStructure(torch.tensor([[0, 3], [1, 4]]), torch.tensor([0, 0, 0, 1, 1, 1]), 2)
@@ -192,11 +190,11 @@ class NodeInformation(_FeatureInformation):
     def __init__(
         self,
         *,
-        bound: str = "infonce",
+        bound: CriticBound = "infonce",
         num_negatives: int = 32,
         hidden: Sequence[int] = (256, 256),
         embedding: int = 64,
-        target: Literal["x", "module_input"] = "x",
+        target: Target = "x",
         critic_steps: int = 0,
         decay: float = 0.99,
     ) -> None:
@@ -215,7 +213,7 @@ class NodeInformation(_FeatureInformation):
         """Minus the bound; zero where there are fewer than two nodes."""
         values = self._values(batch, count=True)
         if not values:
-            return Loss(full_precision(batch.output).sum() * 0.0, {})
+            return nothing_to_learn(batch.output)
         return Loss(-values["own"], {self._term("own"): values["own"].detach()})
 
 
@@ -282,15 +280,15 @@ class GraphicalInformation(_FeatureInformation):
     def __init__(
         self,
         *,
-        bound: str = "jsd",
-        weighting: str = "mean",
+        bound: CriticBound = "jsd",
+        weighting: Weighting = "mean",
         own_weight: float = 0.8,
         neighbours_weight: float = 1.0,
         edges_weight: float = 1.0,
         num_negatives: int = 5,
         hidden: Sequence[int] = (),
         embedding: int = 64,
-        target: Literal["x", "module_input"] = "x",
+        target: Target = "x",
         critic_steps: int = 0,
         decay: float = 0.99,
     ) -> None:
@@ -301,8 +299,7 @@ class GraphicalInformation(_FeatureInformation):
             ("neighbours_weight", neighbours_weight),
             ("edges_weight", edges_weight),
         ):
-            if not 0 <= weight < math.inf:
-                raise ValueError(f"{where}: {name} must be at least 0 and finite, got {weight}.")
+            check_weight(weight, where=where, name=name)
         if own_weight == neighbours_weight == edges_weight == 0:
             raise ValueError(f"{where}: own_weight, neighbours_weight or edges_weight must be positive, got 0 for all.")
         super().__init__(

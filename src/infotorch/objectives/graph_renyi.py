@@ -11,7 +11,7 @@ from infotorch.estimators.renyi_spectrum import entropy, join
 from infotorch.estimators.renyi_terms import read_variables
 from infotorch.numerics.checks import check_choice, check_count, check_positive
 from infotorch.numerics.kernels import KERNELS, Bandwidth, Kernel, find_bandwidth
-from infotorch.objectives.base import LocalBatch, Loss, Objective, full_precision
+from infotorch.objectives.base import LocalBatch, Loss, Objective, full_precision, nothing_to_learn
 
 _WHERE = "GraphRenyiInformation"
 
@@ -88,7 +88,7 @@ class GraphRenyiInformation(Objective):
         """Minus the information; zero where fewer than two rows can be compared."""
         t, views = full_precision(batch.output), _views(batch)
         if len(t) < 2 or self.num_nodes < 2:
-            return Loss(t.sum() * 0.0, {})
+            return nothing_to_learn(t)
         if len(t) > self.num_nodes:
             rows = torch.randperm(len(t), generator=batch.generator("nodes"), device=t.device)[: self.num_nodes]
             t, views = t[rows], [view[rows] for view in views]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -15,12 +16,15 @@ from infotorch.estimators.bounds import jsd, nwj
 from infotorch.estimators.critics import BilinearCritic, SeparableCritic
 from infotorch.numerics.blocks import slices
 from infotorch.numerics.checks import check_choice, check_count
-from infotorch.objectives.base import Direction, LocalBatch, Loss, Objective, full_precision
-from infotorch.objectives.contrastive import check_widths
+from infotorch.objectives.base import LocalBatch, Loss, Objective, Side, full_precision, nothing_to_learn
+from infotorch.objectives.checks import check_widths
 from infotorch.objectives.critic import Standardised
 
-CORRUPTIONS = ("auto", "shuffle", "graphs")
-SUMMARIES = ("sum", "mean", "max")
+Corruption = Literal["auto", "shuffle", "graphs"]
+Summary = Literal["sum", "mean", "max"]
+SummaryBound = Literal["jsd", "infonce", "nwj"]
+CORRUPTIONS: tuple[Corruption, ...] = get_args(Corruption)
+SUMMARIES: tuple[Summary, ...] = get_args(Summary)
 
 # Scores that are held at once: 16 MiB in float32.
 _SCORES_AT_ONCE = 2**22
@@ -75,7 +79,7 @@ class DeepGraphInfomax(Objective):
 
     critic: BilinearCritic
 
-    def __init__(self, *, bound: str = "jsd", corruption: str = "auto") -> None:
+    def __init__(self, *, bound: Literal["jsd", "nwj"] = "jsd", corruption: Corruption = "auto") -> None:
         super().__init__()
         check_choice(bound, ("jsd", "nwj"), where="DeepGraphInfomax", name="bound")
         check_choice(corruption, CORRUPTIONS, where="DeepGraphInfomax", name="corruption")
@@ -105,7 +109,7 @@ class DeepGraphInfomax(Objective):
         _check_node_level(batch.output, graph, where="DeepGraphInfomax")
         pairs = self._shuffled(batch, graph) if self.shuffles else self._of_other_graphs(batch, graph)
         if pairs is None:
-            return Loss(full_precision(batch.output).sum() * 0.0, {})
+            return nothing_to_learn(batch.output)
         true, corrupted, summaries = pairs
         directions = full_precision(self.critic.from_y(graph.mean(true).sigmoid()))  # W s of every graph
         together = (true * directions[graph.graph_index]).sum(dim=1) + self.critic.offset
@@ -188,16 +192,22 @@ class InfoGraph(Objective):
     critic: SeparableCritic
 
     def __init__(
-        self, *, bound: str = "jsd", summary: str = "sum", hidden: Sequence[int] = (64,), embedding: int = 64
+        self,
+        *,
+        bound: SummaryBound = "jsd",
+        summary: Summary = "sum",
+        hidden: Sequence[int] = (64,),
+        embedding: int = 64,
     ) -> None:
         super().__init__()
         check_choice(bound, tuple(_BOUNDS), where="InfoGraph", name="bound")
         check_choice(summary, SUMMARIES, where="InfoGraph", name="summary")
         check_count(embedding, where="InfoGraph", name="embedding")
-        self.bound, self.summary = bound, summary
+        self.bound: SummaryBound = bound
+        self.summary: Summary = summary
         self.hidden, self.embedding = check_widths(hidden, where="InfoGraph"), embedding
         self.term = "jsd_nats" if bound == "jsd" else "mi_xt_nats"
-        self.bounds: Mapping[str, Direction] = {} if bound == "jsd" else {self.term: "lower"}
+        self.sides: Mapping[str, Side] = {} if bound == "jsd" else {self.term: "lower"}
 
     def build(self, example: LocalBatch, labels: Tensor | None) -> None:
         """Make the two networks, and measure where standardising starts."""
@@ -219,7 +229,7 @@ class InfoGraph(Objective):
         graph = _graph_of(batch, where="InfoGraph", name="X:infograph")
         present, own = graph.graph_index.unique_consecutive(return_inverse=True)
         if len(present) < 2:
-            return Loss(full_precision(batch.output).sum() * 0.0, {})
+            return nothing_to_learn(batch.output)
         nodes, summaries = self._nodes_and_summaries(batch, graph)
         nodes, summaries = self.scale_nodes(nodes), self.scale_summaries(summaries[present])
         codes, wanted = full_precision(self.critic.tower_x(nodes)), full_precision(self.critic.tower_y(summaries))
@@ -254,7 +264,7 @@ def shuffled_within_graphs(graph: GraphStructure, generator: torch.Generator) ->
     return order[graph.graph_index[order].argsort(stable=True)]
 
 
-def summed_up(rows: Tensor, graph: GraphStructure, summary: str) -> Tensor:
+def summed_up(rows: Tensor, graph: GraphStructure, summary: Summary) -> Tensor:
     """The "sum", "mean" or "max" of the rows (n, d) of each graph's nodes, (g, d); 0 for a graph without nodes.
 
     Example:
@@ -285,14 +295,14 @@ def _nwj(together: Tensor, apart: Tensor) -> Tensor:
 
 
 # For every node, from its score (n,) with its own graph and those (n, g) with all, where its own column holds -inf.
-_BOUNDS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"jsd": _jsd, "infonce": _infonce, "nwj": _nwj}
+_BOUNDS: dict[SummaryBound, Callable[[Tensor, Tensor], Tensor]] = {"jsd": _jsd, "infonce": _infonce, "nwj": _nwj}
 
 
 def _mean_apart(values: Tensor) -> Tensor:
     return values.sum(dim=1) / (values.shape[1] - 1)
 
 
-def bound_of_nodes(nodes: Tensor, summaries: Tensor, own: Tensor, offset: Tensor, *, bound: str) -> Tensor:
+def bound_of_nodes(nodes: Tensor, summaries: Tensor, own: Tensor, offset: Tensor, *, bound: SummaryBound) -> Tensor:
     """A bound for every node (n,), whose mean it is, from inner products of embeddings; some nodes at a time.
 
     Args:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -10,9 +11,11 @@ from torch import Tensor
 
 from infotorch.numerics.checks import check_choice, check_positive
 from infotorch.numerics.kernels import gaussian_gram
-from infotorch.objectives.base import LocalBatch, Loss, Objective, check_labels, full_precision
+from infotorch.objectives.base import LocalBatch, Loss, Objective, Target, full_precision, nothing_to_learn
+from infotorch.objectives.checks import check_labels, check_weight
 
-MEASURES = ("nhsic", "hsic", "cka")
+Dependence = Literal["nhsic", "hsic", "cka"]
+MEASURES: tuple[Dependence, ...] = get_args(Dependence)
 
 
 class HSICBottleneck(Objective):
@@ -57,9 +60,9 @@ class HSICBottleneck(Objective):
         *,
         label_weight: float = 500.0,
         bandwidth: float = 5.0,
-        measure: str = "nhsic",
+        measure: Dependence = "nhsic",
         epsilon: float = 1e-5,
-        target: str = "x",
+        target: Target = "x",
     ) -> None:
         super().__init__()
         where = "HSICBottleneck"
@@ -67,8 +70,7 @@ class HSICBottleneck(Objective):
         check_positive(epsilon, where=where, name="epsilon")
         check_choice(measure, MEASURES, where=where, name="measure")
         check_choice(target, ("x", "module_input"), where=where, name="target")
-        if not 0 <= label_weight < math.inf:
-            raise ValueError(f"{where}: label_weight must be at least 0 and finite, got {label_weight}.")
+        check_weight(label_weight, where=where, name="label_weight")
         self.label_weight, self.bandwidth, self.measure = label_weight, bandwidth, measure
         self.epsilon, self.target = epsilon, target
         self.num_classes = 0
@@ -81,7 +83,7 @@ class HSICBottleneck(Objective):
         """The dependence on X less the weighted dependence on Y; zero with fewer than two labelled rows."""
         known = None if batch.y is None else batch.y >= 0
         if known is None or batch.y is None or int(known.sum()) < 2:
-            return Loss(full_precision(batch.output).sum() * 0.0, {})
+            return nothing_to_learn(batch.output)
         t = _wide(batch.output[known])
         if not torch.isfinite(t.detach()).all():
             return Loss(full_precision(batch.output).sum() * math.nan, {})

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from infotorch.numerics.checks import check_choice, check_positive
-from infotorch.objectives.base import Direction, LocalBatch, Loss, Objective, full_precision
+from infotorch.objectives.base import LocalBatch, Loss, Objective, Side, Target, full_precision
 
 
 class Reconstruction(Objective):
@@ -34,11 +34,11 @@ class Reconstruction(Objective):
         True
     """
 
-    bounds: Mapping[str, Direction] = {"log_likelihood_nats": "lower"}
+    sides: Mapping[str, Side] = {"log_likelihood_nats": "lower"}
 
     decoder: nn.Linear
 
-    def __init__(self, *, target: str = "x", decoder_std: float = 1.0) -> None:
+    def __init__(self, *, target: Target = "x", decoder_std: float = 1.0) -> None:
         super().__init__()
         check_choice(target, ("x", "module_input"), where="Reconstruction", name="target")
         check_positive(decoder_std, where="Reconstruction", name="decoder_std")

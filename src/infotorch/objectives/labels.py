@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from infotorch.networks.perceptron import mlp
 from infotorch.numerics.checks import check_count
-from infotorch.objectives.base import Direction, LocalBatch, Loss, Objective, check_labels, full_precision
+from infotorch.objectives.base import LocalBatch, Loss, Objective, Side, full_precision, nothing_to_learn
+from infotorch.objectives.checks import check_labels, check_widths
 from infotorch.objectives.locations import at_most_locations
 
 
@@ -31,11 +32,6 @@ def masked_cross_entropy(scores: Tensor, y: Tensor | None) -> Tensor | None:
         if not loss.isnan() or (y >= 0).any():
             return loss
     return None
-
-
-def _nothing_to_learn(scores: Tensor) -> Loss:
-    """The loss of a batch without a label: a gradient of zero, and no term, since nothing was measured."""
-    return Loss(scores.sum() * 0.0, {})
 
 
 class CrossEntropy(Objective):
@@ -83,7 +79,7 @@ class CrossEntropy(Objective):
                 "a row are for VariationalBottleneck and its kind."
             )
         loss = masked_cross_entropy(scores, batch.y)
-        return _nothing_to_learn(scores) if loss is None else Loss(loss, {"cross_entropy_nats": loss.detach()})
+        return nothing_to_learn(scores) if loss is None else Loss(loss, {"cross_entropy_nats": loss.detach()})
 
 
 class ReadoutInformation(Objective):
@@ -113,7 +109,7 @@ class ReadoutInformation(Objective):
         True
     """
 
-    bounds: Mapping[str, Direction] = {"mi_ty_nats": "lower"}
+    sides: Mapping[str, Side] = {"mi_ty_nats": "lower"}
     needs_labels: bool = True
 
     readout: nn.Module
@@ -123,9 +119,7 @@ class ReadoutInformation(Objective):
         super().__init__()
         if locations is not None:
             check_count(locations, where="ReadoutInformation", name="locations")
-        for width in hidden:
-            check_count(width, where="ReadoutInformation", name="hidden")
-        self.locations, self.hidden = locations, tuple(hidden)
+        self.locations, self.hidden = locations, check_widths(hidden, where="ReadoutInformation")
 
     def build(self, example: LocalBatch, labels: Tensor | None) -> None:
         """Make the read-out and measure H(Y)."""
@@ -147,6 +141,6 @@ class ReadoutInformation(Objective):
         scores = full_precision(self.scores(batch.output))
         cross_entropy = masked_cross_entropy(scores, batch.y)
         if cross_entropy is None:
-            return _nothing_to_learn(scores)
+            return nothing_to_learn(scores)
         information = self.label_entropy - cross_entropy
         return Loss(-information, {"mi_ty_nats": information.detach()})

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from infotorch.objectives.base import full_precision
+
+#: a bound that is averaged over locations
+LocationBound = Literal["jsd", "infonce", "nwj"]
 
 # Scores that are held at once where no gradient keeps them all: 4 MiB in float32, which a processor's cache holds.
 _SCORES_AT_ONCE = 2**20
@@ -58,7 +63,7 @@ def at_each_location(model: nn.Module, grid: Tensor) -> Tensor:
     return model(grid.permute(2, 0, 1))
 
 
-def average_bound(first: Tensor, second: Tensor, *, bound: str, offset: Tensor | float = 0.0) -> Tensor:
+def average_bound(first: Tensor, second: Tensor, *, bound: LocationBound, offset: Tensor | float = 0.0) -> Tensor:
     """The mean over locations of a bound on inner products: `dim_grid` for embeddings, several locations at a time.
 
     Args:
@@ -99,7 +104,7 @@ def _jsd(scores: Tensor) -> Tensor:
     return math.log(2) - 0.5 * (F.softplus(-_together(scores)).mean(dim=1) + _mean_apart(F.softplus(scores)))
 
 
-_BOUND_AT_LOCATIONS = {"jsd": _jsd, "infonce": _infonce, "nwj": _nwj}
+_BOUND_AT_LOCATIONS: dict[LocationBound, Callable[[Tensor], Tensor]] = {"jsd": _jsd, "infonce": _infonce, "nwj": _nwj}
 
 #: the names of the bounds
 BOUNDS = tuple(_BOUND_AT_LOCATIONS)

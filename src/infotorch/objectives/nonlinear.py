@@ -11,7 +11,8 @@ from infotorch.estimators.channel import pairwise_bounds
 from infotorch.networks.noise import GaussianNoise
 from infotorch.numerics.checks import check_choice, check_positive
 from infotorch.objectives.base import LocalBatch
-from infotorch.objectives.precision import PrecisionAndCompression, Weight, diverged, rows_or_nan
+from infotorch.objectives.beta import BetaSchedule
+from infotorch.objectives.precision import PrecisionAndCompression, diverged, rows_or_nan
 
 Lagrangian = Literal["plain", "squared", "exponential"]
 LAGRANGIANS = ("plain", "squared", "exponential")
@@ -84,7 +85,7 @@ class NonlinearBottleneck(PrecisionAndCompression):
     def __init__(
         self,
         *,
-        beta: Weight,
+        beta: BetaSchedule,
         layer: GaussianNoise | None = None,
         lagrangian: Lagrangian = "squared",
         rate: float = 1.0,
@@ -111,7 +112,7 @@ class NonlinearBottleneck(PrecisionAndCompression):
         return super().draw_scores(output if self.own is None else self.own(output))
 
     def _compression(self, batch: LocalBatch) -> Tensor | None:
-        clean = batch.output if self.watch is None else self.watch.take()[0]
+        clean = batch.output if self.hook is None else self.hook.take()[0]
         (noise,) = self._noise
         assert noise is not None
         clean = clean[:: max(1, len(clean) // len(batch.output))]  # of several draws a row, the row itself once

@@ -3,87 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import Any
+from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from infotorch.networks.stochastic import log_mean_probability
-from infotorch.objectives.base import Direction, LocalBatch, Loss, check_labels, full_precision
-from infotorch.objectives.beta import Beta
-from infotorch.objectives.labels import ReadoutInformation, _nothing_to_learn
-
-#: a number, or (epoch, step) -> number
-Weight = float | Callable[[int, int], float]
-
-
-_UNWATCHED: ContextVar[bool] = ContextVar("unwatched", default=False)
-
-
-@contextmanager
-def unwatched() -> Iterator[None]:
-    """A context whose forward passes no `Watch` keeps: they are of other rows than the batch's."""
-    token = _UNWATCHED.set(True)
-    try:
-        yield
-    finally:
-        _UNWATCHED.reset(token)
-
-
-def _copied(value: Any) -> Any:
-    if isinstance(value, Tensor):
-        return value.clone()
-    return tuple(_copied(part) for part in value) if isinstance(value, tuple) else value
-
-
-class Watch:
-    """Keeps what a layer of the network last took and gave, for an objective that looks at that layer.
-
-    The layer is no part of the objective, and nothing is kept once it has been taken.
-
-    Args:
-        layer: is watched by a forward hook.
-        where: the objective, for messages.
-
-    Raises:
-        TypeError: layer is no module.
-
-    Example:
-        >>> layer = nn.Linear(3, 2)
-        >>> watch = Watch(layer, where="example")
-        >>> _ = layer(torch.zeros(4, 3))
-        >>> [part.shape for part in watch.take()]
-        [torch.Size([4, 3]), torch.Size([4, 2])]
-    """
-
-    def __init__(self, layer: nn.Module, *, where: str) -> None:
-        if not isinstance(layer, nn.Module):
-            raise TypeError(f"{where}: layer must be a layer of the network, got {type(layer).__name__}.")
-        self.where, self._seen = where, None
-        layer.register_forward_hook(self._keep)
-
-    def _keep(self, layer: nn.Module, given: tuple[Any, ...], output: Any) -> None:
-        if not _UNWATCHED.get():
-            # Copies: a layer behind this one may change them in place.
-            self._seen = _copied(given[0]), _copied(output)
-
-    def take(self) -> tuple[Any, Any]:
-        """(input, output) of the layer's last forward pass.
-
-        Raises:
-            ValueError: there was none since the last time.
-        """
-        seen, self._seen = self._seen, None  # kept, it would keep the step's graph
-        if seen is None:
-            raise ValueError(
-                f"{self.where}: the watched layer must run in the forward pass of this objective's module, right "
-                "before; it did not."
-            )
-        return seen
+from infotorch.objectives.base import LocalBatch, Loss, Side, full_precision, nothing_to_learn
+from infotorch.objectives.beta import Beta, BetaSchedule
+from infotorch.objectives.checks import check_labels
+from infotorch.objectives.labels import ReadoutInformation
+from infotorch.objectives.layer_hook import LayerHook
 
 
 class PrecisionAndCompression(ReadoutInformation):
@@ -104,20 +35,20 @@ class PrecisionAndCompression(ReadoutInformation):
     Source: Amjad & Geiger 2019, arXiv:1802.09766, Sec. 5.4 (different layers) and Sec. 9 (the bound).
     """
 
-    bounds: Mapping[str, Direction] = {"mi_ty_nats": "lower", "mi_xt_nats": "upper"}
+    sides: Mapping[str, Side] = {"mi_ty_nats": "lower", "mi_xt_nats": "upper"}
     #: The compression term's name.
     compressed = "mi_xt_nats"
     #: Average the draws' probabilities before the logarithm, in training too.
     average_first = False
     reads_labels: bool | None = True
 
-    def __init__(self, *, beta: Weight, layer: nn.Module | None = None) -> None:
+    def __init__(self, *, beta: BetaSchedule, layer: nn.Module | None = None) -> None:
         super().__init__()
         self.beta = Beta(beta, where=type(self).__name__)
-        self.watch = None if layer is None else Watch(self._watched(layer), where=type(self).__name__)
+        self.hook = None if layer is None else LayerHook(self._hooked(layer), where=type(self).__name__)
 
-    def _watched(self, layer: nn.Module) -> nn.Module:
-        """The part of the layer that is looked at."""
+    def _hooked(self, layer: nn.Module) -> nn.Module:
+        """The part of the layer that gets the hook."""
         return layer
 
     def build(self, example: LocalBatch, labels: Tensor | None) -> None:
@@ -129,7 +60,7 @@ class PrecisionAndCompression(ReadoutInformation):
         where = type(self).__name__
         self._check_rows(example)
         super().build(example, labels)
-        if self.watch is not None:
+        if self.hook is not None:
             classes, shape = int(check_labels(labels, where=where).max()) + 1, tuple(example.output.shape)
             if len(shape) != 2 or shape[1] < classes:
                 raise ValueError(
@@ -147,7 +78,7 @@ class PrecisionAndCompression(ReadoutInformation):
 
     def draw_scores(self, output: Tensor) -> Tensor:
         """Class scores, (b, classes), or of several draws a row (b, draws, classes)."""
-        return output if self.watch is not None else super().scores(output)
+        return output if self.hook is not None else super().scores(output)
 
     def scores(self, output: Tensor) -> Tensor:
         """Class scores (b, classes); of several draws the logarithm of the mean of their probabilities."""
@@ -166,14 +97,14 @@ class PrecisionAndCompression(ReadoutInformation):
             return precision
         beta = self.beta(batch.position)
         terms = {**precision.terms, self.compressed: compression.detach()}
-        if callable(self.beta.weight):
+        if self.beta.varies:
             terms["beta"] = compression.new_tensor(beta)
         return Loss(precision.total + beta * self._cost(compression), terms)
 
     def _precision(self, batch: LocalBatch) -> Loss:
         scores = full_precision(self.draw_scores(batch.output))
         if batch.y is None or not (batch.y >= 0).any():
-            return _nothing_to_learn(scores)
+            return nothing_to_learn(scores)
         information = self.label_entropy - _cross_entropy(scores, batch.y, self.average_first or not self.training)
         return Loss(-information, {"mi_ty_nats": information.detach()})
 

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from infotorch.networks.quantiser import Quantiser
 from infotorch.numerics.kernels import unit_gram
 from infotorch.numerics.symbols import symbols
-from infotorch.objectives.base import Direction, LocalBatch, Loss, check_labels, full_precision
-from infotorch.objectives.labels import _nothing_to_learn
-from infotorch.objectives.precision import PrecisionAndCompression, Weight, diverged, rows_or_nan
+from infotorch.objectives.base import LocalBatch, Loss, Side, full_precision, nothing_to_learn
+from infotorch.objectives.beta import BetaSchedule
+from infotorch.objectives.checks import check_labels
+from infotorch.objectives.precision import PrecisionAndCompression, diverged, rows_or_nan
 
 
 def same_cell(rows: Tensor, quantiser: Quantiser) -> Tensor:
@@ -95,7 +96,7 @@ class QuantisedBottleneck(PrecisionAndCompression):
     def __init__(
         self,
         *,
-        beta: Weight,
+        beta: BetaSchedule,
         compression: Quantiser,
         precision: Quantiser | None = None,
         inputs: Quantiser | None = None,
@@ -111,7 +112,7 @@ class QuantisedBottleneck(PrecisionAndCompression):
         if len({id(quantiser) for quantiser in quantisers}) != len(quantisers):
             raise ValueError("QuantisedBottleneck: each variable needs a Quantiser of its own, got one twice.")
         self.compression, self.precision, self.inputs = compression, precision, inputs
-        self.bounds: Mapping[str, Direction] = {"mi_ty_nats": "lower"} if precision is None else {}
+        self.sides: Mapping[str, Side] = {"mi_ty_nats": "lower"} if precision is None else {}
 
     def build(self, example: LocalBatch, labels: Tensor | None) -> None:
         """Make what H(Y) - CE needs, where that is the precision."""
@@ -131,14 +132,14 @@ class QuantisedBottleneck(PrecisionAndCompression):
         if rows is None:
             return Loss(diverged(batch.output), {})
         if batch.y is None or not (batch.y >= 0).any():
-            return _nothing_to_learn(rows)
+            return nothing_to_learn(rows)
         known = batch.y >= 0
         labels = _equal(batch.y[known]).to(rows.dtype)
         information = kernel_information(self._cells(rows[known], self.precision), labels)
         return Loss(-information, {"mi_ty_nats": information.detach()})
 
     def _compression(self, batch: LocalBatch) -> Tensor | None:
-        layer = batch.output if self.watch is None else self.watch.take()[1]
+        layer = batch.output if self.hook is None else self.hook.take()[1]
         rows = rows_or_nan(layer)
         if rows is None:
             return diverged(layer)

@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from infotorch.networks.stochastic import log_mean_probability
 from infotorch.numerics.checks import check_positive
 from infotorch.numerics.distances import squared_distances
-from infotorch.objectives.base import Direction, LocalBatch, Loss, Objective, check_labels, full_precision
-from infotorch.objectives.precision import Watch
+from infotorch.objectives.base import LocalBatch, Loss, Objective, Side, full_precision, nothing_to_learn
+from infotorch.objectives.checks import check_labels
+from infotorch.objectives.layer_hook import LayerHook
 
 
 class ConfidencePenalty(Objective):
@@ -74,11 +75,11 @@ class _OnLayer(Objective):
         where = type(self).__name__
         check_positive(weight, where=where, name="weight")
         self.weight = float(weight)
-        self.watch = None if layer is None else Watch(layer, where=where)
+        self.hook = None if layer is None else LayerHook(layer, where=where)
 
     def forward(self, batch: LocalBatch) -> Loss:
         """The weighted term; a gradient of zero, and no term, where the rows have none."""
-        layer = batch.output if self.watch is None else self.watch.take()[1]
+        layer = batch.output if self.hook is None else self.hook.take()[1]
         if len(layer) != len(batch.x):
             raise ValueError(
                 f"{type(self).__name__}: the layer must have a row for each input, {len(batch.x)}, got {len(layer)}; "
@@ -89,7 +90,7 @@ class _OnLayer(Objective):
             return Loss(rows.new_full((), math.nan), {})  # the run has diverged: a result, not an error
         value = self._value(rows, batch)
         if value is None:
-            return Loss(rows.sum() * 0.0, {})
+            return nothing_to_learn(rows)
         return Loss(self.weight * value, {self.term: value.detach()})
 
     def _value(self, rows: Tensor, batch: LocalBatch) -> Tensor | None:
@@ -181,7 +182,7 @@ class ClusterPenalty(_OnLayer):
     def build(self, example: LocalBatch, labels: Tensor | None) -> None:
         """Make room for a centre of each class."""
         classes = int(check_labels(labels, where="ClusterPenalty").max()) + 1
-        layer = example.output if self.watch is None else self.watch.take()[1]
+        layer = example.output if self.hook is None else self.hook.take()[1]
         like = full_precision(layer.detach().flatten(1))
         self.register_buffer("centres", like.new_zeros(classes, like.shape[1]))
         self.register_buffer("seen", torch.zeros(classes, dtype=torch.bool, device=like.device))
@@ -239,7 +240,7 @@ class NuisanceInformation(_OnLayer):
     """
 
     term = "mi_ct_nats"
-    bounds: Mapping[str, Direction] = {"mi_ct_nats": "upper"}
+    sides: Mapping[str, Side] = {"mi_ct_nats": "upper"}
 
     def __init__(
         self,

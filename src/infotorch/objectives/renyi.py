@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -13,9 +13,11 @@ from infotorch.estimators.renyi_spectrum import entropy_of_spectrum, join
 from infotorch.estimators.renyi_terms import read_variables
 from infotorch.numerics.checks import check_choice, check_positive
 from infotorch.numerics.kernels import KERNELS, Bandwidth, Kernel, find_bandwidth, unit_gram
-from infotorch.objectives.base import LocalBatch, Loss, Objective, check_labels, full_precision
+from infotorch.objectives.base import LocalBatch, Loss, Objective, Target, full_precision, nothing_to_learn
+from infotorch.objectives.checks import check_labels
 
-GRIDS = ("product", "mean", "whole")
+Grids = Literal["product", "mean", "whole"]
+GRIDS: tuple[Grids, ...] = get_args(Grids)
 
 
 class RenyiInformation(Objective):
@@ -68,8 +70,8 @@ class RenyiInformation(Objective):
         bandwidth: Bandwidth = "knn",
         kernel: Kernel = "exp(-d2/s)",
         normalised: bool = False,
-        grids: str = "product",
-        target: Literal["x", "module_input"] = "x",
+        grids: Grids = "product",
+        target: Target = "x",
     ) -> None:
         super().__init__()
         where = "RenyiInformation"
@@ -100,7 +102,7 @@ class RenyiInformation(Objective):
         elif other is not None:
             t, other = t[other >= 0], other[other >= 0]
         if other is None or len(t) < 2:
-            return Loss(full_precision(batch.output).sum() * 0.0, {})
+            return nothing_to_learn(batch.output)
         if not torch.isfinite(t.detach()).all():
             return Loss(t.sum() * math.nan, {})  # the run has diverged: a result, where kernels refuse their input
         gram = self._gram("output", t)

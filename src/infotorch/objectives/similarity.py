@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
+from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from infotorch.numerics.checks import check_choice, check_count
-from infotorch.objectives.base import LocalBatch, Loss, Objective, check_labels, full_precision
+from infotorch.objectives.base import LocalBatch, Loss, Objective, full_precision, nothing_to_learn
+from infotorch.objectives.checks import check_labels
 from infotorch.objectives.contrastive import cosine_similarities
-from infotorch.objectives.labels import ReadoutInformation, _nothing_to_learn
+from infotorch.objectives.labels import ReadoutInformation
 from infotorch.objectives.locations import at_most_locations
 
-MEASURES = ("alignment", "contrastive", "squared_error", "negative")
+KernelMeasure = Literal["alignment", "contrastive", "squared_error", "negative"]
+MEASURES: tuple[KernelMeasure, ...] = get_args(KernelMeasure)
 
 
 class KernelAlignment(Objective):
@@ -60,7 +63,12 @@ class KernelAlignment(Objective):
     needs_labels: bool = True
 
     def __init__(
-        self, *, measure: str = "alignment", least: float = 0.0, centred: bool = False, locations: int | None = None
+        self,
+        *,
+        measure: KernelMeasure = "alignment",
+        least: float = 0.0,
+        centred: bool = False,
+        locations: int | None = None,
     ) -> None:
         super().__init__()
         check_choice(measure, MEASURES, where="KernelAlignment", name="measure")
@@ -79,12 +87,12 @@ class KernelAlignment(Objective):
     def forward(self, batch: LocalBatch) -> Loss:
         """Minus the measure, on the labelled rows."""
         if batch.y is None:
-            return _nothing_to_learn(batch.output)
+            return nothing_to_learn(batch.output)
         known = batch.y >= 0
         y = batch.y[known]
         classes, count = len(y.unique()), len(y)
         if classes < 2 or (classes == count and self.measure != "negative"):
-            return _nothing_to_learn(batch.output)
+            return nothing_to_learn(batch.output)
         kernel = cosine_similarities(full_precision(at_most_locations(batch.output, self.locations).flatten(1)[known]))
         value = self._measure(kernel, y[:, None] == y)
         return Loss(-value, {f"kernel_{self.measure}": value.detach()})

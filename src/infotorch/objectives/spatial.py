@@ -6,8 +6,8 @@ the batch, at the same location.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -16,8 +16,16 @@ from torch import Tensor, nn
 from infotorch.estimators.critics import SeparableCritic
 from infotorch.estimators.spatial import prior_matching
 from infotorch.numerics.checks import check_choice, check_count
-from infotorch.objectives.base import Direction, LocalBatch, Loss, Objective, full_precision
-from infotorch.objectives.locations import BOUNDS, at_each_location, at_most_locations, average_bound, image_patches
+from infotorch.objectives.base import LocalBatch, Loss, Objective, Side, full_precision, nothing_to_learn
+from infotorch.objectives.checks import check_weight, check_widths
+from infotorch.objectives.locations import (
+    BOUNDS,
+    LocationBound,
+    at_each_location,
+    at_most_locations,
+    average_bound,
+    image_patches,
+)
 
 
 class DeepInfoMax(Objective):
@@ -74,9 +82,9 @@ class DeepInfoMax(Objective):
     def __init__(
         self,
         *,
-        scope: str = "both",
-        bound: str = "jsd",
-        local: str = "grid",
+        scope: Literal["local", "global", "both"] = "both",
+        bound: LocationBound = "jsd",
+        local: Literal["grid", "summary"] = "grid",
         global_weight: float = 1.0,
         local_weight: float = 1.0,
         prior_weight: float = 0.0,
@@ -94,22 +102,20 @@ class DeepInfoMax(Objective):
             ("local_weight", local_weight),
             ("prior_weight", prior_weight),
         ):
-            if not 0 <= weight < math.inf:
-                raise ValueError(f"DeepInfoMax: {name} must be at least 0 and finite, got {weight}.")
-        if isinstance(hidden, str) or not isinstance(hidden, Sequence):
-            raise TypeError(f"DeepInfoMax: hidden must be a sequence of widths, got {hidden!r}.")
+            check_weight(weight, where="DeepInfoMax", name=name)
         counts = {"locations": locations, "embedding": embedding, "critic_steps": critic_steps}
-        for name, count in [*counts.items(), *(("every hidden width", width) for width in hidden)]:
+        for name, count in counts.items():
             check_count(count, where="DeepInfoMax", name=name)
-        self.bound, self.local, self.prior_weight, self.locations = bound, local, prior_weight, locations
-        self.hidden, self.embedding = tuple(hidden), embedding
+        self.bound: LocationBound = bound
+        self.local, self.prior_weight, self.locations = local, prior_weight, locations
+        self.hidden, self.embedding = check_widths(hidden, where="DeepInfoMax"), embedding
         self.critic_steps = critic_steps if prior_weight > 0 else 0
         self.weights = (
             {"global": global_weight, "local": local_weight}
             if scope == "both"
             else {scope: global_weight if scope == "global" else local_weight}
         )
-        self.bounds: Mapping[str, Direction] = {} if bound == "jsd" else {self._term(s): "lower" for s in self.weights}
+        self.sides: Mapping[str, Side] = {} if bound == "jsd" else {self._term(s): "lower" for s in self.weights}
 
     def _term(self, scope: str) -> str:
         quantity = "jsd" if self.bound == "jsd" else "mi_xt"
@@ -148,7 +154,7 @@ class DeepInfoMax(Objective):
     def forward(self, batch: LocalBatch) -> Loss:
         """Minus the weighted bounds, less how far the codes pass for the prior, weighted; zero for a single row."""
         if len(batch.x) < 2:
-            return Loss(batch.output.sum() * 0.0, {})
+            return nothing_to_learn(batch.output)
         values = {scope: self._information(scope, batch) for scope in self.weights}
         times = 2 if self.bound == "jsd" else 1
         total = -times * torch.stack([self.weights[scope] * value for scope, value in values.items()]).sum()
@@ -207,6 +213,7 @@ class GreedyInfoMax(Objective):
         arXiv:1807.03748. Their negatives come from other locations too.
 
     Example:
+        >>> import math
         >>> x = torch.rand(6, 1, 8, 8, generator=torch.Generator().manual_seed(0))
         >>> batch = LocalBatch(x, x, x.expand(6, 4, 8, 8), None)
         >>> objective = GreedyInfoMax(steps=(2, 3))
@@ -215,7 +222,7 @@ class GreedyInfoMax(Objective):
         True
     """
 
-    bounds: Mapping[str, Direction] = {"mi_xt_nats": "lower"}
+    sides: Mapping[str, Side] = {"mi_xt_nats": "lower"}
 
     predictions: nn.ModuleList
 
@@ -249,7 +256,7 @@ class GreedyInfoMax(Objective):
     def forward(self, batch: LocalBatch) -> Loss:
         """Minus the average bound; zero for a single row."""
         if len(batch.x) < 2:
-            return Loss(batch.output.sum() * 0.0, {})
+            return nothing_to_learn(batch.output)
         pairs = zip(self.steps, self.predictions, strict=True)
         values = [self._predicted(step, linear, batch.output) for step, linear in pairs]
         information = torch.stack(values).mean()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch.nn.functional as F
 from torch import Tensor
 
 from infotorch.numerics.checks import check_choice, check_positive
-from infotorch.objectives.base import LocalBatch, Loss, Objective, check_labels, full_precision
+from infotorch.objectives.base import LocalBatch, Loss, Objective, full_precision, nothing_to_learn
+from infotorch.objectives.checks import check_labels
 
 
 def psnr_db(output: Tensor, target: Tensor, *, peak: float) -> Tensor:
@@ -57,7 +60,7 @@ class SquaredError(Objective):
         0.25
     """
 
-    def __init__(self, *, target: str = "y", peak: float | None = None) -> None:
+    def __init__(self, *, target: Literal["x", "y"] = "y", peak: float | None = None) -> None:
         super().__init__()
         check_choice(target, ("y", "x"), where="SquaredError", name="target")
         if peak is not None:
@@ -110,13 +113,13 @@ class SquaredError(Objective):
         """The mean squared error; a gradient of zero, and no term, where no row has a label."""
         output = full_precision(batch.output).flatten(1)
         if self.target == "y" and batch.y is None:
-            return Loss(output.sum() * 0.0, {})
+            return nothing_to_learn(output)
         wanted = self._wanted(batch)
         if self._of_classes:
             assert batch.y is not None
             known = batch.y >= 0
             if not known.any():
-                return Loss(output.sum() * 0.0, {})
+                return nothing_to_learn(output)
             output, wanted = output[known], wanted[known]
         loss = F.mse_loss(output, wanted)
         terms = {"squared_error": loss.detach()}

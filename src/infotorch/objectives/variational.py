@@ -11,9 +11,11 @@ from torch import Tensor, nn
 
 from infotorch.networks.stochastic import MAX_STD, GaussianLayer, LogNormalLayer, StochasticLayer
 from infotorch.numerics.checks import check_choice, check_count
-from infotorch.objectives.base import Direction, LocalBatch, check_labels, full_precision
+from infotorch.objectives.base import LocalBatch, Side, full_precision
+from infotorch.objectives.beta import BetaSchedule
+from infotorch.objectives.checks import check_labels
 from infotorch.objectives.code_kl import gaussian_kl
-from infotorch.objectives.precision import PrecisionAndCompression, Weight
+from infotorch.objectives.precision import PrecisionAndCompression
 
 
 def log_normal_kl(centre: Tensor, std: Tensor, log_mean: Tensor, log_std: Tensor) -> Tensor:
@@ -45,15 +47,17 @@ class _Variational(PrecisionAndCompression):
 
     own: StochasticLayer | None
 
-    def __init__(self, *, beta: Weight, layer: StochasticLayer | None, code: int, draws: int, held_out: int) -> None:
+    def __init__(
+        self, *, beta: BetaSchedule, layer: StochasticLayer | None, code: int, draws: int, evaluation_draws: int
+    ) -> None:
         where = type(self).__name__
         if layer is not None and not isinstance(layer, self._kind()):
             raise TypeError(f"{where}: layer must be a {self._kind().__name__}, got {type(layer).__name__}.")
-        for name, value in (("code", code), ("draws", draws), ("evaluation_draws", held_out)):
+        for name, value in (("code", code), ("draws", draws), ("evaluation_draws", evaluation_draws)):
             check_count(value, where=where, name=name)
         super().__init__(beta=beta, layer=layer)
         self.own = None
-        self.code, self.draws, self.evaluation_draws = code, draws, held_out
+        self.code, self.draws, self.evaluation_draws = code, draws, evaluation_draws
 
     @staticmethod
     def _kind() -> type[StochasticLayer]:
@@ -62,7 +66,7 @@ class _Variational(PrecisionAndCompression):
     def _make(self, inputs: int) -> StochasticLayer:
         raise NotImplementedError
 
-    def _watched(self, layer: nn.Module) -> nn.Module:
+    def _hooked(self, layer: nn.Module) -> nn.Module:
         assert isinstance(layer, StochasticLayer)
         return layer.encoder
 
@@ -74,7 +78,7 @@ class _Variational(PrecisionAndCompression):
         """
         check_labels(labels, where=type(self).__name__)
         super().build(example, labels)
-        if self.watch is None:
+        if self.hook is None:
             placed = {"device": example.output.device, "dtype": example.output.dtype}
             self.own = self._make(example.output[0].numel()).to(**placed)
             self.readout = nn.Linear(self.code, self.readout.out_features, **placed)  # pyright: ignore[reportArgumentType]
@@ -93,11 +97,11 @@ class _Variational(PrecisionAndCompression):
         if self.own is not None:
             code = self.own.encoder(batch.output)
         else:
-            assert self.watch is not None
-            code = self.watch.take()[1]
+            assert self.hook is not None
+            code = self.hook.take()[1]
             if len(code[0]) != len(batch.output):
                 raise ValueError(
-                    f"{type(self).__name__}: the watched layer must have a row for each of the output's "
+                    f"{type(self).__name__}: the layer must have a row for each of the output's "
                     f"{len(batch.output)}, got {len(code[0])}; behind several draws, end the network in SampleMean."
                 )
         return self._rate(*(full_precision(part) for part in code)).mean()
@@ -141,13 +145,13 @@ class VariationalBottleneck(_Variational):
     def __init__(
         self,
         *,
-        beta: Weight = 1e-3,
+        beta: BetaSchedule = 1e-3,
         layer: GaussianLayer | None = None,
         code: int = 256,
         draws: int = 1,
         evaluation_draws: int = 12,
     ) -> None:
-        super().__init__(beta=beta, layer=layer, code=code, draws=draws, held_out=evaluation_draws)
+        super().__init__(beta=beta, layer=layer, code=code, draws=draws, evaluation_draws=evaluation_draws)
 
     @staticmethod
     def _kind() -> type[StochasticLayer]:
@@ -189,7 +193,7 @@ class VariationalDeficiency(VariationalBottleneck):
     def __init__(
         self,
         *,
-        beta: Weight = 1e-3,
+        beta: BetaSchedule = 1e-3,
         layer: GaussianLayer | None = None,
         code: int = 256,
         draws: int = 6,
@@ -225,21 +229,21 @@ class InformationDropout(_Variational):
     Source: Achille & Soatto 2018, arXiv:1611.01353, Sec. 5.
 
     Example:
-        >>> InformationDropout(beta=0.1).bounds, InformationDropout(beta=0.1, activation="softplus").bounds
+        >>> InformationDropout(beta=0.1).sides, InformationDropout(beta=0.1, activation="softplus").sides
         ({'mi_ty_nats': 'lower'}, {'mi_ty_nats': 'lower', 'mi_xt_nats': 'upper'})
     """
 
     def __init__(
         self,
         *,
-        beta: Weight = 1e-3,
+        beta: BetaSchedule = 1e-3,
         layer: LogNormalLayer | None = None,
         code: int = 256,
         activation: Literal["relu", "softplus"] = "relu",
         draws: int = 1,
         evaluation_draws: int = 12,
     ) -> None:
-        super().__init__(beta=beta, layer=layer, code=code, draws=draws, held_out=evaluation_draws)
+        super().__init__(beta=beta, layer=layer, code=code, draws=draws, evaluation_draws=evaluation_draws)
         check_choice(activation, ("relu", "softplus"), where="InformationDropout", name="activation")
         self.activation: Literal["relu", "softplus"] = activation if layer is None else layer.activation
         self.max_std = MAX_STD if layer is None else layer.max_std
@@ -247,7 +251,7 @@ class InformationDropout(_Variational):
             self.prior_mean = nn.Parameter(torch.zeros(()))
             self.prior_log_std = nn.Parameter(torch.zeros(()))
         else:
-            self.bounds: Mapping[str, Direction] = {"mi_ty_nats": "lower"}
+            self.sides: Mapping[str, Side] = {"mi_ty_nats": "lower"}
             self.compressed = "rate_nats"
 
     @staticmethod

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from infotorch.estimators.bounds import infonce
 from infotorch.estimators.spatial import inner_products
 from infotorch.numerics.checks import check_count, check_positive
-from infotorch.objectives.base import Direction, LocalBatch, Loss, Objective, full_precision
+from infotorch.objectives.base import LocalBatch, Loss, Objective, Side, full_precision, nothing_to_learn
+from infotorch.objectives.checks import check_widths
 from infotorch.objectives.locations import at_most_locations
 
 
@@ -152,10 +153,7 @@ class ViewInformation(Objective):
         super().__init__()
         _check_settings(rotation, scale, shift, shear, corruption, noise_std, num_views)
         check_positive(temperature, where="ViewInformation", name="temperature")
-        if isinstance(hidden, str) or not isinstance(hidden, Sequence):
-            raise TypeError(f"ViewInformation: hidden must be a sequence of widths, got {hidden!r}.")
-        for name, count in [("embedding", embedding), *(("every hidden width", width) for width in hidden)]:
-            check_count(count, where="ViewInformation", name=name)
+        check_count(embedding, where="ViewInformation", name="embedding")
         if locations is not None:
             check_count(locations, where="ViewInformation", name="locations")
         self.rotation, self.scale, self.shift, self.shear = rotation, scale, shift, shear
@@ -165,8 +163,8 @@ class ViewInformation(Objective):
             temperature,
             num_views,
         )
-        self.locations, self.widths = locations, (*hidden, embedding)
-        self.bounds: Mapping[str, Direction] = {"mi_xt_nats": "lower"} if num_views == 1 else {}
+        self.locations, self.widths = locations, (*check_widths(hidden, where="ViewInformation"), embedding)
+        self.sides: Mapping[str, Side] = {"mi_xt_nats": "lower"} if num_views == 1 else {}
 
     def build(self, example: LocalBatch, labels: Tensor | None) -> None:
         """Make the projection.
@@ -207,7 +205,7 @@ class ViewInformation(Objective):
         """Minus the mean of InfoNCE in both directions; zero for a single row, which has nothing to be told from."""
         rows = len(batch.output)  # of graphs: nodes, or graphs behind the read-out
         if rows < 2:
-            return Loss(batch.output.sum() * 0.0, {})
+            return nothing_to_learn(batch.output)
         generator = batch.generator("views")
         with torch.no_grad():
             views = [self.view(batch.x, generator) for _ in range(self.num_views)]

@@ -211,7 +211,7 @@ class Session:
             line |= {f"train_{name}": value for name, value in self.sums.of(module).items()}
             objective = self.plan[number].objective
             assert objective is not None
-            line |= {f"{name}_bound": side for name, side in objective.bounds.items() if name.startswith("mi_")}
+            line |= {f"{name}_bound": side for name, side in objective.sides.items() if name.startswith("mi_")}
             line |= {f"train_{name}": value for name, value in again.get(module, {}).items() if name in _SCORES}
             line |= {f"validation_{name}": value for name, value in validation.get(module, {}).items()}
             line |= self._bottleneck_information() if validation else {}

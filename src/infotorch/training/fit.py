@@ -16,7 +16,8 @@ from infotorch.data.graphs import GraphSamples, NodeSamples
 from infotorch.networks.segments import starting_layers
 from infotorch.numerics.checks import as_tensor
 from infotorch.numerics.seeds import seed_streams
-from infotorch.objectives.base import Objective, check_labels
+from infotorch.objectives.base import Objective
+from infotorch.objectives.checks import check_labels
 from infotorch.training.assignment import AUTO, choose_assignment
 from infotorch.training.evaluate import evaluating_repeatably, plan_accuracy
 from infotorch.training.inputs import batches_of, is_graph_samples

@@ -21,7 +21,7 @@ from infotorch.data.graphs import NodeSamples
 from infotorch.numerics.checks import check_choice, check_count
 from infotorch.numerics.seeds import SeedStreams, seed_streams
 from infotorch.objectives.base import LocalBatch, Loss
-from infotorch.objectives.precision import unwatched
+from infotorch.objectives.layer_hook import hooks_paused
 from infotorch.training.cache import CacheKind, OutputCache
 from infotorch.training.graph_caches import without_graph_caches
 from infotorch.training.inputs import device_of, local_batch
@@ -345,7 +345,7 @@ class _Stage:
 
         def encode(x: Any) -> Tensor:
             before = [self.plan[n].body for n in range(number + 1)]
-            with self._autocast(), keeping_statistics(before), without_graph_caches(before), unwatched():
+            with self._autocast(), keeping_statistics(before), without_graph_caches(before), hooks_paused():
                 hidden = x
                 for earlier, module in enumerate(self.plan.modules[:number]):
                     crossing = not self.plan.isolated and earlier >= self.numbers[0]
