@@ -34,17 +34,17 @@ def test_a_layer_is_heard_before_a_later_one_changes_it_in_place():
     network = nn.Sequential(nn.Linear(4, 3), nn.ReLU(inplace=True))
     x = gaussian(10, 4)
     with torch.no_grad(), FeatureExtractor(network, ["0", "1"]) as extract:
-        heard = extract(x)
-    torch.testing.assert_close(heard["0"], network[0](x))
-    assert bool((heard["0"] < 0).any())
-    assert bool((heard["1"] >= 0).all())
+        features = extract(x)
+    torch.testing.assert_close(features["0"], network[0](x))
+    assert bool((features["0"] < 0).any())
+    assert bool((features["1"] >= 0).all())
 
 
 def test_tuples_and_integers_become_columns_side_by_side():
     network = Apply(lambda x: (x, {"classes": (x[:, :1] > 0)}, "a word", x.sum()))
     with FeatureExtractor(network, ["output"]) as extract:
-        heard = extract(torch.ones(3, 2))
-    assert heard["output"].tolist() == [[1.0, 1.0, 1.0]] * 3
+        features = extract(torch.ones(3, 2))
+    assert features["output"].tolist() == [[1.0, 1.0, 1.0]] * 3
 
 
 def test_modes_and_buffers_come_back_also_after_an_error():
@@ -95,14 +95,14 @@ def test_of_several_draws_of_a_row_the_first_counts():
             as_columns(wrong, "code", 5)
 
 
-def test_the_layers_of_a_network_that_draws_several_times_in_evaluation_are_heard():
+def test_the_layers_of_a_network_that_draws_several_times_in_evaluation_are_extracted():
     network, x = stochastic_mlp(4, (8,), 3, 2, evaluation_draws=12), gaussian(6, 4)
     with torch.no_grad(), FeatureExtractor(network, ["fc1", "bottleneck", "head", "mean"]) as extract:
-        heard = extract(x)
-    assert {name: len(t) for name, t in heard.items()} == {"fc1": 6, "bottleneck": 6, "head": 6, "mean": 6}
-    torch.testing.assert_close(heard["head"], network.get_submodule("head")(heard["bottleneck"]))
-    centre = network.get_submodule("bottleneck.encoder")(heard["fc1"].relu())[0]
-    assert float((heard["bottleneck"] - centre).detach().abs().max()) < 0.2  # deviations start near 0.007
+        features = extract(x)
+    assert {name: len(t) for name, t in features.items()} == {"fc1": 6, "bottleneck": 6, "head": 6, "mean": 6}
+    torch.testing.assert_close(features["head"], network.get_submodule("head")(features["bottleneck"]))
+    centre = network.get_submodule("bottleneck.encoder")(features["fc1"].relu())[0]
+    assert float((features["bottleneck"] - centre).detach().abs().max()) < 0.2  # deviations start near 0.007
 
 
 def test_gradients_reach_the_input():

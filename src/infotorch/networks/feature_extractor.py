@@ -88,10 +88,10 @@ class FeatureExtractor:
         keep: what is kept of a layer's result; a copy where it is left out, as a later layer may change it in place.
 
     Raises:
-        TypeError: on entry: TorchScript, whose layers cannot be heard; its output can.
+        TypeError: on entry: TorchScript, whose layers take no hooks; its output can be had.
 
     Attributes:
-        heard: layer -> what was kept of its last call, in the order in which the layers first ran.
+        features: layer -> what was kept of its last call, in the order in which the layers first ran.
 
     Example:
         >>> model = nn.Sequential(nn.Linear(2, 3), nn.Tanh())
@@ -137,7 +137,7 @@ class FeatureExtractor:
         return hook
 
     def run(self, x: Any) -> Any:
-        """The network's own result; `heard` is of this pass alone.
+        """The network's own result; `features` are of this pass alone.
 
         Raises:
             ValueError: the network does not run on x.
@@ -164,7 +164,7 @@ class FeatureExtractor:
 
 
 def _layer(model: nn.Module, name: str, *, where: str = "") -> nn.Module:
-    """The layer of that name, which can be listened to."""
+    """The layer of that name, which takes hooks."""
     layer = model if isinstance(model, torch.jit.ScriptModule) else model.get_submodule(name)
     if isinstance(layer, torch.jit.ScriptModule):
         raise TypeError(
