@@ -41,11 +41,13 @@ check: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/python tools/stubs.py --check
 	$(BIN)/python tools/estimator_tables.py --check
+	$(BIN)/python tools/objective_tables.py --check
 	$(BIN)/basedpyright
 
 stubs: $(INSTALLED)
 	$(BIN)/python tools/stubs.py
 	$(BIN)/python tools/estimator_tables.py
+	$(BIN)/python tools/objective_tables.py
 
 format: stubs
 	$(BIN)/ruff format .

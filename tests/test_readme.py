@@ -26,13 +26,6 @@ def test_its_code_runs_in_the_order_in_which_it_stands():
     assert names["info"].ends_stage
 
 
-def test_the_number_of_objectives_is_that_of_their_names():
-    from infotorch.objectives.names import _NAMED
-
-    of_either = [name for name in _NAMED if name.startswith(("X:", "Y:"))]
-    assert f"X and Y stand for {len(of_either)} objectives" in README
-
-
 def test_its_links_lead_somewhere():
     links = re.findall(r"\]\(([^)#]+)\)", README)
     assert links

@@ -10,7 +10,8 @@ from infotorch import fit
 from infotorch.data.batches import TensorBatches
 from infotorch.data.graphs import GraphSamples
 from infotorch.objectives.base import LocalBatch, Loss, Objective
-from infotorch.objectives.names import describe_objectives, objective_from_name
+from infotorch.objectives.names import objective_from_name
+from infotorch.objectives.registry import REGISTRY
 from infotorch.training.loop import train
 from infotorch.training.plan import Plan
 
@@ -189,10 +190,9 @@ class TestLaterObjectives:
 
 class TestDeterminism:
     # The kinds that fit: what needs grids or images has them. Here no module's output is as wide as X.
-    @pytest.mark.parametrize("name", sorted({*describe_objectives()} - {"frozen", "X:squared-error"}))
+    @pytest.mark.parametrize("name", sorted({*REGISTRY} - {"X:squared-error"}))
     def test_a_seed_fixes_the_weights_whatever_the_global_stream(self, name):
-        kind = "images" if name in {"X:dim", "X:dim-local", "X:dim-global", "X:greedy-infomax"} else "vectors"
-        kind = "graphs" if name in {*GRAPHS, "Y:graph-forward-forward"} else kind
+        kind = {"rows": "vectors"}.get(needs := REGISTRY[name].needs, needs)
         objectives = ("frozen", "frozen", name) if name == "CE" else (name, "frozen", "frozen")
         results = []
         for noise, seed in ((1, 0), (2, 0), (1, 5)):
