@@ -50,7 +50,7 @@ class TestNames:
         ("name", "message"),
         [
             ("Y:readuot", r"got 'Y:readuot'; did you mean Y:readout"),
-            ("zzz", r"objective: must be one of X, Y, X:reconstruction, .*, frozen, got 'zzz'\.$"),
+            ("zzz", r"objective: must be one of X, Y, .*X:reconstruction, .*, frozen, got 'zzz'\.$"),
             ("", r"got ''\.$"),
             ("Y+", r"got ''\.$"),
             ("X:infogrpah", r"got 'X:infogrpah'; did you mean X:infograph"),
