@@ -161,9 +161,9 @@ class TestLearning:
     ("settings", "error", "message"),
     [
         ({"code": 0}, ValueError, "code must be at least 1, got 0"),
-        ({"hidden": (4, 0)}, ValueError, "hidden must be at least 1, got 0"),
+        ({"hidden": (4, 0)}, ValueError, "every width of hidden must be at least 1, got 0"),
         ({"hidden": 5}, TypeError, "hidden must be a sequence of widths"),
-        ({"hidden": (2.5,)}, TypeError, "hidden must be an integer, got 2.5"),
+        ({"hidden": (2.5,)}, TypeError, "every width of hidden must be an integer, got 2.5"),
     ],
 )
 def test_wrong_settings_are_refused(settings, error, message):

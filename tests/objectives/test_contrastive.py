@@ -158,7 +158,7 @@ def test_it_teaches_a_module_to_tell_digits():
         ({"temperature": 0.0}, ValueError, "temperature must be positive and finite, got 0.0"),
         ({"temperature": "hot"}, TypeError, "temperature must be a number, got str"),
         ({"embedding": 0}, ValueError, "embedding must be at least 1, got 0"),
-        ({"hidden": (8, 0.5)}, TypeError, "hidden must be an integer, got 0.5"),
+        ({"hidden": (8, 0.5)}, TypeError, "every width of hidden must be an integer, got 0.5"),
         ({"hidden": 64}, TypeError, r"hidden must be a sequence of widths such as \(64,\), got 64"),
         ({"hidden": "64"}, TypeError, r"hidden must be a sequence of widths such as \(64,\), got '64'"),
         ({"locations": 0}, ValueError, "locations must be at least 1, got 0"),

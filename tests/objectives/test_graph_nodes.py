@@ -477,7 +477,7 @@ class TestSettings:
             ({"target": "y"}, "target must be one of x, module_input, got 'y'"),
             ({"num_negatives": 0}, "num_negatives must be at least 1, got 0"),
             ({"embedding": 0}, "embedding must be at least 1, got 0"),
-            ({"hidden": (8, 0)}, "hidden must be at least 1, got 0"),
+            ({"hidden": (8, 0)}, "every width of hidden must be at least 1, got 0"),
             ({"critic_steps": -1}, "critic_steps must be at least 0, got -1"),
         ],
     )

@@ -428,7 +428,7 @@ class TestInfoGraph:
             ({"bound": "mine"}, "bound must be one of jsd, infonce, nwj, got 'mine'"),
             ({"summary": "median"}, "summary must be one of sum, mean, max, got 'median'"),
             ({"embedding": 0}, "embedding must be at least 1, got 0"),
-            ({"hidden": (8, 0)}, "hidden must be at least 1, got 0"),
+            ({"hidden": (8, 0)}, "every width of hidden must be at least 1, got 0"),
         ],
     )
     def test_wrong_settings_are_refused(self, settings, message):

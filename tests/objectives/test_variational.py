@@ -246,7 +246,7 @@ class TestTraining:
     def test_it_has_a_name_in_plan_strings(self):
         (made,) = parse_objectives("Y:vib", {"Y:vib": {"beta": 0.5, "code": 3}})
         assert isinstance(made, VariationalBottleneck)
-        assert (made.beta.weight, made.code) == (0.5, 3)
+        assert (made.beta.beta, made.code) == (0.5, 3)
 
 
 @pytest.mark.parametrize(
