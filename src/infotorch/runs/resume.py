@@ -9,11 +9,15 @@ from typing import Any
 from pydantic import ValidationError
 
 from infotorch.recipes.demonstration import AnyRecipe, seeds_of
+from infotorch.recipes.optimizers import INFORMED
 from infotorch.recipes.recipe import Recipe
 from infotorch.records.finding import collected_runs
 from infotorch.records.outcome import Outcome
 from infotorch.records.run_record import RunRecord
 from infotorch.runs.session import describe
+
+# How I(T; Y) is measured for a schedule that follows it.
+_SIGNAL = ("schedule.estimator", "schedule.num_samples", "schedule.columns", "schedule.ceiling")
 
 
 def collected_outcomes(rows: Sequence[AnyRecipe], directory: Path, seeds: int) -> dict[tuple[str, str, int], Outcome]:
@@ -60,7 +64,8 @@ def differing_settings(recorded: dict[str, Any], recipe: AnyRecipe, seed: int) -
     if isinstance(recipe, Recipe):
         words |= set(recipe.search.space) if recipe.tune else set()
         words |= {"plan.objectives"} if recipe.plan.is_auto else set()
-        unused = () if recipe.tune else ("search.",)  # nor does a search that is not made
+        unused = () if recipe.tune else ("search.",)  # nor does a search that is not made,
+        unused += () if recipe.optimizer.schedule in INFORMED else _SIGNAL  # nor a signal that nothing follows
     flat = _flat(recorded)
     return sorted(
         key
