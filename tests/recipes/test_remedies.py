@@ -138,7 +138,7 @@ def test_every_variant_learns(variant):
 
 def test_the_strength_reaches_the_objective():
     changes = {"remedy.weight": 0.25}
-    assert built(small("vib", **changes), small_images())[1][0].objective.beta.weight == 0.25
+    assert built(small("vib", **changes), small_images())[1][0].objective.beta.beta == 0.25
     parts = built(small("clustering", **changes), small_images())[1][0].objective.parts
     assert parts[1].weight == 0.25
     noise = built(small("stochastic", **{"remedy.noise_std": 0.7}), small_images())[0].bottleneck
