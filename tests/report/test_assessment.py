@@ -7,7 +7,7 @@ from infotorch.report import write_report
 from infotorch.report.assessment import assessment_markdown, assessment_tables, terminal_assessments
 from infotorch.report.diagnosis import COLUMNS
 from infotorch.report.numbers import better, format_metric, metric_label
-from infotorch.report.rows import Measured, Row
+from infotorch.report.summaries import Measured, VariantSummary
 from infotorch.report.table import markdown_table
 
 METRICS = {
@@ -32,7 +32,7 @@ def row(variant, recipe="remedies-mnist", scale=1.0, leave_out=(), seeds=2):
         for name, value in METRICS.items()
         if name not in leave_out
     }
-    return Row(recipe, variant, (), metrics, 4.0, {}, ())
+    return VariantSummary(recipe, variant, (), metrics, 4.0, {}, ())
 
 
 def test_every_metric_stands_in_one_table_in_the_order_of_the_runs():

@@ -6,7 +6,7 @@ from infotorch.figures.demonstration import read_drawing
 from infotorch.records.run_record import RunRecord
 from infotorch.report import write_report
 from infotorch.report.demonstration import read_demonstration
-from infotorch.report.rows import summarise, told_by
+from infotorch.report.summaries import summarise, told_by
 from infotorch.report.table import markdown_table
 
 CURVES = {

@@ -13,7 +13,7 @@ from infotorch.figures.embeddings import CLASS_COLOURS
 from infotorch.records.embedding import Embedding
 from infotorch.report import write_report
 from infotorch.report.embeddings import embeddings_section
-from infotorch.report.rows import summarise
+from infotorch.report.summaries import summarise
 
 
 def embedding(place="fc1", *, rows=12, classes=3, method="t-SNE", perplexity=30.0, seed=0):

@@ -16,8 +16,8 @@ from infotorch.report.figures import (
     rates_vary,
     variants_figure,
 )
-from infotorch.report.rows import rows_of, summarise
 from infotorch.report.runs import Run, load_runs
+from infotorch.report.summaries import summaries_of, summarise
 
 
 def run_of(lines: list[dict[str, Any]], variant: str = "bp") -> Run:
@@ -127,7 +127,7 @@ def test_figures_of_absent_quantities_are_none(make_run):
     runs = load_runs([make_run(lines=[])])
     assert variants_figure(runs, "validation_accuracy") is None
     assert module_figure(runs, "loss") is None
-    assert overview_curve(rows_of(runs)) is None
+    assert overview_curve(summaries_of(runs)) is None
     assert not rates_vary(runs)
 
 

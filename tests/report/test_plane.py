@@ -8,8 +8,8 @@ import pytest
 from infotorch.records.run_record import RunRecord
 from infotorch.report import write_report
 from infotorch.report.plane import plane_figure, plane_section, ways
-from infotorch.report.rows import rows_of
 from infotorch.report.runs import Run, load_runs
+from infotorch.report.summaries import summaries_of
 
 POINTS = [(1.0, 0.5), (3.0, 1.0), (4.0, 1.5), (2.0, 2.0)]
 
@@ -106,7 +106,7 @@ def test_validation_rows_come_first_and_training_rows_where_there_are_none():
 )
 def test_without_two_epochs_of_both_coordinates_there_is_no_figure(lines):
     assert plane_figure([run_of(lines)]) is None
-    assert plane_section(rows_of([run_of(lines)]), []) == ""
+    assert plane_section(summaries_of([run_of(lines)]), []) == ""
 
 
 def test_axes_name_the_direction_of_a_bound_where_the_run_does():

@@ -99,7 +99,7 @@ def _show(directory: Path) -> None:
     from infotorch.records.files import write_atomic
     from infotorch.records.finding import find_runs
     from infotorch.report.assessment import terminal_assessments
-    from infotorch.report.rows import summarise
+    from infotorch.report.summaries import summarise
     from infotorch.report.table import markdown_table, terminal_table
 
     rows = summarise(find_runs(directory))

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from infotorch.report.numbers import format_measured, metric_label
-from infotorch.report.rows import Measured, Row, by_recipe
 from infotorch.report.sections import escape, number
+from infotorch.report.summaries import Measured, VariantSummary, by_recipe
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -46,7 +46,7 @@ _TABLES = (
 )
 
 
-def assessment_tables(rows: Sequence[Row]) -> list[AssessmentTable]:
+def assessment_tables(rows: Sequence[VariantSummary]) -> list[AssessmentTable]:
     """The tables of the recipes whose runs were assessed; none where no run was.
 
     Args:
@@ -54,7 +54,7 @@ def assessment_tables(rows: Sequence[Row]) -> list[AssessmentTable]:
 
     Example:
         >>> metrics = {name: Measured(name, {0: 0.5}) for name in ("test_calibration_error", "pgd_0.1_accuracy")}
-        >>> trust, robust = assessment_tables([Row("demo", "bp", (), metrics, 4.0, {}, ())])
+        >>> trust, robust = assessment_tables([VariantSummary("demo", "bp", (), metrics, 4.0, {}, ())])
         >>> trust.header, robust.lines
         (('variant', 'test calibration error, %'), (('bp', '50.00'),))
     """
@@ -66,18 +66,18 @@ def assessment_tables(rows: Sequence[Row]) -> list[AssessmentTable]:
     return found
 
 
-def _table(title: str, wanted: re.Pattern[str], said: str, rows: Sequence[Row]) -> AssessmentTable:
+def _table(title: str, wanted: re.Pattern[str], said: str, rows: Sequence[VariantSummary]) -> AssessmentTable:
     names = [name for name in dict.fromkeys(name for row in rows for name in row.metrics) if wanted.fullmatch(name)]
     header = ("variant", *(metric_label(name).replace(said, "") for name in names))
     return AssessmentTable(title, header, tuple((row.variant, *(_cell(row, name) for name in names)) for row in rows))
 
 
-def _cell(row: Row, name: str) -> str:
+def _cell(row: VariantSummary, name: str) -> str:
     measured = row.metrics.get(name, Measured(name, {}))
     return format_measured(name, measured.mean, measured.std_error)
 
 
-def assessment_markdown(rows: Sequence[Row]) -> str:
+def assessment_markdown(rows: Sequence[VariantSummary]) -> str:
     """The tables for GitHub, each below its title; empty where no run was assessed."""
     blocks = []
     for table in assessment_tables(rows):
@@ -87,7 +87,7 @@ def assessment_markdown(rows: Sequence[Row]) -> str:
     return "".join(blocks)
 
 
-def assessment_section(rows: Sequence[Row]) -> str:
+def assessment_section(rows: Sequence[VariantSummary]) -> str:
     """The tables on the page, each below its title; nothing where no run was assessed.
 
     Args:
@@ -110,7 +110,7 @@ def _html(table: AssessmentTable) -> str:
     )
 
 
-def terminal_assessments(rows: Sequence[Row]) -> list[Table]:
+def terminal_assessments(rows: Sequence[VariantSummary]) -> list[Table]:
     """The tables for a terminal; `rich.console.Console().print` shows them."""
     from rich import box
     from rich.table import Table

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from infotorch.figures.demonstration import Curves, Heat, read_drawing
 from infotorch.records.run_record import RunRecord
-from infotorch.report.rows import Row
 from infotorch.report.sections import drawing, escape, number
+from infotorch.report.summaries import VariantSummary
 
 _CLAIM = {"text", "place", "found", "holds"}
 _ABOUT = "Values are exact, or their estimator is named; the unit of information is that of the paper."
@@ -44,7 +44,7 @@ def read_demonstration(record: RunRecord) -> Shown | None:
     raise ValueError(f"{record.directory / 'demonstration.json'} is damaged: it holds no claims and figures.")
 
 
-def demonstration_markdown(rows: Sequence[Row]) -> str:
+def demonstration_markdown(rows: Sequence[VariantSummary]) -> str:
     """The claims of all demonstrations as a GitHub table, a line each; nothing without any."""
     lines = ""
     for variant, shown in _demonstrations(rows):
@@ -55,7 +55,7 @@ def demonstration_markdown(rows: Sequence[Row]) -> str:
     return f"\n{head}{lines}" if lines else ""
 
 
-def _demonstrations(rows: Sequence[Row]) -> list[tuple[str, Shown]]:
+def _demonstrations(rows: Sequence[VariantSummary]) -> list[tuple[str, Shown]]:
     """Variant and content; of several runs of a variant the first one's, as nothing in them is random."""
     found = {}
     for row in rows:
@@ -65,7 +65,7 @@ def _demonstrations(rows: Sequence[Row]) -> list[tuple[str, Shown]]:
     return list(found.items())
 
 
-def demonstration_section(rows: Sequence[Row], specs: list[str]) -> str:
+def demonstration_section(rows: Sequence[VariantSummary], specs: list[str]) -> str:
     """The demonstrations among a recipe's rows; nothing without any.
 
     Args:

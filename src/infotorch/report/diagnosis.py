@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from infotorch.figures.diagnosis import compression_figure, robustness_figure
 from infotorch.records.run_record import RunRecord
 from infotorch.report.numbers import ABSENT
-from infotorch.report.rows import Row
 from infotorch.report.sections import drawing, escape, number
+from infotorch.report.summaries import VariantSummary
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -153,7 +153,7 @@ def advice(content: dict[str, Any]) -> list[tuple[str, str, str]]:
     ]
 
 
-def diagnosis_section(rows: Sequence[Row], specs: list[str], unfolded: bool) -> str:
+def diagnosis_section(rows: Sequence[VariantSummary], specs: list[str], unfolded: bool) -> str:
     """The diagnosed runs of a recipe, one of each variant; nothing where none was diagnosed.
 
     Args:
@@ -171,7 +171,7 @@ def diagnosis_section(rows: Sequence[Row], specs: list[str], unfolded: bool) -> 
     return f"<h3>Diagnosis, layer by layer</h3><p class=quiet>{_ABOUT}</p>{parts}" if parts else ""
 
 
-def _of_row(row: Row) -> dict[str, Any] | None:
+def _of_row(row: VariantSummary) -> dict[str, Any] | None:
     """The diagnosis of the run with the smallest seed that has one."""
     having = [run for run in row.runs if "diagnosis.json" in run.record.files()]
     having.sort(key=lambda run: (not run.completed, run.seed))

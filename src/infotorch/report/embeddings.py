@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from infotorch.figures.embeddings import CLASS_COLOURS, OTHER_COLOUR
 from infotorch.records.embedding import Embedding
-from infotorch.report.rows import Row
 from infotorch.report.runs import Run
 from infotorch.report.sections import drawing, escape
+from infotorch.report.summaries import VariantSummary
 
 _SIGNS = ("dots", "rings", "crosses", "diamonds")
 _ABOUT = (
@@ -18,7 +18,7 @@ _ABOUT = (
 )
 
 
-def embeddings_section(rows: Sequence[Row], specs: list[str], unfolded: bool) -> str:
+def embeddings_section(rows: Sequence[VariantSummary], specs: list[str], unfolded: bool) -> str:
     """Panels of one run of each variant of a recipe, in the order of the network; nothing where no run has any.
 
     Args:
@@ -45,7 +45,7 @@ def embeddings_section(rows: Sequence[Row], specs: list[str], unfolded: bool) ->
     )
 
 
-def _shown(row: Row) -> tuple[Run | None, list[int]]:
+def _shown(row: VariantSummary) -> tuple[Run | None, list[int]]:
     """The run of a row with pictures and the smallest seed, completed ones first, and the other seeds with pictures."""
     having = [run for run in row.runs if "embeddings.json" in run.record.files()]
     having.sort(key=lambda run: (not run.completed, run.seed))

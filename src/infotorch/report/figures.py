@@ -10,14 +10,14 @@ from infotorch.figures.curves import Curve, Stage, curves_figure
 from infotorch.figures.measured import measured_figure as draw_measured
 from infotorch.report.curves import constant_value, curves_by_module, curves_by_variant, has_steps, quantities, stages
 from infotorch.report.numbers import format_metric, metric_label, metric_unit, scale
-from infotorch.report.rows import Row, main_metrics, twin_of
 from infotorch.report.runs import Run
+from infotorch.report.summaries import VariantSummary, main_metrics, twin_of
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 
-def measured_figure(rows: Sequence[Row], name: str) -> Figure:
+def measured_figure(rows: Sequence[VariantSummary], name: str) -> Figure:
     """One line per variant: every seed as a ring, the mean with its standard error, and the published value.
 
     Args:
@@ -29,9 +29,9 @@ def measured_figure(rows: Sequence[Row], name: str) -> Figure:
         that the others stay apart.
 
     Example:
-        >>> from infotorch.report.rows import Measured
+        >>> from infotorch.report.summaries import Measured
         >>> accuracy = Measured("test_accuracy", {0: 0.9, 1: 0.92}, published=0.91)
-        >>> row = Row("demo", "bp", (), {"test_accuracy": accuracy}, 4.0, {}, ())
+        >>> row = VariantSummary("demo", "bp", (), {"test_accuracy": accuracy}, 4.0, {}, ())
         >>> [trace.name for trace in measured_figure([row], "test_accuracy").data]
         ['one seed', 'mean ± s.e.', 'published']
     """
@@ -74,7 +74,7 @@ def module_figure(runs: Sequence[Run], quantity: str) -> Figure | None:
     return _over_training(curves, runs, quantity, stages(next((run for run in runs if run.completed), runs[0])))
 
 
-def overview_curve(rows: Sequence[Row]) -> str | None:
+def overview_curve(rows: Sequence[VariantSummary]) -> str | None:
     """The metric over training that compares the variants of a recipe best.
 
     Args:

@@ -7,9 +7,9 @@ from typing import Any
 
 from infotorch.figures.information_plane import epochs_figure
 from infotorch.records.run_record import RunRecord
-from infotorch.report.rows import Row
 from infotorch.report.runs import Run
 from infotorch.report.sections import drawing
+from infotorch.report.summaries import VariantSummary
 
 _KEYS = {"epoch", "layer", "mi_xt", "mi_ty", "mi_xt_error", "mi_ty_error", "assumption", "xt_estimator", "ty_estimator"}
 
@@ -27,7 +27,7 @@ def read_plane(record: RunRecord, name: str) -> dict[str, Any]:
     return content
 
 
-def information_plane_section(rows: Sequence[Row], specs: list[str]) -> str:
+def information_plane_section(rows: Sequence[VariantSummary], specs: list[str]) -> str:
     """The planes of one run of each variant that has any; nothing without.
 
     Raises:

@@ -22,7 +22,6 @@ from infotorch.report.information_plane import information_plane_section
 from infotorch.report.numbers import format_setting, metric_label
 from infotorch.report.pictures import pictures_section
 from infotorch.report.plane import plane_section
-from infotorch.report.rows import Row, by_recipe, rows_of, told_by
 from infotorch.report.runs import Run, load_runs
 from infotorch.report.sections import (
     counted,
@@ -36,6 +35,7 @@ from infotorch.report.sections import (
     run_details,
     summary_table,
 )
+from infotorch.report.summaries import VariantSummary, by_recipe, summaries_of, told_by
 
 _POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 # With more variants than this on a page their curves start folded.
@@ -84,7 +84,7 @@ def write_report(
 
 def page(runs: Sequence[Run], *, title: str | None, made: datetime) -> str:
     """The page's HTML text."""
-    rows = rows_of(runs)
+    rows = summaries_of(runs)
     specs: list[str] = []
     unfolded = len(rows) <= _UNFOLDED
     groups = by_recipe(rows)
@@ -121,11 +121,11 @@ def _document(heading: str, body: str, specs: Sequence[str]) -> str:
     )
 
 
-def _title(rows: Sequence[Row]) -> str:
+def _title(rows: Sequence[VariantSummary]) -> str:
     return str(rows[0].runs[0].recipe.get("title") or rows[0].recipe)
 
 
-def _contents(groups: Sequence[Sequence[Row]], runs: Sequence[Run]) -> str:
+def _contents(groups: Sequence[Sequence[VariantSummary]], runs: Sequence[Run]) -> str:
     links = [("summary", "Results")] + [(f"recipe-{place}", group[0].recipe) for place, group in enumerate(groups)]
     links += [] if all(run.completed for run in runs) else [("incomplete", "Not completed")]
     links += [("environment", "Environment")] if any(run.environment for run in runs) else []
@@ -134,7 +134,7 @@ def _contents(groups: Sequence[Sequence[Row]], runs: Sequence[Run]) -> str:
     return f'<nav aria-label="Contents"><ul>{items}</ul></nav>'
 
 
-def _recipe(rows: Sequence[Row], place: int, specs: list[str], unfolded: bool) -> str:
+def _recipe(rows: Sequence[VariantSummary], place: int, specs: list[str], unfolded: bool) -> str:
     first, runs = rows[0].runs[0], [run for row in rows for run in row.runs]
     about = "".join(
         f"<dt>{escape(row.variant)}</dt><dd>{escape(row.runs[0].recipe.get('description') or '')}</dd>" for row in rows
@@ -155,7 +155,7 @@ def _recipe(rows: Sequence[Row], place: int, specs: list[str], unfolded: bool) -
     )
 
 
-def _overview(rows: Sequence[Row], runs: Sequence[Run], specs: list[str]) -> str:
+def _overview(rows: Sequence[VariantSummary], runs: Sequence[Run], specs: list[str]) -> str:
     found = [
         drawing(measured_figure(told, name), f"Measured {metric_label(name, unit=False)}", "", specs)
         for name, told in told_by(rows)
@@ -172,7 +172,7 @@ def _overview(rows: Sequence[Row], runs: Sequence[Run], specs: list[str]) -> str
     return "".join(found)
 
 
-def _variant(row: Row, specs: list[str], unfolded: bool) -> str:
+def _variant(row: VariantSummary, specs: list[str], unfolded: bool) -> str:
     figures, constant = [], []
     for quantity in quantities(row.runs):
         label = metric_label(quantity, unit=False)

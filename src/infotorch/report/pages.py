@@ -25,8 +25,8 @@ from infotorch.records.searches import searches_file
 from infotorch.records.table_file import TableFile, curves_file
 from infotorch.report.numbers import ABSENT, flatten, format_measured, format_metric, format_setting, metric_label
 from infotorch.report.points import draw_points
-from infotorch.report.rows import Row, by_recipe, main_metrics, rows_of
 from infotorch.report.runs import Run, load_runs
+from infotorch.report.summaries import VariantSummary, by_recipe, main_metrics, summaries_of
 from infotorch.report.table import markdown_table
 
 _MARKED = re.compile(r"<!-- (\w+): ([\w.-]+)((?: [\w.=-]+)*) -->(.*?)<!-- end -->", re.DOTALL)
@@ -108,11 +108,11 @@ def _runs(path: Path, words: Sequence[str]) -> list[Run]:
     return runs
 
 
-def _variants(path: Path, words: Sequence[str]) -> dict[str, Row]:
-    return {row.variant: row for row in rows_of(_runs(path, words))}
+def _variants(path: Path, words: Sequence[str]) -> dict[str, VariantSummary]:
+    return {row.variant: row for row in summaries_of(_runs(path, words))}
 
 
-def _named(path: Path, words: Sequence[str]) -> list[tuple[str, Row]]:
+def _named(path: Path, words: Sequence[str]) -> list[tuple[str, VariantSummary]]:
     """The variants among words."""
     rows = _variants(path, words)
     names = [word for word in words if "=" not in word]
@@ -122,7 +122,7 @@ def _named(path: Path, words: Sequence[str]) -> list[tuple[str, Row]]:
 
 
 def _table(path: Path, words: Sequence[str], page: Path) -> str:
-    table = markdown_table(rows_of(_runs(path, words)))
+    table = markdown_table(summaries_of(_runs(path, words)))
     files = {"runs": path, "curves": curves_file(path), "searches": searches_file(path)}
     there = ", ".join(f"[{what}]({_link(file, page)})" for what, file in files.items() if file.exists())
     return f"\n\n{table}\nEvery number comes from these files: {there}.\n\n"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 
-from infotorch.report.rows import Row
 from infotorch.report.sections import escape
+from infotorch.report.summaries import VariantSummary
 
 
-def pictures_section(rows: Sequence[Row]) -> str:
+def pictures_section(rows: Sequence[VariantSummary]) -> str:
     """The picture of one run of each variant of a recipe; nothing where no run has any.
 
     Args:
@@ -22,7 +22,7 @@ def pictures_section(rows: Sequence[Row]) -> str:
     return f"<h3>Noisy and denoised images</h3><p class=quiet>{about}</p><div class=figures>{found}</div>"
 
 
-def _figure(row: Row) -> str:
+def _figure(row: VariantSummary) -> str:
     pictures = [(run, run.record.picture()) for run in row.runs]
     having = [(run, picture) for run, picture in pictures if picture is not None]
     if not having:

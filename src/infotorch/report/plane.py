@@ -10,9 +10,9 @@ from infotorch.figures.curves import Curve
 from infotorch.figures.information_plane import Way, paths_figure
 from infotorch.report.curves import positions, thin
 from infotorch.report.numbers import metric_label
-from infotorch.report.rows import Row
 from infotorch.report.runs import Run, is_number
 from infotorch.report.sections import drawing
+from infotorch.report.summaries import VariantSummary
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -86,7 +86,7 @@ def _title(runs: Sequence[Run], name: str) -> str:
     return metric_label(name) + said.get(str(direction), "")
 
 
-def plane_section(rows: Sequence[Row], specs: list[str]) -> str:
+def plane_section(rows: Sequence[VariantSummary], specs: list[str]) -> str:
     """A figure for each variant of a recipe whose modules report both coordinates; nothing without any."""
     figures = ""
     for row in rows:

@@ -19,8 +19,8 @@ from infotorch.report.numbers import (
     is_fraction,
     metric_label,
 )
-from infotorch.report.rows import ACTIVATIONS, Measured, Row, by_recipe, told_by, twin_of
 from infotorch.report.runs import Run, count_statuses
+from infotorch.report.summaries import ACTIVATIONS, Measured, VariantSummary, by_recipe, told_by, twin_of
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -85,7 +85,7 @@ def drawing(figure: Figure | None, caption: str, note: str, specs: list[str]) ->
     )
 
 
-def lead(runs: Sequence[Run], rows: Sequence[Row]) -> str:
+def lead(runs: Sequence[Run], rows: Sequence[VariantSummary]) -> str:
     """One sentence on what the page holds and one on how the runs ended."""
     recipes = len({row.recipe for row in rows})
     counts = count_statuses(runs)
@@ -97,7 +97,7 @@ def lead(runs: Sequence[Run], rows: Sequence[Row]) -> str:
     return f'<p class=lead>{what}: {done}, <a class=warn href="#incomplete">{ways}</a>.</p>'
 
 
-def summary_table(rows: Sequence[Row]) -> str:
+def summary_table(rows: Sequence[VariantSummary]) -> str:
     """Published beside measured for every recipe, a block of lines per recipe and main metric."""
     blocks = "".join(_block(told, name) for group in by_recipe(rows) for name, told in told_by(group))
     names = (
@@ -115,14 +115,14 @@ def summary_table(rows: Sequence[Row]) -> str:
     return _table(head, blocks, "summary") + _notes(rows)
 
 
-def _block(rows: Sequence[Row], name: str) -> str:
+def _block(rows: Sequence[VariantSummary], name: str) -> str:
     said = f"{escape(metric_label(name))}{_aim(rows, name)}" if name else "no run has completed"
     title = f"{escape(rows[0].recipe)}<span class=quiet>{said}</span>"
     head = f"<tr class=group><th colspan=9 scope=rowgroup>{title}</th></tr>"
     return f"<tbody>{head}{''.join(_line(row, name) for row in rows)}</tbody>"
 
 
-def _aim(rows: Sequence[Row], name: str) -> str:
+def _aim(rows: Sequence[VariantSummary], name: str) -> str:
     aim = f"; {better(name)} is better" if better(name) else ""
     shares = {
         format_metric("majority_class", row.metrics["majority_class"].mean)
@@ -132,7 +132,7 @@ def _aim(rows: Sequence[Row], name: str) -> str:
     return aim + (f"; the majority class alone gives {shares.pop()}" if is_fraction(name) and len(shares) == 1 else "")
 
 
-def _line(row: Row, name: str) -> str:
+def _line(row: VariantSummary, name: str) -> str:
     measured = row.metrics.get(name, Measured(name, {}))
     twin = twin_of(name, "validation")
     validation = row.metrics.get(twin, Measured(twin, {}))
@@ -150,14 +150,14 @@ def _line(row: Row, name: str) -> str:
     )
 
 
-def _notes(rows: Sequence[Row]) -> str:
+def _notes(rows: Sequence[VariantSummary]) -> str:
     notes = [
         f"<b>{escape(row.recipe)}, {escape(row.variant)}</b>: {escape(note)}" for row in rows for note in row.notes
     ]
     return f"<ul class=notes>{''.join(f'<li>{note}</li>' for note in notes)}</ul>" if notes else ""
 
 
-def metrics_table(rows: Sequence[Row]) -> str:
+def metrics_table(rows: Sequence[VariantSummary]) -> str:
     """Every metric of every variant with every seed."""
     bodies = "".join(_metric_lines(row) for row in rows)
     left = ("Variant", "Metric", "Each seed")
@@ -165,7 +165,7 @@ def metrics_table(rows: Sequence[Row]) -> str:
     return _table(head, bodies, "metrics")
 
 
-def _metric_lines(row: Row) -> str:
+def _metric_lines(row: VariantSummary) -> str:
     name = f"<th scope=rowgroup rowspan={len(row.metrics)}>{escape(row.variant)}</th>"
     lines = "</tr><tr>".join(_metric_cells(measured) for measured in row.metrics.values())
     return f"<tbody><tr>{name}{lines}</tr></tbody>" if lines else ""

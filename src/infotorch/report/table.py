@@ -17,7 +17,7 @@ from infotorch.report.numbers import (
     format_seconds,
     metric_label,
 )
-from infotorch.report.rows import ACTIVATIONS, Measured, Row, by_recipe, summarise, told_by, twin_of
+from infotorch.report.summaries import ACTIVATIONS, Measured, VariantSummary, by_recipe, summarise, told_by, twin_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -28,12 +28,12 @@ __all__ = ["markdown_table", "summarise", "terminal_table"]
 _LEFT = frozenset({"recipe", "variant", "metric", "runs"})
 
 
-def _lines(rows: Sequence[Row]) -> list[tuple[Row, str]]:
+def _lines(rows: Sequence[VariantSummary]) -> list[tuple[VariantSummary, str]]:
     groups = by_recipe(rows)
     return [(row, name) for group in groups for name, told in told_by(group) for row in told]
 
 
-def _columns(rows: Sequence[Row]) -> list[tuple[str, list[str]]]:
+def _columns(rows: Sequence[VariantSummary]) -> list[tuple[str, list[str]]]:
     """Header and cells of each column; a line per row and main metric of its recipe."""
     lines = _lines(rows)
     names = list(dict.fromkeys(name for _, name in lines))
@@ -57,17 +57,17 @@ def _columns(rows: Sequence[Row]) -> list[tuple[str, list[str]]]:
     return [(header, cells) for header, cells in columns if header not in others.values() or set(cells) != {ABSENT}]
 
 
-def _published(row: Row, name: str) -> str:
+def _published(row: VariantSummary, name: str) -> str:
     return format_metric(name, row.metrics[name].published if name in row.metrics else None)
 
 
-def _measured(row: Row, name: str, *, count: bool = True) -> str:
+def _measured(row: VariantSummary, name: str, *, count: bool = True) -> str:
     measured = row.metrics.get(name, Measured(name, {}))
     shown = format_measured(name, measured.mean, measured.std_error)
     return f"{shown} (n = {measured.n})" if count and measured.n else shown
 
 
-def _remarks(rows: Sequence[Row]) -> list[str]:
+def _remarks(rows: Sequence[VariantSummary]) -> list[str]:
     remarks = [line for group in by_recipe(rows) for line in _guessing(group)]
     for row in rows:
         title = f"{row.recipe} {row.variant}"
@@ -87,7 +87,7 @@ _FLOORS = {
 }
 
 
-def _guessing(rows: Sequence[Row]) -> list[str]:
+def _guessing(rows: Sequence[VariantSummary]) -> list[str]:
     said = []
     for name, words in _FLOORS.items():
         known = [row.metrics[name] for row in rows if name in row.metrics]
@@ -97,7 +97,7 @@ def _guessing(rows: Sequence[Row]) -> list[str]:
     return said
 
 
-def markdown_table(rows: Sequence[Row]) -> str:
+def markdown_table(rows: Sequence[VariantSummary]) -> str:
     """A GitHub table: published beside measured, mean ± standard error, n seeds.
 
     Args:
@@ -109,7 +109,7 @@ def markdown_table(rows: Sequence[Row]) -> str:
 
     Example:
         >>> accuracy = Measured("test_accuracy", {0: 0.9, 1: 0.92}, published=0.91)
-        >>> row = Row("demo", "bp", (), {"test_accuracy": accuracy}, 4.0, {}, ())
+        >>> row = VariantSummary("demo", "bp", (), {"test_accuracy": accuracy}, 4.0, {}, ())
         >>> print(markdown_table([row]))
         | variant | published test accuracy, % | measured test accuracy, % | saved activations, MiB | time | runs |
         | :-- | --: | --: | --: | --: | :-- |
@@ -131,7 +131,7 @@ def _markdown(text: str) -> str:
     return re.sub(r"([|<*_`\[])", r"\\\1", plain)
 
 
-def terminal_table(rows: Sequence[Row], *, title: str | None = None) -> Table:
+def terminal_table(rows: Sequence[VariantSummary], *, title: str | None = None) -> Table:
     """Published beside measured for a terminal; `rich.console.Console().print` shows it.
 
     Args:
@@ -144,7 +144,7 @@ def terminal_table(rows: Sequence[Row], *, title: str | None = None) -> Table:
     Example:
         >>> from rich.console import Console
         >>> accuracy = Measured("test_accuracy", {0: 0.9, 1: 0.92}, published=0.91)
-        >>> table = terminal_table([Row("demo", "bp", (), {"test_accuracy": accuracy}, 4.0, {}, ())])
+        >>> table = terminal_table([VariantSummary("demo", "bp", (), {"test_accuracy": accuracy}, 4.0, {}, ())])
         >>> Console(width=80).print(table)
         <BLANKLINE>
         ...
@@ -171,7 +171,7 @@ def terminal_table(rows: Sequence[Row], *, title: str | None = None) -> Table:
     return table
 
 
-def _terminal_cells(row: Row, name: str) -> list[str]:
+def _terminal_cells(row: VariantSummary, name: str) -> list[str]:
     twin = twin_of(name, "validation")
     return [
         row.variant,

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from infotorch.report import markdown_table, summarise, terminal_table
 from infotorch.report.numbers import flatten, format_setting
-from infotorch.report.rows import main_metrics
+from infotorch.report.summaries import main_metrics
 
 
 def test_mean_and_standard_error_against_hand_computed_values(make_run):

@@ -1,4 +1,4 @@
-"""Runs -> rows: measured over seeds beside published; no run vanishes, and only completed ones enter a mean."""
+"""Runs -> variants: measured over seeds beside published; no run vanishes, and only completed ones enter a mean."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SAID = frozenset({"title", "description", "source", "published", "search", "cha
 
 @dataclass(frozen=True)
 class Measured:
-    """One metric of a row.
+    """One metric of a variant.
 
     Args:
         name: metric name.
@@ -53,13 +53,13 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Row:
-    """One row of a table: a variant of a recipe over its seeds.
+class VariantSummary:
+    """A variant of a recipe over its seeds.
 
     Args:
         recipe: name of the recipe.
         variant: the variant.
-        runs: every run of the row, completed or not.
+        runs: every run of the variant, completed or not.
         metrics: metric name -> measured and published.
         seconds: median over completed runs; None without one.
         memory: largest of the completed runs, in bytes.
@@ -85,7 +85,7 @@ class Row:
         return tuple(run for run in self.runs if not run.completed)
 
 
-def summarise(runs: Sequence[RunRecord]) -> list[Row]:
+def summarise(runs: Sequence[RunRecord]) -> list[VariantSummary]:
     """Group runs by recipe, variant and settings, in order of first appearance, and average over seeds.
 
     Args:
@@ -113,11 +113,11 @@ def summarise(runs: Sequence[RunRecord]) -> list[Row]:
         >>> round(accuracy.mean, 4), round(accuracy.std_error, 4), accuracy.n
         (0.91, 0.01, 2)
     """
-    return rows_of(load_runs(runs))
+    return summaries_of(load_runs(runs))
 
 
-def rows_of(runs: Sequence[Run]) -> list[Row]:
-    """Rows of runs that are loaded already; see `summarise`.
+def summaries_of(runs: Sequence[Run]) -> list[VariantSummary]:
+    """Variants of runs that are loaded already; see `summarise`.
 
     Raises:
         ValueError: there is no run.
@@ -148,14 +148,14 @@ def _deciding(run: Run) -> dict[str, str]:
     return {name: format_setting(value) for name, value in flat.items() if name.rsplit(".", 1)[-1] != "seed"}
 
 
-def _row(runs: list[Run]) -> Row:
+def _row(runs: list[Run]) -> VariantSummary:
     counted = {run.seed: run for run in runs if run.completed}  # of several runs with one seed the last one stays
     outcomes = {seed: run.outcome for seed, run in sorted(counted.items()) if run.outcome}
     memory: dict[str, int] = {}
     for outcome in outcomes.values():
         for name, count in outcome.memory.items():
             memory[name] = max(memory.get(name, 0), count or 0)
-    return Row(
+    return VariantSummary(
         recipe=runs[0].name,
         variant=runs[0].variant,
         runs=tuple(runs),
@@ -193,12 +193,12 @@ def _notes(runs: list[Run], counted: dict[int, Run]) -> list[str]:
     return notes
 
 
-def by_recipe(rows: Sequence[Row]) -> list[list[Row]]:
+def by_recipe(rows: Sequence[VariantSummary]) -> list[list[VariantSummary]]:
     """Rows grouped by recipe, in order of first appearance."""
     return [[row for row in rows if row.recipe == name] for name in dict.fromkeys(row.recipe for row in rows)]
 
 
-def main_metrics(rows: Sequence[Row]) -> list[str]:
+def main_metrics(rows: Sequence[VariantSummary]) -> list[str]:
     """The metrics a table of these rows is about.
 
     Args:
@@ -216,7 +216,7 @@ def main_metrics(rows: Sequence[Row]) -> list[str]:
     return published or names[:1]
 
 
-def told_by(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
+def told_by(rows: Sequence[VariantSummary]) -> list[tuple[str, list[VariantSummary]]]:
     """The main metrics of a table, each with the rows that it tells of.
 
     Args:
@@ -226,7 +226,7 @@ def told_by(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
         A row that has none of the main metrics is told by its own; one without any metric stands under each of them.
 
     Example:
-        >>> rows = [Row("t", v, (), {m: Measured(m, {0: 1.0}, p)}, 1.0, {}, ()) for v, m, p in
+        >>> rows = [VariantSummary("t", v, (), {m: Measured(m, {0: 1.0}, p)}, 1.0, {}, ()) for v, m, p in
         ...         (("a", "claims", 1.0), ("b", "test_accuracy", None))]
         >>> [(name, [row.variant for row in told]) for name, told in told_by(rows)]
         [('claims', ['a']), ('test_accuracy', ['b'])]
