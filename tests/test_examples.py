@@ -12,6 +12,8 @@ import torch
 
 from infotorch.data import check
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.py"))
 ARGUMENTS = {"few_labels": ["--data", "digits"]}
 # Read from files, which a machine may not have.

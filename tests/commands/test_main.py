@@ -474,6 +474,7 @@ class TestMeasure:
         }  # fmt: skip
         assert found["n"] == 2000
 
+    @pytest.mark.slow
     def test_a_critic_is_trained_alike_at_every_call(self, call):
         found = [json.loads(call("measure", "x.npy", "y.npy", "--estimator", "neural", "--json")[1]) for _ in range(2)]
         assert found[0] == found[1]
@@ -481,6 +482,7 @@ class TestMeasure:
         assert found[0]["side"] == "lower"
         assert "rows" in found[0]["reason"]
 
+    @pytest.mark.slow
     def test_matrix_based_information_names_its_kernel_width(self, call):
         found = json.loads(call("measure", "x.npy", "y.npy", "--estimator", "renyi", "--json")[1])
         assert 0 < found["value_nats"] < found["ceiling_nats"]
@@ -557,9 +559,10 @@ class TestOtherWays:
         code, _, errors = call("run", "demo", *SMALL, "--out", "here")
         assert (code, errors) == (130, "infotorch: interrupted; the same command with --resume --out here goes on.\n")
 
+    @pytest.mark.slow
     def test_an_interrupted_table_goes_on(self, tmp_path):
         words = ["table", "demo", "--variant", "bp", "--seeds", "2", "--device", "cpu", "--out", "t"]
-        words += ["--set", "epochs=250", "--set", "data.limit=100", "--set", "validate_every=100"]
+        words += ["--set", "epochs=120", "--set", "data.limit=100", "--set", "validate_every=100"]
         process = subprocess.Popen([sys.executable, "-m", "infotorch", *words], stderr=subprocess.PIPE, text=True)
         metrics = tmp_path / "t/demo/bp/seed-0/metrics.jsonl"
         deadline = time.monotonic() + 60

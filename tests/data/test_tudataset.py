@@ -126,6 +126,7 @@ def test_mutagenicity_has_the_published_counts(real):
     assert [len(graphs.train), len(graphs.validation), len(graphs.test)] == [3469, 434, 434]
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_mutagenicity_is_what_another_library_reads(real):
     io = pytest.importorskip("torch_geometric.io")

@@ -238,7 +238,7 @@ def test_a_training_that_diverges_ends_as_it_does_without_a_look(assumption):
     assert lost.assumption == "{}={}".format(*next(iter(assumption.items())))
     assert plane.points[0].mi_xt is not None
     assert json.loads(json.dumps(plane.as_dict(), allow_nan=False))["points"][-1]["layer"] == "2"
-    figure = epochs_figure(plane.as_dict())
+    figure = epochs_figure(plane.as_dict()["points"])
     assert len(figure.data[1].x) == sum(p.layer == "2" and p.mi_xt is not None for p in plane.points)
 
 

@@ -56,6 +56,7 @@ def random_network():
     return nn.Sequential(*layers)
 
 
+@pytest.mark.slow
 def test_knowing_the_encoder_helps_the_more_the_less_noise_there_is():
     encoder, x = random_network(), inputs(1500, 30)
     settings = {"hidden": (64, 64), "max_steps": 500, "lr": 1e-3}

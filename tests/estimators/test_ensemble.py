@@ -62,6 +62,7 @@ def test_no_information_in_a_constant_and_the_ceiling_in_a_copy():
     assert copy.saturated
 
 
+@pytest.mark.slow
 def test_interval_covers_the_truth():
     law, generator = CorrelatedGaussian(0.6), seeded(4)
     estimates = [ksg_ensemble(*law.sample(400, generator)) for _ in range(100)]

@@ -205,6 +205,7 @@ class TestLowerBoundAsPenalty:
 
 
 class TestTraining:
+    @pytest.mark.slow
     def test_when_the_critic_alone_trains_the_term_approaches_the_closed_form(self):
         generator = torch.Generator().manual_seed(0)
         x = torch.randn(4000, 4, generator=generator)

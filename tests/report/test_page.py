@@ -137,6 +137,7 @@ def browse(page: Path, *options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium on PATH")
 @pytest.mark.parametrize("width", [1366, 500])
@@ -150,6 +151,7 @@ def test_a_browser_draws_the_figures_without_a_complaint(report, width):
     assert not re.findall(r"CONSOLE.*", shown.stderr)
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium on PATH")
 def test_a_browser_prints_the_page(report, tmp_path):

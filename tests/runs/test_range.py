@@ -135,6 +135,7 @@ class TestPicturesOnDisk:
         assert found[0].threshold is not None
         assert repr(found[0].probes) == repr(found[1].probes)
 
+    @pytest.mark.slow
     def test_imagenets_recipe_has_its_signal(self, root):
         row = change(find_recipe("milr-imagenet-resnet50", "network"), PICTURES | {"data.side": 32, "batch_size": 12})
         found = range_of_recipe(row, device="cpu", rates=[1e-2], trials=1, epochs=1, part=0.3, layers=True)

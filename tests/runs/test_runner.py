@@ -142,6 +142,7 @@ run(recipe, Path(sys.argv[1]), device="cpu", resume=True, progress=progress, che
 
 
 class TestResume:
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("steps", "seconds"),
         [
@@ -224,6 +225,7 @@ class TestResume:
         with pytest.raises(ValueError, match=r"other settings \(seed\)"):
             run(small(), uninterrupted, seed=1, device="cpu", resume=True)
 
+    @pytest.mark.slow
     def test_a_damaged_checkpoint_is_an_error_that_names_the_file(self, tmp_path):
         subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "run"), "3", "0"])
         (tmp_path / "run" / "checkpoint" / "state.pt").write_bytes(b"not a checkpoint")
@@ -232,8 +234,9 @@ class TestResume:
 
 
 class TestInterruption:
+    @pytest.mark.slow
     def test_ctrl_c_ends_with_130_and_a_directory_that_resumes(self, tmp_path):
-        command = [sys.executable, "-m", "infotorch", "run", "demo", "--set", "epochs=40", "--device", "cpu", "--out"]
+        command = [sys.executable, "-m", "infotorch", "run", "demo", "--set", "epochs=12", "--device", "cpu", "--out"]
         interrupted, whole = tmp_path / "interrupted", tmp_path / "whole"
         process = subprocess.Popen([*command, str(interrupted)], stderr=subprocess.PIPE, text=True)
         deadline = time.monotonic() + 120

@@ -125,6 +125,7 @@ def serve(monkeypatch):
     return serving
 
 
+@pytest.mark.slow
 def test_two_processes_find_what_one_does_and_leave_everything_as_it_was(module):
     trainee = module.Trainee()
     before = [tensor.clone() for tensor in trainee.model.state_dict().values()]
@@ -177,6 +178,7 @@ def test_processes_take_turns_at_the_gpus(monkeypatch, place, before, seen):
         assert os.environ.get(VISIBLE) == before
 
 
+@pytest.mark.slow
 def test_a_process_is_told_of_its_gpu_before_it_starts(module, monkeypatch):
     monkeypatch.setattr(range_workers, "_place", lambda _: 0)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
@@ -193,6 +195,7 @@ def test_a_network_on_no_gpu_has_no_turns(monkeypatch):
     assert range_workers._place(nn.Linear(2, 2)) is None
 
 
+@pytest.mark.slow
 def test_a_process_that_ends_on_its_own_is_named(module):
     trainee = module.Trainee()
     with pytest.raises(RuntimeError, match="a worker process ended on its own"):

@@ -36,6 +36,7 @@ def kozachenko_leonenko_entropy(x: ArrayLike, *, k: int = 3, metric: Metric = "c
         diameter of the ball, we its radius.
 
     Example:
+        >>> import torch
         >>> x = torch.rand(2000, generator=torch.Generator().manual_seed(0))  # uniform on [0, 1]: 0 nats
         >>> abs(float(kozachenko_leonenko_entropy(x))) < 0.1
         True
