@@ -1,6 +1,7 @@
 """What a stranger imports: real types for a type checker, errors for wrong names, and little else loaded."""
 
 import importlib
+import inspect
 import json
 import subprocess
 import sys
@@ -32,6 +33,21 @@ def test_every_public_name_loads_has_a_docstring_and_is_shown_by_completion(name
         value = getattr(module, name)
         assert name in dir(module)
         assert get_origin(value) is not None or (value.__doc__ or "").strip(), name  # an alias has none
+
+
+def public_functions_and_classes():
+    """By name with namespace; aliases and errors, which are raised and not called, stand aside."""
+    found = {f"{n}.{name}".lstrip("."): getattr(module_of(n), name) for n in NAMESPACES for name in module_of(n).HOMES}
+    return {
+        name: value
+        for name, value in found.items()
+        if inspect.isfunction(value) or (inspect.isclass(value) and not issubclass(value, BaseException))
+    }
+
+
+def test_every_public_function_and_class_has_an_example():
+    # `--doctest-modules` runs them.
+    assert [name for name, value in public_functions_and_classes().items() if ">>>" not in (value.__doc__ or "")] == []
 
 
 @pytest.mark.parametrize("namespace", NAMESPACES)

@@ -64,6 +64,12 @@ class LayerDiagnosis:
         decisions: P1 and P3, what probes tell of the classes; None without classes.
         compression: P2; None where the properties were not asked for.
         robustness: P4 of a linear probe on this layer; None without classes, or for inputs that are no real numbers.
+
+    Example:
+        >>> x = torch.randn(40, 2, generator=torch.Generator().manual_seed(0))
+        >>> layer = diagnose(nn.Sequential(nn.Linear(2, 3)), (x, None), properties=False)["0"]
+        >>> layer.columns, layer.verdict
+        (3, 'infinite')
     """
 
     name: str
@@ -86,6 +92,12 @@ class Diagnosis:
         num_samples: samples that were looked at.
         robustness: P4 of the network's own decision; None where its output has not one column for each class. Classes
             are numbered to the largest in the data: without the last one the scores count as an embedding.
+
+    Example:
+        >>> x = torch.randn(40, 2, generator=torch.Generator().manual_seed(0))
+        >>> found = diagnose(nn.Sequential(nn.Linear(2, 3), nn.Tanh()), (x, None), properties=False)
+        >>> [layer.name for layer in found], found["1"].verdict
+        (['0', '1'], 'infinite')
     """
 
     layers: tuple[LayerDiagnosis, ...]

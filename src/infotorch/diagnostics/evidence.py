@@ -56,6 +56,13 @@ class Evidence:
         noise_dimension: information dimension of T for a fixed x, over draws of the noise.
         noisy: an estimate of I(X; T + noise) and how it reacts.
         binned: an estimate of the binned information and how it reacts.
+
+    Example:
+        >>> from infotorch.diagnostics import diagnose
+        >>> x = torch.randn(40, 2, generator=torch.Generator().manual_seed(0))
+        >>> seen = diagnose(nn.Sequential(nn.Linear(2, 3)), (x, None), properties=False)["0"].evidence
+        >>> seen.input, seen.injective, seen.noise
+        ('continuous', True, 'none')
     """
 
     num_samples: int

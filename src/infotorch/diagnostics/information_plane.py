@@ -64,6 +64,13 @@ class PlanePoint:
         xt_estimator: estimator of I(X; T), with its direction if it is a bound; None where it was not asked.
         ty_estimator: estimator of I(T; Y), likewise.
         ceiling: what I(X; T) cannot exceed with so few rows, log n.
+
+    Example:
+        >>> x = torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
+        >>> plane = InformationPlane(nn.Sequential(nn.Linear(2, 2)), (x, (x[:, 0] > 0).long()), num_bins=2)
+        >>> point = plane(0)[0]
+        >>> point.epoch, point.layer, point.mi_xt <= point.ceiling
+        (0, '0', True)
     """
 
     epoch: int

@@ -44,6 +44,10 @@ class Probe:
         information: H(Y) - cross-entropy, in nats: a lower bound on I(T; Y), negative where the probe is worse than the
             classes' shares.
         information_error: its standard error.
+
+    Example:
+        >>> Probe(accuracy=0.9, std_error=0.03, information=0.41, information_error=0.05).information  # of log 2 = 0.69
+        0.41
     """
 
     accuracy: float
@@ -65,6 +69,12 @@ class Decisions:
         label_entropy: H(Y), the ceiling, in nats.
         majority: accuracy of always naming the most frequent class.
         num_samples: labelled samples that were used; classes with fewer than five are left out.
+
+    Example:
+        >>> y = torch.arange(60) % 2
+        >>> found = decisions(y[:, None] + 0.01 * torch.arange(60)[:, None], y)  # two intervals that do not meet
+        >>> found.linear.accuracy, found.simplicity, found.num_samples
+        (1.0, 0.0, 60)
     """
 
     linear: Probe

@@ -26,6 +26,13 @@ class GraphNetwork(nn.Module):
     Args:
         layers: by name.
         with_edges: names of those that take (rows, edge_index); "readout" takes (rows, data), the others rows alone.
+
+    Example:
+        >>> import torch
+        >>> from torch_geometric.data import Data
+        >>> model = GraphNetwork([("linear", nn.Linear(3, 2))], with_edges=[])
+        >>> model(Data(x=torch.ones(4, 3), edge_index=torch.tensor([[0, 1], [1, 0]]))).shape
+        torch.Size([4, 2])
     """
 
     def __init__(self, layers: Iterable[tuple[str, nn.Module]], *, with_edges: Iterable[str]) -> None:

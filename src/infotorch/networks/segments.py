@@ -65,6 +65,13 @@ class Segment(nn.Module):
 
     Attributes:
         training: the network's mode, until the segment is given one of its own (`train`, `eval`).
+
+    Example:
+        >>> import torch
+        >>> model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
+        >>> first, second = split(model, ["2"])
+        >>> first(torch.ones(4, 2), torch.ones(4, 2)).shape  # up to the layer before the cut
+        torch.Size([4, 3])
     """
 
     def __init__(self, cutting: _Cutting, number: int) -> None:
@@ -122,6 +129,12 @@ def check_cuts(model: nn.Module, cuts: Sequence[str]) -> None:
 
     Raises:
         ValueError: naming the layer and the near misses.
+
+    Example:
+        >>> check_cuts(nn.Sequential(nn.Linear(2, 3), nn.ReLU()), ["conv"])
+        Traceback (most recent call last):
+            ...
+        ValueError: cuts: the network has no layer 'conv'; did you mean 0, 1?
     """
     names = [name for name, _ in model.named_modules() if name]
     for cut in cuts:

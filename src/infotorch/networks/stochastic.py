@@ -87,6 +87,11 @@ class StochasticLayer(nn.Module):
         encoder: rows -> (centre, deviation), (b, width) each.
         draws: draws of each row in training.
         evaluation_draws: draws of each row in evaluation; 0 hands on the centre, without noise.
+
+    Example:
+        >>> layer = GaussianLayer(4, 2, draws=3, evaluation_draws=0)
+        >>> isinstance(layer, StochasticLayer), layer(torch.zeros(5, 4)).shape  # three draws of each row
+        (True, torch.Size([15, 2]))
     """
 
     def __init__(self, encoder: nn.Module, *, draws: int, evaluation_draws: int) -> None:

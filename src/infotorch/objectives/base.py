@@ -51,6 +51,12 @@ class LocalBatch:
         graph: for graphs, who is joined to whom; None for rows that are independent. Then x are the features of all
             nodes (n, f), the outputs have a row for each node or, behind a read-out, for each graph, y likewise; and
             `encode` takes features (k n, f) of k copies of the graphs.
+
+    Example:
+        >>> x = torch.ones(4, 2)
+        >>> batch = LocalBatch(x=x, module_input=x, output=2 * x, y=torch.tensor([0, 1, 1, -1]))
+        >>> torch.equal(torch.rand(3, generator=batch.generator()), torch.rand(3, generator=batch.generator()))
+        True
     """
 
     x: Tensor
@@ -102,7 +108,13 @@ class LocalBatch:
 
 @dataclass(frozen=True)
 class Loss:
-    """A loss to minimise and the named quantities it is made of (0-d, without gradient; nats where named so)."""
+    """A loss to minimise and the named quantities it is made of (0-d, without gradient; nats where named so).
+
+    Example:
+        >>> loss = Loss(torch.tensor(0.5), {"ce": torch.tensor(0.5)})
+        >>> loss.total.item(), list(loss.terms)
+        (0.5, ['ce'])
+    """
 
     total: Tensor
     terms: dict[str, Tensor]
@@ -127,6 +139,14 @@ class Objective(nn.Module):
         critic_steps: steps of the critics before each step of the module.
         reads_labels: whether targets enter; None: as `needs_labels`.
         knows_graphs: whether it pairs nodes, graphs and targets itself; the others see `LocalBatch.paired` rows.
+
+    Example:
+        >>> class MeanSquare(Objective):
+        ...     def forward(self, batch):
+        ...         return Loss(batch.output.square().mean(), {})
+        >>> x = torch.full((4, 2), 3.0)
+        >>> MeanSquare()(LocalBatch(x=x, module_input=x, output=x, y=None)).total
+        tensor(9.)
     """
 
     sides: Mapping[str, Side] = {}

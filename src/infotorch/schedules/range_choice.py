@@ -29,6 +29,11 @@ class Probe:
             that "loss" holds the losses times -1.
         crashed: training ended early, as a value was not finite or all fell suddenly.
         dead: training ended early, as the network had stopped telling anything of the targets.
+
+    Example:
+        >>> probe = Probe(trial=0, rate=0.1, values={"loss": (-0.7, -0.6), "accuracy": (0.4, 0.5)})
+        >>> probe.last("accuracy"), round(probe.least_relative_gain("accuracy"), 3)
+        (0.5, 0.2)
     """
 
     trial: int

@@ -116,6 +116,12 @@ class RangeTest:
         seconds: how long it took.
         edges: "lr_min" where it is the lowest candidate, "lr_top" and "lr_max" where they are the highest: what lies
             beyond was not tried. A list of such tuples, one for each layer, where the signal has several values.
+
+    Example:
+        >>> probe = Probe(trial=0, rate=0.1, values={"accuracy": (0.5, 0.9)})
+        >>> found = RangeTest(0.1, 0.1, 0.1, None, "accuracy", (probe,), epochs=2, seconds=0.1)
+        >>> found.table()[0]["lr"], found.table()[0]["accuracy_last"]
+        (0.1, 0.9)
     """
 
     lr_min: PerLayer
