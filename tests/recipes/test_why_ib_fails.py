@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from infotorch.commands.main import main
-from infotorch.recipes.demonstration import Demonstration, change_demonstration, seeds_of, trained
+from infotorch.recipes.demonstration import Demonstration, change_demonstration, trained
 from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.registry import find_recipe, variants_of
 from infotorch.records.finding import find_runs
@@ -147,8 +147,8 @@ def test_what_needs_training_refuses_a_demonstration(command, call):
 
 
 def test_seeds_are_for_what_is_random():
-    assert list(seeds_of(ROWS["figure-1"], 3)) == [0]
-    assert list(seeds_of(ROWS["plane-relu"], 3)) == [0, 1, 2]
+    assert list(ROWS["figure-1"].seeds(3)) == [0]
+    assert list(ROWS["plane-relu"].seeds(3)) == [0, 1, 2]
 
 
 def test_an_unknown_demonstration_is_refused():

@@ -120,5 +120,5 @@ def test_a_size_that_is_none_and_data_that_are_graphs_are_refused(tmp_path):
     with pytest.raises(ValueError, match="InformationPlane: noise_std must be positive"):
         RunPlanes(light(planes={"noise_std": -1.0}), network, data, 0, stages=1, directory=tmp_path)
     graphs = dataclasses.replace(data, kind="graphs")
-    with pytest.raises(ValueError, match="why-ib-fails: planes need rows in memory; digits has graphs"):
+    with pytest.raises(ValueError, match="why-ib-fails: planes need tensors in memory; digits has graphs"):
         RunPlanes(light(), network, graphs, 0, stages=1, directory=tmp_path)

@@ -1,7 +1,6 @@
-"""Devices, evaluation, interrupts and the cache: one behaviour a test."""
+"""Devices, evaluation and the cache: one behaviour a test."""
 
 import os
-import signal
 
 import pytest
 import torch
@@ -13,7 +12,6 @@ from infotorch.training.cache import OutputCache
 from infotorch.training.devices import environment, launch, peak_device_bytes, resolve_device
 from infotorch.training.epoch_means import EpochMeans
 from infotorch.training.evaluate import accuracy, evaluate_modules, plan_accuracy
-from infotorch.training.interrupts import stop_requests
 from infotorch.training.loop import Position, StepInfo, train
 from infotorch.training.plan import Plan
 
@@ -88,19 +86,6 @@ class TestEvaluation:
         x, y = x.repeat(4, 1)[:1001], y.repeat(4)[:1001]
         assert evaluate_modules(plan, x, y, [0])["0"]["mi_xt_nats"] > 0
         assert accuracy(lambda rows: torch.nn.functional.one_hot(y[: len(rows)]), x, y) == 1.0
-
-
-class TestInterrupts:
-    def test_the_first_signal_asks_and_the_second_interrupts(self, capsys):
-        kept = signal.getsignal(signal.SIGINT)
-        with stop_requests() as stop:
-            assert not stop.is_set()
-            os.kill(os.getpid(), signal.SIGINT)
-            assert stop.is_set()
-            with pytest.raises(KeyboardInterrupt):
-                os.kill(os.getpid(), signal.SIGINT)
-        assert signal.getsignal(signal.SIGINT) is kept
-        assert "stopping at the next step boundary" in capsys.readouterr().err
 
 
 class TestAverages:

@@ -47,7 +47,7 @@ def _run(recipe: AnyRecipe, directory: Path, seed: int, device: str, resume: boo
         from infotorch.runs.preflight import check_runs
         from infotorch.runs.runner import run as run_recipe
     setups = None
-    if isinstance(recipe, Recipe) and (recipe.tune or recipe.plan.is_auto):
+    if isinstance(recipe, Recipe) and (recipe.tune or recipe.searches_objectives):
         setups = check_runs([(recipe, seed)], device)  # a search writes before the run's own data is read
     with show_progress(f"{recipe.name} {recipe.variant} seed {seed} in {directory}") as progress:
         options = {"device": device, "resume": resume, "progress": progress, "setups": setups}

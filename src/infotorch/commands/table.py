@@ -71,10 +71,9 @@ def _run(
     kept: Collection[tuple[str, str, int]],
 ) -> list[Outcome]:
     with show_status("starting"):  # torch takes seconds to load
-        from infotorch.recipes.demonstration import seeds_of
         from infotorch.runs.preflight import check_runs
         from infotorch.runs.runner import run_table
-    runs = [(recipe, seed) for recipe in recipes for seed in seeds_of(recipe, seeds)]
+    runs = [(recipe, seed) for recipe in recipes for seed in recipe.seeds(seeds)]
     setups = check_runs([(one, seed) for one, seed in runs if (one.name, one.variant, seed) not in kept], device)
     say(f"{len(runs)} runs in {directory}" + (f"; {len(kept)} are finished already and kept" if kept else ""))
     number = 1

@@ -35,6 +35,10 @@ class Demonstration(Settings):
     published: dict[str, Published] = Field(default_factory=dict)
     changed: tuple[str, ...] = ()
 
+    def seeds(self, most: int) -> range:
+        """The seeds that a table of `most` seeds runs it with: 0 alone, as nothing is random."""
+        return range(min(most, 1))
+
 
 #: A variant of a table.
 AnyRecipe = Recipe | Demonstration
@@ -72,11 +76,6 @@ def _number(row: Demonstration, key: str, text: str) -> int | float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"{row.name} {row.variant}: {key} must be a number, got {text!r}.")
     return value
-
-
-def seeds_of(row: AnyRecipe, seeds: int) -> range:
-    """The seeds of a row in a table of so many: 0 alone where nothing is random."""
-    return range(min(seeds, 1)) if isinstance(row, Demonstration) else range(seeds)
 
 
 def trained(row: AnyRecipe) -> Recipe:

@@ -54,11 +54,6 @@ class PlanSettings(Settings):
         is_list = isinstance(parts, list | tuple)
         return tuple(part.strip() if isinstance(part, str) else part for part in parts) if is_list else parts
 
-    @property
-    def is_auto(self) -> bool:
-        """Whether the objectives are yet to be chosen."""
-        return self.objectives == ("auto",)
-
 
 class SplitSettings(Settings):
     """A `ProximalSplit` of the network; the backward half moves at `optimizer.lr`.

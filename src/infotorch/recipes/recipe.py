@@ -90,6 +90,15 @@ class Recipe(Settings):
         """What the network is for."""
         return "denoising" if self.network.latent else "classification"
 
+    @property
+    def searches_objectives(self) -> bool:
+        """Whether the objectives are yet to be chosen, before the run: `plan.objectives` is "auto"."""
+        return self.plan.objectives == ("auto",)
+
+    def seeds(self, most: int) -> range:
+        """The seeds that a table of `most` seeds runs it with."""
+        return range(most)
+
     @model_validator(mode="after")
     def _cached_rows_stay_the_same(self) -> Recipe:
         if self.cache is not None and self.data.augment != "none":

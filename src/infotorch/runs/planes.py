@@ -19,14 +19,14 @@ NUM_SAMPLES, _PER_DECADE = 1000, 4
 
 
 class RunPlanes:
-    """An `InformationPlane` of the hidden layers for each assumption of a recipe; none where it asks for none.
+    """An `InformationPlane` of the hidden layers for each assumption of a recipe.
 
-    T are the outputs of the activations, and X is one of 1,000 rows, of training, validation and test together, drawn
-    once by the seed in the proportions of the classes; all of them where there are fewer. For such an X the bins'
+    T are the outputs of the activations, and X is one of 1,000 samples, of training, validation and test together,
+    drawn once by the seed in the proportions of the classes; all of them where there are fewer. For such an X the bins'
     values are exact, and the bounds under noise hold without an error of sampling.
 
     Args:
-        recipe: the variant.
+        recipe: the variant, whose `planes` name the assumptions.
         model: being trained.
         dataset: its samples.
         seed: of the run.
@@ -34,26 +34,22 @@ class RunPlanes:
         directory: information_plane_<assumption>.json is written here after every look.
 
     Raises:
-        ValueError: the data are no tensors with one row an input, or the network has no hidden activation.
+        ValueError: the data are no tensors with one row a sample, or the network has no hidden activation.
     """
 
     def __init__(
         self, recipe: Recipe, model: nn.Module, dataset: Dataset, seed: int, *, stages: int, directory: Path
     ) -> None:
         self.directory, self.planes = directory, dict[str, InformationPlane]()
-        self.epochs: tuple[int, ...] = ()
-        if recipe.planes:
-            x, y = _all_rows(recipe, dataset)
-            kinds = tuple(ACTIVATIONS.values())
-            layers = [name for name, layer in model.named_modules() if isinstance(layer, kinds)]
-            if not layers:
-                raise ValueError(f"{recipe.name}: planes need a network with hidden activations.")
-            self.epochs = log_epochs(stages * recipe.epochs, per_decade=_PER_DECADE)
-            for name, value in recipe.planes.items():
-                assumed: dict[str, Any] = {name: int(value) if name == "num_bins" else value}
-                self.planes[name] = InformationPlane(
-                    model, (x, y), layers, num_samples=NUM_SAMPLES, seed=seed, **assumed
-                )
+        data = _all_samples(recipe, dataset)
+        kinds = tuple(ACTIVATIONS.values())
+        layers = [name for name, layer in model.named_modules() if isinstance(layer, kinds)]
+        if not layers:
+            raise ValueError(f"{recipe.name}: planes need a network with hidden activations.")
+        self.epochs = log_epochs(stages * recipe.epochs, per_decade=_PER_DECADE)
+        for name, value in (recipe.planes or {}).items():
+            assumed: dict[str, Any] = {name: int(value) if name == "num_bins" else value}
+            self.planes[name] = InformationPlane(model, data, layers, num_samples=NUM_SAMPLES, seed=seed, **assumed)
 
     def look(self, epoch: int) -> None:
         """Measure and write, where the epoch is one of those that are looked at."""
@@ -97,10 +93,10 @@ def _falls(points: list[PlanePoint]) -> dict[str, float]:
     return {"fall": max(values) - values[-1]} | ({"sure_fall": max(lower) - values[-1]} if lower else {})
 
 
-def _all_rows(recipe: Recipe, dataset: Dataset) -> tuple[Tensor, Tensor | None]:
+def _all_samples(recipe: Recipe, dataset: Dataset) -> tuple[Tensor, Tensor | None]:
     splits = (dataset.train, dataset.validation, dataset.test)
-    rows = [split.x for split in splits]
-    if dataset.kind in {"graph", "graphs"} or not all(isinstance(x, Tensor) for x in rows):
-        raise ValueError(f"{recipe.name}: planes need rows in memory; {dataset.name} has {dataset.kind}.")
+    inputs = [split.x for split in splits]
+    if dataset.kind in {"graph", "graphs"} or not all(isinstance(x, Tensor) for x in inputs):
+        raise ValueError(f"{recipe.name}: planes need tensors in memory; {dataset.name} has {dataset.kind}.")
     labels = None if dataset.num_classes is None else torch.cat([split.y for split in splits])
-    return torch.cat(rows), labels
+    return torch.cat(inputs), labels

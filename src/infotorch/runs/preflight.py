@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infotorch.recipes.demonstration import AnyRecipe, seeds_of
+from infotorch.recipes.demonstration import AnyRecipe
 from infotorch.recipes.recipe import Recipe
 from infotorch.records.table_file import is_table
 
@@ -106,7 +106,7 @@ def check_table(rows: Sequence[AnyRecipe], directory: Path, seeds: int, *, resum
 
     ended = set(collected_outcomes(rows, directory, seeds))
     for row in rows:
-        for seed in seeds_of(row, seeds):
+        for seed in row.seeds(seeds):
             record = RunRecord(directory / row.name / row.variant / f"seed-{seed}")
             if not record.exists():
                 continue

@@ -187,7 +187,7 @@ def range_of_recipe(
 
 def _at_constant_rate(recipe: Recipe) -> Recipe:
     where = f"{_WHERE}: {recipe.name} {recipe.variant}"
-    if recipe.plan.is_auto:
+    if recipe.searches_objectives:
         raise ValueError(f"{where} searches its objectives; name them with --set plan.objectives=....")
     if recipe.plan.cuts:
         raise ValueError(

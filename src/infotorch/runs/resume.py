@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from infotorch.recipes.demonstration import AnyRecipe, seeds_of
+from infotorch.recipes.demonstration import AnyRecipe
 from infotorch.recipes.optimizers import INFORMED
 from infotorch.recipes.recipe import Recipe
 from infotorch.records.finding import collected_runs
@@ -32,7 +32,7 @@ def collected_outcomes(rows: Sequence[AnyRecipe], directory: Path, seeds: int) -
     found: dict[tuple[str, str, int], Outcome] = {}
     held = {name: collected_runs(directory, name) for name in {row.name for row in rows}}
     for row in rows:
-        wanted = seeds_of(row, seeds)
+        wanted = row.seeds(seeds)
         for run in held[row.name]:
             recipe, outcome = run.recipe(), run.outcome()
             seed = int(recipe.get("seed", -1))
@@ -63,7 +63,7 @@ def differing_settings(recorded: dict[str, Any], recipe: AnyRecipe, seed: int) -
     unused: tuple[str, ...] = ()
     if isinstance(recipe, Recipe):
         words |= set(recipe.search.space) if recipe.tune else set()
-        words |= {"plan.objectives"} if recipe.plan.is_auto else set()
+        words |= {"plan.objectives"} if recipe.searches_objectives else set()
         unused = () if recipe.tune else ("search.",)  # nor does a search that is not made,
         unused += () if recipe.optimizer.schedule in INFORMED else _SIGNAL  # nor a signal that nothing follows
     flat = _flat(recorded)

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from infotorch.recipes.changes import change
-from infotorch.recipes.demonstration import AnyRecipe, Demonstration, seeds_of
+from infotorch.recipes.demonstration import AnyRecipe, Demonstration
 from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.search import RunTrial, choose_objectives, search
 from infotorch.records.outcome import Outcome
@@ -73,7 +73,7 @@ def run(
         return _demonstrated(recipe, record, seed)
     setups = setups or Setups()
     trial = _trials(setups, device, progress, checkpoint_seconds)
-    if recipe.plan.is_auto:  # before the search, whose trials need a plan
+    if recipe.searches_objectives:  # before the search, whose trials need a plan
         recipe = change(recipe, {"plan.objectives": choose_objectives(recipe, directory / "tuning" / "auto", trial)})
     if recipe.tune:
         recipe = change(recipe, search(recipe, directory / "tuning", trial))
@@ -110,7 +110,7 @@ def run_table(
     outcomes: list[Outcome] = []
     collected = collected_outcomes(rows, directory, seeds) if resume else {}
     for row in rows:
-        for seed in seeds_of(row, seeds):
+        for seed in row.seeds(seeds):
             where = directory / row.name / row.variant / f"seed-{seed}"
             try:
                 outcome = None if where.exists() else collected.get((row.name, row.variant, seed))

@@ -14,7 +14,6 @@ from torch.optim import Optimizer
 
 from infotorch.data.folders import ImageFiles
 from infotorch.data.sets import Dataset, Split
-from infotorch.recipes.optimizers import INFORMED
 from infotorch.recipes.recipe import Recipe
 from infotorch.schedules.anneal import InformationAnneal
 from infotorch.schedules.decay import MutualInformationDecay
@@ -72,13 +71,13 @@ def information_signal(
 
 
 class ScheduleController:
-    """The informed schedule of a run's optimiser, or nothing where the recipe has none.
+    """The informed schedule of a run's optimiser.
 
     A recipe's run is one process (`launch`). Where `fabric` is of several, the first measures and tells the others.
 
     Args:
-        recipe: the row.
-        plan: prepared, with the whole network as its one module where the schedule is informed.
+        recipe: the variant, whose optimizer.schedule is one of `INFORMED`.
+        plan: prepared, with the whole network as its one module.
         model: what the plan trains.
         dataset: whose training samples, and for `best` validation samples, the information is measured on.
         seed: decides which samples.
@@ -95,11 +94,8 @@ class ScheduleController:
     def __init__(
         self, recipe: Recipe, plan: Plan, model: nn.Module, dataset: Dataset, seed: int, fabric: Fabric
     ) -> None:
-        self.schedule: MutualInformationDecay | InformationAnneal | None = None
         self.stopping: InformationStopping | None = None
         self.lines: dict[str, dict[str, float | str | None]] = {}
-        if recipe.optimizer.schedule not in INFORMED:
-            return
         self.signal = information_signal(recipe, model, dataset.train, seed)
         (module,) = plan
         assert isinstance(module.update, GradientUpdate)
@@ -159,8 +155,6 @@ class ScheduleController:
         saw in it: `d_p` and `d_s`, or `gain`.
         """
         schedule = self.schedule
-        if schedule is None:
-            return
         if not info.ends_epoch:
             if isinstance(schedule, InformationAnneal):
                 schedule.step()
@@ -169,7 +163,7 @@ class ScheduleController:
         if not all(torch.isfinite(weight).all() for module in self.plan for weight in module.parameters()):
             return  # the next loss says that the run has diverged
         rates = [float(group["lr"]) for group in schedule.optimizer.param_groups]
-        signal, held_out = self._measure(), self._look_at_held_out(schedule, ends_training=info.ends_stage)
+        signal, held_out = self._measure(), self._look_at_held_out(ends_training=info.ends_stage)
         schedule.step(signal)
         for name, rate, history in zip(self.names, rates, schedule.history, strict=True):
             seen = {key: value for key, value in history[-1].items() if key in {"d_p", "d_s", "gain"}}
@@ -177,16 +171,14 @@ class ScheduleController:
             line = {"learning_rate": rate, "train_mi_ty_nats": history[-1]["signal"], **known}
             self.lines[name] = line | ({"mi_ty_nats_bound": "lower"} if self.is_bound else {}) | held_out
 
-    def _look_at_held_out(
-        self, schedule: MutualInformationDecay | InformationAnneal, *, ends_training: bool
-    ) -> dict[str, float]:
+    def _look_at_held_out(self, *, ends_training: bool) -> dict[str, float]:
         """Go back where validation samples say so; what is told of them, before that."""
         if self.stopping is None:
             return {}
-        assert isinstance(schedule, InformationAnneal)
+        assert isinstance(self.schedule, InformationAnneal)
         found = self._measure(self.held_out)
         if self.stopping.step(found):
-            schedule.lower(_SHRINK)
+            self.schedule.lower(_SHRINK)
         elif ends_training:
             self.stopping.finish()
         return {"validation_mi_ty_nats": found, "times_gone_back": self.stopping.falls}
@@ -199,7 +191,7 @@ class ScheduleController:
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next rate depends on."""
-        schedule = {} if self.schedule is None else self.schedule.state_dict()
+        schedule = self.schedule.state_dict()
         return schedule if self.stopping is None else {"schedule": schedule, "stopping": self.stopping.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -207,8 +199,7 @@ class ScheduleController:
         if self.stopping is not None:
             self.stopping.load_state_dict(state["stopping"])
             state = state["schedule"]
-        if self.schedule is not None:
-            self.schedule.load_state_dict(state)
+        self.schedule.load_state_dict(state)
 
 
 def _layers(model: nn.Module) -> list[str]:

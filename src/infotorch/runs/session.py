@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+import threading
 import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +18,7 @@ from infotorch.data.sets import Split
 from infotorch.diagnostics.bottleneck import bottleneck_information
 from infotorch.networks.segments import split
 from infotorch.recipes.demonstration import AnyRecipe
+from infotorch.recipes.optimizers import INFORMED
 from infotorch.records.outcome import Outcome
 from infotorch.records.png import png
 from infotorch.records.progress import Progress
@@ -29,7 +35,6 @@ from infotorch.training.denoising import denoising_picture
 from infotorch.training.devices import environment, peak_device_bytes, reset_peak_device_bytes
 from infotorch.training.epoch_means import EpochMeans
 from infotorch.training.evaluate import evaluate_modules, evaluating_repeatably
-from infotorch.training.interrupts import stop_requests
 from infotorch.training.loop import Position, StepInfo, train
 from infotorch.training.plan import evaluating
 from infotorch.training.regression import plan_error
@@ -82,11 +87,10 @@ class Session:
         for half in self.halves:
             half.training = False  # of the two traced passes the one for evaluation; the layers' modes are the plan's
         setup.prepare()
-        self.controller = ScheduleController(self.recipe, self.plan, self.model, self.dataset, self.seed, self.fabric)
-        stages = len(self.plan.stages())
-        self.total_steps = stages * self.recipe.epochs * len(self.batches)
-        watched = self.recipe.model_copy(update={"planes": None}) if is_trial else self.recipe
-        self.planes = RunPlanes(watched, self.model, self.dataset, self.seed, stages=stages, directory=record.directory)
+        trained = self.recipe, self.plan, self.model, self.dataset, self.seed, self.fabric
+        self.controller = ScheduleController(*trained) if self.recipe.optimizer.schedule in INFORMED else None
+        self.total_steps = len(self.plan.stages()) * self.recipe.epochs * len(self.batches)
+        self.planes = self._make_planes() if self.recipe.planes and not is_trial else None
         self.position, self.sums = Position(), EpochMeans()
         self.peak = 0
         self.last_losses: dict[str, float] = {}
@@ -130,10 +134,10 @@ class Session:
             handoff=settings.handoff,
             fabric=self.fabric,
         )
-        if not self.position.steps:
+        if self.planes is not None and not self.position.steps:
             self.planes.look(0)
         with stop_requests() as stop:
-            for info in () if self.controller.finished else steps:
+            for info in () if self._finished_early() else steps:
                 self.position = info.next
                 self.peak = max(self.peak, info.peak_saved_activation_bytes or 0)
                 if info.diverged is not None:
@@ -141,13 +145,14 @@ class Session:
                 self.sums.add(info)
                 self.last_losses = {name: float(loss.total) for name, loss in info.losses.items()}
                 try:
-                    self.controller.after_step(info)
+                    if self.controller is not None:
+                        self.controller.after_step(info)
                 except StuckSignalError:
                     return self._dead(info)
                 if info.ends_epoch:
-                    self._end_epoch(replace(info, ends_stage=info.ends_stage or self.controller.finished))
+                    self._end_epoch(replace(info, ends_stage=info.ends_stage or self._finished_early()))
                 self._tell(info)
-                if self.controller.finished:
+                if self._finished_early():
                     break
                 if stop.is_set():
                     self._save()
@@ -162,8 +167,16 @@ class Session:
             self.stop_requested = stop.is_set()
             return outcome
 
+    def _make_planes(self) -> RunPlanes:
+        stages, directory = len(self.plan.stages()), self.record.directory
+        return RunPlanes(self.recipe, self.model, self.dataset, self.seed, stages=stages, directory=directory)
+
+    def _finished_early(self) -> bool:
+        """Whether the schedule has ended training before its last epoch."""
+        return self.controller is not None and self.controller.finished
+
     def _how_it_ended(self) -> str:
-        if not self.controller.finished:
+        if not self._finished_early():
             return "all stages trained"
         epochs = self.position.steps // len(self.batches)
         return (
@@ -192,10 +205,12 @@ class Session:
 
     def _end_epoch(self, info: StepInfo) -> None:
         epoch = info.position.epoch + 1
-        self.planes.look(info.position.stage * self.recipe.epochs + epoch)
+        if self.planes is not None:
+            self.planes.look(info.position.stage * self.recipe.epochs + epoch)
         if epoch % self.recipe.log_every and not info.ends_stage:
             return
         numbers = [n for n, module in enumerate(self.plan) if module.name in info.losses]
+        lines = {} if self.controller is None else self.controller.lines
         validation: dict[str, dict[str, float]] = {}
         again: dict[str, dict[str, float]] = {}
         if epoch % self.recipe.validate_every == 0 or info.ends_stage:
@@ -206,7 +221,7 @@ class Session:
         for number in numbers:
             module = self.plan[number].name
             line = self._place(info, module)
-            if module in self.controller.lines or not self.controller.lines:  # else every layer has its own
+            if module in lines or not lines:  # else every layer has its own
                 line["learning_rate"] = info.learning_rates[module]
             line |= {f"train_{name}": value for name, value in self.sums.of(module).items()}
             objective = self.plan[number].objective
@@ -215,9 +230,9 @@ class Session:
             line |= {f"train_{name}": value for name, value in again.get(module, {}).items() if name in _SCORES}
             line |= {f"validation_{name}": value for name, value in validation.get(module, {}).items()}
             line |= self._bottleneck_information() if validation else {}
-            line |= self.controller.lines.get(module, {})
+            line |= lines.get(module, {})
             self.record.append(line)
-        for layer, told in self.controller.lines.items():
+        for layer, told in lines.items():
             if layer not in info.losses:
                 self.record.append(self._place(info, layer) | told)
         self.sums = EpochMeans()
@@ -249,7 +264,7 @@ class Session:
             if self.outliers is not None:
                 with evaluating(self.plan):
                     metrics |= assess_run(self.recipe, self.model, self.dataset, self.outliers, seed=self.seed)
-            return metrics | self.planes.metrics()
+            return metrics | ({} if self.planes is None else self.planes.metrics())
 
     def _show(self) -> None:
         """Keep a picture of some test images, noisy and denoised; one seed's are enough to look at."""
@@ -271,8 +286,10 @@ class Session:
     def _go_on(self) -> None:
         state = load_checkpoint(self.record.checkpoint_directory, device=self.device)
         self.plan.load_state_dict(state["plan"])
-        self.controller.load_state_dict(state.get("schedule", {}))
-        self.planes.load_state_dict(state.get("planes", {}))
+        if self.controller is not None:
+            self.controller.load_state_dict(state.get("schedule", {}))
+        if self.planes is not None:
+            self.planes.load_state_dict(state.get("planes", {}))
         self.position = Position(**state["position"])
         self.sums = EpochMeans(state["epoch"])
         self.peak, self.last_losses, self.elapsed = state["peak"], state["last_loss"], state["seconds"]
@@ -281,8 +298,8 @@ class Session:
     def _save(self) -> None:
         state = {
             "plan": self.plan.state_dict(),
-            "schedule": self.controller.state_dict(),
-            "planes": self.planes.state_dict(),
+            "schedule": {} if self.controller is None else self.controller.state_dict(),
+            "planes": {} if self.planes is None else self.planes.state_dict(),
             "position": vars(self.position),
             "epoch": self.sums.sums,
             "peak": self.peak,
@@ -317,3 +334,25 @@ class Session:
             round(self._seconds(), 3),
             memory,
         )
+
+
+@contextmanager
+def stop_requests() -> Iterator[threading.Event]:
+    """Set on the first Ctrl-C or SIGTERM, so that a run ends at a step boundary; a second Ctrl-C interrupts at once."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop  # only the main thread may handle signals
+        return
+
+    def request(number: int, _frame: object) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+        print("stopping at the next step boundary ...", file=sys.stderr)
+
+    kept = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)

@@ -147,7 +147,7 @@ def _tensors(dataset: Dataset) -> Iterator[Tensor]:
 
 def with_objectives(recipe: Recipe) -> Recipe:
     """The recipe, with the first assignment where its objectives are still to be searched: then it can be built."""
-    if not recipe.plan.is_auto:
+    if not recipe.searches_objectives:
         return recipe
     return change(recipe, {"plan.objectives": assignments(len(recipe.plan.cuts) + 1)[0]})
 

@@ -8,8 +8,6 @@ from typing import Any
 
 from torch import nn
 
-from infotorch.data.graphs import GraphSamples
-
 
 def _caching(bodies: Iterable[nn.Module]) -> list[nn.Module]:
     """Layers that keep the normalised edges, or the features summed over them, of the first graph that they see."""
@@ -32,13 +30,13 @@ def without_graph_caches(bodies: Iterable[nn.Module]) -> Iterator[None]:
             vars(layer).update({**held, "cached": True})
 
 
-def check_caches(bodies: Iterable[nn.Module], x: Any) -> None:
-    """Refuse such layers for many graphs.
+def refuse_graph_caches(bodies: Iterable[nn.Module]) -> None:
+    """Refuse such layers where there are many graphs.
 
     Raises:
-        ValueError: x holds many graphs and a layer would go on with the edges of the first mini-batch.
+        ValueError: a layer would go on with the edges of the first mini-batch.
     """
-    if isinstance(x, GraphSamples) and (layers := _caching(bodies)):
+    if layers := _caching(bodies):
         raise ValueError(
             f"Plan: {type(layers[0]).__name__} with cached=True keeps the edges of the first mini-batch for all the "
             "others; many graphs need cached=False."

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from infotorch.data.batches import Batch
+from infotorch.data.graphs import GraphSamples
 from infotorch.networks.segments import (
     FromGraph,
     check_no_shared_parameters,
@@ -26,7 +27,7 @@ from infotorch.numerics.checks import check_choice
 from infotorch.numerics.seeds import SeedStreams
 from infotorch.objectives.base import Objective
 from infotorch.objectives.names import parse_objectives
-from infotorch.training.graph_caches import check_caches, without_graph_caches
+from infotorch.training.graph_caches import refuse_graph_caches, without_graph_caches
 from infotorch.training.inputs import describe_input, device_of, local_batch
 from infotorch.training.local_module import LocalModule
 from infotorch.training.split_module import SplitModule
@@ -273,7 +274,8 @@ class Plan:
         """
         if not self.stages() or not self.stages()[0]:
             raise ValueError("Plan: every module is frozen, nothing is left to train.")
-        check_caches([module.body for module in self.modules], getattr(batches, "x", None))
+        if isinstance(getattr(batches, "x", None), GraphSamples):
+            refuse_graph_caches(module.body for module in self.modules)
         batch = next(iter(batches.epoch(0)))
         streams = SeedStreams(seed)
         # A lazy layer draws its weights in its first forward pass.
