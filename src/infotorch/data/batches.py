@@ -6,7 +6,7 @@ Indexing tensors costs microseconds; a worker process would cost more than the 6
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,6 +18,7 @@ from infotorch.numerics.seeds import SeedStreams, seed_streams
 if TYPE_CHECKING:
     from infotorch.data.folders import ImageFiles
     from infotorch.data.graphs import GraphSamples
+    from infotorch.data.typing import Inputs
 
 
 class Batch(NamedTuple):
@@ -30,7 +31,7 @@ class Batch(NamedTuple):
         [1, 0]
     """
 
-    x: Any
+    x: Inputs
     y: Tensor | None
     rows: Tensor
 

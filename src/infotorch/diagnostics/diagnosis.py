@@ -32,7 +32,7 @@ from infotorch.numerics.checks import (
 from infotorch.numerics.columns import narrowed
 from infotorch.numerics.seeds import seed_streams
 from infotorch.numerics.typing import ArrayLike
-from infotorch.records.files import json_values
+from infotorch.records.files import Json, json_values
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -138,7 +138,7 @@ class Diagnosis:
             raise ValueError(f"Diagnosis.figure: kind must be one that was measured, got {kind!r}.")
         return figure
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Json]:
         """Everything as plain values that JSON can hold, None for NaN: what diagnosis.json contains."""
         lines = self.table()
         layers = [

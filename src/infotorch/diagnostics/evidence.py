@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +19,7 @@ from infotorch.networks.feature_extractor import FeatureExtractor, in_double
 from infotorch.numerics.columns import narrowed
 from infotorch.numerics.seeds import SeedStreams
 from infotorch.numerics.symbols import symbols
-from infotorch.records.files import json_values
+from infotorch.records.files import Json, json_values
 
 # Noise of the estimate that is shown, in units of the layer's spread.
 _NOISE = 0.3
@@ -90,7 +89,7 @@ class Evidence:
         """Whether T keeps the rows of x apart."""
         return self.distinct == self.distinct_inputs
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Json]:
         """Plain values that JSON can hold, None for NaN."""
         return json_values(asdict(self))
 

@@ -31,7 +31,7 @@ from infotorch.numerics.checks import (
 from infotorch.numerics.columns import narrowed, spread
 from infotorch.numerics.seeds import seed_streams
 from infotorch.numerics.typing import ArrayLike
-from infotorch.records.files import write_json
+from infotorch.records.files import Json, write_json
 from infotorch.training.loop import StepInfo
 
 if TYPE_CHECKING:
@@ -240,7 +240,7 @@ class InformationPlane:
         if self.out is not None:
             self.write(self.out)
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Json]:
         """Everything as plain values that JSON can hold."""
         name, value = self.assumption
         return {

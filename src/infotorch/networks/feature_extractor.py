@@ -100,7 +100,9 @@ class FeatureExtractor:
         {'0': (5, 3), 'output': (5, 3)}
     """
 
-    def __init__(self, model: nn.Module, layers: Sequence[str], *, keep: Callable[[Any], Any] | None = None) -> None:
+    def __init__(
+        self, model: nn.Module, layers: Sequence[str], *, keep: Callable[[object], object] | None = None
+    ) -> None:
         self.model, self.layers, self.keep = model, tuple(layers), keep or copied
         self.features: dict[str, Any] = {}
 
@@ -136,7 +138,7 @@ class FeatureExtractor:
 
         return hook
 
-    def run(self, x: Any) -> Any:
+    def run(self, x: object) -> object:
         """The network's own result; `features` are of this pass alone.
 
         Raises:
@@ -153,7 +155,7 @@ class FeatureExtractor:
             self.features[OUTPUT] = self.keep(result)
         return result
 
-    def __call__(self, x: Any) -> dict[str, Tensor]:
+    def __call__(self, x: Tensor) -> dict[str, Tensor]:
         """Layer -> (n, columns).
 
         Raises:

@@ -89,7 +89,7 @@ class Segment(nn.Module):
     def training(self, mode: bool) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
         self.__dict__["_mode"] = mode
 
-    def forward(self, module_input: Any, x: Any) -> Any:
+    def forward(self, module_input: object, x: object) -> object:
         """The segment's output for the previous segment's output and the raw input, a tensor or a graph."""
         self._cutting.follow()
         if self._traces != self._cutting.traces:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
 
+#: What the network gives: a tensor, or tensors in tuples, lists and dicts.
+Output = TypeVar("Output")
+
 
 @dataclass(frozen=True)
-class ProximalInfo:
+class ProximalInfo(Generic[Output]):
     """What one step saw, before it moved anything. All tensors are detached.
 
     Args:
@@ -29,7 +32,7 @@ class ProximalInfo:
     """
 
     loss: Tensor
-    output: Any
+    output: Output
     gradient_norms: tuple[Tensor, ...]
     curvatures: tuple[Tensor, ...]
     stalled: bool
