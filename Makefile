@@ -59,9 +59,10 @@ bench: $(INSTALLED)
 	@$(BIN)/python -c 'import matplotlib' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
 	$(BIN)/python benchmarks/accuracy.py
 
-# The measured parts of the pages, from the tables' files in results/.
+# The measured parts of the pages, and the README's picture, from the tables' files in results/.
 results: $(INSTALLED)
 	$(BIN)/python -m infotorch.report.pages RESULTS.md docs/results/*.md
+	$(BIN)/python docs/picture.py
 
 # Beside other packages: they need an old numpy, hence an environment of their own.
 peers:

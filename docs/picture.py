@@ -1,6 +1,6 @@
-"""Draw the README's picture from the committed runs; run `python docs/picture.py`.
+"""Draw the README's picture from the committed runs: `make results`.
 
-Left: how a layer-by-layer run works. Right: test accuracy of every row of the MNIST 1 % table, each seed a dot.
+Left: how a layer-by-layer run works. Right: test accuracy of every variant of the MNIST 1 % table, each seed a dot.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from infotorch.report import summarise
 ROOT = Path(__file__).parent.parent
 RUNS = ROOT / "results" / "ib-mnist-1pct.json"
 PICTURE = Path(__file__).parent / "picture.svg"
-WIDTH, HEIGHT = 920, 300
+WIDTH, STEP, TOP = 920, 33, 66
 INK, FAINT, OURS, PAPER, GROUND = "#1b2430", "#8a94a3", "#1f6feb", "#d1602b", "#ffffff"
 
 
@@ -63,10 +63,9 @@ def scheme() -> list[str]:
     return parts
 
 
-def dots() -> list[str]:
-    """Every row of the table on one axis."""
-    rows = summarise(find_runs(RUNS))
-    values = {row.variant: row.metrics["test_accuracy"] for row in rows}
+def dots() -> tuple[list[str], int]:
+    """Every variant of the table on one axis, and where the drawing ends."""
+    values = {variant.variant: variant.metrics["test_accuracy"] for variant in summarise(find_runs(RUNS))}
     low = min(min(m.values.values()) for m in values.values())
     high = max(max(m.values.values()) for m in values.values())
     left, right = 560, 890
@@ -76,7 +75,7 @@ def dots() -> list[str]:
 
     parts = [text(430, 30, "MNIST with 600 labels: test accuracy, %", size=16, weight=600)]
     for number, (variant, measured) in enumerate(sorted(values.items(), key=lambda item: -item[1].mean)):
-        y = 66 + 33 * number
+        y = TOP + STEP * number
         parts.append(text(548, y + 4, variant, anchor="end"))
         parts.append(f'<line x1="{left}" y1="{y}" x2="{right}" y2="{y}" stroke="#e3e7ec"/>')
         parts += [
@@ -91,7 +90,7 @@ def dots() -> list[str]:
             parts.append(
                 f'<path d="M{at:.1f} {y - 5} l5 5 l-5 5 l-5 -5 z" fill="none" stroke="{PAPER}" stroke-width="1.6"/>'
             )
-    y = 66 + 33 * len(values) + 6
+    y = TOP + STEP * len(values) + 6
     parts += [
         f'<circle cx="{left + 6}" cy="{y}" r="4" fill="{OURS}" opacity="0.45"/>',
         text(left + 16, y + 4, "one seed", size=11, color=FAINT),
@@ -100,7 +99,7 @@ def dots() -> list[str]:
         f'<path d="M{left + 140} {y - 5} l5 5 l-5 5 l-5 -5 z" fill="none" stroke="{PAPER}" stroke-width="1.6"/>',
         text(left + 150, y + 4, "published", size=11, color=FAINT),
     ]
-    return parts
+    return parts, y + 24
 
 
 def main() -> None:
@@ -110,12 +109,13 @@ def main() -> None:
         f'<path d="M0 0 L8 4 L0 8 z" fill="{color}"/></marker>'
         for name, color in (("ink", INK), ("blue", OURS))
     )
-    body = "\n".join([*scheme(), *dots()])
+    drawn, height = dots()
+    body = "\n".join([*scheme(), *drawn])
     PICTURE.write_text(
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" '
         'font-family="system-ui, sans-serif" '
         f'aria-label="A network in three modules with local losses, and the accuracies of the MNIST 1 % table">'
-        f'<defs>{heads}</defs><rect width="{WIDTH}" height="{HEIGHT}" fill="{GROUND}"/>\n{body}\n</svg>\n',
+        f'<defs>{heads}</defs><rect width="{WIDTH}" height="{height}" fill="{GROUND}"/>\n{body}\n</svg>\n',
         encoding="utf-8",
     )
 
