@@ -144,6 +144,7 @@ def test_where_scores_are_not_looked_at_nan_stays_nan(case):
 
 
 @cases(lambda case: len(case.roles) > 1 and case.name != "prior_matching")
+@pytest.mark.slow
 @GENERATED
 @given(seed=seeds, shorter=st.integers(0, 2), by=st.integers(1, 8))
 def test_unpaired_rows_are_refused(case, seed, shorter, by):
@@ -155,6 +156,7 @@ def test_unpaired_rows_are_refused(case, seed, shorter, by):
 
 
 @cases()
+@pytest.mark.slow
 @GENERATED
 @given(seed=seeds)
 def test_too_few_rows_are_refused_and_just_enough_are_not(case, seed):
@@ -192,6 +194,7 @@ LAYOUTS: dict[str, Callable[[Tensor], Any]] = {
 
 
 @cases()
+@pytest.mark.slow
 @GENERATED
 @given(seed=seeds, n=st.integers(12, 20), columns=st.integers(1, 2))
 def test_layout_and_library_do_not_matter(case, seed, n, columns):
@@ -202,6 +205,7 @@ def test_layout_and_library_do_not_matter(case, seed, n, columns):
 
 
 @cases(lambda case: bool({"rows", "symbols"} & set(case.roles.values())) and case.name != "dim_grid")
+@pytest.mark.slow
 @GENERATED
 @given(seed=seeds)
 def test_trailing_axes_are_columns(case, seed):
@@ -214,6 +218,7 @@ def test_trailing_axes_are_columns(case, seed):
 
 
 @cases()
+@pytest.mark.slow
 @GENERATED
 @given(seed=seeds)
 def test_floating_point_types_differ_by_rounding_alone(case, seed):
@@ -233,6 +238,7 @@ def test_floating_point_types_differ_by_rounding_alone(case, seed):
 
 
 @cases()
+@pytest.mark.slow
 @GENERATED
 @given(seed=seeds, most=st.sampled_from([1, 3, 100]))
 def test_integer_types_do_not_matter(case, seed, most):
@@ -247,6 +253,7 @@ def test_integer_types_do_not_matter(case, seed, most):
 
 
 @cases(lambda case: not case.random)
+@pytest.mark.slow
 @GENERATED
 @given(seed=seeds, n=st.integers(12, 20), ties=st.booleans())
 def test_order_of_rows_does_not_matter(case, seed, n, ties):
@@ -258,6 +265,7 @@ def test_order_of_rows_does_not_matter(case, seed, n, ties):
 
 
 @cases(lambda case: case.scales != "none")
+@pytest.mark.slow
 @GENERATED
 @given(seed=seeds, powers=st.lists(st.integers(-660, 660), min_size=3, max_size=3), columns=st.integers(1, 2))
 def test_units_do_not_matter(case, seed, powers, columns):
@@ -276,6 +284,7 @@ def test_units_do_not_matter(case, seed, powers, columns):
 
 
 @cases()
+@pytest.mark.slow
 @GENERATED
 @given(seed=seeds, constant=st.sampled_from([0.0, 1.5, 1e-300, -1e150, 1e300]), n=st.integers(12, 20))
 def test_constants_tell_nothing(case, seed, constant, n):
@@ -295,6 +304,7 @@ def test_constants_tell_nothing(case, seed, constant, n):
 
 
 @cases()
+@pytest.mark.slow
 @GENERATED
 @given(seed=seeds, n=st.integers(12, 30), distinct=st.integers(1, 6), columns=st.integers(1, 2))
 def test_repeated_rows_give_a_sane_number_or_are_refused(case, seed, n, distinct, columns):
@@ -313,6 +323,7 @@ EXTREME_SCORES = torch.tensor([0.0, 1.0, -1.0, 80.0, -80.0, 700.0, -700.0, 1e6, 
 
 
 @cases()
+@pytest.mark.slow
 @settings(GENERATED, max_examples=25)
 @given(seed=seeds, n=st.integers(1, 14), columns=st.integers(1, 3), palette=st.lists(st.integers(0, 11), min_size=1))
 def test_extreme_values_give_a_sane_number_or_are_refused(case, seed, n, columns, palette):
@@ -333,6 +344,7 @@ def test_extreme_values_give_a_sane_number_or_are_refused(case, seed, n, columns
 
 
 @cases()
+@pytest.mark.slow
 @GENERATED
 @given(seed=seeds, kind=st.sampled_from(["float64", "float32", "numpy"]), n=st.integers(12, 20))
 def test_input_and_global_random_state_stay_as_they_are(case, seed, kind, n):
@@ -353,6 +365,7 @@ def test_input_and_global_random_state_stay_as_they_are(case, seed, kind, n):
 
 
 @cases()
+@pytest.mark.slow
 @GENERATED
 @given(seed=seeds, n=st.integers(12, 20), kind=st.sampled_from(["apart", "repeated", "constant"]))
 def test_a_gradient_is_finite_where_there_is_one(case, seed, n, kind):

@@ -36,7 +36,13 @@ SHAPES = {
 LARGE = {"all-cnn-c", "vgg16", "wrn-28-10", "resnet50"}
 VARIANTS = [recipe for name in recipe_names() for recipe in variants_of(name) if isinstance(recipe, Recipe)]
 GRAPHS = ("cora", "mutagenicity")
-every_variant = pytest.mark.parametrize("recipe", VARIANTS, ids=lambda recipe: f"{recipe.name}/{recipe.variant}")
+FIRST = {name: variants_of(name)[0].variant for name in recipe_names()}
+every_variant = pytest.mark.parametrize(
+    "recipe",
+    # The first of each table is tried at once, the others where there is time.
+    [pytest.param(one, marks=() if one.variant == FIRST[one.name] else pytest.mark.slow) for one in VARIANTS],
+    ids=lambda recipe: f"{recipe.name}/{recipe.variant}",
+)
 
 
 def made_up(wanted, rows=24):
