@@ -55,6 +55,10 @@ def test_every_public_function_and_class_has_an_example():
 UNTYPED = {
     "Split.x",  # a tensor or graphs, as the data set has it: of a union, `split.x.shape` would be an error
     "Split.__init__",
+    "ProximalInfo.output",  # whatever the user's own model gives
+    "ProximalInfo.__init__",
+    "ProximalSplit.step",  # of that, a loss_fn written as a lambda would be an error
+    "ProximalSplit.accumulate",
     "state_dict",  # torch's own signature
     "load_state_dict",
 }

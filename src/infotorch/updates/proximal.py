@@ -41,7 +41,7 @@ from infotorch.updates.halves import (
     trained,
 )
 from infotorch.updates.norms import all_finite, curvature, norm
-from infotorch.updates.proximal_info import Output, ProximalInfo
+from infotorch.updates.proximal_info import ProximalInfo
 from infotorch.updates.slopes import SLOPES, PenaltyName, Slopes
 from infotorch.updates.stall import FLAT, LINEAR, FlatWatch, StallWatch
 
@@ -196,7 +196,7 @@ class ProximalSplit:
         """Whether the gradient's norm has fallen since the loss last made progress, as of the last whole window."""
         return self._watch.stalled
 
-    def step(self, x: object, loss_fn: Callable[[Output], Tensor]) -> ProximalInfo[Output]:
+    def step(self, x: object, loss_fn: Callable[[Any], Tensor]) -> ProximalInfo:
         """One step of both halves on one batch.
 
         Args:
@@ -224,7 +224,7 @@ class ProximalSplit:
         self._watch_for_stall(info.loss, info.gradient_norm)
         return replace(info, stalled=self.stalled)
 
-    def accumulate(self, x: object, loss_fn: Callable[[Output], Tensor], *, share: float) -> ProximalInfo[Output]:
+    def accumulate(self, x: object, loss_fn: Callable[[Any], Tensor], *, share: float) -> ProximalInfo:
         """Add the gradients of a part of a batch; `apply` then takes the step.
 
         Order 2 is quadratic in the loss, so that the gradients of parts do not simply average: weighing each part's

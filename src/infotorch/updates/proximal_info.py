@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor
 
-#: What the network gives: a tensor, or tensors in tuples, lists and dicts.
-Output = TypeVar("Output")
-
 
 @dataclass(frozen=True)
-class ProximalInfo(Generic[Output]):
+class ProximalInfo:
     """What one step saw, before it moved anything. All tensors are detached.
 
     Args:
         loss: 0-d.
-        output: what the network gave.
+        output: what the network gave: a tensor, or tensors in tuples, lists and dicts.
         gradient_norms: ||dL/dz|| at each bottleneck, 0-d.
         curvatures: at each bottleneck v' H v / v' v, v being what the step multiplies the loss's Hessian H by: with the
             penalty l2 and order 2 or "hybrid", a multiple of dL/dz. Empty for order 1, which needs no Hessian.
@@ -32,7 +29,7 @@ class ProximalInfo(Generic[Output]):
     """
 
     loss: Tensor
-    output: Output
+    output: Any
     gradient_norms: tuple[Tensor, ...]
     curvatures: tuple[Tensor, ...]
     stalled: bool
