@@ -320,7 +320,7 @@ class TestLrRange:
         assert code == 0
         assert errors.startswith("demo bp: range test of the learning rate\ntrial 0: step 1 of 16\n")
         lines = out.splitlines()
-        assert lines[0] == "accuracy on training rows, and after how many epochs:"
+        assert lines[0] == "accuracy on training samples, and after how many epochs:"
         assert re.fullmatch(r"1e-05 +0\.\d{4} \(1\)", lines[2])
         kept = json.loads((tmp_path / "runs/lr-range-demo-bp-seed-0/range.json").read_text())
         assert re.search(rf"^lr_max +{kept['lr_max']:g}$", out, re.MULTILINE)

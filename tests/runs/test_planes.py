@@ -8,13 +8,13 @@ import torch
 
 from infotorch.data.loading import load
 from infotorch.diagnostics.information_plane import InformationPlane
-from infotorch.networks.perceptron import mlp
 from infotorch.recipes.changes import change
 from infotorch.recipes.registry import find_recipe
 from infotorch.recipes.search_settings import SearchRange, SearchSettings
 from infotorch.records.run_record import RunRecord
 from infotorch.runs.planes import RunPlanes
 from infotorch.runs.runner import run
+from infotorch.runs.setup import Setup
 from infotorch.training.checkpoint import load_checkpoint
 
 LIGHT = {
@@ -83,13 +83,11 @@ def test_every_row_of_the_data_is_looked_at(watched):
     data = load("digits", seed=0, limit=100)
     assert plane["rows"] == len(data.train.x) + len(data.validation.x) + len(data.test.x)
     # On float columns that no two rows share, bins narrow enough count rows: the plane is `InformationPlane`'s own.
-    torch.manual_seed(0)
-    network = mlp(64, (4,), 10, activation="tanh")
-    settings = light(**{"network.hidden": [4], "planes": {"bin_width": 1e-6}})
-    made = RunPlanes(settings, network, data, 0, stages=1, directory=watched)
+    setup = Setup(light(**{"network.hidden": [4], "planes": {"bin_width": 1e-6}}), 0, "cpu", dataset=data)
+    made = RunPlanes(setup, watched)
     x = torch.cat([data.train.x, data.validation.x, data.test.x])
     y = torch.cat([data.train.y, data.validation.y, data.test.y])
-    alone = InformationPlane(network, (x, y), ["fc1_tanh"], bin_width=1e-6, num_samples=len(x))
+    alone = InformationPlane(setup.model, (x, y), ["fc1_tanh"], bin_width=1e-6, num_samples=len(x))
     made.planes["bin_width"](0)
     assert made.planes["bin_width"].points[0].mi_xt == pytest.approx(alone(0)[0].mi_xt)
 
@@ -102,23 +100,23 @@ def test_the_trials_of_a_search_are_not_watched(tmp_path):
     assert not list((tmp_path / "run" / "tuning").rglob("information_plane*"))
 
 
-@pytest.mark.parametrize(
-    ("settings", "error"),
-    [
-        ({"network.hidden": [4, 3]}, r"why-ib-fails: planes need a network with hidden activations\."),
-        ({"planes": {"bins": 3}}, "why-ib-fails: planes.bins"),
-    ],
-)
-def test_what_is_refused(settings, error, tmp_path):
-    data = load("digits", seed=0, limit=50)
-    with pytest.raises(ValueError, match=error):
-        RunPlanes(light(**settings), torch.nn.Linear(64, 10), data, 0, stages=1, directory=tmp_path)
+def test_an_assumption_that_does_not_exist_is_refused():
+    with pytest.raises(ValueError, match=r"why-ib-fails: planes\.bins"):
+        light(planes={"bins": 3})
+
+
+def test_a_network_without_activations_is_refused(tmp_path):
+    setup = Setup(light(), 0, "cpu", dataset=load("digits", seed=0, limit=50))
+    setup.model = torch.nn.Linear(64, 10)
+    with pytest.raises(ValueError, match=r"why-ib-fails: planes need a network with hidden activations\."):
+        RunPlanes(setup, tmp_path)
 
 
 def test_a_size_that_is_none_and_data_that_are_graphs_are_refused(tmp_path):
-    data, network = load("digits", seed=0, limit=50), mlp(64, (4,), 10)
+    data = load("digits", seed=0, limit=50)
     with pytest.raises(ValueError, match="InformationPlane: noise_std must be positive"):
-        RunPlanes(light(planes={"noise_std": -1.0}), network, data, 0, stages=1, directory=tmp_path)
-    graphs = dataclasses.replace(data, kind="graphs")
+        RunPlanes(Setup(light(planes={"noise_std": -1.0}), 0, "cpu", dataset=data), tmp_path)
+    setup = Setup(light(), 0, "cpu", dataset=data)
+    setup.dataset = dataclasses.replace(data, kind="graphs")
     with pytest.raises(ValueError, match="why-ib-fails: planes need tensors in memory; digits has graphs"):
-        RunPlanes(light(), network, graphs, 0, stages=1, directory=tmp_path)
+        RunPlanes(setup, tmp_path)

@@ -307,7 +307,7 @@ class TestEndings:
         for settings, message in (
             ({"data.name": "digitz"}, "digits"),
             ({"data.limit": 10**6}, "limit"),
-            ({"data.limit": 5}, "must leave a row of each of 10 classes"),
+            ({"data.limit": 5}, "must leave a sample of each of 10 classes"),
             ({"plan.objectives": ("Y", "CE")}, "3 cuts .* make 4 modules"),
             ({"plan.cuts": ("fc9", "fc3", "head")}, "no layer 'fc9'"),
         ):
@@ -426,8 +426,8 @@ class TestAuto:
 
     def test_what_stops_it_is_found_before_anything_is_written(self, tmp_path):
         for settings, message in (
-            ({"data.labels": 9}, "demo: data.labels must leave a row of each of 10 classes"),
-            ({"data.labels": 301}, "digits: data.labels must be at most 300, the number of training rows, got 301"),
+            ({"data.labels": 9}, "demo: data.labels must leave a sample of each of 10 classes"),
+            ({"data.labels": 301}, "digits: data.labels must be at most 300, the number of training samples, got 301"),
             ({"plan.cuts": ("fc9", "fc3", "head")}, "no layer 'fc9'"),
         ):
             with pytest.raises(ValueError, match=message):
@@ -460,7 +460,7 @@ class TestFewLabels:
         kept = _keep_labels(Dataset("toy", "graph", rows, rows, rows, num_classes=3), 6, 0).train.y
         assert torch.bincount(kept[kept >= 0]).tolist() == [2, 2, 2]
         assert torch.equal(kept[kept >= 0], y[kept >= 0])
-        with pytest.raises(ValueError, match=r"data.labels must be at most 9, the number of training rows, got 10"):
+        with pytest.raises(ValueError, match=r"data.labels must be at most 9, the number of training samples, got 10"):
             _keep_labels(Dataset("toy", "graph", rows, rows, rows, num_classes=3), 10, 0)
 
     def test_a_run_counts_its_labelled_rows_and_resumes(self, tmp_path):

@@ -9,7 +9,6 @@ from tests.reference.mi_decay import algorithm_1
 from torch import nn
 
 from infotorch.data.sets import Split
-from infotorch.recipes.build import build_network, build_plan
 from infotorch.recipes.changes import change, change_from_text
 from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.registry import find_recipe
@@ -17,7 +16,7 @@ from infotorch.records.run_record import RunRecord
 from infotorch.runs.runner import run
 from infotorch.runs.schedule_control import ScheduleController, information_signal
 from infotorch.runs.session import Session
-from infotorch.runs.setup import Setup, load_samples
+from infotorch.runs.setup import Setup
 from infotorch.schedules.anneal import InformationAnneal
 from infotorch.schedules.decay import MutualInformationDecay
 from infotorch.schedules.signal import InformationSignal
@@ -432,18 +431,6 @@ def test_a_run_that_goes_on_repeats_the_uninterrupted_one_bit_for_bit(variant, s
 
 
 class TestScheduleController:
-    def pieces(self, **settings):
-        recipe = small(**settings)
-        data = load_samples(recipe, 0)
-        with torch.random.fork_rng():
-            torch.manual_seed(0)
-            network = build_network(recipe, data)
-        plan = build_plan(recipe, network)
-        from infotorch.data.batches import TensorBatches
-
-        plan.prepare(TensorBatches(data.train.x, data.train.y, batch_size=50), epochs=EPOCHS, seed=0)
-        return recipe, plan, network, data
-
     @pytest.mark.parametrize(
         ("schedule", "kind"), [("information", MutualInformationDecay), ("best", InformationAnneal)]
     )
@@ -457,9 +444,10 @@ class TestScheduleController:
                 assert found is None
                 return 1.25
 
-        controller = ScheduleController(
-            *self.pieces(**{"optimizer.schedule": schedule, "schedule.tolerance": None}), 0, Told()
-        )
+        setup = Setup(small(**{"optimizer.schedule": schedule, "schedule.tolerance": None}), 0, "cpu")
+        setup.prepare()
+        setup.fabric = Told()
+        controller = ScheduleController(setup)
         controller.signal = None
         assert isinstance(controller.schedule, kind)
         assert controller._measure() == 1.25

@@ -40,4 +40,4 @@ def _lines(topic: str, recipe: str | None) -> dict[str, str]:
         return {name: variants_of(name)[0].title for name in recipe_names()}
     if recipe is None:
         raise ValueError(f"list variants: RECIPE is missing; recipes: {', '.join(recipe_names())}.")
-    return {row.variant: row.description for row in variants_of(recipe)}
+    return {one.variant: one.description for one in variants_of(recipe)}

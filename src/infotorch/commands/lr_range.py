@@ -116,7 +116,7 @@ def _watch(recipe: Recipe, directory: Path, how: dict[str, Any], *, as_json: boo
         print((directory / "range.json").read_text(encoding="utf-8"), end="")
         return 0
     part = "epochs" if tested.part == 1 else f"parts of {tested.part:.3g} epochs"
-    print(f"{tested.found.attribute} on training rows, and after how many {part}:")
+    print(f"{tested.found.attribute} on training samples, and after how many {part}:")
     print_columns(tested.columns())
     print()
     print_columns(tested.ranges())

@@ -101,7 +101,7 @@ def _show(directory: Path) -> None:
     from infotorch.report.summaries import summarise
     from infotorch.report.table import markdown_table, terminal_table
 
-    rows = summarise(find_runs(directory))
-    write_atomic(directory / "table.md", markdown_table(rows).encode())
-    for table in (terminal_table(rows), *terminal_assessments(rows)):
+    variants = summarise(find_runs(directory))
+    write_atomic(directory / "table.md", markdown_table(variants).encode())
+    for table in (terminal_table(variants), *terminal_assessments(variants)):
         print_rich(table)

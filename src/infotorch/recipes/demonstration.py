@@ -44,18 +44,18 @@ class Demonstration(Settings):
 AnyRecipe = Recipe | Demonstration
 
 
-def change_demonstration(row: Demonstration, assignments: Sequence[str]) -> Demonstration:
-    """The row with values such as "noise=0.1" from a command line; they are noted in `changed`.
+def change_demonstration(demonstration: Demonstration, assignments: Sequence[str]) -> Demonstration:
+    """The demonstration with values such as "noise=0.1" from a command line; they are noted in `changed`.
 
     Raises:
         ValueError: an assignment without "=", an unknown value (near misses are suggested), or no number.
 
     Example:
-        >>> row = Demonstration(name="d", variant="v", title="", description="", source="", values={"noise": 0.05})
-        >>> change_demonstration(row, ["noise=0.1"]).values
+        >>> names = dict.fromkeys(("name", "variant", "title", "description", "source"), "toy")
+        >>> change_demonstration(Demonstration(**names, values={"noise": 0.05}), ["noise=0.1"]).values
         {'noise': 0.1}
     """
-    values = dict(row.values)
+    values = dict(demonstration.values)
     for assignment in assignments:
         key, equals, text = (part.strip() for part in assignment.partition("="))
         if not equals:
@@ -63,27 +63,29 @@ def change_demonstration(row: Demonstration, assignments: Sequence[str]) -> Demo
         if key not in values:
             near = difflib.get_close_matches(key, values, n=2)
             hint = f"did you mean {' or '.join(near)}?" if near else f"values: {', '.join(values)}."
-            raise ValueError(f"{row.name} {row.variant} has no value {key!r}; {hint}")
-        values[key] = _number(row, key, text)
-    return row.model_copy(update={"values": values, "changed": (*row.changed, *assignments)})
+            raise ValueError(f"{demonstration.name} {demonstration.variant} has no value {key!r}; {hint}")
+        values[key] = _number(demonstration, key, text)
+    return demonstration.model_copy(update={"values": values, "changed": (*demonstration.changed, *assignments)})
 
 
-def _number(row: Demonstration, key: str, text: str) -> int | float:
+def _number(demonstration: Demonstration, key: str, text: str) -> int | float:
     try:
         value = json.loads(text)
     except json.JSONDecodeError:
         value = text
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{row.name} {row.variant}: {key} must be a number, got {text!r}.")
+        raise ValueError(f"{demonstration.name} {demonstration.variant}: {key} must be a number, got {text!r}.")
     return value
 
 
-def trained(row: AnyRecipe) -> Recipe:
-    """The row, if it trains a network.
+def trained(recipe: AnyRecipe) -> Recipe:
+    """The variant, if it trains a network.
 
     Raises:
         ValueError: it is a demonstration.
     """
-    if isinstance(row, Demonstration):
-        raise ValueError(f"{row.name} {row.variant} is a demonstration and trains nothing; choose another --variant.")
-    return row
+    if isinstance(recipe, Demonstration):
+        raise ValueError(
+            f"{recipe.name} {recipe.variant} is a demonstration and trains nothing; choose another --variant."
+        )
+    return recipe

@@ -26,7 +26,7 @@ NUM_SAMPLES = 1000
 def diagnose_run(
     directory: Path, *, layers: Sequence[str] | None = None, device: str = "auto", seed: int = 0
 ) -> dict[str, Any]:
-    """Diagnose the network that a run has left, on validation rows, and keep it in the run's diagnosis.json.
+    """Diagnose the network that a run has left, on validation samples, and keep it in the run's diagnosis.json.
 
     Args:
         directory: a run directory with a checkpoint.
@@ -68,13 +68,13 @@ def diagnose_run(
 def diagnose_recipe(
     recipe: Recipe, *, layers: Sequence[str] | None = None, device: str = "auto", seed: int = 0
 ) -> dict[str, Any]:
-    """Diagnose a recipe's network as it is initialised, on validation rows; nothing is trained and nothing is kept.
+    """Diagnose a recipe's network as it is initialised, on validation samples; nothing is trained and nothing is kept.
 
     Args:
-        recipe: the row.
+        recipe: the variant.
         layers: see `diagnose`.
         device: see `launch`.
-        seed: decides the rows, the weights and the diagnosis.
+        seed: decides the samples, the weights and the diagnosis.
 
     Returns:
         As `diagnose_run`.

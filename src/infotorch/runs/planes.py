@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from infotorch.data.sets import Dataset
 from infotorch.diagnostics.information_plane import InformationPlane, PlanePoint, log_epochs
 from infotorch.networks.layers import ACTIVATIONS
 from infotorch.recipes.recipe import Recipe
+from infotorch.runs.setup import Setup
 
 #: Samples that are looked at, and epochs for each factor of ten: a look takes as long as several epochs of training.
 NUM_SAMPLES, _PER_DECADE = 1000, 4
@@ -26,27 +27,22 @@ class RunPlanes:
     values are exact, and the bounds under noise hold without an error of sampling.
 
     Args:
-        recipe: the variant, whose `planes` name the assumptions.
-        model: being trained.
-        dataset: its samples.
-        seed: of the run.
-        stages: of the plan, whose epochs are counted through.
+        setup: of a recipe whose `planes` name the assumptions; epochs are counted through the stages of its plan.
         directory: information_plane_<assumption>.json is written here after every look.
 
     Raises:
         ValueError: the data are no tensors with one row a sample, or the network has no hidden activation.
     """
 
-    def __init__(
-        self, recipe: Recipe, model: nn.Module, dataset: Dataset, seed: int, *, stages: int, directory: Path
-    ) -> None:
+    def __init__(self, setup: Setup, directory: Path) -> None:
         self.directory, self.planes = directory, dict[str, InformationPlane]()
-        data = _all_samples(recipe, dataset)
+        recipe, model, seed = setup.recipe, setup.model, setup.seed
+        data = _all_samples(recipe, setup.dataset)
         kinds = tuple(ACTIVATIONS.values())
         layers = [name for name, layer in model.named_modules() if isinstance(layer, kinds)]
         if not layers:
             raise ValueError(f"{recipe.name}: planes need a network with hidden activations.")
-        self.epochs = log_epochs(stages * recipe.epochs, per_decade=_PER_DECADE)
+        self.epochs = log_epochs(len(setup.plan.stages()) * recipe.epochs, per_decade=_PER_DECADE)
         for name, value in (recipe.planes or {}).items():
             assumed: dict[str, Any] = {name: int(value) if name == "num_bins" else value}
             self.planes[name] = InformationPlane(model, data, layers, num_samples=NUM_SAMPLES, seed=seed, **assumed)

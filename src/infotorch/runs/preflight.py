@@ -50,7 +50,7 @@ def check_file(out: Path) -> None:
     check_folder(out.parent)
 
 
-def check_names(rows: Sequence[AnyRecipe]) -> None:
+def check_names(recipes: Sequence[AnyRecipe]) -> None:
     """Refuse names of data sets that do not exist; no torch.
 
     Raises:
@@ -58,13 +58,13 @@ def check_names(rows: Sequence[AnyRecipe]) -> None:
     """
     from infotorch.data.catalogue import find
 
-    for name in {row.data.name for row in rows if isinstance(row, Recipe)}:
+    for name in {recipe.data.name for recipe in recipes if isinstance(recipe, Recipe)}:
         if "/" not in name and not name.startswith("folder:"):
             find(name)
 
 
 def check_runs(runs: Iterable[tuple[AnyRecipe, int]], device: str) -> Setups:
-    """Load the data of rows with their seeds and build their models and plans, of each row for its first seed.
+    """Load the data of variants with their seeds and build their models and plans, of each for its first seed.
 
     Returns:
         What was loaded and built, for the runs themselves.
@@ -78,14 +78,16 @@ def check_runs(runs: Iterable[tuple[AnyRecipe, int]], device: str) -> Setups:
 
     resolve_device(device)
     setups, checked = Setups(), set[tuple[str, str]]()
-    for row, seed in runs:
-        if isinstance(row, Recipe) and (row.name, row.variant) not in checked:
-            setups.check(row, seed, device)
-            checked.add((row.name, row.variant))
+    for recipe, seed in runs:
+        if isinstance(recipe, Recipe) and (recipe.name, recipe.variant) not in checked:
+            setups.check(recipe, seed, device)
+            checked.add((recipe.name, recipe.variant))
     return setups
 
 
-def check_table(rows: Sequence[AnyRecipe], directory: Path, seeds: int, *, resume: bool) -> set[tuple[str, str, int]]:
+def check_table(
+    recipes: Sequence[AnyRecipe], directory: Path, seeds: int, *, resume: bool
+) -> set[tuple[str, str, int]]:
     """Refuse a folder that a table must not write into.
 
     Returns:
@@ -104,15 +106,15 @@ def check_table(rows: Sequence[AnyRecipe], directory: Path, seeds: int, *, resum
     from infotorch.records.run_record import RunRecord
     from infotorch.runs.resume import check_same, collected_outcomes
 
-    ended = set(collected_outcomes(rows, directory, seeds))
-    for row in rows:
-        for seed in row.seeds(seeds):
-            record = RunRecord(directory / row.name / row.variant / f"seed-{seed}")
+    ended = set(collected_outcomes(recipes, directory, seeds))
+    for recipe in recipes:
+        for seed in recipe.seeds(seeds):
+            record = RunRecord(directory / recipe.name / recipe.variant / f"seed-{seed}")
             if not record.exists():
                 continue
-            check_same(record, row, seed)
+            check_same(record, recipe, seed)
             if (outcome := record.outcome()) is not None and outcome.status in {"completed", "diverged"}:
-                ended.add((row.name, row.variant, seed))
+                ended.add((recipe.name, recipe.variant, seed))
             else:
-                ended.discard((row.name, row.variant, seed))
+                ended.discard((recipe.name, recipe.variant, seed))
     return ended

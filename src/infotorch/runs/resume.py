@@ -20,7 +20,9 @@ from infotorch.runs.session import describe
 _SIGNAL = ("schedule.estimator", "schedule.num_samples", "schedule.columns", "schedule.ceiling")
 
 
-def collected_outcomes(rows: Sequence[AnyRecipe], directory: Path, seeds: int) -> dict[tuple[str, str, int], Outcome]:
+def collected_outcomes(
+    recipes: Sequence[AnyRecipe], directory: Path, seeds: int
+) -> dict[tuple[str, str, int], Outcome]:
     """How the runs of a table ended that `directory/<recipe>.json` holds with the same settings; see `collect`.
 
     Returns:
@@ -30,16 +32,16 @@ def collected_outcomes(rows: Sequence[AnyRecipe], directory: Path, seeds: int) -
         ValueError: a table's file is damaged.
     """
     found: dict[tuple[str, str, int], Outcome] = {}
-    held = {name: collected_runs(directory, name) for name in {row.name for row in rows}}
-    for row in rows:
-        wanted = row.seeds(seeds)
-        for run in held[row.name]:
-            recipe, outcome = run.recipe(), run.outcome()
-            seed = int(recipe.get("seed", -1))
-            if recipe.get("variant") != row.variant or seed not in wanted or outcome is None:
+    held = {name: collected_runs(directory, name) for name in {recipe.name for recipe in recipes}}
+    for recipe in recipes:
+        wanted = recipe.seeds(seeds)
+        for run in held[recipe.name]:
+            recorded, outcome = run.recipe(), run.outcome()
+            seed = int(recorded.get("seed", -1))
+            if recorded.get("variant") != recipe.variant or seed not in wanted or outcome is None:
                 continue
-            if not differing_settings(recipe, row, seed):
-                found[row.name, row.variant, seed] = outcome
+            if not differing_settings(recorded, recipe, seed):
+                found[recipe.name, recipe.variant, seed] = outcome
     return found
 
 

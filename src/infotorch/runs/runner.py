@@ -33,12 +33,12 @@ def run(
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     setups: Setups | None = None,
 ) -> Outcome:
-    """Run one row of a table with one seed.
+    """Run one variant of a table with one seed.
 
     Args:
-        recipe: the row.
+        recipe: the variant.
         directory: the run directory; it is created.
-        seed: decides the rows, the weights, the order of the batches and the noise.
+        seed: decides the samples, the weights, the order of the batches and the noise.
         device: see `launch`.
         resume: go on from the checkpoint in the directory; without one start afresh; on a finished run
             return its outcome.
@@ -86,7 +86,7 @@ def run(
 
 
 def run_table(
-    rows: Sequence[AnyRecipe],
+    recipes: Sequence[AnyRecipe],
     directory: Path,
     *,
     seeds: int,
@@ -96,9 +96,9 @@ def run_table(
     finished: Callable[[Outcome], None] | None = None,
     setups: Setups | None = None,
 ) -> list[Outcome]:
-    """Run every row with every seed, in `directory/<recipe>/<variant>/seed-<seed>`; `finished` hears of each at once.
+    """Run all variants with all seeds, in `directory/<recipe>/<variant>/seed-<seed>`; `finished` hears of each at once.
 
-    A row that diverges or fails is an outcome and the others go on; an interruption ends the table. With `resume` the
+    A run that diverges or fails is an outcome and the others go on; an interruption ends the table. With `resume` the
     runs that `directory/<recipe>.json` holds with the same settings are finished, as if their directories were there.
 
     Raises:
@@ -108,17 +108,17 @@ def run_table(
         raise ValueError(f"seeds must be at least 1, got {seeds}.")
     setups = setups or Setups()
     outcomes: list[Outcome] = []
-    collected = collected_outcomes(rows, directory, seeds) if resume else {}
-    for row in rows:
-        for seed in row.seeds(seeds):
-            where = directory / row.name / row.variant / f"seed-{seed}"
+    collected = collected_outcomes(recipes, directory, seeds) if resume else {}
+    for recipe in recipes:
+        for seed in recipe.seeds(seeds):
+            where = directory / recipe.name / recipe.variant / f"seed-{seed}"
             try:
-                outcome = None if where.exists() else collected.get((row.name, row.variant, seed))
+                outcome = None if where.exists() else collected.get((recipe.name, recipe.variant, seed))
                 outcome = outcome or run(
-                    row, where, seed=seed, device=device, resume=resume, progress=progress, setups=setups
+                    recipe, where, seed=seed, device=device, resume=resume, progress=progress, setups=setups
                 )
-            except Exception as error:  # before training, in a search: this row fails, the others go on
-                outcome = Outcome("failed", f"{type(error).__name__}: {error}", row.name, row.variant, seed)
+            except Exception as error:  # before training, in a search: this run fails, the others go on
+                outcome = Outcome("failed", f"{type(error).__name__}: {error}", recipe.name, recipe.variant, seed)
             outcomes.append(outcome)
             if finished is not None:
                 finished(outcome)
@@ -127,17 +127,17 @@ def run_table(
     return outcomes
 
 
-def _demonstrated(row: Demonstration, record: RunRecord, seed: int) -> Outcome:
+def _demonstrated(recipe: Demonstration, record: RunRecord, seed: int) -> Outcome:
     """Compute a demonstration, on the CPU and in float64, and write it down."""
     from infotorch.theory.demonstration import demonstrate  # scikit-learn takes a second to load
 
     began, where = time.monotonic(), environment(torch.device("cpu"), "64-true")
-    found = demonstrate(row.variant, row.values)
-    record.begin(describe(row, seed), where)
+    found = demonstrate(recipe.variant, recipe.values)
+    record.begin(describe(recipe, seed), where)
     record.write_demonstration(found.as_dict())
-    published = {name: number.model_dump() for name, number in row.published.items()}
+    published = {name: number.model_dump() for name, number in recipe.published.items()}
     seconds = round(time.monotonic() - began, 3)
-    outcome = Outcome("completed", "computed", row.name, row.variant, seed, found.counted(), published, seconds)
+    outcome = Outcome("completed", "computed", recipe.name, recipe.variant, seed, found.counted(), published, seconds)
     record.finish(outcome)
     return outcome
 

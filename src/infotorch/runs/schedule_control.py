@@ -8,19 +8,19 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
 from torch import nn
 from torch.optim import Optimizer
 
 from infotorch.data.folders import ImageFiles
-from infotorch.data.sets import Dataset, Split
+from infotorch.data.sets import Split
 from infotorch.recipes.recipe import Recipe
+from infotorch.runs.setup import Setup
 from infotorch.schedules.anneal import InformationAnneal
 from infotorch.schedules.decay import MutualInformationDecay
 from infotorch.schedules.signal import InformationSignal, layer_groups
 from infotorch.schedules.stopping import InformationStopping
 from infotorch.training.loop import StepInfo
-from infotorch.training.plan import Plan, evaluating
+from infotorch.training.plan import evaluating
 from infotorch.updates.gradient import GradientUpdate
 
 #: What LR_top is multiplied by when held-out samples say that the model overfits.
@@ -73,15 +73,11 @@ def information_signal(
 class ScheduleController:
     """The informed schedule of a run's optimiser.
 
-    A recipe's run is one process (`launch`). Where `fabric` is of several, the first measures and tells the others.
+    A recipe's run is one process (`launch`). Where its fabric is of several, the first measures and tells the others.
 
     Args:
-        recipe: the variant, whose optimizer.schedule is one of `INFORMED`.
-        plan: prepared, with the whole network as its one module.
-        model: what the plan trains.
-        dataset: whose training samples, and for `best` validation samples, the information is measured on.
-        seed: decides which samples.
-        fabric: the process, or several.
+        setup: prepared, of a recipe whose optimizer.schedule is one of `INFORMED`. The information is measured on
+            training samples, and for `best` on validation samples too; the seed decides which.
 
     Attributes:
         finished: whether `best` has ended training, as no lower rate keeps the model from overfitting.
@@ -91,21 +87,20 @@ class ScheduleController:
             `InformationSignal`; a warm-up of as many epochs as the run, or more.
     """
 
-    def __init__(
-        self, recipe: Recipe, plan: Plan, model: nn.Module, dataset: Dataset, seed: int, fabric: Fabric
-    ) -> None:
+    def __init__(self, setup: Setup) -> None:
+        recipe, model, seed = setup.recipe, setup.model, setup.seed
+        self.plan, self.fabric = setup.plan, setup.fabric
         self.stopping: InformationStopping | None = None
         self.lines: dict[str, dict[str, float | str | None]] = {}
-        self.signal = information_signal(recipe, model, dataset.train, seed)
-        (module,) = plan
+        self.signal = information_signal(recipe, model, setup.dataset.train, seed)
+        (module,) = self.plan
         assert isinstance(module.update, GradientUpdate)
-        assert plan.num_steps is not None
-        self.plan, self.fabric = plan, fabric
+        assert self.plan.num_steps is not None
         self.names = self.signal.layers or (module.name,)
         self.is_bound = recipe.schedule.estimator == "readout"
-        self.schedule = self._make(recipe, module.update.optimizer, plan.num_steps // recipe.epochs)
+        self.schedule = self._make(recipe, module.update.optimizer, self.plan.num_steps // recipe.epochs)
         if recipe.optimizer.schedule == "best" and recipe.schedule.tolerance is not None:
-            self.held_out = information_signal(recipe, model, dataset.validation, seed, layerwise=False)
+            self.held_out = information_signal(recipe, model, setup.dataset.validation, seed, layerwise=False)
             parts = [model, module.update.optimizer, *([module.objective] if module.objective else [])]
             self.stopping = InformationStopping(
                 parts, ceiling=self.held_out.ceiling, tolerance=recipe.schedule.tolerance

@@ -20,15 +20,15 @@ def final_scores(recipe: Recipe, plan: Plan, model: nn.Module, dataset: Dataset,
     """Metrics of a trained network, by the kind of its task.
 
     Args:
-        recipe: the row.
+        recipe: the variant.
         plan: trained.
         model: what the plan has trained.
-        dataset: the rows.
-        is_trial: the validation score alone: the trials of a search never look at test rows.
+        dataset: the samples.
+        is_trial: the validation score alone: the trials of a search never look at test samples.
 
     Returns:
-        `test_accuracy`, `test_psnr_db` or `test_mae` with their twins on training and validation rows, floors such as
-        `majority_class`, and the information of the deepest layer that an objective of information has trained.
+        `test_accuracy`, `test_psnr_db` or `test_mae` with their twins on training and validation samples, floors such
+        as `majority_class`, and the information of the deepest layer that an objective of information has trained.
     """
     if recipe.task == "denoising":
         return _denoising(plan, model, dataset, is_trial)
@@ -63,7 +63,7 @@ def _folded(model: nn.Module, dataset: Dataset) -> dict[str, float]:
 
 
 def _information(plan: Plan, dataset: Dataset) -> dict[str, float]:
-    """Both coordinates of the deepest layer that an information objective trained, on the validation rows."""
+    """Both coordinates of the deepest layer that an information objective trained, on the validation samples."""
     held_out = dataset.validation
     trained = [n for stage in plan.stages() for n in stage]
     local = evaluate_modules(plan, held_out.x, held_out.y, trained)

@@ -41,7 +41,7 @@ from infotorch.training.regression import plan_error
 
 #: Seconds between two checkpoints: what a crash loses at most, at a fraction of a percent of the time.
 CHECKPOINT_SECONDS = 10.0
-#: What is told of the training rows beside the epoch's own means, where a recipe asks for train_accuracy.
+#: What is told of the training samples beside the epoch's own means, where a recipe asks for train_accuracy.
 _SCORES = {"accuracy", "mae"}
 
 
@@ -58,7 +58,7 @@ class Session:
         record: the run directory.
         progress: told about every step.
         checkpoint_seconds: at most this much work is lost when the process is killed.
-        is_trial: a trial of a search, which ends with its validation score and never looks at test rows.
+        is_trial: a trial of a search, which ends with its validation score and never looks at test samples.
 
     Attributes:
         failure: the exception that ended training, or None.
@@ -87,10 +87,9 @@ class Session:
         for half in self.halves:
             half.training = False  # of the two traced passes the one for evaluation; the layers' modes are the plan's
         setup.prepare()
-        trained = self.recipe, self.plan, self.model, self.dataset, self.seed, self.fabric
-        self.controller = ScheduleController(*trained) if self.recipe.optimizer.schedule in INFORMED else None
+        self.controller = ScheduleController(setup) if self.recipe.optimizer.schedule in INFORMED else None
+        self.planes = RunPlanes(setup, record.directory) if self.recipe.planes and not is_trial else None
         self.total_steps = len(self.plan.stages()) * self.recipe.epochs * len(self.batches)
-        self.planes = self._make_planes() if self.recipe.planes and not is_trial else None
         self.position, self.sums = Position(), EpochMeans()
         self.peak = 0
         self.last_losses: dict[str, float] = {}
@@ -167,10 +166,6 @@ class Session:
             self.stop_requested = stop.is_set()
             return outcome
 
-    def _make_planes(self) -> RunPlanes:
-        stages, directory = len(self.plan.stages()), self.record.directory
-        return RunPlanes(self.recipe, self.model, self.dataset, self.seed, stages=stages, directory=directory)
-
     def _finished_early(self) -> bool:
         """Whether the schedule has ended training before its last epoch."""
         return self.controller is not None and self.controller.finished
@@ -180,7 +175,7 @@ class Session:
             return "all stages trained"
         epochs = self.position.steps // len(self.batches)
         return (
-            f"stopped after epoch {epochs} of {self.recipe.epochs}: the information of validation rows fell at the "
+            f"stopped after epoch {epochs} of {self.recipe.epochs}: the information of validation samples fell at the "
             "lowest rate too"
         )
 
@@ -249,7 +244,7 @@ class Session:
         return {"stage": at.stage, "module": module, "epoch": at.epoch + 1, "step": info.next.steps}
 
     def _bottleneck_information(self) -> dict[str, Any]:
-        """Both coordinates of the bottleneck of a split network, on validation rows."""
+        """Both coordinates of the bottleneck of a split network, on validation samples."""
         if not self.halves or self.is_trial:
             return {}
         held_out = self.dataset.validation

@@ -85,7 +85,7 @@ class Setups:
     Example:
         >>> from infotorch.recipes.registry import find_recipe
         >>> setups, small = Setups(), {"data.limit": 100}
-        >>> first, second = (setups.take(change(find_recipe("demo", row), small), 0, "cpu") for row in ("bp", "random"))
+        >>> first, second = (setups.take(change(find_recipe("demo", one), small), 0, "cpu") for one in ("bp", "random"))
         >>> first.dataset.train.x is second.dataset.train.x
         True
     """
@@ -172,9 +172,11 @@ def load_samples(recipe: Recipe, seed: int) -> Dataset:
             raise ValueError(f"{recipe.name}: precision must not be 64-true: {wanted.name} is read file by file.")
         loaded = folders_as_dataset(loaded)
     if loaded.num_classes is not None:
-        for key, rows in (("limit", wanted.limit), ("labels", wanted.labels)):
-            if rows is not None and rows < loaded.num_classes:
-                raise ValueError(f"{recipe.name}: data.{key} must leave a row of each of {loaded.num_classes} classes.")
+        for key, count in (("limit", wanted.limit), ("labels", wanted.labels)):
+            if count is not None and count < loaded.num_classes:
+                raise ValueError(
+                    f"{recipe.name}: data.{key} must leave a sample of each of {loaded.num_classes} classes."
+                )
     check_augmentation(wanted.augment, loaded.train.x, where=recipe.name)
     if wanted.labels is not None:
         loaded = _keep_labels(loaded, wanted.labels, seed)
@@ -185,14 +187,14 @@ def load_samples(recipe: Recipe, seed: int) -> Dataset:
 
 
 def _keep_labels(dataset: Dataset, count: int, seed: int) -> Dataset:
-    """The data set with labels on `count` training rows alone."""
+    """The data set with labels on `count` training samples alone."""
     y = dataset.train.y
-    labelled = (y >= 0).nonzero().flatten()  # of one graph, all nodes are rows
+    labelled = (y >= 0).nonzero().flatten()  # of one graph, all nodes are samples
     if count > len(labelled):
         raise ValueError(
-            f"{dataset.name}: data.labels must be at most {len(labelled)}, the number of training rows, got {count}."
+            f"{dataset.name}: data.labels must be at most {len(labelled)}, the number of training samples, got {count}."
         )
-    rows = labelled[stratified_samples(y[labelled], count, seed_streams(seed).generator("labels"))]
+    chosen = labelled[stratified_samples(y[labelled], count, seed_streams(seed).generator("labels"))]
     kept = torch.full_like(y, -1)
-    kept[rows] = y[rows]
+    kept[chosen] = y[chosen]
     return replace(dataset, train=Split(dataset.train.x, kept))
