@@ -124,19 +124,19 @@ def test_validation_of_the_publisher_is_taken_as_it_is():
     data = assemble(vectors(held_out=own), "toy", Options())
     assert len(data.validation) == 3
     assert len(data.train) == 100
-    with pytest.raises(ValueError, match="validation cannot be chosen: the set brings its own validation rows"):
+    with pytest.raises(ValueError, match="validation cannot be chosen: the set brings its own validation samples"):
         assemble(vectors(held_out=own), "toy", Options(validation=5))
 
 
 @pytest.mark.parametrize("limit", [0, 91, -3])
 def test_a_limit_outside_the_training_rows(limit):
-    with pytest.raises(ValueError, match=f"limit must lie in 1 to 90, the training rows, got {limit}"):
+    with pytest.raises(ValueError, match=f"limit must lie in 1 to 90, the training samples, got {limit}"):
         assemble(vectors(), "toy", Options(limit=limit))
 
 
 @pytest.mark.parametrize("limit", [0.5, True, "many"])
 def test_a_limit_that_is_no_number_of_rows(limit):
-    with pytest.raises(TypeError, match="limit must be a number of training rows, got"):
+    with pytest.raises(TypeError, match="limit must be a number of training samples, got"):
         assemble(vectors(), "toy", Options(limit=limit))
 
 

@@ -185,7 +185,7 @@ class TestTraining:
         model = nn.Sequential(nn.Flatten(), nn.Linear(36, 4), nn.ReLU(), nn.Linear(4, 3))
         plan = Plan.layerwise(model, ("3",), "Y,CE", optimizer=lambda p: torch.optim.SGD(p, lr=0.1))
         batches = TensorBatches(x, y, batch_size=4, augment="crops-flips")
-        with pytest.raises(ValueError, match="train: a cache keeps one output a row, and augmented rows differ"):
+        with pytest.raises(ValueError, match="train: a cache keeps one output a sample, and augmented samples differ"):
             train(plan, batches, epochs=1, cache="memory")
 
 

@@ -58,10 +58,10 @@ def test_without_shuffling_rows_keep_their_order(batches):
 @pytest.mark.parametrize(
     ("x", "y", "settings", "message"),
     [
-        (torch.zeros(0), None, {"batch_size": 1}, "x has no rows"),
+        (torch.zeros(0), None, {"batch_size": 1}, "x has no samples"),
         (torch.zeros(3), torch.zeros(2), {"batch_size": 1}, "got 3 and 2 rows"),
         (torch.zeros(3), None, {"batch_size": 0}, "batch_size must be at least 1, got 0"),
-        (torch.zeros(3), None, {"batch_size": 4, "drop_last": True}, "leaves no batch of 4 in 3 rows"),
+        (torch.zeros(3), None, {"batch_size": 4, "drop_last": True}, "leaves no batch of 4 in 3 samples"),
     ],
 )
 def test_wrong_use_is_refused(x, y, settings, message):

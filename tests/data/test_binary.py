@@ -51,7 +51,7 @@ def test_rows_can_be_limited_and_validation_is_the_sets_own():
     assert len(small.train) == 50
     assert abs(int(small.train.y.sum()) - 25) <= 2  # in the proportions of the classes
     assert torch.equal(small.validation.x, load("binary-line").validation.x)
-    with pytest.raises(ValueError, match="validation cannot be chosen: the set brings its own validation rows"):
+    with pytest.raises(ValueError, match="validation cannot be chosen: the set brings its own validation samples"):
         load("binary-line", validation=100)
 
 

@@ -56,7 +56,7 @@ def test_from_the_publisher_to_the_splits(small_mnist, publisher, tmp_path):
 
 
 def test_default_validation_needs_more_rows_than_there_are(small_mnist, tmp_path):
-    with pytest.raises(ValueError, match="validation must leave rows on both sides, got 5000 of 100 rows"):
+    with pytest.raises(ValueError, match="validation must leave samples on both sides, got 5000 of 100 samples"):
         loading.load_source(small_mnist, tmp_path, Options())
 
 

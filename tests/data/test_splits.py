@@ -80,7 +80,7 @@ def test_rows_from_a_number_or_a_fraction():
 
 @pytest.mark.parametrize("size", [True, "3", None])
 def test_a_size_of_the_wrong_type(size):
-    with pytest.raises(TypeError, match="load: validation must be a number of rows or a fraction, got"):
+    with pytest.raises(TypeError, match="load: validation must be a number of samples or a fraction, got"):
         num_samples_of(size, 10, where="load", name="validation")
 
 
@@ -92,5 +92,5 @@ def test_a_fraction_outside_its_range(size):
 
 @pytest.mark.parametrize("size", [0, 10, -1, 0.01])
 def test_a_size_that_leaves_a_side_empty(size):
-    with pytest.raises(ValueError, match=f"must leave rows on both sides, got {size} of 10 rows"):
+    with pytest.raises(ValueError, match=f"must leave samples on both sides, got {size} of 10 samples"):
         num_samples_of(size, 10, where="load", name="validation")

@@ -121,4 +121,6 @@ def test_double_precision_and_a_cache_are_refused(imagenet, tmp_path):
     with pytest.raises(ValueError, match=r"cache and data\.augment exclude each other"):
         recipe(cache="memory")
     plain = recipe(cache="memory", **{"data.augment": "none"})
-    assert "a cache needs batches that hold their rows in memory" in run(plain, tmp_path / "run", device="cpu").message
+    assert (
+        "a cache needs batches that hold their samples in memory" in run(plain, tmp_path / "run", device="cpu").message
+    )

@@ -99,7 +99,7 @@ class TestChoice:
     def test_too_few_labels_to_hold_some_out_are_refused(self, labelled):
         x, y = numbered(60)
         y = torch.where(torch.arange(60) < labelled, y, -1)
-        message = rf"a plan of 'auto' needs labelled rows to choose on, got {labelled} of them"
+        message = rf"a plan of 'auto' needs labelled samples to choose on, got {labelled} of them"
         with pytest.raises(ValueError, match=message):
             choose_assignment(nn.Linear(1, 3), x, y, num_modules=2, train_and_score=lambda *_: 0.5)
 
@@ -189,7 +189,11 @@ class TestFit:
             (None, TypeError, "fit: this objective needs class labels, got y=None"),
             (torch.full((240,), -1), ValueError, "fit: every row is unlabelled"),
             (torch.zeros(240), TypeError, "fit: class labels must be integers"),
-            (torch.where(torch.arange(240) < 3, 0, -1), ValueError, "'auto' needs labelled rows to choose on, got 3"),
+            (
+                torch.where(torch.arange(240) < 3, 0, -1),
+                ValueError,
+                "'auto' needs labelled samples to choose on, got 3",
+            ),
         ],
     )
     def test_targets_that_leave_nothing_to_choose_on_are_refused(self, y, kind, message):

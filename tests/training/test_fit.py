@@ -152,7 +152,7 @@ def test_divergence_is_a_result(make_mlp, two_blobs):
         ((torch.zeros(4, 4), torch.zeros(3, dtype=torch.int64)), ValueError, "got 4 and 3 rows"),
         ((torch.zeros(4, 4), torch.zeros(4)), TypeError, "class labels must be integers"),
         ((np.array(["a", "b"]), None), TypeError, "must hold real numbers"),
-        ((torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64)), ValueError, "has no rows"),
+        ((torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64)), ValueError, "has no samples"),
     ],
 )
 def test_bad_data_are_refused(data, error, message, make_mlp):

@@ -510,7 +510,7 @@ class TestBadData:
         batches = TensorBatches(GraphSamples(graphs()), torch.arange(24) % 2, batch_size=8)
         with pytest.raises(
             ValueError,
-            match=r"a cache needs batches that hold their rows in memory, .*; batches of many graphs have none",
+            match=r"a cache needs batches that hold their samples in memory, .*; batches of many graphs have none",
         ):
             train(plan, batches, epochs=1, cache=kind)
 

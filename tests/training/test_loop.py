@@ -171,7 +171,7 @@ class TestCache:
                 return len(inner)
 
         plan = Plan.layerwise(make_mlp(), objectives="Y,Y,CE", optimizer=adam)
-        with pytest.raises(ValueError, match="a cache needs batches that hold their rows in memory"):
+        with pytest.raises(ValueError, match="a cache needs batches that hold their samples in memory"):
             train(plan, Streamed(), epochs=1, cache="memory")
         assert len(finish(plan, Streamed(), epochs=1)) == 12
 

@@ -1,6 +1,6 @@
 """From what the publisher gives to a `Dataset`: the classes, validation taken from train, the limit, then the scaling.
 
-The order matters: validation rows are the same for every limit, and the moments are those of the rows trained on.
+The order matters: validation samples are the same for every limit, and the moments are those of the samples trained on.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ class Raw:
 
     Args:
         kind: as in `Dataset`.
-        train: rows of training and validation together; images may be uint8.
-        test: rows of the final number.
+        train: samples of training and validation together; images may be uint8.
+        test: samples of the final number.
         num_classes: None for regression.
         note: what a reader should know.
-        validation: rows (int) or fraction (float) of train that become validation unless the caller says otherwise.
+        validation: samples (int) or fraction (float) of train that become validation unless the caller says otherwise.
         standardise: whether scaling="standard" is the default.
         feature_names: one a column.
         target_names: one a target, for regression.
         target_forecasts: the features that foretell them, see `Dataset`.
         numeric: columns that are standardised; None for all of them.
-        groups: rows of train that belong together, int64 (n,), or None; only for regression.
-        held_out: the publisher's own validation rows, or None.
+        groups: samples of train that belong together, int64 (n,), or None; only for regression.
+        held_out: the publisher's own validation samples, or None.
     """
 
     kind: Literal["vectors", "images", "regression"]
@@ -81,7 +81,7 @@ def assemble(raw: Raw, name: str, options: Options) -> Dataset:
 
     Raises:
         TypeError: seed, validation or limit of a wrong type.
-        ValueError: validation or limit that cannot be taken from the training rows, an unknown scaling, classes that
+        ValueError: validation or limit that cannot be taken from the training samples, an unknown scaling, classes that
             are not there, or an option for images where there are none.
     """
     scaling = options.scaling or ("standard" if raw.standardise else "none")
@@ -121,16 +121,16 @@ def assemble(raw: Raw, name: str, options: Options) -> Dataset:
 
 
 def limited_samples(labels: Tensor, limit: int, seed: int, *, stratified: bool = True) -> Tensor:
-    """`limit` training samples drawn by seed (stream "limit"), in ascending order; all rows when limit equals them.
+    """`limit` training samples drawn by seed (stream "limit"), in ascending order; all samples when limit equals them.
 
     Raises:
         TypeError: limit is not an integer.
         ValueError: limit is outside 1 .. n.
     """
     if isinstance(limit, bool) or not isinstance(limit, int):
-        raise TypeError(f"load: limit must be a number of training rows, got {type(limit).__name__}.")
+        raise TypeError(f"load: limit must be a number of training samples, got {type(limit).__name__}.")
     if not 1 <= limit <= len(labels):
-        raise ValueError(f"load: limit must lie in 1 to {len(labels)}, the training rows, got {limit}.")
+        raise ValueError(f"load: limit must lie in 1 to {len(labels)}, the training samples, got {limit}.")
     generator = seed_streams(seed).generator("limit")
     if stratified:
         return stratified_samples(labels, limit, generator)
@@ -138,7 +138,7 @@ def limited_samples(labels: Tensor, limit: int, seed: int, *, stratified: bool =
 
 
 def _of_classes(raw: Raw, classes: tuple[int, ...], name: str) -> Raw:
-    """The rows of these classes alone, which are numbered from 0 in the order given.
+    """The samples of these classes alone, which are numbered from 0 in the order given.
 
     Raises:
         ValueError: no class, one named twice, or one that is not there.
@@ -179,7 +179,7 @@ def resized(images: Tensor, size: int) -> Tensor:
 
 def _take_validation(raw: Raw, options: Options) -> tuple[Split, Split]:
     if raw.held_out is not None:
-        options.refuse("validation", reason="the set brings its own validation rows")
+        options.refuse("validation", reason="the set brings its own validation samples")
         return raw.train, raw.held_out
     size = raw.validation if options.validation is None else options.validation
     count = num_samples_of(size, len(raw.train), where="load", name="validation")
@@ -196,7 +196,7 @@ def fit_scaling(values: Tensor, *, columns: tuple[int, ...] | None = None) -> Sc
 
     Args:
         values: rows (n, d) or images (n, c, h, w).
-        columns: leave all other columns of rows as they are; None standardises all.
+        columns: leave all other columns of samples as they are; None standardises all.
 
     Returns:
         Moments of shape (d,) or (c, 1, 1); std is 1 where a column is constant, and at columns left alone.

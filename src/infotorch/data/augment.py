@@ -18,7 +18,7 @@ PADDING = 4
 
 
 def check_augmentation(augment: Augmentation, x: object, *, where: str) -> None:
-    """Refuse an unknown augmentation, or one of rows that are no images.
+    """Refuse an unknown augmentation, or one of samples that are no images.
 
     Raises:
         ValueError: of the one or the other.
@@ -36,12 +36,12 @@ def check_augmentation(augment: Augmentation, x: object, *, where: str) -> None:
 def crops_and_flips(count: int, streams: SeedStreams, *position: int) -> Tensor:
     """What happens to each of `count` rows: the crop's upper and left edge, 0 to 8, and whether it is mirrored, 0 or 1.
 
-    All rows are drawn at once, so that a row's fate does not depend on the batch or process that it falls to.
+    All samples are drawn at once, so that a sample's fate does not depend on the batch or process that it falls to.
 
     Args:
         count: rows of the data set.
         streams: of the run; the stream is "augment".
-        position: the epoch, and whatever else tells two passes over the rows apart.
+        position: the epoch, and whatever else tells two passes over the samples apart.
 
     Returns:
         int64 of shape (count, 3), on the CPU.

@@ -53,8 +53,8 @@ class TensorBatches:
 
     Raises:
         TypeError: a batch size that is not an integer.
-        ValueError: no rows, x and y of different lengths, a batch size below 1, `drop_last` that leaves nothing, an
-            unknown augmentation, or one of rows that are no images.
+        ValueError: no samples, x and y of different lengths, a batch size below 1, `drop_last` that leaves nothing, an
+            unknown augmentation, or one of samples that are no images.
 
     Example:
         >>> batches = TensorBatches(torch.arange(8.0), None, batch_size=3, seed=0)
@@ -77,12 +77,12 @@ class TensorBatches:
         augment: Augmentation = "none",
     ) -> None:
         if len(x) == 0:
-            raise ValueError("TensorBatches: x has no rows.")
+            raise ValueError("TensorBatches: x has no samples.")
         if y is not None and len(x) != len(y):
             raise ValueError(f"TensorBatches: x and y must be paired row by row, got {len(x)} and {len(y)} rows.")
         check_count(batch_size, where="TensorBatches", name="batch_size")
         if drop_last and len(x) < batch_size:
-            raise ValueError(f"TensorBatches: drop_last leaves no batch of {batch_size} in {len(x)} rows.")
+            raise ValueError(f"TensorBatches: drop_last leaves no batch of {batch_size} in {len(x)} samples.")
         check_augmentation(augment, x, where="TensorBatches")
         self.x, self.y = x, y
         self.augment: Augmentation = augment
@@ -95,9 +95,9 @@ class TensorBatches:
         return full if full and (self.drop_last or rest <= 1) else full + 1
 
     def labelled(self) -> TensorBatches:
-        """As many steps an epoch, from the labelled rows alone (y >= 0), which come again as often as that takes.
+        """As many steps an epoch, from the labelled samples alone (y >= 0), which come again as often as that takes.
 
-        The same batches where every row has a label, or none.
+        The same batches where every sample has a label, or none.
         """
         if self.y is None or self.y.is_floating_point() or self.y.ndim != 1:
             return self
@@ -119,7 +119,7 @@ class TensorBatches:
             yield self._batch(rows, choices)
 
     def _choices(self, *position: int) -> Tensor | None:
-        """What happens to every row in one pass."""
+        """What happens to every sample in one pass."""
         if self.augment == "none":
             return None
         return crops_and_flips(len(self.x), self.streams, *position).to(self.x.device)
@@ -133,7 +133,7 @@ class TensorBatches:
 
 
 class _LabelledBatches(TensorBatches):
-    """Batches of some rows of others: passes over these rows, one after another, until the epoch's steps are done."""
+    """Batches of some samples of others: pass after pass over these samples, until the epoch's steps are done."""
 
     def __init__(self, whole: TensorBatches, rows: Tensor) -> None:
         super().__init__(
@@ -147,7 +147,7 @@ class _LabelledBatches(TensorBatches):
         self._rows, self._steps = rows, len(whole)
 
     def __len__(self) -> int:
-        """Steps in an epoch: those of the batches of all rows."""
+        """Steps in an epoch: those of the batches of all samples."""
         return self._steps
 
     def epoch(self, epoch: int, *, start: int = 0) -> Iterator[Batch]:
@@ -166,7 +166,7 @@ class _LabelledBatches(TensorBatches):
         return len(self._rows) // self.batch_size
 
     def _order(self, epoch: int, number: int) -> Tensor:
-        """The rows of one pass; those behind its last full batch wait for the next."""
+        """The samples of one pass; those behind its last full batch wait for the next."""
         if not self.shuffle:
             return self._rows.roll(-number * self._steps_of_a_pass * self.batch_size)
         generator = self.streams.generator("labelled-order", epoch, number)

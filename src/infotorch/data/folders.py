@@ -170,7 +170,7 @@ def image_folders(
     Raises:
         FileNotFoundError: there is no such folder.
         ValueError: no class folders, a class without pictures, classes that differ between parts, pictures of
-            different sizes without `size`, or a number of rows that cannot be taken.
+            different sizes without `size`, or a number of samples that cannot be taken.
 
     Example:
         >>> import tempfile

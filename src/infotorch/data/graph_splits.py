@@ -13,7 +13,7 @@ from infotorch.numerics.checks import require
 
 
 def graphs_as_dataset(loaded: Graph | GraphSet, *, label_columns: bool = False) -> Dataset:
-    """Three splits of rows: graphs, or the one graph's nodes, of which those of other splits are unlabelled.
+    """Three splits of samples: graphs, or the one graph's nodes, of which those of other splits are unlabelled.
 
     Args:
         loaded: what `load` returned.

@@ -98,18 +98,18 @@ def load(
     """A data set by name, with its train, validation and test splits.
 
     Files are looked for below `root`, compared with the publisher's checksums, and downloaded where they are missing.
-    Images have pixels in [0, 1]. Rows of other classes than those chosen are left out of every split. Validation is
-    taken from the official training rows, then the limit, then the scaling is fitted on the training rows that are
-    left; test is never touched by any of them.
+    Images have pixels in [0, 1]. Samples of other classes than those chosen are left out of every split. Validation is
+    taken from the official training samples, then the limit, then the scaling is fitted on the training samples that
+    are left; test is never touched by any of them.
 
     Args:
         name: a listed set (`infotorch.data.names()`); or "planetoid/NAME", "tudataset/NAME" or "folder:PATH", read
             from raw files whose checksum is not known.
         root: the data folder; by default INFOTORCH_DATA, else the user's cache.
-        seed: decides which rows become validation (stream "split") and which are kept by `limit` (stream "limit").
-        validation: rows (int), or the fraction (float) of the official training rows. By default 5,000 for MNIST and
-            its kin and CIFAR, 15 % for digits and 10 % elsewhere. Stratified by class; whole days for temperature.
-        limit: this many training rows exactly, in the proportions of the classes. For one graph: labelled nodes.
+        seed: decides which samples become validation (stream "split") and which are kept by `limit` (stream "limit").
+        validation: samples (int), or the fraction (float) of the official training samples. By default 5,000 for MNIST
+            and its kin and CIFAR, 15 % for digits and 10 % elsewhere. Stratified by class; whole days for temperature.
+        limit: this many training samples exactly, in the proportions of the classes. For one graph: labelled nodes.
         scaling: "standard" (zero mean and unit deviation of a column, or of a channel of images), "signed" (pixels in
             [-1, 1]) or "none". By default "standard" for adult (its six numbers) and temperature (inputs and targets),
             else "none".

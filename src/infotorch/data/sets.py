@@ -219,7 +219,7 @@ class GraphSet:
 
 
 def check_lengths(where: str, what: str, **tensors: Tensor) -> None:
-    """Raise ValueError unless all tensors have the same number of rows."""
+    """Raise ValueError unless all tensors have the same number of samples."""
     if len({len(tensor) for tensor in tensors.values()}) > 1:
         counts = ", ".join(f"{name} has {len(tensor)}" for name, tensor in tensors.items())
         raise ValueError(f"{where}: the numbers of {what} do not agree: {counts}.")

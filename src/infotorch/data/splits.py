@@ -97,12 +97,12 @@ def num_samples_of(size: int | float, total: int, *, where: str, name: str) -> i
         2
     """
     if isinstance(size, bool) or not isinstance(size, int | float):
-        raise TypeError(f"{where}: {name} must be a number of rows or a fraction, got {type(size).__name__}.")
+        raise TypeError(f"{where}: {name} must be a number of samples or a fraction, got {type(size).__name__}.")
     if isinstance(size, float) and not 0 < size < 1:
         raise ValueError(f"{where}: {name} as a fraction must lie between 0 and 1, got {size}.")
     count = round(size * total) if isinstance(size, float) else size
     if not 0 < count < total:
-        raise ValueError(f"{where}: {name} must leave rows on both sides, got {size} of {total} rows.")
+        raise ValueError(f"{where}: {name} must leave samples on both sides, got {size} of {total} samples.")
     return count
 
 

@@ -63,7 +63,7 @@ class GaussianMixture:
         return rows[:, :1], rows[:, 1:]
 
     def log_ratio(self, x: Tensor, y: Tensor) -> Tensor:
-        """The values log p(x, y) / (p(x) p(y)), one a row, shape (n,): their expectation is I(X; Y)."""
+        """The values log p(x, y) / (p(x) p(y)), one a sample, shape (n,): their expectation is I(X; Y)."""
         points = torch.cat([x, y], dim=1).to("cpu", torch.float64)[:, None, :] - self.means
         whitened = torch.linalg.solve_triangular(self._factors, points[..., None], upper=False)[..., 0]
         log_joint = -(whitened**2).sum(dim=2) / 2 - self._factors.diagonal(dim1=1, dim2=2).log().sum(dim=1)

@@ -20,7 +20,7 @@ _LEAST_DOF = 0.1
 
 
 class StudentT:
-    """Multivariate Student t (X, Y) = Gaussian / sqrt(W / dof), W chi-squared: one W for all columns of a row.
+    """Multivariate Student t (X, Y) = Gaussian / sqrt(W / dof), W chi-squared: one W for all columns of a sample.
 
     I = I_Gauss + f(dof) + f(dof + d_x + d_y) - f(dof + d_x) - f(dof + d_y), f(v) = log Gamma(v/2) - v/2 psi(v/2),
     where I_Gauss is that of the Gaussian with the same dispersion. Without any correlation I > 0: X and Y share their

@@ -16,7 +16,8 @@ Map = Callable[[Tensor], Tensor]
 class Transformed:
     """(f(X), g(Y)) for one-to-one f and g: I(f(X); g(Y)) = I(X; Y).
 
-    `infotorch.distributions.maps` has maps; any function of rows will do. That it is one-to-one cannot be checked here.
+    `infotorch.distributions.maps` has maps; any function of samples will do. That it is one-to-one cannot be checked
+    here.
 
     Args:
         law: of (X, Y).

@@ -79,7 +79,7 @@ def _split(y: Tensor, validation: float, seed: int) -> tuple[Tensor, Tensor]:
     labelled = (y >= 0).nonzero().flatten()
     count = round(validation * len(labelled))
     if count < 1:
-        raise ValueError(f"fit: a plan of {AUTO!r} needs labelled rows to choose on, got {len(labelled)} of them.")
+        raise ValueError(f"fit: a plan of {AUTO!r} needs labelled samples to choose on, got {len(labelled)} of them.")
     generator = seed_streams(seed).generator("validation")
     _, held = holdout(y[labelled].cpu(), count, generator)
     held = labelled[held.to(y.device)]

@@ -1,7 +1,7 @@
 """Outputs of frozen modules, computed once a stage instead of once a step.
 
-A frozen module is deterministic (evaluation mode, no noise), so its output for a row never changes. Cached and uncached
-training agree to rounding: a matrix product over a batch of another size may differ in the last bit.
+A frozen module is deterministic (evaluation mode, no noise), so its output for a sample never changes. Cached and
+uncached training agree to rounding: a matrix product over a batch of another size may differ in the last bit.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ CacheKind = Literal["memory", "disk"]
 
 
 class OutputCache:
-    """One row of output for each row of input.
+    """One row of output for each sample of input.
 
     Args:
-        function: the frozen modules, rows to rows.
+        function: the frozen modules, from samples to their outputs.
         x: all inputs, (n, ...).
-        batch_size: rows a call, as in training.
-        kind: "memory" keeps the rows on x's device; "disk" in a temporary file that goes with the cache.
+        batch_size: samples a call, as in training.
+        kind: "memory" keeps the outputs on x's device; "disk" in a temporary file that goes with the cache.
 
     Example:
         >>> cache = OutputCache(lambda rows: rows * 2, torch.arange(4.0), batch_size=3, kind="memory")

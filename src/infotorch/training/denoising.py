@@ -72,7 +72,7 @@ def denoising_picture(
 
 
 def _columns(y: Tensor | None, n: int, count: int) -> list[int]:
-    """Numbers of the first rows of each class in turn, in the order of the classes."""
+    """Indices of the first samples of each class in turn, in the order of the classes."""
     if y is None:
         return list(range(min(n, count)))
     of_class = [(y == label).nonzero().flatten().tolist() for label in y.unique().tolist()]

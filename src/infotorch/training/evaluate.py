@@ -35,13 +35,13 @@ def evaluating_repeatably(plan: Plan) -> Iterator[None]:
 
 
 def _chunks(count: int) -> list[slice]:
-    """Slices of at most 1000 rows; a lone last row joins the slice before it, as some bounds need two rows."""
+    """Slices of at most 1000 samples; a lone last sample joins the slice before it, as some bounds need two samples."""
     starts = [start for start in range(0, count, EVALUATION_BATCH) if start == 0 or start < count - 1]
     return [slice(start, stop) for start, stop in pairwise([*starts, count])]
 
 
 def parts_of(x: Samples) -> Iterator[tuple[Any, slice]]:
-    """Inputs of a forward pass each, and their rows: at most 1000 of tensors or graphs, all nodes of one graph."""
+    """Inputs of a forward pass each, and their samples: at most 1000 of tensors or graphs, all nodes of one graph."""
     if isinstance(x, NodeSamples):
         yield x.graph, slice(0, len(x))
     else:
@@ -49,13 +49,13 @@ def parts_of(x: Samples) -> Iterator[tuple[Any, slice]]:
 
 
 def accuracy(scores: Callable[[Any], Tensor], x: Samples, y: Tensor) -> float:
-    """Fraction of the labelled rows whose highest score is their class; NaN when no row has a label.
+    """Fraction of the labelled samples whose highest score is their class; NaN when no sample has a label.
 
     Args:
-        scores: rows -> class scores (b, classes); where classes are of graphs and there is a row for each node, their
-            mean over each graph's nodes counts.
+        scores: samples -> class scores (b, classes); where classes are of graphs and there is a row for each node,
+            their mean over each graph's nodes counts.
         x: inputs, (n, ...), `GraphSamples` or `NodeSamples`.
-        y: classes, (n,), -1 for unlabelled rows.
+        y: classes, (n,), -1 for unlabelled samples.
 
     Example:
         >>> accuracy(lambda rows: rows, torch.eye(3), torch.tensor([0, 1, 0]))
@@ -96,10 +96,10 @@ def plan_accuracy(plan: Plan, x: Samples, y: Tensor) -> float:
 
 
 def evaluate_modules(plan: Plan, x: Samples, y: Tensor | None, numbers: list[int]) -> dict[str, dict[str, float]]:
-    """Local loss, its terms and the accuracy of its read-out on held-out rows, for some modules of a plan.
+    """Local loss, its terms and the accuracy of its read-out on held-out samples, for some modules of a plan.
 
-    Bounds that depend on the batch are evaluated on batches of 1000 rows and averaged by rows; accuracy counts labelled
-    rows only.
+    Bounds that depend on the batch are evaluated on batches of 1000 samples and averaged by samples; accuracy counts
+    labelled samples only.
 
     Args:
         plan: a prepared plan.
@@ -134,7 +134,7 @@ def evaluate_modules(plan: Plan, x: Samples, y: Tensor | None, numbers: list[int
 
 
 def _local_numbers(module: LocalModule, batch: LocalBatch) -> Iterator[tuple[str, float, int]]:
-    """(name, value, number of rows that it is a mean over); what needs labels is left out where there is none."""
+    """(name, value, number of samples that it is a mean over); what needs labels is left out where there is none."""
     assert module.objective is not None
     loss, rows = module.objective(batch), len(batch.output)
     yield "loss", loss.total.item(), rows

@@ -133,7 +133,7 @@ def fit(
 
 @dataclass(frozen=True)
 class _Settings:
-    """What decides a training beside the model and the rows."""
+    """What decides a training beside the model and the samples."""
 
     cuts: Sequence[str] | None
     order: Order

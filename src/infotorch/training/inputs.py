@@ -44,7 +44,7 @@ def local_batch(
         x: the network's raw input.
         module_input: the previous module's output, or x.
         output: the module's output.
-        y: targets of the rows, or None.
+        y: targets of the samples, or None.
         streams: the run's random streams.
         position: the key of this step's noise.
         encode: raw inputs, of the kind of x -> the module's output for them.

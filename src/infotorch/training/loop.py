@@ -112,8 +112,8 @@ def train(
 
     Raises:
         TypeError: epochs is not an integer.
-        ValueError: epochs below 1, a cache for batches that cannot serve rows or are augmented, or a plan whose
-            schedules have run or were prepared for another number of steps.
+        ValueError: epochs below 1, a cache for batches that serve no single samples or are augmented, or a plan
+            whose schedules have run or were prepared for another number of steps.
 
     Example:
         >>> from infotorch.data.batches import TensorBatches
@@ -131,11 +131,13 @@ def train(
         check_choice(cache, ("memory", "disk"), where="train", name="cache")
         if not isinstance(getattr(batches, "x", None), Tensor | NodeSamples):
             raise ValueError(
-                "train: a cache needs batches that hold their rows in memory, such as TensorBatches, or the nodes of "
-                "one graph; batches of many graphs have none."
+                "train: a cache needs batches that hold their samples in memory, such as TensorBatches, or the nodes "
+                "of one graph; batches of many graphs have none."
             )
         if getattr(batches, "augment", "none") != "none":
-            raise ValueError("train: a cache keeps one output a row, and augmented rows differ from epoch to epoch.")
+            raise ValueError(
+                "train: a cache keeps one output a sample, and augmented samples differ from epoch to epoch."
+            )
     if plan.num_steps is None:
         plan.prepare(batches, epochs=epochs, seed=seed)
     if start is None and plan.schedules_have_moved():
@@ -212,7 +214,7 @@ class _Stage:
         return labelled() if needs and labelled is not None else batches
 
     def fill_cache(self, batches: Batches, kind: CacheKind) -> None:
-        """Compute the frozen modules' outputs for all rows, once."""
+        """Compute the frozen modules' outputs for all samples, once."""
         if self.numbers[0] > 0:
             self._set_modes()
             x, size = batches.x, getattr(batches, "batch_size", len(batches.x))  # pyright: ignore[reportAttributeAccessIssue]

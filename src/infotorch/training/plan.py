@@ -46,7 +46,7 @@ class Batches(Protocol):
     """What training reads: mini-batches keyed by epoch. `TensorBatches` is one.
 
     Attributes:
-        y: the targets of all training rows, or None.
+        y: the targets of all training samples, or None.
     """
 
     y: Tensor | None

@@ -11,7 +11,7 @@ from infotorch.training.plan import Plan
 
 
 def mean_absolute_error(predicted: Tensor, y: Tensor, scaling: Scaling | None) -> float:
-    """Mean over rows and targets of |predicted - y|, in the unit that the targets had before `scaling`.
+    """Mean over samples and targets of |predicted - y|, in the unit that the targets had before `scaling`.
 
     Args:
         predicted: (n, targets), standardised where y is.
@@ -61,7 +61,7 @@ def reference_errors(dataset: Dataset) -> dict[str, float]:
     """Test errors of what needs no network, under the names of metrics.
 
     Returns:
-        `least_squares_mae`: the linear map, with a constant, of least squares on the training rows.
+        `least_squares_mae`: the linear map, with a constant, of least squares on the training samples.
         `raw_forecast_mae`: where each target has a forecast among the features, that forecast as it is.
 
     Example:
@@ -87,7 +87,7 @@ def _least_squares_error(dataset: Dataset) -> float:
         columns = x.flatten(1).double().cpu()
         return torch.cat([columns, torch.ones(len(columns), 1, dtype=torch.float64)], dim=1)
 
-    # gelsd: also where columns depend on each other, or rows are few
+    # gelsd: also where columns depend on each other, or samples are few
     y = dataset.train.y.double().cpu()
     weights = torch.linalg.lstsq(with_constant(dataset.train.x), y, driver="gelsd").solution
     test = dataset.test

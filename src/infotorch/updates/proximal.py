@@ -201,7 +201,7 @@ class ProximalSplit:
 
         Args:
             x: the input of `forward`.
-            loss_fn: output of `backward` -> loss, 0-d; a mean over the rows, as in the paper. It may have weights of
+            loss_fn: output of `backward` -> loss, 0-d; a mean over the samples, as in the paper. It may have weights of
                 its own, which `backward_optimizer` then holds, and reads none of `forward`.
 
         Returns:
@@ -228,12 +228,12 @@ class ProximalSplit:
         """Add the gradients of a part of a batch; `apply` then takes the step.
 
         Order 2 is quadratic in the loss, so that the gradients of parts do not simply average: weighing each part's
-        loss by its share of the rows gives the full batch's gradients, where no layer mixes rows.
+        loss by its share of the samples gives the full batch's gradients, where no layer mixes samples.
 
         Args:
-            x: some rows of the batch.
-            loss_fn: output -> mean loss of these rows.
-            share: these rows' share of the batch; the shares of a batch sum to 1.
+            x: some samples of the batch.
+            loss_fn: output -> mean loss of these samples.
+            share: these samples' share of the batch; the shares of a batch sum to 1.
 
         Returns:
             What was seen of this part: its loss is without the share, and the slopes are those of its share of the

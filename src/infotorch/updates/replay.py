@@ -13,7 +13,7 @@ from torch import nn
 def keeping_statistics(bodies: Sequence[nn.Module]) -> Iterator[None]:
     """A context after which the buffers of layers that train are what they were.
 
-    Running statistics, of batch norm, of noise or cells that follow their layer, so count each row once.
+    Running statistics, of batch norm, of noise or cells that follow their layer, so count each sample once.
     """
     layers = dict.fromkeys(layer for body in bodies for layer in body.modules() if layer.training)
     kept = [(layer, name, buffer) for layer in layers for name, buffer in layer.named_buffers(recurse=False)]
