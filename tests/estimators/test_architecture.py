@@ -136,7 +136,7 @@ def test_wrong_input_is_refused():
         architecture_aware_mine(lambda x: x, x, 1.0)
     with pytest.raises(ValueError, match="architecture_aware_mine: x must be finite, got 1 NaN"):
         architecture_aware_mine(layer, torch.tensor([[math.nan, 1.0, 1.0]]), 1.0)
-    with pytest.raises(ValueError, match="each part of the rows must have at least 2 of them, got 4 rows"):
+    with pytest.raises(ValueError, match="each part of the samples must have at least 2 of them, got 4 samples"):
         architecture_aware_mine(layer, x[:4], 1.0)
     with pytest.raises(ValueError, match=r"encoder must give one row for each row of x, got 150 for 50"):
         architecture_aware_mine(nn.Flatten(0), x, 1.0)
@@ -146,7 +146,9 @@ def test_wrong_input_is_refused():
         architecture_aware_mine(layer, x, 1.0, batch_size=1)
     with pytest.raises(TypeError, match=r"generator must be a torch.Generator or None, got int"):
         architecture_aware_mine(layer, x, 1.0, generator=3)
-    with pytest.raises(ValueError, match="training never gave a finite value on validation rows; lr must be smaller"):
+    with pytest.raises(
+        ValueError, match="training never gave a finite value on validation samples; lr must be smaller"
+    ):
         architecture_aware_mine(layer, x, 1.0, hidden=(8,), lr=1e38, max_steps=60, generator=seeded())
     with pytest.raises(TypeError, match="missing 1 required positional argument: 'noise_std'"):
         architecture_aware_mine(layer, x)

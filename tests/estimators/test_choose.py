@@ -98,7 +98,7 @@ def relu_information(rho):
 def test_too_many_symbols_for_the_rows_are_told():
     codes = torch.randint(300, (N, 2), generator=seeded(6))
     estimate = mutual_information(codes[:, 0], codes[:, 1])
-    assert "of the rows have a pair of their own" in estimate.reason
+    assert "of the samples have a pair of their own" in estimate.reason
     assert "pair of their own" not in mutual_information(LABELS, LABELS).reason
 
 
@@ -117,10 +117,10 @@ def test_in_many_columns_no_unit_matters():
 
 def test_what_is_left_out_or_copied_is_told():
     x, labels = NOISE[:200, :2], torch.cat([torch.arange(150) % 3, torch.arange(10, 60)])
-    assert "50 classes of one row left out" in mutual_information(x, labels).reason
+    assert "50 classes of one sample left out" in mutual_information(x, labels).reason
     assert "left out" not in mutual_information(CLUSTERS, LABELS).reason
     twice = mutual_information(x.repeat(2, 1), NOISE[:200, 2:4].repeat(2, 1))
-    assert "100% of the rows occur twice: if as copies of samples, the value is too high" in twice.reason
+    assert "100% of the samples occur twice: if as copies of samples, the value is too high" in twice.reason
 
 
 def test_one_column_is_one_column():
@@ -155,7 +155,7 @@ def test_caller_and_global_state_are_untouched():
 def test_wrong_input_is_refused():
     with pytest.raises(ValueError, match="mutual_information: x and y must be paired row by row, got 1000 and 999"):
         mutual_information(NOISE, LABELS[1:])
-    with pytest.raises(ValueError, match="mutual_information: needs more rows than neighbours, got 3 rows"):
+    with pytest.raises(ValueError, match="mutual_information: needs more samples than neighbours, got 3 samples"):
         mutual_information(NOISE[:3], LABELS[:3])
     with pytest.raises(ValueError, match="mutual_information: x must be finite"):
         mutual_information(NOISE / 0, LABELS)

@@ -164,11 +164,11 @@ def test_wrong_input_is_refused():
         TypeError, match=r"ross: labels must be integers or booleans, got torch.float32: convert class numbers"
     ):
         ross(x, labels.float())
-    with pytest.raises(ValueError, match="ross: labels must repeat, got a different one in every row"):
+    with pytest.raises(ValueError, match="ross: labels must repeat, got a different one in every sample"):
         ross(x, torch.arange(10))
     with pytest.raises(ValueError, match="ross: x and y must be paired row by row, got 10 and 9 rows"):
         ross(x, labels[1:])
-    with pytest.raises(ValueError, match="ross: needs more rows than neighbours"):
+    with pytest.raises(ValueError, match="ross: needs more samples than neighbours"):
         ross(x, labels, k=10)
     with pytest.raises(ValueError, match="ross: metric must be one of"):
         ross(x, labels, metric="l1")  # pyright: ignore[reportArgumentType]

@@ -259,7 +259,7 @@ def test_wrong_input_is_refused(estimator):
 @pytest.mark.parametrize("estimator", NEIGHBOURS)
 def test_wrong_numbers_of_neighbours_are_refused(estimator):
     x, y, z = triple(10)
-    with pytest.raises(ValueError, match=f"{estimator.__name__}: needs more rows than neighbours, got 10 rows"):
+    with pytest.raises(ValueError, match=f"{estimator.__name__}: needs more samples than neighbours, got 10 samples"):
         estimator(x, y, z, k=10)
     with pytest.raises(TypeError, match=f"{estimator.__name__}: k must be an integer, got float"):
         estimator(x, y, z, k=3.0)
@@ -268,7 +268,7 @@ def test_wrong_numbers_of_neighbours_are_refused(estimator):
 def test_singular_gaussians_are_refused():
     x, y, z = triple(20, 2, 2, 2)
     with pytest.raises(
-        ValueError, match=r"conditional_gaussian_mi: needs more rows .* x, y and z together, got 6 rows"
+        ValueError, match=r"conditional_gaussian_mi: needs more samples .* x, y and z together, got 6 samples"
     ):
         conditional_gaussian_mi(x[:6], y[:6], z[:6])
     with pytest.raises(ValueError, match="conditional_gaussian_mi: no column of z may be a linear function of other"):

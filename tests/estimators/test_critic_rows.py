@@ -36,14 +36,14 @@ def test_wrong_shares_are_refused():
     with pytest.raises(TypeError, match=r"f: test must be a number, got str"):
         splits(50, test="a")
     with pytest.raises(
-        ValueError, match=r"f: each part of the rows must have at least 2 of them, got 50 rows with val"
+        ValueError, match=r"f: each part of the samples must have at least 2 of them, got 50 samples with val"
     ):
         splits(50, validation=0.6, test=0.4)
-    with pytest.raises(ValueError, match=r"got 5 rows with validation=0.2 and test=0.3"):
+    with pytest.raises(ValueError, match=r"got 5 samples with validation=0.2 and test=0.3"):
         splits(5)
-    with pytest.raises(ValueError, match=r"got 50 rows with validation=0.2 and folds=1"):
+    with pytest.raises(ValueError, match=r"got 50 samples with validation=0.2 and folds=1"):
         splits(50, folds=1)
-    with pytest.raises(ValueError, match=r"got 50 rows with validation=0.2 and folds=40"):
+    with pytest.raises(ValueError, match=r"got 50 samples with validation=0.2 and folds=40"):
         splits(50, folds=40)
     with pytest.raises(TypeError, match=r"f: folds must be an integer, got 2.5"):
         splits(50, folds=2.5)

@@ -114,7 +114,7 @@ class TestSoft:
 @pytest.mark.parametrize(
     ("call", "kind", "message"),
     [
-        (lambda: hard_decisions([0.1, 0.9]), ValueError, "threshold belongs to one score a row, got None for 1"),
+        (lambda: hard_decisions([0.1, 0.9]), ValueError, "threshold belongs to one score a sample, got None for 1"),
         (lambda: hard_decisions(torch.zeros(2, 3), threshold=0.5), ValueError, "got 0.5 for 3 scores"),
         (lambda: hard_decisions([[math.nan, 0.0]]), ValueError, "scores .*NaN"),
         (lambda: hard_decision_mi(torch.zeros(4, 3), [0.0] * 4), TypeError, "labels must be integers"),

@@ -80,7 +80,7 @@ def test_wrong_input_is_refused():
         ksg_ensemble(x, x, ks=3)  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match=r"two or more different numbers of neighbours, got \[3, 3, 1\]"):
         ksg_ensemble(x, x, ks=(3, 3, 1))
-    with pytest.raises(ValueError, match="ksg_ensemble: needs more rows than neighbours, got 20 rows for k = 20"):
+    with pytest.raises(ValueError, match="ksg_ensemble: needs more samples than neighbours, got 20 samples for k = 20"):
         ksg_ensemble(x, x, ks=(1, 20))
     with pytest.raises(TypeError, match="ksg_ensemble: k must be an integer, got float"):
         ksg_ensemble(x, x, ks=(1, 2.5))

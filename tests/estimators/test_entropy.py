@@ -41,7 +41,7 @@ def test_wrong_input_is_refused():
         ValueError, match="kozachenko_leonenko_entropy: x must be continuous, got rows with 3 or more exact copies"
     ):
         kozachenko_leonenko_entropy(torch.ones(10, 2))
-    with pytest.raises(ValueError, match="kozachenko_leonenko_entropy: needs more rows than neighbours"):
+    with pytest.raises(ValueError, match="kozachenko_leonenko_entropy: needs more samples than neighbours"):
         kozachenko_leonenko_entropy(torch.ones(3))
     with pytest.raises(ValueError, match="kozachenko_leonenko_entropy: metric must be one of"):
         kozachenko_leonenko_entropy(normal(9, 1), metric="l1")  # pyright: ignore[reportArgumentType]

@@ -79,7 +79,7 @@ def test_types_and_state():
 
 def test_wrong_input_is_refused():
     x, y = random_law(2, 2).sample(30, seeded(9))
-    with pytest.raises(ValueError, match=r"gaussian_mi: needs more rows than columns .*, got 4 rows.*4 columns"):
+    with pytest.raises(ValueError, match=r"gaussian_mi: needs more samples than columns .*, got 4 samples.*4 columns"):
         gaussian_mi(x[:4], y[:4])
     with pytest.raises(ValueError, match="gaussian_mi: the covariance of x and y must not be singular"):
         gaussian_mi(x, x.sum(dim=1))
@@ -214,7 +214,7 @@ def test_wrong_input_of_the_other_forms_is_refused():
     x, y = random_law(2, 2).sample(30, seeded(9))
     for function in (canonical_correlations, gaussian_mi_cca, gaussian_copula_mi):
         name = function.__name__
-        with pytest.raises(ValueError, match=rf"{name}: needs more rows than columns .*, got 4 rows.*4 columns"):
+        with pytest.raises(ValueError, match=rf"{name}: needs more samples than columns .*, got 4 samples.*4 columns"):
             function(x[:4], y[:4])
         with pytest.raises(ValueError, match=f"{name}: x and y must be paired"):
             function(x, y[1:])

@@ -145,7 +145,7 @@ def test_wrong_input_is_refused():
     x, y = pair(10, 1, 1)
     with pytest.raises(ValueError, match="ksg: x and y must be paired row by row, got 10 and 9 rows"):
         ksg(x, y[1:])
-    with pytest.raises(ValueError, match="ksg: needs more rows than neighbours, got 10 rows for k = 10"):
+    with pytest.raises(ValueError, match="ksg: needs more samples than neighbours, got 10 samples for k = 10"):
         ksg(x, y, k=10)
     with pytest.raises(ValueError, match="ksg: k must be at least 1, got 0"):
         ksg(x, y, k=0)

@@ -253,5 +253,5 @@ def test_wrong_input_is_refused():
             readout_mi(scores, labels, class_prior=prior)
     with pytest.raises(ValueError, match="supervised_contrastive: scores must be square with at least 2 rows"):
         supervised_contrastive(scores, labels)
-    with pytest.raises(ValueError, match="supervised_contrastive: labels must have a class with two rows or more"):
+    with pytest.raises(ValueError, match="supervised_contrastive: labels must have a class with two samples or more"):
         supervised_contrastive(torch.zeros(4, 4), torch.arange(4))

@@ -75,7 +75,7 @@ def test_wrong_input_is_refused():
     x, y = rectified(10, 1)
     with pytest.raises(ValueError, match="mixed_ksg: x and y must be paired"):
         mixed_ksg(x, y[1:])
-    with pytest.raises(ValueError, match="mixed_ksg: needs more rows than neighbours, got 10 rows for k = 12"):
+    with pytest.raises(ValueError, match="mixed_ksg: needs more samples than neighbours, got 10 samples for k = 12"):
         mixed_ksg(x, y, k=12)
     with pytest.raises(ValueError, match="mixed_ksg: y must be finite"):
         mixed_ksg(x, y / 0)

@@ -199,7 +199,7 @@ def test_on_check_is_told_the_value_in_nats():
 def test_a_critic_that_learned_nothing_is_told():
     x, y = torch.randn(2, 100, 30, generator=seeded())
     estimate = neural_mi(x, y, hidden=(64,), lr=0.01, max_steps=100, generator=seeded())
-    assert "kept step 0 of 100 (as it began: nothing learned held on validation rows" in estimate.reason
+    assert "kept step 0 of 100 (as it began: nothing learned held on validation samples" in estimate.reason
     assert float(estimate) == pytest.approx(0.0, abs=0.05)
     nothing_to_train = TrainingOutcome(steps=0, best_step=0, best_loss=0.0, ended="nothing to train")
     assert describe_training([nothing_to_train]) == "kept step 0 of 0, nothing to train"
@@ -224,7 +224,7 @@ def test_divergence_is_told_or_refused():
         ({"max_steps": 0}, ValueError, "max_steps must be at least 1, got 0"),
         ({"patience": 1.5}, TypeError, "patience must be an integer, got 1.5"),
         ({"test": 1.0}, ValueError, "test must lie between 0 and 1, got 1.0"),
-        ({"folds": 60}, ValueError, "each part of the rows must have at least 2 of them, got 100 rows"),
+        ({"folds": 60}, ValueError, "each part of the samples must have at least 2 of them, got 100 samples"),
         ({"generator": 0}, TypeError, "generator must be a torch.Generator or None, got int"),
     ],
 )
@@ -251,7 +251,7 @@ def test_wrong_input_is_refused():
         neural_mi(x[:2], torch.tensor([1.0, math.nan]))
     with pytest.raises(ValueError, match="neural_mi: x is empty"):
         neural_mi(x[:0], y[:0])
-    with pytest.raises(ValueError, match="each part of the rows must have at least 2 of them, got 5 rows"):
+    with pytest.raises(ValueError, match="each part of the samples must have at least 2 of them, got 5 samples"):
         neural_mi(x[:5], y[:5])
     with pytest.raises(TypeError, match="neural_mi: x must hold real numbers"):
         neural_mi(["a", "b"], y[:2])

@@ -69,7 +69,7 @@ def test_numbers_are_checked():
         checks.check_neighbours(True, 9, where="f")
     with pytest.raises(ValueError, match="f: k must be at least 1, got -1"):
         checks.check_neighbours(-1, 9, where="f")
-    with pytest.raises(ValueError, match="f: needs more rows than neighbours, got 3 rows for k = 3"):
+    with pytest.raises(ValueError, match="f: needs more samples than neighbours, got 3 samples for k = 3"):
         checks.check_neighbours(3, 3, where="f")
     with pytest.raises(ValueError, match="f: m must be one of a, b, got 'c'"):
         checks.check_choice("c", ("a", "b"), where="f", name="m")

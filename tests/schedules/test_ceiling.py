@@ -74,7 +74,7 @@ def test_beyond_so_many_columns_x_alone_is_read():
 
 
 def test_what_ksg_refuses_is_refused():
-    with pytest.raises(ValueError, match="ksg: needs more rows than neighbours, got 3"):
+    with pytest.raises(ValueError, match="ksg: needs more samples than neighbours, got 3"):
         regression_ceiling(normal(3, 1), normal(3))
 
 

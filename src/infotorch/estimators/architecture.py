@@ -24,7 +24,7 @@ from infotorch.numerics.typing import ArrayLike
 
 # Rows passed through the encoder at once.
 _ROWS_AT_ONCE = 1024
-# Rows scored against each other on validation and on test rows: the critic's network runs once for every pair.
+# Rows scored against each other on validation and on test samples: the critic's network runs once for every pair.
 _VALIDATION_GROUP, _TEST_GROUP = 16, 512
 
 
@@ -63,19 +63,19 @@ def architecture_aware_mine(
         max_steps: most training steps.
         lr: Adam's learning rate.
         patience: checks without improvement, one every 50 steps, after which training stops.
-        validation: share of the rows that decides when to stop.
-        test: share of the rows that gives the value.
+        validation: share of the samples that decides when to stop.
+        test: share of the samples that gives the value.
         generator: splits, initialises, orders and draws noise; None: a fresh seed, so that two calls differ.
         device: where to train; None: where x lies.
-        on_check: called with the step and the value on validation rows.
+        on_check: called with the step and the value on validation samples.
 
     Returns:
         A lower bound by Donsker-Varadhan, not clamped, without gradient, float64. `std_error` from the influence of
-        the test rows. 0 when F is constant on these rows.
+        the test samples. 0 when F is constant on these samples.
 
     Raises:
         ValueError: NaN or infinite values in x or F(x), F(x) without one row for each row of x, noise_std not positive,
-            too few rows to split, a setting out of range, or a training that never had a finite value.
+            too few samples to split, a setting out of range, or a training that never had a finite value.
         TypeError: encoder is not a module, or x or noise_std is not made of real numbers.
 
     Source: Elad, Haviv, Blau & Michaeli 2019, "Direct Validation of the Information Bottleneck Principle for Deep
@@ -127,7 +127,7 @@ def architecture_aware_mine(
 
 @dataclass(frozen=True)
 class _Channel:
-    """F(x) in a unit that makes F(x) + noise of size 1, a fixed noisy reading of every row, and fresh ones."""
+    """F(x) in a unit that makes F(x) + noise of size 1, a fixed noisy reading of every sample, and fresh ones."""
 
     clean: Tensor
     fixed: Tensor

@@ -43,8 +43,8 @@ def binned_mi(
     log n. So there is no default; exactly one way to bin is given, and belongs beside the number.
 
     Args:
-        x: shape (n,) or (n, ...). Real columns are binned, integers are symbols as they are; a row is one symbol.
-        y: the same number of rows, treated alike.
+        x: shape (n,) or (n, ...). Real columns are binned, integers are symbols as they are; a sample is one symbol.
+        y: the same number of samples, treated alike.
         bin_width: width of the bins of every column, in its units; bins start at 0.
         num_bins: number of bins of equal width between the least and the greatest value of each column.
         num_quantiles: number of bins of each column that hold equally many values each (adaptive bins). Equal values
@@ -53,12 +53,12 @@ def binned_mi(
             first and the last reach to infinity. A tuple of two such sequences is one for x and one for y.
 
     Returns:
-        Plug-in value in [0, log n]; at log n every row has its own bin (`saturated`). 0 when x or y is constant.
+        Plug-in value in [0, log n]; at log n every sample has its own bin (`saturated`). 0 when x or y is constant.
         Standard error by the delta method.
 
     Raises:
         ValueError: none or several ways to bin, a width or number that is not positive, a width too small for the
-            values, edges that do not increase, rows not paired, or NaN or infinite values.
+            values, edges that do not increase, samples not paired, or NaN or infinite values.
         TypeError: x, y or edges is not made of real numbers, or a number of bins is not an integer.
 
     Source: Shwartz-Ziv & Tishby 2017, arXiv:1703.00810 (num_bins, on tanh); Saxe et al. 2018, ICLR (bin_width);

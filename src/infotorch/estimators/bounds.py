@@ -4,9 +4,9 @@ A critic scores pairs: high for pairs drawn together, low for pairs drawn apart.
 s_ij = f(x_i, y_j), whose diagonal holds the true pairs and whose other entries stand for the product of the marginals.
 All but `infonce` also take the two kinds apart: `scores` of n true pairs, and `product` of pairs drawn apart.
 
-A bound holds for any critic that has not seen these rows. On rows that it was trained on, the value may lie far above
-the information. Values that are not finite are passed on and not looked for: looking would make every training step
-wait for the device.
+A bound holds for any critic that has not seen these samples. On samples that it was trained on, the value may lie far
+above the information. Values that are not finite are passed on and not looked for: looking would make every training
+step wait for the device.
 """
 
 from __future__ import annotations
@@ -233,7 +233,7 @@ def log_mean_exp(values: Tensor) -> Tensor:
 
 
 def as_square(scores: ArrayLike, *, where: str, name: str) -> Tensor:
-    """A square matrix of floating-point scores with at least two rows; float16 and integers become float32.
+    """A square matrix of floating-point scores with at least two samples; float16 and integers become float32.
 
     Raises:
         ValueError: not square, or n < 2.
@@ -247,7 +247,7 @@ def as_square(scores: ArrayLike, *, where: str, name: str) -> Tensor:
 
 
 def off_diagonal(matrix: Tensor) -> Tensor:
-    """The entries of a square matrix beside the diagonal, shape (n - 1, n), in the order of the rows.
+    """The entries of a square matrix beside the diagonal, shape (n - 1, n), in the order of the samples.
 
     Example:
         >>> off_diagonal(torch.tensor([[0, 1, 2], [3, 0, 4], [5, 6, 0]])).tolist()

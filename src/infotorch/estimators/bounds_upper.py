@@ -47,7 +47,7 @@ def club(log_conditional: ArrayLike) -> Tensor:
 def leave_one_out_upper(log_conditional: ArrayLike) -> Tensor:
     """Leave-one-out upper bound on I(X; Y), in nats: mean_j [log p(y_j|x_j) - log 1/(n-1) sum_{i != j} p(y_j|x_i)].
 
-    The other rows stand for the marginal of y. Needs the true conditional; with a fitted one it is no bound. For a
+    The other samples stand for the marginal of y. Needs the true conditional; with a fitted one it is no bound. For a
     known Gaussian channel `leave_one_out_bound` computes the matrix too.
 
     Args:

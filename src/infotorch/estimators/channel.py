@@ -1,7 +1,8 @@
 """Bounds on I(X; T) for a known Gaussian channel T = F(x) + noise: p(t | x) is known, so no critic is trained.
 
-`features` are the clean outputs F(x), one row a sample, and noise ~ N(0, noise_std^2 I). Every bound is differentiable
-in `features`, and in `noise_std` when that is a tensor. A penalty that is minimised must be an upper bound.
+`features` are the clean outputs F(x), one row a sample, and noise ~ N(0, noise_std^2 I). Every bound is
+differentiable in `features`, and in `noise_std` when that is a tensor. A penalty that is minimised must be an upper
+bound.
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ _TOLERANCE = 1e-2
 
 
 def pairwise_bounds(features: ArrayLike, noise_std: float | Tensor) -> tuple[Estimate, Estimate]:
-    """Lower and upper bound on I(X; T), in nats, from the distances between the rows.
+    """Lower and upper bound on I(X; T), in nats, from the distances between the samples.
 
     upper = -1/n sum_i log 1/n sum_j exp(-|f_i - f_j|^2 / (2 s^2)); lower has 8 s^2 (the Bhattacharyya distance). Where
     every entry has a deviation of its own, as that of a variational encoder N(mu(x), sigma(x)^2), the exponents are
     minus the Kullback-Leibler divergence of row i's Gaussian from row j's, and minus their Bhattacharyya distance.
 
-    They bracket the information of the channel whose input is one of these n rows, each equally likely, which is at
+    They bracket the information of the channel whose input is one of these n samples, each equally likely, which is at
     most log n. On average over samples that information is below the population's, so the lower bound holds for the
     population too; the upper one does only where it stays well below log n (look at `saturated`).
 
@@ -40,11 +41,11 @@ def pairwise_bounds(features: ArrayLike, noise_std: float | Tensor) -> tuple[Est
             entry, in the shape of the features.
 
     Returns:
-        (lower, upper), each in [0, log n], lower <= upper; 0 when all rows are equal.
+        (lower, upper), each in [0, log n], lower <= upper; 0 when all samples are equal.
 
     Raises:
-        ValueError: fewer than two rows, NaN or infinite values, noise_std not positive or of another shape, or rows too
-            many noise_std apart for float64 (1e150).
+        ValueError: fewer than two samples, NaN or infinite values, noise_std not positive or of another shape, or
+            samples too many noise_std apart for float64 (1e150).
         TypeError: features or noise_std is not made of real numbers.
 
     Source: Kolchinsky & Tracey 2017, arXiv:1706.02419, Sec. 4. We include j = i in the sums, as they do.
@@ -118,9 +119,9 @@ def _bhattacharyya(way: Tensor, own: Tensor, other: Tensor) -> Tensor:
 def leave_one_out_bound(
     features: ArrayLike, noise_std: float | Tensor, *, generator: torch.Generator | None = None
 ) -> Estimate:
-    """Upper bound on I(X; T), in nats: the other rows stand for the marginal of T.
+    """Upper bound on I(X; T), in nats: the other samples stand for the marginal of T.
 
-    mean_i [log p(t_i | x_i) - log 1/(n-1) sum_{j != i} p(t_i | x_j)], with one noise draw t_i per row.
+    mean_i [log p(t_i | x_i) - log 1/(n-1) sum_{j != i} p(t_i | x_j)], with one noise draw t_i per sample.
 
     Args:
         features: clean outputs F(x), shape (n, ...), n >= 2; trailing axes are flattened.
@@ -129,11 +130,11 @@ def leave_one_out_bound(
 
     Returns:
         An upper bound for the population, without ceiling: rows far apart (in units of the noise) make it very large.
-        About 0 when all rows are equal.
+        About 0 when all samples are equal.
 
     Raises:
-        ValueError: fewer than two rows, NaN or infinite values, noise_std not positive, or rows too many noise_std
-            apart for float64 (1e150).
+        ValueError: fewer than two samples, NaN or infinite values, noise_std not positive, or samples too many
+            noise_std apart for float64 (1e150).
         TypeError: features or noise_std is not made of real numbers, or generator is something else.
 
     Source: Poole et al. 2019, arXiv:1905.06922, eq. 13.
@@ -155,7 +156,7 @@ def infonce_known_channel(
 ) -> Estimate:
     """InfoNCE lower bound on I(X; T), in nats, with the true log-ratio instead of a critic.
 
-    mean_i [log p(t_i | x_i) - log 1/n sum_j p(t_i | x_j)], with one noise draw t_i per row.
+    mean_i [log p(t_i | x_i) - log 1/n sum_j p(t_i | x_j)], with one noise draw t_i per sample.
 
     Args:
         features: clean outputs F(x), shape (n, ...), n >= 2; trailing axes are flattened.
@@ -166,8 +167,8 @@ def infonce_known_channel(
         A lower bound, at most log n (`ceiling`); close to log n it says "at least this much" (`saturated`).
 
     Raises:
-        ValueError: fewer than two rows, NaN or infinite values, noise_std not positive, or rows too many noise_std
-            apart for float64 (1e150).
+        ValueError: fewer than two samples, NaN or infinite values, noise_std not positive, or samples too many
+            noise_std apart for float64 (1e150).
         TypeError: features or noise_std is not made of real numbers, or generator is something else.
 
     Source: Poole et al. 2019, arXiv:1905.06922, eq. 12 (InfoNCE with a known conditional).
@@ -197,12 +198,12 @@ def gaussian_channel_bound(features: ArrayLike, noise_std: float | Tensor) -> Es
         noise_std: standard deviation of the noise in every coordinate, a number or a 0-d tensor.
 
     Returns:
-        At least 0, without ceiling; 0 when all rows are equal. Computed in float64 through the smaller of the n x n and
-        the d x d Gram matrix, with an exact gradient.
+        At least 0, without ceiling; 0 when all samples are equal. Computed in float64 through the smaller of the n x n
+        and the d x d Gram matrix, with an exact gradient.
 
     Raises:
-        ValueError: fewer than two rows, NaN or infinite values, noise_std not positive, or rows too many noise_std
-            apart for float64 (1e150).
+        ValueError: fewer than two samples, NaN or infinite values, noise_std not positive, or samples too many
+            noise_std apart for float64 (1e150).
         TypeError: features or noise_std is not made of real numbers.
 
     Source: maximum entropy of the Gaussian, Cover & Thomas 2006, Thm. 8.6.5.
@@ -224,9 +225,9 @@ def gaussian_channel_bound(features: ArrayLike, noise_std: float | Tensor) -> Es
 
 
 def _in_noise_units(features: ArrayLike, noise_std: float | Tensor, *, where: str) -> tuple[Tensor, torch.dtype]:
-    """The rows, moved and divided by the noise's standard deviation: from here on the noise is N(0, I). And their type.
+    """The samples, moved and divided by the noise's deviation, so that the noise is N(0, I); and their type.
 
-    Where float32 would lose the noise beside the distances, the rows come in float64.
+    Where float32 would lose the noise beside the distances, the samples come in float64.
 
     Raises:
         ValueError: a bound's features or noise_std that it documents as refused.
@@ -235,7 +236,7 @@ def _in_noise_units(features: ArrayLike, noise_std: float | Tensor, *, where: st
     check_rows(rows, where=where, name="features", at_least=2)
     check_noise_std(noise_std, where=where)
     rows = rows if rows.is_floating_point() else rows.to(torch.float64)
-    # By a row and not by the mean, which misses the value of equal rows by rounding.
+    # By a sample and not by the mean, which misses the value of equal samples by rounding.
     moved = (rows - rows[0].detach()) / noise_std
     if moved.dtype != torch.float64 and rows.device.type != "mps" and not _fits(moved):
         moved = (rows.double() - rows[0].detach().double()) / noise_std
@@ -246,7 +247,7 @@ def _in_noise_units(features: ArrayLike, noise_std: float | Tensor, *, where: st
 
 
 def _fits(rows: Tensor) -> bool:
-    """Whether squared distances by matrix product are exact enough in the rows' type."""
+    """Whether squared distances by matrix product are exact enough in the samples' type."""
     with torch.no_grad():
         return float((rows * rows).sum(dim=1).max()) * product_eps(rows) <= _TOLERANCE
 
@@ -281,7 +282,7 @@ def _half_log_det(centered: Tensor) -> Tensor:
 
 
 def _gaussian_error(centered: Tensor) -> float:
-    """Infinitesimal jackknife of 1/2 log det: half of every row's squared length in the metric (I + S)^-1."""
+    """Infinitesimal jackknife of 1/2 log det: half of every sample's squared length in the metric (I + S)^-1."""
     directions, sizes, _ = torch.linalg.svd(centered, full_matrices=False)
     leverage = (directions * sizes / torch.hypot(sizes, torch.ones_like(sizes))).square().sum(dim=1)
     # n * leverage is the squared length; its standard error divides by sqrt(n).

@@ -25,9 +25,9 @@ Kind = Literal["discrete", "continuous", "continuous with ties"]
 _K = 3
 # A symbol that occurs less often on average says little about its frequency; such integers are treated as numbers.
 _ROWS_PER_INTEGER = 2
-# Share of rows with a pair of symbols of their own, above which frequencies of pairs say little.
+# Share of samples with a pair of symbols of their own, above which frequencies of pairs say little.
 _SPARSE = 0.2
-# Share of rows that occur more than once: beyond rounding, the variable has atoms.
+# Share of samples that occur more than once: beyond rounding, the variable has atoms.
 _TIED = 0.05
 _KS = (1, 2, 4, 8)
 # With one column on each side KSG has next to no bias, and a weighted sum would only add variance.
@@ -45,18 +45,19 @@ def mutual_information(x: ArrayLike, y: ArrayLike) -> Estimate:
     units and heavy tails harmless, and serves rounded variables and those with atoms (the output of a ReLU). Beyond 40
     columns `ksg_ensemble` takes x and y as they are, each divided by its length; there the value is far too low.
 
-    Integers are discrete unless nearly every row is different (the pixels of an image), real numbers are discrete when
-    few different rows occur again and again (one-hot labels). What was picked, and why, is in `estimator` and `reason`.
+    Integers are discrete unless nearly every sample is different (the pixels of an image), real numbers are discrete
+    when few different samples occur again and again (one-hot labels). What was picked, and why, is in `estimator` and
+    `reason`.
 
     Args:
         x: real or integer, shape (n,) or (n, ...).
-        y: real or integer, the same number of rows.
+        y: real or integer, the same number of samples.
 
     Returns:
         Not clamped. `reason` says why this estimator was picked and what to beware of.
 
     Raises:
-        ValueError: rows not paired, fewer than 4 rows, or NaN or infinite values.
+        ValueError: samples not paired, fewer than 4 rows, or NaN or infinite values.
         TypeError: x or y is not made of real numbers.
 
     Example:
@@ -100,14 +101,14 @@ def _one_hot(rows: Tensor) -> bool:
 def _both_discrete(x: Tensor, y: Tensor) -> tuple[Estimate, str]:
     estimate = discrete_mi(x, y, correction="miller-madow")
     share = float((multiplicity(torch.stack([x, y], dim=1)) == 1).double().mean())
-    sparse = f"; {share:.0%} of the rows have a pair of their own, too many for frequencies: the value is biased"
+    sparse = f"; {share:.0%} of the samples have a pair of their own, too many for frequencies: the value is biased"
     return estimate, "counts of symbols" + sparse * (share > _SPARSE)
 
 
 def _against_symbols(x: Tensor, labels: Tensor) -> tuple[Estimate, str]:
     estimate = ross(x, symbols(labels), k=_K)
     alone = len(x) - estimate.n
-    return estimate, "neighbours within each class, ties counted" + f"; {alone} classes of one row left out" * (
+    return estimate, "neighbours within each class, ties counted" + f"; {alone} classes of one sample left out" * (
         alone > 0
     )
 
@@ -116,19 +117,19 @@ def _both_numbers(x: Tensor, y: Tensor) -> tuple[Estimate, str]:
     x, y = (as_samples(v, where="mutual_information", name="x") for v in (x, y))
     columns, few_rows = x.shape[1] + y.shape[1], len(x) <= max(_KS)
     copied = float((multiplicity(torch.cat([x, y], dim=1)) > 1).double().mean())
-    copies = f"; {copied:.0%} of the rows occur twice: if as copies of samples, the value is too high" * (
+    copies = f"; {copied:.0%} of the samples occur twice: if as copies of samples, the value is too high" * (
         copied > _TIED
     )
     if few_rows or columns > _MANY_COLUMNS:
         x, y = _of_length_one(x), _of_length_one(y)
         estimate = ksg(x, y, k=_K, metric="euclidean") if few_rows else ksg_ensemble(x, y, ks=_KS)
-        few = "with so few rows" if few_rows else "in so many columns"
+        few = "with so few samples" if few_rows else "in so many columns"
         return (
             estimate,
             f"nearest neighbours, x and y each divided by its length; {few} the value is far too low{copies}",
         )
     mapped = "after each column's ranks are mapped to a normal distribution, ties broken at random"
-    # In the order of their values, so that how ties are broken does not depend on the order of the rows.
+    # In the order of their values, so that how ties are broken does not depend on the order of the samples.
     order = torch.from_numpy(np.lexsort(torch.cat([x, y], dim=1).T.cpu().numpy())).to(x.device)
     x, y = _normal_scores(x[order], "x"), _normal_scores(y[order], "y")
     if x.shape[1] + y.shape[1] == _TWO_COLUMNS:

@@ -23,11 +23,11 @@ def ross(x: ArrayLike, labels: ArrayLike, *, k: int = 3, metric: Metric = "eucli
     """Mutual information of continuous x and discrete labels, in nats.
 
     psi(n) - <psi(n_c)> + <psi(k_i)> - <psi(m_i)>: n_c rows in the row's class; the radius is the distance to the k-th
-    nearest row of the same class; k_i rows of the class, and m_i of all rows, lie within it (ties counted).
+    nearest sample of the same class; k_i samples of the class, and m_i of all samples, lie within it (ties counted).
 
     Where more than k rows of a class coincide the radius is 0, and the row itself is counted in k_i and m_i: so a
-    representation that is the same for all rows has exactly 0 nats, without rounding. A class of n_c <= k rows uses k =
-    n_c - 1, and classes with a single row are dropped (`n` says how many rows were used).
+    representation that is the same for all samples has exactly 0 nats, without rounding. A class of n_c <= k samples
+    uses k = n_c - 1, and classes with a single sample are dropped (`n` says how many samples were used).
 
     Args:
         x: shape (n,) or (n, ...), n > k.
@@ -40,7 +40,8 @@ def ross(x: ArrayLike, labels: ArrayLike, *, k: int = 3, metric: Metric = "eucli
         entropy of the labels, reached when no class has a neighbour of another. `std_error` by subsampling.
 
     Raises:
-        ValueError: rows not paired, n <= k, NaN or infinite values, an unknown metric, or no two rows share a label.
+        ValueError: samples not paired, n <= k, NaN or infinite values, an unknown metric, or no two samples share a
+            label.
         TypeError: x is not made of real numbers, labels are not integers, or k is not an integer.
 
     Source: Ross 2014, doi:10.1371/journal.pone.0087357. Its code counts ties in no fixed way; without ties we agree.
@@ -59,7 +60,7 @@ def ross(x: ArrayLike, labels: ArrayLike, *, k: int = 3, metric: Metric = "eucli
     xs, classes = _without_singletons(xs / common_unit(xs), classes)
     n = len(xs)
     if n == 0:
-        raise ValueError("ross: labels must repeat, got a different one in every row.")
+        raise ValueError("ross: labels must repeat, got a different one in every sample.")
 
     def part(rows: Tensor) -> float:
         some, labels = _without_singletons(xs[rows], classes[rows])
@@ -83,7 +84,7 @@ def _without_singletons(x: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _ross(x: Tensor, classes: Tensor, k: int, metric: Metric) -> Tensor:
-    """The estimate on rows whose classes all have two rows or more."""
+    """The estimate on samples whose classes all have two samples or more."""
     order = classes.argsort(stable=True)
     x, classes = x[order], classes[order]
     slices = list(_class_slices(classes))
@@ -115,7 +116,7 @@ def _counts_by_tree(x: Tensor, slices: list[slice], k: int, metric: Metric) -> t
 
 
 def _counts_by_block(x: Tensor, slices: list[slice], k: int, metric: Metric) -> tuple[Tensor, Tensor, Tensor]:
-    """One pass: the distances of a block of rows to all rows give the radius and both counts."""
+    """One pass: the distances of a block of samples to all samples give the radius and both counts."""
     between = distances_between(x, metric)
 
     def of_block(rows: slice, room: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
@@ -129,7 +130,7 @@ def _counts_by_block(x: Tensor, slices: list[slice], k: int, metric: Metric) -> 
 
 
 def _counts_of_class(room: Tensor, rows: slice, own: slice, k: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Radius and counts of those rows of a block that belong to one class."""
+    """Radius and counts of those samples of a block that belong to one class."""
     start, stop = max(rows.start, own.start), min(rows.stop, own.stop)
     blocks = room[:, start - rows.start : stop - rows.start]
     nearest, _ = nearest_in_block(blocks, start, min(k, own.stop - own.start - 1), own)

@@ -27,15 +27,15 @@ def conditional_ksg(x: ArrayLike, y: ArrayLike, z: ArrayLike, *, k: int = 3) -> 
 
     <psi(k) - psi(n_xz + 1) - psi(n_yz + 1) + psi(n_z + 1)>, the counts being rows strictly nearer than the k-th
     neighbour. All distances are Chebyshev distances, so the scales of x, y and z matter. In many dimensions, and where
-    z tells much of x and y, the estimate falls below the truth, the more so the fewer the rows.
+    z tells much of x and y, the estimate falls below the truth, the more so the fewer the samples.
 
-    Where more than k rows coincide, psi(k) becomes psi of their number, the rows themselves counted; other ties are
-    better left to `conditional_mixed_ksg`.
+    Where more than k samples coincide, psi(k) becomes psi of their number, the samples themselves counted; other ties
+    are better left to `conditional_mixed_ksg`.
 
     Args:
         x: shape (n,) or (n, ...), n > k.
-        y: the same number of rows.
-        z: the same number of rows. With constant z it is `ksg`.
+        y: the same number of samples.
+        z: the same number of samples. With constant z it is `ksg`.
         k: number of neighbours; more is smoother and more biased.
 
     Returns:
@@ -43,7 +43,7 @@ def conditional_ksg(x: ArrayLike, y: ArrayLike, z: ArrayLike, *, k: int = 3) -> 
         psi(n) - psi(k) where no two distances are equal. `std_error` by subsampling.
 
     Raises:
-        ValueError: rows not paired, n <= k, or NaN or infinite values.
+        ValueError: samples not paired, n <= k, or NaN or infinite values.
         TypeError: x, y or z is not made of real numbers, or k is not an integer.
 
     Source: Frenzel & Pompe 2007, doi:10.1103/PhysRevLett.99.204101. Their h_N is -psi(N + 1), less a
@@ -61,14 +61,14 @@ def conditional_ksg(x: ArrayLike, y: ArrayLike, z: ArrayLike, *, k: int = 3) -> 
 def conditional_mixed_ksg(x: ArrayLike, y: ArrayLike, z: ArrayLike, *, k: int = 3) -> Estimate:
     """Conditional mutual information I(X; Y | Z) of variables that may mix atoms and densities, in nats.
 
-    <psi(k_i) - psi(n_xz) - psi(n_yz) + psi(n_z)>, the counts being other rows at most as far as the k-th neighbour in
-    each space, k_i in the joint one: k unless there are ties. Chebyshev distances, so scales matter, those of class
+    <psi(k_i) - psi(n_xz) - psi(n_yz) + psi(n_z)>, the counts being other samples at most as far as the k-th neighbour
+    in each space, k_i in the joint one: k unless there are ties. Chebyshev distances, so scales matter, those of class
     numbers too. On densities `conditional_ksg` is the better one: this lies above it (benchmarks/accuracy.py has both).
 
     Args:
         x: real or integer, shape (n,) or (n, ...), n > k.
-        y: real or integer, the same number of rows.
-        z: real or integer, the same number of rows.
+        y: real or integer, the same number of samples.
+        z: real or integer, the same number of samples.
         k: number of neighbours.
 
     Returns:
@@ -76,7 +76,7 @@ def conditional_mixed_ksg(x: ArrayLike, y: ArrayLike, z: ArrayLike, *, k: int = 
         psi(n - 1) - psi(k). `std_error` by subsampling.
 
     Raises:
-        ValueError: rows not paired, n <= k, or NaN or infinite values.
+        ValueError: samples not paired, n <= k, or NaN or infinite values.
         TypeError: x, y or z is not made of real numbers, or k is not an integer.
 
     Source: Mesner & Shalizi 2020, arXiv:1912.03387, Algorithm 1, without its last step, which clamps at 0. Ties at any
@@ -106,10 +106,10 @@ def conditional_gaussian_mi(x: ArrayLike, y: ArrayLike, z: ArrayLike, *, unbiase
 
     Returns:
         No bound; at least 0 unless unbiased. Differentiable; computed in float64. Columns that are constant, or of x
-        and y linear in z, carry no information and are left out. Standard error from the influence of each row.
+        and y linear in z, carry no information and are left out. Standard error from the influence of each sample.
 
     Raises:
-        ValueError: rows not paired, n <= d_x + d_y + d_z, NaN or infinite values, a column of z that is a linear
+        ValueError: samples not paired, n <= d_x + d_y + d_z, NaN or infinite values, a column of z that is a linear
             function of others of z, or one of x and y that is so given z.
         TypeError: x, y or z is not made of real numbers.
 
@@ -127,7 +127,9 @@ def conditional_gaussian_mi(x: ArrayLike, y: ArrayLike, z: ArrayLike, *, unbiase
     ys, zs = ys.to(xs.device), zs.to(xs.device)
     n, columns = len(xs), xs.shape[1] + ys.shape[1] + zs.shape[1]
     if n <= columns:
-        raise ValueError(f"{where}: needs more rows than columns of x, y and z together, got {n} rows, {columns}.")
+        raise ValueError(
+            f"{where}: needs more samples than columns of x, y and z together, got {n} samples, {columns}."
+        )
     dtype = torch.promote_types(torch.promote_types(xs.dtype, ys.dtype), torch.promote_types(zs.dtype, torch.float32))
     given = standardised(zs)
     basis = _basis(given, where=where)
@@ -141,9 +143,9 @@ def conditional_discrete_mi(
     """Conditional mutual information I(A; B | C) of discrete variables, in nats: H(A, C) + H(B, C) - H(C) - H(A, B, C).
 
     Args:
-        a: integers or booleans, shape (n,) or (n, ...); the columns of a row are one symbol.
-        b: the same number of rows.
-        c: the same number of rows.
+        a: integers or booleans, shape (n,) or (n, ...); the columns of a sample are one symbol.
+        b: the same number of samples.
+        c: the same number of samples.
         correction: None is the plug-in value, biased high by about (triples + symbols of c - pairs of a and c - pairs
             of b and c) / (2n); "miller-madow" subtracts that, counting those that occur.
 
@@ -152,7 +154,7 @@ def conditional_discrete_mi(
         Standard error by the delta method; it is 0 to first order where a and b are independent given c.
 
     Raises:
-        ValueError: rows not paired, no rows, or an unknown correction.
+        ValueError: samples not paired, no rows, or an unknown correction.
         TypeError: a, b or c is not made of integers.
 
     Source: Cover & Thomas 2006, eq. 2.61; Miller 1955, "Note on the bias of information estimates".
@@ -266,5 +268,5 @@ def _residual(rows: Tensor, basis: Tensor) -> Tensor:
 
 
 def _surprise(codes: Tensor) -> Tensor:
-    """Minus the log frequency of every row's symbol."""
+    """Minus the log frequency of every sample's symbol."""
     return math.log(len(codes)) - torch.bincount(codes)[codes].double().log()

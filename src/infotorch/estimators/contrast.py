@@ -1,4 +1,4 @@
-"""What bounds by pairs of rows share: mean_i [log p(t_i | x_i) - log mean_j p(t_i | x_j)], block by block."""
+"""What bounds by pairs of samples share: mean_i [log p(t_i | x_i) - log mean_j p(t_i | x_j)], block by block."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def contrast(
 
 
 def _blocks(n: int) -> Iterator[slice]:
-    """Slices that cover n rows, so that n = 100,000 needs no n x n matrix."""
+    """Slices that cover n samples, so that n = 100,000 needs no n x n matrix."""
     return slices(n, max(1, _BLOCK_ENTRIES // n))
 
 
@@ -62,14 +62,14 @@ def true_pairs(log_p: Tensor, block: slice) -> Tensor:
 
 
 def _terms(log_p: Tensor, block: slice, leave_one_out: bool) -> tuple[Tensor, Tensor]:
-    """Each row's log p(t_i | x_i) - log mean_j p(t_i | x_j), shape (m,), and what the mean is over, shape (m, n)."""
+    """Each sample's log p(t_i | x_i) - log mean_j p(t_i | x_j), shape (m,), and what the mean is over, shape (m, n)."""
     mixture = log_p.masked_fill(true_pairs(log_p, block), -math.inf) if leave_one_out else log_p
     count = log_p.shape[1] - leave_one_out
     return log_p.diagonal(block.start) - (mixture.logsumexp(dim=1) - math.log(count)), mixture
 
 
 def _contrast_error(rows: Tensor, log_likelihood: LogLikelihood, leave_one_out: bool) -> float:
-    """Infinitesimal jackknife: a row's own term, and what it does as a component of everyone's mixture."""
+    """Infinitesimal jackknife: a sample's own term, and what it does as a component of everyone's mixture."""
     influence = torch.zeros(len(rows), dtype=rows.dtype, device=rows.device)
     for block in _blocks(len(rows)):
         terms, mixture = _terms(log_likelihood(rows, block), block, leave_one_out)

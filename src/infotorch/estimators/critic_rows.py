@@ -55,7 +55,8 @@ def random_splits(
     smallest = min(min(len(s.train), len(s.validation), len(s.test)) for s in splits)
     if smallest < 2:
         raise ValueError(
-            f"{where}: each part of the rows must have at least 2 of them, got {n} rows with validation={validation:g} "
+            f"{where}: each part of the samples must have at least 2 of them, got {n} samples with "
+            + f"validation={validation:g} "
             + (f"and test={test:g}." if folds is None else f"and folds={folds}.")
         )
     return splits

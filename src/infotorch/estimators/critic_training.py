@@ -1,4 +1,4 @@
-"""Training a critic, or anything else with a loss on batches of rows, until it gets no better on other rows."""
+"""Training a critic, or anything else with a loss on batches of samples, until it gets no better on other samples."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 #: "diverged": the validation loss was not finite; "nothing to train": no parameter requires a gradient
 Ending = Literal["patience", "max_steps", "diverged", "nothing to train"]
 
-#: steps between two looks at the validation rows: often enough to stop in time, seldom enough to cost little
+#: steps between two looks at the validation samples: often enough to stop in time, seldom enough to cost little
 CHECK_EVERY = 50
 
 
@@ -62,7 +62,7 @@ def train_until_no_better(
         max_steps: most steps taken.
         lr: Adam's learning rate.
         patience: checks without improvement after which training stops.
-        generator: orders the rows, anew in every pass.
+        generator: orders the samples, anew in every pass.
         on_check: called with the step and the validation loss at every check.
 
     Example:
@@ -82,7 +82,7 @@ def train_until_no_better(
     optimizer = torch.optim.Adam(parameters, lr=lr, fused=all(p.device.type in {"cpu", "cuda"} for p in parameters))
     batches = shuffled_batches(tensors, batch_size, generator)
     best = _Best(module)
-    # The untrained module is a candidate too: where the rows are too few to learn from, nothing is better.
+    # The untrained module is a candidate too: where the samples are too few to learn from, nothing is better.
     start = _look(module, validation_loss)
     if math.isfinite(start):
         best.offer(0, start)

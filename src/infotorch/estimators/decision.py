@@ -21,17 +21,17 @@ from infotorch.numerics.typing import ArrayLike
 
 
 def hard_decisions(scores: ArrayLike, *, threshold: float | None = None) -> Tensor:
-    """The class of the highest score of each row; of one score, whether it lies above the threshold.
+    """The class of the highest score of each sample; of one score, whether it lies above the threshold.
 
     Args:
         scores: shape (n, classes), or (n,) or (n, 1) with a threshold.
-        threshold: for one score a row.
+        threshold: for one score a sample.
 
     Returns:
         Integers, shape (n,); of equal scores the first class.
 
     Raises:
-        ValueError: one score a row without a threshold, several with one, or NaN or infinite scores.
+        ValueError: one score a sample without a threshold, several with one, or NaN or infinite scores.
         TypeError: scores are not real numbers.
 
     Source: Amjad & Geiger 2019, arXiv:1802.09766, Sec. 5.1.
@@ -46,7 +46,9 @@ def hard_decisions(scores: ArrayLike, *, threshold: float | None = None) -> Tens
 def _decided(scores: ArrayLike, threshold: float | None, *, where: str) -> Tensor:
     rows = as_rows(scores, where=where, name="scores")
     if (rows.shape[1] == 1) is (threshold is None):
-        raise ValueError(f"{where}: threshold belongs to one score a row, got {threshold} for {rows.shape[1]} scores.")
+        raise ValueError(
+            f"{where}: threshold belongs to one score a sample, got {threshold} for {rows.shape[1]} scores."
+        )
     if not rows.is_floating_point():
         rows = rows.to(torch.int64)  # not every integer type can be compared
     return rows.argmax(dim=1) if threshold is None else (rows[:, 0] > threshold).long()
@@ -68,7 +70,7 @@ def hard_decision_mi(scores: ArrayLike, labels: ArrayLike | None = None, *, thre
         tells as much as one that names them right.
 
     Raises:
-        ValueError: as `hard_decisions`, or labels not paired with the rows.
+        ValueError: as `hard_decisions`, or labels not paired with the samples.
         TypeError: scores are not real numbers, or labels are not integers.
 
     Source: Amjad & Geiger 2019, arXiv:1802.09766, Sec. 5.1 and eq. 6.
@@ -91,8 +93,8 @@ def hard_decision_mi(scores: ArrayLike, labels: ArrayLike | None = None, *, thre
 def soft_decision_label_mi(scores: ArrayLike, labels: ArrayLike) -> Estimate:
     """Information I(Y; Yhat) of a soft decision, in nats: H(mean p) less the classes' mean of H(mean p within).
 
-    Yhat is drawn from p(. | x), the class probabilities. For these rows, equally likely, the value is exact. It is the
-    precision of the soft rule, and at most its compression term, `soft_decision_mi` of the same rows.
+    Yhat is drawn from p(. | x), the class probabilities. For these samples, equally likely, the value is exact. It is
+    the precision of the soft rule, and at most its compression term, `soft_decision_mi` of the same samples.
 
     Args:
         scores: class scores or log-probabilities, shape (n, classes); of a stochastic encoder, drawn several times,
@@ -126,7 +128,7 @@ def soft_decision_label_mi(scores: ArrayLike, labels: ArrayLike) -> Estimate:
     value = torch.special.entr(marginal).sum() - (shares * torch.special.entr(of_class).sum(dim=1)).sum()
 
     def error() -> float:
-        # Each row's influence: how its class's mean stands out of the marginal, where the row draws.
+        # Each sample's influence: how its class's mean stands out of the marginal, where the sample draws.
         tiny = torch.finfo(p.dtype).tiny
         contrast = of_class.clamp(min=tiny).log()[numbers] - marginal.clamp(min=tiny).log()
         return error_of_mean((p * contrast).sum(dim=1))

@@ -64,24 +64,24 @@ def hsic(
     [tr(K L) + 1'K1 1'L1 / ((n - 1)(n - 2)) - 2 / (n - 2) 1'K L 1] / (n (n - 3)).
 
     It is not in nats, and its size depends on the kernels. Integers and booleans are symbols: their kernel is 1 between
-    equal rows and 0 otherwise, whatever `kernel` says.
+    equal samples and 0 otherwise, whatever `kernel` says.
 
     Args:
         x: shape (n,) or (n, ...); trailing axes are flattened.
-        y: the same number of rows.
+        y: the same number of samples.
         kernel: "rbf", exp(-d2 / (2 s^2)), which sees any dependence; or "linear", inner products, which sees covariance
             only and needs no n x n matrix.
-        bandwidth: s of "rbf", one for both or a pair: a number, "median" (of the distances, among 1000 rows where there
-            are more) or "knn" (mean distance to the 10 nearest). It is a constant: no gradient runs through it.
+        bandwidth: s of "rbf", one for both or a pair: a number, "median" (of the distances, among 1000 samples where
+            there are more) or "knn" (mean distance to the 10 nearest). It is a constant: no gradient runs through it.
         unbiased: the U-statistic, 0 on average under independence and so negative at times, n >= 4; or the biased form,
             at least 0, n >= 2.
 
     Returns:
-        0-d tensor, differentiable; computed in float64. 0 when x or y is constant. Memory for a block of rows at a
+        0-d tensor, differentiable; computed in float64. 0 when x or y is constant. Memory for a block of samples at a
         time, also on the way back.
 
     Raises:
-        ValueError: rows not paired, too few rows, NaN or infinite values, an unknown kernel, rule or bandwidth.
+        ValueError: samples not paired, too few samples, NaN or infinite values, an unknown kernel, rule or bandwidth.
         TypeError: x or y is not made of real numbers.
 
     Source: Gretton et al. 2005, doi:10.1007/11564089_7, Def. 2 (biased); Song et al. 2012, JMLR 13, eq. 5 (unbiased).
@@ -114,7 +114,7 @@ def cka(
 
     Args:
         x: shape (n,) or (n, ...); trailing axes are flattened; integers are symbols, as in `hsic`.
-        y: the same number of rows; any number of columns.
+        y: the same number of samples; any number of columns.
         kernel: "linear" or "rbf"; see `hsic`.
         bandwidth: of "rbf"; see `hsic`.
         unbiased: with the unbiased HSIC, about 0 for independent variables, n >= 4; the biased form is then well above
@@ -200,7 +200,7 @@ def _hsic(first: _Side, second: _Side, unbiased: bool) -> _Inner:
 
 
 def _sums(first: _Side, second: _Side) -> Sums:
-    """From features where that is less work, else from blocks of rows of both matrices."""
+    """From features where that is less work, else from blocks of samples of both matrices."""
     n = len(first.diagonal)
     if first.features is not None and second.features is not None:
         a, b = first.features, second.features

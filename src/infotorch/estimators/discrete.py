@@ -20,7 +20,7 @@ def discrete_entropy(a: ArrayLike, *, correction: Correction | None = None) -> E
     """Entropy of discrete a, in nats, from the frequencies of its symbols.
 
     Args:
-        a: integers or booleans, shape (n,) or (n, ...); the columns of a row are one symbol.
+        a: integers or booleans, shape (n,) or (n, ...); the columns of a sample are one symbol.
         correction: None is the plug-in value, biased low by about (symbols - 1) / (2n); "miller-madow" adds that.
 
     Returns:
@@ -45,8 +45,8 @@ def discrete_mi(a: ArrayLike, b: ArrayLike, *, correction: Correction | None = N
     """Mutual information of discrete a and b, in nats, from the frequencies of their symbols and pairs of symbols.
 
     Args:
-        a: integers or booleans, shape (n,) or (n, ...); the columns of a row are one symbol.
-        b: the same number of rows.
+        a: integers or booleans, shape (n,) or (n, ...); the columns of a sample are one symbol.
+        b: the same number of samples.
         correction: None is the plug-in value, biased high by about (pairs - symbols of a - symbols of b + 1) / (2n);
             "miller-madow" subtracts that, counting the pairs and symbols that occur.
 
@@ -56,7 +56,7 @@ def discrete_mi(a: ArrayLike, b: ArrayLike, *, correction: Correction | None = N
         0 to first order for independent variables.
 
     Raises:
-        ValueError: rows not paired, no rows, or an unknown correction.
+        ValueError: samples not paired, no rows, or an unknown correction.
         TypeError: a or b is not made of integers.
 
     Source: Miller 1955, "Note on the bias of information estimates"; Paninski 2003, doi:10.1162/089976603321780272.

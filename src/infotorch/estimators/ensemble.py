@@ -35,7 +35,7 @@ def ksg_ensemble(
 
     Args:
         x: shape (n,) or (n, ...), n > max(ks).
-        y: the same number of rows.
+        y: the same number of samples.
         ks: two or more different numbers of neighbours.
         metric: the norm in x and in y; "euclidean" leaves less bias (tuning_suite).
 
@@ -45,8 +45,8 @@ def ksg_ensemble(
         than the small ks and smaller than the large ones, may carry the value above it. `std_error` by subsampling.
 
     Raises:
-        ValueError: rows not paired, n <= max(ks), fewer than two or repeated ks, NaN or infinite values, or an unknown
-            metric.
+        ValueError: samples not paired, n <= max(ks), fewer than two or repeated ks, NaN or infinite values, or an
+            unknown metric.
         TypeError: x or y is not made of real numbers, ks is a single number, or a k is not an integer.
 
     Source: weighted ensembles: Moon, Sricharan & Hero 2017, arXiv:1701.08083, for kernel estimators; the KSG members,

@@ -17,7 +17,7 @@ from infotorch.numerics.typing import ArrayLike
 def kozachenko_leonenko_entropy(x: ArrayLike, *, k: int = 3, metric: Metric = "chebyshev") -> Estimate:
     """Differential entropy of continuous x, in nats: psi(n) - psi(k) + log(volume of the unit ball) + d <log radius>.
 
-    The radius of a row is the distance to its k-th nearest neighbour, d the number of columns.
+    The radius of a sample is the distance to its k-th nearest neighbour, d the number of columns.
 
     Args:
         x: shape (n,) or (n, ...), n > k.
@@ -28,7 +28,7 @@ def kozachenko_leonenko_entropy(x: ArrayLike, *, k: int = 3, metric: Metric = "c
         No bound; may be negative, as differential entropies may. Computed in float64. `std_error` by subsampling.
 
     Raises:
-        ValueError: n <= k, NaN or infinite values, an unknown metric, or more than k equal rows: then x is not
+        ValueError: n <= k, NaN or infinite values, an unknown metric, or more than k equal samples: then x is not
             continuous and its differential entropy minus infinity.
         TypeError: x is not made of real numbers, or k is not an integer.
 

@@ -29,12 +29,12 @@ def gaussian_mi(x: ArrayLike, y: ArrayLike, *, unbiased: bool = False) -> Estima
 
     Returns:
         No bound; at least 0 unless unbiased. Differentiable; computed in float64. Constant columns are left out: they
-        carry no information. Standard error from the influence of each row; it is 0 to first order for independent
+        carry no information. Standard error from the influence of each sample; it is 0 to first order for independent
         variables.
 
     Raises:
-        ValueError: rows not paired, n <= d_x + d_y, NaN or infinite values, or a singular covariance, which means that
-            one column is a linear function of the others (the information may be infinite).
+        ValueError: samples not paired, n <= d_x + d_y, NaN or infinite values, or a singular covariance, which means
+            that one column is a linear function of the others (the information may be infinite).
         TypeError: x or y is not made of real numbers.
 
     Source: Cover & Thomas 2006, Sec. 8.5. Covariances are divided by n; the factor cancels. The bias follows from
@@ -67,8 +67,8 @@ def gaussian_copula_mi(x: ArrayLike, y: ArrayLike, *, unbiased: bool = False) ->
         As `gaussian_mi`, but without gradient.
 
     Raises:
-        ValueError: rows not paired, n <= d_x + d_y, NaN or infinite values, or ranks of one column that follow linearly
-            from the others (equal ranks, for one).
+        ValueError: samples not paired, n <= d_x + d_y, NaN or infinite values, or ranks of one column that follow
+            linearly from the others (equal ranks, for one).
         TypeError: x or y is not made of real numbers.
 
     Source: Ince et al. 2017, doi:10.1002/hbm.23471; their bias correction is `unbiased=True`.
@@ -99,8 +99,8 @@ def canonical_correlations(x: ArrayLike, y: ArrayLike) -> Tensor:
         out, so that there may be fewer.
 
     Raises:
-        ValueError: rows not paired, n <= d_x + d_y, NaN or infinite values, or a column of x that is a linear function
-            of others of x, or the same for y.
+        ValueError: samples not paired, n <= d_x + d_y, NaN or infinite values, or a column of x that is a linear
+            function of others of x, or the same for y.
         TypeError: x or y is not made of real numbers.
 
     Source: Hotelling 1936, doi:10.1093/biomet/28.3-4.321; by QR and SVD as Björck & Golub 1973,
@@ -128,7 +128,7 @@ def gaussian_mi_cca(x: ArrayLike, y: ArrayLike, *, num_components: int | None = 
 
     Returns:
         No bound, at least 0, differentiable; computed in float64. Biased high as `gaussian_mi` is. Standard error from
-        the influence of each row.
+        the influence of each sample.
 
     Raises:
         ValueError: as `canonical_correlations`; a correlation of 1, where the information is infinite; or
@@ -207,7 +207,9 @@ def _paired_rows(x: ArrayLike, y: ArrayLike, *, where: str) -> tuple[Tensor, Ten
     xs, ys = paired_rows(x, y, where=where)
     n, columns = len(xs), xs.shape[1] + ys.shape[1]
     if n <= columns:
-        raise ValueError(f"{where}: needs more rows than columns of x and y together, got {n} rows, {columns} columns.")
+        raise ValueError(
+            f"{where}: needs more samples than columns of x and y together, got {n} samples, {columns} columns."
+        )
     return xs, ys
 
 
@@ -233,7 +235,7 @@ def _bias(d_x: int, d_y: int, freedom: int) -> float:
 
 
 def _error(parts: list[Tensor]) -> float:
-    """Infinitesimal jackknife: half of (squared lengths of a row in x and in y, less that of the row in both)."""
+    """Infinitesimal jackknife: half of (squared lengths of a sample in x and in y, less that of the sample in both)."""
     x, y, both = ((torch.linalg.solve(columns.T @ columns, columns.T).T * columns).sum(dim=1) for columns in parts)
     return 0.5 * math.sqrt(len(both)) * float((x + y - both).std())
 

@@ -1,4 +1,4 @@
-"""The value of a trained critic on rows that it has never seen, with the influence of every row."""
+"""The value of a trained critic on samples that it has never seen, with the influence of every sample."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ SMILE_CLIP = 5.0
 
 @dataclass(frozen=True)
 class HeldOut:
-    """A value on held-out rows.
+    """A value on held-out samples.
 
     Args:
         value: in nats.
-        influence: of every row on the value, up to a constant: the infinitesimal jackknife.
-        ceiling: the largest value that these rows could give, in nats.
+        influence: of every sample on the value, up to a constant: the infinitesimal jackknife.
+        ceiling: the largest value that these samples could give, in nats.
     """
 
     value: float
@@ -38,10 +38,11 @@ class HeldOut:
 
 @torch.no_grad()
 def held_out(measure: Measure, scores: Scores, x: Tensor, y: Tensor, *, group_size: int) -> HeldOut:
-    """The value on rows (x, y), every row against the others of its group.
+    """The value on samples (x, y), every sample against the others of its group.
 
-    The rows are cut in their order into groups of equal size (up to one row), at most `group_size`. InfoNCE is the mean
-    over the groups, with the log of their size as ceiling; the others take their means over the pairs of all groups.
+    The samples are cut in their order into groups of equal size (up to one sample), at most `group_size`. InfoNCE is
+    the mean over the groups, with the log of their size as ceiling; the others take their means over the pairs of all
+    groups.
 
     Example:
         >>> rows = torch.arange(8.0)[:, None]
@@ -49,7 +50,7 @@ def held_out(measure: Measure, scores: Scores, x: Tensor, y: Tensor, *, group_si
         >>> round(found.value, 4), round(found.ceiling, 4)  # log 4
         (1.3863, 1.3863)
     """
-    # A group of a single row would have no pair drawn apart.
+    # A group of a single sample would have no pair drawn apart.
     groups = max(1, min(math.ceil(len(x) / group_size), len(x) // 2))
     matrices = (in_float64(scores(a, b)) for a, b in zip(x.tensor_split(groups), y.tensor_split(groups), strict=True))
     if measure == "infonce":
@@ -65,10 +66,10 @@ def held_out(measure: Measure, scores: Scores, x: Tensor, y: Tensor, *, group_si
 
 
 def pooled(parts: Sequence[HeldOut]) -> tuple[float, float, float]:
-    """Value, standard error and ceiling over several parts of the rows, each with a critic of its own.
+    """Value, standard error and ceiling over several parts of the samples, each with a critic of its own.
 
-    The standard error takes the critics as given: that other training rows would have given other critics is not part
-    of it.
+    The standard error takes the critics as given: that other training samples would have given other critics is not
+    part of it.
 
     Example:
         >>> part = HeldOut(1.0, torch.tensor([0.0, 2.0]), 3.0)
@@ -89,7 +90,7 @@ def _infonce(matrices: Iterable[Tensor]) -> HeldOut:
         log_p = matrix.log_softmax(dim=1)
         ceilings.append(log_p.new_full((len(matrix),), math.log(len(matrix))))
         terms.append(log_p.diagonal() + ceilings[-1])
-        # A row has a term of its own, and takes part in everyone's mean as a y.
+        # A sample has a term of its own, and takes part in everyone's mean as a y.
         influence.append(terms[-1] - log_p.exp().sum(dim=0))
     return HeldOut(float(torch.cat(terms).mean()), torch.cat(influence), float(torch.cat(ceilings).mean()))
 

@@ -28,13 +28,13 @@ def ksg(
     Variant 2: psi(k) - 1/k + psi(n) - <psi(n_x) + psi(n_y)>, n_x rows within the k neighbours' extent in x.
 
     The joint distance is the larger of the distances in x and in y, so the scales of x and y matter. In many dimensions
-    the estimate falls far below the truth. Where more than k rows coincide in x and y, psi(k) becomes psi of their
-    number, the rows themselves counted everywhere. Other ties (integers, zeros of a ReLU) are better left to
+    the estimate falls far below the truth. Where more than k samples coincide in x and y, psi(k) becomes psi of their
+    number, the samples themselves counted everywhere. Other ties (integers, zeros of a ReLU) are better left to
     `mixed_ksg` and `mutual_information`: here they may carry the value above the ceiling.
 
     Args:
         x: shape (n,) or (n, ...), n > k.
-        y: the same number of rows.
+        y: the same number of samples.
         k: number of neighbours; more is smoother and more biased.
         variant: 1 or 2, algorithms (1) and (2) of the paper.
         metric: the norm in x and in y. "euclidean" goes by matrix products: far faster in hundreds of dimensions.
@@ -44,7 +44,7 @@ def ksg(
         psi(n) - psi(k), less 1/k for variant 2, where no two distances are equal. `std_error` by subsampling.
 
     Raises:
-        ValueError: rows not paired, n <= k, NaN or infinite values, or an unknown variant or metric.
+        ValueError: samples not paired, n <= k, NaN or infinite values, or an unknown variant or metric.
         TypeError: x or y is not made of real numbers, or k is not an integer.
 
     Source: Kraskov, Stögbauer & Grassberger 2004, arXiv:cond-mat/0305641, eqs. 8 and 9.
@@ -81,7 +81,7 @@ def ksg_values(x: Tensor, y: Tensor, ks: Sequence[int], variant: int, metric: Me
         return [x.new_zeros(())] * len(ks)
     unit = common_unit(x, y)
     x, y = x / unit, y / unit
-    if variant == 2:  # which of equally near rows count must not depend on the order of the rows
+    if variant == 2:  # which of equally near samples count must not depend on the order of the samples
         order = torch.from_numpy(np.lexsort(torch.cat([x, y], dim=1).T.cpu().numpy())).to(x.device)
         x, y = x[order], y[order]
     rule = _strictly_within if variant == 1 else _extent

@@ -1,4 +1,4 @@
-"""Bounds on what a representation tells of class labels, from class scores and from scores between rows."""
+"""Bounds on what a representation tells of class labels, from class scores and from scores between samples."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def readout_mi(scores: ArrayLike, labels: ArrayLike, *, class_prior: ArrayLike |
     """Read-out lower bound on I(Y; T), in nats: H(Y) - cross-entropy of class scores computed from T.
 
     The gap is the mean divergence of the read-out's probabilities from the true p(y | t). It holds for any read-out
-    that has not seen these rows; on rows that it was trained on, the value may lie far above the information.
+    that has not seen these samples; on samples that it was trained on, the value may lie far above the information.
 
     Args:
         scores: class scores or log-probabilities, shape (n, classes); of a stochastic encoder, drawn several times,
@@ -29,7 +29,8 @@ def readout_mi(scores: ArrayLike, labels: ArrayLike, *, class_prior: ArrayLike |
 
     Returns:
         A lower bound, not clamped: an overconfident read-out makes it negative. The ceiling is H(Y), which it reaches
-        only where the read-out is certain and right. Differentiable in the scores. Standard error from the rows' terms.
+        only where the read-out is certain and right. Differentiable in the scores. Standard error from the samples'
+        terms.
 
     Raises:
         ValueError: scores not of shape (n, classes) or (n, samples, classes), NaN or infinite scores, labels not paired
@@ -79,7 +80,7 @@ def soft_decision_mi(scores: ArrayLike) -> Estimate:
 
     Returns:
         A lower bound on the information of all inputs for scores of shape (n, classes), else no bound. At least 0; the
-        ceiling is the smaller of log n and log classes. Differentiable. Standard error from the rows' terms.
+        ceiling is the smaller of log n and log classes. Differentiable. Standard error from the samples' terms.
 
     Raises:
         ValueError: scores not of shape (n, classes) or (n, samples, classes), or NaN or infinite scores.
@@ -94,7 +95,7 @@ def soft_decision_mi(scores: ArrayLike) -> Estimate:
     log_p = log_probabilities(scores, where="soft_decision_mi")
     n, classes = log_p.shape
     mean = log_p.logsumexp(dim=0) - math.log(n)
-    terms = (log_p.exp() * (log_p - mean)).sum(dim=1)  # each row's divergence from the mean
+    terms = (log_p.exp() * (log_p - mean)).sum(dim=1)  # each sample's divergence from the mean
     return Estimate(
         terms.mean(),
         side="lower" if as_tensor(scores, where="soft_decision_mi", name="scores").ndim == 2 else "none",
@@ -106,20 +107,20 @@ def soft_decision_mi(scores: ArrayLike) -> Estimate:
 
 
 def supervised_contrastive(scores: ArrayLike, labels: ArrayLike) -> Tensor:
-    """Lower bound on I(Y; T), in nats, from scores between rows: each row finds the others of its class.
+    """Lower bound on I(Y; T), in nats, from scores between samples: each sample finds the others of its class.
 
-    H(Y) + mean_i [log m_i + mean_p log softmax_j(s_ij) at j = p], j over all rows but i, p over the m_i others of its
-    class. The softmax, summed over a class, is a guess of the row's label that has not seen the row; H(Y) less its
-    cross-entropy bounds I(Y; T), and the mean of logarithms bounds the logarithm of the sum.
+    H(Y) + mean_i [log m_i + mean_p log softmax_j(s_ij) at j = p], j over all samples but i, p over the m_i others of
+    its class. The softmax, summed over a class, is a guess of the sample's label that has not seen the sample; H(Y)
+    less its cross-entropy bounds I(Y; T), and the mean of logarithms bounds the logarithm of the sum.
 
-    The best scores are log p(t, t')/(p(t) p(t')) of two rows t, t' of one class. As n grows the value then tends to
+    The best scores are log p(t, t')/(p(t) p(t')) of two samples t, t' of one class. As n grows the value then tends to
     I(T; T'), which is at most I(Y; T).
 
     Args:
         scores: shape (n, n), n >= 2, for instance cosine similarities over a temperature. The diagonal is not looked
-            at. A critic must not have seen the rows.
-        labels: integers, shape (n,). A row whose class has no other row serves only as a wrong answer to the others;
-            the bound is then on the classes that remain.
+            at. A critic must not have seen the samples.
+        labels: integers, shape (n,). A sample whose class has no other sample serves only as a wrong answer to the
+            others; the bound is then on the classes that remain.
 
     Returns:
         0-d, differentiable; float16 scores give float32. Not clamped: constant scores give a little less than 0. At
@@ -127,7 +128,7 @@ def supervised_contrastive(scores: ArrayLike, labels: ArrayLike) -> Tensor:
         the rest.
 
     Raises:
-        ValueError: scores is not square, n < 2, labels not paired with it, or no two rows share a class.
+        ValueError: scores is not square, n < 2, labels not paired with it, or no two samples share a class.
         TypeError: scores are not real numbers, or labels are not integers.
 
     Source: Khosla et al. 2020, arXiv:2004.11362, eq. 2. The value is a constant of the labels minus their loss;
@@ -146,7 +147,7 @@ def supervised_contrastive(scores: ArrayLike, labels: ArrayLike) -> Tensor:
     others = positive.sum(dim=1).to(matrix.dtype)
     anchor = others > 0
     if not anchor.any():
-        raise ValueError("supervised_contrastive: labels must have a class with two rows or more, got none.")
+        raise ValueError("supervised_contrastive: labels must have a class with two samples or more, got none.")
     log_q = matrix.masked_fill(itself, -math.inf).log_softmax(dim=1).masked_fill(~positive, 0.0)
     # The plug-in H(Y) of the anchors is log(anchors) - mean of log(m + 1).
     terms = (log_q.sum(dim=1) / others + torch.log(others / (others + 1)))[anchor]
@@ -170,7 +171,7 @@ def log_probabilities(scores: ArrayLike, *, where: str) -> Tensor:
 
 
 def class_labels(labels: ArrayLike, n: int, *, where: str, classes: int | None = None) -> Tensor:
-    """Labels of n rows, int64 (n,).
+    """Labels of n samples, int64 (n,).
 
     Raises:
         TypeError: not integers or booleans.

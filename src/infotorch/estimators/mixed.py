@@ -25,20 +25,20 @@ def mixed_ksg(x: ArrayLike, y: ArrayLike, *, k: int = 3) -> Estimate:
     """Mutual information of x and y that may mix atoms and densities, in nats.
 
     <psi(k_i) + log n - psi(n_x) - psi(n_y)>, the counts including the row itself: with radius 0 (k rows coincide, up to
-    1e-15) k_i is the number of coinciding rows and n_x, n_y count equal rows; otherwise k_i = k and n_x, n_y count rows
-    within the radius.
+    1e-15) k_i is the number of coinciding samples and n_x, n_y count equal samples; otherwise k_i = k and n_x, n_y
+    count samples within the radius.
 
     Args:
         x: real or integer, shape (n,) or (n, ...), n > k.
-        y: real or integer, the same number of rows.
+        y: real or integer, the same number of samples.
         k: number of neighbours.
 
     Returns:
         No bound, not clamped: it may be negative; about 1/(2n) above 0 for constant input. Computed in float64. The
-        ceiling is log n - psi(k) where only coinciding rows tie. `std_error` by subsampling.
+        ceiling is log n - psi(k) where only coinciding samples tie. `std_error` by subsampling.
 
     Raises:
-        ValueError: rows not paired, n <= k, or NaN or infinite values.
+        ValueError: samples not paired, n <= k, or NaN or infinite values.
         TypeError: x or y is not made of real numbers, or k is not an integer.
 
     Source: Gao, Kannan, Oh & Viswanath 2017, arXiv:1709.06212, Algorithm 1, as in the authors' code: it has psi where

@@ -1,4 +1,4 @@
-"""Mutual information by a critic that is trained on some rows and read on others."""
+"""Mutual information by a critic that is trained on some samples and read on others."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from infotorch.numerics.typing import ArrayLike
 
 CriticName = Literal["separable", "joint", "bilinear"]
 BoundName = Literal["infonce", "mine", "nwj", "jsd", "smile"]
-#: called with the step and the value on validation rows, in nats
+#: called with the step and the value on validation samples, in nats
 OnCheck = Callable[[int, float], None]
 
 
@@ -100,24 +100,24 @@ def neural_mi(
 ) -> Estimate:
     """Mutual information of x and y, in nats, by a trained critic, read on rows it was neither trained nor chosen on.
 
-    The rows are split at random. The critic is trained by Adam on one part and looked at every 50 steps on the
+    The samples are split at random. The critic is trained by Adam on one part and looked at every 50 steps on the
     validation part; the best one, which may be the untrained one, is kept and read on the test part. The value is then
-    a lower bound on average (but for "smile"), and low where the critic is weak or the rows are few. Rows must be
+    a lower bound on average (but for "smile"), and low where the critic is weak or the samples are few. Samples must be
     independent: with repeated or neighbouring rows on both sides of the split the critic recognises what it has seen.
 
-    - "infonce": the steadiest; at most log of the number of test rows that are scored together.
-    - "mine": Donsker-Varadhan, trained with MINE's gradient; tighter, noisier, high on average where test rows are few.
+    - "infonce": the steadiest; at most log of the number of test samples that are scored together.
+    - "mine": Donsker-Varadhan, trained with MINE's gradient; tighter, noisier, high on average for few test samples.
     - "nwj": the f-GAN bound; noisy, and training may diverge beyond a few nats.
     - "jsd": trained by the Jensen-Shannon objective, which is steady, reported by Donsker-Varadhan.
     - "smile": trained as "jsd", reported by SMILE with clip 5: no bound.
 
-    Every column is divided by its spread over the training rows (their quartiles), and long tails are drawn in by a
+    Every column is divided by its spread over the training samples (their quartiles), and long tails are drawn in by a
     one-to-one map, which changes no information. One column of integers becomes a one-hot vector (1024 values at most);
     several are read as numbers.
 
     Args:
         x: real or integer, shape (n,) or (n, ...); trailing axes are flattened.
-        y: the same number of rows.
+        y: the same number of samples.
         bound: one of those above.
         critic: "separable" (n + m network evaluations for n x m pairs), "joint" (one for every pair, more general),
             "bilinear", or a module: critic(x, y) -> scores of shape (n, m), called with columns prepared as above. A
@@ -126,23 +126,24 @@ def neural_mi(
         batch_size: rows per training step; 256, and 64 for "joint" with "infonce", whose cost grows with its square.
         max_steps: most training steps (per fold).
         lr: Adam's learning rate.
-        patience: checks without improvement on validation rows after which training stops.
-        validation: share of the rows that decides when to stop.
-        test: share of the rows that gives the value; not used with folds.
-        folds: train this many critics, each read on its own 1/folds of the rows, so that every row is a test row once.
+        patience: checks without improvement on validation samples after which training stops.
+        validation: share of the samples that decides when to stop.
+        test: share of the samples that gives the value; not used with folds.
+        folds: train this many critics, each read on its own 1/folds of the samples, so that every sample is a test
+            sample once.
         generator: splits, initialises and orders; None: a fresh seed, so that two calls differ.
         device: where to train; None: where x lies.
-        on_check: called with the step and the value on validation rows (for "jsd" and "smile" that of `jsd`).
+        on_check: called with the step and the value on validation samples (for "jsd" and "smile" that of `jsd`).
 
     Returns:
         Not clamped, without gradient, float64. `ceiling` for "infonce" alone. `std_error` from the influence of the
-        test rows; what training on other rows would have changed is not part of it. `reason` says how training went.
-        0 when x or y is constant.
+        test samples; what training on other samples would have changed is not part of it. `reason` says how training
+        went. 0 when x or y is constant.
 
     Raises:
-        ValueError: rows not paired, NaN or infinite values, a part of the split with fewer than two rows, an unknown
-            bound or critic, a share or a setting out of range, a module that does not give (n, m) scores, or a training
-            that never had a finite value on validation rows.
+        ValueError: samples not paired, NaN or infinite values, a part of the split with fewer than two samples, an
+            unknown bound or critic, a share or a setting out of range, a module that does not give (n, m) scores, or a
+            training that never had a finite value on validation samples.
         TypeError: x or y is not made of real numbers, or a setting is of the wrong type.
 
     Source: Belghazi et al. 2018, arXiv:1801.04062; Poole et al. 2019, arXiv:1905.06922; Song & Ermon 2020,
@@ -204,7 +205,7 @@ def batch_loss(
 
 
 def group_size(critic: nn.Module, sizes: tuple[int, int]) -> int:
-    """How many rows are scored against each other: the first of the sizes where a pair costs one product."""
+    """How many samples are scored against each other: the first of the sizes where a pair costs one product."""
     while isinstance(critic, EncoderCritic):
         critic = critic.critic
     return sizes[0] if isinstance(critic, SeparableCritic | BilinearCritic) else sizes[1]
@@ -214,11 +215,11 @@ def check_finite(outcome: TrainingOutcome, lr: float, *, where: str) -> None:
     """Refuse a training that has nothing to show.
 
     Raises:
-        ValueError: after the untrained critic's, the value on validation rows was never finite.
+        ValueError: after the untrained critic's, the value on validation samples was never finite.
     """
     if not math.isfinite(outcome.best_loss) or (outcome.ended == "diverged" and outcome.best_step == 0):
         raise ValueError(
-            f"{where}: training never gave a finite value on validation rows; lr must be smaller, got {lr:g}."
+            f"{where}: training never gave a finite value on validation samples; lr must be smaller, got {lr:g}."
         )
 
 
@@ -227,16 +228,16 @@ def describe_training(outcomes: Sequence[TrainingOutcome]) -> str:
 
     Example:
         >>> describe_training([TrainingOutcome(steps=900, best_step=400, best_loss=-1.0, ended="patience")])
-        'kept step 400 of 900, no better on validation rows since'
+        'kept step 400 of 900, no better on validation samples since'
     """
     endings = {
-        "patience": "no better on validation rows since",
+        "patience": "no better on validation samples since",
         "max_steps": "stopped by max_steps",
         "diverged": "then training diverged",
         "nothing to train": "nothing to train",
     }
-    # Too few rows and no information both give about 0: the number alone does not tell which.
-    untrained = " (as it began: nothing learned held on validation rows; more rows or a simpler critic may)"
+    # Too few samples and no information both give about 0: the number alone does not tell which.
+    untrained = " (as it began: nothing learned held on validation samples; more samples or a simpler critic may)"
     told = [
         f"kept step {o.best_step} of {o.steps}{untrained * (o.best_step == 0 < o.steps)}, {endings[o.ended]}"
         for o in outcomes
@@ -246,7 +247,7 @@ def describe_training(outcomes: Sequence[TrainingOutcome]) -> str:
 
 @dataclass(frozen=True)
 class _Fold:
-    """One critic with the rows it reads and how they are split."""
+    """One critic with the samples it reads and how they are split."""
 
     critic: nn.Module
     columns: list[Tensor]

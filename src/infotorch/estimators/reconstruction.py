@@ -17,10 +17,10 @@ def reconstruction_bound(log_likelihood: ArrayLike, *, entropy: float | Estimate
     """Reconstruction lower bound on I(X; T), in nats: entropy of X + mean of log q(x | t), for any decoder q.
 
     The gap is the mean divergence of q(x | t) from the true p(x | t). It holds for a decoder that has not seen these
-    rows; on rows that it was trained on, the value may lie far above the information.
+    samples; on samples that it was trained on, the value may lie far above the information.
 
     Args:
-        log_likelihood: log q(x_i | t_i) of every row, shape (n,): a density for continuous x, a probability for
+        log_likelihood: log q(x_i | t_i) of every sample, shape (n,): a density for continuous x, a probability for
             discrete x. `gaussian_log_likelihood` gives it for a decoder that predicts x.
         entropy: H(X), or the differential entropy h(X), in nats: the true number, or an estimate, such as
             `discrete_entropy(x)` or `kozachenko_leonenko_entropy(x)`, whose bias adds to that of the value. It has no
@@ -28,10 +28,10 @@ def reconstruction_bound(log_likelihood: ArrayLike, *, entropy: float | Estimate
 
     Returns:
         A lower bound, as far as the entropy is right. Not clamped: a poor decoder makes it negative. Differentiable in
-        log_likelihood. Standard error from the rows' terms, and from that of the entropy as if independent.
+        log_likelihood. Standard error from the samples' terms, and from that of the entropy as if independent.
 
     Raises:
-        ValueError: log_likelihood is not one number a row, or it or the entropy is NaN or infinite.
+        ValueError: log_likelihood is not one number a sample, or it or the entropy is NaN or infinite.
         TypeError: log_likelihood is not made of real numbers, or entropy is neither a number nor an Estimate.
 
     Source: Barber & Agakov 2003, "The IM algorithm"; Poole et al. 2019, arXiv:1905.06922, eq. 2.
@@ -49,7 +49,9 @@ def reconstruction_bound(log_likelihood: ArrayLike, *, entropy: float | Estimate
     terms = as_rows(log_likelihood, where="reconstruction_bound", name="log_likelihood")
     shape = tuple(as_tensor(log_likelihood, where="reconstruction_bound", name="log_likelihood").shape)
     if len(shape) != 1:
-        raise ValueError(f"reconstruction_bound: log_likelihood must have shape (n,), one number a row, got {shape}.")
+        raise ValueError(
+            f"reconstruction_bound: log_likelihood must have shape (n,), one number a sample, got {shape}."
+        )
     if isinstance(entropy, bool) or not isinstance(entropy, int | float | Estimate):
         raise TypeError(
             f"reconstruction_bound: entropy must be a number of nats or an Estimate, got {type(entropy).__name__}."
@@ -73,8 +75,8 @@ def gaussian_log_likelihood(x: ArrayLike, prediction: ArrayLike, *, std: float |
         x: shape (n,) or (n, ...).
         prediction: what the decoder makes of t, the shape of x.
         std: standard deviation of the decoder's error: a number, or a tensor that broadcasts to the shape of x (a
-            decoder that also tells how sure it is). None takes the root mean square of x - prediction over all rows and
-            columns, the number of greatest likelihood; the mean over rows then lies too high by about 1/(2n).
+            decoder that also tells how sure it is). None takes the root mean square of x - prediction over all samples
+            and columns, the number of greatest likelihood; the mean over samples then lies too high by about 1/(2n).
 
     Returns:
         Shape (n,), differentiable in prediction and std.

@@ -20,15 +20,15 @@ def renyi_entropy(
 ) -> Estimate:
     """Matrix-based Rényi entropy of x, in nats: log(tr A^alpha) / (1 - alpha), A = K / n the Gaussian kernel matrix.
 
-    It is the entropy of A's eigenvalues, not that of a density: about the log of how many groups of rows the kernel
+    It is the entropy of A's eigenvalues, not that of a density: about the log of how many groups of samples the kernel
     tells apart. A wider kernel tells fewer apart, so values at different bandwidths do not compare. Order 1 is the
-    limit, -tr(A log A). Integers and booleans are symbols: their kernel is 1 between equal rows and 0 otherwise, and
+    limit, -tr(A log A). Integers and booleans are symbols: their kernel is 1 between equal samples and 0 otherwise, and
     the entropy is that of their frequencies; pass `x.float()` for the Gaussian kernel.
 
     Args:
         x: shape (n,) or (n, ...); trailing axes are flattened.
-        alpha: the order, above 0. Order 2 needs no eigenvalues: it is many times faster, and takes blocks of rows, so
-            n = 100,000 fits. Orders below 1 weigh the smallest eigenvalues up, are computed in float64, and have no
+        alpha: the order, above 0. Order 2 needs no eigenvalues: it is many times faster, and takes blocks of samples,
+            so n = 100,000 fits. Orders below 1 weigh the smallest eigenvalues up, are computed in float64, and have no
             finite gradient where rows repeat.
         bandwidth: a number s, or the rule that finds it: "knn", the mean distance to the 10 nearest rows, or "median",
             the median distance. It is a constant: no gradient runs through it. `estimator` tells the number.
@@ -36,10 +36,10 @@ def renyi_entropy(
             matters; or "exp(-d2/2s2)", which no rescaling of x changes when the bandwidth is found by a rule.
 
     Returns:
-        In [0, log n], differentiable, in the input's type. 0 when all rows are equal. Memory n^2 unless alpha is 2.
+        In [0, log n], differentiable, in the input's type. 0 when all samples are equal. Memory n^2 unless alpha is 2.
         `std_error` by the infinitesimal jackknife at a fixed bandwidth: a rule that follows the data's scale steadies
-        the entropy, whose error is then overstated. It tells the spread over samples of n rows, not the distance from
-        the value at infinite n, which is larger.
+        the entropy, whose error is then overstated. It tells the spread over samples of n samples, not the distance
+        from the value at infinite n, which is larger.
 
     Raises:
         ValueError: no rows, NaN or infinite values, alpha or bandwidth not positive, or an unknown rule or kernel.
@@ -72,7 +72,7 @@ def renyi_mi(
 
     Args:
         x: shape (n,) or (n, ...); integers are symbols.
-        y: the same number of rows.
+        y: the same number of samples.
         alpha: see `renyi_entropy`.
         bandwidth: one for both, or a pair; see `renyi_entropy`.
         kernel: see `renyi_entropy`.
@@ -83,7 +83,7 @@ def renyi_mi(
         save two of the three matrices of n x n.
 
     Raises:
-        ValueError: rows not paired, or as `renyi_entropy`.
+        ValueError: samples not paired, or as `renyi_entropy`.
         TypeError: x or y is not made of real numbers.
 
     Source: Giraldo, Rao & Principe 2015, arXiv:1211.2459, Sec. IV; used to train by Yu et al. 2021, arXiv:2101.10160.
@@ -109,7 +109,7 @@ def renyi_normalised_mi(
 
     Args:
         x: shape (n,) or (n, ...); integers are symbols.
-        y: the same number of rows.
+        y: the same number of samples.
         alpha: see `renyi_entropy`.
         bandwidth: one for both, or a pair; see `renyi_entropy`.
         kernel: see `renyi_entropy`.
@@ -118,7 +118,7 @@ def renyi_normalised_mi(
         0-d tensor, at most 1 but for rounding, differentiable; 1 when y is a function of x that the kernel resolves.
 
     Raises:
-        ValueError: x or y is constant (0 / 0), rows not paired, or as `renyi_entropy`.
+        ValueError: x or y is constant (0 / 0), samples not paired, or as `renyi_entropy`.
         TypeError: x or y is not made of real numbers.
 
     Source: Yu et al. 2021, arXiv:2101.10160, the normalised total correlation T* of two variables.

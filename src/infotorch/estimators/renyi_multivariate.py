@@ -34,7 +34,7 @@ def renyi_joint_entropy(
         The product of Gaussian kernels is one Gaussian kernel, so memory does not grow with the number of variables.
 
     Raises:
-        ValueError: no variables, rows not paired, as many bandwidths as variables not given, or as `renyi_entropy`.
+        ValueError: no variables, samples not paired, as many bandwidths as variables not given, or as `renyi_entropy`.
         TypeError: a variable is not made of real numbers.
 
     Source: Yu, Giraldo, Jenssen & Principe 2020, arXiv:1808.07912, Sec. III.
@@ -67,7 +67,7 @@ def renyi_total_correlation(
         At most (number of variables - 1) log n; `renyi_mi` when there are two. Differentiable.
 
     Raises:
-        ValueError: no variables, rows not paired, as many bandwidths as variables not given, or as `renyi_entropy`.
+        ValueError: no variables, samples not paired, as many bandwidths as variables not given, or as `renyi_entropy`.
         TypeError: a variable is not made of real numbers.
 
     Source: Yu et al. 2021, arXiv:2101.10160, the total correlation T before it is normalised.
@@ -97,7 +97,7 @@ def renyi_multivariate_mi(
 
     Args:
         views: variables paired row by row, each of shape (n,) or (n, ...); integers are symbols.
-        y: the same number of rows.
+        y: the same number of samples.
         alpha: see `renyi_entropy`.
         bandwidth: one for all, or one for each view and the last for y; see `renyi_entropy`.
         kernel: see `renyi_entropy`.
@@ -106,7 +106,7 @@ def renyi_multivariate_mi(
         As `renyi_mi`. The views' kernels multiply to one, so memory does not grow with their number.
 
     Raises:
-        ValueError: no views, rows not paired, another number of bandwidths, or as `renyi_entropy`.
+        ValueError: no views, samples not paired, another number of bandwidths, or as `renyi_entropy`.
         TypeError: a view or y is not made of real numbers.
 
     Source: Yu, Giraldo, Jenssen & Principe 2020, arXiv:1808.07912, Sec. III.

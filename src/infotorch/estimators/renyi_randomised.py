@@ -1,4 +1,4 @@
-"""Matrix-based Rényi information for many rows: traces from random probes instead of all eigenvalues."""
+"""Matrix-based Rényi information for many samples: traces from random probes instead of all eigenvalues."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def renyi_entropy_randomised(
     """Estimate of `renyi_entropy(x)`, in nats, from products of the kernel matrix with a few columns.
 
     benchmarks/speed.py has its error and its time beside the exact value's. Beyond 8192 rows the kernel matrix is
-    computed in blocks of rows for every product: memory stays small, and the time grows with n^2 rather than n^3.
+    computed in blocks of samples for every product: memory stays small, and the time grows with n^2 rather than n^3.
 
     Args:
         x: shape (n,) or (n, ...); trailing axes are flattened; integers are symbols, whose entropy is exact.
@@ -91,7 +91,7 @@ def renyi_mi_randomised(
 
     Args:
         x: shape (n,) or (n, ...); integers are symbols.
-        y: the same number of rows.
+        y: the same number of samples.
         alpha: see `renyi_entropy`; order 2 is exact, and faster there.
         bandwidth: one for both, or a pair; see `renyi_entropy`.
         kernel: see `renyi_entropy`.
@@ -204,7 +204,7 @@ def _operator(sample: KernelSample) -> tuple[Times, float]:
     squares += sum(_sum_of_squares(gram(block)) for rows, gram in parts for block in _slices(rows))
 
     def times(columns: Tensor) -> Tensor:
-        # A row alone in its block only meets itself.
+        # A sample alone in its block only meets itself.
         image = columns.clone()
         for rows, gram in parts:
             local = columns[rows]

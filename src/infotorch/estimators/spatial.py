@@ -90,8 +90,8 @@ def dim_grid(
         time; with it, autograd keeps those of all locations.
 
     Raises:
-        ValueError: grid is no grid, first has other rows or locations, n < 2, or the default critic is given different
-            numbers of channels.
+        ValueError: grid is no grid, first has other samples or locations, n < 2, or the default critic is given
+            different numbers of channels.
         TypeError: first or grid is not made of real numbers.
 
     Source: Hjelm et al. 2019, arXiv:1808.06670, eq. 6; grid against grid after Bachman, Hjelm & Buchwalter 2019,

@@ -20,7 +20,7 @@ _GROUP_SIZE = 100
 
 
 def subsampling_error(estimate: Callable[[Tensor], float], n: int, *, smallest: int) -> float:
-    """Standard error by subsampling: estimate in disjoint groups of rows, divide the variance by their number.
+    """Standard error by subsampling: estimate in disjoint groups of samples, divide the variance by their number.
 
     The variance of a neighbour estimate falls as 1/n, so at n it is the variance between groups divided by their
     number: four groups, fewer where they would have under 100 rows, never fewer than two. Averaged over ten random
@@ -28,9 +28,9 @@ def subsampling_error(estimate: Callable[[Tensor], float], n: int, *, smallest: 
     ten times as long as the estimate: two where all distances are computed, ten where a tree is used.
 
     Args:
-        estimate: from row numbers to the estimate on these rows, in nats; NaN where a group has none.
-        n: number of rows.
-        smallest: least number of rows of a group.
+        estimate: from row numbers to the estimate on these samples, in nats; NaN where a group has none.
+        n: number of samples.
+        smallest: least number of samples of a group.
 
     Returns:
         The standard error in nats, NaN when n < 2 * smallest.

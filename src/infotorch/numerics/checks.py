@@ -141,7 +141,7 @@ def check_neighbours(k: int, n: int, *, where: str) -> int:
     if k < 1:
         raise ValueError(f"{where}: k must be at least 1, got {k}.")
     if n <= k:
-        raise ValueError(f"{where}: needs more rows than neighbours, got {n} rows for k = {k}.")
+        raise ValueError(f"{where}: needs more samples than neighbours, got {n} samples for k = {k}.")
     return int(k)
 
 
