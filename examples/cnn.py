@@ -9,7 +9,7 @@ from infotorch import Plan, TensorBatches, train
 data = infotorch.load("digits")
 
 
-def network():
+def make_model():
     """The same initial weights for every row of the comparison."""
     torch.manual_seed(0)
     return nn.Sequential(
@@ -32,7 +32,7 @@ def accuracy(model):
 
 # infotorch, from here ...
 batches = TensorBatches(data.train.x, data.train.y, batch_size=64)
-model = network()
+model = make_model()
 plan = Plan.layerwise(model, objectives="X:views,X:views,Y,CE", optimizer=adam)
 for info in train(plan, batches, epochs=6):
     if info.ends_stage:
@@ -41,11 +41,11 @@ for info in train(plan, batches, epochs=6):
 print(f"module by module  {accuracy(model):.3f}")
 # ... to here
 
-model = network()
+model = make_model()
 for _ in train(Plan.end_to_end(model, optimizer=adam), batches, epochs=6):
     continue
 print(f"back-propagation  {accuracy(model):.3f}")
-model = network()
+model = make_model()
 plan = Plan.layerwise(model, ("3",), "frozen,CE", optimizer=lambda p: adam(p, lr=0.3))  # convex: a high rate solves it
 for _ in train(plan, batches, epochs=6):
     continue

@@ -30,7 +30,7 @@ y = torch.full_like(labels, -1)  # -1: this image has no label
 y[kept] = labels[kept]
 
 
-def network():
+def make_model():
     """The same initial weights for every row of the comparison."""
     torch.manual_seed(0)
     side = x.shape[-1] // 4
@@ -51,15 +51,15 @@ def report(name, model):
 
 print(f"{len(y)} images, {len(kept)} labels")
 # infotorch, from here ...
-model = network()
+model = make_model()
 infotorch.fit(model, (x, y), plan="X:views,X:views,Y,CE", epochs=chosen.epochs, lr=2e-3)
 report("label-free convolutions, then the labels", model)
 # ... to here
 
-model = network()
+model = make_model()
 infotorch.fit(model, (x, y), plan="CE", cuts=(), epochs=chosen.epochs, lr=2e-3)
 report("back-propagation on the labels alone", model)
-model = network()
+model = make_model()
 with torch.no_grad():
     for rows in x.split(500):
         model.train()(rows)  # random features are fair with the scale that batch norm learns in training

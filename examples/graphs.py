@@ -46,7 +46,7 @@ class Network(nn.Module):
         return self.out(global_mean_pool(hidden, data.batch))
 
 
-def network():
+def make_model():
     """The same initial weights for every row of the comparison."""
     torch.manual_seed(0)
     return Network()
@@ -62,15 +62,15 @@ def accuracy(model):
 learn, test = graphs_of(loaded.train), Batch.from_data_list(graphs_of(loaded.test))
 
 # infotorch, from here ...
-model = network()
+model = make_model()
 settings = {"epochs": 5, "batch_size": 64, "lr": 5e-3}
 infotorch.fit(model, learn, plan="X:infograph,Y,Y,CE", cuts=("first", "second", "out"), **settings)
 print(f"module by module  {accuracy(model):.3f}", flush=True)
 # ... to here
 
-model = network()
+model = make_model()
 infotorch.fit(model, learn, plan="CE", cuts=(), **settings)
 print(f"back-propagation  {accuracy(model):.3f}", flush=True)
-model = network()
+model = make_model()
 infotorch.fit(model, learn, plan="frozen,CE", cuts=("out",), **settings | {"lr": 0.03})
 print(f"frozen features   {accuracy(model):.3f}", flush=True)

@@ -8,17 +8,17 @@ import infotorch
 digits = infotorch.load("digits")
 x, y = digits.train.x.flatten(1), digits.train.y
 torch.manual_seed(0)
-network = nn.Sequential(nn.Linear(64, 32), nn.Tanh(), nn.Linear(32, 10))
-optimizer = torch.optim.SGD(network.parameters(), 0.5, momentum=0.9)
+model = nn.Sequential(nn.Linear(64, 32), nn.Tanh(), nn.Linear(32, 10))
+optimizer = torch.optim.SGD(model.parameters(), 0.5, momentum=0.9)
 
 plane = infotorch.InformationPlane(
-    network, (digits.validation.x.flatten(1), digits.validation.y), ["1", "2"],
+    model, (digits.validation.x.flatten(1), digits.validation.y), ["1", "2"],
     relative_noise=0.3, epochs=infotorch.diagnostics.log_epochs(100, per_decade=2),
 )  # fmt: skip
 with plane:
     for epoch in range(1, 101):
         optimizer.zero_grad()
-        nn.functional.cross_entropy(network(x), y).backward()
+        nn.functional.cross_entropy(model(x), y).backward()
         optimizer.step()
         plane(epoch)
 

@@ -33,7 +33,7 @@ class Network(nn.Module):
         return self.out(self.second(hidden, edge_index).relu())
 
 
-def network(layer):
+def make_model(layer):
     """The same initial weights for every row of the comparison."""
     torch.manual_seed(0)
     return Network(layer)
@@ -49,14 +49,14 @@ def report(name, model):
 settings = {"epochs": 25, "lr": 1e-2}
 # infotorch, from here ...
 for name, layer in (("module by module", GATConv), ("the same with GraphSAGE", SAGEConv)):
-    model = network(layer)
+    model = make_model(layer)
     infotorch.fit(model, graph, plan="X:gmi,Y,CE", **settings)
     report(name, model)
 # ... to here
 
-model = network(GATConv)
+model = make_model(GATConv)
 infotorch.fit(model, graph, plan="CE", cuts=(), **settings)
 report("back-propagation", model)
-model = network(GATConv)
+model = make_model(GATConv)
 infotorch.fit(model, graph, plan="frozen,CE", cuts=("out",), **settings | {"lr": 0.1})
 report("frozen features", model)

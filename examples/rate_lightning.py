@@ -26,11 +26,11 @@ class Digits(lightning.LightningModule):
 
     def __init__(self):
         super().__init__()
-        self.network = nn.Sequential(nn.Flatten(), nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 10))
+        self.model = nn.Sequential(nn.Flatten(), nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 10))
 
     def forward(self, x):
         """Class scores."""
-        return self.network(x)
+        return self.model(x)
 
     def training_step(self, batch, _):
         """Cross-entropy."""

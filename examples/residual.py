@@ -40,7 +40,7 @@ class ResNet(nn.Module):
         return self.head(self.block3(self.block2(self.block1(x))).mean(dim=(2, 3)))
 
 
-def network():
+def make_model():
     """The same initial weights for every row of the comparison."""
     torch.manual_seed(0)
     return ResNet()
@@ -53,15 +53,15 @@ def accuracy(model):
 
 # infotorch, from here ...
 learn = (data.train.x, data.train.y)
-model = network()
+model = make_model()
 settings = {"epochs": 6, "batch_size": 64, "lr": 3e-3}
 infotorch.fit(model, learn, plan="Y:predsim,Y:predsim,Y:predsim,CE", cuts=("block2", "block3", "head"), **settings)
 print(f"module by module  {accuracy(model):.3f}")
 # ... to here
 
-model = network()
+model = make_model()
 infotorch.fit(model, learn, plan="CE", cuts=(), **settings)
 print(f"back-propagation  {accuracy(model):.3f}")
-model = network()
+model = make_model()
 infotorch.fit(model, learn, plan="frozen,CE", cuts=("head",), **settings | {"lr": 0.3})  # convex: a high rate solves it
 print(f"frozen features   {accuracy(model):.3f}")

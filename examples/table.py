@@ -28,7 +28,7 @@ def as_array(column):
     return (column[:, None] == np.unique(column)).astype(float)
 
 
-def network():
+def make_model():
     """The same initial weights for every row of the comparison."""
     torch.manual_seed(0)
     return nn.Sequential(nn.Linear(x.shape[1], 64), nn.ReLU(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 2))
@@ -44,16 +44,16 @@ y = torch.tensor(buys).long()
 learn = (x[:-1000], y[:-1000])
 
 # infotorch, from here ...
-model = network()
+model = make_model()
 settings = {"epochs": 20, "batch_size": 64, "lr": 3e-3}
 result = infotorch.fit(model, learn, plan="Y,Y,CE", **settings)
 print(f"module by module  {accuracy(model):.3f}   (0.95 is the best possible)")
 print(f"I(Y; T) in training >= {result.metrics['0/mi_ty_nats']:.2f}, {result.metrics['2/mi_ty_nats']:.2f} nats")
 # ... to here
 
-model = network()
+model = make_model()
 infotorch.fit(model, learn, plan="CE", cuts=(), **settings)
 print(f"back-propagation  {accuracy(model):.3f}")
-model = network()
+model = make_model()
 infotorch.fit(model, learn, plan="frozen,CE", cuts=("4",), **settings | {"lr": 0.3})  # convex: a high rate solves it
 print(f"frozen features   {accuracy(model):.3f}")

@@ -63,7 +63,7 @@ def sentences(count, generator):
     return tokens, tokens[torch.arange(count), place + 1]
 
 
-def network():
+def make_model():
     """The same initial weights for every row of the comparison."""
     torch.manual_seed(0)
     return Encoder()
@@ -78,16 +78,16 @@ generator = torch.Generator().manual_seed(0)
 learn, test = sentences(4000, generator), sentences(1000, generator)
 
 # infotorch, from here ...
-model = network()
+model = make_model()
 settings = {"epochs": 8, "batch_size": 64, "lr": 5e-3}
 # Behind the last cut a block stands with the head: a read-out sees every place of its module, the head their mean.
 infotorch.fit(model, learn, plan="Y,Y,CE", cuts=("block2", "block3"), **settings)
 print(f"module by module  {accuracy(model):.3f}")
 # ... to here
 
-model = network()
+model = make_model()
 infotorch.fit(model, learn, plan="CE", cuts=(), **settings)
 print(f"back-propagation  {accuracy(model):.3f}")
-model = network()
+model = make_model()
 infotorch.fit(model, learn, plan="frozen,CE", cuts=("norm",), **settings)
 print(f"frozen features   {accuracy(model):.3f}")

@@ -14,8 +14,8 @@ rows, validation = (data.train.x, data.train.y), (data.validation.x, data.valida
 
 def make(beta):
     """A network with a code of 8 Gaussian units, and its objective: 1 draw a row in training, 12 in evaluation."""
-    network = stochastic_mlp(64, (64,), 8, 10, evaluation_draws=12)
-    return network, VariationalBottleneck(beta=beta, layer=network.bottleneck)
+    model = stochastic_mlp(64, (64,), 8, 10, evaluation_draws=12)
+    return model, VariationalBottleneck(beta=beta, layer=model.bottleneck)
 
 
 curve = ib_curve(make, rows, (1e-3, 1e-2, 1e-1), validation=validation, seeds=(0, 1), epochs=10, batch_size=64, lr=5e-3)
@@ -28,11 +28,11 @@ for point in curve.points:
 
 # One network by hand, and the two ways to average its draws on held-out rows.
 torch.manual_seed(0)
-network, objective = make(1e-2)
-fit(network, rows, plan=[objective], cuts=(), epochs=10, batch_size=64, lr=5e-3)
+model, objective = make(1e-2)
+fit(model, rows, plan=[objective], cuts=(), epochs=10, batch_size=64, lr=5e-3)
 x, y = validation
 with torch.no_grad(), seed_streams(0).as_global("draws"):
-    draws = network.eval()[:-1](x).unflatten(0, (-1, 12))  # without its last layer, SampleMean: (n, 12, 10)
+    draws = model.eval()[:-1](x).unflatten(0, (-1, 12))  # without its last layer, SampleMean: (n, 12, 10)
 inside = F.nll_loss(draws.softmax(dim=2).mean(dim=1).log(), y)  # as SampleMean has it
 outside = F.cross_entropy(draws.flatten(0, 1), y.repeat_interleave(12))
 print(f"cross-entropy: {inside:.4f} with the mean inside the logarithm, {outside:.4f} outside")
