@@ -584,6 +584,7 @@ class TestOtherWays:
         done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
         assert (done.stdout, done.stderr) == ("1\n", "")
 
+    @pytest.mark.slow
     def test_a_terminal_has_a_bar(self, tmp_path):
         words = ["run", "demo", "--variant", "bp", *SMALL[:4], "--device", "cpu", "--out", "here"]
         leader, follower = pty.openpty()

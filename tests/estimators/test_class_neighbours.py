@@ -127,6 +127,7 @@ def test_ceiling():
     assert ross(x, labels).ceiling == pytest.approx(digamma(100) - digamma(50))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shift", [0.0, 1.5])
 def test_interval_covers_the_truth(shift):
     truth = information_of_two_gaussians(shift)

@@ -106,6 +106,7 @@ def test_many_rows_go_block_by_block(columns, monkeypatch):
     assert float(ksg(x, y, metric="euclidean")) == pytest.approx(whole, abs=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rho", "n"), [(0.0, 200), (0.8, 200)])
 def test_interval_covers_the_truth(rho, n):
     law, generator = CorrelatedGaussian(rho), seeded(6)

@@ -162,6 +162,7 @@ class TestResume:
         assert same_run(uninterrupted, directory)
         assert not [path for path in directory.rglob("*") if path.name.startswith(".")]
 
+    @pytest.mark.slow
     def test_a_kill_between_metrics_and_checkpoint_leaves_no_line_twice(self, uninterrupted, tmp_path):
         directory = tmp_path / "killed"
         subprocess.run([sys.executable, "-c", KILLED, str(directory), "12", "0"])
@@ -179,6 +180,7 @@ class TestResume:
         assert same_run(uninterrupted, directory)
         assert not [path for path in directory.rglob("*") if path.name.startswith(".")]
 
+    @pytest.mark.slow
     def test_a_run_that_goes_on_has_not_ended(self, uninterrupted, tmp_path):
         directory, seen = tmp_path / "run", []
         subprocess.run([sys.executable, "-c", KILLED, str(directory), "12", "0"])
