@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 EXTRAS := graph,optim,sweep,fast,images,lightning,dev
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-rest test-all package check stubs format bench results peers docs clean
+.PHONY: demo test test-rest test-all package check stubs format bench campaign results peers docs clean
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "infotorch needs Python 3.11 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
@@ -58,6 +58,10 @@ bench: $(INSTALLED)
 	$(BIN)/python benchmarks/loop.py
 	@$(BIN)/python -c 'import matplotlib' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
 	$(BIN)/python benchmarks/accuracy.py
+
+# Kills, damaged files, generated calls and odd models: figures in benchmarks/results/reliability.json and docs/reliability.md.
+campaign: $(INSTALLED)
+	cd benchmarks && OMP_NUM_THREADS=1 $(CURDIR)/$(BIN)/python -m campaign
 
 # The measured parts of the pages, and the README's picture, from the tables' files in results/.
 results: $(INSTALLED)
