@@ -26,11 +26,11 @@ from typing import Any
 import numpy as np
 import scipy
 import torch
+
+import infotorch
 from accuracy_cases import Case, cases
 from accuracy_report import write_report
 from accuracy_rows import COVERAGE, Row, available_rows
-
-import infotorch
 from infotorch.distributions import JointLaw, suite, tuning_suite
 from infotorch.estimators.estimate import Estimate
 

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from accuracy_cases import Sample
 from torch import Tensor, nn
 
 import infotorch
+from accuracy_cases import Sample
 from infotorch.estimators.estimate import Estimate
 
 SMALL, LARGE = (100, 300, 1000), (100, 300, 1000, 3000, 10_000)

@@ -19,6 +19,7 @@ from pathlib import Path
 from statistics import median
 
 import torch
+
 from speed_rows import critics, neighbours, renyi
 from speed_rows.row import Row
 
