@@ -28,11 +28,42 @@ def test_a_run_directory_holds_what_the_design_names(record):
 
 def test_metrics_are_cut_back_to_a_checkpoint(record):
     record.append({"epoch": 1})
-    kept = record.metrics_bytes()
+    length, sha256 = record.metrics_mark()
     record.append({"epoch": 2})
-    record.reopen(kept)
+    record.reopen(length, sha256)
     record.append({"epoch": 3})
     assert [line["epoch"] for line in record.metrics()] == [1, 3]
+
+
+@pytest.mark.parametrize(
+    ("damage", "got"),
+    [
+        (lambda file: file.write_bytes(file.read_bytes()[:-5]), r"expected 26 bytes, got 21"),
+        (lambda file: file.write_bytes(file.read_bytes().replace(b"1", b"7")), r"expected 26 bytes, got others"),
+        (lambda file: file.unlink(), r"expected 26 bytes, got 0"),
+    ],
+)
+def test_metrics_that_a_checkpoint_does_not_remember_are_refused_as_they_are(record, damage, got):
+    """A shorter file was extended by NUL bytes, and the run went on."""
+    record.append({"epoch": 1})
+    record.append({"epoch": 2})
+    mark = record.metrics_mark()
+    record.finish(Outcome("interrupted", "", "demo", "bp", 0))
+    file = record.directory / "metrics.jsonl"
+    damage(file)
+    left = record.read(file.name)
+    with pytest.raises(ValueError, match=rf"metrics\.jsonl is not as .* remembers it: {got}; put the"):
+        record.reopen(*mark)
+    assert record.read(file.name) == left
+    assert record.outcome().status == "interrupted"
+
+
+def test_metrics_are_on_the_disk_before_a_checkpoint_remembers_their_length(record, monkeypatch):
+    kept = []
+    monkeypatch.setattr(os, "fsync", lambda file: kept.append(os.fstat(file).st_size))
+    record.append({"epoch": 1})
+    length, _ = record.metrics_mark()
+    assert kept == [length] == [13]
 
 
 def test_a_line_cut_short_by_a_crash_is_left_out(record):

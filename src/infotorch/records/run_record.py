@@ -18,7 +18,9 @@ JSON has no NaN: a non-finite number is written as null.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -76,12 +78,32 @@ class RunRecord:
         with self._metrics_file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(json_values(line), ensure_ascii=False) + "\n")
 
-    def metrics_bytes(self) -> int:
-        """Length of the metrics so far; a checkpoint remembers it."""
-        return self._metrics_file.stat().st_size
+    def metrics_mark(self) -> tuple[int, str]:
+        """Length and SHA-256 of the metrics so far, which are on the disk from here on; a checkpoint remembers both."""
+        with self._metrics_file.open("r+b") as file:
+            os.fsync(
+                file.fileno()
+            )  # before the checkpoint is written, or a loss of power leaves it the longer of the two
+            written = file.read()
+        return len(written), hashlib.sha256(written).hexdigest()
 
-    def reopen(self, length: int) -> None:
-        """Go on from a checkpoint: forget how the run ended, and the metrics written after the first `length` bytes."""
+    def reopen(self, length: int, sha256: str) -> None:
+        """Go on from a checkpoint: forget how the run ended, and the metrics written after the first `length` bytes.
+
+        Args:
+            length: of the metrics, as `metrics_mark` gave it.
+            sha256: of so many bytes, as `metrics_mark` gave it.
+
+        Raises:
+            ValueError: the metrics are missing, shorter, or begin otherwise; nothing has been changed.
+        """
+        written = (self.read(self._metrics_file.name) or b"")[:length]
+        if len(written) < length or hashlib.sha256(written).hexdigest() != sha256:
+            got = "others" if len(written) == length else len(written)
+            raise ValueError(
+                f"{self._metrics_file} is not as the checkpoint remembers it: expected {length} bytes, got {got}; "
+                "put the file back, or start again in another --out."
+            )
         self._forget_ending()
         with self._metrics_file.open("r+b") as file:
             file.truncate(length)

@@ -288,9 +288,10 @@ class Session:
         self.position = Position(**state["position"])
         self.sums = EpochMeans(state["epoch"])
         self.peak, self.last_losses, self.elapsed = state["peak"], state["last_loss"], state["seconds"]
-        self.record.reopen(state["metrics_bytes"])
+        self.record.reopen(state["metrics_bytes"], state.get("metrics_sha256", ""))
 
     def _save(self) -> None:
+        length, sha256 = self.record.metrics_mark()
         state = {
             "plan": self.plan.state_dict(),
             "schedule": {} if self.controller is None else self.controller.state_dict(),
@@ -300,7 +301,8 @@ class Session:
             "peak": self.peak,
             "last_loss": self.last_losses,
             "seconds": self._seconds(),
-            "metrics_bytes": self.record.metrics_bytes(),
+            "metrics_bytes": length,
+            "metrics_sha256": sha256,
             "seed": self.seed,
         }
         save_checkpoint(self.record.checkpoint_directory, state)
