@@ -165,18 +165,22 @@ def test_no_run_is_an_error():
 
 
 DAMAGE = {
-    "recipe.json": [("{", "damaged"), ("{}", "no name of a recipe"), ('{"name": "a", "seed": "x"}', "seed must be an")],
+    "recipe.json": [
+        ("{", "damaged"),
+        ("{}", "name is missing"),
+        ('{"name": "a", "seed": "x"}', "seed must be a whole"),
+    ],
     "environment.json": [("[]", "expected a JSON object")],
-    "metrics.jsonl": [("{oops\n", "damaged"), ("3\n", "line 1 is not a JSON object")],
+    "metrics.jsonl": [("{oops\n", "damaged"), ("3\n", "line 1, is damaged: expected a JSON object, got int")],
     "outcome.json": [
         ("nonsense", "damaged"),
         ('{"status": "completed"}', "missing"),
         ({"status": "done"}, "status must be one of completed, diverged, interrupted, failed, got 'done'"),
-        ({"metrics": [1]}, "metrics must be a JSON object, got list"),
+        ({"metrics": [1]}, "metrics must be an object, got "),
         ({"metrics": {"test_accuracy": "high"}}, "metrics.test_accuracy must be a number or null, got 'high'"),
-        ({"memory": {"peak": True}}, "memory.peak must be a number or null, got True"),
-        ({"published": {"test_accuracy": 0.9}}, "published must map a metric to its value and source"),
-        ({"seconds": "long"}, "outcome.seconds must be a number or null, got 'long'"),
+        ({"memory": {"peak": True}}, "memory.peak must be a whole number that is not negative, got True"),
+        ({"published": {"test_accuracy": 0.9}}, "published.test_accuracy must be an object, got 0.9"),
+        ({"seconds": "long"}, "seconds must be a number or null, got 'long'"),
     ],
 }
 

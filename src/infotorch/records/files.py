@@ -1,16 +1,27 @@
-"""Files that are whole at every moment, and JSON without NaN."""
+"""Files that are whole at every moment, read only where they are regular files of a bounded size, and JSON without NaN.
+
+A run directory may come from anywhere. What is read of it is bounded, and what it says is checked: see also `forms`.
+"""
 
 from __future__ import annotations
 
 import json
 import math
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
 #: What JSON can hold.
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+
+#: Bytes of a file, or of what a compressed one holds; the largest of a committed table has 8 MB.
+LARGEST = 2**28
+#: How deep JSON may be nested: a recipe needs five.
+DEEPEST = 50
+#: Digits of a whole number in JSON: enough for a seed of 64 bits.
+_DIGITS = 20
 
 
 def write_atomic(path: Path, content: bytes) -> None:
@@ -48,20 +59,63 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     write_atomic(path, (json.dumps(json_values(content), indent=2, ensure_ascii=False) + "\n").encode())
 
 
+def read_regular(path: Path) -> bytes | None:
+    """The content of a regular file, or None where there is nothing of that name.
+
+    Raises:
+        ValueError: it is something else, which may never end or never begin (a folder, a pipe, a device), or larger
+            than `LARGEST`.
+        OSError: it cannot be read.
+
+    Example:
+        >>> read_regular(Path("/dev/zero"))
+        Traceback (most recent call last):
+            ...
+        ValueError: /dev/zero is damaged: it is no regular file; put the file back, or remove it.
+    """
+    if check_regular(path) is None:
+        return None
+    with path.open("rb") as file:
+        return file.read(LARGEST)
+
+
+def check_regular(path: Path, *, largest: int | None = LARGEST) -> int | None:
+    """The size of a regular file in bytes, or None where there is nothing of that name.
+
+    Raises:
+        ValueError: as for `read_regular`.
+        OSError: it cannot be looked at.
+    """
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if not stat.S_ISREG(found.st_mode):
+        what = "a folder" if stat.S_ISDIR(found.st_mode) else "no regular file"
+        raise ValueError(f"{path} is damaged: it is {what}; put the file back, or remove it.")
+    if largest is not None and found.st_size > largest:
+        raise ValueError(f"{path} is too large: it must have at most {largest:,} bytes, got {found.st_size:,}.")
+    return found.st_size
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """Read one JSON object.
 
     Raises:
+        FileNotFoundError: there is no such file.
         ValueError: the file is not a JSON object; the message names it.
     """
-    return parse_json(path.read_bytes(), where=path)
+    content = read_regular(path)
+    if content is None:
+        raise FileNotFoundError(f"{path} is missing.")
+    return parse_json(content, where=path)
 
 
 def parse_json(text: bytes, *, where: Path) -> dict[str, Any]:
-    """One JSON object in UTF-8.
+    """One JSON object in UTF-8, of text that can be written again and numbers that are finite.
 
     Raises:
-        ValueError: it is none; the message names the file `where`.
+        ValueError: it is none, or nested deeper than `DEEPEST`; the message names the file `where`.
 
     Example:
         >>> parse_json(b"[1]", where=Path("run/outcome.json"))
@@ -70,12 +124,61 @@ def parse_json(text: bytes, *, where: Path) -> dict[str, Any]:
         ValueError: run/outcome.json is damaged: expected a JSON object, got list.
     """
     try:
-        content = json.loads(text.decode())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        content = json.loads(text.decode(), parse_constant=_finite, parse_float=_finite, parse_int=_whole)
+        _check_nested(content)
+    except RecursionError:
+        raise ValueError(f"{where} is damaged: it is nested deeper than {DEEPEST} levels.") from None
+    except ValueError as error:
         raise ValueError(f"{where} is damaged: {error}.") from error
     if not isinstance(content, dict):
         raise ValueError(f"{where} is damaged: expected a JSON object, got {type(content).__name__}.")
     return content
+
+
+def parse_json_lines(text: bytes, *, where: Path) -> list[dict[str, Any]]:
+    r"""The JSON objects of a file that has one a line; a last line that a crash cut short is left out.
+
+    Raises:
+        ValueError: a line is no JSON object; the message names the file `where` and the line.
+
+    Example:
+        >>> parse_json_lines(b'{"epoch": 1}\n{"epo', where=Path("run/metrics.jsonl"))
+        [{'epoch': 1}]
+    """
+    lines = text.split(b"\n")[:-1]
+    return [parse_json(line, where=Path(f"{where}, line {n},")) for n, line in enumerate(lines, start=1) if line]
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"a number must be finite, got {text[:_DIGITS]}")
+    return value
+
+
+def _whole(text: str) -> int:
+    if len(text.lstrip("-")) > _DIGITS:
+        raise ValueError(f"a whole number must have at most {_DIGITS} digits, got {len(text)}")
+    return int(text)
+
+
+def _check_nested(content: Any) -> None:
+    level = [content]
+    for _ in range(DEEPEST):
+        below = [item for one in level for item in _inside(one)]
+        for text in below:
+            if isinstance(text, str) and not text.isascii():
+                text.encode()  # half of a surrogate pair is no text that a page could hold
+        level = [item for item in below if isinstance(item, list | dict)]
+        if not level:
+            return
+    raise RecursionError
+
+
+def _inside(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return [*value, *value.values()]
+    return value if isinstance(value, list) else []
 
 
 def json_values(value: Any) -> Any:

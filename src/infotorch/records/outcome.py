@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from infotorch.records.forms import COUNT, NUMBER_OR_NULL, TEXT, WHOLE, Each, Kind, Optional, check_form
 
 Status = Literal["completed", "diverged", "interrupted", "failed"]
 
@@ -33,3 +37,40 @@ class Outcome:
     published: dict[str, dict[str, Any]] = field(default_factory=dict)
     seconds: float = 0.0
     memory: dict[str, int] = field(default_factory=dict)
+
+
+#: What outcome.json holds; null stands for a number that is not finite.
+_FORM = {
+    "status": Kind(f"one of {', '.join(get_args(Status))}", (str,)),
+    "message": TEXT,
+    "recipe": TEXT,
+    "variant": TEXT,
+    "seed": WHOLE,
+    "metrics": Optional(Each(NUMBER_OR_NULL)),
+    "published": Optional(Each({"value": Optional(NUMBER_OR_NULL), "source": Optional(TEXT)})),
+    "seconds": Optional(NUMBER_OR_NULL),
+    "memory": Optional(Each(COUNT)),
+}
+
+
+def parse_outcome(content: Mapping[str, Any], *, where: Path) -> Outcome:
+    """The outcome in a file's JSON object.
+
+    Args:
+        content: of outcome.json.
+        where: the file, for messages.
+
+    Raises:
+        ValueError: a value is missing, unknown or of another type; the message names it.
+
+    Example:
+        >>> content = {"status": "completed", "message": "", "recipe": "demo", "variant": "bp", "seed": 0}
+        >>> parse_outcome(content, where=Path("outcome.json")).status
+        'completed'
+    """
+    if unknown := set(content) - set(_FORM):
+        raise ValueError(f"{where} is damaged: it holds {', '.join(sorted(unknown))}, which no outcome has.")
+    check_form(content, _FORM, where=where)
+    if content["status"] not in get_args(Status):
+        raise ValueError(f"{where} is damaged: status must be {_FORM['status'].words}, got {content['status']!r}.")
+    return Outcome(**{name: value for name, value in content.items() if value is not None})

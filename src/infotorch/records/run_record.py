@@ -27,8 +27,23 @@ from pathlib import Path
 from typing import Any
 
 from infotorch.records.embedding import Embedding, parse_embeddings, write_embeddings
-from infotorch.records.files import json_values, parse_json, partial_file, write_atomic, write_json
-from infotorch.records.outcome import Outcome
+from infotorch.records.files import (
+    json_values,
+    parse_json,
+    parse_json_lines,
+    partial_file,
+    read_regular,
+    write_atomic,
+    write_json,
+)
+from infotorch.records.forms import PLAIN, TEXT, WHOLE, Each, Form, Optional, check_form
+from infotorch.records.outcome import Outcome, parse_outcome
+
+#: What every reader of a run relies on; the settings beside are the recipe's own to check.
+_RECIPE = {"name": TEXT, "seed": Optional(WHOLE)} | {
+    name: Optional(TEXT) for name in ("variant", "title", "description", "source")
+}
+_ENVIRONMENT = {"started": Optional(TEXT)}
 
 
 @dataclass(frozen=True)
@@ -117,9 +132,12 @@ class RunRecord:
         return sorted(path.name for path in self.directory.iterdir() if path.suffix in {".json", ".jsonl", ".png"})
 
     def read(self, name: str) -> bytes | None:
-        """A file of the run as it stands there, or None where there is none."""
-        path = self.directory / name
-        return path.read_bytes() if path.exists() else None
+        """A file of the run as it stands there, or None where there is none.
+
+        Raises:
+            ValueError: it is no regular file, or too large.
+        """
+        return read_regular(self.directory / name)
 
     def content(self, name: str) -> dict[str, Any] | None:
         """A JSON file of the run, or None where there is none.
@@ -131,45 +149,59 @@ class RunRecord:
         return None if found is None else parse_json(found, where=self.directory / name)
 
     def metrics(self) -> list[dict[str, Any]]:
-        """The lines so far; a last line that a crash cut short is left out."""
-        lines = (self.read("metrics.jsonl") or b"").decode().split("\n")
-        return [json.loads(line) for line in lines[:-1] if line]
+        """The lines so far; a last line that a crash cut short is left out.
+
+        Raises:
+            ValueError: a line is damaged; the message names it.
+        """
+        lines = parse_json_lines(self.read("metrics.jsonl") or b"", where=self._metrics_file)
+        for number, line in enumerate(lines, start=1):
+            check_form(line, Each(PLAIN), where=Path(f"{self._metrics_file}, line {number},"))
+        return lines
 
     def recipe(self) -> dict[str, Any]:
         """What decided the run.
 
         Raises:
             FileNotFoundError: no run has begun here.
+            ValueError: recipe.json is damaged, or holds no recipe.
         """
-        return self._required("recipe.json")
+        return self._required("recipe.json", _RECIPE)
 
     def environment(self) -> dict[str, Any]:
         """Where the run was made.
 
         Raises:
             FileNotFoundError: the file is missing.
+            ValueError: environment.json is damaged.
         """
-        return self._required("environment.json")
+        return self._required("environment.json", _ENVIRONMENT)
 
-    def _required(self, name: str) -> dict[str, Any]:
+    def _required(self, name: str, form: Form) -> dict[str, Any]:
         found = self.content(name)
         if found is None:
             raise FileNotFoundError(f"{self.directory / name} is missing.")
+        check_form(found, form, where=self.directory / name)
         return found
 
     def outcome(self) -> Outcome | None:
         """How the run ended, or None while it goes on.
 
         Raises:
-            ValueError: outcome.json is damaged.
+            ValueError: outcome.json is damaged, or of another run than recipe.json.
         """
         content = self.content("outcome.json")
         if content is None:
             return None
-        try:
-            return Outcome(**content)
-        except TypeError as error:
-            raise ValueError(f"{self.directory / 'outcome.json'} is damaged: {error}.") from error
+        where = self.directory / "outcome.json"
+        outcome, recipe = parse_outcome(content, where=where), self.recipe()
+        for name, key in (("recipe", "name"), ("variant", "variant"), ("seed", "seed")):
+            if key in recipe and recipe[key] != getattr(outcome, name):
+                raise ValueError(
+                    f"{where} is of another run: its {name} is {getattr(outcome, name)!r}, and recipe.json says "
+                    f"{recipe[key]!r}; remove the file, or put the run's own back."
+                )
+        return outcome
 
     def finish(self, outcome: Outcome) -> None:
         """Write how the run ended."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from infotorch.records.files import parse_json
+from infotorch.records.files import parse_json, parse_json_lines, read_regular
 from infotorch.records.run_record import RunRecord
 
 
@@ -32,7 +32,7 @@ def read_searches(path: Path) -> dict[str, list[dict[str, Any]]]:
     """
     log = searches_file(path)
     found: dict[str, list[dict[str, Any]]] = {}
-    for number, line in enumerate(log.read_bytes().splitlines() if log.exists() else [], start=1):
+    for number, line in enumerate((read_regular(log) or b"").splitlines(), start=1):
         trial = parse_json(line, where=Path(f"{log}, line {number},"))
         if not isinstance(trial.get("search"), str):
             raise ValueError(f"{log}, line {number}, is damaged: it names no search.")
@@ -43,8 +43,7 @@ def read_searches(path: Path) -> dict[str, list[dict[str, Any]]]:
 def searches_of(record: RunRecord) -> dict[str, list[dict[str, Any]]]:
     """The search that a run made for itself, under the name of its variant; empty where it made none."""
     log = record.directory / "tuning" / "trials.jsonl"
-    lines = log.read_bytes().splitlines() if log.exists() else []
-    trials = [parse_json(line, where=log) for line in lines]
+    trials = parse_json_lines(read_regular(log) or b"", where=log)
     return {str(record.recipe().get("variant")): trials} if trials else {}
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import json
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from infotorch.records.factored import own_part, readable_json, same, shared_part, with_shared
-from infotorch.records.files import parse_json, read_json
+from infotorch.records.files import LARGEST, parse_json, read_json, read_regular
+from infotorch.records.forms import COUNT, TEXT, check_form
 from infotorch.records.run_record import RunRecord
 
 #: The first thing in a table's file.
@@ -79,8 +81,7 @@ class CollectedRun(RunRecord):
         if name.removesuffix(".json") in _SETTLED:
             return json.dumps(self.settled[name.removesuffix(".json")], ensure_ascii=False).encode()
         if name == PICTURE:
-            path = picture_file(self.table.path, self.label)
-            return path.read_bytes() if path.exists() else None
+            return read_regular(picture_file(self.table.path, self.label))
         return self.table.curves.get(self.label, {}).get(name)
 
 
@@ -121,15 +122,12 @@ class TableFile:
             ValueError: the curves are missing, damaged, or not those of the table.
         """
         path = curves_file(self.path)
-        if not path.exists():
+        text = _unzipped(path)
+        if text is None:
             raise ValueError(f"{path} is missing: it holds the curves of {self.path.name}.")
-        try:
-            text = gzip.decompress(path.read_bytes())
-        except (OSError, EOFError, zlib.error) as error:
-            raise ValueError(f"{path} is damaged: {error}.") from error
         if hashlib.sha256(text).hexdigest() != self._content.get("curves"):
             raise ValueError(f"{path} is damaged, or not of the same runs as {self.path.name}.")
-        return _parse_curves(text)
+        return _parse_curves(text, path)
 
 
 def is_table(path: Path) -> bool:
@@ -268,26 +266,48 @@ def _line(content: Mapping[str, Any]) -> bytes:
     return json.dumps(content, ensure_ascii=False).encode() + b"\n"
 
 
-def _parse_curves(text: bytes) -> dict[str, dict[str, bytes]]:
+def _parse_curves(text: bytes, where: Path) -> dict[str, dict[str, bytes]]:
     found: dict[str, dict[str, bytes]] = {}
-    lines = iter(text.split(b"\n")[:-1])
-    for line in lines:
-        head = json.loads(line)
+    lines = text.split(b"\n")[:-1]
+    at = 0
+    while at < len(lines):
+        head = parse_json(lines[at], where=Path(f"{where}, line {at + 1},"))
+        check_form(head, {"run": TEXT, "file": TEXT}, where=where)
         files = found.setdefault(head["run"], {})
+        at += 1
         if "content" in head:
             files[head["file"]] = json.dumps(head["content"], ensure_ascii=False).encode()
         else:
-            files[head["file"]] = b"".join(next(lines) + b"\n" for _ in range(head["lines"]))
+            check_form(head, {"lines": COUNT}, where=where)
+            files[head["file"]] = b"".join(line + b"\n" for line in lines[at : at + head["lines"]])
+            at += head["lines"]
     return found
+
+
+def _unzipped(path: Path) -> bytes | None:
+    """What a compressed file holds, or None where there is none.
+
+    Raises:
+        ValueError: it is damaged, or holds more than `LARGEST` bytes.
+    """
+    content = read_regular(path)
+    if content is None:
+        return None
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+            text = file.read(LARGEST + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"{path} is damaged: {error}.") from error
+    if len(text) > LARGEST:
+        raise ValueError(f"{path} is too large: it must hold at most {LARGEST:,} bytes.")
+    return text
 
 
 def _zipped(path: Path, text: bytes) -> bytes:
     """The text compressed, without a date; the file that is there where it holds the same, whatever zlib made it."""
-    if path.exists():
-        there = path.read_bytes()
-        try:
-            if gzip.decompress(there) == text:
-                return there
-        except (OSError, EOFError, zlib.error):
-            pass
+    try:
+        if _unzipped(path) == text:
+            return read_regular(path) or b""
+    except ValueError:
+        pass  # damaged: it is replaced
     return gzip.compress(text, 9, mtime=0)

@@ -105,16 +105,11 @@ def load_run(record: RunRecord) -> Run:
         ('bp', 3, 'unfinished')
     """
     recipe = record.recipe()
-    where = record.directory / "recipe.json"
-    if not isinstance(recipe.get("name"), str):
-        raise ValueError(f"{where} is damaged: it has no name of a recipe.")
-    if not isinstance(recipe.get("seed", 0), int):
-        raise ValueError(f"{where} is damaged: seed must be an integer, got {recipe['seed']!r}.")
     try:
         environment = record.environment()
     except FileNotFoundError:
         environment = {}
-    return Run(record, recipe, environment, _lines(record), _outcome(record))
+    return Run(record, recipe, environment, record.metrics(), record.outcome())
 
 
 def load_runs(records: Iterable[RunRecord]) -> list[Run]:
@@ -126,44 +121,6 @@ def count_statuses(runs: Iterable[Run]) -> dict[str, int]:
     """How many runs ended in which way, in the order of `STATUSES`; ways that do not occur are left out."""
     counts = Counter(run.status for run in runs)
     return {status: counts[status] for status in STATUSES if counts[status]}
-
-
-def _lines(record: RunRecord) -> list[dict[str, Any]]:
-    where = record.directory / "metrics.jsonl"
-    try:
-        lines = record.metrics()
-    except ValueError as error:
-        raise ValueError(f"{where} is damaged: {error}.") from error
-    for number, line in enumerate(lines, start=1):
-        if not isinstance(line, dict):
-            raise ValueError(f"{where} is damaged: line {number} is not a JSON object.")
-    return lines
-
-
-def _outcome(record: RunRecord) -> Outcome | None:
-    outcome = record.outcome()
-    if outcome is None:
-        return None
-    where = record.directory / "outcome.json"
-    if outcome.status not in get_args(Status):
-        allowed = ", ".join(get_args(Status))
-        raise ValueError(f"{where} is damaged: status must be one of {allowed}, got {outcome.status!r}.")
-    for field in ("metrics", "memory"):
-        _check_numbers(getattr(outcome, field), where=where, field=field)
-    published = outcome.published
-    if not isinstance(published, dict) or not all(isinstance(entry, dict) for entry in published.values()):
-        raise ValueError(f"{where} is damaged: published must map a metric to its value and source.")
-    _check_numbers({name: entry.get("value") for name, entry in published.items()}, where=where, field="published")
-    _check_numbers({"seconds": outcome.seconds}, where=where, field="outcome")
-    return outcome
-
-
-def _check_numbers(content: Any, *, where: Path, field: str) -> None:
-    if not isinstance(content, dict):
-        raise ValueError(f"{where} is damaged: {field} must be a JSON object, got {type(content).__name__}.")
-    for name, value in content.items():
-        if value is not None and not is_number(value):
-            raise ValueError(f"{where} is damaged: {field}.{name} must be a number or null, got {value!r}.")
 
 
 def is_number(value: Any) -> bool:
