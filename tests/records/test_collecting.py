@@ -32,7 +32,9 @@ def make(folder, variant="bp", seed=0, *, status="completed", accuracy=0.5, star
         })
     if status is not None:
         metrics = {"test_accuracy": accuracy, "train_accuracy": float("nan")}
-        record.finish(Outcome(status, "", "demo", variant, seed, metrics, PUBLISHED, 1.25 + seed, {"peak": 10}))
+        record.finish(
+            Outcome(status, "", str(recipe["name"]), variant, seed, metrics, PUBLISHED, 1.25 + seed, {"peak": 10})
+        )
     return record
 
 
