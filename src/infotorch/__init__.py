@@ -5,6 +5,7 @@ stands in the packages that are: `infotorch.estimators`, `infotorch.objectives` 
 """
 
 from infotorch.numerics.namespaces import namespace
+from infotorch.numerics.quiet_imports import import_quietly
 
 __version__ = "0.1.0"
 
@@ -60,4 +61,5 @@ HOMES = {
     "train": "training.loop",
 }
 PACKAGES = ("data", "diagnostics", "distributions", "estimators", "networks", "objectives", "schedules")
+import_quietly()
 __getattr__, __dir__, __all__ = namespace(__name__, HOMES, packages=PACKAGES)  # pyright: ignore[reportUnsupportedDunderAll]
