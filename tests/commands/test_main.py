@@ -579,6 +579,26 @@ class TestOtherWays:
         assert done.returncode == 0, done.stderr
         assert "2 of 2" in done.stdout
 
+    @pytest.mark.parametrize("name", ["WORLD_SIZE", "OMPI_COMM_WORLD_SIZE"])
+    def test_one_of_several_processes_refuses(self, call, monkeypatch, tmp_path, name):
+        monkeypatch.setenv(name, "2")
+        for command in ("run demo --out there", "table demo --out there", "demo --out there", "lr-range demo"):
+            code, out, errors = call(*command.split())
+            assert (code, out) == (2, "")
+            assert errors.startswith(f"infotorch: a command runs in one process, and {name}=2 says that there are 2")
+            assert errors.count("\n") == 1
+        assert list(tmp_path.iterdir()) == []
+        monkeypatch.setenv(name, "1")
+        assert call("list", "data")[0] == 0
+
+    @pytest.mark.slow
+    def test_torchrun_is_refused_before_anything_is_written(self, tmp_path):
+        words = ["--nproc-per-node", "2", "--standalone", "-m", "infotorch", "run", "demo", "--out", "there"]
+        done = subprocess.run([sys.executable, "-m", "torch.distributed.run", *words], capture_output=True, text=True)
+        assert done.returncode != 0
+        assert done.stderr.count("infotorch: a command runs in one process, and WORLD_SIZE=2") == 2
+        assert not (tmp_path / "there").exists()
+
     def test_a_reader_that_leaves_hears_no_more(self):
         command = f"{sys.executable} -m infotorch list variants demo | true; echo ${{PIPESTATUS[0]}}"
         done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -138,3 +139,36 @@ class TestLabelled:
         assert rows_of(some.labelled(), 2) == rows_of(some, 2)
         assert some.y is whole.y
         assert len(some.labelled()) == len(whole)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "error", "message"),
+    [
+        ([[1.0], [2.0]], None, TypeError, "TensorBatches: x must be a tensor, got list; fit takes arrays"),
+        (np.zeros((2, 1)), None, TypeError, "TensorBatches: x must be a tensor, got ndarray"),
+        ({"a": torch.zeros(2)}, None, TypeError, "TensorBatches: x must be a tensor, got dict"),
+        (None, None, TypeError, "TensorBatches: x must be a tensor, got NoneType"),
+        (torch.zeros(2, 1), [0, 1], TypeError, "TensorBatches: y must be a tensor, got list"),
+        (torch.zeros(2, 1), torch.tensor(1), ValueError, "TensorBatches: y must have rows of samples, got a single"),
+        (torch.tensor(1.0), None, ValueError, "TensorBatches: x must have rows of samples, got a single number"),
+        (torch.zeros(2, 1).to_sparse(), None, TypeError, "TensorBatches: x must be a dense tensor of numbers, got a"),
+        (torch.zeros(2, 1, device="meta"), None, TypeError, "TensorBatches: x must be a dense tensor .* a meta one"),
+    ],
+)
+def test_what_is_no_tensor_is_refused(x, y, error, message):
+    with pytest.raises(error, match=message):
+        TensorBatches(x, y, batch_size=1)
+
+
+def test_a_table_is_refused():
+    frame = pytest.importorskip("pandas").DataFrame({"a": [1.0, 2.0]})
+    with pytest.raises(TypeError, match="TensorBatches: x must be a tensor, got DataFrame"):
+        TensorBatches(frame, None, batch_size=1)
+
+
+@pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.int32])
+def test_classes_of_any_integer_type_are_served_as_int64(dtype):
+    batch = next(TensorBatches(torch.zeros(2, 1), torch.tensor([0, 1], dtype=dtype), batch_size=2).epoch(0))
+    assert batch.y is not None
+    assert batch.y.dtype == torch.int64
+    assert sorted(batch.y.tolist()) == [0, 1]

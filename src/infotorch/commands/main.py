@@ -25,7 +25,7 @@ from infotorch.commands.options import HELP
 from infotorch.commands.report import report
 from infotorch.commands.run import run
 from infotorch.commands.table import table
-from infotorch.commands.usage import explain_parser
+from infotorch.commands.usage import check_one_process, explain_parser
 from infotorch.commands.view import complain
 
 #: Name, function, and the words of an example.
@@ -85,6 +85,8 @@ def root(
     """Train, measure and explain PyTorch networks with information."""
     if context.invoked_subcommand is None:
         print(context.get_help())
+    else:
+        check_one_process()
 
 
 def main() -> None:

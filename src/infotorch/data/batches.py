@@ -5,14 +5,14 @@ Indexing tensors costs microseconds; a worker process would cost more than the 6
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
 
 from infotorch.data.augment import Augmentation, check_augmentation, crop_and_flip, crops_and_flips
-from infotorch.numerics.checks import check_count
+from infotorch.numerics.checks import check_count, check_dense
 from infotorch.numerics.seeds import SeedStreams, seed_streams
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class TensorBatches:
 
     Args:
         x: inputs, shape (n, ...), or `GraphSamples`, n graphs.
-        y: targets, shape (n, ...), or None.
+        y: targets, shape (n, ...), or None; integers of any width, and bool, become int64.
         batch_size: samples a step; the last batch of an epoch may be smaller. A lone last sample joins the batch before
             it: batch norm and bounds on a batch need two samples.
         seed: decides the order of every epoch.
@@ -52,7 +52,7 @@ class TensorBatches:
         augment: "crops-flips" gives every image a random crop and perhaps a flip, others in every epoch; "none".
 
     Raises:
-        TypeError: a batch size that is not an integer.
+        TypeError: x or y of another kind, such as a list or a table, or a batch size that is not an integer.
         ValueError: no samples, x and y of different lengths, a batch size below 1, `drop_last` that leaves nothing, an
             unknown augmentation, or one of samples that are no images.
 
@@ -76,15 +76,12 @@ class TensorBatches:
         drop_last: bool = False,
         augment: Augmentation = "none",
     ) -> None:
-        if len(x) == 0:
-            raise ValueError("TensorBatches: x has no samples.")
-        if y is not None and len(x) != len(y):
-            raise ValueError(f"TensorBatches: x and y must be paired row by row, got {len(x)} and {len(y)} rows.")
+        _check_samples(x, y)
         check_count(batch_size, where="TensorBatches", name="batch_size")
         if drop_last and len(x) < batch_size:
             raise ValueError(f"TensorBatches: drop_last leaves no batch of {batch_size} in {len(x)} samples.")
         check_augmentation(augment, x, where="TensorBatches")
-        self.x, self.y = x, y
+        self.x, self.y = x, y if y is None or y.is_floating_point() else y.long()
         self.augment: Augmentation = augment
         self.batch_size, self.shuffle, self.drop_last = batch_size, shuffle, drop_last
         self.streams: SeedStreams = seed_streams(seed)
@@ -130,6 +127,26 @@ class TensorBatches:
             assert isinstance(x, Tensor)
             x = crop_and_flip(x, choices[rows])
         return Batch(x, None if self.y is None else self.y[rows], rows)
+
+
+def _check_samples(x: object, y: object) -> None:
+    """Refuse what has no rows to take by number, or rows that do not pair."""
+    like_a_tensor = hasattr(x, "to") and hasattr(x, "__getitem__")
+    for name, values, allowed in (("x", x, like_a_tensor), ("y", y, y is None)):
+        if not isinstance(values, Tensor) and not allowed:
+            raise TypeError(
+                f"TensorBatches: {name} must be a tensor, got {type(values).__name__}; fit takes arrays and lists too, "
+                "torch.as_tensor(...) makes tensors of them, and GraphSamples(...) holds graphs."
+            )
+        if isinstance(values, Tensor):
+            check_dense(values, where="TensorBatches", name=name)
+            if values.ndim == 0:
+                raise ValueError(f"TensorBatches: {name} must have rows of samples, got a single number.")
+    assert isinstance(x, Sized)
+    if len(x) == 0:
+        raise ValueError("TensorBatches: x has no samples.")
+    if isinstance(y, Tensor) and len(x) != len(y):
+        raise ValueError(f"TensorBatches: x and y must be paired row by row, got {len(x)} and {len(y)} rows.")
 
 
 class _LabelledBatches(TensorBatches):

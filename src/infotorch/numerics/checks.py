@@ -20,7 +20,7 @@ def as_tensor(values: object, *, where: str, name: str) -> Tensor:
     """
     if isinstance(values, Tensor):
         tensor = values
-        _check_dense(tensor, where=where, name=name)
+        check_dense(tensor, where=where, name=name)
     else:
         try:
             array = np.asarray(values)
@@ -39,7 +39,12 @@ def as_tensor(values: object, *, where: str, name: str) -> Tensor:
     return tensor
 
 
-def _check_dense(tensor: Tensor, *, where: str, name: str) -> None:
+def check_dense(tensor: Tensor, *, where: str, name: str) -> None:
+    """Refuse a tensor that does not hold its numbers one after the other: sparse, nested, quantised or on meta.
+
+    Raises:
+        TypeError: it is one of these.
+    """
     kinds = {
         "nested": tensor.is_nested,
         "quantized": tensor.is_quantized,

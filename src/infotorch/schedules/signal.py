@@ -77,6 +77,7 @@ def layer_groups(model: nn.Module) -> list[dict[str, str | list[nn.Parameter]]]:
         [{"params": [...], "name": layer}], every parameter in one group.
 
     Raises:
+        TypeError: model is no module.
         ValueError: the network has no layer with weights.
 
     Example:
@@ -84,6 +85,8 @@ def layer_groups(model: nn.Module) -> list[dict[str, str | list[nn.Parameter]]]:
         >>> [(group["name"], len(group["params"])) for group in groups]
         [('0', 4), ('2', 2)]
     """
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"layer_groups: model must be a torch.nn.Module, got {type(model).__name__}.")
     names = parameterised_layers(model)
     if not names:
         raise ValueError("layer_groups: the network has no layer with weights.")

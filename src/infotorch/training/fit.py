@@ -14,11 +14,12 @@ from torch.utils.data import Dataset
 from infotorch.data.graph_checks import is_graph
 from infotorch.data.graphs import GraphSamples, NodeSamples
 from infotorch.networks.segments import starting_layers
-from infotorch.numerics.checks import as_tensor
+from infotorch.numerics.checks import as_tensor, check_number
 from infotorch.numerics.seeds import seed_streams
 from infotorch.objectives.base import Objective
-from infotorch.objectives.checks import check_labels
+from infotorch.objectives.checks import check_labels, check_weight
 from infotorch.training.assignment import AUTO, choose_assignment
+from infotorch.training.checks import check_model, check_one_process
 from infotorch.training.evaluate import evaluating_repeatably, plan_accuracy
 from infotorch.training.inputs import batches_of, is_graph_samples
 from infotorch.training.loop import StepInfo, train
@@ -97,9 +98,10 @@ def fit(
         The numbers of each module's last epoch, and the plan. A non-finite loss is a result, not an exception.
 
     Raises:
-        TypeError: model, data or plan is of another kind, x is not numbers, or y has no integer classes while an
+        TypeError: model, data, plan or lr is of another kind, x is not numbers, or y has no integer classes while an
             objective needs them.
-        ValueError: samples that do not pair, or a plan that does not fit the model.
+        ValueError: samples that do not pair, a plan that does not fit the model, a rate that is negative or not finite,
+            or several processes that torch.distributed has joined.
 
     Example:
         >>> _ = torch.manual_seed(0)
@@ -111,8 +113,10 @@ def fit(
         >>> result.metrics["train_accuracy"] > 0.95
         True
     """
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"fit: model must be a torch.nn.Module, got {type(model).__name__}.")
+    check_model(model, where="fit")
+    check_one_process(where="fit")
+    check_number(lr, where="fit", name="lr")
+    check_weight(lr, where="fit", name="lr")
     if not isinstance(plan, str | Sequence | Plan):
         raise TypeError(
             f'fit: plan must be a string such as "X,Y,CE", a list of objectives or a Plan, got {type(plan).__name__}.'

@@ -11,6 +11,7 @@ from infotorch.data.graphs import tensors_of
 from infotorch.networks.segments import Segment
 from infotorch.numerics.seeds import SeedStreams
 from infotorch.objectives.base import LocalBatch, Objective
+from infotorch.training.checks import check_makes_optimizers
 from infotorch.updates.gradient import GradientUpdate, OptimizerFactory, SchedulerFactory
 
 if TYPE_CHECKING:
@@ -47,6 +48,9 @@ class LocalModule:
         scheduler: makes a schedule of (optimiser, number of steps); or None for a constant rate.
         critic_optimizer: makes an optimiser of the parameters of the objective's critics; None: as `optimizer`.
 
+    Raises:
+        TypeError: optimizer is an optimiser, or anything else that makes none.
+
     Example:
         >>> import torch
         >>> from infotorch.objectives.labels import CrossEntropy
@@ -65,6 +69,7 @@ class LocalModule:
         scheduler: SchedulerFactory | None = None,
         critic_optimizer: OptimizerFactory | None = None,
     ) -> None:
+        check_makes_optimizers(optimizer, where=f"module {name!r}")
         self.name, self.body, self.objective = name, body, objective
         self.optimizer, self.scheduler = optimizer, scheduler
         self.critic_optimizer = critic_optimizer or optimizer

@@ -23,6 +23,7 @@ from infotorch.numerics.seeds import SeedStreams, seed_streams
 from infotorch.objectives.base import LocalBatch, Loss
 from infotorch.objectives.layer_hook import hooks_paused
 from infotorch.training.cache import CacheKind, OutputCache
+from infotorch.training.checks import check_batches, check_cache, check_one_process
 from infotorch.training.graph_caches import without_graph_caches
 from infotorch.training.inputs import device_of, local_batch
 from infotorch.training.local_module import LocalModule, Update
@@ -111,9 +112,10 @@ def train(
         A generator of one `StepInfo` a step; after a non-finite loss the last one says `diverged`.
 
     Raises:
-        TypeError: epochs is not an integer.
-        ValueError: epochs below 1, a cache for batches that serve no single samples or are augmented, or a plan
-            whose schedules have run or were prepared for another number of steps.
+        TypeError: epochs is not an integer; or plan, batches, start or fabric is of another kind.
+        ValueError: epochs below 1, a cache for batches that serve no single samples or are augmented, a plan whose
+            schedules have run or were prepared for another number of steps, or several processes, in the fabric or
+            joined by torch.distributed: nothing would average their gradients.
 
     Example:
         >>> from infotorch.data.batches import TensorBatches
@@ -125,19 +127,15 @@ def train(
         >>> [(info.position.stage, info.position.epoch) for info in train(plan, batches, epochs=2) if info.ends_epoch]
         [(0, 0), (0, 1), (1, 0), (1, 1)]
     """
+    if not isinstance(plan, Plan):
+        raise TypeError(f"train: plan must be a Plan, such as Plan.end_to_end(model, ...), got {type(plan).__name__}.")
+    if not isinstance(start, Position | None):
+        raise TypeError(f"train: start must be a Position, the `next` of a StepInfo, got {type(start).__name__}.")
+    check_batches(batches, where="train")
     check_count(epochs, where="train", name="epochs")
     check_choice(handoff, ("before", "after"), where="train", name="handoff")
-    if cache is not None:
-        check_choice(cache, ("memory", "disk"), where="train", name="cache")
-        if not isinstance(getattr(batches, "x", None), Tensor | NodeSamples):
-            raise ValueError(
-                "train: a cache needs batches that hold their samples in memory, such as TensorBatches, or the nodes "
-                "of one graph; batches of many graphs have none."
-            )
-        if getattr(batches, "augment", "none") != "none":
-            raise ValueError(
-                "train: a cache keeps one output a sample, and augmented samples differ from epoch to epoch."
-            )
+    check_cache(cache, batches, where="train")
+    check_one_process(fabric, where="train")
     if plan.num_steps is None:
         plan.prepare(batches, epochs=epochs, seed=seed)
     if start is None and plan.schedules_have_moved():

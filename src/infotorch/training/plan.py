@@ -27,6 +27,7 @@ from infotorch.numerics.checks import check_choice
 from infotorch.numerics.seeds import SeedStreams
 from infotorch.objectives.base import Objective
 from infotorch.objectives.names import parse_objectives
+from infotorch.training.checks import check_model
 from infotorch.training.graph_caches import refuse_graph_caches, without_graph_caches
 from infotorch.training.inputs import describe_input, device_of, local_batch
 from infotorch.training.local_module import LocalModule
@@ -132,6 +133,7 @@ class Plan:
             ValueError: as many objectives (and optimizers, where each has its own) as modules are needed; a cut that
                 cannot be made (see `split`).
         """
+        check_model(model, where="Plan.layerwise")
         cuts = starting_layers(model) if cuts is None else tuple(cuts)
         parsed = parse_objectives(objectives)
         if len(parsed) != len(cuts) + 1:
@@ -140,7 +142,7 @@ class Plan:
                 f"and there are {len(parsed)} objectives. Give as many objectives as modules, "
                 "or choose the cuts; cuts=() is one module, plain back-propagation."
             )
-        optimizers = [optimizer] * len(parsed) if callable(optimizer) else list(optimizer)
+        optimizers = list(optimizer) if isinstance(optimizer, Sequence) else [optimizer] * len(parsed)
         if len(optimizers) != len(parsed):
             raise ValueError(f"Plan.layerwise: {len(parsed)} modules need as many optimizers, got {len(optimizers)}.")
         bodies = split(model, cuts) if cuts else (_from_one_object(model),)
@@ -165,6 +167,7 @@ class Plan:
         scheduler: SchedulerFactory | None = None,
     ) -> Plan:
         """Ordinary back-propagation: the whole network is one module."""
+        check_model(model, where="Plan.end_to_end")
         (parsed,) = parse_objectives([objective])
         return cls([LocalModule("network", _from_one_object(model), parsed, optimizer=optimizer, scheduler=scheduler)])
 
@@ -206,6 +209,7 @@ class Plan:
         Raises:
             ValueError: a split that cannot be made, see `ProximalSplit`, or an objective with critics.
         """
+        check_model(model, where="Plan.proximal")
         (parsed,) = parse_objectives([objective])
         body, halves = _from_one_object(model), split(model, (at,) if isinstance(at, str) else tuple(at))
         module = SplitModule(
