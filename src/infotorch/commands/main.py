@@ -113,7 +113,7 @@ def _explain(error: Exception) -> int:
     if hasattr(error, "format_message"):  # the parser's own errors
         complain(explain_parser(error))
         return 2
-    if isinstance(error, ValueError | TypeError | OSError | ModuleNotFoundError):
+    if isinstance(error, ValueError | TypeError | OSError | ModuleNotFoundError | MemoryError):
         complain(str(error))
         return 2
     raise error

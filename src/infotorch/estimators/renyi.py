@@ -10,7 +10,7 @@ from torch import Tensor
 
 from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.renyi_spectrum import entropy, join
-from infotorch.estimators.renyi_terms import estimate_of, read_variables, total_correlation
+from infotorch.estimators.renyi_terms import check_matrices, estimate_of, read_variables, total_correlation
 from infotorch.numerics.kernels import Bandwidth, Kernel
 from infotorch.numerics.typing import ArrayLike
 
@@ -44,6 +44,7 @@ def renyi_entropy(
     Raises:
         ValueError: no rows, NaN or infinite values, alpha or bandwidth not positive, or an unknown rule or kernel.
         TypeError: x is not made of real numbers.
+        MemoryError: the kernel matrix does not fit into memory: use `renyi_entropy_randomised` or alpha = 2.
 
     Source: Giraldo, Rao & Principe 2015, arXiv:1211.2459, in bits there. Order, bandwidth and kernel default to
     Yu et al. 2021, arXiv:2101.10160, and its code.
@@ -85,6 +86,7 @@ def renyi_mi(
     Raises:
         ValueError: samples not paired, or as `renyi_entropy`.
         TypeError: x or y is not made of real numbers.
+        MemoryError: a kernel matrix does not fit into memory: use `renyi_mi_randomised` or alpha = 2.
 
     Source: Giraldo, Rao & Principe 2015, arXiv:1211.2459, Sec. IV; used to train by Yu et al. 2021, arXiv:2101.10160.
 
@@ -120,6 +122,7 @@ def renyi_normalised_mi(
     Raises:
         ValueError: x or y is constant (0 / 0), samples not paired, or as `renyi_entropy`.
         TypeError: x or y is not made of real numbers.
+        MemoryError: a kernel matrix does not fit into memory: use alpha = 2.
 
     Source: Yu et al. 2021, arXiv:2101.10160, the normalised total correlation T* of two variables.
 
@@ -129,6 +132,7 @@ def renyi_normalised_mi(
         1.0
     """
     (first, second), _ = read_variables([("x", x), ("y", y)], alpha, bandwidth, kernel, where="renyi_normalised_mi")
+    check_matrices(total_correlation([first, second]), alpha, where="renyi_normalised_mi")
     of_x, of_y = entropy(first, alpha), entropy(second, alpha)
     smaller = torch.minimum(of_x, of_y)
     # A constant's entropy is 0 up to the eigenvalues' rounding.

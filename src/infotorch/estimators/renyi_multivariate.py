@@ -36,6 +36,7 @@ def renyi_joint_entropy(
     Raises:
         ValueError: no variables, samples not paired, as many bandwidths as variables not given, or as `renyi_entropy`.
         TypeError: a variable is not made of real numbers.
+        MemoryError: a kernel matrix does not fit into memory: use alpha = 2.
 
     Source: Yu, Giraldo, Jenssen & Principe 2020, arXiv:1808.07912, Sec. III.
 
@@ -69,6 +70,7 @@ def renyi_total_correlation(
     Raises:
         ValueError: no variables, samples not paired, as many bandwidths as variables not given, or as `renyi_entropy`.
         TypeError: a variable is not made of real numbers.
+        MemoryError: a kernel matrix does not fit into memory: use alpha = 2.
 
     Source: Yu et al. 2021, arXiv:2101.10160, the total correlation T before it is normalised.
 
@@ -108,6 +110,7 @@ def renyi_multivariate_mi(
     Raises:
         ValueError: no views, samples not paired, another number of bandwidths, or as `renyi_entropy`.
         TypeError: a view or y is not made of real numbers.
+        MemoryError: a kernel matrix does not fit into memory: use alpha = 2.
 
     Source: Yu, Giraldo, Jenssen & Principe 2020, arXiv:1808.07912, Sec. III.
 

@@ -13,11 +13,18 @@ from infotorch.estimators.estimate import Estimate, error_of_mean
 from infotorch.estimators.renyi_spectrum import KernelSample, entropy, influence, join
 from infotorch.numerics.checks import as_rows, check_choice, check_paired, check_positive, is_discrete
 from infotorch.numerics.kernels import KERNELS, Bandwidth, Kernel, find_bandwidth, kernel_columns
+from infotorch.numerics.memory import check_memory
 from infotorch.numerics.symbols import symbols
 from infotorch.numerics.typing import ArrayLike
 
 #: entropies with their signs
 Terms = Sequence[tuple[int, KernelSample]]
+
+# Matrices of n x n that stand in memory at once (measured): for the eigenvalues, for these with a gradient, and for the
+# eigenvectors of the standard error, which are in float64.
+_FOR_VALUE, _FOR_GRADIENT, _FOR_ERROR = 2, 7, 4
+# The functions that do with blocks of samples.
+_INSTEAD = {"renyi_entropy": "renyi_entropy_randomised, ", "renyi_mi": "renyi_mi_randomised, "}
 
 
 def read_variables(
@@ -75,12 +82,37 @@ def total_correlation(samples: Sequence[KernelSample]) -> Terms:
     return [*((1, sample) for sample in samples), (-1, join(*samples))]
 
 
+def check_matrices(terms: Terms, alpha: float, *, where: str, error: bool = False) -> None:
+    """Refuse kernel matrices that do not fit into memory; order 2 and symbols need none.
+
+    Raises:
+        MemoryError: the largest would not fit.
+    """
+    for _, sample in terms:
+        columns = sample.columns
+        if alpha == 2 or columns.shape[1] == 0:
+            continue
+        rows = len(sample) if sample.codes is None else int(torch.bincount(sample.codes).max())
+        matrices = _FOR_GRADIENT if columns.requires_grad and torch.is_grad_enabled() else _FOR_VALUE
+        size = 8 * _FOR_ERROR if error else columns.element_size() * matrices
+        what = f"{'std_error' if error else 'the value'} by the eigenvalues of a {rows:,} x {rows:,} kernel matrix"
+        instead = f"{_INSTEAD.get(where, '')}alpha=2 or fewer samples"
+        check_memory(size * rows**2, columns.device, where=where, what=what, instead=instead)
+
+
 def estimate_of(terms: Terms, alpha: float, name: str, *, ceiling: float) -> Estimate:
-    """The sum of the entropies, with the infinitesimal jackknife's error."""
+    """The sum of the entropies, with the infinitesimal jackknife's error; the name starts with the public function's.
+
+    Raises:
+        MemoryError: a kernel matrix does not fit into memory.
+    """
+    where = name.split()[0]
+    check_matrices(terms, alpha, where=where)
     value = torch.stack([sign * entropy(sample, alpha) for sign, sample in terms]).sum()
     n = len(terms[0][1])
 
     def error() -> float:
+        check_matrices(terms, alpha, where=where, error=True)
         with torch.no_grad():
             moved = torch.stack([sign * influence(sample, alpha) for sign, sample in terms]).sum(dim=0)
         return error_of_mean(moved)
