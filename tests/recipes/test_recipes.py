@@ -215,6 +215,52 @@ class TestSearch:
         with pytest.raises(ValueError, match="was written by another search"):
             search(self.recipe(), tmp_path, lambda *_: {"validation_accuracy": 0.5})
 
+    @pytest.mark.parametrize("left", ['{"trial": 2, "settings": {"optim', '{"trial": 2}', "\0\0\0"])
+    def test_a_trial_that_a_kill_cut_short_is_run_again(self, tmp_path, left):
+        """Its half line was joined to the next one, and later resumes ended in an error of JSON."""
+
+        def run_trial(recipe, where, seed):
+            return {"validation_accuracy": self.score(recipe, seed)}
+
+        best, log = search(self.recipe(), tmp_path, run_trial), tmp_path / "trials.jsonl"
+        whole = log.read_bytes()
+        log.write_bytes(b"".join(whole.splitlines(keepends=True)[:2]) + left.encode())
+        for _ in range(2):
+            assert search(self.recipe(), tmp_path, run_trial) == best
+            assert log.read_bytes() == whole
+
+    @pytest.mark.parametrize(
+        ("damage", "told"),
+        [
+            ('"mean": 0', "Expecting"),
+            ("[]", "expected a JSON object, got list"),
+            ('{"trial": 1}', "it is not trial 1"),
+            ('{"trial": 7, "settings": {}, "scores": {}, "mean": 1.0}', "it is not trial 1"),
+            ('{"trial": 1, "settings": {}, "scores": {"1000": "a"}, "mean": 1.0}', "it is not trial 1"),
+            ('{"trial": 1, "settings": {}, "scores": 3, "mean": 1.0}', "it is not trial 1"),
+            ('{"trial": 1, "settings": [], "scores": {}, "mean": null}', "it is not trial 1"),
+        ],
+    )
+    def test_a_damaged_trial_is_named_by_file_and_line(self, tmp_path, damage, told):
+        def run_trial(recipe, where, seed):
+            return {"validation_accuracy": self.score(recipe, seed)}
+
+        search(self.recipe(), tmp_path, run_trial)
+        log = tmp_path / "trials.jsonl"
+        lines = log.read_text().splitlines(keepends=True)
+        log.write_text("".join([lines[0], damage + "\n", *lines[2:]]))
+        damaged = rf"trials\.jsonl, line 2, is damaged: {told}.*; cut the file off before it, and the trials from"
+        with pytest.raises(ValueError, match=damaged):
+            search(self.recipe(), tmp_path, run_trial)
+
+    def test_a_score_that_is_not_finite_is_that_of_a_diverged_run(self, tmp_path):
+        def run_trial(recipe, where, seed):
+            return {"validation_accuracy": float("inf") if recipe.optimizer.lr > 3e-3 else recipe.optimizer.lr}
+
+        found = search(self.recipe(), tmp_path, run_trial)
+        assert found["optimizer.lr"] <= 3e-3
+        assert search(self.recipe(), tmp_path, run_trial) == found
+
     def test_an_empty_space_is_refused(self, tmp_path):
         recipe = find_recipe("demo").model_copy(
             update={"search": find_recipe("demo").search.model_copy(update={"space": {}})}

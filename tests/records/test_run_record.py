@@ -73,6 +73,15 @@ def test_a_line_cut_short_by_a_crash_is_left_out(record):
     assert record.metrics() == [{"epoch": 1}]
 
 
+@pytest.mark.parametrize("damage", [b"\0\0\0\n", b'{"epoch": 2, "train\n', b"[3]\n", b"\xff\n"])
+def test_a_damaged_line_of_metrics_is_named(record, damage):
+    record.append({"epoch": 1})
+    with (record.directory / "metrics.jsonl").open("ab") as file:
+        file.write(damage)
+    with pytest.raises(ValueError, match=r"metrics\.jsonl, line 2, is damaged: "):
+        record.metrics()
+
+
 def test_numbers_that_json_lacks_become_null(record):
     record.append({"loss": float("nan"), "bound": float("inf"), "nested": [float("-inf"), 1.0]})
     text = (record.directory / "metrics.jsonl").read_text()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
 from typing import Annotated, Any
 
@@ -94,6 +95,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without "±" shows a question mark
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C; in training a run handles both
     try:
         code = app(prog_name="infotorch", standalone_mode=False)
         sys.stdout.flush()

@@ -41,21 +41,25 @@ def run_and_show(recipes: Sequence[AnyRecipe], directory: Path, seeds: int, devi
 
     Raises:
         ValueError: what would stop a run, found before the first one.
+        BlockingIOError: another process is writing the directory.
     """
     from infotorch.records.finding import holds_runs
-    from infotorch.runs.preflight import check_table
+    from infotorch.records.lock import sole_writer
+    from infotorch.runs.preflight import check_folder, check_table
 
-    kept = check_table(recipes, directory, seeds, resume=resume)
-    try:
-        done = _run(recipes, directory, seeds, device, resume, kept)
-    except KeyboardInterrupt:
-        complain(f"interrupted; {how_to_go_on(directory)}")
-        return 130
-    if done[-1].status == "interrupted":
-        complain(f"{done[-1].message.split(';')[0]}; {how_to_go_on(directory)}")
-        return 130
-    if holds_runs(directory):
-        _show(directory)
+    check_folder(directory)
+    with sole_writer(directory):  # two tables in one folder would each take the runs of the other for unfinished
+        kept = check_table(recipes, directory, seeds, resume=resume)
+        try:
+            done = _run(recipes, directory, seeds, device, resume, kept)
+        except KeyboardInterrupt:
+            complain(f"interrupted; {how_to_go_on(directory)}")
+            return 130
+        if done[-1].status == "interrupted":
+            complain(f"{done[-1].message.split(';')[0]}; {how_to_go_on(directory)}")
+            return 130
+        if holds_runs(directory):
+            _show(directory)
     print(f"runs: {directory}")
     if short := incomplete_variants(done):
         complain(f"some variants did not complete: {short}.")

@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from infotorch.numerics.checks import require
 from infotorch.recipes.changes import change
 from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.search_settings import SearchRange
 from infotorch.recipes.settings import PlainValue, SettingValue
+from infotorch.records.files import json_values, parse_json_lines, read_regular
 from infotorch.training.assignment import assignments
 
 #: Runs a recipe with a seed in a directory and returns its final metrics; empty when it diverged.
@@ -130,7 +132,7 @@ class _Log:
         changed = change(self._recipe, {**_during(self._recipe), **settings, "tune": False})
         directory = self.path.parent / f"trial-{number:03d}"
         scores = {
-            str(seed): self._run_trial(changed, directory / f"seed-{seed}", seed).get(metric)
+            str(seed): json_values(self._run_trial(changed, directory / f"seed-{seed}", seed).get(metric))
             for seed in self._recipe.search.seeds
         }
         # One diverged seed rules the settings out: they are not safe.
@@ -139,6 +141,8 @@ class _Log:
         self.trials.append({"trial": number, "settings": settings, "scores": scores, "mean": mean})
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(self.trials[-1]) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def _during(recipe: Recipe) -> dict[str, PlainValue]:
@@ -160,7 +164,26 @@ def _distribution(optuna: ModuleType, where: SearchRange) -> object:
 
 
 def _read(log: Path) -> list[Trial]:
-    if not log.exists():
-        return []
-    lines = log.read_text(encoding="utf-8").split("\n")
-    return [json.loads(line) for line in lines[:-1] if line]
+    """The trials that have been run; a line that a crash cut short goes from the file, and its trial is run again."""
+    text = read_regular(log) or b""
+    if text and not text.endswith(b"\n"):
+        os.truncate(log, text.rfind(b"\n") + 1)
+    again = "cut the file off before it, and the trials from there on are run again"
+    try:
+        trials = parse_json_lines(text, where=log)
+    except ValueError as error:
+        raise ValueError(f"{str(error).rstrip('.')}; {again}.") from error
+    found: list[Trial] = []
+    for number, trial in enumerate(trials):
+        if not _is_trial(trial, number):
+            raise ValueError(f"{log}, line {number + 1}, is damaged: it is not trial {number}; {again}.")
+        found.append(Trial(**trial))
+    return found
+
+
+def _is_trial(line: dict[str, Any], number: int) -> bool:
+    """Whether a line has what a search and its reader take from it."""
+    if set(line) != {"trial", "settings", "scores", "mean"} or line["trial"] != number:
+        return False
+    scores = line["scores"].values() if isinstance(line["scores"], dict) else ["none"]
+    return isinstance(line["settings"], dict) and all(isinstance(n, float | None) for n in [line["mean"], *scores])

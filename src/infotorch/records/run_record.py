@@ -12,6 +12,7 @@
     denoised.png       test images without noise, with it and denoised, from above; only of a denoiser
     checkpoint/        the newest state that training can go on from
     traceback.txt      where a failed run failed; only then
+    .lock              only while it is written: by which process
 
 JSON has no NaN: a non-finite number is written as null.
 """
@@ -37,6 +38,7 @@ from infotorch.records.files import (
     write_json,
 )
 from infotorch.records.forms import PLAIN, TEXT, WHOLE, Each, Form, Optional, check_form
+from infotorch.records.lock import LOCK
 from infotorch.records.outcome import Outcome, parse_outcome
 
 #: What every reader of a run relies on; the settings beside are the recipe's own to check.
@@ -77,7 +79,8 @@ class RunRecord:
     def cut_short(self) -> bool:
         """Whether the directory holds nothing but a search of settings and what `begin` writes before it is done."""
         begun = [self._metrics_file, self.directory / "environment.json"]
-        left = {*begun, *map(partial_file, [*begun, self.directory / "recipe.json"]), self.directory / "tuning"}
+        others = [self.directory / name for name in ("tuning", LOCK)]
+        left = {*begun, *map(partial_file, [*begun, self.directory / "recipe.json"]), *others}
         return set(self.directory.iterdir()) <= left
 
     def begin(self, recipe: Mapping[str, Any], environment: Mapping[str, Any]) -> None:
@@ -96,9 +99,7 @@ class RunRecord:
     def metrics_mark(self) -> tuple[int, str]:
         """Length and SHA-256 of the metrics so far, which are on the disk from here on; a checkpoint remembers both."""
         with self._metrics_file.open("r+b") as file:
-            os.fsync(
-                file.fileno()
-            )  # before the checkpoint is written, or a loss of power leaves it the longer of the two
+            os.fsync(file.fileno())  # or a loss of power leaves them shorter than the checkpoint remembers
             written = file.read()
         return len(written), hashlib.sha256(written).hexdigest()
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from infotorch.recipes.demonstration import AnyRecipe
 from infotorch.recipes.recipe import Recipe
+from infotorch.records.lock import is_empty
 from infotorch.records.table_file import is_table
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def check_table(
         ValueError: it holds something and `resume` is not asked for, it holds no table, or runs of other settings.
     """
     check_folder(directory)
-    if not directory.exists() or not any(directory.iterdir()):
+    if not directory.exists() or is_empty(directory):
         return set()
     if not resume:
         raise ValueError(f"--out {directory} is not empty; add --resume to go on with it, or choose another.")

@@ -13,6 +13,7 @@ from infotorch.recipes.changes import change
 from infotorch.recipes.demonstration import AnyRecipe, Demonstration
 from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.search import RunTrial, choose_objectives, search
+from infotorch.records.lock import is_empty, sole_writer
 from infotorch.records.outcome import Outcome
 from infotorch.records.progress import Progress
 from infotorch.records.run_record import RunRecord
@@ -52,6 +53,7 @@ def run(
 
     Raises:
         FileExistsError: the directory holds something and resume is not asked for, or holds no run.
+        BlockingIOError: another process, or another thread of this one, is writing the directory.
         ValueError: resume with another recipe or seed than the directory's, or settings that do not fit the data.
         KeyboardInterrupt: Ctrl-C came during the final numbers: the run is complete, what follows is not begun.
 
@@ -63,26 +65,23 @@ def run(
         'completed'
     """
     record = RunRecord(directory)
-    _check_directory(record, resume)
-    if resume and record.exists():
-        check_same(record, recipe, seed)
-        outcome = record.outcome()
-        if outcome is not None and outcome.status in {"completed", "diverged"}:
-            return outcome
-    if isinstance(recipe, Demonstration):
-        return _demonstrated(recipe, record, seed)
-    setups = setups or Setups()
-    trial = _trials(setups, device, progress, checkpoint_seconds)
-    if recipe.searches_objectives:  # before the search, whose trials need a plan
-        recipe = change(recipe, {"plan.objectives": choose_objectives(recipe, directory / "tuning" / "auto", trial)})
-    if recipe.tune:
-        recipe = change(recipe, search(recipe, directory / "tuning", trial))
-    session = Session(setups.take(recipe, seed, device), record, progress, checkpoint_seconds)
-    outcome = session.run(resume=resume)
-    record.finish(outcome)
-    if session.stop_requested:
-        raise KeyboardInterrupt  # too late for this run, in time for what would follow
-    return outcome
+    with sole_writer(directory):
+        _check_directory(record, resume)
+        if resume and record.exists():
+            check_same(record, recipe, seed)
+            outcome = record.outcome()
+            if outcome is not None and outcome.status in {"completed", "diverged"}:
+                return outcome
+        if isinstance(recipe, Demonstration):
+            return _demonstrated(recipe, record, seed)
+        setups = setups or Setups()
+        recipe = _searched(recipe, directory / "tuning", _trials(setups, device, progress, checkpoint_seconds))
+        session = Session(setups.take(recipe, seed, device), record, progress, checkpoint_seconds)
+        outcome = session.run(resume=resume)
+        record.finish(outcome)
+        if session.stop_requested:
+            raise KeyboardInterrupt  # too late for this run, in time for what would follow
+        return outcome
 
 
 def run_table(
@@ -142,6 +141,13 @@ def _demonstrated(recipe: Demonstration, record: RunRecord, seed: int) -> Outcom
     return outcome
 
 
+def _searched(recipe: Recipe, tuning: Path, trial: RunTrial) -> Recipe:
+    """The recipe with what its searches find."""
+    if recipe.searches_objectives:  # before the search, whose trials need a plan
+        recipe = change(recipe, {"plan.objectives": choose_objectives(recipe, tuning / "auto", trial)})
+    return change(recipe, search(recipe, tuning, trial)) if recipe.tune else recipe
+
+
 def _trials(setups: Setups, device: str, progress: Progress | None, checkpoint_seconds: float) -> RunTrial:
     """What runs the trials of a search; an interrupted one goes on from its checkpoint."""
 
@@ -165,9 +171,7 @@ def _trials(setups: Setups, device: str, progress: Progress | None, checkpoint_s
 
 def _check_directory(record: RunRecord, resume: bool) -> None:
     directory = record.directory
-    if directory.exists() and not directory.is_dir():
-        raise FileExistsError(f"{directory} is a file, and a run needs a directory.")
-    if not directory.exists() or not any(directory.iterdir()):
+    if is_empty(directory):
         return
     if not record.exists() and not (resume and record.cut_short()):
         raise FileExistsError(f"{directory} is not empty and holds no run; choose another --out.")
