@@ -232,7 +232,7 @@ class TestSearch:
     @pytest.mark.parametrize(
         ("damage", "told"),
         [
-            ('"mean": 0', "Expecting"),
+            ('"mean": 0', "Extra data"),
             ("[]", "expected a JSON object, got list"),
             ('{"trial": 1}', "it is not trial 1"),
             ('{"trial": 7, "settings": {}, "scores": {}, "mean": 1.0}', "it is not trial 1"),

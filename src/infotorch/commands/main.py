@@ -9,6 +9,7 @@ import io
 import os
 import signal
 import sys
+import threading
 from typing import Annotated, Any
 
 import typer
@@ -95,7 +96,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without "±" shows a question mark
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C; in training a run handles both
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C; a run in training handles both
     try:
         code = app(prog_name="infotorch", standalone_mode=False)
         sys.stdout.flush()
