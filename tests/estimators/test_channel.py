@@ -261,6 +261,25 @@ def test_many_rows_go_block_by_block(bound, monkeypatch):
     assert parts.std_error == pytest.approx(error, abs=1e-12)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("spread", [1.0, 1e4, 1e9])
+def test_tiles_of_many_rows_change_nothing(dtype, spread, monkeypatch):
+    features = torch.randn(50, 3, generator=seeded(), dtype=dtype)
+    features[::7] *= spread
+    whole = pairwise_bounds(features, 0.7)
+    monkeypatch.setattr("infotorch.numerics.kernels._TILED_ROWS", 0)
+    monkeypatch.setattr("infotorch.numerics.kernels._CPU_TILE", 16)
+    tiled = pairwise_bounds(features, 0.7)
+    tolerance = 1e-9 if dtype == torch.float64 and spread < 1e9 else 1e-6  # rounding of far samples and of products
+    for one, other in zip(whole, tiled, strict=True):
+        assert float(other) == pytest.approx(float(one), abs=tolerance)
+        assert other.std_error == pytest.approx(one.std_error, abs=tolerance)
+        assert (other.value.dtype, other.side, other.n) == (dtype, one.side, 50)
+        assert (other.ceiling, other.estimator) == (one.ceiling, one.estimator)
+    # What needs a gradient goes by blocks of samples.
+    assert pairwise_bounds(features.requires_grad_(), 0.7)[1].value.requires_grad
+
+
 def test_lowered_precision_of_products_does_not_reach_the_bounds():
     x = torch.randn(300, 64, generator=seeded()) * 20 + 50.0 * (torch.arange(300) % 5)[:, None]
     exact, before = [float(e) for e in pairwise_bounds(x.double(), 150.0)], torch.get_float32_matmul_precision()

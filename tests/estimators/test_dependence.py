@@ -168,6 +168,28 @@ def test_blocks_of_rows_change_nothing(kernel, unbiased, monkeypatch):
         assert float(hsic(x, y, kernel=kernel, unbiased=unbiased)) == pytest.approx(whole, rel=1e-10)
 
 
+@pytest.mark.parametrize(("kernel", "spread"), [("rbf", 1.0), ("linear", 1.0), ("rbf", 1e9)])
+@pytest.mark.parametrize("unbiased", [True, False])
+def test_tiles_of_many_rows_change_nothing(kernel, spread, unbiased, monkeypatch):
+    x, y, z = noise(50, 60), noise(50, 3, seed=1), labels(50)
+    x[0] *= spread  # rows too far apart for products
+    pairs = ((x, y), (x, z), (y, z), (z, z))
+    whole = [float(measure(*pair, kernel=kernel, unbiased=unbiased)) for pair in pairs for measure in (hsic, cka)]
+    monkeypatch.setattr("infotorch.numerics.kernels._TILED_ROWS", 0)
+    monkeypatch.setattr("infotorch.numerics.kernels._CPU_TILE", 16)
+    tiled = [float(measure(*pair, kernel=kernel, unbiased=unbiased)) for pair in pairs for measure in (hsic, cka)]
+    assert tiled == pytest.approx(whole, rel=1e-10)
+
+
+def test_every_kernel_matrix_of_cka_is_computed_once_and_by_halves(monkeypatch):
+    monkeypatch.setattr("infotorch.numerics.kernels._TILED_ROWS", 0)
+    monkeypatch.setattr("infotorch.numerics.kernels._CPU_TILE", 10)
+    seen, exp = [], torch.Tensor.exp_
+    monkeypatch.setattr(torch.Tensor, "exp_", lambda values: seen.append(values.numel()) or exp(values))
+    cka(noise(100, 2), noise(100, 3), kernel="rbf", bandwidth=1.0)
+    assert sum(seen) == 2 * 55 * 10**2  # two matrices, 55 of 100 tiles
+
+
 @pytest.mark.parametrize("measure", [hsic, cka])
 def test_types_and_autocast(measure):
     x, y = torch.rand(12, 1, 3, 3, generator=seeded()), torch.rand(12, 4, generator=seeded(1))

@@ -223,6 +223,18 @@ def test_order_two_takes_blocks_of_rows(monkeypatch):
     torch.testing.assert_close(all_of_it()[1], slope)
 
 
+def test_order_two_takes_tiles_of_many_rows(monkeypatch):
+    x, y = noise(50, 3), labels(50)
+    whole = renyi_mi(x, y, alpha=2, bandwidth=1.0)
+    error = whole.std_error
+    monkeypatch.setattr("infotorch.numerics.kernels._BLOCK_ENTRIES", 70)
+    monkeypatch.setattr("infotorch.numerics.kernels._TILED_ROWS", 0)
+    monkeypatch.setattr("infotorch.numerics.kernels._CPU_TILE", 16)
+    tiled = renyi_mi(x, y, alpha=2, bandwidth=1.0)
+    assert float(tiled) == pytest.approx(float(whole), abs=1e-12)
+    assert tiled.std_error == pytest.approx(error, abs=1e-12)
+
+
 def test_single_precision_is_right_to_1e_4():
     x = noise(300, 5)
     for alpha in (0.5, 0.9, 1, 1.01, 2, 4):

@@ -79,6 +79,11 @@ def test_blocks_of_rows_change_nothing(monkeypatch):
     blocked = renyi_mi_randomised(x, y, bandwidth=2.0, generator=seeded())
     assert float(blocked) == pytest.approx(float(whole), abs=1e-9)
     assert blocked.std_error == pytest.approx(whole.std_error, rel=1e-6)
+    monkeypatch.setattr("infotorch.numerics.kernels._TILED_ROWS", 0)
+    monkeypatch.setattr("infotorch.numerics.kernels._CPU_TILE", 16)
+    tiled = renyi_mi_randomised(x, y, bandwidth=2.0, generator=seeded())
+    assert float(tiled) == pytest.approx(float(whole), abs=1e-9)
+    assert tiled.std_error == pytest.approx(whole.std_error, rel=1e-6)
 
 
 def test_constants_symbols_and_a_few_rows():

@@ -15,8 +15,10 @@ from torch import Tensor
 
 from infotorch.estimators.contrast import LogLikelihood, contrast, true_pairs
 from infotorch.estimators.estimate import Estimate, Side
+from infotorch.estimators.pairwise import bounds_by_tiles
 from infotorch.numerics.checks import as_rows, check_noise_std, check_rows
 from infotorch.numerics.distances import product_eps, squared_distances
+from infotorch.numerics.kernels import tiles
 from infotorch.numerics.seeds import as_generator
 from infotorch.numerics.typing import ArrayLike
 
@@ -62,6 +64,9 @@ def pairwise_bounds(features: ArrayLike, noise_std: float | Tensor) -> tuple[Est
         return _encoder_bounds(features, noise_std)
     rows, dtype = _in_noise_units(features, noise_std, where="pairwise_bounds")
     ceiling = math.log(len(rows))
+    needed = torch.is_grad_enabled() and rows.requires_grad
+    if halves := [] if needed else tiles(len(rows), device=rows.device):
+        return bounds_by_tiles(rows.detach(), halves, dtype=dtype)
 
     def bound(factor: float, side: Side) -> Estimate:
         def log_kernel(rows: Tensor, block: slice) -> Tensor:

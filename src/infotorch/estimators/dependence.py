@@ -13,7 +13,16 @@ from torch.utils.checkpoint import checkpoint
 
 from infotorch.estimators.renyi_terms import one_bandwidth_each
 from infotorch.numerics.checks import as_rows, check_choice, check_paired, check_rows, is_discrete
-from infotorch.numerics.kernels import Bandwidth, find_bandwidth, gram_blocks, kernel_columns, unit_gram_rows
+from infotorch.numerics.kernels import (
+    Bandwidth,
+    Tile,
+    find_bandwidth,
+    gram_blocks,
+    kernel_columns,
+    tiles,
+    unit_gram_rows,
+    unit_gram_tiles,
+)
 from infotorch.numerics.symbols import symbols
 from infotorch.numerics.typing import ArrayLike
 
@@ -29,6 +38,7 @@ class _Side:
 
     Args:
         rows: from a slice to these rows of K.
+        tile: from slices of rows and of columns to this tile of K, without gradient.
         diagonal: shape (n,).
         features: K = features @ features.T, where there are such.
         scale: what the features were divided by, so K by its square.
@@ -36,6 +46,7 @@ class _Side:
     """
 
     rows: Callable[[slice], Tensor]
+    tile: Tile
     diagonal: Tensor
     features: Tensor | None = None
     scale: float = 1.0
@@ -92,7 +103,7 @@ def hsic(
         tensor(1.7778)
     """
     (first, second), dtype = _read(x, y, kernel, bandwidth, unbiased, where="hsic")
-    value = _hsic(first, second, unbiased).value
+    value = _inners([(first, second)], unbiased)[0].value
     # One factor at a time: their product may overflow, and 0 times infinity is no number.
     for factor in (first.scale, second.scale, first.scale, second.scale):
         value = value * factor
@@ -136,12 +147,13 @@ def cka(
         1.0
     """
     sides, dtype = _read(x, y, kernel, bandwidth, unbiased, where="cka")
-    own = [_hsic(side, side, unbiased) for side in sides]
+    first, second = sides
+    *own, both = _inners([(first, first), (second, second), sides], unbiased)
     for name, inner in zip("xy", own, strict=True):
         # Differences of sums carry an error of about 1e-16 of the sums.
         if float(inner.value.detach()) <= 1e-13 * float(inner.size.detach()):
             raise ValueError(f"cka: {name} must vary as far as the kernel sees, got an HSIC with itself of 0.")
-    value = _hsic(*sides, unbiased).value / (own[0].value.sqrt() * own[1].value.sqrt())
+    value = both.value / (own[0].value.sqrt() * own[1].value.sqrt())
     return value.to(dtype)
 
 
@@ -174,22 +186,34 @@ def _side(rows: Tensor, kernel: DependenceKernel, bandwidth: Bandwidth, *, where
     wide = rows.float() if rows.device.type == "mps" else rows.double()
     if is_discrete(rows):
         find_bandwidth(rows[:1], bandwidth, where=where)  # refuses what is no bandwidth, though symbols need none
-        codes = symbols(rows)
-        return _Side(lambda block: (codes[block][:, None] == codes).to(wide.dtype), wide.new_ones(len(wide)))
+        codes, same = symbols(rows), wide.new_ones(len(wide))
+
+        def equal(block: slice, columns: slice) -> Tensor:
+            return (codes[block][:, None] == codes[columns]).to(wide.dtype)
+
+        return _Side(lambda block: equal(block, slice(0, len(codes))), equal, same)
     if kernel == "rbf":
         z = kernel_columns(wide, find_bandwidth(rows, bandwidth, where=where), "exp(-d2/2s2)")
-        return _Side(unit_gram_rows(z), wide.new_ones(len(wide)), needs_grad=z.requires_grad)
+        return _Side(unit_gram_rows(z), unit_gram_tiles(z), wide.new_ones(len(wide)), needs_grad=z.requires_grad)
     # Scaled against overflow, centred against cancellation: HSIC does not see where the cloud lies.
     scale = float(wide.detach().abs().max()) or 1.0
     features = wide / scale
     features = features - features.mean(dim=0)
+
+    def inner(block: slice, columns: slice) -> Tensor:
+        return features.detach()[block] @ features.detach()[columns].T
+
     squares = features.square().sum(dim=1)
-    return _Side(lambda block: features[block] @ features.T, squares, features, scale, features.requires_grad)
+    return _Side(lambda block: features[block] @ features.T, inner, squares, features, scale, features.requires_grad)
 
 
-def _hsic(first: _Side, second: _Side, unbiased: bool) -> _Inner:
+def _inners(pairs: Sequence[tuple[_Side, _Side]], unbiased: bool) -> list[_Inner]:
+    """HSIC of every pair."""
+    return [_hsic(*pair, *sums, unbiased) for pair, sums in zip(pairs, _all_sums(pairs), strict=True)]
+
+
+def _hsic(first: _Side, second: _Side, product: Tensor, of_first: Tensor, of_second: Tensor, unbiased: bool) -> _Inner:
     n = len(first.diagonal)
-    product, of_first, of_second = _sums(first, second)
     if unbiased:
         product = product - first.diagonal @ second.diagonal
         of_first, of_second = of_first - first.diagonal, of_second - second.diagonal
@@ -199,13 +223,48 @@ def _hsic(first: _Side, second: _Side, unbiased: bool) -> _Inner:
     return _Inner((product + whole - 2 / n * (of_first @ of_second)) / (n - 1) ** 2, product / n**2)
 
 
-def _sums(first: _Side, second: _Side) -> Sums:
-    """From features where that is less work, else from blocks of samples of both matrices."""
+def _all_sums(pairs: Sequence[tuple[_Side, _Side]]) -> list[Sums]:
+    """From features where that is less work, else from tiles of all matrices at once, or from blocks of samples."""
+    diagonal = pairs[0][0].diagonal
+    apart = {i: _by_features(*pair) for i, pair in enumerate(pairs) if _has_features(*pair)}
+    others = [pair for i, pair in enumerate(pairs) if i not in apart]
+    needed = torch.is_grad_enabled() and any(side.needs_grad for pair in others for side in pair)
+    halves = [] if needed else tiles(len(diagonal), device=diagonal.device)
+    sums = iter(_by_tiles(others, halves) if halves else [_by_blocks(*pair) for pair in others])
+    return [apart[i] if i in apart else next(sums) for i in range(len(pairs))]
+
+
+def _has_features(first: _Side, second: _Side) -> bool:
+    if first.features is None or second.features is None:
+        return False
+    return first.features.shape[1] * second.features.shape[1] <= len(first.diagonal) ** 2
+
+
+def _by_features(first: _Side, second: _Side) -> Sums:
+    a, b = first.features, second.features
+    assert a is not None and b is not None  # noqa: PT018
+    return (a.T @ b).square().sum(), a @ a.sum(dim=0), b @ b.sum(dim=0)
+
+
+def _by_tiles(pairs: Sequence[tuple[_Side, _Side]], halves: Sequence[tuple[slice, slice]]) -> list[Sums]:
+    """One pass over the upper halves: every matrix is computed once, whatever the number of pairs."""
+    sides = {id(side): side for pair in pairs for side in pair}
+    sums = {key: torch.zeros_like(side.diagonal) for key, side in sides.items()}
+    products = [side.diagonal.new_zeros(()) for side, _ in pairs]
+    for rows, columns in halves:
+        own = {key: side.tile(rows, columns) for key, side in sides.items()}
+        for key, values in own.items():
+            sums[key][rows] += values.sum(dim=1)
+            if rows != columns:
+                sums[key][columns] += values.sum(dim=0)
+        times = 1 if rows == columns else 2
+        for product, (first, second) in zip(products, pairs, strict=True):
+            product += times * (own[id(first)].view(-1) @ own[id(second)].view(-1))
+    return [(product, sums[id(a)], sums[id(b)]) for product, (a, b) in zip(products, pairs, strict=True)]
+
+
+def _by_blocks(first: _Side, second: _Side) -> Sums:
     n = len(first.diagonal)
-    if first.features is not None and second.features is not None:
-        a, b = first.features, second.features
-        if a.shape[1] * b.shape[1] <= n * n:
-            return (a.T @ b).square().sum(), a @ a.sum(dim=0), b @ b.sum(dim=0)
 
     def part(rows: slice) -> Sums:
         k, other = first.rows(rows), second.rows(rows)

@@ -12,7 +12,7 @@ from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.renyi_spectrum import NEAR_ONE, KernelSample, entropy
 from infotorch.estimators.renyi_terms import Terms, read_variables, total_correlation
 from infotorch.numerics.checks import check_count
-from infotorch.numerics.kernels import Bandwidth, Kernel, gram_blocks, unit_gram_rows
+from infotorch.numerics.kernels import Bandwidth, Kernel, Tile, gram_blocks, tiles, unit_gram_rows, unit_gram_tiles
 from infotorch.numerics.seeds import as_generator
 from infotorch.numerics.traces import Times, Trace, estimate_trace
 from infotorch.numerics.typing import ArrayLike
@@ -199,28 +199,53 @@ def _entropy_of_trace(trace: float, alpha: float) -> tuple[float, float]:
 def _operator(sample: KernelSample) -> tuple[Times, float]:
     """The product with A = K / n, and tr A^2."""
     n = len(sample)
-    parts = [(rows, _rows_of(sample.columns[rows])) for rows in sample.blocks() if len(rows) > 1]
-    squares = float(n - sum(len(rows) for rows, _ in parts))
-    squares += sum(_sum_of_squares(gram(block)) for rows, gram in parts for block in _slices(rows))
+    parts = [(rows, *_block_operator(sample.columns[rows])) for rows in sample.blocks() if len(rows) > 1]
+    squares = float(n - sum(len(rows) for rows, *_ in parts)) + sum(squares for *_, squares in parts)
 
     def times(columns: Tensor) -> Tensor:
         # A sample alone in its block only meets itself.
         image = columns.clone()
-        for rows, gram in parts:
-            local = columns[rows]
-            for block in _slices(rows):
-                image[rows[block]] = gram(block) @ local
+        for rows, product, _ in parts:
+            image[rows] = product(columns[rows])
         return image / n
 
     return times, squares / n**2
+
+
+def _block_operator(z: Tensor) -> tuple[Times, float]:
+    """The product with the kernel matrix of one block, and the sum of its squares."""
+    if halves := tiles(len(z), device=z.device):
+        return _by_tiles(unit_gram_tiles(z), halves)
+    gram, blocks = _rows_of(z), _slices(z)
+
+    def product(local: Tensor) -> Tensor:
+        image = torch.empty_like(local)
+        for block in blocks:
+            image[block] = gram(block) @ local
+        return image
+
+    return product, sum(_sum_of_squares(gram(block)) for block in blocks)
+
+
+def _by_tiles(gram: Tile, halves: Sequence[tuple[slice, slice]]) -> tuple[Times, float]:
+    def product(local: Tensor) -> Tensor:
+        image = torch.zeros_like(local)
+        for rows, columns in halves:
+            own = gram(rows, columns)
+            image[rows] += own @ local[columns]
+            if rows != columns:
+                image[columns] += own.T @ local[rows]
+        return image
+
+    return product, sum((1 + (rows != columns)) * _sum_of_squares(gram(rows, columns)) for rows, columns in halves)
 
 
 def _sum_of_squares(block: Tensor) -> float:
     return float(torch.linalg.vector_norm(block, dim=1).double().square().sum())
 
 
-def _slices(rows: Tensor) -> list[slice]:
-    return [slice(0, len(rows))] if len(rows) ** 2 <= _KEPT_ENTRIES else list(gram_blocks(len(rows)))
+def _slices(z: Tensor) -> list[slice]:
+    return [slice(0, len(z))] if len(z) ** 2 <= _KEPT_ENTRIES else list(gram_blocks(len(z)))
 
 
 def _rows_of(z: Tensor) -> Callable[[slice], Tensor]:

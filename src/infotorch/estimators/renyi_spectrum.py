@@ -7,14 +7,14 @@ rows of equal symbols and 0 between others, so rows fall into blocks, and variab
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from infotorch.numerics.kernels import gram_blocks, unit_gram, unit_gram_rows
+from infotorch.numerics.kernels import Tile, gram_blocks, tiles, unit_gram, unit_gram_rows, unit_gram_tiles
 from infotorch.numerics.symbols import symbols
 
 # Between these orders log tr A^alpha is taken as log1p(tr A^alpha - tr A): near 1 both are close to 1, and their
@@ -158,8 +158,19 @@ def _sums_of_block(z: Tensor) -> Tensor:
         # Every block is computed again on the way back rather than kept.
         blocks = [checkpoint(part, rows, use_reentrant=False, preserve_rng_state=False) for rows in gram_blocks(len(z))]
         return torch.cat(blocks)  # pyright: ignore[reportArgumentType]
+    if halves := tiles(len(z), device=z.device):
+        return _sums_of_tiles(unit_gram_tiles(z), halves, z.new_zeros(len(z)))
     sums = z.new_empty(len(z))
     for rows in gram_blocks(len(z)):
         # Kept apart, the small results would sit between the freed blocks, and memory would grow to all of K.
         sums[rows] = part(rows)
+    return sums
+
+
+def _sums_of_tiles(gram: Tile, halves: Sequence[tuple[slice, slice]], sums: Tensor) -> Tensor:
+    for rows, columns in halves:
+        squares = gram(rows, columns).square_()
+        sums[rows] += squares.sum(dim=1)
+        if rows != columns:
+            sums[columns] += squares.sum(dim=0)
     return sums

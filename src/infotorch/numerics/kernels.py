@@ -36,6 +36,12 @@ _TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-9}
 _FARTHEST = 28.0
 # Entries of one block of rows: 16 MB in float32.
 _BLOCK_ENTRIES = 2**22
+# Rows beyond which a pass without gradient goes by tiles, and their sides: 2 MB in float64 stay in a cache between the
+# steps, and a GPU wants more work at a time.
+_TILED_ROWS, _CPU_TILE, _GPU_TILE = 2**13, 512, 4096
+
+#: from a slice of rows and one of columns to this tile of a kernel matrix
+Tile = Callable[[slice, slice], Tensor]
 
 
 def kernel_columns(x: Tensor, bandwidth: float, kernel: Kernel) -> Tensor:
@@ -106,20 +112,87 @@ def gram_blocks(n: int) -> Iterator[slice]:
     return slices(n, max(1, _BLOCK_ENTRIES // n))
 
 
+def tiles(n: int, *, device: torch.device) -> list[tuple[slice, slice]]:
+    """Slices of rows and columns that cover the upper half of an n x n symmetric matrix, its diagonal tiles whole.
+
+    None up to 8192 rows and for what needs a gradient: there a pass goes by `gram_blocks`.
+
+    Example:
+        >>> tiles(8192, device=torch.device("cpu")), len(tiles(10_000, device=torch.device("cpu")))
+        ([], 210)
+    """
+    if n <= _TILED_ROWS:
+        return []
+    parts = list(slices(n, _CPU_TILE if device.type == "cpu" else _GPU_TILE))
+    return [(rows, columns) for i, rows in enumerate(parts) for columns in parts[i:]]
+
+
+def unit_gram_tiles(z: Tensor) -> Tile:
+    """A function from slices of rows and of columns to this tile of `unit_gram(z)`, without gradient.
+
+    Every entry costs one product, whose columns hold the norms too, and one exponential.
+
+    Example:
+        >>> unit_gram_tiles(torch.zeros(3, 1))(slice(0, 1), slice(1, 3))
+        tensor([[1., 1.]])
+    """
+    z = z.detach()
+    exponents, farthest = _exponents_of(z), 2 * math.log(torch.finfo(z.dtype).eps)
+
+    def tile(rows: slice, columns: slice) -> Tensor:
+        own = exponents(rows, columns)
+        if rows == columns:
+            own.diagonal().zero_()
+        return torch.threshold_(own, farthest, -math.inf).exp_()
+
+    return tile
+
+
+def _exponents_of(z: Tensor) -> Tile:
+    points = _points_for_products(z)
+    if points is None:
+        distances = _distances_one_by_one(z)
+        return lambda rows, columns: distances(rows, columns).neg_()
+    norms = points.square().sum(dim=1, keepdim=True)
+    one = torch.ones_like(norms)
+    left, right = torch.cat([2 * points, -norms, -one], dim=1), torch.cat([points, one, norms], dim=1)
+
+    def product(rows: slice, columns: slice) -> Tensor:
+        # bfloat16 products would leave no digit.
+        with torch.autocast(device_type=z.device.type, enabled=False):
+            return (left[rows] @ right[columns].T).to(z.dtype).clamp_max_(0)
+
+    return product
+
+
 def _squared_distances_of(z: Tensor) -> Callable[[slice], Tensor]:
     """Squared distances of some rows to all; where matrix products lose too many digits, in float64 or one by one."""
+    points, everything = _points_for_products(z), slice(0, len(z))
+    if points is not None:
+        return lambda rows: squared_distances_near_origin(points[rows], points).to(z.dtype)
+    far = _distances_one_by_one(z)
+    return lambda rows: far(rows, everything)
+
+
+def _points_for_products(z: Tensor) -> Tensor | None:
+    """The rows around their mean, in the first type in which a matrix product leaves enough digits of distances."""
     for dtype in _product_dtypes(z):
         points = z.to(dtype)
         points = points - points.detach().mean(dim=0)
         radius = float(points.detach().square().sum(dim=1).max())
         if radius * product_eps(points) <= _TOLERANCE[dtype]:
-            return lambda rows: squared_distances_near_origin(points[rows], points).to(z.dtype)
+            return points
+    return None
+
+
+def _distances_one_by_one(z: Tensor) -> Tile:
+    """Squared distances of some rows to others, up to what a kernel tells from infinity."""
     # Quarters, because the difference of the largest numbers would overflow.
     quarters = z / 4
 
-    def far(rows: slice) -> Tensor:
-        distances = 4 * torch.cdist(quarters[rows], quarters, compute_mode="donot_use_mm_for_euclid_dist")
-        return distances.clamp_max(_FARTHEST).square()
+    def far(rows: slice, columns: slice) -> Tensor:
+        among = quarters[rows], quarters[columns]
+        return (4 * torch.cdist(*among, compute_mode="donot_use_mm_for_euclid_dist")).clamp_max(_FARTHEST).square()
 
     return far
 
