@@ -31,7 +31,7 @@ HOMES = {
     "Objective": "objectives.base",
     "Plan": "training.plan",
     "PlanePoint": "diagnostics.information_plane",
-    "Position": "training.loop",
+    "Position": "training.position",
     "ProximalInfo": "updates.proximal_info",
     "ProximalSplit": "updates.proximal",
     "RangeOptions": "schedules.range_test",

@@ -20,13 +20,14 @@ class Kind:
 
     words: str
     types: tuple[type, ...]
-    least: float = float("-inf")
+    least: float | None = None
 
     def holds(self, value: Any) -> bool:
         """Whether a value is of this kind."""
         if isinstance(value, bool):
             return bool in self.types
-        return isinstance(value, self.types) and not (isinstance(value, int | float) and value < self.least)
+        in_range = self.least is None or not isinstance(value, int | float) or value >= self.least
+        return isinstance(value, self.types) and in_range
 
 
 TEXT = Kind("a text", (str,))
@@ -35,6 +36,7 @@ NUMBER = Kind("a number", (int, float))
 NUMBER_OR_NULL = Kind("a number or null", (int, float, type(None)))
 WHOLE = Kind("a whole number", (int,))
 COUNT = Kind("a whole number that is not negative", (int,), least=0)
+NOT_NEGATIVE = Kind("a number that is not negative", (int, float), least=0)
 TRUTH = Kind("true or false", (bool,))
 PLAIN = Kind("a text, a number, true, false or null", (str, int, float, bool, type(None)))
 ANY = Kind("anything", (object, bool))

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from infotorch.figures.information_plane import epochs_figure
+from infotorch.records.forms import check_form
+from infotorch.records.plane_points import PLANE
 from infotorch.records.run_record import RunRecord
 from infotorch.report.runs import Run
 from infotorch.report.sections import drawing
 from infotorch.report.summaries import VariantSummary
-
-_KEYS = {"epoch", "layer", "mi_xt", "mi_ty", "mi_xt_error", "mi_ty_error", "assumption", "xt_estimator", "ty_estimator"}
 
 
 def read_plane(record: RunRecord, name: str) -> dict[str, Any]:
@@ -21,9 +21,7 @@ def read_plane(record: RunRecord, name: str) -> dict[str, Any]:
         ValueError: the file is missing or damaged.
     """
     content = record.content(name) or {}
-    points = content.get("points")
-    if not isinstance(points, list) or not all(isinstance(point, dict) and _KEYS <= set(point) for point in points):
-        raise ValueError(f"{record.directory / name} is damaged: it holds no points of an information plane.")
+    check_form(content, PLANE, where=record.directory / name)
     return content
 
 
@@ -52,9 +50,7 @@ def _planes(run: Run) -> list[str]:
 
 def _assumed(content: dict[str, Any]) -> str:
     """What makes I(X; T) finite, in words; nothing where the file does not say."""
-    assumed = content.get("assumption")
-    if not isinstance(assumed, dict):
-        return ""
+    assumed = content.get("assumption") or {}
     return "".join(f", {name.replace('_', ' ')} {value:.4g}" for name, value in assumed.items())
 
 

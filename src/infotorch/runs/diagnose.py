@@ -15,8 +15,8 @@ from infotorch.numerics.seeds import seed_streams
 from infotorch.recipes.recipe import Recipe
 from infotorch.records.files import write_json
 from infotorch.records.run_record import RunRecord
+from infotorch.runs.saved_state import naming_checkpoint, saved_state
 from infotorch.runs.setup import Setup, with_objectives
-from infotorch.training.checkpoint import load_checkpoint
 from infotorch.training.plan import evaluating
 
 #: Samples of the validation split that are looked at: choices may follow from a diagnosis; test samples see no choice.
@@ -44,9 +44,9 @@ def diagnose_run(
     record = RunRecord(directory)
     if not record.exists():
         raise ValueError(f"{directory} holds no run: there is no recipe.json in it.")
-    state = load_checkpoint(record.checkpoint_directory)
     content = record.recipe()
-    run_seed = content.pop("seed", 0)
+    run_seed = content.pop("seed", None) or 0
+    state = saved_state(record, seed=run_seed)
     try:
         recipe = Recipe.model_validate(content)
     except ValidationError as error:
@@ -55,7 +55,8 @@ def diagnose_run(
     setup = Setup(recipe, run_seed, device)
     _check_rows(setup)
     setup.prepare()
-    setup.plan.load_state_dict(state["plan"])
+    with naming_checkpoint(record):
+        setup.plan.load_state_dict(state["plan"])
     outcome = record.outcome()
     when = "after training" if outcome is not None and outcome.status == "completed" else "in the midst of training"
     with evaluating(setup.plan):  # of averaged weights the averages

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,10 @@ from torch import Tensor
 from infotorch.data.sets import Dataset
 from infotorch.diagnostics.information_plane import InformationPlane, PlanePoint, log_epochs
 from infotorch.networks.layers import ACTIVATIONS
+from infotorch.numerics.states import check_keys
 from infotorch.recipes.recipe import Recipe
+from infotorch.records.forms import check_form
+from infotorch.records.plane_points import POINT
 from infotorch.runs.setup import Setup
 
 #: Samples that are looked at, and epochs for each factor of ten: a look takes as long as several epochs of training.
@@ -59,7 +62,15 @@ class RunPlanes:
         return {name: [asdict(point) for point in plane.points] for name, plane in self.planes.items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from there."""
+        """Go on from there.
+
+        Raises:
+            ValueError: the state is of other planes.
+        """
+        check_form(state, {name: [POINT] for name in self.planes}, where=Path("its planes"))
+        for name in self.planes:
+            for point in state[name]:
+                check_keys(point, [field.name for field in fields(PlanePoint)], where=f"its plane {name}")
         for name, points in state.items():
             self.planes[name].points = [PlanePoint(**point) for point in points]
         self._write()

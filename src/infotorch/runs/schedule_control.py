@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 
 from infotorch.data.folders import ImageFiles
 from infotorch.data.sets import Split
+from infotorch.numerics.states import check_keys
 from infotorch.recipes.recipe import Recipe
 from infotorch.runs.setup import Setup
 from infotorch.schedules.anneal import InformationAnneal
@@ -192,6 +193,7 @@ class ScheduleController:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from `state`."""
         if self.stopping is not None:
+            check_keys(state, ("schedule", "stopping"), where="its schedule")
             self.stopping.load_state_dict(state["stopping"])
             state = state["schedule"]
         self.schedule.load_state_dict(state)

@@ -25,18 +25,20 @@ from infotorch.records.progress import Progress
 from infotorch.records.run_record import RunRecord
 from infotorch.runs.assess import assess_run, load_outliers
 from infotorch.runs.planes import RunPlanes
+from infotorch.runs.saved_state import naming_checkpoint, saved_state
 from infotorch.runs.schedule_control import ScheduleController
 from infotorch.runs.scores import final_scores
 from infotorch.runs.setup import Setup
 from infotorch.schedules.stuck import STUCK, StuckSignalError
 from infotorch.training.averaged_weights import using_averaged_weights
-from infotorch.training.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
+from infotorch.training.checkpoint import has_checkpoint, save_checkpoint
 from infotorch.training.denoising import denoising_picture
 from infotorch.training.devices import environment, peak_device_bytes, reset_peak_device_bytes
 from infotorch.training.epoch_means import EpochMeans
 from infotorch.training.evaluate import evaluate_modules, evaluating_repeatably
-from infotorch.training.loop import Position, StepInfo, train
+from infotorch.training.loop import StepInfo, train
 from infotorch.training.plan import evaluating
+from infotorch.training.position import Position, check_position
 from infotorch.training.regression import plan_error
 
 #: Seconds between two checkpoints: what a crash loses at most, at a fraction of a percent of the time.
@@ -279,16 +281,19 @@ class Session:
         self.record.write_embeddings(embed_modules(self.plan, splits, num_samples=2 * count, seed=self.seed))
 
     def _go_on(self) -> None:
-        state = load_checkpoint(self.record.checkpoint_directory, device=self.device)
-        self.plan.load_state_dict(state["plan"])
-        if self.controller is not None:
-            self.controller.load_state_dict(state.get("schedule", {}))
-        if self.planes is not None:
-            self.planes.load_state_dict(state.get("planes", {}))
-        self.position = Position(**state["position"])
+        state = saved_state(self.record, seed=self.seed, device=self.device)
+        with naming_checkpoint(self.record):
+            self.position, stages = Position(**state["position"]), len(self.plan.stages())
+            place = {"stages": stages, "epochs": self.recipe.epochs, "steps": len(self.batches)}
+            check_position(self.position, **place, where="its position")
+            self.plan.load_state_dict(state["plan"])
+            if self.controller is not None:
+                self.controller.load_state_dict(state["schedule"])
+            if self.planes is not None:
+                self.planes.load_state_dict(state["planes"])
         self.sums = EpochMeans(state["epoch"])
         self.peak, self.last_losses, self.elapsed = state["peak"], state["last_loss"], state["seconds"]
-        self.record.reopen(state["metrics_bytes"], state.get("metrics_sha256", ""))
+        self.record.reopen(state["metrics_bytes"], state["metrics_sha256"])
 
     def _save(self) -> None:
         length, sha256 = self.record.metrics_mark()

@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from infotorch.estimators.estimate import Estimate
+from infotorch.numerics.states import check_keys, check_state
 
 #: Optimisers that a schedule of ours moves already: a second one may take the first one's place.
 _TAKEN: WeakSet[Optimizer] = WeakSet()
@@ -40,10 +41,12 @@ class GroupRates(LRScheduler):
         """Go on from a state, at its rates, be the optimiser's own loaded before or after.
 
         Raises:
-            ValueError: the state is of another number of groups.
+            ValueError: the state is of another number of groups, or of another schedule.
         """
+        check_keys(state_dict, ("_last_lr",), where=self._where, extra=True)
+        check_groups(self.optimizer, len(state_dict["_last_lr"]), where=self._where)
+        check_state(state_dict, self.state_dict(), where=self._where, extra=True)
         state = copy.deepcopy(state_dict)
-        check_groups(self.optimizer, len(state["_last_lr"]), where=self._where)
         super().load_state_dict(state)
         for group, rate in zip(self.optimizer.param_groups, state["_last_lr"], strict=True):
             set_rate(group, float(rate))

@@ -6,7 +6,10 @@ import copy
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from torch.optim import Optimizer
+
 from infotorch.numerics.checks import check_count
+from infotorch.numerics.states import check_optimizer_state, check_state
 from infotorch.schedules.rates import Number, numbers_of, positive_numbers
 
 _WHERE = "InformationStopping"
@@ -104,7 +107,21 @@ class InformationStopping:
         return copy.deepcopy({name: getattr(self, name) for name in names})
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a state; the parts have their own."""
+        """Go on from a state; the parts have their own.
+
+        Raises:
+            ValueError: it is of other parts, or of no such thing.
+        """
+        own = {"best": 0.0, "fallen": 0, "falls": 0, "_last": 0.0, "_kept": None}
+        check_state(state, own, where=_WHERE)
+        kept = state["_kept"]
+        if kept is not None and (not isinstance(kept, list) or len(kept) != len(self.parts)):
+            raise ValueError(f"{_WHERE}: what is kept must be of {len(self.parts)} parts.")
+        for number, (part, one) in enumerate(zip(self.parts, kept or (), strict=False)):
+            if isinstance(part, Optimizer):
+                check_optimizer_state(one, part, where=f"{_WHERE}: part {number}")
+            else:
+                check_state(one, part.state_dict(), where=f"{_WHERE}: part {number}")
         vars(self).update(copy.deepcopy(state))
 
     def _has_fallen(self) -> bool:

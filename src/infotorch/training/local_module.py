@@ -10,6 +10,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from infotorch.data.graphs import tensors_of
 from infotorch.networks.segments import Segment
 from infotorch.numerics.seeds import SeedStreams
+from infotorch.numerics.states import check_keys, check_state
 from infotorch.objectives.base import LocalBatch, Objective
 from infotorch.training.checks import check_makes_optimizers
 from infotorch.updates.gradient import GradientUpdate, OptimizerFactory, SchedulerFactory
@@ -30,6 +31,10 @@ class Update(Protocol):
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next step depends on."""
+        ...
+
+    def check_state(self, state: Any, *, where: str) -> None:
+        """Refuse a state that is not of this update."""
         ...
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -141,14 +146,26 @@ class LocalModule:
             "critic_update": None if self.critic_update is None else self.critic_update.state_dict(),
         }
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from `state`.
+    def check_state(self, state: Any) -> None:
+        """Refuse a state that is not of such a module.
 
         Raises:
-            ValueError: the module is not prepared as the saved one was: the optimiser's state would be lost.
+            ValueError: the module is not prepared as the saved one was: the optimiser's state would be lost; or a key,
+                a shape, a dtype or a kind differs.
         """
+        where = f"module {self.name!r}"
+        check_keys(state, ("body", "objective", "update", "critic_update"), where=where)
         if (state["update"] is None) != (self.update is None):
-            raise ValueError(f"module {self.name!r}: call plan.prepare before load_state_dict, as for the saved plan.")
+            raise ValueError(f"{where}: call plan.prepare before load_state_dict, as for the saved plan.")
+        check_state(state["body"], self.body.state_dict(), where=f"{where}: body")
+        if self.objective is not None:
+            check_state(state["objective"], self.objective.state_dict(), where=f"{where}: objective")
+        for key, update in (("update", self.update), ("critic_update", self.critic_update)):
+            if update is not None:
+                update.check_state(state[key], where=f"{where}: {key}")
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from `state`, which `check_state` has seen."""
         self.body.load_state_dict(state["body"])
         if self.objective is not None:
             self.objective.load_state_dict(state["objective"])

@@ -29,27 +29,13 @@ from infotorch.training.inputs import device_of, local_batch
 from infotorch.training.local_module import LocalModule, Update
 from infotorch.training.memory import track_saved_activations
 from infotorch.training.plan import Batches, Plan
+from infotorch.training.position import Position, check_position
 from infotorch.training.split_module import ProximalUpdate, SplitModule
 from infotorch.updates.gradient import GradientUpdate, Handoff
 from infotorch.updates.replay import keeping_statistics
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
-
-
-@dataclass(frozen=True)
-class Position:
-    """A step boundary of a run: `steps` are done, and the next is (stage, epoch, step), all counted from 0.
-
-    Example:
-        >>> Position(epoch=2, steps=60).stage
-        0
-    """
-
-    stage: int = 0
-    epoch: int = 0
-    step: int = 0
-    steps: int = 0
 
 
 @dataclass(frozen=True)
@@ -113,9 +99,9 @@ def train(
 
     Raises:
         TypeError: epochs is not an integer; or plan, batches, start or fabric is of another kind.
-        ValueError: epochs below 1, a cache for batches that serve no single samples or are augmented, a plan whose
-            schedules have run or were prepared for another number of steps, or several processes, in the fabric or
-            joined by torch.distributed: nothing would average their gradients.
+        ValueError: epochs below 1, a start outside the run, a cache for batches that serve no single samples or are
+            augmented, a plan whose schedules have run or were prepared for another number of steps, or several
+            processes, in the fabric or joined by torch.distributed: nothing would average their gradients.
 
     Example:
         >>> from infotorch.data.batches import TensorBatches
@@ -136,6 +122,8 @@ def train(
     check_choice(handoff, ("before", "after"), where="train", name="handoff")
     check_cache(cache, batches, where="train")
     check_one_process(fabric, where="train")
+    if start is not None:
+        check_position(start, stages=len(plan.stages()), epochs=epochs, steps=len(batches), where="train: start")
     if plan.num_steps is None:
         plan.prepare(batches, epochs=epochs, seed=seed)
     if start is None and plan.schedules_have_moved():

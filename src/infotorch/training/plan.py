@@ -6,7 +6,7 @@ A plan owns everything that a step changes (weights, objectives, optimisers, sch
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -312,15 +312,16 @@ class Plan:
         return {module.name: module.state_dict() for module in self.modules}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from `state`.
+        """Go on from `state`: all of it, or nothing where it does not fit.
 
         Raises:
-            ValueError: the state belongs to other modules.
+            ValueError: the state belongs to other modules, or a key, shape, dtype or kind differs from the plan's.
         """
-        if set(state) != {module.name for module in self.modules}:
-            raise ValueError(
-                f"the state holds the modules {', '.join(state)}, the plan {', '.join(m.name for m in self)}."
-            )
+        if not isinstance(state, Mapping) or set(state) != {module.name for module in self.modules}:
+            held = ", ".join(map(str, state)) if isinstance(state, Mapping) else type(state).__name__
+            raise ValueError(f"the state holds the modules {held}, the plan {', '.join(m.name for m in self)}.")
+        for module in self.modules:
+            module.check_state(state[module.name])
         for module in self.modules:
             module.load_state_dict(state[module.name])
 

@@ -8,11 +8,13 @@ from typing import Any
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
 
+from infotorch.numerics.states import check_keys
 from infotorch.objectives.base import Objective
 from infotorch.training.local_module import LocalModule
-from infotorch.updates.gradient import OptimizerFactory, SchedulerFactory
+from infotorch.updates.gradient import OptimizerFactory, SchedulerFactory, check_schedules
 from infotorch.updates.proximal import ProximalSplit
 from infotorch.updates.proximal_info import ProximalInfo
+from infotorch.updates.stall import check_split_state
 
 
 class ProximalUpdate:
@@ -50,6 +52,18 @@ class ProximalUpdate:
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next step depends on."""
         return {"split": self.split.state_dict(), "schedulers": [one.state_dict() for one in self.schedulers]}
+
+    def check_state(self, state: Any, *, where: str) -> None:
+        """Refuse a state that another split or other schedules have made.
+
+        Raises:
+            ValueError: they have.
+        """
+        check_keys(state, ("split", "schedulers"), where=where)
+        check_split_state(state["split"], self.split.stateful(), where=f"{where}.split")
+        if not isinstance(state["schedulers"], list):
+            raise ValueError(f"{where}.schedulers must be a list.")
+        check_schedules(self.schedulers, state["schedulers"], where=f"{where}.schedulers")
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from `state`."""

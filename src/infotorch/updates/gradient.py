@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, TypeAlias
 
@@ -11,12 +11,27 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from infotorch.numerics.states import check_keys, check_optimizer_state, check_state
+
 #: Makes an optimiser of a list of parameters, such as `lambda p: torch.optim.Adam(p, lr=1e-3)`.
 OptimizerFactory: TypeAlias = Callable[[list[nn.Parameter]], Optimizer]
 #: Makes the schedule of an optimiser for a number of steps; it is stepped after every update.
 SchedulerFactory: TypeAlias = Callable[[Optimizer, int], LRScheduler]
 #: Whether what comes next sees the weights from before a step or from after it.
 Handoff = Literal["before", "after"]
+
+
+def check_schedules(schedulers: Sequence[LRScheduler | None], states: Sequence[Any], *, where: str) -> None:
+    """Refuse states of schedules that are not as many, and of the same form.
+
+    Raises:
+        ValueError: they are not.
+    """
+    if [one is None for one in schedulers] != [one is None for one in states]:
+        raise ValueError(f"{where} must be of a schedule where the plan has one, and only there.")
+    for scheduler, state in zip(schedulers, states, strict=True):
+        if scheduler is not None:
+            check_state(state, scheduler.state_dict(), where=where, extra=True)
 
 
 class GradientUpdate:
@@ -104,6 +119,16 @@ class GradientUpdate:
         """Everything that the next step depends on."""
         schedule = None if self.scheduler is None else self.scheduler.state_dict()
         return {"optimizer": self.optimizer.state_dict(), "scheduler": schedule}
+
+    def check_state(self, state: Any, *, where: str) -> None:
+        """Refuse a state that another optimiser, or one of other parameters, has made.
+
+        Raises:
+            ValueError: see `check_optimizer_state`; or only one of the two has a schedule.
+        """
+        check_keys(state, ("optimizer", "scheduler"), where=where)
+        check_optimizer_state(state["optimizer"], self.optimizer, where=f"{where}.optimizer")
+        check_schedules([self.scheduler], [state["scheduler"]], where=f"{where}.scheduler")
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from `state`."""

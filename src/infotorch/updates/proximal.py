@@ -43,7 +43,7 @@ from infotorch.updates.halves import (
 from infotorch.updates.norms import all_finite, curvature, norm
 from infotorch.updates.proximal_info import ProximalInfo
 from infotorch.updates.slopes import SLOPES, PenaltyName, Slopes
-from infotorch.updates.stall import FLAT, LINEAR, FlatWatch, StallWatch
+from infotorch.updates.stall import FLAT, LINEAR, FlatWatch, StallWatch, check_split_state
 
 #: What the front moves down, see the top of this file.
 ProximalOrder = Literal[1, 2, "hybrid", "whole"]
@@ -293,17 +293,17 @@ class ProximalSplit:
 
     def state_dict(self) -> dict[str, Any]:
         """Everything but the weights that the next step depends on."""
-        return {
-            "forward": self.forward_optimizer.state_dict(),
-            "backward": self.backward_optimizer.state_dict(),
-            "watch": self._watch.state_dict(),
-        }
+        return {name: part.state_dict() for name, part in self.stateful().items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from `state`."""
-        self.forward_optimizer.load_state_dict(state["forward"])
-        self.backward_optimizer.load_state_dict(state["backward"])
-        self._watch.load_state_dict(state["watch"])
+        """Go on from `state`, where such a split has made it."""
+        check_split_state(state, self.stateful(), where="ProximalSplit")
+        for name, part in self.stateful().items():
+            part.load_state_dict(state[name])
+
+    def stateful(self) -> dict[str, Any]:
+        """What `state_dict` is of."""
+        return {"forward": self.forward_optimizer, "backward": self.backward_optimizer, "watch": self._watch}
 
     def _look(self, x: object, loss_fn: Callable[[Any], Tensor], share: float = 1.0) -> Slopes:
         phi = parameters_of(self.backward_optimizer)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from infotorch.numerics.states import check_keys, check_optimizer_state, check_state
 
 #: Progress: a window's mean loss is below the best so far by this share of it.
 _PROGRESS = 0.005
@@ -105,12 +107,45 @@ class StallWatch:
             "pairs": [pair.tolist() for pair in self._pairs],
         }
 
+    def check_state(self, state: Any, *, where: str) -> None:
+        """Refuse a state that is no watch's.
+
+        Raises:
+            ValueError: it has another form.
+        """
+        window = {"loss": 0.0, "norm": 0.0, "error": 0.0}
+        check_state(state, self.state_dict() | {"best": None, "last": None, "pairs": []}, where=where)
+        for key in ("best", "last"):
+            if state[key] is not None:
+                check_state(state[key], window, where=f"{where}.{key}")
+        for pair in state["pairs"]:
+            check_state(pair, (0.0, 0.0), where=f"{where}.pairs")
+
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from `state`."""
         self.stalled = state["stalled"]
         self.best, self.last = (None if state[key] is None else Window(**state[key]) for key in ("best", "last"))
         self._windows, self._quiet = state["counts"]
         self._pairs = [torch.tensor(pair) for pair in state["pairs"]]
+
+
+def check_split_state(state: Any, parts: Mapping[str, Any], *, where: str) -> None:
+    """Refuse a state that another split has made.
+
+    Args:
+        state: what was saved.
+        parts: name -> the optimiser of a half, or the watch.
+        where: for the message.
+
+    Raises:
+        ValueError: see `check_optimizer_state`; or the watch's part has another form.
+    """
+    check_keys(state, tuple(parts), where=where)
+    for name, part in parts.items():
+        if isinstance(part, StallWatch):
+            part.check_state(state[name], where=f"{where}.{name}")
+        else:
+            check_optimizer_state(state[name], part, where=f"{where}.{name}")
 
 
 #: What order 2 should say of such a loss.
