@@ -38,7 +38,8 @@ def slope(scores: Scores, x: Tensor, y: Tensor) -> Tensor:
     """
     with torch.enable_grad():
         leaf = x.detach().clone().requires_grad_()
-        loss = F.cross_entropy(scores(leaf), y, reduction="sum")
+        # Of a leaf nothing may be changed in place, as a network's first layer may do.
+        loss = F.cross_entropy(scores(leaf.clone()), y, reduction="sum")
         if not loss.requires_grad:
             return torch.zeros_like(x)
         (found,) = torch.autograd.grad(loss, leaf, allow_unused=True)

@@ -88,6 +88,7 @@ def layer_robustness(
     half = len(x) // 2
     if len(y[:half].unique()) < 2:
         return None
+    y = y.unique(return_inverse=True)[1]  # a probe tells the classes that occur, whatever their numbers are
     with FeatureExtractor(model, [layer]) as extract:
         with torch.no_grad():
             known = narrowed(extract(x[:half])[layer])

@@ -19,7 +19,13 @@ from infotorch.diagnostics.own_noise import own_noise
 from infotorch.diagnostics.simplicity import Decisions, decisions
 from infotorch.diagnostics.verdict import Verdict, decide, remedy_for
 from infotorch.figures.diagnosis import compression_figure, robustness_figure
-from infotorch.networks.feature_extractor import FeatureExtractor, check_layers, layers_that_run
+from infotorch.networks.feature_extractor import (
+    FeatureExtractor,
+    check_layers,
+    errors_of,
+    layers_that_run,
+    one_tensor,
+)
 from infotorch.numerics.checks import (
     as_tensor,
     check_choice,
@@ -235,11 +241,9 @@ def diagnose(
         streams.as_global_everywhere("diagnosed", device=x.device),
     ):
         twin, x, y = _copied(model), x.clone(), None if y is None else y.clone()
-        try:
+        with errors_of(_WHERE):
             names = layers_that_run(twin, x[:2]) if layers is None else check_layers(model, layers, where=_WHERE)
             outputs = _outputs(twin, x, names)
-        except ValueError as error:
-            raise ValueError(f"{_WHERE}: {str(error).removeprefix(_WHERE + ': ')}") from error
         seen = gather_evidence(twin, x, names, outputs, data=input_kind, streams=streams)
         found = tuple(_layer(name, outputs[name], seen[name]) for name in names)
         if not properties:
@@ -312,9 +316,7 @@ def _checked(model: nn.Module, data: Any) -> tuple[Tensor, Tensor | None]:
         raise TypeError(f"{_WHERE}: model must be a torch.nn.Module, got {type(model).__name__}.")
     if not isinstance(data, tuple | list) or len(data) != 2:
         raise TypeError(f"{_WHERE}: data must be a pair (x, y), y classes or None, got {type(data).__name__}.")
-    x = as_tensor(data[0], where=_WHERE, name="x")
-    if x.ndim == 0:
-        raise ValueError(f"{_WHERE}: x must have rows, got a single number.")
+    x = one_tensor(data[0], where=_WHERE)
     if x.is_floating_point() and not bool(torch.isfinite(x).all()):
         raise ValueError(f"{_WHERE}: x must be finite, got NaN or infinite values.")
     if data[1] is None:

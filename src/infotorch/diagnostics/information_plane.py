@@ -19,7 +19,13 @@ from infotorch.estimators.binned import binned_mi
 from infotorch.estimators.class_neighbours import ross
 from infotorch.estimators.estimate import Estimate
 from infotorch.figures.information_plane import epochs_figure
-from infotorch.networks.feature_extractor import FeatureExtractor, check_layers, layers_that_run
+from infotorch.networks.feature_extractor import (
+    FeatureExtractor,
+    check_layers,
+    errors_of,
+    layers_that_run,
+    one_tensor,
+)
 from infotorch.numerics.checks import (
     as_tensor,
     check_count,
@@ -139,10 +145,10 @@ class InformationPlane:
         points: what was measured so far, one `PlanePoint` a layer and epoch.
 
     Raises:
-        TypeError: data is no pair, x or y is not made of numbers of the right kind, an assumption is not a number, or
-            epochs is no list.
-        ValueError: no assumption or several, one that is not positive, too few rows, rows not paired, NaN, or an
-            unknown layer.
+        TypeError: model is no module, data is no pair, x or y is not made of numbers of the right kind, an assumption
+            is not a number, or epochs is no list.
+        ValueError: no assumption or several, one that is not positive, too few rows, rows not paired, NaN, an unknown
+            layer, or a network that does not run on x or has no weights yet.
 
     Source: Shwartz-Ziv & Tishby 2017, arXiv:1703.00810 (the plane); Saxe et al. 2018, ICLR, and Amjad & Geiger 2019,
         arXiv:1802.09766 (why the assumption must be said).
@@ -181,12 +187,14 @@ class InformationPlane:
             raise TypeError(f"{_WHERE}: data must be a pair (x, y), y classes or None, got {type(data).__name__}.")
         if epochs is not None and not isinstance(epochs, Collection):
             raise TypeError(f"{_WHERE}: epochs must be a list of epochs, such as log_epochs(100), got {epochs!r}.")
+        if not isinstance(model, nn.Module):
+            raise TypeError(f"{_WHERE}: model must be a torch.nn.Module, got {type(model).__name__}.")
         self.model, self.epochs = model, None if epochs is None else frozenset(epochs)
         self.out = None if out is None else Path(out)
         self._streams = seed_streams(seed)
         self.x, self.y = _drawn(*data, num_samples, self._streams.generator("plane rows"))
         if layers is None:
-            with self._streams.as_global_everywhere("plane", device=self.x.device):
+            with errors_of(_WHERE), self._streams.as_global_everywhere("plane", device=self.x.device):
                 layers = layers_that_run(model, self.x[:2])
         self.layers = check_layers(model, layers, where=_WHERE)
         self.points: list[PlanePoint] = []
@@ -205,8 +213,10 @@ class InformationPlane:
             raise TypeError(f"{_WHERE}: epoch must be an integer, got {epoch!r}.")
         if (self.epochs is not None and epoch not in self.epochs) or epoch in {point.epoch for point in self.points}:
             return []
-        noises = own_noise(self.model, self.x, self.layers, streams=self._streams)
-        found = [self._point(epoch, name, t, noises.get(name)) for name, t in self._outputs().items()]
+        with errors_of(_WHERE):
+            noises = own_noise(self.model, self.x, self.layers, streams=self._streams)
+            outputs = self._outputs()
+        found = [self._point(epoch, name, t, noises.get(name)) for name, t in outputs.items()]
         self.points += found
         return found
 
@@ -342,9 +352,7 @@ def _assumption(given: dict[str, Any]) -> tuple[str, Any]:
 
 def _drawn(x: Any, y: Any, num_samples: int, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
     """The rows that are looked at, copied: the caller may change the data in training."""
-    x = as_tensor(x, where=_WHERE, name="x")
-    if x.ndim == 0:
-        raise ValueError(f"{_WHERE}: x must have rows, got a single number.")
+    x = one_tensor(x, where=_WHERE)
     check_rows(x[:num_samples], where=_WHERE, name="x, and the rows looked at,", at_least=5)
     if x.is_floating_point() and not bool(torch.isfinite(x).all()):
         raise ValueError(f"{_WHERE}: x must be finite, got NaN or infinite values.")

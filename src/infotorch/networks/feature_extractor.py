@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import copy
 import difflib
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
+from infotorch.networks.model_state import ModelState
+from infotorch.numerics.checks import as_tensor
 from infotorch.numerics.columns import as_real
 from infotorch.numerics.nested import map_tensors, tensors_in
 
@@ -34,8 +39,9 @@ def layers_that_run(model: nn.Module, x: Tensor) -> tuple[str, ...]:
         ('0', '1', '2')
     """
     everything = [name for name, _ in model.named_modules() if name]
-    with torch.no_grad(), FeatureExtractor(model, everything, keep=_itself) as extract:
-        result = extract.run(x)
+    with torch.no_grad(), FeatureExtractor(model, [*everything, OUTPUT], keep=_itself) as extract:
+        extract.run(x)
+        result = extract.features.pop(OUTPUT)
         called = list(extract.features)
     names, prefix = _children(model, "", called), ""
     while len(names) == 1 and (below := _children(model, names[0] + ".", called)):
@@ -70,7 +76,7 @@ def check_layers(model: nn.Module, layers: Sequence[str], *, where: str) -> tupl
                 f"{where}: layers: the network has no layer {name!r}; it has {', '.join([*shown, *cut, OUTPUT])}."
             )
         if name != OUTPUT:
-            _layer(model, name, where=f"{where}: ")
+            layer_of(model, name, where=f"{where}: ")
     if not layers or len(set(layers)) != len(layers):
         raise ValueError(f"{where}: layers must name one layer or more, each once, got {list(layers)}.")
     return tuple(layers)
@@ -79,8 +85,9 @@ def check_layers(model: nn.Module, layers: Sequence[str], *, where: str) -> tupl
 class FeatureExtractor:
     """Inside `with`, calling it gives what the named layers give, flattened to (n, columns), in evaluation mode.
 
-    Modes and buffers come back, hooks are gone afterwards. The last call counts of a layer that runs several times; of
-    several tensors the columns stand side by side.
+    Modes, buffers and attributes come back, hooks are gone afterwards, and a compiled model runs uncompiled, as its
+    layers are not called else. The last call counts of a layer that runs several times; of several tensors the columns
+    stand side by side, but for the state of a recurrent layer, which is left out.
 
     Args:
         model: any module that takes one tensor.
@@ -89,6 +96,7 @@ class FeatureExtractor:
 
     Raises:
         TypeError: on entry: TorchScript, whose layers take no hooks; its output can be had.
+        ValueError: on entry: a layer without weights, as it is lazy or on the meta device.
 
     Attributes:
         features: layer -> what was kept of its last call, in the order in which the layers first ran.
@@ -107,53 +115,59 @@ class FeatureExtractor:
         self.features: dict[str, Any] = {}
 
     def __enter__(self) -> FeatureExtractor:
-        layers = {name: _layer(self.model, name) for name in self.layers if name != OUTPUT}
-        self._modes = [(layer, layer.training) for layer in self.model.modules()]
-        # By name too, as a forward may put another tensor in a buffer's place.
-        self._buffers = [
-            (layer, name, buffer, None if buffer is None else buffer.detach().clone())
-            for layer in self.model.modules()
-            for name, buffer in layer._buffers.items()
-        ]
+        check_weights(self.model)
+        layers = {name: layer_of(self.model, name) for name in self.layers if name != OUTPUT}
+        self._state = ModelState(self.model)
         self.model.eval()
         self._handles = [layer.register_forward_hook(self._keep(name)) for name, layer in layers.items()]
+        self._uncompiled = _uncompiled()
+        self._uncompiled.__enter__()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *error: Any) -> None:
+        self._uncompiled.__exit__(*error)
         for handle in self._handles:
             handle.remove()
-        with torch.no_grad():
-            for layer, name, buffer, value in self._buffers:
-                layer._buffers[name] = buffer
-                if buffer is None or value is None:
-                    continue
-                if buffer.shape == value.shape and not torch.equal(buffer, value):
-                    buffer.copy_(value)
-        for layer, training in self._modes:
-            layer.training = training
+        self._state.restore()
 
     def _keep(self, name: str) -> Any:
-        def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
-            self.features[name] = self.keep(output)
+        def hook(layer: nn.Module, _inputs: Any, output: Any) -> None:
+            self.features[name] = self.keep(_rows_first(layer, output))
 
         return hook
 
     def run(self, x: object) -> object:
-        """The network's own result; `features` are of this pass alone.
+        """The network's own result; `features` are of this pass alone, and x is left as it was.
+
+        Real numbers on which the network does not run come in the precision of its weights.
 
         Raises:
             ValueError: the network does not run on x.
         """
-        self.features.clear()
+        before: Any = x.clone() if isinstance(x, Tensor) else x
         try:
-            result = self.model(x)
-        except (RuntimeError, TypeError, IndexError) as error:
-            shape = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise ValueError(f"the network does not run on x of shape {shape}: {reason}") from error
+            result = _rows_first(self.model, self._passed(x, before))
+        except Exception as error:  # whatever the network raises
+            raise ValueError(f"the network does not run on x of {_described(x)}: {_reason(error)}") from error
         if OUTPUT in self.layers:
             self.features[OUTPUT] = self.keep(result)
+        # A backward pass may follow through what requires a gradient.
+        if isinstance(x, Tensor) and not (x.requires_grad and torch.is_grad_enabled()) and not torch.equal(x, before):
+            result = copied(result)  # which may be x itself
+            with torch.no_grad():
+                x.copy_(before)
         return result
+
+    def _passed(self, x: object, before: object) -> object:
+        self.features.clear()
+        try:
+            return self.model(x)
+        except Exception:
+            given = _as_weights(before, self.model)
+            if given is before:
+                raise
+        self.features.clear()
+        return self.model(given)
 
     def __call__(self, x: Tensor) -> dict[str, Tensor]:
         """Layer -> (n, columns).
@@ -165,8 +179,95 @@ class FeatureExtractor:
         return {name: as_columns(self.features.get(name), name, len(x)) for name in self.layers}
 
 
-def _layer(model: nn.Module, name: str, *, where: str = "") -> nn.Module:
-    """The layer of that name, which takes hooks."""
+@contextmanager
+def errors_of(where: str) -> Iterator[None]:
+    """A context in which the errors of this module begin with the public function that ran into them.
+
+    Example:
+        >>> with errors_of("diagnose"), FeatureExtractor(nn.LazyLinear(2), []):
+        ...     pass
+        Traceback (most recent call last):
+        ...
+        ValueError: diagnose: the network has no weights yet; run the model on some rows first.
+    """
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{where}: {str(error).removeprefix(where + ': ')}") from error
+
+
+def one_tensor(values: object, *, where: str) -> Tensor:
+    """Inputs as one tensor, whose rows are the samples.
+
+    Raises:
+        TypeError: several tensors in a dict or tuple, or no real numbers.
+        ValueError: a single number.
+    """
+    several = isinstance(values, tuple) and any(isinstance(value, Tensor) for value in values)
+    if isinstance(values, Mapping) or several:
+        raise TypeError(
+            f"{where}: x must be one tensor or array, got a {type(values).__name__}; wrap a model of several inputs in "
+            "one whose forward takes a single tensor and splits it."
+        )
+    x = as_tensor(values, where=where, name="x")
+    if x.ndim == 0:
+        raise ValueError(f"{where}: x must have rows, got a single number.")
+    return x
+
+
+def check_weights(model: nn.Module) -> None:
+    """Refuse a layer that has no numbers yet.
+
+    Raises:
+        ValueError: it is lazy, or on the meta device.
+    """
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        layer = f"layer {name.rpartition('.')[0]!r}" if "." in name else "the network"
+        if is_lazy(tensor):
+            raise ValueError(f"{layer} has no weights yet; run the model on some rows first.")
+        if tensor.is_meta:
+            raise ValueError(f"{layer} is on the meta device, which holds no numbers; load its weights first.")
+
+
+def _uncompiled() -> Any:
+    """A context without torch.compile: a compiled model does not call the hooks of its layers."""
+    # Whoever compiled something has imported this, which takes seconds.
+    return torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext()
+
+
+def _as_weights(x: Any, model: nn.Module) -> Any:
+    """Real numbers in the precision of the network's first real weights."""
+    weight = next((weight for weight in model.parameters() if weight.is_floating_point()), None)
+    return x if weight is None or not isinstance(x, Tensor) or not x.is_floating_point() else x.to(weight.dtype)
+
+
+def _rows_first(layer: nn.Module, output: Any) -> Any:
+    """What a layer gives, a row for each sample: of a recurrent layer without its state, whose rows are its layers'."""
+    if not isinstance(layer, nn.RNNBase | nn.MultiheadAttention) or not isinstance(output, tuple):
+        return output
+    first, *others = output
+    if not layer.batch_first and isinstance(first, Tensor) and first.ndim == 3:
+        first = first.transpose(0, 1)  # from (time, n, columns)
+    return first if isinstance(layer, nn.RNNBase) else (first, *others)
+
+
+def _described(x: Any) -> str:
+    return f"shape {tuple(x.shape)}, {x.dtype}" if isinstance(x, Tensor) else type(x).__name__
+
+
+def _reason(error: Exception) -> str:
+    said = next(iter(str(error).splitlines()), "")
+    own = isinstance(error, RuntimeError | TypeError | ValueError | IndexError) and said
+    return said if own else f"{type(error).__name__}: {said}".removesuffix(": ")
+
+
+def layer_of(model: nn.Module, name: str, *, where: str = "") -> nn.Module:
+    """The layer of that name, which takes hooks.
+
+    Raises:
+        TypeError: it is in TorchScript.
+    """
     layer = model if isinstance(model, torch.jit.ScriptModule) else model.get_submodule(name)
     if isinstance(layer, torch.jit.ScriptModule):
         raise TypeError(
@@ -204,8 +305,9 @@ def as_columns(value: Any, name: str, n: int) -> Tensor:
     if not tensors:
         raise ValueError(f"layers: {name!r} gives no tensor with a row for each of the {n} inputs.")
     flat = [as_real(tensor.flatten(1) if tensor.ndim > 1 else tensor[:, None]) for tensor in tensors]
-    kinds = [part if part.is_floating_point() else part.to(torch.get_default_dtype()) for part in flat]
-    return kinds[0] if len(kinds) == 1 else torch.cat(kinds, dim=1)
+    real = [part if part.is_floating_point() else part.to(torch.get_default_dtype()) for part in flat]
+    wide = [part if part.element_size() > 2 else part.float() for part in real]  # 16 bits are for the network alone
+    return wide[0] if len(wide) == 1 else torch.cat(wide, dim=1)
 
 
 def in_double(model: nn.Module, x: Tensor) -> tuple[nn.Module, Tensor]:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from infotorch.networks.feature_extractor import FeatureExtractor
+from infotorch.networks.model_state import ModelState
 from infotorch.numerics.nested import tensors_in
 from infotorch.numerics.seeds import derive_seed
 from infotorch.schedules.range_choice import Probe
@@ -70,8 +71,7 @@ class Bench:
         self.work, self.told = work, told
         self.trial, self.trains = 0, False
         self.rates = [group["lr"] for group in work.optimizer.param_groups]
-        self.gradients = [(parameter, parameter.grad) for parameter in work.model.parameters()]
-        self.modes = [(layer, layer.training) for layer in work.model.modules()]
+        self.gradients = [(parameter, parameter.grad) for parameter in _trained(work)]
         self.before = self._state()
         self.start = _Run({}, self.before)
         self.paused: dict[float, _Run] = {}
@@ -83,8 +83,6 @@ class Bench:
         self._restore(self.before)
         for parameter, gradient in self.gradients:
             parameter.grad = gradient
-        for layer, training in self.modes:
-            layer.training = training
 
     def probe(self, trial: int, rates: Sequence[float], epochs: int, alive: Collection[float] = ()) -> list[Probe]:
         """Train at each rate from the trial's start until so many epochs are done, or on from where its probe paused.
@@ -170,23 +168,20 @@ class Bench:
             values.setdefault(name, []).append(value)
 
     def _state(self) -> dict[str, Any]:
-        model, optimizer = self.work.model, self.work.optimizer
-        moved = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-        tensors = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers(), *moved)}.values()
+        tensors = {id(tensor): tensor for tensor in (*_trained(self.work), *self.work.model.buffers())}.values()
         return {
-            "buffers": [(layer, *named) for layer in model.modules() for named in layer.named_buffers(recurse=False)],
+            "model": ModelState(self.work.model),
             "tensors": [(tensor, tensor.detach().clone()) for tensor in tensors],
-            "optimizer": copy.deepcopy(optimizer.state_dict()),
+            "optimizer": copy.deepcopy(self.work.optimizer.state_dict()),
             "random": random_state(self.work),
         }
 
     def _restore(self, state: dict[str, Any]) -> None:
-        for layer, name, buffer in state["buffers"]:
-            setattr(layer, name, buffer)  # a forward pass may have put another tensor in its place
+        state["model"].restore()
         with torch.no_grad():
             for tensor, value in state["tensors"]:
                 tensor.copy_(value)
-        for parameter in self.work.model.parameters():
+        for parameter in _trained(self.work):
             parameter.grad = None
         # An optimiser that had no state yet gets an empty one again.
         self.work.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
@@ -197,22 +192,33 @@ class Bench:
         set_random_state(self.work, state["random"])
 
 
+def _trained(work: Work) -> list[Tensor]:
+    """The model's parameters, and others that the optimizer moves."""
+    moved = (parameter for group in work.optimizer.param_groups for parameter in group["params"])
+    return list({id(parameter): parameter for parameter in (*work.model.parameters(), *moved)}.values())
+
+
 def resets_of(model: nn.Module) -> list[Callable[[], Any]]:
     """Every layer's own `reset_parameters`, in the order of the layers.
 
     Raises:
-        ValueError: a layer with weights has none; the message names it.
+        ValueError: a layer with weights has none, or one that does not draw them; the message names it.
     """
-    resets = []
+    resets, way_out = [], "give reset, which draws new initial weights, or trials=1"
     for name, layer in model.named_modules():
         own = getattr(layer, "reset_parameters", None)
+        weights = [weight for weight, _ in layer.named_parameters(recurse=False)]
         if callable(own):
+            for weight in weights:
+                # As pruning and the weight norm of old leave it: "weight" is computed from "weight_orig".
+                if isinstance(vars(layer).get(computed := weight.rpartition("_")[0]), Tensor):
+                    raise ValueError(
+                        f"{_WHERE}: layer {name or 'network'} computes its {computed} from {weight}, which its "
+                        f"reset_parameters does not draw; {way_out}."
+                    )
             resets.append(own)
-        elif next(layer.parameters(recurse=False), None) is not None:
-            raise ValueError(
-                f"{_WHERE}: layer {name or 'network'} has no reset_parameters; give reset, which draws new initial "
-                "weights, or trials=1."
-            )
+        elif weights:
+            raise ValueError(f"{_WHERE}: layer {name or 'network'} has no reset_parameters; {way_out}.")
     return resets
 
 

@@ -198,9 +198,9 @@ def lr_range_test(
         TypeError: a model, optimizer, train_epoch or rates of the wrong kind, train_epoch or signal gives no number,
             or there are workers and what they need cannot be copied.
         ValueError: rates that do not ascend or are not positive, an attribute that nobody reports, a layer that cannot
-            be reset (with several trials and without reset) or has no weights yet, or no rate that learns; what the
-            signal refuses, but for a model whose numbers are not finite, which has crashed; an optimizer of another
-            model, or one of which the first epoch takes no step.
+            be reset (with several trials and without reset), has no weights yet or cannot be trained, or no rate that
+            learns; what the signal refuses, but for a model whose numbers are not finite, which has crashed; an
+            optimizer of another model, or one of which the first epoch takes no step.
         RuntimeError: a worker process ended on its own.
 
     Source: Vasudevan 2020, Entropy 22(5):560, Algorithm 2; LR_max by "first-bad" and "halving" are ours.
@@ -281,11 +281,15 @@ def _check_trained(model: nn.Module, optimizer: Optimizer, train_epoch: Callable
     if not callable(train_epoch):
         raise TypeError(f"{_WHERE}: train_epoch must be a function without arguments, got {train_epoch!r}.")
     for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        layer = f"{_WHERE}: layer {name.rpartition('.')[0] or 'network'}"
         if is_lazy(tensor):
             raise ValueError(
-                f"{_WHERE}: layer {name.rpartition('.')[0] or 'network'} has no weights yet; run the model on some "
-                "rows first, and make the optimizer after it."
+                f"{layer} has no weights yet; run the model on some rows first, and make the optimizer after it."
             )
+        if tensor.is_meta:
+            raise ValueError(f"{layer} is on the meta device, which holds no numbers; load its weights first.")
+        if tensor.is_inference():
+            raise ValueError(f"{layer} was made under torch.inference_mode, and cannot be trained; make it outside.")
     moved = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
     if moved.isdisjoint(id(parameter) for parameter in model.parameters()):
         raise ValueError(f"{_WHERE}: optimizer moves no parameter of model; give the optimizer that trains it.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -19,7 +19,7 @@ from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.kraskov import ksg
 from infotorch.estimators.registry import named
 from infotorch.estimators.renyi import renyi_mi
-from infotorch.networks.feature_extractor import FeatureExtractor
+from infotorch.networks.feature_extractor import OUTPUT, FeatureExtractor, check_weights, errors_of, layer_of
 from infotorch.numerics.checks import as_tensor, check_choice, check_count, check_paired
 from infotorch.numerics.columns import as_real
 from infotorch.numerics.seeds import SeedStreams, seed_streams
@@ -180,6 +180,9 @@ class InformationSignal:
             raise ValueError(f"{_WHERE}: 'readout' reads class scores, which x is not; leave ceiling out.")
         rows = _drawn(y, num_samples, seed, discrete)
         self.x, self.y = x[rows], y[rows]
+        for name, values in (("x", self.x), ("y", self.y)):
+            if not bool(values.isfinite().all()):
+                raise ValueError(f"{_WHERE}: {name} must be finite, got NaN or infinite values.")
         if bool((self.y == self.y[:1]).all()):
             raise ValueError(f"{_WHERE}: y is the same in every row, and nothing can be told of it.")
         if ceiling and discrete:
@@ -200,24 +203,31 @@ class InformationSignal:
 
     def _outputs(self) -> list[Tensor]:
         """What every layer gives for the drawn samples, as (n, columns)."""
+        # One level down, as a layer may be named "output", which the extractor takes for the whole model's.
+        within, names, places = nn.Sequential(self.model), [OUTPUT], ["the network"]
+        if self.layers is not None:
+            names = [f"0.{layer}".removesuffix(".") for layer in self.layers]
+            places = [f"layer {layer!r}" for layer in self.layers]
         parts: list[list[Tensor]] = []
-        # In a list, as a layer may be named "output", which the extractor takes for the whole model's.
-        within, names = nn.ModuleList([self.model]), [f"0.{name}".removesuffix(".") for name in self.layers or ()]
-        repeatably = SeedStreams(0).as_global("information", device=self.y.device)  # a forward pass may draw
-        with torch.no_grad(), repeatably, FeatureExtractor(within, names, keep=_first_copied) as extract:
-            for start in range(0, len(self.x), self.batch_size):
-                extract.features.clear()
-                x = self.x[start : start + self.batch_size]
-                given = [("the network", _first(self.model(x)))]
-                if self.layers is not None:
-                    given = [(f"layer {layer!r}", self._of(extract, layer)) for layer in self.layers]
-                parts.append([_as_columns(_rows_of(t, place, len(x)), self.columns) for place, t in given])
-        return [torch.cat(part) for part in zip(*parts, strict=True)]
-
-    def _of(self, extract: FeatureExtractor, layer: str) -> Any:
-        if (name := f"0.{layer}".removesuffix(".")) in extract.features:
-            return extract.features[name]
-        raise ValueError(f"{_WHERE}: layer {layer!r} is never called in the forward pass; name a layer that is.")
+        with errors_of(_WHERE):
+            check_weights(self.model)
+        with (
+            torch.no_grad(),
+            # A forward pass may draw.
+            SeedStreams(0).as_global_everywhere("information", device=self.y.device),
+            errors_of(_WHERE),
+            FeatureExtractor(within, names, keep=_first_copied) as extract,
+        ):
+            for x in self.x.split(self.batch_size):
+                extract.run(x)
+                given = [_called(extract, name, place) for name, place in zip(names, places, strict=True)]
+                rows = [_rows_of(t, place, len(x)) for t, place in zip(given, places, strict=True)]
+                parts.append([_as_columns(t, self.columns) for t in rows])
+        outputs = [torch.cat(part) for part in zip(*parts, strict=True)]
+        for t, place in zip(outputs, places, strict=True):
+            if not bool(t.isfinite().all()):
+                raise ValueError(f"{_WHERE}: {place} gives NaN or infinite values, of which nothing can be measured.")
+        return outputs
 
     def _ceiling(self, chosen: str | InformationOf, x: Tensor, y: Tensor, discrete: bool) -> float:
         if discrete and chosen == "renyi":
@@ -241,12 +251,17 @@ def _inputs_and_targets(data: Any, model: nn.Module) -> tuple[Tensor, Tensor]:
 
 def _as_tensor(values: Any, model: nn.Module, name: str) -> Any:
     """An array as a tensor where the network is; pictures on disk and tensors as they are."""
-    if isinstance(values, list | tuple):
-        raise TypeError(f"{_WHERE}: {name} must be a tensor or an array, got {type(values).__name__}.")
+    if isinstance(values, list | tuple | Mapping):
+        several = "; wrap a model of several inputs in one whose forward takes a single tensor and splits it"
+        raise TypeError(
+            f"{_WHERE}: {name} must be a tensor or an array, got {type(values).__name__}{several * (name == 'x')}."
+        )
     if not isinstance(values, np.ndarray):
-        return values
+        # Complex inputs are for complex weights; what is sparse or on the meta device has no rows to draw.
+        is_complex = isinstance(values, Tensor) and values.is_complex()
+        return as_tensor(values, where=_WHERE, name=name) if isinstance(values, Tensor) and not is_complex else values
     tensor = as_tensor(values, where=_WHERE, name=name)
-    weight = next(model.parameters(), tensor)
+    weight = next((weight for weight in model.parameters() if not weight.is_meta), tensor)
     return tensor.to(weight.device, weight.dtype if tensor.is_floating_point() else torch.long)
 
 
@@ -278,6 +293,7 @@ def _known(model: nn.Module, layers: Sequence[str]) -> tuple[str, ...]:
     for name in layers:
         if name not in names:
             raise ValueError(f"{_WHERE}: the network has no layer {name!r}; layers: {', '.join(list(names)[1:9])}.")
+        layer_of(model, name, where=f"{_WHERE}: ")
     if not layers:
         raise ValueError(f"{_WHERE}: layers must name one layer at least.")
     return tuple(layers)
@@ -314,18 +330,20 @@ def _function(chosen: str | InformationOf, discrete: bool, *, of_layers: bool) -
 
 
 def _ksg(t: Tensor, y: Tensor) -> Estimate:
-    """KSG, of labels against their one-hot columns."""
+    """KSG, of labels against their one-hot columns; those of numbers that do not occur are 0 throughout."""
     if not y.is_floating_point():
-        return ksg(t, F.one_hot(y).to(t.dtype))
+        return ksg(t, F.one_hot(y.unique(return_inverse=True)[1]).to(t.dtype))
     return ksg(t, y.flatten(1) if y.ndim > 1 else y)
 
 
-def _first(output: Any) -> Any:
-    return output[0] if isinstance(output, tuple | list) and output else output
+def _called(extract: FeatureExtractor, name: str, place: str) -> Any:
+    if name not in extract.features:
+        raise ValueError(f"{_WHERE}: {place} is never called in the forward pass; name a layer that is.")
+    return extract.features[name]
 
 
 def _first_copied(output: Any) -> Any:
-    first = _first(output)
+    first = output[0] if isinstance(output, tuple | list) and output else output
     # A layer behind it may change it in place.
     return first.detach().clone() if isinstance(first, Tensor) else first
 
@@ -334,7 +352,8 @@ def _rows_of(t: Any, place: str, rows: int) -> Tensor:
     """What a layer gave, a row for each row of x."""
     if not isinstance(t, Tensor):
         raise TypeError(
-            f"{_WHERE}: {place} must give a tensor, or a tuple that begins with one, got {type(t).__name__}."
+            f"{_WHERE}: {place} must give a tensor, or a tuple that begins with one, got {type(t).__name__}; or give "
+            "layers that do."
         )
     if t.ndim == 0 or len(t) != rows:
         raise ValueError(f"{_WHERE}: {place} must give a row for each of {rows} rows of x, got {tuple(t.shape)}.")
