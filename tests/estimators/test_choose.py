@@ -1,4 +1,5 @@
 import math
+import time
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from scipy.stats import norm
 from infotorch.distributions.discrete import BinarySymmetricChannel
 from infotorch.distributions.gaussian import CorrelatedGaussian
 from infotorch.distributions.suites import tuning_suite
-from infotorch.estimators.choose import mutual_information
+from infotorch.estimators.choose import _most_samples, mutual_information
 from infotorch.estimators.kraskov import ksg
 
 
@@ -145,6 +146,53 @@ def test_far_closer_to_the_truth_than_plain_ksg():
     assert ours < 0.6 * plain
 
 
+@pytest.mark.parametrize("columns", [1, 4, 20])
+def test_of_too_many_samples_some_are_drawn_and_reason_says_so(columns, monkeypatch):
+    law = CorrelatedGaussian.sparse(columns, 1, correlations=(0.8,))
+    x, y = law.sample(2000, seeded(1))
+    whole = mutual_information(x, y)
+    monkeypatch.setattr("infotorch.estimators.choose._MOST_SINGLE", 500)
+    monkeypatch.setattr("infotorch.estimators.choose._MOST_BY_TREE", 5 * 500)
+    monkeypatch.setattr("infotorch.estimators.choose._MOST_DISTANCES", 500**2 * 81)
+    first, again, other = (mutual_information(x, y, generator=seeded(s)) for s in (0, 0, 1))
+    assert (first.n, whole.n) == (500, 2000)
+    assert first.reason == f"{whole.reason}; of 500 of the 2,000 samples, drawn at random, so that it takes seconds"
+    assert float(first) == float(again) != float(other)
+    assert abs(float(first) - float(whole)) < 4 * first.std_error + 0.1 * (columns == 20)  # fewer samples: more bias
+    # Fewer samples than the most, and counts of symbols, take all.
+    few = mutual_information(x[:500], y[:500])
+    assert few.n == 500
+    assert "drawn" not in few.reason
+    codes = (x[:, 0] > 0).long()
+    assert mutual_information(codes, codes).n == 2000
+    assert mutual_information(x, codes, generator=seeded()).n < 2000
+
+
+@pytest.mark.parametrize(("columns", "most"), [(0, math.inf), (2, 2_000_000), (4, 250_000), (20, 35_355)])
+def test_the_most_samples_by_the_columns_of_numbers(columns, most):
+    assert _most_samples(columns) == most
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kinds", ["numbers", "ties", "labels", "counts", "columns", "many columns"])
+def test_a_million_samples_take_seconds(kinds):
+    x, noise, other = torch.randn(3, 1_000_000, generator=seeded())
+    y = x + noise
+    pair = {
+        "numbers": (x, y),
+        "ties": (x.relu(), y),
+        "labels": (x, (y > 0).long()),
+        "counts": ((10 * x).long(), (10 * y).long()),
+        "columns": (torch.stack([x, other], dim=1), y),
+        "many columns": (torch.stack([x] * 11, dim=1), y),
+    }[kinds]
+    began = time.process_time()
+    estimate = mutual_information(*pair, generator=seeded(1))
+    assert time.process_time() - began < 60  # of one core; half of it on two
+    truth = {"labels": 0.193, "ties": 0.270}.get(kinds, math.log(2) / 2)  # the first two: integrals of two densities
+    assert float(estimate) == pytest.approx(truth, abs=0.02)
+
+
 def test_caller_and_global_state_are_untouched():
     x, before, state = NOISE.clone().requires_grad_(), NOISE.clone(), torch.get_rng_state()
     assert mutual_information(x[:, :2], x[:, 2:4]).std_error > 0
@@ -157,5 +205,7 @@ def test_wrong_input_is_refused():
         mutual_information(NOISE, LABELS[1:])
     with pytest.raises(ValueError, match="mutual_information: needs more samples than neighbours, got 3 samples"):
         mutual_information(NOISE[:3], LABELS[:3])
+    with pytest.raises(TypeError, match="mutual_information: generator must be"):
+        mutual_information(NOISE, LABELS, generator=3)
     with pytest.raises(ValueError, match="mutual_information: x must be finite"):
         mutual_information(NOISE / 0, LABELS)

@@ -14,6 +14,14 @@ def test_of_a_mean_is_the_textbook_standard_error(n):
     assert error == pytest.approx(float(x.std()) / math.sqrt(n), rel=0.5)
 
 
+def test_of_many_rows_only_some_are_looked_at():
+    n, seen = 400_000, []
+    x = torch.randn(n, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    error = subsampling_error(lambda rows: seen.append(len(rows)) or float(x[rows].mean()), n, smallest=20)
+    assert seen == [25_000] * 40
+    assert error == pytest.approx(1 / math.sqrt(n), rel=0.5)
+
+
 def test_groups_without_an_estimate_are_left_out():
     x = torch.arange(1000.0)
     whole = subsampling_error(lambda rows: float(x[rows].mean()), 1000, smallest=20)

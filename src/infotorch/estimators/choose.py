@@ -16,7 +16,7 @@ from infotorch.estimators.ensemble import ksg_ensemble
 from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.kraskov import ksg
 from infotorch.numerics.checks import as_samples, check_neighbours, is_discrete, paired_rows
-from infotorch.numerics.seeds import derive_seed
+from infotorch.numerics.seeds import as_generator, derive_seed
 from infotorch.numerics.symbols import multiplicity, symbols
 from infotorch.numerics.typing import ArrayLike
 
@@ -34,9 +34,13 @@ _KS = (1, 2, 4, 8)
 _TWO_COLUMNS = 2
 # Pixels and the like: to give each column the same weight would turn their smallest noise into the largest distances.
 _MANY_COLUMNS = 40
+# Samples beyond which some are drawn, each some 25 seconds of one core (measured): of single columns, of columns that a
+# k-d tree takes, and differences of numbers where all distances are taken, a distance costing as much as 60 of them.
+_MOST_SINGLE, _MOST_BY_TREE, _TREE_COLUMNS = 2_000_000, 1_000_000, 10
+_MOST_DISTANCES, _DISTANCE_AS_COLUMNS = 10**11, 60
 
 
-def mutual_information(x: ArrayLike, y: ArrayLike) -> Estimate:
+def mutual_information(x: ArrayLike, y: ArrayLike, *, generator: torch.Generator | None = None) -> Estimate:
     """Mutual information of x and y, in nats, by the estimator that suits their types and dimensions.
 
     Discrete with discrete: `discrete_mi` with Miller and Madow's correction. Discrete with anything else: `ross`.
@@ -45,6 +49,10 @@ def mutual_information(x: ArrayLike, y: ArrayLike) -> Estimate:
     units and heavy tails harmless, and serves rounded variables and those with atoms (the output of a ReLU). Beyond 40
     columns `ksg_ensemble` takes x and y as they are, each divided by its length; there the value is far too low.
 
+    Neighbours of very many samples would take minutes to days: beyond 2,000,000 samples of one column (each), 1,000,000
+    divided by the columns for 3 to 10 of them, and some 37,000 for more (fewer in hundreds of columns), so many are
+    drawn at random. The value then takes half a minute at most on two cores, whatever n is. Counts take all samples.
+
     Integers are discrete unless nearly every sample is different (the pixels of an image), real numbers are discrete
     when few different samples occur again and again (one-hot labels). What was picked, and why, is in `estimator` and
     `reason`.
@@ -52,13 +60,14 @@ def mutual_information(x: ArrayLike, y: ArrayLike) -> Estimate:
     Args:
         x: real or integer, shape (n,) or (n, ...).
         y: real or integer, the same number of samples.
+        generator: draws the samples where there are too many; None: others in every call.
 
     Returns:
-        Not clamped. `reason` says why this estimator was picked and what to beware of.
+        Not clamped. `reason` says why this estimator was picked and what to beware of; `n`, how many samples were used.
 
     Raises:
         ValueError: samples not paired, fewer than 4 rows, or NaN or infinite values.
-        TypeError: x or y is not made of real numbers.
+        TypeError: x or y is not made of real numbers, or generator is something else.
 
     Example:
         >>> labels = torch.arange(100) % 2
@@ -66,10 +75,16 @@ def mutual_information(x: ArrayLike, y: ArrayLike) -> Estimate:
         >>> round(float(estimate), 2), estimate.estimator
         (0.7, 'discrete_mi miller-madow')
     """
+    generator = as_generator(generator, where="mutual_information")
     xs, ys = paired_rows(x, y, where="mutual_information")
     check_neighbours(_K, len(xs), where="mutual_information")
     xs, ys = xs.detach(), ys.detach()
     kinds = _kind(xs), _kind(ys)
+    columns = sum(rows.shape[1] for rows, kind in zip((xs, ys), kinds, strict=True) if kind != "discrete")
+    most, n = _most_samples(columns), len(xs)
+    if n > most:
+        drawn = torch.randperm(n, generator=generator, device=generator.device)[:most].to(xs.device)
+        xs, ys = xs[drawn], ys[drawn]
     if kinds == ("discrete", "discrete"):
         estimate, why = _both_discrete(symbols(xs), symbols(ys))
     elif "discrete" in kinds:
@@ -77,7 +92,19 @@ def mutual_information(x: ArrayLike, y: ArrayLike) -> Estimate:
     else:
         estimate, why = _both_numbers(xs, ys)
     shape = f"x is {kinds[0]} ({_columns(xs)}), y is {kinds[1]} ({_columns(ys)})"
-    return dataclasses.replace(estimate, reason=f"{shape}: {why}")
+    few = f"; of {most:,} of the {n:,} samples, drawn at random, so that it takes seconds" * (n > most)
+    return dataclasses.replace(estimate, reason=f"{shape}: {why}{few}")
+
+
+def _most_samples(columns: int) -> float:
+    """Among how many samples neighbours are sought, for so many columns of numbers."""
+    if columns == 0:  # counts of symbols
+        return math.inf
+    if columns <= _TWO_COLUMNS:
+        return _MOST_SINGLE
+    if columns <= _TREE_COLUMNS:
+        return _MOST_BY_TREE // columns
+    return math.isqrt(_MOST_DISTANCES // (columns + _DISTANCE_AS_COLUMNS))
 
 
 def _columns(rows: Tensor) -> str:
