@@ -141,7 +141,7 @@ def test_parts_must_have_the_same_classes(tmp_path):
 
 
 def test_more_pixels_than_belong_into_memory(tmp_path, monkeypatch):
-    monkeypatch.setattr(folders, "_MEMORY_LIMIT", 100)
+    monkeypatch.setattr(folders, "MEMORY_LIMIT", 100)
     with pytest.raises(ValueError, match=r"choose a smaller image_size or limit, or infotorch\.data\.image_folders"):
         load(f"folder:{two_classes(tmp_path / 'mine')}")
 

@@ -52,7 +52,7 @@ def test_years_are_split_and_incomplete_rows_are_dropped(tmp_path):
         ([], HEADER, "must hold complete rows of 2017 and of the years before"),
         ([line("2013-06-30")], HEADER, "must hold complete rows of 2017 and of the years before"),
         ([line("2017-06-30")], HEADER, "must hold complete rows of 2017 and of the years before"),
-        ([line("2013-06-30", first="é")], HEADER, "is not a table"),
+        ([line("2013-06-30", first="é")], HEADER, "is not a text file"),
     ],
 )
 def test_a_file_that_is_not_this_table(tmp_path, rows, header, message):

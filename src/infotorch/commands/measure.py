@@ -6,13 +6,13 @@ import inspect
 import json
 import math
 from pathlib import Path
-from tokenize import TokenError
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
 from infotorch.commands.usage import pick
 from infotorch.commands.view import print_columns
+from infotorch.data.reading import check_file, explained, shown
 from infotorch.estimators.registry import Entry, describe_estimators, named
 from infotorch.records.progress import Progress, show_progress
 
@@ -98,27 +98,47 @@ def read_array(path: Path) -> np.ndarray:
         FileNotFoundError: there is no such file.
         ValueError: the file is not a .npy file, is damaged, or does not hold rows of real numbers.
     """
-    import numpy as np  # here, as every command loads this file
-
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is a folder." if path.is_dir() else f"{path} does not exist.")
+    if path.is_dir():
+        raise FileNotFoundError(f"{path} is a folder.")
+    size = check_file(path, largest=None)
     with path.open("rb") as file:
         start = file.read(len(_MAGIC))
-    if start.startswith(_ZIP):
-        raise ValueError(f"{path} is an archive (.npz) and not a .npy file; save one array with numpy.save.")
-    if start != _MAGIC:
-        raise ValueError(f"{path} is not a .npy file; save an array with numpy.save.")
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, MemoryError, SyntaxError, TokenError) as error:
-        if "allow_pickle" in str(error):
-            raise ValueError(f"{path} holds Python objects, and numbers are needed; they are not loaded.") from None
-        raise ValueError(f"{path} is damaged: {error}.") from error
-    if array.dtype.kind not in "fiub":
-        raise ValueError(f"{path} must hold real numbers, got dtype {array.dtype}.")
-    if array.ndim == 0:
-        raise ValueError(f"{path} must hold rows of samples, got a single number.")
-    return array
+        if start.startswith(_ZIP):
+            raise ValueError(f"{path} is an archive (.npz) and not a .npy file; save one array with numpy.save.")
+        if start != _MAGIC:
+            raise ValueError(f"{path} is not a .npy file; save an array with numpy.save.")
+        file.seek(0)
+        # A header is a Python expression: numpy passes on whatever Python's parser stumbles over.
+        try:
+            return _read_numbers(file, path, size)
+        except _Refused as error:
+            raise ValueError(str(error)) from None
+        except Exception as error:
+            raise ValueError(f"{path} is damaged: {explained(error)}.") from error
+
+
+class _Refused(Exception):
+    """What an array is that no estimator takes; never leaves this file."""
+
+
+def _read_numbers(file: BinaryIO, path: Path, size: int) -> np.ndarray:
+    """The array, if its header asks for no more than the bytes that follow it."""
+    import numpy as np  # here, as every command loads this file
+
+    version = np.lib.format.read_magic(file)
+    read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read_header(file)
+    left = size - file.tell()
+    if dtype.hasobject:
+        raise _Refused(f"{path} holds Python objects, and numbers are needed; they are not loaded.")
+    if dtype.kind not in "fiub":
+        raise _Refused(f"{path} must hold real numbers, got dtype {shown(dtype)}.")
+    if not shape:
+        raise _Refused(f"{path} must hold rows of samples, got a single number.")
+    if min(shape) < 0 or math.prod(shape) * dtype.itemsize > left:
+        raise _Refused(f"{path} is damaged: its header asks for shape {shown(shape)}, and {left:,} bytes follow.")
+    file.seek(0)
+    return np.load(file, allow_pickle=False)
 
 
 def _measured(entry: Entry, x: np.ndarray, y: np.ndarray, show: Progress) -> Estimate:

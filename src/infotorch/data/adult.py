@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from infotorch.data.assembly import Raw
+from infotorch.data.reading import check_memory, read_text, shown
 from infotorch.data.sets import Split
 
 COLUMNS = (
@@ -19,6 +20,7 @@ COLUMNS = (
 NUMERIC = ("age", "fnlwgt", "education-num", "capital-gain", "capital-loss", "hours-per-week")
 CLASSES = ("<=50K", ">50K")
 _MISSING = "?"
+_MOST_DIGITS = 30  # what float32 can hold
 _VALIDATION_FRACTION = 0.1
 
 
@@ -64,7 +66,7 @@ def read_adult(paths: Mapping[str, Path], seed: int) -> Raw:
 
 def _read_table(path: Path) -> list[list[str]]:
     rows = []
-    for number, line in enumerate(_lines(path), start=1):
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
         if not line.strip() or line.startswith("|"):  # adult.test opens with a remark
             continue
         fields = [field.strip() for field in line.split(",")]
@@ -72,36 +74,33 @@ def _read_table(path: Path) -> list[list[str]]:
         if len(fields) != len(COLUMNS) + 1:
             raise ValueError(f"{path}, line {number}: expected {len(COLUMNS) + 1} fields, got {len(fields)}.")
         if fields[-1] not in CLASSES:
-            raise ValueError(f"{path}, line {number}: the label must be {' or '.join(CLASSES)}, got {fields[-1]!r}.")
+            raise ValueError(
+                f"{path}, line {number}: the label must be {' or '.join(CLASSES)}, got {shown(fields[-1])}."
+            )
         bad = [name for name in NUMERIC if not _is_number(fields[COLUMNS.index(name)])]
         if bad:
             raise ValueError(
-                f"{path}, line {number}: {bad[0]} must be a number, got {fields[COLUMNS.index(bad[0])]!r}."
+                f"{path}, line {number}: {bad[0]} must be a number, got {shown(fields[COLUMNS.index(bad[0])])}."
             )
         rows.append(fields)
     return rows
 
 
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="ascii").splitlines()
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not a text file: {error}.") from error
-
-
 def _is_number(field: str) -> bool:
-    return field == _MISSING or field.isdecimal()
+    return field == _MISSING or (field.isdecimal() and len(field) <= _MOST_DIGITS)
 
 
 def _encode(rows: list[list[str]]) -> tuple[Tensor, tuple[str, ...]]:
     """Numbers first, then one column a category; float32 (n, d) and the d names."""
-    columns = dict(zip(COLUMNS, zip(*(row[:-1] for row in rows), strict=True), strict=True))
+    columns: dict[str, tuple[str, ...]] = dict(zip(COLUMNS, zip(*(row[:-1] for row in rows), strict=True), strict=True))
     numbers = np.array([columns[name] for name in NUMERIC], dtype=np.float32).T
+    categories = {name: sorted(set(columns[name])) for name in COLUMNS if name not in NUMERIC}
+    check_memory(4 * len(rows) * sum(map(len, categories.values())), "adult: its categories, one-hot,")
     blocks, names = [numbers], list(NUMERIC)
-    for name in COLUMNS:
-        if name in NUMERIC:
-            continue
-        values, position = np.unique(columns[name], return_inverse=True)
-        blocks.append(np.eye(len(values), dtype=np.float32)[position])
+    for name, values in categories.items():
+        place = {value: number for number, value in enumerate(values)}
+        block = np.zeros((len(rows), len(values)), dtype=np.float32)
+        block[np.arange(len(rows)), [place[value] for value in columns[name]]] = 1
+        blocks.append(block)
         names += [f"{name}={value}" for value in values]
     return torch.from_numpy(np.concatenate(blocks, axis=1)), tuple(names)

@@ -34,7 +34,7 @@ class FileStatus:
         status: "ok", "missing" or "damaged" (there, with another checksum).
         size: bytes of the publisher's file.
         expected: the publisher's checksums; one of them must match.
-        found: the checksum of the file that is there, or None.
+        found: the checksum of the file that is there, "no regular file", or None.
 
     Example:
         >>> inspect(File("toy.txt", 3, ("md5:0",)), Path("nowhere")).status
@@ -64,10 +64,12 @@ def data_root(root: str | os.PathLike[str] | None = None) -> Path:
 
 
 def inspect(file: File, root: Path) -> FileStatus:
-    """Compare one file with its checksum."""
+    """Compare one file with its checksum; a folder or a pipe in its place is a damaged file."""
     path = root / file.path
-    if not path.is_file():
+    if not path.exists():
         return FileStatus(path, "missing", file.size, file.checksums, None)
+    if not path.is_file():
+        return FileStatus(path, "damaged", file.size, file.checksums, "no regular file")
     found = _checksum(path, file.checksums)
     return FileStatus(path, "ok" if found in file.checksums else "damaged", file.size, file.checksums, found)
 

@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import repeat
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from infotorch.data.assembly import Options, Raw, assemble, limited_samples
+from infotorch.data.reading import MEMORY_LIMIT, check_file, explained
 from infotorch.data.sets import Dataset, Split
 from infotorch.data.splits import holdout, num_samples_of
 from infotorch.numerics.checks import require
 from infotorch.numerics.seeds import seed_streams
 from infotorch.records.progress import counted
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp"})
+# Pillow goes by a file's first bytes and not by its name; an EPS picture it would give to Ghostscript, which runs it.
+_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "PPM", "TIFF", "WEBP")
 _IMAGENET_SIZE = 224
 _IMAGENET_VALIDATION = 0.01
 _FRACTION = 0.1
-_MEMORY_LIMIT = 4 << 30  # bytes of float32 pixels that `load("folder:...")` puts into memory
 
 
 @dataclass(frozen=True)
@@ -251,9 +258,9 @@ def load_folder(folder: Path, options: Options, *, name: str) -> Dataset:
     )
     parts = (files.train, files.validation, files.test)
     needed = sum(4 * part.x.shape[0] * 3 * part.x.size**2 for part in parts)
-    if needed > _MEMORY_LIMIT:
+    if needed > MEMORY_LIMIT:
         raise ValueError(
-            f"{name}: its pictures take {needed / 2**30:.1f} GiB in memory, more than {_MEMORY_LIMIT >> 30}: choose a "
+            f"{name}: its pictures take {needed / 2**30:.1f} GiB in memory, more than {MEMORY_LIMIT >> 30}: choose a "
             f"smaller image_size or limit, or infotorch.data.image_folders, which leaves them on disk."
         )
     words = ("training", "validation", "test")
@@ -313,15 +320,24 @@ def _common_size(paths: list[Path]) -> int:
     return first[0]
 
 
-def _size_of(path: Path) -> tuple[int, int]:
+@contextmanager
+def _picture(path: Path) -> Iterator[Image.Image]:
+    """An open picture; whatever goes wrong inside is an error about its file."""
     require("images", "PIL", "Reading pictures")
     from PIL import Image
 
+    check_file(path)
     try:
-        with Image.open(path) as picture:
-            return picture.size
-    except OSError as error:
-        raise ValueError(f"{path} is not a picture: {error}.") from error
+        with Image.open(path, formats=_FORMATS) as picture:
+            yield picture
+    # Pillow tells a damaged file by many different errors, each format by its own.
+    except Exception as error:
+        raise ValueError(f"{path} is not a picture: {explained(error)}.") from error
+
+
+def _size_of(path: Path) -> tuple[int, int]:
+    with _picture(path) as picture:
+        return picture.size
 
 
 def _decode(path: Path, size: int) -> Tensor:
@@ -329,10 +345,6 @@ def _decode(path: Path, size: int) -> Tensor:
     require("images", "PIL", "Reading pictures")
     from PIL import Image, ImageOps
 
-    try:
-        with Image.open(path) as picture:
-            square = ImageOps.fit(picture.convert("RGB"), (size, size), method=Image.Resampling.BILINEAR)
-    # Pillow tells a damaged file by different errors, one for each format.
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path} is not a picture: {error}.") from error
+    with _picture(path) as picture:
+        square = ImageOps.fit(picture.convert("RGB"), (size, size), method=Image.Resampling.BILINEAR)
     return torch.from_numpy(np.array(square)).permute(2, 0, 1)

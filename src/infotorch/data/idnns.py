@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,11 +10,15 @@ import numpy as np
 import torch
 
 from infotorch.data.assembly import Raw
+from infotorch.data.reading import check_file, explained
 from infotorch.data.sets import Split
 from infotorch.data.splits import holdout
 from infotorch.numerics.seeds import seed_streams
 
 _TEST_FRACTION = 0.1
+_NAMES = ("F", "y")
+_NUMBERS = {"double", "single", "logical", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))}
+_MOST_VALUES, _MOST_BYTES = 2**22, 2**20  # the published file has 49,152 values in 1,003 bytes
 
 
 def read_idnns(paths: Mapping[str, Path], seed: int) -> Raw:
@@ -45,11 +50,18 @@ def read_idnns(paths: Mapping[str, Path], seed: int) -> Raw:
 
 
 def _read_matlab(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    from scipy.io import loadmat
+    from scipy.io import loadmat, whosmat
 
+    size = check_file(path)
+    if size > _MOST_BYTES:
+        raise ValueError(f"{path} must have at most {_MOST_BYTES:,} bytes, got {size:,}.")
     try:
-        content = loadmat(path)
+        for name, shape, kind in whosmat(path, appendmat=False):
+            # Cells, objects and sparse arrays ask for memory by their header alone.
+            if name in _NAMES and (kind not in _NUMBERS or math.prod(shape) > _MOST_VALUES):
+                raise ValueError(f"{name} must be at most {_MOST_VALUES:,} numbers, got {kind} of shape {shape}")
+        content = loadmat(path, variable_names=_NAMES, appendmat=False)
         return np.asarray(content["F"]), np.asarray(content["y"]).reshape(-1)
     # scipy has no one error for a damaged file: it raises whatever the parser stumbles over.
     except Exception as error:
-        raise ValueError(f"{path} is not a MATLAB file with F and y: {type(error).__name__}: {error}.") from error
+        raise ValueError(f"{path} is not a MATLAB file with F and y: {explained(error)}.") from error

@@ -7,15 +7,19 @@ import math
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from infotorch.data.assembly import Raw
+from infotorch.data.reading import LARGEST, check_file, explained
 from infotorch.data.sets import Split
 
 _UNSIGNED_BYTE = 0x08
+_MOST_AXES = 8
+_MOST_GZIP = 1032  # bytes of content in a byte of gzip, at the very most
 _VALIDATION_ROWS = 5_000
 
 
@@ -26,7 +30,8 @@ def read_idx(path: Path) -> Tensor:
         uint8, of the shape that the header gives.
 
     Raises:
-        ValueError: not gzip, cut short, not IDX, or more or fewer bytes than the header says.
+        FileNotFoundError: there is no such file.
+        ValueError: not gzip, cut short, not IDX, or more or fewer bytes than the header says; no more are unpacked.
 
     Source: LeCun, Cortes & Burges, "The MNIST database": magic 0, 0, type, axes; then big-endian sizes.
 
@@ -37,26 +42,33 @@ def read_idx(path: Path) -> Tensor:
         >>> read_idx(path).tolist()
         [7, 9]
     """
-    content = _decompressed(path)
+    size = check_file(path)
+    try:
+        with path.open("rb") as file:
+            if path.suffix != ".gz":
+                return _read(file, path, largest=size)
+            with gzip.open(file) as stream:
+                return _read(stream, path, largest=min(LARGEST, _MOST_GZIP * size))
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise ValueError(f"{path} is not a complete gzip file: {explained(error)}.") from error
+
+
+def _read(stream: BinaryIO | gzip.GzipFile, path: Path, *, largest: int) -> Tensor:
+    """What the header asks for, unless that is more than the file can hold."""
+    content = stream.read(4)
     if len(content) < 4 or content[:2] != b"\0\0" or content[2] != _UNSIGNED_BYTE or content[3] == 0:
         raise ValueError(
             f"{path} is not an IDX file of unsigned bytes: it starts with {content[:4].hex() or 'nothing'}."
         )
-    start = 4 + 4 * content[3]
-    shape = tuple(int.from_bytes(content[k : k + 4], "big") for k in range(4, start, 4))
-    if len(content) != start + math.prod(shape):
-        raise ValueError(f"{path} is cut short or too long: its header says {shape}, it holds {len(content)} bytes.")
-    return torch.from_numpy(np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape).copy())
-
-
-def _decompressed(path: Path) -> bytes:
-    content = path.read_bytes()
-    if path.suffix != ".gz":
-        return content
-    try:
-        return gzip.decompress(content)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise ValueError(f"{path} is not a complete gzip file: {error}.") from error
+    sizes = stream.read(4 * content[3])
+    shape = tuple(int.from_bytes(sizes[k : k + 4], "big") for k in range(0, len(sizes), 4))
+    needed = math.prod(shape)
+    pixels = b"" if needed > largest else stream.read(needed)
+    if len(sizes) != 4 * content[3] or len(pixels) != needed or stream.read(1):
+        raise ValueError(f"{path} is cut short or too long: its header says {shape}, which is {needed:,} bytes.")
+    if len(shape) > _MOST_AXES:
+        raise ValueError(f"{path} must have at most {_MOST_AXES} axes, got {len(shape)}.")
+    return torch.from_numpy(np.frombuffer(pixels, dtype=np.uint8).reshape(shape).copy())
 
 
 def read_mnist(paths: Mapping[str, Path], seed: int) -> Raw:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime
+import io
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 
 from infotorch.data.assembly import Raw
+from infotorch.data.reading import explained, read_text
 from infotorch.data.sets import Split
 
 FEATURES = (
@@ -23,6 +25,7 @@ TARGETS = ("Next_Tmax", "Next_Tmin")
 FORECASTS = ("LDAPS_Tmax_lapse", "LDAPS_Tmin_lapse")
 _TEST_YEAR = 2017
 _VALIDATION_FRACTION = 0.1
+_LARGEST_CELL = 1e9  # degrees, percent, metres, watt hours: none comes near
 
 
 def read_temperature(paths: Mapping[str, Path], seed: int) -> Raw:
@@ -73,9 +76,11 @@ def read_temperature(paths: Mapping[str, Path], seed: int) -> Raw:
 def _read_table(path: Path) -> tuple[int, Tensor, list[datetime.date]]:
     """Number of dated rows; values (n, 23) and dates of those that are complete."""
     dated, values, dates = 0, [], []
-    for number, row in enumerate(_rows(path), start=2):
-        if None in row or None in row.values():  # csv's sign for too many fields, and for too few
+    header, rows = _rows(path)
+    for number, fields in enumerate(rows, start=2):
+        if len(fields) != len(header):
             raise ValueError(f"{path}, line {number}: there are more or fewer fields than in the header.")
+        row = dict(zip(header, fields, strict=True))
         if not row["Date"]:
             continue
         dated += 1
@@ -83,21 +88,22 @@ def _read_table(path: Path) -> tuple[int, Tensor, list[datetime.date]]:
             date = datetime.date.fromisoformat(row["Date"])
             cells = [float(row[name] or "nan") for name in FEATURES + TARGETS]
         except ValueError as error:
-            raise ValueError(f"{path}, line {number}: {error}.") from error
+            raise ValueError(f"{path}, line {number}: {explained(error)}.") from error
+        if any(abs(cell) > _LARGEST_CELL for cell in cells):
+            raise ValueError(f"{path}, line {number}: numbers must lie within {_LARGEST_CELL:g}.")
         if all(cell == cell for cell in cells):
             values.append(cells)
             dates.append(date)
     return dated, torch.tensor(values, dtype=torch.float32).reshape(-1, len(FEATURES + TARGETS)), dates
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
+def _rows(path: Path) -> tuple[list[str], list[list[str]]]:
+    """The names of the columns, and the lines that are not empty."""
     try:
-        with path.open(newline="", encoding="ascii") as stream:
-            reader = csv.DictReader(stream)
-            rows, header = list(reader), reader.fieldnames or ()
-    except (UnicodeDecodeError, csv.Error) as error:
+        header, *rows = [row for row in csv.reader(io.StringIO(read_text(path), newline="")) if row] or [[]]
+    except csv.Error as error:
         raise ValueError(f"{path} is not a table: {error}.") from error
     absent = [name for name in ("Date", *FEATURES, *TARGETS) if name not in header]
     if absent:
         raise ValueError(f"{path} lacks the columns {', '.join(absent)}.")
-    return rows
+    return header, rows

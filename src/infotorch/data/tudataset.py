@@ -11,6 +11,7 @@ from torch import Tensor
 from infotorch.data.assembly import Options, limited_samples
 from infotorch.data.catalogue import TUDATASET_URL
 from infotorch.data.fetch import require_local
+from infotorch.data.reading import check_file, check_memory, explained
 from infotorch.data.sets import GraphSet, check_edge_index, check_graph_index
 from infotorch.data.splits import holdout, num_samples_of
 from infotorch.numerics.seeds import seed_streams
@@ -93,7 +94,9 @@ def _features(stem: Path, what: str, count: int) -> Tensor | None:
     blocks = []
     labels, attributes = Path(f"{stem}_{what}_labels.txt"), Path(f"{stem}_{what}_attributes.txt")
     if labels.exists():
-        blocks += [_one_hot(column) for column in _integers(labels).T]
+        columns = _integers(labels)
+        check_memory(4 * sum(len(column) * len(column.unique()) for column in columns.T), f"{labels}, one-hot,")
+        blocks += [_one_hot(column) for column in columns.T]
     if attributes.exists():
         blocks.append(torch.from_numpy(_table(attributes, np.float32)))
     for block in blocks:
@@ -104,7 +107,7 @@ def _features(stem: Path, what: str, count: int) -> Tensor | None:
 
 def _one_hot(labels: Tensor) -> Tensor:
     values, position = labels.unique(return_inverse=True)
-    return torch.eye(len(values))[position]
+    return torch.zeros(len(labels), len(values)).scatter_(1, position[:, None], 1.0)
 
 
 def _integers(path: Path, columns: int | None = None) -> Tensor:
@@ -116,10 +119,11 @@ def _integers(path: Path, columns: int | None = None) -> Tensor:
 
 def _table(path: Path, dtype: type[np.generic]) -> np.ndarray:
     """Numbers separated by commas, shape (lines, columns)."""
+    check_file(path)
     try:
         table = np.loadtxt(path, dtype=dtype, delimiter=",", ndmin=2, encoding="ascii")
     except (ValueError, OverflowError) as error:
-        raise ValueError(f"{path} must hold numbers separated by commas: {error}.") from error
+        raise ValueError(f"{path} must hold numbers separated by commas: {explained(error)}.") from error
     if table.size == 0:
         raise ValueError(f"{path} is empty.")
     if not np.isfinite(table).all():
