@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -94,3 +96,12 @@ def test_a_fraction_outside_its_range(size):
 def test_a_size_that_leaves_a_side_empty(size):
     with pytest.raises(ValueError, match=f"must leave samples on both sides, got {size} of 10 samples"):
         num_samples_of(size, 10, where="load", name="validation")
+
+
+def test_as_many_classes_as_samples_take_no_longer_than_a_few():
+    labels = torch.cat([torch.arange(60_000), torch.zeros(140_000, dtype=torch.int64)])
+    began = time.monotonic()
+    rows = stratified_samples(labels, 100_000, torch.Generator().manual_seed(0))
+    assert time.monotonic() - began < 20  # one pass over the samples for each class took minutes
+    assert len(labels[rows].unique()) == 60_000
+    assert len(rows) == 100_000

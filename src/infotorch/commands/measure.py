@@ -132,7 +132,7 @@ def _read_numbers(file: BinaryIO, path: Path, size: int) -> np.ndarray:
     if dtype.hasobject:
         raise _Refused(f"{path} holds Python objects, and numbers are needed; they are not loaded.")
     if dtype.kind not in "fiub":
-        raise _Refused(f"{path} must hold real numbers, got dtype {shown(dtype)}.")
+        raise _Refused(f"{path} must hold real numbers, got dtype {str(dtype)[:60]}.")
     if not shape:
         raise _Refused(f"{path} must hold rows of samples, got a single number.")
     if min(shape) < 0 or math.prod(shape) * dtype.itemsize > left:

@@ -43,7 +43,7 @@ def read_adult(paths: Mapping[str, Path], seed: int) -> Raw:
     if not all(complete):
         raise ValueError(f"{paths['adult.data'].parent}: adult.data and adult.test must both hold complete rows.")
     rows = [row for table in complete for row in table]
-    features, names = _encode(rows)
+    features, names = _encode(rows, where=paths["adult.data"].parent)
     labels = torch.tensor([CLASSES.index(row[-1]) for row in rows])
     whole, cut = Split(features, labels), len(complete[0])
     note = (
@@ -90,12 +90,14 @@ def _is_number(field: str) -> bool:
     return field == _MISSING or (field.isdecimal() and len(field) <= _MOST_DIGITS)
 
 
-def _encode(rows: list[list[str]]) -> tuple[Tensor, tuple[str, ...]]:
+def _encode(rows: list[list[str]], *, where: Path) -> tuple[Tensor, tuple[str, ...]]:
     """Numbers first, then one column a category; float32 (n, d) and the d names."""
     columns: dict[str, tuple[str, ...]] = dict(zip(COLUMNS, zip(*(row[:-1] for row in rows), strict=True), strict=True))
     numbers = np.array([columns[name] for name in NUMERIC], dtype=np.float32).T
     categories = {name: sorted(set(columns[name])) for name in COLUMNS if name not in NUMERIC}
-    check_memory(4 * len(rows) * sum(map(len, categories.values())), "adult: its categories, one-hot,")
+    check_memory(
+        4 * len(rows) * sum(map(len, categories.values())), f"{where}: {len(rows):,} rows of categories, one-hot,"
+    )
     blocks, names = [numbers], list(NUMERIC)
     for name, values in categories.items():
         place = {value: number for number, value in enumerate(values)}

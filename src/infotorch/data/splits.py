@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+
 import torch
 from torch import Tensor
 
@@ -31,11 +33,11 @@ def stratified_samples(labels: Tensor, num_samples: int, generator: torch.Genera
     if not 0 <= num_samples <= len(labels):
         raise ValueError(f"stratified_samples: num_samples must lie in 0 to {len(labels)}, got {num_samples}.")
     shuffled = torch.randperm(len(labels), generator=generator)
-    classes, sizes = labels.unique(return_counts=True)
-    shares = _apportion(sizes.tolist(), num_samples)
-    of_class = labels[shuffled]
-    drawn = [shuffled[of_class == label][:share] for label, share in zip(classes, shares, strict=True)]
-    return torch.cat(drawn).sort().values if drawn else shuffled
+    _, sizes = labels.unique(return_counts=True)
+    shares = torch.tensor(_apportion(sizes.tolist(), num_samples), dtype=torch.int64)
+    by_class = shuffled[labels[shuffled].argsort(stable=True)]
+    rank = torch.arange(len(labels)) - (sizes.cumsum(0) - sizes).repeat_interleave(sizes)
+    return by_class[rank < shares.repeat_interleave(sizes)].sort().values
 
 
 def _apportion(sizes: list[int], count: int) -> list[int]:
@@ -44,10 +46,16 @@ def _apportion(sizes: list[int], count: int) -> list[int]:
     floors = [size * count // total for size in sizes] if total else []
     remainders = [size * count % total for size in sizes] if total else []
     order = sorted(range(len(sizes)), key=lambda k: (-remainders[k], k))
-    shares = [floor + (k in order[: count - sum(floors)]) for k, floor in enumerate(floors)]
+    shares = list(floors)
+    for k in order[: count - sum(floors)]:
+        shares[k] += 1
     if count >= len(sizes):
-        for k in (k for k, share in enumerate(shares) if share == 0):
-            shares[shares.index(max(shares))] -= 1
+        largest = [(-share, k) for k, share in enumerate(shares) if share]
+        heapq.heapify(largest)
+        for k in [k for k, share in enumerate(shares) if share == 0]:
+            most, giver = largest[0]
+            heapq.heapreplace(largest, (most + 1, giver))
+            shares[giver] -= 1
             shares[k] = 1
     return shares
 
