@@ -10,25 +10,22 @@ from __future__ import annotations
 
 import math
 import random
-import re
 import signal as signals
-import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-import infotorch
+from campaign.held import Held, equal, is_ours
 from campaign.odd_models import MODELS, TARGETS, Odd, odd
 from campaign.part import Part
 from infotorch.diagnostics import InformationPlane, diagnose
 from infotorch.diagnostics.diagnosis import table_line
-from infotorch.estimators import binned_mi, ksg, pairwise_bounds, ross
+from infotorch.estimators import architecture_aware_mine, binned_mi, ksg, pairwise_bounds, ross
 from infotorch.schedules import InformationSignal, lr_range_test, parameterised_layers
 
 #: Seconds of a trial; all take less than three on a quiet core.
@@ -40,7 +37,9 @@ DRAWN = 20
 def outputs_by_hand(twin: nn.Module, x: Tensor, names: Sequence[str]) -> dict[str, list[Tensor]]:
     """What layers give in evaluation mode, each tensor as float32 columns, by plain hooks."""
     model = getattr(twin, "_orig_mod", twin).eval()
-    kind = next((weight.dtype for weight in model.parameters() if weight.is_floating_point()), None)
+    kind = next(
+        (weight.dtype for weight in model.parameters() if weight.is_floating_point() or weight.is_complex()), None
+    )
     given = x.detach().to(kind) if kind and x.is_floating_point() else x.detach()
     found: dict[str, Any] = {}
 
@@ -174,6 +173,19 @@ def diagnosis_with_properties(thing: Odd, twin: nn.Module) -> str | None:
     return None if same else "the verdicts depend on the properties"
 
 
+def architecture(thing: Odd, twin: nn.Module) -> str | None:
+    """The value that the same critic finds for what the encoder gives by hand."""
+    settings = {"hidden": (8,), "max_steps": 20, "batch_size": 8}
+    chance = [torch.Generator().manual_seed(0) for _ in range(2)]
+    found = architecture_aware_mine(thing.model, thing.x, 1.0, generator=chance[0], **settings)
+    if _draws(thing):
+        return None if math.isfinite(float(found)) else f"it is {float(found)}"
+    x = torch.as_tensor(thing.x) if isinstance(thing.x, list) else thing.x
+    clean = outputs_by_hand(twin, x, ["output"])["output"][0]
+    wanted = float(architecture_aware_mine(nn.Identity(), clean, 1.0, generator=chance[1], **settings))
+    return None if _near(float(found), wanted) else f"it is {float(found)}, by hand {wanted}"
+
+
 class _Trained:
     """A model in training by somebody's own loop, an optimizer with a state, and gradients left from a step."""
 
@@ -231,7 +243,7 @@ def range_test(thing: Odd, twin: nn.Module) -> str | None:
         except (Exception, KeyboardInterrupt) as error:
             if error is not trained.raised and not is_ours(error):  # what the owner's epoch raised comes as it is
                 return f"{type(error).__name__}: {error}"
-        if not _equal(before, trained.state()) or trained.optimizer.param_groups[0]["lr"] != hidden:
+        if not equal(before, trained.state()) or trained.optimizer.param_groups[0]["lr"] != hidden:
             return "weights, gradients or optimizer are not as before"
         if changed := held.changed():
             return f"changed {changed}"
@@ -261,6 +273,7 @@ USES: dict[str, Callable[[Odd, nn.Module], str | None]] = {
     "InformationSignal by KSG": signal_by_ksg,
     "diagnose": diagnosis,
     "diagnose with properties": diagnosis_with_properties,
+    "architecture_aware_mine": architecture,
     "lr_range_test": range_test,
 }
 
@@ -282,73 +295,10 @@ REFUSED: dict[str, set[str]] = {
     "InformationSignal by KSG": _SIGNALLED,
     "diagnose": _DIAGNOSED,
     "diagnose with properties": _DIAGNOSED,
+    "architecture_aware_mine": _SIGNALLED
+    | {"gives a tuple", "gives a named tuple", "gives a list", "LSTM", "complex output"},
     "lr_range_test": set(MODELS),
 }
-
-
-def is_ours(error: BaseException) -> bool:
-    """Whether an error is one line of our own that begins with a public name."""
-    said, raised = str(error), traceback.extract_tb(error.__traceback__)[-1].filename
-    named = re.match(r"(\w+)(?:\.\w+)?(?:, [^:]*)?: ", said)
-    names = {*infotorch.__all__, *infotorch.estimators.__all__, *infotorch.schedules.__all__}
-    return (
-        type(error) in {ValueError, TypeError}
-        and named is not None
-        and named[1] in names
-        and "\n" not in said
-        and "infotorch" in raised
-    )
-
-
-def _equal(one: Any, other: Any) -> bool:
-    if isinstance(one, Tensor):
-        alike = isinstance(other, Tensor) and one.shape == other.shape and one.dtype == other.dtype
-        return alike and (one.is_meta or torch.allclose(one, other, rtol=0, atol=0, equal_nan=True))
-    if isinstance(one, list | tuple):
-        return len(one) == len(other) and all(map(_equal, one, other))
-    return bool(np.array_equal(one, other)) if isinstance(one, np.ndarray) else one == other
-
-
-def _has_values(value: Any) -> bool:
-    return isinstance(value, Tensor) and not value.is_meta and not is_lazy(value) and not value.is_sparse
-
-
-class Held:
-    """A model, its samples and the global state as they are now."""
-
-    def __init__(self, thing: Odd) -> None:
-        self.thing, self.before = thing, dict(self._now(thing))
-
-    def changed(self) -> list[str]:
-        """What is not as it was."""
-        now = dict(self._now(self.thing))
-        names = self.before.keys() | now.keys()
-        return sorted(name for name in names if not _equal(self.before.get(name), now.get(name)))
-
-    def _now(self, thing: Odd) -> Iterator[tuple[str, Any]]:
-        yield "torch's random state", torch.get_rng_state()
-        yield "numpy's random state", np.random.get_state()  # noqa: NPY002
-        yield "Python's random state", random.getstate()
-        yield "settings", (torch.get_default_dtype(), torch.get_num_threads(), torch.is_grad_enabled())
-        if _has_values(thing.x):
-            yield "samples", (thing.x.detach().clone(), thing.x.requires_grad, thing.x.grad is None)
-        for path, layer in thing.model.named_modules():
-            if isinstance(layer, torch.jit.ScriptModule):
-                yield f"mode of {path!r}", layer.training
-                continue
-            holders = {"": vars(layer), "_parameters.": layer._parameters, "_buffers.": layer._buffers}
-            for kind, holder in holders.items():
-                for name, value in holder.items():
-                    yield f"{path}.{kind}{name}", _seen(value)
-
-
-def _seen(value: Any) -> Any:
-    """The same object with the same content: what is compared of an attribute."""
-    if isinstance(value, Tensor):
-        values = value.detach().clone() if _has_values(value) else None
-        grad = value.grad if value.is_leaf else None
-        return id(value), values, value.requires_grad, id(grad), None if grad is None else grad.to_dense().clone()
-    return (id(value), len(value)) if isinstance(value, dict | list) else id(value)
 
 
 @contextmanager

@@ -6,13 +6,16 @@ import pytest
 import torch
 from tests.diagnostics.zoo import Apply, gaussian
 from torch import nn
+from torch.nn.utils import prune
 
 from infotorch.assessment.robustness import layer_robustness
 from infotorch.diagnostics.diagnosis import diagnose
+from infotorch.diagnostics.embeddings import embed_modules
 from infotorch.diagnostics.information_plane import InformationPlane
 from infotorch.estimators.binned import binned_mi
-from infotorch.networks.feature_extractor import FeatureExtractor
+from infotorch.networks.feature_extractor import FeatureExtractor, in_double
 from infotorch.numerics.seeds import seed_streams
+from infotorch.training.plan import Plan
 
 X = gaussian(60, 4)
 Y = (X[:, 0] > 0).long()
@@ -125,3 +128,38 @@ def test_the_layers_of_a_compiled_model_are_heard():
     assert [point.layer for point in found] == ["_orig_mod.0", "_orig_mod.1", "_orig_mod.2"]
     plain = InformationPlane(model, (X, Y), num_bins=3)(0)
     assert [point.mi_xt for point in found] == [point.mi_xt for point in plain]
+
+
+class Counts(nn.Module):
+    calls: torch.Tensor
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(4, 2)
+        self.register_buffer("calls", torch.zeros(()))
+
+    def forward(self, x):
+        self.calls = self.calls + 1
+        return self.layer(x)
+
+
+def test_embeddings_leave_buffers_alone_and_name_a_module_that_does_not_run():
+    model = Counts()
+    plan = Plan.end_to_end(model, "CE", optimizer=torch.optim.SGD)
+    calls = model.calls
+    embed_modules(plan, {"train": (X, Y)}, num_samples=20)
+    assert model.calls is calls
+    assert calls.item() == 0
+    with pytest.raises(
+        ValueError, match=r"^embed_modules: module '.*' does not run on inputs of shape \(20, 4\), torch"
+    ):
+        embed_modules(plan, {"train": (X.double(), Y)}, num_samples=20)
+
+
+def test_a_model_that_keeps_what_it_computed_is_diagnosed_on_a_copy_in_float64():
+    model = prune.l1_unstructured(nn.Linear(4, 2), "weight", 0.5)
+    model.kept = model(X)
+    twin, _ = in_double(model, X)
+    assert twin is not model
+    assert twin.get_parameter("weight_orig").dtype == torch.float64
+    torch.testing.assert_close(twin(X.double()), model(X).double())

@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import prune
 
 from infotorch.estimators.architecture import architecture_aware_mine
 from infotorch.estimators.neural import neural_mi
@@ -175,3 +176,28 @@ def test_another_default_type_changes_no_type():
     finally:
         torch.set_default_dtype(before)
     assert math.isfinite(float(estimate))
+
+
+@pytest.mark.parametrize(
+    ("encoder", "kind", "words"),
+    [
+        (nn.LazyLinear(2), ValueError, "encoder has no weights yet; run it on some rows first"),
+        (nn.Linear(3, 2), ValueError, r"encoder does not run on x of shape \(40, 2\), torch.float32: mat1 and mat2"),
+        (nn.LSTM(2, 2), TypeError, "encoder must give one tensor with a row for each row of x, got tuple"),
+    ],
+)
+def test_an_encoder_that_gives_no_rows_is_told_in_one_line(encoder, kind, words):
+    with pytest.raises(kind, match=f"^architecture_aware_mine: {words}"):
+        architecture_aware_mine(encoder, torch.ones(40, 2), 1.0)
+
+
+def test_an_encoder_that_works_in_place_or_was_pruned_leaves_x_and_itself_alone():
+    torch.manual_seed(0)
+    encoder = nn.Sequential(nn.ReLU(inplace=True), prune.l1_unstructured(nn.Linear(2, 2), "weight", 0.5))
+    x = torch.randn(40, 2, generator=torch.Generator().manual_seed(0))
+    before, wanted = x.clone(), encoder(x.clone()).detach()
+    settings = {"hidden": (4,), "max_steps": 20, "batch_size": 8}
+    found = architecture_aware_mine(encoder, x, 1.0, **settings, generator=torch.Generator().manual_seed(0))
+    alone = architecture_aware_mine(nn.Identity(), wanted, 1.0, **settings, generator=torch.Generator().manual_seed(0))
+    assert float(found) == float(alone)
+    assert torch.equal(x, before)

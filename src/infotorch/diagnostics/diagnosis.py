@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -36,6 +35,7 @@ from infotorch.numerics.checks import (
     is_discrete,
 )
 from infotorch.numerics.columns import narrowed
+from infotorch.numerics.model_copy import model_copy
 from infotorch.numerics.seeds import seed_streams
 from infotorch.numerics.typing import ArrayLike
 from infotorch.records.files import Json, json_values
@@ -344,9 +344,9 @@ def _chosen(x: Tensor, y: Tensor | None, num_samples: int, generator: torch.Gene
 
 def _copied(model: nn.Module) -> nn.Module:
     try:
-        return copy.deepcopy(model)
+        return model_copy(model)
     except (RuntimeError, TypeError, ValueError, AttributeError):
-        return model  # it holds what cannot be copied; FeatureExtractor puts modes and buffers back
+        return model  # it holds what cannot be copied; FeatureExtractor puts back what a pass changes
 
 
 def _outputs(model: nn.Module, x: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:

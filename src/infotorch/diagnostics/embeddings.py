@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from infotorch.data.graphs import GraphSamples, NodeSamples, structure_of
+from infotorch.networks.model_state import ModelState
 from infotorch.numerics.checks import as_tensor, check_count, check_paired, check_positive, is_discrete
 from infotorch.numerics.seeds import SeedStreams, derive_seed, seed_streams
 from infotorch.records.embedding import Embedding
@@ -42,7 +43,7 @@ def embed_modules(
     shows which rows are neighbours; distances between clusters, and the clusters' sizes, mean nothing.
 
     Args:
-        plan: a trained plan; it is read in evaluation mode, and the modes of its layers come back.
+        plan: a trained plan; it is read in evaluation mode, and modes and buffers of its layers come back.
         splits: name -> (inputs (n, ...), classes (n,), -1 for unlabelled rows, or None), on the plan's device. Inputs
             may be `GraphSamples`, whose points are means over the nodes of each graph; or `NodeSamples`, whose nodes
             without a class are left out, so that splits of one graph have their own nodes.
@@ -56,7 +57,7 @@ def embed_modules(
     Raises:
         TypeError: num_samples or seed is not an integer, or classes are not integers.
         ValueError: no split, a split without rows, fewer than 5 rows in all, rows that are not paired, num_samples
-            fewer than the splits or perplexity not positive.
+            fewer than the splits, perplexity not positive, or a module that does not run on its inputs.
 
     Source: van der Maaten & Hinton 2008, t-SNE, JMLR 9; started from two principal components (Kobak & Berens 2019,
         doi:10.1038/s41467-019-13056-x).
@@ -79,10 +80,14 @@ def embed_modules(
         places = _graph_representations(plan, pieces, streams)
     else:
         places = _representations(plan, torch.cat([x[kept] for x, kept in pieces]), streams)
-    found = []
-    for place, values in places:
-        points, method, used = embed_rows(values, perplexity=perplexity, seed=seed)
-        found.append(Embedding(place, method, points, labels, names, used))
+    found, before = [], [ModelState(module.body) for module in plan]
+    try:
+        for place, values in places:
+            points, method, used = embed_rows(values, perplexity=perplexity, seed=seed)
+            found.append(Embedding(place, method, points, labels, names, used))
+    finally:
+        for state in before:
+            state.restore()
     return found
 
 
@@ -141,7 +146,11 @@ def _representations(plan: Plan, x: Tensor, streams: SeedStreams) -> Iterator[tu
     for module in plan:
         with torch.no_grad(), evaluating(plan), streams.as_global("embedding", device=x.device):
             pairs = zip(values.split(_CHUNK), x.split(_CHUNK), strict=True)
-            values = torch.cat([module(part, raw) for part, raw in pairs])
+            try:
+                values = torch.cat([module(part, raw) for part, raw in pairs])
+            except Exception as error:  # whatever its layers raise
+                got = f"shape {tuple(values.shape)}, {values.dtype}: {error}".splitlines()[0]
+                raise ValueError(f"{_WHERE}: module {module.name!r} does not run on inputs of {got}") from error
         yield module.name, _flat(values)
 
 

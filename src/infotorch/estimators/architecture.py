@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from infotorch.estimators.bounds import MineGradient
 from infotorch.estimators.critic_rows import Split, random_splits
@@ -18,6 +18,7 @@ from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.held_out import HeldOut, held_out, pooled
 from infotorch.estimators.neural import CriticSettings, check_finite, describe_training
 from infotorch.numerics.checks import as_rows, as_tensor, check_noise_std
+from infotorch.numerics.model_copy import model_copy
 from infotorch.numerics.seeds import streams_from
 from infotorch.numerics.symbols import is_constant
 from infotorch.numerics.typing import ArrayLike
@@ -74,9 +75,10 @@ def architecture_aware_mine(
         the test samples. 0 when F is constant on these samples.
 
     Raises:
-        ValueError: NaN or infinite values in x or F(x), F(x) without one row for each row of x, noise_std not positive,
-            too few samples to split, a setting out of range, or a training that never had a finite value.
-        TypeError: encoder is not a module, or x or noise_std is not made of real numbers.
+        ValueError: an encoder that does not run on x or has no weights yet, NaN or infinite values in x or F(x), F(x)
+            without one row for each row of x, noise_std not positive, too few samples to split, a setting out of range,
+            or a training that never had a finite value.
+        TypeError: encoder is not a module or does not give a tensor, or x or noise_std is not made of real numbers.
 
     Source: Elad, Haviv, Blau & Michaeli 2019, "Direct Validation of the Information Bottleneck Principle for Deep
     Nets", Sec. 3. The widths, the fresh noise and MINE's gradient are ours; the paper's supplement has its own. The
@@ -155,12 +157,25 @@ def _channel(clean: Tensor, noise_std: float, split: Split, generator: torch.Gen
 def _encoded(encoder: nn.Module, x: Tensor, device: torch.device) -> Tensor:
     """F(x) without gradient, shape (n, d), by a copy of the encoder in evaluation mode."""
     where = "architecture_aware_mine"
-    model = copy.deepcopy(encoder).eval().to(device)
-    weight = next(model.parameters(), None)
+    if any(is_lazy(weight) for weight in encoder.parameters()):
+        raise ValueError(f"{where}: encoder has no weights yet; run it on some rows first.")
+    weight = next(encoder.parameters(), None)
     if x.is_floating_point():
         x = x.to(torch.float32 if weight is None else weight.dtype)
-    parts = [model(rows.to(device)) for rows in x.detach().split(_ROWS_AT_ONCE)]
+    x = x.detach()
+    before = x.clone()
+    try:
+        model = model_copy(encoder).eval().to(device)
+        parts = [model(rows.to(device)) for rows in x.split(_ROWS_AT_ONCE)]
+    except Exception as error:  # whatever the encoder raises
+        got = f"shape {tuple(x.shape)}, {x.dtype}: {error}".splitlines()[0]
+        raise ValueError(f"{where}: encoder does not run on x of {got}") from error
+    if not all(isinstance(part, Tensor) and part.ndim for part in parts):
+        got = type(parts[0]).__name__
+        raise TypeError(f"{where}: encoder must give one tensor with a row for each row of x, got {got}.")
     output = torch.cat(parts)
+    if not torch.equal(x, before):  # by a layer that works in place
+        x.copy_(before)
     if len(output) != len(x):
         raise ValueError(f"{where}: encoder must give one row for each row of x, got {len(output)} for {len(x)}.")
     clean = as_rows(output, where=where, name="encoder(x)")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import difflib
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from torch.nn.parameter import is_lazy
 from infotorch.networks.model_state import ModelState
 from infotorch.numerics.checks import as_tensor
 from infotorch.numerics.columns import as_real
+from infotorch.numerics.model_copy import model_copy
 from infotorch.numerics.nested import map_tensors, tensors_in
 
 #: Name of what the network returns, where that is not the last child's own output.
@@ -316,12 +316,12 @@ def in_double(model: nn.Module, x: Tensor) -> tuple[nn.Module, Tensor]:
     Rounding then hides nothing: tanh in float32 gives exactly 1 from 9 on.
     """
     try:
-        twin = copy.deepcopy(model)
+        twin = model_copy(model)
     except (RuntimeError, TypeError, ValueError, AttributeError):
         return model, x
     if x.device.type == "mps":  # Apple's GPUs have no float64
         return twin, x
-    wide = copy.deepcopy(twin).double()
+    wide = model_copy(twin).double()
     inputs = x.double() if x.is_floating_point() else x
     return (wide, inputs) if _runs(wide, inputs) else (twin, x)
 

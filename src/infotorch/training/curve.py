@@ -141,7 +141,7 @@ def ib_curve(
         as_tensor(validation[0], where="ib_curve", name="validation x"),
         as_tensor(validation[1], where="ib_curve", name="validation y"),
     )
-    shares = torch.bincount(y[y >= 0].long()).double() / int((y >= 0).sum())
+    shares = y[y >= 0].unique(return_counts=True)[1].double() / int((y >= 0).sum())
     points: list[CurvePoint] = []
     for beta in betas:
         runs: list[dict[str, float] | None] = []
