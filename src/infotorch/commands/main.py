@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import io
 import os
-import signal
 import sys
-import threading
 from typing import Annotated, Any
 
 import typer
@@ -29,6 +27,7 @@ from infotorch.commands.run import run
 from infotorch.commands.table import table
 from infotorch.commands.usage import check_one_process, explain_parser
 from infotorch.commands.view import complain
+from infotorch.runs.stopping import interrupting
 
 #: Name, function, and the words of an example.
 _COMMANDS = (
@@ -96,20 +95,27 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without "±" shows a question mark
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C; a run in training handles both
-    try:
-        code = app(prog_name="infotorch", standalone_mode=False)
-        sys.stdout.flush()
-    except KeyboardInterrupt:
-        complain("interrupted.")
-        code = 130
-    except BrokenPipeError:  # the reader, such as `head`, has left; click, too, ends with 1 and without a word
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 1
-    except Exception as error:
-        code = _explain(error)
+    with interrupting() as stopped:
+        try:
+            code = app(prog_name="infotorch", standalone_mode=False)
+            sys.stdout.flush()
+        except KeyboardInterrupt:
+            code = _interrupted()
+        except BrokenPipeError:  # the reader, such as `head`, has left; click, too, ends with 1 and without a word
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = 1
+        except Exception as error:
+            code = _interrupted() if stopped() else _explain(error)
+    if code == 130:
+        # An interrupt that went through an `exec`, of which imports are full, makes Python end by SIGINT although it
+        # was handled; the next `exec` makes it forget.
+        exec("")
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _interrupted() -> int:
+    complain("interrupted.")
+    return 130
 
 
 def _explain(error: Exception) -> int:

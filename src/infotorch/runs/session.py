@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import signal
-import sys
-import threading
 import time
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -29,6 +24,7 @@ from infotorch.runs.saved_state import naming_checkpoint, saved_state
 from infotorch.runs.schedule_control import ScheduleController
 from infotorch.runs.scores import final_scores
 from infotorch.runs.setup import Setup
+from infotorch.runs.stopping import stop_requests
 from infotorch.schedules.stuck import STUCK, StuckSignalError
 from infotorch.training.averaged_weights import using_averaged_weights
 from infotorch.training.checkpoint import has_checkpoint, save_checkpoint
@@ -336,25 +332,3 @@ class Session:
             round(self._seconds(), 3),
             memory,
         )
-
-
-@contextmanager
-def stop_requests() -> Iterator[threading.Event]:
-    """Set on the first Ctrl-C or SIGTERM, so that a run ends at a step boundary; a second Ctrl-C interrupts at once."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop  # only the main thread may handle signals
-        return
-
-    def request(number: int, _frame: object) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-        print("stopping at the next step boundary ...", file=sys.stderr)
-
-    kept = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in kept.items():
-            signal.signal(number, handler)
