@@ -1,6 +1,7 @@
 """Few kills and few pairs of starts; the campaign makes a hundred."""
 
 import pytest
+
 from campaign import kills, starts
 
 
