@@ -27,7 +27,8 @@ def test_equals_the_authors_code(columns, k):
     x, y = rectified(50, columns)
     y = y.round()
     for a, b in ((x, y), (y, x), (10 * x, 100 * y)):
-        assert float(mixed_ksg(a, b, k=k)) == pytest.approx(slow.mixed_ksg(a.numpy(), b.numpy(), k), abs=1e-9)
+        expected = slow.mixed_ksg(a.numpy(), b.numpy(), k)
+        assert float(mixed_ksg(a, b, k=k, shrink=1e-15)) == pytest.approx(expected, abs=1e-9)
 
 
 def test_on_a_density_it_is_ksg_with_log_n():
@@ -88,7 +89,24 @@ def test_numbers_of_any_size_have_the_information_of_ordinary_ones():
         assert float(mixed_ksg(x * 2.0**power, y * 2.0**power)) == pytest.approx(ordinary, abs=1e-9)
 
 
-def test_distances_below_the_authors_tie_are_ties():
+@pytest.mark.parametrize("factor", [1e-6, 1e-3, 10.0, 1e3, 1e6])
+def test_a_common_factor_changes_nothing(factor):
+    """At 1e3 the authors' 1e-15 is lost in the radius, and the k-th neighbour counts: 0.34 in place of 0.39."""
+    x = torch.randn(1000, 2, generator=seeded())
+    y = x[:, 0] + torch.randn(1000, generator=seeded(1))
+    ordinary = float(mixed_ksg(x, y))
+    assert float(mixed_ksg(factor * x, factor * y)) == pytest.approx(ordinary, abs=2e-3)  # float32's rounding
+    authors = [float(mixed_ksg(c * x, c * y, shrink=1e-15)) for c in (1.0, 1e3)]
+    assert authors[0] == ordinary
+    assert authors[1] < ordinary - 0.03
+
+
+def test_the_authors_tie_is_an_absolute_one():
     labels = torch.arange(200, dtype=torch.float64) % 2
     nearly = labels + 1e-17 * torch.arange(200) * (labels == 0)  # saturated outputs: 0, 2e-17, 4e-17, ... against 1
-    assert float(mixed_ksg(nearly, labels)) == pytest.approx(float(mixed_ksg(labels, labels)), abs=1e-12)
+    tied = float(mixed_ksg(labels, labels))
+    assert float(mixed_ksg(nearly, labels, shrink=1e-15)) == pytest.approx(tied, abs=1e-12)
+    assert float(mixed_ksg(1e-16 * labels, 1e-16 * labels)) == tied
+    assert float(mixed_ksg(1e-16 * labels, 1e-16 * labels, shrink=1e-15)) < 0.01
+    with pytest.raises(ValueError, match="mixed_ksg: shrink must be positive and finite, got 0"):
+        mixed_ksg(labels, labels, shrink=0)

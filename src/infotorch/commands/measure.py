@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import math
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
@@ -35,7 +36,8 @@ def measure(
 ) -> None:
     """Mutual information of two arrays; integers are discrete."""
     pick(estimator, list(describe_estimators()), what="estimator")
-    with show_progress() as show:
+    with show_progress() as show, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # what they tell is in the reason, which is shown
         found = measure_files(x, y, estimator=estimator, show=show)
     if as_json:
         print(json.dumps(found))
@@ -56,7 +58,7 @@ def measure_files(x: Path, y: Path, *, estimator: str = "auto", show: Progress |
 
     Returns:
         Plain values that JSON can hold: `value_nats`, `value_bits`, `std_error_nats` (None: not known), `side`,
-        `ceiling_nats` (None: there is none), `saturated`, `n`, `estimator`, `reason`.
+        `ceiling_nats` (None: there is none), `saturated`, `reliable`, `n`, `estimator`, `reason`.
 
     Raises:
         FileNotFoundError: a file does not exist.
@@ -85,9 +87,10 @@ def measure_files(x: Path, y: Path, *, estimator: str = "auto", show: Progress |
         "side": found.side,
         "ceiling_nats": _finite(found.ceiling),
         "saturated": found.saturated,
+        "reliable": found.reliable,
         "n": found.n,
         "estimator": found.estimator,
-        "reason": found.reason or "asked for by name",
+        "reason": found.reason if estimator == "auto" else "; ".join(filter(None, ("asked for by name", found.reason))),
     }
 
 

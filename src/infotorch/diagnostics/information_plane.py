@@ -17,6 +17,7 @@ from infotorch.diagnostics.compression import noisy_bounds
 from infotorch.diagnostics.own_noise import OwnNoise, own_noise
 from infotorch.estimators.binned import binned_mi
 from infotorch.estimators.class_neighbours import ross
+from infotorch.estimators.doubts import unexamined
 from infotorch.estimators.estimate import Estimate
 from infotorch.figures.information_plane import epochs_figure
 from infotorch.networks.feature_extractor import (
@@ -295,8 +296,9 @@ class InformationPlane:
         xt = lower = ty = None
         said = "{}={}".format(*self.assumption)
         if bool(torch.isfinite(t).all()):
-            xt, lower, said = self._of_inputs(t, own)
-            ty = self._of_classes(t)
+            with unexamined():  # in every epoch, of every layer: a plane compares
+                xt, lower, said = self._of_inputs(t, own)
+                ty = self._of_classes(t)
         return PlanePoint(
             epoch=epoch,
             layer=layer,

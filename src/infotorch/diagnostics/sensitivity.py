@@ -10,6 +10,7 @@ from torch import Tensor
 
 from infotorch.estimators.binned import binned_mi
 from infotorch.estimators.channel import pairwise_bounds
+from infotorch.estimators.doubts import unexamined
 from infotorch.numerics.columns import narrowed, spread
 
 # Rows between which all distances are taken.
@@ -75,7 +76,8 @@ def binned_sensitivity(t: Tensor) -> Sensitivity:
     number = torch.arange(len(rows))
 
     def estimate(values: Tensor) -> float:
-        return float(binned_mi(number, values, bin_width=bin_width))
+        with unexamined():  # this is the measure of how far units move the value
+            return float(binned_mi(number, values, bin_width=bin_width))
 
     value = estimate(rows)
     moved = estimate(rows + _STEP * size * torch.cos(torch.arange(rows.numel())).reshape(rows.shape).to(rows))

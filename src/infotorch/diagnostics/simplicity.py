@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from infotorch.estimators.class_neighbours import ross
+from infotorch.estimators.doubts import unexamined
 from infotorch.estimators.labels import readout_mi
 from infotorch.numerics.columns import spread
 
@@ -138,7 +139,8 @@ def decisions(t: Tensor, y: Tensor, *, seed: int = 0) -> Decisions | None:
             "neighbours": _probe(KNeighborsClassifier(_NEIGHBOURS), _reduced(own, seed), labels, seed),
             "network": _probe(MLPClassifier((_HIDDEN,), **_TRAINING, random_state=seed), alike, labels, seed),
         }
-    estimate = ross(t, labels)
+    with unexamined():  # three probes stand beside it, for where neighbours fall short
+        estimate = ross(t, labels)
     return Decisions(
         **found,
         neighbour_information=float(estimate),

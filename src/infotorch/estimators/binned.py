@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from infotorch.estimators.discrete import plug_in_mi
+from infotorch.estimators.doubts import examined
 from infotorch.estimators.estimate import Estimate
 from infotorch.numerics.checks import (
     as_rows,
@@ -18,7 +20,7 @@ from infotorch.numerics.checks import (
     check_positive,
     is_discrete,
 )
-from infotorch.numerics.symbols import symbols
+from infotorch.numerics.symbols import is_constant, symbols
 from infotorch.numerics.typing import ArrayLike
 
 # A float64 tells no more apart.
@@ -45,7 +47,8 @@ def binned_mi(
     Args:
         x: shape (n,) or (n, ...). Real columns are binned, integers are symbols as they are; a sample is one symbol.
         y: the same number of samples, treated alike.
-        bin_width: width of the bins of every column, in its units; bins start at 0.
+        bin_width: width of the bins of every column, in its units; bins start at 0. A warning tells where scales of
+            columns lie more than a factor of five apart; so for edges.
         num_bins: number of bins of equal width between the least and the greatest value of each column.
         num_quantiles: number of bins of each column that hold equally many values each (adaptive bins). Equal values
             share a bin, so that ties leave some bins fuller and others empty. No increasing map of a column matters.
@@ -54,7 +57,7 @@ def binned_mi(
 
     Returns:
         Plug-in value in [0, log n]; at log n every sample has its own bin (`saturated`). 0 when x or y is constant.
-        Standard error by the delta method.
+        Standard error by the delta method; NaN where a variable falls into one bin, which `reason` tells.
 
     Raises:
         ValueError: none or several ways to bin, a width or number that is not positive, a width too small for the
@@ -84,7 +87,28 @@ def binned_mi(
     first, second = _bins(x, binning_x, name="x"), _bins(y, binning_y, name="y")
     check_paired(first, second, where="binned_mi")
     setting = "edges" if edges is not None else f"{way}={ways[way]}"
-    return plug_in_mi(first, second.to(first.device), None, name=f"binned_mi {setting}")
+    estimate = plug_in_mi(first, second.to(first.device), None, name=f"binned_mi {setting}")
+    if way in {"num_bins", "num_quantiles"}:
+        return estimate
+    given = ("x", x, first), ("y", y, second)
+    read = {name: (as_rows(values, where="binned_mi", name=name).detach(), codes) for name, values, codes in given}
+    return _of_units(estimate, read, setting, shared=not isinstance(edges, tuple))
+
+
+def _of_units(estimate: Estimate, read: dict[str, tuple[Tensor, Tensor]], setting: str, *, shared: bool) -> Estimate:
+    """Bins in the units of the columns: name -> the values and their bins; shared where x and y have the same ones."""
+    numbers = {name: rows for name, (rows, _) in read.items() if not is_discrete(rows)}
+    coarse = [name for name, rows in numbers.items() if is_constant(read[name][1]) and not is_constant(rows)]
+    return examined(
+        estimate,
+        numbers,
+        depends=f"bins in the units of the columns ({setting}): the value depends on them",
+        instead="bin by num_quantiles or num_bins, or standardise the columns",
+        together=shared,
+        resolution=math.nan if coarse else 0.0,
+        short=lambda: f"all of {' and '.join(coarse)} falls into one bin" * bool(coarse),
+        instead_of_short="take narrower bins",
+    )
 
 
 def _only_one(ways: dict[str, object]) -> str:

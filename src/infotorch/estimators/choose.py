@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -12,9 +13,11 @@ from torch import Tensor
 
 from infotorch.estimators.class_neighbours import ross
 from infotorch.estimators.discrete import discrete_mi
+from infotorch.estimators.doubts import examined, unexamined
 from infotorch.estimators.ensemble import ksg_ensemble
 from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.kraskov import ksg
+from infotorch.estimators.shortfall import SCATTER, SCATTER_OF_SEVERAL, neighbours_fall_short
 from infotorch.numerics.checks import as_samples, check_neighbours, is_discrete, paired_rows
 from infotorch.numerics.seeds import as_generator, derive_seed
 from infotorch.numerics.symbols import multiplicity, symbols
@@ -47,7 +50,9 @@ def mutual_information(x: ArrayLike, y: ArrayLike, *, generator: torch.Generator
     Otherwise, up to 40 columns together, each column's ranks are mapped to a normal distribution, ties broken at
     random, and `ksg` (two single columns) or `ksg_ensemble` (more) is taken. The map changes no information, makes
     units and heavy tails harmless, and serves rounded variables and those with atoms (the output of a ReLU). Beyond 40
-    columns `ksg_ensemble` takes x and y as they are, each divided by its length; there the value is far too low.
+    columns `ksg_ensemble` takes x and y as they are, each divided by its length; there the value is far too low. With
+    few columns it is so where one pair of columns holds much: a warning, `reason` and `reliable` tell where that is
+    known. Against symbols the units of several columns of x relative to each other matter, as for `ross`.
 
     Neighbours of very many samples would take minutes to days: beyond 2,000,000 samples of one column (each), 1,000,000
     divided by the columns for 3 to 10 of them, and some 37,000 for more (fewer in hundreds of columns), so many are
@@ -86,14 +91,14 @@ def mutual_information(x: ArrayLike, y: ArrayLike, *, generator: torch.Generator
         drawn = torch.randperm(n, generator=generator, device=generator.device)[:most].to(xs.device)
         xs, ys = xs[drawn], ys[drawn]
     if kinds == ("discrete", "discrete"):
-        estimate, why = _both_discrete(symbols(xs), symbols(ys))
+        estimate = _both_discrete(symbols(xs), symbols(ys))
     elif "discrete" in kinds:
-        estimate, why = _against_symbols(xs, ys) if kinds[1] == "discrete" else _against_symbols(ys, xs)
+        estimate = _against_symbols(xs, ys) if kinds[1] == "discrete" else _against_symbols(ys, xs)
     else:
-        estimate, why = _both_numbers(xs, ys)
+        estimate = _both_numbers(xs, ys)
     shape = f"x is {kinds[0]} ({_columns(xs)}), y is {kinds[1]} ({_columns(ys)})"
     few = f"; of {most:,} of the {n:,} samples, drawn at random, so that it takes seconds" * (n > most)
-    return dataclasses.replace(estimate, reason=f"{shape}: {why}{few}")
+    return dataclasses.replace(estimate, reason=f"{shape}: {estimate.reason}{few}")
 
 
 def _most_samples(columns: int) -> float:
@@ -125,22 +130,22 @@ def _one_hot(rows: Tensor) -> bool:
     return rows.shape[1] > 1 and bool((((rows == 0) | (rows == 1)).all(dim=1) & (rows.sum(dim=1) == 1)).all())
 
 
-def _both_discrete(x: Tensor, y: Tensor) -> tuple[Estimate, str]:
+def _both_discrete(x: Tensor, y: Tensor) -> Estimate:
     estimate = discrete_mi(x, y, correction="miller-madow")
     share = float((multiplicity(torch.stack([x, y], dim=1)) == 1).double().mean())
     sparse = f"; {share:.0%} of the samples have a pair of their own, too many for frequencies: the value is biased"
-    return estimate, "counts of symbols" + sparse * (share > _SPARSE)
+    why = "counts of symbols" + sparse * (share > _SPARSE)
+    return dataclasses.replace(estimate, reason=why, reliable=share <= _SPARSE)
 
 
-def _against_symbols(x: Tensor, labels: Tensor) -> tuple[Estimate, str]:
+def _against_symbols(x: Tensor, labels: Tensor) -> Estimate:
     estimate = ross(x, symbols(labels), k=_K)
     alone = len(x) - estimate.n
-    return estimate, "neighbours within each class, ties counted" + f"; {alone} classes of one sample left out" * (
-        alone > 0
-    )
+    why = "neighbours within each class, ties counted" + f"; {alone} classes of one sample left out" * (alone > 0)
+    return dataclasses.replace(estimate, reason="; ".join(part for part in (why, estimate.reason) if part))
 
 
-def _both_numbers(x: Tensor, y: Tensor) -> tuple[Estimate, str]:
+def _both_numbers(x: Tensor, y: Tensor) -> Estimate:
     x, y = (as_samples(v, where="mutual_information", name="x") for v in (x, y))
     columns, few_rows = x.shape[1] + y.shape[1], len(x) <= max(_KS)
     copied = float((multiplicity(torch.cat([x, y], dim=1)) > 1).double().mean())
@@ -149,20 +154,27 @@ def _both_numbers(x: Tensor, y: Tensor) -> tuple[Estimate, str]:
     )
     if few_rows or columns > _MANY_COLUMNS:
         x, y = _of_length_one(x), _of_length_one(y)
-        estimate = ksg(x, y, k=_K, metric="euclidean") if few_rows else ksg_ensemble(x, y, ks=_KS)
+        with unexamined():
+            estimate = ksg(x, y, k=_K, metric="euclidean") if few_rows else ksg_ensemble(x, y, ks=_KS)
         few = "with so few samples" if few_rows else "in so many columns"
-        return (
-            estimate,
-            f"nearest neighbours, x and y each divided by its length; {few} the value is far too low{copies}",
-        )
+        why = f"nearest neighbours, x and y each divided by its length{copies}"
+        return _told(estimate, why, lambda: f"{few} the value is far too low")
     mapped = "after each column's ranks are mapped to a normal distribution, ties broken at random"
     # In the order of their values, so that how ties are broken does not depend on the order of the samples.
     order = torch.from_numpy(np.lexsort(torch.cat([x, y], dim=1).T.cpu().numpy())).to(x.device)
     x, y = _normal_scores(x[order], "x"), _normal_scores(y[order], "y")
-    if x.shape[1] + y.shape[1] == _TWO_COLUMNS:
-        return ksg(x, y, k=_K), f"nearest neighbours {mapped}{copies}"
-    estimate = ksg_ensemble(x, y, ks=_KS)
-    return estimate, f"nearest neighbours for several k, weighted so that their biases cancel, {mapped}{copies}"
+    single = x.shape[1] + y.shape[1] == _TWO_COLUMNS
+    with unexamined():
+        estimate = ksg(x, y, k=_K) if single else ksg_ensemble(x, y, ks=_KS)
+    several = "for several k, weighted so that their biases cancel, " * (not single)
+    scatter = SCATTER if single else SCATTER_OF_SEVERAL
+    why = f"nearest neighbours {several}{mapped}{copies}"
+    return _told(estimate, why, lambda: neighbours_fall_short(estimate, x, y, scatter=scatter))
+
+
+def _told(estimate: Estimate, why: str, short: Callable[[], str]) -> Estimate:
+    """With the reason, and what there is to say against it."""
+    return examined(dataclasses.replace(estimate, reason=why), {}, short=short, name="mutual_information")
 
 
 def _of_length_one(rows: Tensor) -> Tensor:

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from infotorch.estimators.doubts import STANDARDISE, examined
 from infotorch.estimators.estimate import Estimate
+from infotorch.estimators.shortfall import class_neighbours_fall_short
 from infotorch.estimators.subsampling import subsampling_error
 from infotorch.numerics.blocks import count_in_block, distances_between, each_block, nearest_in_block
 from infotorch.numerics.checks import as_samples, check_choice, check_neighbours, check_paired
@@ -29,6 +31,10 @@ def ross(x: ArrayLike, labels: ArrayLike, *, k: int = 3, metric: Metric = "eucli
     representation that is the same for all samples has exactly 0 nats, without rounding. A class of n_c <= k samples
     uses k = n_c - 1, and classes with a single sample are dropped (`n` says how many samples were used).
 
+    A common factor of x changes nothing; units of its columns relative to each other decide who is a neighbour, and a
+    warning tells where their scales lie more than a factor of five apart (of up to 40 columns). In many columns the
+    value falls short unless classes lie far apart; where that is known, a warning tells.
+
     Args:
         x: shape (n,) or (n, ...), n > k.
         labels: integers, shape (n,); several columns are one symbol.
@@ -37,7 +43,9 @@ def ross(x: ArrayLike, labels: ArrayLike, *, k: int = 3, metric: Metric = "eucli
 
     Returns:
         No bound, not clamped: it may be negative. Computed in float64. The ceiling is psi(n) - <psi(n_c)>, about the
-        entropy of the labels, reached when no class has a neighbour of another. `std_error` by subsampling.
+        entropy of the labels, reached when no class has a neighbour of another. `std_error` by subsampling, where
+        scales are unlike with how far standardised columns move the value. `reason` and `reliable` tell what is known
+        to speak against it.
 
     Raises:
         ValueError: samples not paired, n <= k, NaN or infinite values, an unknown metric, or no two samples share a
@@ -67,7 +75,7 @@ def ross(x: ArrayLike, labels: ArrayLike, *, k: int = 3, metric: Metric = "eucli
         return float(_ross(some, labels, k, metric)) if len(some) else math.nan
 
     sizes = torch.bincount(classes)
-    return Estimate(
+    estimate = Estimate(
         _ross(xs, classes, k, metric),
         side="none",
         n=n,
@@ -75,6 +83,16 @@ def ross(x: ArrayLike, labels: ArrayLike, *, k: int = 3, metric: Metric = "eucli
         ceiling=float((digamma(n) - sizes[classes].double().digamma()).mean()),
         # Groups in which most classes have k rows say what the whole sample says.
         error=lambda: subsampling_error(part, n, smallest=(k + 1) * max(5, int((sizes > 0).sum()))),
+    )
+    several = xs.shape[1] > 1
+    return examined(
+        estimate,
+        {"x": xs},
+        depends="one radius for all columns of x: the value depends on their units relative to each other" * several,
+        instead=STANDARDISE,
+        again=lambda scaled: float(_ross(scaled, classes, k, metric)),
+        short=lambda: class_neighbours_fall_short(estimate, xs.shape[1], sizes, k),
+        instead_of_short="take fewer columns or more samples, or readout_mi",
     )
 
 

@@ -12,8 +12,10 @@ import torch
 from torch import Tensor
 
 from infotorch.estimators.discrete import Correction
+from infotorch.estimators.doubts import ONE_RADIUS, STANDARDISE, examined
 from infotorch.estimators.estimate import Estimate, error_of_mean
 from infotorch.estimators.gaussian import SINGULAR, gaussian_information, standardised
+from infotorch.estimators.shortfall import pair_reads_too_little
 from infotorch.estimators.subsampling import subsampling_error
 from infotorch.numerics.checks import as_rows, as_samples, check_choice, check_neighbours
 from infotorch.numerics.distances import common_unit
@@ -26,8 +28,9 @@ def conditional_ksg(x: ArrayLike, y: ArrayLike, z: ArrayLike, *, k: int = 3) -> 
     """Conditional mutual information I(X; Y | Z) of continuous variables, in nats, from the k nearest neighbours.
 
     <psi(k) - psi(n_xz + 1) - psi(n_yz + 1) + psi(n_z + 1)>, the counts being rows strictly nearer than the k-th
-    neighbour. All distances are Chebyshev distances, so the scales of x, y and z matter. In many dimensions, and where
-    z tells much of x and y, the estimate falls below the truth, the more so the fewer the samples.
+    neighbour. All distances are Chebyshev distances, so the units of columns relative to each other matter. In many
+    dimensions, and where z tells much of x and y, the estimate falls below the truth, the more so the fewer the
+    samples. Warnings tell where scales lie more than a factor of five apart, and where columns are too many.
 
     Where more than k samples coincide, psi(k) becomes psi of their number, the samples themselves counted; other ties
     are better left to `conditional_mixed_ksg`.
@@ -63,7 +66,8 @@ def conditional_mixed_ksg(x: ArrayLike, y: ArrayLike, z: ArrayLike, *, k: int = 
 
     <psi(k_i) - psi(n_xz) - psi(n_yz) + psi(n_z)>, the counts being other samples at most as far as the k-th neighbour
     in each space, k_i in the joint one: k unless there are ties. Chebyshev distances, so scales matter, those of class
-    numbers too. On densities `conditional_ksg` is the better one: this lies above it (benchmarks/accuracy.py has both).
+    numbers too, and warnings tell as for `conditional_ksg`. On densities `conditional_ksg` is the better one: this lies
+    above it (benchmarks/accuracy.py has both).
 
     Args:
         x: real or integer, shape (n,) or (n, ...), n > k.
@@ -210,13 +214,23 @@ def _by_neighbours(
     def estimate(rows: Tensor) -> float:
         return float(value(xs[rows], ys[rows], zs[rows], k))
 
-    return Estimate(
+    found = Estimate(
         value(xs, ys, zs, k),
         side="none",
         n=n,
         estimator=f"{name} k={k}",
         ceiling=digamma(n - (value is _mixed)) - digamma(k),
         error=lambda: subsampling_error(estimate, n, smallest=5 * (k + 1)),
+    )
+    return examined(
+        found,
+        {"x": xs, "y": ys, "z": zs},
+        depends=ONE_RADIUS,
+        instead=STANDARDISE,
+        again=lambda *scaled: float(value(*scaled, k)),
+        resolution=1 / k,
+        short=lambda: pair_reads_too_little(found, torch.cat([xs, ys, zs], dim=1)),
+        instead_of_short="take fewer columns or more samples, or conditional_gaussian_mi",
     )
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from infotorch.estimators.doubts import tell_unlike_scales
 from infotorch.estimators.renyi_terms import one_bandwidth_each
 from infotorch.numerics.checks import as_rows, check_choice, check_paired, check_rows, is_discrete
 from infotorch.numerics.kernels import (
@@ -74,8 +75,10 @@ def hsic(
     Biased: tr(K H L H) / (n - 1)^2, H centring. Unbiased, with zeros put on the diagonals of K and L:
     [tr(K L) + 1'K1 1'L1 / ((n - 1)(n - 2)) - 2 / (n - 2) 1'K L 1] / (n (n - 3)).
 
-    It is not in nats, and its size depends on the kernels. Integers and booleans are symbols: their kernel is 1 between
-    equal samples and 0 otherwise, whatever `kernel` says.
+    It is not in nats, and its size depends on the kernels: the linear one has the squared units of x and y, and under
+    any the units of a variable's columns relative to each other matter (a warning tells where their scales lie more
+    than a factor of five apart), under "rbf" of a fixed bandwidth those of both variables. Integers and booleans are
+    symbols: their kernel is 1 between equal samples and 0 otherwise, whatever `kernel` says.
 
     Args:
         x: shape (n,) or (n, ...); trailing axes are flattened.
@@ -121,7 +124,7 @@ def cka(
     """Centred kernel alignment of x and y: HSIC(x, y) / sqrt(HSIC(x, x) HSIC(y, y)), the likeness of two embeddings.
 
     It does not change with rotations and a common scale of all columns of x (or y); with "rbf" so when the bandwidth
-    comes from a rule.
+    comes from a rule. The units of columns relative to each other matter; a warning tells as for `hsic`.
 
     Args:
         x: shape (n,) or (n, ...); trailing axes are flattened; integers are symbols, as in `hsic`.
@@ -175,6 +178,9 @@ def _read(
     real = [rows for rows in (xs, ys) if not is_discrete(rows)]
     dtype = reduce(torch.promote_types, [rows.dtype for rows in real]) if real else torch.float64
     device = (real or [xs])[0].device
+    told = {name: rows for name, rows in (("x", xs), ("y", ys)) if not is_discrete(rows)}
+    fixed = kernel == "rbf" and not all(isinstance(width, str) for width in widths)
+    tell_unlike_scales(told, name=where, together=fixed)
     return (
         _side(xs.to(device), kernel, widths[0], where=where),
         _side(ys.to(device), kernel, widths[1], where=where),

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
+from infotorch.estimators.doubts import ONE_RADIUS, examined
 from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.kraskov import ksg_values
+from infotorch.estimators.shortfall import SCATTER_OF_SEVERAL, neighbours_fall_short
 from infotorch.estimators.subsampling import subsampling_error
 from infotorch.numerics.checks import check_choice, check_neighbours, paired_samples
 from infotorch.numerics.neighbours import METRICS, Metric
@@ -30,8 +32,8 @@ def ksg_ensemble(
     -0.05 and -1.04.
 
     Where a single KSG lies far below the truth, in three columns and more, the error is about half; with one column on
-    each side there is little bias to remove. Scales of columns matter, as for `ksg`; `mutual_information` uses
-    it on normal scores.
+    each side there is little bias to remove. Units of columns matter, and warnings tell, as for `ksg`;
+    `mutual_information` uses it on normal scores.
 
     Args:
         x: shape (n,) or (n, ...), n > max(ks).
@@ -75,13 +77,21 @@ def ksg_ensemble(
 
     n = len(xs)
     counts = torch.tensor([n, *ks], dtype=torch.float64, device="cpu").digamma()
-    return Estimate(
+    estimate = Estimate(
         value(xs, ys).to(xs.device),
         side="none",
         n=n,
         estimator=f"ksg_ensemble k={','.join(map(str, ks))} {metric}",
         ceiling=float(counts[0] - weights @ counts[1:]),
         error=lambda: subsampling_error(lambda rows: float(value(xs[rows], ys[rows])), n, smallest=5 * (max(ks) + 1)),
+    )
+    return examined(
+        estimate,
+        {"x": xs, "y": ys},
+        depends=ONE_RADIUS,
+        again=lambda *scaled: float(value(*scaled)),
+        resolution=1 / min(ks),
+        short=lambda: neighbours_fall_short(estimate, xs, ys, scatter=SCATTER_OF_SEVERAL),
     )
 
 

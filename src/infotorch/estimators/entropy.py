@@ -6,7 +6,9 @@ import math
 
 from torch import Tensor
 
+from infotorch.estimators.doubts import examined
 from infotorch.estimators.estimate import Estimate
+from infotorch.estimators.shortfall import entropy_reaches_too_far
 from infotorch.estimators.subsampling import subsampling_error
 from infotorch.numerics.checks import as_samples, check_choice, check_neighbours
 from infotorch.numerics.distances import common_unit
@@ -17,7 +19,10 @@ from infotorch.numerics.typing import ArrayLike
 def kozachenko_leonenko_entropy(x: ArrayLike, *, k: int = 3, metric: Metric = "chebyshev") -> Estimate:
     """Differential entropy of continuous x, in nats: psi(n) - psi(k) + log(volume of the unit ball) + d <log radius>.
 
-    The radius of a sample is the distance to its k-th nearest neighbour, d the number of columns.
+    The radius of a sample is the distance to its k-th nearest neighbour, d the number of columns. A differential
+    entropy depends on the units: a factor of a column adds its log. The estimate follows a common factor exactly, but
+    where scales of columns are unlike, or columns many, balls reach beyond the bulk and it lies too high; warnings
+    tell.
 
     Args:
         x: shape (n,) or (n, ...), n > k.
@@ -25,7 +30,9 @@ def kozachenko_leonenko_entropy(x: ArrayLike, *, k: int = 3, metric: Metric = "c
         metric: the norm, "chebyshev" (the ball is a cube) or "euclidean".
 
     Returns:
-        No bound; may be negative, as differential entropies may. Computed in float64. `std_error` by subsampling.
+        No bound; may be negative, as differential entropies may. Computed in float64. `std_error` by subsampling, where
+        scales are unlike with how far standardised columns move the value. `reason` and `reliable` tell what is known
+        to speak against it.
 
     Raises:
         ValueError: n <= k, NaN or infinite values, an unknown metric, or more than k equal samples: then x is not
@@ -55,7 +62,16 @@ def kozachenko_leonenko_entropy(x: ArrayLike, *, k: int = 3, metric: Metric = "c
         return subsampling_error(lambda rows: float(_entropy(xs[rows], k, metric)), len(xs), smallest=5 * (k + 1))
 
     name = f"kozachenko_leonenko_entropy k={k} {metric}"
-    return Estimate(value, side="none", n=len(xs), estimator=name, error=error)
+    estimate = Estimate(value, side="none", n=len(xs), estimator=name, error=error)
+    return examined(
+        estimate,
+        {"x": xs},
+        depends="differential entropy: a factor of a column adds its log",
+        instead="divide each column by its scale, and add the logs of the scales",
+        again=lambda scaled: float(_entropy(scaled, k, metric)) + _log_factors(xs, scaled),
+        short=lambda: entropy_reaches_too_far(estimate, xs, k),
+        instead_of_short="take fewer columns or more samples",
+    )
 
 
 def _entropy(x: Tensor, k: int, metric: Metric) -> Tensor:
@@ -63,6 +79,12 @@ def _entropy(x: Tensor, k: int, metric: Metric) -> Tensor:
     unit = common_unit(x)
     radius = nearest_distances(x / unit, k, metric)[:, -1]
     return digamma(n) - digamma(k) + _log_unit_ball(d, metric) + d * (radius.log().mean() + math.log(unit))
+
+
+def _log_factors(x: Tensor, scaled: Tensor) -> float:
+    """The sum over columns of log(x / scaled): by so much their entropies differ."""
+    row = scaled.abs().argmax(dim=0, keepdim=True)
+    return float((x.gather(0, row) / scaled.gather(0, row)).log().sum())
 
 
 def _log_unit_ball(d: int, metric: Metric) -> float:

@@ -39,8 +39,10 @@ class Estimate:
         ceiling: the largest value that the estimator can give on this input, in nats (log n for many), or infinity.
         n: number of samples used.
         estimator: name of the estimator and of the settings that matter.
-        reason: why this estimator was picked, where it was picked for the caller.
+        reason: why this estimator was picked, where it was picked for the caller; which units the value depends on; and
+            what speaks against it.
         error: computes the standard error in nats, or None when the estimator has none.
+        reliable: False where something is known to speak against the value; `reason` says what. True is no proof.
 
     Example:
         >>> import torch
@@ -56,6 +58,7 @@ class Estimate:
     ceiling: float = math.inf
     reason: str = ""
     error: Callable[[], float] | None = field(default=None, repr=False, compare=False)
+    reliable: bool = True
 
     def __getstate__(self) -> dict[str, object]:
         # What computes the error holds the data and cannot be pickled: a worker process sends the number.

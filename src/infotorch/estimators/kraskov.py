@@ -10,7 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from infotorch.estimators.doubts import ONE_RADIUS, examined
 from infotorch.estimators.estimate import Estimate
+from infotorch.estimators.shortfall import neighbours_fall_short
 from infotorch.estimators.subsampling import subsampling_error
 from infotorch.numerics.checks import check_choice, check_neighbours, paired_samples
 from infotorch.numerics.distances import common_unit
@@ -27,10 +29,12 @@ def ksg(
     Variant 1: psi(k) + psi(n) - <psi(n_x + 1) + psi(n_y + 1)>, n_x rows strictly nearer in x than the k-th neighbour.
     Variant 2: psi(k) - 1/k + psi(n) - <psi(n_x) + psi(n_y)>, n_x rows within the k neighbours' extent in x.
 
-    The joint distance is the larger of the distances in x and in y, so the scales of x and y matter. In many dimensions
-    the estimate falls far below the truth. Where more than k samples coincide in x and y, psi(k) becomes psi of their
-    number, the samples themselves counted everywhere. Other ties (integers, zeros of a ReLU) are better left to
-    `mixed_ksg` and `mutual_information`: here they may carry the value above the ceiling.
+    The joint distance is the larger of the distances in x and in y, so their units relative to each other, and those of
+    columns, decide who is a neighbour: ten times x reads less, a hundred times next to nothing. Standardise the
+    columns; a warning tells where their scales lie more than a factor of five apart. In many dimensions the estimate
+    falls far below the truth; where that is known, a warning tells. Where more than k samples coincide in x and y,
+    psi(k) becomes psi of their number, the samples themselves counted everywhere. Other ties (integers, zeros of a
+    ReLU) are better left to `mixed_ksg` and `mutual_information`: here they may carry the value above the ceiling.
 
     Args:
         x: shape (n,) or (n, ...), n > k.
@@ -41,7 +45,9 @@ def ksg(
 
     Returns:
         No bound, not clamped: it may be negative. Computed in float64. 0 when x or y is constant. The ceiling is
-        psi(n) - psi(k), less 1/k for variant 2, where no two distances are equal. `std_error` by subsampling.
+        psi(n) - psi(k), less 1/k for variant 2, where no two distances are equal. `std_error` by subsampling, where
+        scales are unlike with how far standardised columns move the value. `reason` and `reliable` tell what is known
+        to speak against it.
 
     Raises:
         ValueError: samples not paired, n <= k, NaN or infinite values, or an unknown variant or metric.
@@ -65,13 +71,21 @@ def ksg(
         return ksg_values(xs, ys, [k], variant, metric)[0]
 
     ceiling = digamma(len(xs)) - digamma(k) - (variant == 2) / k
-    return Estimate(
+    estimate = Estimate(
         value(xs, ys),
         side="none",
         n=len(xs),
         estimator=f"ksg k={k} variant={variant} {metric}",
         ceiling=ceiling,
         error=lambda: subsampling_error(lambda rows: float(value(xs[rows], ys[rows])), len(xs), smallest=5 * (k + 1)),
+    )
+    return examined(
+        estimate,
+        {"x": xs, "y": ys},
+        depends=ONE_RADIUS,
+        again=lambda *scaled: float(value(*scaled)),
+        resolution=1 / k,
+        short=lambda: neighbours_fall_short(estimate, xs, ys),
     )
 
 

@@ -10,7 +10,14 @@ from torch import Tensor
 
 from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.renyi_spectrum import entropy, join
-from infotorch.estimators.renyi_terms import check_matrices, estimate_of, read_variables, total_correlation
+from infotorch.estimators.renyi_terms import (
+    check_matrices,
+    estimate_of,
+    read_variables,
+    tell_units,
+    total_correlation,
+    with_units,
+)
 from infotorch.numerics.kernels import Bandwidth, Kernel
 from infotorch.numerics.typing import ArrayLike
 
@@ -55,7 +62,8 @@ def renyi_entropy(
         1.0
     """
     (sample,), name = read_variables([("x", x)], alpha, bandwidth, kernel, where="renyi_entropy")
-    return estimate_of([(1, sample)], alpha, name, ceiling=math.log(len(sample)))
+    estimate = estimate_of([(1, sample)], alpha, name, ceiling=math.log(len(sample)))
+    return with_units(estimate, [("x", x)], bandwidth, kernel)
 
 
 def renyi_mi(
@@ -96,7 +104,8 @@ def renyi_mi(
         1.0
     """
     samples, name = read_variables([("x", x), ("y", y)], alpha, bandwidth, kernel, where="renyi_mi")
-    return estimate_of(total_correlation(samples), alpha, name, ceiling=math.log(len(samples[0])))
+    estimate = estimate_of(total_correlation(samples), alpha, name, ceiling=math.log(len(samples[0])))
+    return with_units(estimate, [("x", x), ("y", y)], bandwidth, kernel)
 
 
 def renyi_normalised_mi(
@@ -133,6 +142,7 @@ def renyi_normalised_mi(
     """
     (first, second), _ = read_variables([("x", x), ("y", y)], alpha, bandwidth, kernel, where="renyi_normalised_mi")
     check_matrices(total_correlation([first, second]), alpha, where="renyi_normalised_mi")
+    tell_units([("x", x), ("y", y)], bandwidth, kernel, where="renyi_normalised_mi")
     of_x, of_y = entropy(first, alpha), entropy(second, alpha)
     smaller = torch.minimum(of_x, of_y)
     # A constant's entropy is 0 up to the eigenvalues' rounding.

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.renyi_spectrum import join
-from infotorch.estimators.renyi_terms import estimate_of, read_variables, total_correlation
+from infotorch.estimators.renyi_terms import estimate_of, read_variables, total_correlation, with_units
 from infotorch.numerics.checks import as_tensor
 from infotorch.numerics.kernels import Bandwidth, Kernel
 from infotorch.numerics.typing import ArrayLike
@@ -47,7 +47,8 @@ def renyi_joint_entropy(
         2.0
     """
     samples, name = read_variables(_numbered(variables), alpha, bandwidth, kernel, where="renyi_joint_entropy")
-    return estimate_of([(1, join(*samples))], alpha, name, ceiling=math.log(len(samples[0])))
+    estimate = estimate_of([(1, join(*samples))], alpha, name, ceiling=math.log(len(samples[0])))
+    return with_units(estimate, _numbered(variables), bandwidth, kernel)
 
 
 def renyi_total_correlation(
@@ -82,7 +83,8 @@ def renyi_total_correlation(
     """
     samples, name = read_variables(_numbered(variables), alpha, bandwidth, kernel, where="renyi_total_correlation")
     ceiling = (len(samples) - 1) * math.log(len(samples[0]))
-    return estimate_of(total_correlation(samples), alpha, name, ceiling=ceiling)
+    estimate = estimate_of(total_correlation(samples), alpha, name, ceiling=ceiling)
+    return with_units(estimate, _numbered(variables), bandwidth, kernel)
 
 
 def renyi_multivariate_mi(
@@ -125,7 +127,8 @@ def renyi_multivariate_mi(
         raise ValueError("renyi_multivariate_mi: views must hold at least one variable, got none.")
     samples, name = read_variables([*named, ("y", y)], alpha, bandwidth, kernel, where="renyi_multivariate_mi")
     together = [join(*samples[:-1]), samples[-1]]
-    return estimate_of(total_correlation(together), alpha, name, ceiling=math.log(len(samples[0])))
+    estimate = estimate_of(total_correlation(together), alpha, name, ceiling=math.log(len(samples[0])))
+    return with_units(estimate, [*named, ("y", y)], bandwidth, kernel)
 
 
 def channel_views(grid: ArrayLike) -> list[Tensor]:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.renyi_spectrum import NEAR_ONE, KernelSample, entropy
-from infotorch.estimators.renyi_terms import Terms, read_variables, total_correlation
+from infotorch.estimators.renyi_terms import Terms, read_variables, total_correlation, with_units
 from infotorch.numerics.checks import check_count
 from infotorch.numerics.kernels import Bandwidth, Kernel, Tile, gram_blocks, tiles, unit_gram_rows, unit_gram_tiles
 from infotorch.numerics.seeds import as_generator
@@ -70,7 +70,8 @@ def renyi_entropy_randomised(
     generator = as_generator(generator, where=where)
     _check_counts(num_probes, num_deflated, num_steps, where=where)
     (sample,), name = read_variables([("x", x)], alpha, bandwidth, kernel, where=where)
-    return _estimate([(1, sample)], alpha, name, (num_probes, num_deflated, num_steps), generator)
+    estimate = _estimate([(1, sample)], alpha, name, (num_probes, num_deflated, num_steps), generator)
+    return with_units(estimate, [("x", x)], bandwidth, kernel)
 
 
 def renyi_mi_randomised(
@@ -119,7 +120,8 @@ def renyi_mi_randomised(
     generator = as_generator(generator, where=where)
     _check_counts(num_probes, num_deflated, num_steps, where=where)
     samples, name = read_variables([("x", x), ("y", y)], alpha, bandwidth, kernel, where=where)
-    return _estimate(total_correlation(samples), alpha, name, (num_probes, num_deflated, num_steps), generator)
+    estimate = _estimate(total_correlation(samples), alpha, name, (num_probes, num_deflated, num_steps), generator)
+    return with_units(estimate, [("x", x), ("y", y)], bandwidth, kernel)
 
 
 def _check_counts(num_probes: int, num_deflated: int, num_steps: int, *, where: str) -> None:

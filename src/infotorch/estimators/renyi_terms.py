@@ -9,14 +9,17 @@ from numbers import Real
 import torch
 from torch import Tensor
 
+from infotorch.estimators.doubts import STANDARDISE, examined, tell_unlike_scales
 from infotorch.estimators.estimate import Estimate, error_of_mean
 from infotorch.estimators.renyi_spectrum import KernelSample, entropy, influence, join
 from infotorch.numerics.checks import as_rows, check_choice, check_paired, check_positive, is_discrete
 from infotorch.numerics.kernels import KERNELS, Bandwidth, Kernel, find_bandwidth, kernel_columns
 from infotorch.numerics.memory import check_memory
-from infotorch.numerics.symbols import symbols
+from infotorch.numerics.symbols import is_constant, symbols
 from infotorch.numerics.typing import ArrayLike
 
+# A variable of less entropy, in nats, is one whose samples the kernel hardly tells apart.
+_NEXT_TO_NONE = 0.1
 #: entropies with their signs
 Terms = Sequence[tuple[int, KernelSample]]
 
@@ -108,7 +111,13 @@ def estimate_of(terms: Terms, alpha: float, name: str, *, ceiling: float) -> Est
     """
     where = name.split()[0]
     check_matrices(terms, alpha, where=where)
-    value = torch.stack([sign * entropy(sample, alpha) for sign, sample in terms]).sum()
+    signed = torch.stack([sign * entropy(sample, alpha) for sign, sample in terms])
+    value = signed.sum()
+    alike = [
+        found < _NEXT_TO_NONE and sample.columns.shape[1] > 0 and not is_constant(sample.columns.detach())
+        for found, (_, sample) in zip(signed.detach().abs().tolist(), terms, strict=True)
+    ]
+    reason = "the kernel tells next to no samples apart: in these units it is too wide" * any(alike)
     n = len(terms[0][1])
 
     def error() -> float:
@@ -117,4 +126,40 @@ def estimate_of(terms: Terms, alpha: float, name: str, *, ceiling: float) -> Est
             moved = torch.stack([sign * influence(sample, alpha) for sign, sample in terms]).sum(dim=0)
         return error_of_mean(moved)
 
-    return Estimate(value, side="none", n=n, estimator=name, ceiling=ceiling, error=error)
+    return Estimate(value, "none", n, name, ceiling=ceiling, reason=reason, error=error, reliable=not reason)
+
+
+def with_units(
+    estimate: Estimate,
+    named: Sequence[tuple[str, ArrayLike]],
+    bandwidth: Bandwidth | Sequence[Bandwidth],
+    kernel: Kernel,
+) -> Estimate:
+    """The estimate, which says on which units it depends; and a warning where scales are unlike."""
+    absolute = _absolute(bandwidth, kernel, len(named))
+    units = "in which columns are given" if absolute else "of a variable's columns relative to each other"
+    depends = f"kernel {kernel}, no Shannon information: the value depends on the units {units}"
+    return examined(estimate, _real(named), depends=depends, instead=STANDARDISE, together=absolute)
+
+
+def tell_units(
+    named: Sequence[tuple[str, ArrayLike]],
+    bandwidth: Bandwidth | Sequence[Bandwidth],
+    kernel: Kernel,
+    *,
+    where: str,
+) -> None:
+    """The warning alone, for what returns a plain tensor."""
+    tell_unlike_scales(_real(named), name=where, together=_absolute(bandwidth, kernel, len(named)))
+
+
+def _absolute(bandwidth: Bandwidth | Sequence[Bandwidth], kernel: Kernel, count: int) -> bool:
+    """Whether a factor of a whole variable moves the value: unless a rule finds the bandwidth of "exp(-d2/2s2)"."""
+    widths = one_bandwidth_each(bandwidth, count, where="bandwidth")
+    return kernel == "exp(-d2/s)" or not all(isinstance(width, str) for width in widths)
+
+
+def _real(named: Sequence[tuple[str, ArrayLike]]) -> dict[str, Tensor]:
+    """The variables that are no symbols."""
+    rows = {name: as_rows(values, where=name, name=name) for name, values in named}
+    return {name: values for name, values in rows.items() if not is_discrete(values)}

@@ -6,8 +6,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from infotorch.numerics.checks import in_float64
+
 #: Columns that neighbours and probes read; the grid of a convolution is averaged until it has no more.
 MOST_COLUMNS = 4096
+# Interquartile range of N(0, 1).
+_NORMAL_QUARTILES = 1.3489795003921634
+# Of more rows every few tell the scale.
+_ENOUGH = 100_000
 
 
 def as_real(values: Tensor) -> Tensor:
@@ -46,3 +52,22 @@ def spread(values: Tensor) -> float:
     centred = (values - values[:1]).double()
     centred = centred - centred.mean(dim=0)
     return float(centred.square().sum(dim=1).mean().sqrt())
+
+
+def column_scales(rows: Tensor) -> Tensor:
+    """The scale of each column, shape (d,), float64: its interquartile range over that of N(0, 1).
+
+    Where that is 0, as of the zeros of a ReLU, its standard deviation; 0 of a constant column. Neighbours lie in the
+    bulk, and the tails of a Cauchy law would make any standard deviation.
+
+    Example:
+        >>> column_scales(torch.tensor([[0.0, 0.0], [1.0, 0.0], [2.0, 0.0], [3.0, 4.0]])).round(decimals=2).tolist()
+        [0.74, 2.0]
+    """
+    wide = in_float64(rows.detach()[:: max(1, len(rows) // _ENOUGH)])
+    largest = wide.abs().amax().clamp_min(torch.finfo(wide.dtype).tiny)
+    ordered = (wide / largest).T.contiguous().sort(dim=1).values  # of the largest numbers differences would overflow
+    n = len(wide)
+    quartiles = (ordered[:, n - 1 - n // 4] - ordered[:, n // 4]) / _NORMAL_QUARTILES
+    deviation = ordered.std(dim=1) if n > 1 else torch.zeros_like(quartiles)
+    return torch.where(quartiles > 0, quartiles, deviation) * largest * (ordered[:, -1] > ordered[:, 0])

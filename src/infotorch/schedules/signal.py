@@ -15,6 +15,7 @@ from torch.nn.utils.parametrize import is_parametrized
 from infotorch.data.splits import stratified_samples
 from infotorch.estimators.class_neighbours import ross
 from infotorch.estimators.discrete import discrete_entropy
+from infotorch.estimators.doubts import unexamined
 from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.kraskov import ksg
 from infotorch.estimators.registry import named
@@ -185,10 +186,12 @@ class InformationSignal:
                 raise ValueError(f"{_WHERE}: {name} must be finite, got NaN or infinite values.")
         if bool((self.y == self.y[:1]).all()):
             raise ValueError(f"{_WHERE}: y is the same in every row, and nothing can be told of it.")
-        if ceiling and discrete:
-            self.ceiling = float(self._information(_jittered(self.x) if chosen == "ksg" else _flat(self.x), self.y))
-        else:
-            self.ceiling = self._ceiling(chosen, x, y, discrete)
+        with unexamined():
+            if ceiling and discrete:
+                inputs = _jittered(self.x) if chosen == "ksg" else _flat(self.x)
+                self.ceiling = float(self._information(inputs, self.y))
+            else:
+                self.ceiling = self._ceiling(chosen, x, y, discrete)
 
     def __call__(self) -> float | list[float]:
         """I(T; Y) now: a number for the output, or a list with one for each layer.
@@ -198,7 +201,8 @@ class InformationSignal:
                 the estimator for numbers that are not finite.
             TypeError: an output that is neither a tensor nor begins with one.
         """
-        found = [float(self._information(t, self.y)) for t in self._outputs()]
+        with unexamined():  # a warning in every epoch would tell the same
+            found = [float(self._information(t, self.y)) for t in self._outputs()]
         return found[0] if self.layers is None else found
 
     def _outputs(self) -> list[Tensor]:
