@@ -469,8 +469,8 @@ class TestMeasure:
         assert found["value_nats"] == pytest.approx(0.8304, abs=0.08)  # -log(1 - 0.81) / 2; three s.e. at n = 2000
         assert found["value_bits"] == pytest.approx(found["value_nats"] / np.log(2))
         assert set(found) == {
-            "value_nats", "value_bits", "std_error_nats", "side", "ceiling_nats", "saturated", "n", "estimator",
-            "reason",
+            "value_nats", "value_bits", "std_error_nats", "side", "ceiling_nats", "saturated", "reliable", "n",
+            "estimator", "reason",
         }  # fmt: skip
         assert found["n"] == 2000
 

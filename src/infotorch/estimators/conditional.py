@@ -227,7 +227,7 @@ def _by_neighbours(
         {"x": xs, "y": ys, "z": zs},
         depends=ONE_RADIUS,
         instead=STANDARDISE,
-        again=lambda *scaled: float(value(*scaled, k)),
+        again=lambda a, b, c: float(value(a, b, c, k)),
         resolution=1 / k,
         short=lambda: pair_reads_too_little(found, torch.cat([xs, ys, zs], dim=1)),
         instead_of_short="take fewer columns or more samples, or conditional_gaussian_mi",

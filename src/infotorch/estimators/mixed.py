@@ -72,7 +72,7 @@ def mixed_ksg(x: ArrayLike, y: ArrayLike, *, k: int = 3, shrink: float | None = 
         estimate,
         {"x": xs, "y": ys},
         depends=ONE_RADIUS,
-        again=lambda *scaled: float(_mixed(*scaled, k, None)),
+        again=lambda a, b: float(_mixed(a, b, k, None)),
         resolution=1 / k,
         short=lambda: neighbours_fall_short(estimate, xs, ys),
     )

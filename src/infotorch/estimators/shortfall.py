@@ -18,15 +18,16 @@ from infotorch.numerics.neighbours import digamma
 from infotorch.numerics.symbols import is_constant, multiplicity
 
 # What one pair of columns can read at most, in nats, below which columns are too many whatever the value.
-_LEAST_READABLE = 0.25
+_LEAST_READABLE = 0.4
 # Share of it above which a value may stand for far more; of two columns alone neighbours fail later.
 _SHARE, _SHARE_OF_TWO = 2 / 3, 0.8
 # Correlations tell more than the value does beyond so many standard errors of both and this share.
 _ERRORS, _MARGIN = 2.0, 0.1
 #: Standard error times root n, about, on normal laws: of KSG with k = 3, of a weighted sum of several k
 SCATTER, SCATTER_OF_SEVERAL = 1.0, 2.0
-# Log of a ball's reach in one column: below, entropy errs by 0.15 nats and more on normal laws.
-_LEAST_REACH = 0.5
+# Minus the log of a ball's share of one column: below, entropy errs by 0.15 nats and more on normal laws, and Ross
+# reads 85 % and less of two overlapping classes in one of the columns.
+_LEAST_REACH, _LEAST_REACH_OF_CLASSES = 0.5, 0.25
 # Samples whose correlations tell enough.
 _ENOUGH = 100_000
 # Share of the labels' entropy above which classes lie so far apart that no reach matters.
@@ -70,7 +71,7 @@ def pair_reads_too_little(estimate: Estimate, together: Tensor, *, agrees: bool 
     """Why information in one pair of columns would read far below the truth; "" where it would not.
 
     It reads ceiling / (columns - 1) at most, however much it is: in all columns together the k-th neighbour is no
-    nearer than that, and to halve the distance takes 2^(columns - 1) times as many samples. Below 0.25 nats columns are
+    nearer than that, and to halve the distance takes 2^(columns - 1) times as many samples. Below 0.4 nats columns are
     too many; above two thirds of it (0.8 of the ceiling for two columns) a value may stand for far more.
 
     Args:
@@ -109,7 +110,7 @@ def class_neighbours_fall_short(estimate: Estimate, columns: int, sizes: Tensor,
     """
     of_class = float((sizes * sizes).sum() / sizes.sum())  # a sample's class, on average over samples
     reach = (digamma(max(1, round(of_class))) - digamma(k)) / columns
-    if reach >= _LEAST_READABLE or float(estimate) > _TOLD * estimate.ceiling:
+    if reach >= _LEAST_REACH_OF_CLASSES or float(estimate) > _TOLD * estimate.ceiling:
         return ""
     size = f"classes of {of_class:.0f} samples"
     return f"neighbours fall short: {columns} columns are too many for {size}, and classes overlap"
