@@ -82,7 +82,7 @@ def test_a_single_column_among_several_counts():
         (conditional_mixed_ksg, (x[:, 0], y, 100 * x[:, 1]), 0.347),
         (kozachenko_leonenko_entropy, (halves,), 1.5 * math.log(2 * math.pi * math.e) + math.log(100)),
     ):
-        with pytest.warns(UserWarning, match=rf"{measure.__name__}: scales lie .*\(.* has 1, .* has 1e\+02\)"):
+        with pytest.warns(UserWarning, match=rf"{measure.__name__}: scales lie more than a factor of 5 apart"):
             e = measure(*arguments)
         assert not e.reliable
         assert abs(float(e) - truth) < 3 * e.std_error
