@@ -60,7 +60,7 @@ def test_the_page_shows_claims_and_figures(make_run, tmp_path):
 def test_a_damaged_file_is_named(tmp_path, content):
     assert read_demonstration(RunRecord(tmp_path)) is None
     (tmp_path / "demonstration.json").write_text(json.dumps(content), encoding="utf-8")
-    with pytest.raises(ValueError, match=r"demonstration\.json is damaged: it holds no claims and figures"):
+    with pytest.raises(ValueError, match=r"demonstration\.json is damaged: "):
         read_demonstration(RunRecord(tmp_path))
 
 

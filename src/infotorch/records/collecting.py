@@ -120,6 +120,9 @@ def _check_finished(record: RunRecord) -> None:
 
 def _files(record: RunRecord, without: Collection[str] = ()) -> dict[str, bytes]:
     found = {name: record.read(name) for name in record.files() if name not in without}
+    for name, content in found.items():
+        if content is not None and name.endswith(".json"):
+            parse_json(content, where=record.directory / name)
     return {name: content for name, content in found.items() if content is not None}
 
 

@@ -11,10 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from infotorch.figures.embeddings import CLASS_COLOURS, embedding_figure
 from infotorch.records.files import json_values, write_atomic
+from infotorch.records.forms import NUMBER, NUMBER_OR_NULL, TEXT, WHOLE, Optional, check_form
 
 if TYPE_CHECKING:
     import numpy as np
     from plotly.graph_objects import Figure
+
+_POINTS = {"x": [NUMBER_OR_NULL], "y": [NUMBER_OR_NULL]}
+_FORM = {
+    "labels": [WHOLE],
+    "split": [TEXT],
+    "places": [{"place": TEXT, "method": TEXT, "perplexity": Optional(NUMBER), **_POINTS}],
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +96,7 @@ def parse_embeddings(content: Mapping[str, Any], *, where: Path) -> list[Embeddi
     """
     import numpy as np
 
+    check_form(content, _FORM, where=where)
     try:
         labels, split = np.array(content["labels"], np.int64), np.array(content["split"], np.str_)
         found = [
@@ -97,11 +106,11 @@ def parse_embeddings(content: Mapping[str, Any], *, where: Path) -> list[Embeddi
                 np.array([place["x"], place["y"]], np.float32).T,
                 labels,
                 split,
-                place["perplexity"],
+                place.get("perplexity"),
             )
             for place in content["places"]
         ]
-    except (KeyError, TypeError, ValueError) as error:
+    except (OverflowError, ValueError) as error:
         raise ValueError(f"{where} is damaged: {type(error).__name__}: {error}.") from error
     if any(e.points.shape != (len(labels), 2) or split.shape != labels.shape for e in found):
         raise ValueError(f"{where} is damaged: its columns differ in length.")

@@ -6,11 +6,24 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from infotorch.figures.demonstration import Curves, Heat, read_drawing
+from infotorch.records.forms import NUMBER, NUMBER_OR_NULL, TEXT, TRUTH, Each, Optional, check_form
 from infotorch.records.run_record import RunRecord
 from infotorch.report.sections import drawing, escape, number
 from infotorch.report.summaries import VariantSummary
 
-_CLAIM = {"text", "place", "found", "holds"}
+_WORDS = {"title": TEXT, "x_label": TEXT, "y_label": TEXT, "note": Optional(TEXT)}
+_FORM = {
+    "claims": [{"text": TEXT, "place": TEXT, "found": TEXT, "holds": TRUTH}],
+    "figures": [{"kind": TEXT, **_WORDS}],
+}
+_FIGURES = {
+    "curves": {
+        "lines": Each([[NUMBER_OR_NULL]]),
+        "log_x": Optional(TRUTH),
+        "spreads": Optional(Each([NUMBER])),
+    },
+    "heat": {"value_label": TEXT, "xs": [NUMBER], "ys": [NUMBER], "values": [[NUMBER_OR_NULL]]},
+}
 _ABOUT = "Values are exact, or their estimator is named; the unit of information is that of the paper."
 
 
@@ -35,13 +48,21 @@ def read_demonstration(record: RunRecord) -> Shown | None:
     content = record.content("demonstration.json")
     if content is None:
         return None
-    try:
-        claims, figures = content["claims"], content["figures"]
-        if all(set(claim) >= _CLAIM for claim in claims):
-            return Shown(claims, [read_drawing(figure) for figure in figures])
-    except (KeyError, TypeError, AttributeError):
-        pass
-    raise ValueError(f"{record.directory / 'demonstration.json'} is damaged: it holds no claims and figures.")
+    where = record.directory / "demonstration.json"
+    check_form(content, _FORM, where=where)
+    for place, figure in enumerate(content["figures"]):
+        kind, at = figure["kind"], f"figures[{place}]"
+        if kind not in _FIGURES:
+            raise ValueError(f"{where} is damaged: {at}.kind must be one of {', '.join(_FIGURES)}, got {kind!r}.")
+        check_form(figure, _FIGURES[kind], where=where, at=at)
+        for name, line in figure.get("lines", {}).items():
+            if len(line) != 2 or len(line[0]) != len(line[1]) or None in line[0]:
+                raise ValueError(f"{where} is damaged: {at}.lines.{name} must be xs and as many ys.")
+    return Shown(content["claims"], [read_drawing(_without_nulls(figure)) for figure in content["figures"]])
+
+
+def _without_nulls(figure: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in figure.items() if value is not None}
 
 
 def demonstration_markdown(rows: Sequence[VariantSummary]) -> str:

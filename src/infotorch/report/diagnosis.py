@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from infotorch.figures.diagnosis import compression_figure, robustness_figure
+from infotorch.records.forms import COUNT, NUMBER, NUMBER_OR_NULL, TEXT, WHOLE, Optional, check_form
 from infotorch.records.run_record import RunRecord
 from infotorch.report.numbers import ABSENT
 from infotorch.report.sections import drawing, escape, number
@@ -27,7 +28,22 @@ COLUMNS = (
 )
 #: Of the table, what is accuracy under which kind of change.
 _STEADY = {"noisy_accuracy": "gaussian", "attacked_accuracy": "pgd"}
-_PARTS = {"name", "table", "verdict", "reason", "remedy", "sentences", "compression", "robustness"}
+_ROBUSTNESS = {"accuracy": NUMBER, "curves": [{"kind": TEXT, "sizes": [NUMBER], "accuracy": [NUMBER]}]}
+_TABLE = {"layer": TEXT, "columns": COUNT, "verdict": TEXT, "relative_noise": NUMBER_OR_NULL}
+_LAYER = {
+    **dict.fromkeys(("name", "verdict", "reason", "remedy"), TEXT),
+    "sentences": [TEXT],
+    "table": _TABLE | {key: Optional(NUMBER) for _, key, _ in COLUMNS},
+    "compression": Optional({"ceiling": NUMBER, "noisy": [{"relative_noise": NUMBER, "upper": NUMBER}]}),
+    "robustness": Optional(_ROBUSTNESS),
+}
+_FORM = {
+    **dict.fromkeys(("recipe", "variant", "weights", "split"), TEXT),
+    "seed": WHOLE,
+    "num_samples": COUNT,
+    "layers": [_LAYER],
+    "robustness": Optional(_ROBUSTNESS),
+}
 _KINDS = {"gaussian": "Gaussian noise", "affine": "Affine changes", "fgsm": "FGSM", "pgd": "PGD"}
 _ABOUT = (
     "The verdict says whether I(X; T) is a number that means anything. P1: the best probe's lower bound on I(T; Y), in "
@@ -47,15 +63,15 @@ def read_diagnosis(record: RunRecord) -> dict[str, Any] | None:
     content = record.content("diagnosis.json")
     if content is None:
         return None
-    layers = content.get("layers")
-    missing = {"recipe", "variant", "seed", "weights", "split", "num_samples", "robustness"} - set(content)
-    if (
-        missing
-        or not isinstance(layers, list)
-        or not all(isinstance(layer, dict) and _PARTS <= set(layer) for layer in layers)
-    ):
-        where = record.directory / "diagnosis.json"
-        raise ValueError(f"{where} is damaged, or of another version: make it again by `infotorch diagnose`.")
+    where = record.directory / "diagnosis.json"
+    try:
+        check_form(content, _FORM, where=where)
+    except ValueError as error:
+        raise ValueError(f"{error} It may be of another version: make it again by `infotorch diagnose`.") from error
+    judged = [layer["robustness"] for layer in content["layers"]] + [content["robustness"]]
+    for curve in (curve for one in judged if one for curve in one["curves"]):
+        if not curve["sizes"] or len(curve["sizes"]) != len(curve["accuracy"]):
+            raise ValueError(f"{where} is damaged: curves must have an accuracy for each size, and one at least.")
     return content
 
 
