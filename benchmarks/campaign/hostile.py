@@ -224,7 +224,7 @@ OF_CHECKPOINTS: tuple[Change, ...] = (half, reshaped, reseeded, misplaced, keyle
 def bomb(path: Path, _: random.Random) -> str:
     """Curves that unpack to a gigabyte."""
     with gzip.open(path, "wb", compresslevel=1) as file:
-        for _ in range(2**10):
+        for _megabyte in range(2**10):
             file.write(bytes(2**20))
     return "unpacks to a gigabyte"
 

@@ -133,11 +133,14 @@ _PLAN: tuple[tuple[str, str, tuple[str, ...], tuple[Change, ...], int], ...] = (
 def _make(made: Path) -> int:
     """A finished run with every file that a run can have, an interrupted one, and the table of the finished one."""
     from infotorch.recipes.changes import change
+    from infotorch.recipes.demonstration import trained
     from infotorch.recipes.registry import find_recipe
     from infotorch.runs.diagnose import diagnose_run
     from infotorch.runs.runner import run as run_recipe
 
-    recipe = change(find_recipe("demo", "full-bound"), {"epochs": 2, "data.limit": 100, "embedding_samples": 20})
+    recipe = change(
+        trained(find_recipe("demo", "full-bound")), {"epochs": 2, "data.limit": 100, "embedding_samples": 20}
+    )
     finished, interrupted = made / "finished", made / "interrupted"
     assert run_recipe(recipe, finished, device="cpu").status == "completed"
 
@@ -157,6 +160,7 @@ def _write_others(finished: Path) -> None:
     import torch
 
     from infotorch.diagnostics.information_plane import InformationPlane
+    from infotorch.recipes.demonstration import Demonstration
     from infotorch.recipes.registry import find_recipe
     from infotorch.theory.demonstration import demonstrate
 
@@ -166,6 +170,7 @@ def _write_others(finished: Path) -> None:
         plane(epoch)
     plane.write(finished / "information_plane.json")
     recipe = find_recipe("why-ib-fails", "figure-3")
+    assert isinstance(recipe, Demonstration)
     found = demonstrate(recipe.variant, recipe.values).as_dict()
     (finished / "demonstration.json").write_text(json.dumps(found), encoding="utf-8")
     (finished / "tuning").mkdir()
