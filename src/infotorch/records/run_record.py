@@ -37,7 +37,7 @@ from infotorch.records.files import (
     write_atomic,
     write_json,
 )
-from infotorch.records.forms import PLAIN, TEXT, WHOLE, Each, Form, Optional, check_form
+from infotorch.records.forms import PLAIN, TEXT, WHOLE, Each, Optional, check_form
 from infotorch.records.lock import LOCK
 from infotorch.records.outcome import Outcome, parse_outcome
 
@@ -45,7 +45,26 @@ from infotorch.records.outcome import Outcome, parse_outcome
 _RECIPE = {"name": TEXT, "seed": Optional(WHOLE)} | {
     name: Optional(TEXT) for name in ("variant", "title", "description", "source")
 }
-_ENVIRONMENT = {"started": Optional(TEXT)}
+ENVIRONMENT = {"started": Optional(TEXT)}
+
+
+def check_recipe(content: dict[str, Any], *, where: Path) -> dict[str, Any]:
+    """The content of recipe.json, where it has what every reader of a run relies on.
+
+    Raises:
+        ValueError: it has not; or its name, which files are named after, is a path.
+
+    Example:
+        >>> check_recipe({"name": "../../demo"}, where=Path("recipe.json"))
+        Traceback (most recent call last):
+            ...
+        ValueError: recipe.json is damaged: name must be a recipe's, and no path, got '../../demo'.
+    """
+    check_form(content, _RECIPE, where=where)
+    name = content["name"]
+    if not name or name.startswith(".") or {"/", "\\", "\0"} & set(name):
+        raise ValueError(f"{where} is damaged: name must be a recipe's, and no path, got {name!r:.60}.")
+    return content
 
 
 @dataclass(frozen=True)
@@ -167,7 +186,7 @@ class RunRecord:
             FileNotFoundError: no run has begun here.
             ValueError: recipe.json is damaged, or holds no recipe.
         """
-        return self._required("recipe.json", _RECIPE)
+        return check_recipe(self._required("recipe.json"), where=self.directory / "recipe.json")
 
     def environment(self) -> dict[str, Any]:
         """Where the run was made.
@@ -176,13 +195,14 @@ class RunRecord:
             FileNotFoundError: the file is missing.
             ValueError: environment.json is damaged.
         """
-        return self._required("environment.json", _ENVIRONMENT)
+        found = self._required("environment.json")
+        check_form(found, ENVIRONMENT, where=self.directory / "environment.json")
+        return found
 
-    def _required(self, name: str, form: Form) -> dict[str, Any]:
+    def _required(self, name: str) -> dict[str, Any]:
         found = self.content(name)
         if found is None:
             raise FileNotFoundError(f"{self.directory / name} is missing.")
-        check_form(found, form, where=self.directory / name)
         return found
 
     def outcome(self) -> Outcome | None:

@@ -24,7 +24,8 @@ from typing import Any
 from infotorch.records.factored import own_part, readable_json, same, shared_part, with_shared
 from infotorch.records.files import LARGEST, parse_json, read_json, read_regular
 from infotorch.records.forms import COUNT, TEXT, check_form
-from infotorch.records.run_record import RunRecord
+from infotorch.records.outcome import parse_outcome
+from infotorch.records.run_record import ENVIRONMENT, RunRecord, check_recipe
 
 #: The first thing in a table's file.
 FORMAT = "infotorch table 1"
@@ -99,12 +100,18 @@ class TableFile:
         """
         try:
             settled = list(_settled(self._content))
+            for run in settled:
+                check_recipe(run["recipe"], where=self.path)
+                check_form(run["environment"], ENVIRONMENT, where=self.path)
+                parse_outcome(run["outcome"], where=self.path)
             labels = label_runs([run["recipe"] for run in settled])
             runs = [
                 CollectedRun(self.path / label, self, label, run) for label, run in zip(labels, settled, strict=True)
             ]
             return sorted(runs, key=lambda run: str(run.settled["environment"].get("started", "")))
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except ValueError:
+            raise  # they name the file
+        except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(f"{self.path} is damaged: {type(error).__name__}: {error}.") from error
 
     @cached_property
