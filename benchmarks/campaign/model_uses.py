@@ -302,7 +302,9 @@ REFUSED: dict[str, set[str]] = {
 
 
 @contextmanager
-def _within(seconds: int) -> Iterator[None]:
+def within(seconds: int) -> Iterator[None]:
+    """A context that a trial leaves within so many seconds, or by an error."""
+
     def stop(*_: object) -> None:
         raise TimeoutError(f"took more than {seconds} s")
 
@@ -320,7 +322,7 @@ def trial(name: str, use: str, seed: int) -> tuple[str, str | None]:
     thing = odd(name, seed)
     held, kind, wrong = Held(thing), "right", None
     try:
-        with _within(LIMIT), warnings.catch_warnings():
+        with within(LIMIT), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             wrong = USES[use](thing, odd(name, seed).model)
     except Exception as error:
