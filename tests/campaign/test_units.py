@@ -4,7 +4,7 @@ from campaign import units
 
 
 def test_what_changes_with_units_says_so(tmp_path):
-    part = units.run(1, 0.05, tmp_path)
+    part = units.run(1, 0.04, tmp_path)
     assert part.failures == []
     assert part.tried["the same value"] > 10
     assert part.tried["another value"] > 10
