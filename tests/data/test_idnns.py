@@ -37,7 +37,7 @@ def test_rows_keep_their_labels_and_the_seed_draws_the_test_rows(tmp_path):
     [
         ({"F": BITS, "y": LABELS[:, :3]}, r"paired row by row, got \(16, 4\) and 3 labels"),
         ({"F": BITS * 2, "y": LABELS}, "F and y must hold 0 and 1 alone"),
-        ({"F": BITS}, "not a MATLAB file with F and y: KeyError"),
+        ({"F": BITS}, "not a MATLAB file with matrices F and y"),
     ],
 )
 def test_a_file_that_holds_something_else(tmp_path, content, message):
