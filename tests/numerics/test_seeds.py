@@ -1,5 +1,7 @@
 import contextlib
 import random
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -98,3 +100,30 @@ def test_no_generator_means_fresh_entropy_and_global_state_is_neither_read_nor_m
 def test_a_seed_is_no_generator(rule):
     with pytest.raises(TypeError, match=r"f: generator must be a torch\.Generator or None, got int"):
         rule(0, where="f")
+
+
+def test_threads_do_not_draw_from_each_others_streams():
+    streams, before = seed_streams(0), (torch.get_rng_state(), random.getstate())
+
+    def draws(number):
+        found = []
+        with streams.as_global_everywhere("dropout", number):
+            for _ in range(3):
+                found += [float(torch.rand(())), random.random()]
+                time.sleep(0.001)  # another thread's turn
+        return found
+
+    alone, met, beside = [draws(number) for number in range(4)], threading.Barrier(4), {}
+
+    def thread(number):
+        met.wait()
+        beside[number] = draws(number)
+
+    threads = [threading.Thread(target=thread, args=(number,)) for number in range(4)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert [beside[number] for number in range(4)] == alone
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert random.getstate() == before[1]

@@ -23,6 +23,7 @@ from infotorch.estimators.class_neighbours import ross
 from infotorch.estimators.doubts import unexamined
 from infotorch.estimators.labels import readout_mi
 from infotorch.numerics.columns import spread
+from infotorch.numerics.process import alone
 
 #: Columns that a probe reads; more are first reduced to as many principal components.
 COLUMNS = 64
@@ -131,7 +132,7 @@ def decisions(t: Tensor, y: Tensor, *, seed: int = 0) -> Decisions | None:
     count = torch.bincount(labels).double() / len(labels)
     size = spread(t)
     own = ((t - t.mean(dim=0)) / (size if size > 0 else 1.0)).numpy()
-    with threadpool_limits(1), warnings.catch_warnings():
+    with alone(), threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         alike = _reduced(StandardScaler().fit_transform(own), seed)
         found = {

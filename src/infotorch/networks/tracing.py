@@ -19,6 +19,8 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
+from infotorch.numerics.process import alone
+
 # Where torch_geometric keeps its functions: pooling over the nodes of a graph, and what else a forward may call.
 _GRAPH_MODULES = ("torch_geometric.nn", "torch_geometric.utils")
 _OWN_ATTRIBUTES = {*vars(nn.Module()), *dir(nn.Module)}
@@ -227,14 +229,15 @@ def _check_unchanged(module: nn.Module, before: dict[str, Any]) -> None:
 def left_as_it_was(model: nn.Module) -> Iterator[None]:
     """A context after which every module's attributes and mode, and the random state, are what they were."""
     attributes = [(module, dict(vars(module))) for module in model.modules()]
-    random_state = torch.get_rng_state()
-    try:
-        # Constants that are made here serve in training, whatever surrounds the run that asked for a new trace.
-        with torch.inference_mode(False):
-            yield
-    finally:
-        torch.set_rng_state(random_state)
-        for module, kept in attributes:
-            for name in vars(module).keys() - kept.keys():
-                del vars(module)[name]
-            vars(module).update(kept)
+    with alone():
+        random_state = torch.get_rng_state()
+        try:
+            # Constants that are made here serve in training, whatever surrounds the run that asked for a new trace.
+            with torch.inference_mode(False):
+                yield
+        finally:
+            torch.set_rng_state(random_state)
+            for module, kept in attributes:
+                for name in vars(module).keys() - kept.keys():
+                    del vars(module)[name]
+                vars(module).update(kept)

@@ -13,6 +13,7 @@ import torch
 from lightning_fabric import Fabric
 
 import infotorch
+from infotorch.numerics.process import alone
 
 #: float32, float64, or float32 weights whose forward passes run in bfloat16.
 Precision = Literal["32-true", "64-true", "bf16-mixed"]
@@ -67,7 +68,7 @@ def launch(device: str = "auto", precision: Precision = "32-true") -> Fabric:
     if precision not in PRECISIONS:
         raise ValueError(f"precision: must be one of {', '.join(PRECISIONS)}, got {precision!r}.")
     chosen = resolve_device(device)
-    with warnings.catch_warnings():
+    with alone(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Fabric advises on hardware that the caller has just chosen
         return Fabric(
             accelerator=chosen.type,
