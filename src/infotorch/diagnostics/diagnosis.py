@@ -190,7 +190,7 @@ def diagnose(
     What is seen on these rows need not hold elsewhere: a unit that is dead here may live on other inputs.
 
     Args:
-        model: any module that takes one tensor.
+        model: any module that takes one tensor, in any precision; it is left as it was.
         data: (x, y): inputs (n, ...), n at least 20, and classes (n,), integers, -1 for unlabelled rows; or None.
         layers: names as in `model.named_modules()`, or "output"; None takes the children in the order in which they
             run, and "output" where the forward goes on after them.

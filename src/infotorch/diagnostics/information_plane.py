@@ -130,7 +130,7 @@ class InformationPlane:
     assumption then says: I(X; T) is less than the value, and has no lower bound.
 
     Args:
-        model: any module that takes one tensor; it may be in training.
+        model: any module that takes one tensor, in any precision; it may be in training.
         data: (x, y): inputs (n, ...), n at least 5, and classes (n,), integers, -1 for unlabelled samples; or None.
         layers: names as in `model.named_modules()`, or "output"; None takes those that `diagnose` takes.
         noise_std: standard deviation of Gaussian noise in every column, in the layer's own units, which scaling cheats.

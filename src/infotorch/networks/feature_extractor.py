@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -120,7 +119,7 @@ class FeatureExtractor:
         self._state = ModelState(self.model)
         self.model.eval()
         self._handles = [layer.register_forward_hook(self._keep(name)) for name, layer in layers.items()]
-        self._uncompiled = _uncompiled()
+        self._uncompiled = _uncompiled(self.model)
         self._uncompiled.__enter__()
         return self
 
@@ -230,10 +229,13 @@ def check_weights(model: nn.Module) -> None:
             raise ValueError(f"{layer} is on the meta device, which holds no numbers; load its weights first.")
 
 
-def _uncompiled() -> Any:
-    """A context without torch.compile: a compiled model does not call the hooks of its layers."""
-    # Whoever compiled something has imported this, which takes seconds.
-    return torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext()
+def _uncompiled(model: nn.Module) -> Any:
+    """A context without torch.compile where the model or a layer is compiled, as it would not call its layers' hooks."""
+    compiled = any(
+        type(layer).__name__ == "OptimizedModule" or getattr(layer, "_compiled_call_impl", None) is not None
+        for layer in model.modules()
+    )
+    return torch.compiler.set_stance("force_eager") if compiled else nullcontext()
 
 
 def _as_weights(x: Any, model: nn.Module) -> Any:

@@ -112,7 +112,7 @@ class InformationSignal:
     Args:
         model: what is trained.
         data: the training data as a pair (x, y) of tensors or numpy arrays. x: inputs, shape (n, ...); arrays take the
-            precision of the network's weights. y: class labels of shape (n,), integers, -1 for unlabelled ones, which
+            precision of the network's weights, and so do tensors on which it does not run as they are. y: class labels of shape (n,), integers, -1 for unlabelled ones, which
             are not drawn; or real targets of shape (n, ...). The dtype decides: labels as floating-point numbers are
             real targets.
         num_samples: samples that are drawn once, in equal proportions from the classes; at least 2.
@@ -197,8 +197,8 @@ class InformationSignal:
         """I(T; Y) now: a number for the output, or a list with one for each layer.
 
         Raises:
-            ValueError: a layer that the forward pass does not call, or an output without one row for each row of x; see
-                the estimator for numbers that are not finite.
+            ValueError: a network that does not run on x or has no weights yet, a layer that the forward pass does not
+                call, or an output without one row for each row of x, or with numbers that are not finite.
             TypeError: an output that is neither a tensor nor begins with one.
         """
         with unexamined():  # a warning in every epoch would tell the same
