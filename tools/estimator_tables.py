@@ -5,33 +5,55 @@ With --check nothing is written, and a page that differs is an error.
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from infotorch.estimators.registry import DEPENDENCE, INFORMATION, Entry
 
-PAGE = Path(__file__).parents[1] / "docs" / "choosing-an-estimator.md"
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "choosing-an-estimator.md"
+#: what benchmarks/estimator_cost.py measured
+COSTS = ROOT / "benchmarks" / "results" / "estimator_cost.json"
 COLUMNS = {
-    "information": "x | y | size | function | side | ceiling | error | gradient | cost",
-    "dependence": "x | y | size | function | range | error | gradient | cost",
+    "information": "x | y | size | function | side | ceiling | error | gradient | cost | seconds",
+    "dependence": "x | y | size | function | range | error | gradient | cost | seconds",
 }
 
 
 def table(name: str, entries: tuple[Entry, ...]) -> str:
     """One of the page's tables between its markers: a line for each function."""
     lines: dict[str, str] = {}
+    measured = json.loads(COSTS.read_text(encoding="utf-8"))["rows"]
     for entry in entries:
-        lines.setdefault(entry.function, _line(entry))
+        lines.setdefault(entry.function, _line(entry, seconds(measured.get(entry.function, []))))
     heading = f"| {COLUMNS[name]} |"
     rule = "|" + "---|" * (heading.count("|") - 1)
     return "\n".join([f"<!-- {name}: `make stubs` -->", heading, rule, *lines.values(), f"<!-- /{name} -->"])
 
 
-def _line(entry: Entry) -> str:
+def seconds(cells: list[dict[str, Any]]) -> str:
+    """What the page says of three sizes; "~" is not measured but told by the cost, and "–" not at all.
+
+    Example:
+        >>> seconds([{"n": 1000, "seconds": 0.25, "measured": True}, {"n": 10000, "bytes": 8e10}])
+        '0.25 · 80 GB'
+    """
+    return " · ".join(_cell(cell) for cell in cells) or "–"
+
+
+def _cell(cell: dict[str, Any]) -> str:
+    if "bytes" in cell:
+        return f"{cell['bytes'] / 1e9:.0f} GB"
+    return f"{'' if cell['measured'] else '~'}{cell['seconds']:g}"
+
+
+def _line(entry: Entry, measured: str) -> str:
     side = [entry.side] if entry.side else []
     gradient = "yes" if entry.gradient else "no"
     cells = [entry.x, entry.y, entry.size, f"`{entry.function}`", *side, entry.ceiling, entry.error, gradient]
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in [*cells, entry.cost]) + " |"
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in [*cells, entry.cost, measured]) + " |"
 
 
 def page_with_tables(page: str) -> str:

@@ -156,9 +156,9 @@ INFORMATION = (
 #: dependence that is not Shannon's information, and not to be set beside it
 DEPENDENCE = (
     Entry("renyi_entropy", "renyi", "any", "–", "any",
-          "", "0 to log n", "jackknife", True, "n³, memory n²; order 2: n² d, linear"),
+          "", "0 to log n", "jackknife", True, "n³, memory 2 n² numbers; order 2: n² d, linear"),
     Entry("renyi_joint_entropy", "renyi_multivariate", "several, together", "–", "any",
-          "", "0 to log n", "jackknife", True, "n³, memory n²; order 2: n² d, linear"),
+          "", "0 to log n", "jackknife", True, "n³, memory 2 n² numbers; order 2: n² d, linear"),
     Entry("renyi_mi", "renyi", "any", "any", "any",
           "", "at most log n", "jackknife", True, "as `renyi_entropy`",
           name="renyi",
