@@ -230,7 +230,7 @@ def check_weights(model: nn.Module) -> None:
 
 
 def _uncompiled(model: nn.Module) -> Any:
-    """A context without torch.compile where the model or a layer is compiled, as it would not call its layers' hooks."""
+    """A context without torch.compile where something is compiled, which would not call its layers' hooks."""
     compiled = any(
         type(layer).__name__ == "OptimizedModule" or getattr(layer, "_compiled_call_impl", None) is not None
         for layer in model.modules()

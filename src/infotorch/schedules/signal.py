@@ -112,9 +112,9 @@ class InformationSignal:
     Args:
         model: what is trained.
         data: the training data as a pair (x, y) of tensors or numpy arrays. x: inputs, shape (n, ...); arrays take the
-            precision of the network's weights, and so do tensors on which it does not run as they are. y: class labels of shape (n,), integers, -1 for unlabelled ones, which
-            are not drawn; or real targets of shape (n, ...). The dtype decides: labels as floating-point numbers are
-            real targets.
+            precision of the network's weights, and so do tensors on which it does not run as they are. y: class labels
+            of shape (n,), integers, -1 for unlabelled ones, which are not drawn; or real targets of shape (n, ...). The
+            dtype decides: labels as floating-point numbers are real targets.
         num_samples: samples that are drawn once, in equal proportions from the classes; at least 2.
         layers: names of layers, see `parameterised_layers`; None for the network's output.
         estimator: "ross" for labels (nearest neighbours within each class, ties counted), "ksg" for real targets and as
