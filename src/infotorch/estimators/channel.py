@@ -44,7 +44,7 @@ def pairwise_bounds(features: ArrayLike, noise_std: float | Tensor) -> tuple[Est
 
     Returns:
         (lower, upper), each in [0, log n], lower <= upper; 0 when all samples are equal. Both together take n^2 / 2
-        exponentials beyond 8192 samples, several times more where a gradient is needed (seconds at n = 100,000:
+        exponentials beyond 8192 samples, and far longer where a gradient is needed (seconds at n = 100,000:
         docs/choosing-an-estimator.md). `gaussian_channel_bound` takes n d^2.
 
     Raises:

@@ -92,8 +92,8 @@ def hsic(
 
     Returns:
         0-d tensor, differentiable; computed in float64. 0 when x or y is constant. Memory for a block of samples at a
-        time, also on the way back. "rbf" takes n^2 / 2 exponentials for each of x and y without a gradient and four
-        times as long with one (seconds at n = 100,000: docs/choosing-an-estimator.md); "linear" takes n d^2.
+        time, also on the way back. "rbf" takes n^2 / 2 exponentials for each of x and y without a gradient and some
+        ten times as long with one (seconds at n = 100,000: docs/choosing-an-estimator.md); "linear" takes n d^2.
 
     Raises:
         ValueError: samples not paired, too few samples, NaN or infinite values, an unknown kernel, rule or bandwidth.

@@ -39,8 +39,8 @@ def renyi_entropy_randomised(
     benchmarks/speed.py has its error and its time beside the exact value's. Beyond 8192 rows the kernel matrix is
     computed in tiles for every product: memory stays small, and the time grows with n^2 rather than n^3. A product
     takes n^2 / 2 exponentials and 2 n^2 (num_probes + num_deflated) operations, and there are num_steps + 2 of them: at
-    n = 100,000 that is 10^13 operations, minutes on two cores. num_probes=8, num_deflated=8 and num_steps=4 take a
-    quarter of it at two or three times the error; order 2 is exact in one pass.
+    n = 100,000 that is 10^13 operations, minutes on two cores. num_probes=8, num_deflated=8 and num_steps=4 take
+    half as long, with four to five times the error; order 2 is exact in one pass.
 
     Args:
         x: shape (n,) or (n, ...); trailing axes are flattened; integers are symbols, whose entropy is exact.
