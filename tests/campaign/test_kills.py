@@ -1,8 +1,40 @@
 """Few kills and few pairs of starts; the campaign makes a hundred."""
 
+import shutil
+
 import pytest
 
 from campaign import kills, starts
+from campaign.commands import difference
+from infotorch.recipes.changes import change
+from infotorch.recipes.registry import find_recipe
+from infotorch.runs.runner import run
+from infotorch.training.checkpoint import load_checkpoint, save_checkpoint
+
+
+def test_a_difference_is_seen_wherever_it_is(tmp_path):
+    whole = tmp_path / "whole"
+    run(change(find_recipe("demo", "random"), {"epochs": 1, "data.limit": 100}), whole, device="cpu")
+    for name, told in (
+        ("metrics.jsonl", "metrics.jsonl differs"),
+        ("outcome.json", "outcome.json differs"),
+        ("extra.json", "it holds"),
+        (".lock", "it has left .lock"),
+        ("checkpoint", "the checkpoint differs"),
+    ):
+        other = shutil.copytree(whole, tmp_path / name)
+        assert difference(other, whole) is None
+        if name == "checkpoint":
+            state = load_checkpoint(other / name)
+            body = list(state["plan"].values())[-1]["body"]
+            next(iter(body.values())).flatten()[0] += 1
+            save_checkpoint(other / name, state)
+        elif name == "outcome.json":
+            (other / name).write_text((other / name).read_text().replace('"test_accuracy": 0.', '"test_accuracy": 0.1'))
+        else:
+            with (other / name).open("a") as file:
+                file.write('{"epoch": 9}\n')
+        assert str(difference(other, whole)).startswith(told)
 
 
 @pytest.mark.slow
