@@ -72,7 +72,7 @@ def run(seed: int, scale: float, scratch: Path) -> Part:
 
 
 def _served(part: Part, first: int, seed: int, scale: float, scratch: Path) -> int | None:
-    """Trials from `first` on in one process, up to the end (None) or to a trial that ended it (the next number)."""
+    """Trials from `first` on in one process, up to the end (None) or to a trial that ended it (the next)."""
     fork = multiprocessing.get_context("fork")
     ours, theirs = fork.Pipe()
     process = fork.Process(target=_serve, args=(theirs, first, seed, scale, scratch), daemon=True)
@@ -99,7 +99,7 @@ def _served(part: Part, first: int, seed: int, scale: float, scratch: Path) -> i
         process.kill()
         process.join()
     part.failures.append(f"{_named(running)}: {end}")
-    return (first if running is None else running[0]) + 1
+    return None if running is None else running[0] + 1
 
 
 def _named(running: tuple[int, str, str] | None) -> str:

@@ -49,8 +49,8 @@ def _number(value: int) -> bytes:
     return b"\x8a" + bytes([len(raw)]) + raw
 
 
-def _kind(code: bytes, order: bytes = b"<", fields: bytes = b"NNN") -> bytes:
-    state = b"(K\x03" + _word(order) + fields + b"J\xff\xff\xff\xffJ\xff\xff\xff\xffK\x3ftb"
+def _kind(code: bytes, order: bytes = b"<", fields: bytes = b"NNN", flags: int = 0) -> bytes:
+    state = b"(K\x03" + _word(order) + fields + b"J\xff\xff\xff\xffJ\xff\xff\xff\xffK" + bytes([flags]) + b"tb"
     return _named("numpy", "dtype") + _word(code) + b"K\x00K\x01\x87R" + state
 
 
@@ -77,6 +77,8 @@ def _arrays_of_odd_kinds() -> dict[str, bytes]:
     records = _kind(b"V8", b"|", b"NU\x01a\x85}U\x01a" + objects + b"K\x00\x86s")
     return {
         "an array of objects": _array(b"O8", (2,), b"A" * 16, kind=objects),
+        "an array of objects that says so": _array(b"O8", (2,), b"A" * 16, kind=_kind(b"O8", b"|", flags=63)),
+        "an array of numbers that says objects": _array(b"u1", (2,), b"AA", kind=_kind(b"u1", b"|", flags=63)),
         "records with objects": _array(b"V8", (1,), b"A" * 8, kind=records),
         "axes within a number": _array(b"V8", (1,), b"A" * 8, kind=_kind(b"V8", b"|", objects + b"K\x01\x85\x86NN")),
         "a scalar that is an object": _named("numpy.core.multiarray", "scalar") + objects + b"U\x08AAAAAAAA\x86R",
