@@ -27,6 +27,11 @@ ODD: tuple[Any, ...] = (
 )  # fmt: skip
 
 
+def untouched(_path: Path, _: random.Random) -> str:
+    """Nothing."""
+    return "untouched"
+
+
 def flip(path: Path, rng: random.Random) -> str:
     """One bit is another."""
     content = bytearray(path.read_bytes())

@@ -22,15 +22,28 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from campaign.hostile import OF_BYTES, OF_CHECKPOINTS, Change, bomb, mark_of, odd_curves, odd_value, sealed
+from campaign.hostile import OF_BYTES, OF_CHECKPOINTS, Change, bomb, mark_of, odd_curves, odd_value, sealed, untouched
 from campaign.part import Part
 
 #: Seconds for one command; the slowest takes three on a quiet core.
 LIMIT = 90
 #: Bytes of addresses for one command: torch alone takes two thousand million.
 MEMORY = 12 * 2**30
-_SETTINGS = ("--variant", "full-bound", "--set", "epochs=2", "--set", "data.limit=100", "--device", "cpu")
+_SETTINGS = (
+    "--variant",
+    "full-bound",
+    "--set",
+    "epochs=2",
+    "--set",
+    "data.limit=100",
+    "--set",
+    "embedding_samples=20",
+    "--device",
+    "cpu",
+)
 _PROGRESS = re.compile(r".*: step \d+ of \d+$|demo full-bound seed 0 in .*|demo .*going on.*")
+#: What a trial changes that changes nothing: the reader must succeed.
+_CONTROL = "."
 _RECORDS = ("recipe.json", "environment.json", "metrics.jsonl", "outcome.json")
 _SEEN = ("embeddings.json", "diagnosis.json", "information_plane.json", "demonstration.json", "tuning/trials.jsonl")
 
@@ -46,9 +59,11 @@ def run(seed: int, scale: float, scratch: Path) -> Part:
     if code:
         return part
     whole = (made / "finished" / "metrics.jsonl").read_bytes()
+    for reader, base in dict.fromkeys((reader, base) for reader, base, *_ in _PLAN):
+        _trial(part, reader, made, base, _CONTROL, untouched, random.Random(0), scratch, whole)
     for reader, base, files, changes, times in _PLAN:
         rng = random.Random(f"{seed} {reader} {base}")
-        for number in range(max(1, round(times * scale))):
+        for number in range(round(times * scale)):
             file, change = files[number % len(files)], changes[rng.randrange(len(changes))]
             _trial(part, reader, made, base, file, change, rng, scratch, whole)
     _of_checkpoints(part, made, seed, scale, scratch, whole)
@@ -91,6 +106,7 @@ def _trial(
     part.check(not mark_of(path).exists(), f"{what}: EXECUTED")
     lines = [line for line in said.splitlines() if line and not _PROGRESS.match(line)]
     if code == 2:
+        part.check(change is not untouched, f"{what}: was refused: {said[-400:]!r}")
         part.check(len(lines) == 1, f"{what}: exit code 2 with {len(lines)} lines: {said[-400:]!r}")
         part.check(str(place) in said, f"{what}: the line names no file: {said[-400:]!r}")
         part.check("weights_only" not in said, f"{what}: advises to execute the file")
@@ -98,7 +114,11 @@ def _trial(
         part.check("diverged" in said, f"{what}: exit code 1: {said[-400:]!r}")
     elif code != 0:
         part.check(False, f"{what}: exit code {code}: {said[-600:]!r}")
-    elif file in {"checkpoint/state.pt", "metrics.jsonl"} and reader == "run --resume" and base == "interrupted":
+    elif (
+        file in {"checkpoint/state.pt", "metrics.jsonl", _CONTROL}
+        and reader == "run --resume"
+        and base == "interrupted"
+    ):
         part.check(change not in OF_CHECKPOINTS, f"{what}: was accepted")
         same = (place / base / "metrics.jsonl").read_bytes() == whole
         part.check(same or change is sealed, f"{what}: completed with other numbers")
@@ -214,6 +234,10 @@ def _in_child(do: Callable[[], int], errors: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         os.dup2(errors, 2)
+        sys.stdout, sys.stderr = (
+            open(1, "w", closefd=False),
+            open(2, "w", closefd=False),
+        )  # whoever captured them before
         code = do()
     except BaseException:
         traceback.print_exc()
