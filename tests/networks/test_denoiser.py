@@ -77,7 +77,7 @@ class TestLayers:
 
     @pytest.mark.parametrize("shape", [(1, 28, 28), (1, 8, 4), (64,), (1, 16, 16)])
     def test_images_that_do_not_halve_to_a_pixel(self, shape):
-        with pytest.raises(ValueError, match=r"denoising_vae: 3 convolutions take images \(channels, 8, 8\), got \("):
+        with pytest.raises(ValueError, match=r"denoising_vae: .* \(channels, .*got \("):
             denoising_vae(shape, (4, 4, 4), noise_std=0.1)
 
     @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ class TestLayers:
         [
             ({"channels": ()}, ValueError, "0 convolutions take images"),
             ({"channels": (4, 0, 4)}, ValueError, "channels must be at least 1, got 0"),
-            ({"latent": 0}, ValueError, "latent and every one of channels must be at least 1, got 0"),
+            ({"latent": 0}, ValueError, "latent must be at least 1, got 0"),
             ({"latent": 2.5}, TypeError, "must be an integer, got 2.5"),
             ({"noise_std": -0.1}, ValueError, "AddNoise: noise_std must be 0 or more, and finite, got -0.1"),
             ({"noise_std": float("nan")}, ValueError, "and finite, got nan"),

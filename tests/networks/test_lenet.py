@@ -62,8 +62,8 @@ def test_dropout_stands_between_the_two_linear_layers_alone():
         (((784,), 10), {}, r"lenet5: shape must be \(channels, height, width\)"),
         (((1, 28, 28), 0), {}, "lenet5: outputs must be at least 1, got 0"),
         (((1, 28, 28), 10), {"channels": (4,)}, r"lenet5: channels must be two widths, got \(4,\)"),
-        (((1, 28, 28), 10), {"channels": (4, 0)}, "lenet5: every one of channels must be at least 1, got 0"),
-        (((1, 28, 28), 10), {"hidden": 0}, "every width must be at least 1"),
+        (((1, 28, 28), 10), {"channels": (4, 0)}, "lenet5: every width of channels must be at least 1, got 0"),
+        (((1, 28, 28), 10), {"hidden": 0}, "lenet5: hidden must be at least 1"),
         (((1, 28, 28), 10), {"dropout": 1.0}, "dropout must be at least 0 and below 1, got 1.0"),
     ],
 )

@@ -41,5 +41,5 @@ def test_the_paper_s_network_has_its_parameter_count():
 
 
 def test_a_width_of_zero_is_refused():
-    with pytest.raises(ValueError, match="every width must be at least 1, got 4, 0, 2"):
+    with pytest.raises(ValueError, match="every width of hidden must be at least 1, got 0"):
         mlp(4, (0,), 2)

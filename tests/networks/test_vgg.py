@@ -81,7 +81,7 @@ def test_images_of_64_pixels_keep_a_grid_of_four_places():
         (((3, 32, 32), 0), {}, "vgg16: outputs must be at least 1, got 0"),
         (((3, 32, 32), 10), {"width": 0}, "vgg16: width must be at least 1, got 0"),
         (((3, 32, 32), 10), {"norm": "length"}, "vgg16: norm must be one of batch, none, got 'length'"),
-        (((3, 32, 32), 10), {"hidden": (0,), "width": 1}, "every width must be at least 1"),
+        (((3, 32, 32), 10), {"hidden": (0,), "width": 1}, "every width of hidden must be at least 1"),
         (((3, 32, 32), 10), {"hidden": (4,), "width": 1, "dropout": 1.0}, "dropout must be at least 0 and below 1"),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from infotorch.numerics.checks import as_samples, check_count, check_rows
 from infotorch.numerics.neighbours import nearest_distances
 
 # Rows whose distances are all computed.
@@ -35,7 +36,9 @@ def information_dimension(t: Tensor, *, k: int = 10) -> float:
         >>> 1.8 < information_dimension(plane) < 2.2, information_dimension((plane > 1).float())
         (True, 0.0)
     """
-    rows = t[:_MOST_ROWS].detach().double()
+    check_count(k, where="information_dimension", name="k")
+    rows = as_samples(t, where="information_dimension", name="t")[:_MOST_ROWS]
+    check_rows(rows, where="information_dimension", name="t", at_least=2)
     k = min(k, len(rows) - 1)
     nearest = nearest_distances(rows, k, "euclidean")
     floor = _TIE * float(nearest.max())
@@ -68,7 +71,9 @@ def correlation_dimension(t: Tensor) -> float:
         >>> 0.9 < correlation_dimension(line) < 1.05, correlation_dimension(torch.ones(500, 3))
         (True, 0.0)
     """
-    distances = torch.pdist(t[:_MOST_ROWS].detach().double()).sort().values
+    rows = as_samples(t, where="correlation_dimension", name="t")[:_MOST_ROWS]
+    check_rows(rows, where="correlation_dimension", name="t", at_least=2)
+    distances = torch.pdist(rows).sort().values
     near, far = (float(distances[int(share * (len(distances) - 1))]) for share in (0.01, 0.1))
     if near <= _TIE * float(distances[-1]) or far <= near:
         return 0.0

@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from infotorch.numerics.checks import as_tensor, check_count, check_number
+from infotorch.numerics.checks import as_tensor, check_number, check_size
 from infotorch.numerics.seeds import as_generator
 
 
@@ -37,7 +37,7 @@ def generator_for(n: int, generator: torch.Generator | None, *, where: str) -> t
         TypeError: n is not an integer, or generator is something else.
         ValueError: n is below 1.
     """
-    check_count(n, where=where, name="n")
+    check_size(n, where=where, name="n")
     return as_generator(generator, where=where)
 
 

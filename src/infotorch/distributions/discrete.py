@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from infotorch.distributions.base import as_constants, generator_for
+from infotorch.numerics.checks import check_number
 from infotorch.numerics.typing import ArrayLike
 
 
@@ -60,6 +61,7 @@ class BinarySymmetricChannel(DiscreteJoint):
         p_one: probability of X = 1, in [0, 1].
 
     Raises:
+        TypeError: a probability is no number.
         ValueError: a probability is outside [0, 1].
 
     Source: Cover & Thomas 2006, Sec. 7.1.4.
@@ -71,6 +73,7 @@ class BinarySymmetricChannel(DiscreteJoint):
 
     def __init__(self, flip_probability: float, p_one: float = 0.5) -> None:
         for name, value in (("flip_probability", flip_probability), ("p_one", p_one)):
+            check_number(value, where="BinarySymmetricChannel", name=name)
             if not 0 <= value <= 1:
                 raise ValueError(f"BinarySymmetricChannel: {name} must lie in [0, 1], got {value}.")
         stay, flip = 1 - flip_probability, flip_probability

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from infotorch.distributions.base import as_constants, check_information, generator_for
-from infotorch.numerics.checks import check_count, check_number, check_positive
+from infotorch.numerics.checks import check_count, check_number, check_positive, check_size
 from infotorch.numerics.typing import ArrayLike
 
 
@@ -166,6 +166,6 @@ class CorrelatedGaussian:
 
 
 def _dimensions(dim_x: int, dim_y: int, *, where: str) -> int:
-    check_count(dim_x, where=where, name="dim_x")
-    check_count(dim_y, where=where, name="dim_y")
+    check_size(dim_x, where=where, name="dim_x")
+    check_size(dim_y, where=where, name="dim_y")
     return dim_x + dim_y

@@ -11,9 +11,15 @@ import math
 import torch
 from torch import Tensor
 
-from infotorch.numerics.checks import as_tensor, check_count, check_number
+from infotorch.numerics.checks import as_tensor, check_number, check_size, shown
 from infotorch.numerics.seeds import as_generator
 from infotorch.numerics.typing import ArrayLike
+
+
+def _numbers(rows: Tensor, *, where: str) -> Tensor:
+    """Real numbers that torch's functions take; integers become torch's default type."""
+    rows = as_tensor(rows, where=where, name="rows")
+    return rows if rows.is_floating_point() and rows.element_size() > 1 else rows.to(torch.get_default_dtype())
 
 
 def half_cube(rows: Tensor) -> Tensor:
@@ -25,6 +31,7 @@ def half_cube(rows: Tensor) -> Tensor:
         >>> half_cube(torch.tensor([-4.0, 1.0]))
         tensor([-8.,  1.])
     """
+    rows = _numbers(rows, where="half_cube")
     return rows * rows.abs().sqrt()
 
 
@@ -37,7 +44,7 @@ def normal_cdf(rows: Tensor) -> Tensor:
         >>> normal_cdf(torch.tensor([0.0, 1.96])).round(decimals=3)
         tensor([0.5000, 0.9750])
     """
-    return torch.special.ndtr(rows)
+    return torch.special.ndtr(_numbers(rows, where="normal_cdf"))
 
 
 def wiggly(rows: Tensor) -> Tensor:
@@ -49,6 +56,7 @@ def wiggly(rows: Tensor) -> Tensor:
         >>> bool((wiggly(torch.linspace(-5, 5, 100)).diff() > 0).all())
         True
     """
+    rows = _numbers(rows, where="wiggly")
     return rows + 0.4 * torch.sin(2 * rows + 1)
 
 
@@ -63,6 +71,7 @@ def bimodal(rows: Tensor) -> Tensor:
         >>> bimodal(torch.tensor([-1.0, 0.0, 1.0], dtype=torch.float64)).round(decimals=2)
         tensor([-3.4800,  0.0000,  3.4800], dtype=torch.float64)
     """
+    rows = _numbers(rows, where="bimodal")
     # By symmetry, and in the lower tail, where distribution functions keep their relative accuracy.
     target = torch.special.log_ndtr(-rows.abs())
     low, high = -rows.abs() - 3.0, torch.zeros_like(rows)
@@ -93,6 +102,7 @@ def swiss_roll(rows: Tensor) -> Tensor:
         tensor([[0.0000, 0.2200],
                 [0.4500, 0.0000]])
     """
+    rows = _numbers(rows, where="swiss_roll")
     if rows.ndim != 2 or rows.shape[1] != 1 or not ((rows >= 0) & (rows <= 1)).all():
         raise ValueError(f"swiss_roll: rows must be one column of values in [0, 1], got shape {tuple(rows.shape)}.")
     t = 1.5 * math.pi * (1 + 2 * rows)
@@ -110,7 +120,7 @@ class Spiral:
 
     Raises:
         ValueError: the plane is not two different columns.
-        TypeError: speed is not a number.
+        TypeError: speed is not a number, or plane no pair of integers.
 
     Source: Czyż et al. 2023, arXiv:2306.11078, x -> exp(speed |x|^2 A) x with the generator A of one rotation.
 
@@ -122,7 +132,9 @@ class Spiral:
 
     def __init__(self, speed: float, plane: tuple[int, int] = (0, 1)) -> None:
         check_number(speed, where="Spiral", name="speed")
-        if len(set(plane)) != 2:
+        if not isinstance(plane, tuple | list) or not all(isinstance(column, int) for column in plane):
+            raise TypeError(f"Spiral: plane must be a pair of columns such as (0, 1), got {shown(plane)}.")
+        if len(plane) != 2 or len(set(plane)) != 2:
             raise ValueError(f"Spiral: plane must name two different columns, got {plane}.")
         self.speed = speed
         self.plane = plane
@@ -133,6 +145,7 @@ class Spiral:
         Raises:
             ValueError: rows has no such columns.
         """
+        rows = _numbers(rows, where="Spiral")
         if rows.ndim != 2 or not all(-rows.shape[1] <= column < rows.shape[1] for column in self.plane):
             raise ValueError(f"Spiral: rows must have the columns {self.plane}, got shape {tuple(rows.shape)}.")
         i, j = self.plane
@@ -174,9 +187,10 @@ class Linear:
         Raises:
             ValueError: rows has another number of columns.
         """
+        rows = as_tensor(rows, where="Linear", name="rows")
         if rows.ndim != 2 or rows.shape[1] != self.matrix.shape[1]:
             raise ValueError(f"Linear: rows must have {self.matrix.shape[1]} columns, got shape {tuple(rows.shape)}.")
-        rows = rows if rows.is_floating_point() else rows.double()
+        rows = rows if rows.is_floating_point() and rows.element_size() > 1 else rows.double()
         return rows @ self.matrix.T.to(rows)
 
 
@@ -198,7 +212,7 @@ def random_rotation(dim: int, generator: torch.Generator | None = None) -> Linea
         >>> bool(torch.allclose(turn.matrix @ turn.matrix.T, torch.eye(3, dtype=torch.float64)))
         True
     """
-    check_count(dim, where="random_rotation", name="dim")
+    check_size(dim, where="random_rotation", name="dim")
     generator = as_generator(generator, where="random_rotation")
     noise = torch.randn(dim, dim, generator=generator, dtype=torch.float64, device=generator.device)
     q, r = torch.linalg.qr(noise)

@@ -9,7 +9,7 @@ from scipy.special import digamma, gammaln, xlogy
 from torch import Tensor
 
 from infotorch.distributions.base import generator_for
-from infotorch.numerics.checks import check_count, check_number
+from infotorch.numerics.checks import check_number, check_size
 
 
 class DiscretePlusUniform:
@@ -30,7 +30,7 @@ class DiscretePlusUniform:
     """
 
     def __init__(self, symbols: int) -> None:
-        check_count(symbols, where="DiscretePlusUniform", name="symbols")
+        check_size(symbols, where="DiscretePlusUniform", name="symbols")
         self.symbols = symbols
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from infotorch.distributions.base import as_constants, generator_for
 from infotorch.distributions.quadrature import normal_expectation
-from infotorch.numerics.checks import check_positive
+from infotorch.numerics.checks import check_positive, paired_samples
 from infotorch.numerics.typing import ArrayLike
 
 
@@ -64,6 +64,12 @@ class GaussianMixture:
 
     def log_ratio(self, x: Tensor, y: Tensor) -> Tensor:
         """The values log p(x, y) / (p(x) p(y)), one a sample, shape (n,): their expectation is I(X; Y)."""
+        x, y = paired_samples(x, y, where="GaussianMixture.log_ratio")
+        if x.shape[1] != 1 or y.shape[1] != 1:
+            raise ValueError(
+                "GaussianMixture.log_ratio: x and y must have one column each, got shapes "
+                f"{tuple(x.shape)} and {tuple(y.shape)}."
+            )
         points = torch.cat([x, y], dim=1).to("cpu", torch.float64)[:, None, :] - self.means
         whitened = torch.linalg.solve_triangular(self._factors, points[..., None], upper=False)[..., 0]
         log_joint = -(whitened**2).sum(dim=2) / 2 - self._factors.diagonal(dim1=1, dim2=2).log().sum(dim=1)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from infotorch.distributions.base import JointLaw
+from infotorch.numerics.checks import check_callable, shown
 
 #: Rows to rows, one to one.
 Map = Callable[[Tensor], Tensor]
@@ -24,6 +25,9 @@ class Transformed:
         transform_x: f, None for the identity.
         transform_y: g, None for the identity.
 
+    Raises:
+        TypeError: no law, or a map that is no function.
+
     Source: Kraskov, Stögbauer & Grassberger 2004, arXiv:cond-mat/0305641, Appendix; Czyż et al. 2023,
     arXiv:2306.11078, Theorem 2.1.
 
@@ -36,6 +40,10 @@ class Transformed:
     """
 
     def __init__(self, law: JointLaw, transform_x: Map | None = None, transform_y: Map | None = None) -> None:
+        _check_law(law, where="Transformed")
+        for name, transform in (("transform_x", transform_x), ("transform_y", transform_y)):
+            if transform is not None:
+                check_callable(transform, where="Transformed", name=name)
         self.law = law
         self.transform_x = transform_x
         self.transform_y = transform_y
@@ -59,6 +67,7 @@ class Stacked:
         laws: at least one; each with samples of shape (n,) or (n, d), all discrete or all continuous.
 
     Raises:
+        TypeError: what has no sample and no mutual_information.
         ValueError: no law is given.
 
     Source: Cover & Thomas 2006, Theorem 2.5.2 (chain rule).
@@ -74,6 +83,8 @@ class Stacked:
     def __init__(self, *laws: JointLaw) -> None:
         if not laws:
             raise ValueError("Stacked: needs at least one law.")
+        for law in laws:
+            _check_law(law, where="Stacked")
         self.laws = laws
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
@@ -86,3 +97,8 @@ class Stacked:
     def mutual_information(self) -> float:
         """I(X; Y) in nats, as exact as the laws'."""
         return sum(law.mutual_information() for law in self.laws)
+
+
+def _check_law(law: object, *, where: str) -> None:
+    if isinstance(law, type) or not isinstance(law, JointLaw):
+        raise TypeError(f"{where}: a law must have sample and mutual_information, got {shown(law)}.")

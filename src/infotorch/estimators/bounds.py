@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from infotorch.numerics.checks import as_tensor, check_positive
+from infotorch.numerics.checks import as_tensor, check_positive, check_share
 from infotorch.numerics.typing import ArrayLike
 
 
@@ -195,8 +195,7 @@ class MineGradient(nn.Module):
 
     def __init__(self, *, decay: float = 0.99) -> None:
         super().__init__()
-        if not 0 <= decay < 1:
-            raise ValueError(f"MineGradient: decay must be at least 0 and below 1, got {decay}.")
+        check_share(decay, where="MineGradient", name="decay")
         self.decay = decay
         # NaN until the first batch: there is no average yet.
         self.register_buffer("log_average", torch.tensor(math.nan))
@@ -225,10 +224,17 @@ class MineGradient(nn.Module):
 def log_mean_exp(values: Tensor) -> Tensor:
     """Log of the mean of exp over all entries, without overflow.
 
+    Raises:
+        TypeError: not real numbers.
+        ValueError: no entry.
+
     Example:
         >>> log_mean_exp(torch.tensor([1000.0, 1000.0])).item()
         1000.0
     """
+    values = as_scores(values, where="log_mean_exp", name="values")
+    if values.numel() == 0:
+        raise ValueError(f"log_mean_exp: values must not be empty, got shape {tuple(values.shape)}.")
     return values.flatten().logsumexp(dim=0) - math.log(values.numel())
 
 

@@ -17,7 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from infotorch.estimators.bounds import off_diagonal
-from infotorch.numerics.checks import check_count, check_paired
+from infotorch.numerics.checks import check_module, check_paired, check_size, check_widths
+from infotorch.numerics.module_inputs import check_tensor, module_input
 
 # Pairs that the joint critic scores at once: its hidden layers then stay within a few tens of MiB.
 _PAIRS_AT_ONCE = 2**15
@@ -40,12 +41,12 @@ class Critic(nn.Module):
 
     def pairs(self, x: Tensor, y: Tensor) -> Tensor:
         """Scores of aligned rows, shape (n,)."""
-        check_paired(x, y, where=f"{type(self).__name__}.pairs")
+        _check_pairs(x, y, where=f"{type(self).__name__}.pairs")
         return self(x, y).diagonal()
 
     def contrast(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Scores of the n true pairs and of pairs drawn apart, each one-dimensional: here all n (n - 1) of them."""
-        check_paired(x, y, where=f"{type(self).__name__}.contrast")
+        _check_pairs(x, y, where=f"{type(self).__name__}.contrast")
         scores = self(x, y)
         return scores.diagonal(), off_diagonal(scores).flatten()
 
@@ -89,12 +90,14 @@ class JointCritic(Critic):
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Scores of every x against every y, shape (n, m)."""
         hx, hy = self._halves(x, y)
+        if len(hy) == 0:
+            return hx.new_zeros(len(hx), 0)
         rows = max(1, _PAIRS_AT_ONCE // len(hy))
         return torch.cat([self._behind(part[:, None] + hy) for part in hx.split(rows)])
 
     def pairs(self, x: Tensor, y: Tensor) -> Tensor:
         """Scores of aligned rows, shape (n,)."""
-        check_paired(x, y, where="JointCritic.pairs")
+        _check_pairs(x, y, where="JointCritic.pairs")
         hx, hy = self._halves(x, y)
         return self._behind(hx + hy)
 
@@ -103,7 +106,7 @@ class JointCritic(Critic):
 
         In a batch in random order this is a random derangement, for the price of 2 n evaluations.
         """
-        check_paired(x, y, where="JointCritic.contrast")
+        _check_pairs(x, y, where="JointCritic.contrast")
         hx, hy = self._halves(x, torch.cat([y, y.roll(1, 0)]))
         together, apart = self._behind(hx + hy.view(2, *hx.shape))
         return together, apart
@@ -158,7 +161,7 @@ class SeparableCritic(Critic):
 
     def pairs(self, x: Tensor, y: Tensor) -> Tensor:
         """Scores of aligned rows, shape (n,)."""
-        check_paired(x, y, where="SeparableCritic.pairs")
+        _check_pairs(x, y, where="SeparableCritic.pairs")
         hx, hy = self._embeddings(x, y)
         return (hx * hy).sum(dim=1) + self.offset
 
@@ -204,7 +207,7 @@ class BilinearCritic(Critic):
 
     def pairs(self, x: Tensor, y: Tensor) -> Tensor:
         """Scores of aligned rows, shape (n,)."""
-        check_paired(x, y, where="BilinearCritic.pairs")
+        _check_pairs(x, y, where="BilinearCritic.pairs")
         x, y = self._inputs(x, y)
         return (x * self.from_y(y)).sum(dim=1) + self.offset
 
@@ -236,8 +239,10 @@ class EncoderCritic(Critic):
 
     def __init__(self, encoder: nn.Module, critic: Critic, *, train_encoder: bool = False) -> None:
         super().__init__()
+        check_module(encoder, where="EncoderCritic", name="encoder")
+        check_module(critic, where="EncoderCritic", name="critic")
         self.encoder = copy.deepcopy(encoder).eval()
-        self.encoder.requires_grad_(train_encoder)
+        self.encoder.requires_grad_(bool(train_encoder))
         self.critic = critic
         self.train_encoder = train_encoder
 
@@ -254,7 +259,16 @@ class EncoderCritic(Critic):
         return self.critic.contrast(self._encode(x), y)
 
     def refresh(self, encoder: nn.Module) -> None:
-        """Copy the weights and buffers of an encoder that has been trained further."""
+        """Copy the weights and buffers of an encoder that has been trained further.
+
+        Raises:
+            TypeError: no module.
+            ValueError: of other weights.
+        """
+        check_module(encoder, where="EncoderCritic.refresh", name="encoder")
+        mine, theirs = ({k: v.shape for k, v in one.state_dict().items()} for one in (self.encoder, encoder))
+        if mine != theirs:
+            raise ValueError("EncoderCritic.refresh: the encoder must have the weights that were copied.")
         self.encoder.load_state_dict(encoder.state_dict())
 
     def train(self, mode: bool = True) -> EncoderCritic:
@@ -264,9 +278,10 @@ class EncoderCritic(Critic):
         return self
 
     def _encode(self, x: Tensor) -> Tensor:
-        with torch.set_grad_enabled(self.train_encoder and torch.is_grad_enabled()):
+        with torch.set_grad_enabled(bool(self.train_encoder) and torch.is_grad_enabled()):
             output = self.encoder(x)
-            return output.reshape(len(output), -1)
+            check_tensor(output, where="EncoderCritic", name="the encoder's output")
+            return output.reshape(len(output), math.prod(output.shape[1:]))
 
 
 def _layers(widths: Sequence[int]) -> list[nn.Module]:
@@ -277,14 +292,12 @@ def _layers(widths: Sequence[int]) -> list[nn.Module]:
 
 
 def _check_hidden(hidden: Sequence[int], where: str) -> tuple[int, ...]:
-    if not isinstance(hidden, Sequence) or isinstance(hidden, str):
-        raise TypeError(f"{where}: hidden must be a sequence of widths, got {hidden!r}.")
-    return tuple(hidden)
+    return check_widths(hidden, where=where)
 
 
 def _check_widths(*widths: int, where: str) -> None:
     for width in widths:
-        check_count(width, where=where, name="every width")
+        check_size(width, where=where, name="every width")
 
 
 def _as_input(values: Tensor, layer: nn.Linear, where: str, name: str) -> Tensor:
@@ -292,9 +305,28 @@ def _as_input(values: Tensor, layer: nn.Linear, where: str, name: str) -> Tensor
 
 
 def _as_columns(values: Tensor, columns: int, like: Tensor, where: str, name: str) -> Tensor:
-    if not values.is_floating_point():
-        values = F.one_hot(values.long(), columns) if values.ndim == 1 else values
+    check_tensor(values, where=where, name=name)
+    if not values.is_floating_point() and not values.is_complex():
+        values = _one_hot(values, columns, where, name) if values.ndim == 1 else values
         values = values.to(like.dtype)
     if values.ndim != 2 or values.shape[1] != columns:
         raise ValueError(f"{where}: {name} must have shape (n, {columns}), got {tuple(values.shape)}.")
-    return values
+    return module_input(values, where=where, name=name, weight=like)
+
+
+def _one_hot(labels: Tensor, classes: int, where: str, name: str) -> Tensor:
+    labels = labels.long()
+    try:
+        return F.one_hot(labels, classes)
+    except RuntimeError as error:  # no scan of the labels where all is well
+        raise ValueError(
+            f"{where}: {name} must be labels from 0 to {classes - 1}, got {int(labels.min())} to {int(labels.max())}."
+        ) from error
+
+
+def _check_pairs(x: Tensor, y: Tensor, *, where: str) -> None:
+    for name, values in (("x", x), ("y", y)):
+        check_tensor(values, where=where, name=name)
+        if values.ndim == 0:
+            raise ValueError(f"{where}: {name} must have rows, got a single number.")
+    check_paired(x, y, where=where)

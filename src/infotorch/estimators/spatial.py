@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from infotorch.estimators.bounds import as_scores, infonce
-from infotorch.numerics.checks import as_tensor
+from infotorch.numerics.checks import as_tensor, check_callable
 from infotorch.numerics.typing import ArrayLike
 
 #: scores of shape (n, n), true pairs on the diagonal -> a bound, such as `infonce`, `jsd`, `nwj`, `donsker_varadhan`
@@ -55,7 +55,7 @@ def dim_local(scores: ArrayLike, *, bound: ScoreBound = infonce) -> Tensor:
 
     Raises:
         ValueError: scores has fewer than three axes or no location, is not square in the first two, or n < 2.
-        TypeError: scores is not made of real numbers.
+        TypeError: scores is not made of real numbers, or bound no function.
 
     Source: Hjelm et al. 2019, arXiv:1808.06670, eq. 6. With InfoNCE their code contrasts with every location of the
         other images; we contrast with the same location, so that each term bounds I(T; X_l).
@@ -66,6 +66,7 @@ def dim_local(scores: ArrayLike, *, bound: ScoreBound = infonce) -> Tensor:
         0.693
     """
     values = as_tensor(scores, where="dim_local", name="scores")
+    check_callable(bound, where="dim_local", name="bound")
     shape = tuple(values.shape)
     if values.ndim < 3 or shape[0] != shape[1] or shape[0] < 2 or values.numel() == 0:
         raise ValueError(f"dim_local: scores must have shape (n, n, locations...) with n >= 2, got {shape}.")
@@ -92,7 +93,7 @@ def dim_grid(
     Raises:
         ValueError: grid is no grid, first has other samples or locations, n < 2, or the default critic is given
             different numbers of channels.
-        TypeError: first or grid is not made of real numbers.
+        TypeError: first or grid is not made of real numbers, or critic or bound no function.
 
     Source: Hjelm et al. 2019, arXiv:1808.06670, eq. 6; grid against grid after Bachman, Hjelm & Buchwalter 2019,
         arXiv:1906.00910, who compare every location with every other.
@@ -104,6 +105,8 @@ def dim_grid(
     """
     a, b = as_tensor(first, where="dim_grid", name="first"), as_tensor(grid, where="dim_grid", name="grid")
     _check_grids(a, b)
+    check_callable(critic, where="dim_grid", name="critic")
+    check_callable(bound, where="dim_grid", name="bound")
     if critic is inner_products and a.shape[1] != b.shape[1]:
         raise ValueError(
             "dim_grid: first and grid must have equally many channels where no critic is given, "
@@ -127,7 +130,7 @@ def dim_global(scores: ArrayLike, *, bound: ScoreBound = infonce) -> Tensor:
 
     Raises:
         ValueError: scores is not square, or n < 2.
-        TypeError: scores is not made of real numbers.
+        TypeError: scores is not made of real numbers, or bound no function.
 
     Source: Hjelm et al. 2019, arXiv:1808.06670, Sec. 3.1.
 
@@ -136,6 +139,7 @@ def dim_global(scores: ArrayLike, *, bound: ScoreBound = infonce) -> Tensor:
         1.386
     """
     values = as_tensor(scores, where="dim_global", name="scores")
+    check_callable(bound, where="dim_global", name="bound")
     shape = tuple(values.shape)
     if values.ndim != 2 or shape[0] != shape[1] or shape[0] < 2:
         raise ValueError(f"dim_global: scores must have shape (n, n) with n >= 2, got {shape}.")

@@ -10,7 +10,7 @@ from torch import nn
 
 from infotorch.networks.images import check_images, draw_he
 from infotorch.networks.layers import hidden_layer
-from infotorch.numerics.checks import check_count
+from infotorch.numerics.checks import check_share, check_size
 
 #: (kernel, stride, padding, multiple of the width) of conv1 to conv8
 _LAYERS = (
@@ -55,10 +55,9 @@ def all_cnn(
         1369738
     """
     check_images(shape, outputs, where="all_cnn", least=9)
-    check_count(width, where="all_cnn", name="width")
+    check_size(width, where="all_cnn", name="width")
     for name, share in (("dropout", dropout), ("input_dropout", input_dropout)):
-        if not 0 <= share < 1:
-            raise ValueError(f"all_cnn: {name} must be at least 0 and below 1, got {share}.")
+        check_share(share, where="all_cnn", name=name)
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     if input_dropout:
         layers["input_drop"] = nn.Dropout(input_dropout)

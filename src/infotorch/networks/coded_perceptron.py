@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from infotorch.networks.noise import GaussianNoise, Scale
 from infotorch.networks.perceptron import mlp
 from infotorch.networks.stochastic import GaussianLayer, LogNormalLayer, SampleMean, check_draws
-from infotorch.numerics.checks import check_choice, check_count
+from infotorch.numerics.checks import check_choice, check_size, check_widths
 
 CodeKind = Literal["plain", "additive", "gaussian", "log-normal"]
 CODE_KINDS = ("plain", "additive", "gaussian", "log-normal")
@@ -89,10 +89,10 @@ def coded_mlp(
         ['code', 'repeat', 'bottleneck', 'head', 'mean']
     """
     check_choice(kind, CODE_KINDS, where="coded_mlp", name="kind")
-    if not hidden:
+    if not check_widths(hidden, where="coded_mlp"):
         raise ValueError("coded_mlp: hidden must have one width or more, got none.")
-    check_count(code, where="coded_mlp", name="code")
-    check_count(classes, where="coded_mlp", name="classes")
+    check_size(code, where="coded_mlp", name="code")
+    check_size(classes, where="coded_mlp", name="classes")
     layers = OrderedDict(list(mlp(inputs, hidden, code, dropout=dropout).named_children()))
     _, last = layers.popitem()
     if kind == "additive":

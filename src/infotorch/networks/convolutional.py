@@ -9,8 +9,10 @@ from typing import Literal
 
 from torch import nn
 
+from infotorch.networks.images import check_images
 from infotorch.networks.layers import Activation, Norm, hidden_layer
 from infotorch.networks.perceptron import mlp
+from infotorch.numerics.checks import check_choice, check_size, check_widths
 
 
 def convnet(
@@ -56,14 +58,13 @@ def convnet(
         >>> [name for name, _ in model.named_children()][:4], model(torch.zeros(2, 1, 28, 28)).shape
         (['conv1', 'conv1_relu', 'pool1', 'conv2'], torch.Size([2, 10]))
     """
-    if len(shape) != 3 or not channels:
-        raise ValueError(
-            f"convnet: needs images (channels, height, width) and a convolution, got {tuple(shape)} and {channels}."
-        )
-    if kernel < 1 or kernel % 2 == 0 or min(channels) < 1:
-        raise ValueError(f"convnet: kernel must be odd and channels at least 1, got {kernel} and {tuple(channels)}.")
-    if halving not in ("pool", "stride"):
-        raise ValueError(f'convnet: halving must be "pool" or "stride", got {halving!r}.')
+    check_images(shape, outputs, where="convnet")
+    if not check_widths(channels, where="convnet", name="channels"):
+        raise ValueError("convnet: needs a convolution, got channels ().")
+    check_size(kernel, where="convnet", name="kernel")
+    if kernel % 2 == 0:
+        raise ValueError(f"convnet: kernel must be odd, got {kernel}.")
+    check_choice(halving, ("pool", "stride"), where="convnet", name="halving")
     stride = 2 if halving == "stride" else 1
     # Rounded down by every pooling, up by every stride.
     height, width = (side >> len(channels) if stride == 1 else -(-side >> len(channels)) for side in shape[1:])

@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from infotorch.numerics.checks import check_count
+from infotorch.networks.images import check_images
+from infotorch.numerics.checks import check_size, check_widths
 
 _SLOPE = 0.2  # of LeakyReLU below 0
 
@@ -124,10 +125,11 @@ def denoising_vae(
         >>> model(x).shape, [tuple(part.shape) for part in model[:2](x)]
         (torch.Size([2, 1, 8, 8]), [(2, 5), (2, 5)])
     """
-    for width in (latent, *channels):
-        check_count(width, where="denoising_vae", name="latent and every one of channels")
+    check_size(latent, where="denoising_vae", name="latent")
+    check_widths(channels, where="denoising_vae", name="channels")
+    check_images(shape, 1, where="denoising_vae")
     side = 2 ** len(channels)
-    if len(shape) != 3 or not channels or tuple(shape[1:]) != (side, side):
+    if not channels or tuple(shape[1:]) != (side, side):
         raise ValueError(
             f"denoising_vae: {len(channels)} convolutions take images (channels, {side}, {side}), got {tuple(shape)}."
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from torch import Tensor, nn
 
 from infotorch.networks.layers import NORMS, LengthNorm, Norm, hidden_layer
-from infotorch.numerics.checks import check_choice, require
+from infotorch.numerics.checks import check_choice, check_module, check_share, check_size, check_widths, require, shown
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -37,7 +37,12 @@ class GraphNetwork(nn.Module):
 
     def __init__(self, layers: Iterable[tuple[str, nn.Module]], *, with_edges: Iterable[str]) -> None:
         super().__init__()
-        for name, layer in layers:
+        try:
+            named = dict(layers)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"GraphNetwork: layers must be pairs (name, layer), got {shown(layers)}.") from error
+        for name, layer in named.items():
+            check_module(layer, where="GraphNetwork", name=f"the layer {name!r}")
             self.add_module(name, layer)
         self._with_edges = frozenset(with_edges)
 
@@ -103,18 +108,18 @@ def graph_network(
         >>> [name for name, _ in model.named_children()]
         ['conv1', 'conv1_relu', 'conv2', 'conv2_relu', 'fc1']
     """
-    widths = [inputs, *embedding, *convolutions, *hidden, outputs]
-    if not convolutions or min(widths) < 1:
-        raise ValueError(
-            "graph_network: needs a message-passing layer and widths of at least 1, "
-            f"got convolutions {tuple(convolutions)} and widths {', '.join(map(str, widths))}."
-        )
+    where = "graph_network"
+    for name, width in (("inputs", inputs), ("outputs", outputs)):
+        check_size(width, where=where, name=name)
+    for name, widths in (("embedding", embedding), ("hidden", hidden)):
+        check_widths(widths, where=where, name=name)
+    if not check_widths(convolutions, where=where, name="convolutions"):
+        raise ValueError("graph_network: needs a message-passing layer, got convolutions ().")
     check_choice(layer, GRAPH_LAYERS, where="graph_network", name="layer")
     check_choice(norm, NORMS, where="graph_network", name="norm")
     if readout is not None:
         check_choice(readout, READOUTS, where="graph_network", name="readout")
-    if not 0 <= dropout < 1:
-        raise ValueError(f"graph_network: dropout must be at least 0 and below 1, got {dropout}.")
+    check_share(dropout, where=where, name="dropout")
     require("graph", "torch_geometric", "graph_network")
     from infotorch.networks.graph_layers import ReadOut
 

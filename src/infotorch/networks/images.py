@@ -12,7 +12,7 @@ from numbers import Integral
 
 from torch import nn
 
-from infotorch.numerics.checks import check_count
+from infotorch.numerics.checks import check_size, shown
 
 
 def check_images(shape: Sequence[int], outputs: int, *, where: str, least: int = 1) -> None:
@@ -31,11 +31,11 @@ def check_images(shape: Sequence[int], outputs: int, *, where: str, least: int =
     Example:
         >>> check_images((1, 28, 28), 10, where="lenet5", least=16)
     """
-    check_count(outputs, where=where, name="outputs")
+    check_size(outputs, where=where, name="outputs")
     sizes = tuple(shape) if isinstance(shape, Sequence) else (shape,)
-    if len(sizes) != 3 or not all(isinstance(size, Integral) for size in sizes):
-        raise ValueError(f"{where}: shape must be (channels, height, width), got {shape!r}.")
-    if sizes[0] < 1 or min(sizes[1:]) < least:
+    if len(sizes) != 3 or not all(isinstance(size, Integral) and not isinstance(size, bool) for size in sizes):
+        raise ValueError(f"{where}: shape must be (channels, height, width), got {shown(shape)}.")
+    if sizes[0] < 1 or min(sizes[1:]) < least or max(sizes) >= 2**31:
         raise ValueError(f"{where}: images must have a channel and sides of at least {least}, got shape {sizes}.")
 
 

@@ -7,7 +7,8 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from infotorch.numerics.checks import check_choice
+from infotorch.numerics.checks import check_choice, check_share
+from infotorch.numerics.module_inputs import module_input
 
 Norm = Literal["none", "batch", "length"]
 NORMS = ("none", "batch", "length")
@@ -33,7 +34,15 @@ class LengthNorm(nn.Module):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """The rows, (b, ...), each of root mean square 1; a row of zeros stays one."""
+        """The rows, (b, ...), each of root mean square 1; a row of zeros stays one.
+
+        Raises:
+            TypeError: x is no dense tensor of real numbers.
+            ValueError: x is a single row.
+        """
+        x = module_input(x, where="LengthNorm", name="the input")
+        if x.ndim < 2:
+            raise ValueError(f"LengthNorm: the input must have rows (b, ...), got shape {tuple(x.shape)}.")
         return F.rms_norm(x, x.shape[1:])
 
 
@@ -59,8 +68,7 @@ def hidden_layer(
     """
     check_choice(norm, NORMS, where="hidden_layer", name="norm")
     check_choice(activation, tuple(ACTIVATIONS), where="hidden_layer", name="activation")
-    if not 0 <= dropout < 1:
-        raise ValueError(f"hidden_layer: dropout must be at least 0 and below 1, got {dropout}.")
+    check_share(dropout, where="hidden_layer", name="dropout")
     on_images = isinstance(layer, nn.Conv2d)
     layers: dict[str, nn.Module] = {f"{name}_length": LengthNorm()} if norm == "length" else {}
     layers[name] = layer

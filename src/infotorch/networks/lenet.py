@@ -11,7 +11,7 @@ from torch import nn
 
 from infotorch.networks.images import check_images
 from infotorch.networks.perceptron import mlp
-from infotorch.numerics.checks import check_count
+from infotorch.numerics.checks import check_size, check_widths
 
 _KERNEL = 5
 
@@ -49,10 +49,9 @@ def lenet5(
         431080
     """
     check_images(shape, outputs, where="lenet5", least=16)
-    if len(channels) != 2:
+    if len(check_widths(channels, where="lenet5", name="channels")) != 2:
         raise ValueError(f"lenet5: channels must be two widths, got {channels}.")
-    for width in channels:
-        check_count(width, where="lenet5", name="every one of channels")
+    check_size(hidden, where="lenet5", name="hidden")
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     for number, (before, after) in enumerate(pairwise((shape[0], *channels)), start=1):
         layers[f"conv{number}"] = nn.Conv2d(before, after, _KERNEL)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from infotorch.numerics.checks import check_choice, check_count, check_positive
+from infotorch.numerics.module_inputs import module_input
 
 Scale = Literal["fixed", "relative", "learned"]
 # Variance of a layer that does not vary: it has no scale, and carries no information.
@@ -36,6 +37,9 @@ class _Noise(nn.Module):
     def extra_repr(self) -> str:
         """The settings, for printing."""
         return f"noise_std={self.noise_std}, scale={self.scale!r}"
+
+    def _input(self, x: Tensor) -> Tensor:
+        return module_input(x, where=type(self).__name__, name="the input")
 
     def _learned(self, x: Tensor) -> Tensor:
         """The units' deviations, shaped to meet x on axis 1."""
@@ -89,6 +93,7 @@ class GaussianNoise(_Noise):
 
     def std(self, x: Tensor) -> Tensor:
         """The noise's standard deviation for these rows: 0-d, or one for each unit; it moves no running mean."""
+        x = self._input(x)
         if self.scale == "learned":
             return self._learned(x)
         if self.scale == "fixed":
@@ -103,7 +108,12 @@ class GaussianNoise(_Noise):
         return x, self.std(x).expand_as(x)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The noisy rows, (b, ...)."""
+        """The noisy rows, (b, ...).
+
+        Raises:
+            TypeError: x is no dense tensor of real numbers.
+        """
+        x = self._input(x)
         deviation = self.std(x)
         if self.scale == "relative" and self.training:
             now = _variance(x.detach()).to(self.running_variance.dtype)
@@ -141,7 +151,12 @@ class LogNormalNoise(_Noise):
         super().__init__(noise_std, scale=scale, scales=("fixed", "learned"), width=width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The noisy rows, (b, ...)."""
+        """The noisy rows, (b, ...).
+
+        Raises:
+            TypeError: x is no dense tensor of real numbers.
+        """
+        x = self._input(x)
         deviation = self._learned(x) if self.scale == "learned" else self.noise_std
         return x * (deviation * torch.randn_like(x)).exp()
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from infotorch.numerics.checks import check_module, shown
+
 
 class Parallel(nn.Module):
     """Branches that see the same input; their outputs are concatenated along axis 1.
@@ -17,6 +19,7 @@ class Parallel(nn.Module):
         branches: by name.
 
     Raises:
+        TypeError: no dict of modules.
         ValueError: no branch.
 
     Source: Li & Pei 2023 (MOLE), discussion: parallel encoder modules whose outputs are concatenated.
@@ -29,8 +32,12 @@ class Parallel(nn.Module):
 
     def __init__(self, branches: Mapping[str, nn.Module]) -> None:
         super().__init__()
+        if not isinstance(branches, Mapping):
+            raise TypeError(f"Parallel: branches must be a dict of modules by name, got {shown(branches)}.")
         if not branches:
             raise ValueError("Parallel: at least one branch is needed.")
+        for name, branch in branches.items():
+            check_module(branch, where="Parallel", name=f"the branch {name!r}")
         self.branches = nn.ModuleDict(dict(branches))
 
     def forward(self, x: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from infotorch.networks.layers import Activation, Norm, hidden_layer
+from infotorch.numerics.checks import check_share, check_size, check_widths, shown
 
 
 def mlp(
@@ -38,15 +39,17 @@ def mlp(
         squash: a sigmoid named "squash" behind the last layer, for outputs in [0, 1].
 
     Raises:
+        TypeError: a width that is no integer, hidden no sequence of widths, or dropout no number.
         ValueError: a width below 1, an unknown norm or activation, or a dropout outside [0, 1).
 
     Example:
         >>> [name for name, _ in mlp(4, (8,), 3, head=True).named_children()]
         ['flatten', 'fc1', 'fc1_relu', 'fc2', 'head']
     """
-    widths = [inputs, *hidden, outputs]
-    if min(widths) < 1:
-        raise ValueError(f"mlp: every width must be at least 1, got {', '.join(map(str, widths))}.")
+    check_size(inputs, where="mlp", name="inputs")
+    check_size(outputs, where="mlp", name="outputs")
+    widths = [inputs, *check_widths(hidden, where="mlp"), outputs]
+    check_share(dropout, where="mlp", name="dropout")
     layers: OrderedDict[str, nn.Module] = OrderedDict(flatten=nn.Flatten())
     for number, (before, after) in enumerate(pairwise(widths), start=1):
         layer = nn.Linear(before, after)
@@ -68,13 +71,19 @@ def fold_linear(first: nn.Linear, second: nn.Linear) -> nn.Linear:
         second: (b, h) -> (b, o).
 
     Raises:
-        ValueError: the widths do not fit.
+        TypeError: one is no linear layer.
+        ValueError: the widths do not fit, or a layer on the meta device.
 
     Example:
         >>> folded = fold_linear(nn.Linear(4, 3), nn.Linear(3, 2))
         >>> folded.in_features, folded.out_features
         (4, 2)
     """
+    for name, layer in (("first", first), ("second", second)):
+        if not isinstance(layer, nn.Linear):
+            raise TypeError(f"fold_linear: {name} must be an nn.Linear, got {shown(layer)}.")
+        if layer.weight.is_meta:
+            raise ValueError(f"fold_linear: {name} must have weights, got a layer on the meta device.")
     if first.out_features != second.in_features:
         raise ValueError(f"fold_linear: first gives {first.out_features} features, second takes {second.in_features}.")
     bias = first.bias is not None or second.bias is not None

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from numbers import Real
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from infotorch.numerics.checks import check_choice, check_count, check_positive
+from infotorch.numerics.checks import check_choice, check_count, check_positive, shown
+from infotorch.numerics.module_inputs import module_input
 
 # What torch.quantile takes at most; of more entries every second, third, ... counts.
 _MOST_ENTRIES = 2**24
@@ -81,6 +84,7 @@ class Quantiser(nn.Module):
         Raises:
             ValueError: there are no rows to follow.
         """
+        x = _input(x)
         if self.limits is not None or not (self.training or not bool(self.started)):
             return self.running_edges.to(x.dtype)
         entries = x.detach().flatten()
@@ -97,10 +101,12 @@ class Quantiser(nn.Module):
 
     def cells(self, x: Tensor) -> Tensor:
         """The number of every entry's cell, 0 to levels - 1, in the shape of x; a border belongs to the cell below."""
+        x = _input(x)
         return torch.bucketize(x.detach(), self.edges(x)[1:-1])
 
     def coordinates(self, x: Tensor) -> Tensor:
         """Where an entry lies, in cells: its cell's number plus the way through that cell; differentiable in x."""
+        x = _input(x)
         edges, cells = self.edges(x), self.cells(x)
         low, width = edges[cells], edges.diff()[cells]
         # Entries of a layer that does not vary are all in the middle of one cell.
@@ -117,10 +123,9 @@ class Quantiser(nn.Module):
         """The centres of the entries' cells, in the shape of x.
 
         Raises:
-            TypeError: x is not real-valued.
+            TypeError: x is no dense tensor of real numbers.
         """
-        if not x.is_floating_point():
-            raise TypeError(f"Quantiser: the input must be real-valued, got {x.dtype}.")
+        x = _input(x)
         edges = self.edges(x)
         centres = ((edges[1:] + edges[:-1]) / 2)[self.cells(x)]
         if self.training:
@@ -128,7 +133,13 @@ class Quantiser(nn.Module):
         return centres + (x - x.detach()) if self.straight_through else centres
 
 
+def _input(x: Tensor) -> Tensor:
+    return module_input(x, where="Quantiser", name="the input")
+
+
 def _checked(limits: tuple[float, float]) -> tuple[float, float]:
+    if not isinstance(limits, Sequence) or len(limits) != 2 or not all(isinstance(one, Real) for one in limits):
+        raise TypeError(f"Quantiser: limits must be two numbers (low, high), got {shown(limits)}.")
     low, high = (float(limit) for limit in limits)
     if not -math.inf < low < high < math.inf:
         raise ValueError(f"Quantiser: limits must be finite and rise, got {limits}.")

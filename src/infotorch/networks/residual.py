@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from infotorch.networks.images import check_images, draw_he
-from infotorch.numerics.checks import check_count
+from infotorch.numerics.checks import check_size, shown
 
 _EXPANSION = 4
 
@@ -78,11 +78,11 @@ def resnet(
         ['conv', 'norm', 'relu', 'pool1', 'block1_1', 'block2_1', 'block2_2', 'pool', 'flatten', 'fc']
     """
     check_images(shape, outputs, where="resnet")
-    check_count(width, where="resnet", name="width")
-    if not blocks:
-        raise ValueError("resnet: blocks must name the number of blocks of one group at least, got ().")
+    check_size(width, where="resnet", name="width")
+    if not isinstance(blocks, Sequence) or len(blocks) == 0:
+        raise ValueError(f"resnet: blocks must name the number of blocks of one group at least, got {shown(blocks)}.")
     for count in blocks:
-        check_count(count, where="resnet", name="every one of blocks")
+        check_size(count, where="resnet", name="every one of blocks")
     layers: OrderedDict[str, nn.Module] = OrderedDict(
         conv=nn.Conv2d(shape[0], width, 7, stride=2, padding=3, bias=False),
         norm=nn.BatchNorm2d(width),

@@ -17,7 +17,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from infotorch.networks.perceptron import mlp
-from infotorch.numerics.checks import check_choice, check_count, check_positive
+from infotorch.numerics.checks import (
+    check_choice,
+    check_count,
+    check_module,
+    check_positive,
+    check_size,
+    check_widths,
+    shown,
+)
+from infotorch.numerics.module_inputs import module_input
+from infotorch.numerics.seeds import as_generator
 
 # Deviations start small, near softplus(-5) = 0.0067, so that the code begins by telling much (Alemi et al. 2017).
 _SHIFT = 5.0
@@ -37,6 +47,11 @@ def check_draws(draws: int, evaluation_draws: int, *, where: str) -> None:
         check_count(evaluation_draws, where=where, name="evaluation_draws, where not 0,")
 
 
+def _flat(x: Tensor, layer: nn.Linear, where: str) -> Tensor:
+    x = module_input(x, where=where, name="the input", weight=layer.weight, columns=layer.in_features)
+    return x.reshape(len(x), -1) if len(x) else x.reshape(0, layer.in_features)
+
+
 class GaussianHeads(nn.Module):
     """Rows -> the pair (mu, sigma), (b, width) each, by a linear layer; sigma = softplus(. - 5).
 
@@ -54,7 +69,7 @@ class GaussianHeads(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """(mu, sigma) of x, (b, ...), which is flattened."""
-        mean, raw = self.linear(x.flatten(1)).chunk(2, dim=1)
+        mean, raw = self.linear(_flat(x, self.linear, "GaussianLayer")).chunk(2, dim=1)
         return mean, F.softplus(raw - _SHIFT)
 
 
@@ -75,7 +90,7 @@ class LogNormalHeads(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """(f, alpha) of x, (b, ...), which is flattened."""
-        features, raw = self.linear(x.flatten(1)).chunk(2, dim=1)
+        features, raw = self.linear(_flat(x, self.linear, "LogNormalLayer")).chunk(2, dim=1)
         features = F.relu(features) if self.activation == "relu" else F.softplus(features)
         return features, self.max_std * raw.sigmoid()
 
@@ -97,6 +112,7 @@ class StochasticLayer(nn.Module):
     def __init__(self, encoder: nn.Module, *, draws: int, evaluation_draws: int) -> None:
         super().__init__()
         check_draws(draws, evaluation_draws, where=type(self).__name__)
+        check_module(encoder, where=type(self).__name__, name="encoder")
         self.encoder = encoder
         self.draws, self.evaluation_draws = draws, evaluation_draws
 
@@ -106,7 +122,17 @@ class StochasticLayer(nn.Module):
 
     def draw(self, code: tuple[Tensor, Tensor], *, generator: torch.Generator | None = None) -> Tensor:
         """Draws from the code, (b * draws, width), those of one row together; the centre where none are drawn."""
-        centre, deviation = code
+        where = type(self).__name__
+        if not isinstance(code, tuple | list) or len(code) != 2:
+            raise TypeError(f"{where}: the code must be a pair of tensors (centre, deviation), got {shown(code)}.")
+        centre, deviation = (module_input(part, where=where, name="the code") for part in code)
+        if centre.shape != deviation.shape:
+            raise ValueError(
+                f"{where}: centre and deviation must have one shape, got {tuple(centre.shape)} and "
+                f"{tuple(deviation.shape)}."
+            )
+        if generator is not None:
+            as_generator(generator, where=where)
         count = self.draws if self.training else self.evaluation_draws
         if count == 0:
             return centre
@@ -145,7 +171,7 @@ class GaussianLayer(StochasticLayer):
 
     def __init__(self, inputs: int, width: int, *, draws: int = 1, evaluation_draws: int = 1) -> None:
         for name, value in (("inputs", inputs), ("width", width)):
-            check_count(value, where="GaussianLayer", name=name)
+            check_size(value, where="GaussianLayer", name=name)
         super().__init__(GaussianHeads(inputs, width), draws=draws, evaluation_draws=evaluation_draws)
 
     def gaussian(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -189,7 +215,7 @@ class LogNormalLayer(StochasticLayer):
         evaluation_draws: int = 1,
     ) -> None:
         for name, value in (("inputs", inputs), ("width", width)):
-            check_count(value, where="LogNormalLayer", name=name)
+            check_size(value, where="LogNormalLayer", name=name)
         check_choice(activation, ("relu", "softplus"), where="LogNormalLayer", name="activation")
         check_positive(max_std, where="LogNormalLayer", name="max_std")
         heads = LogNormalHeads(inputs, width, activation=activation, max_std=max_std)
@@ -234,12 +260,15 @@ class SampleMean(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(b * draws, classes) -> (b, draws, classes) in training, log of mean probabilities in evaluation."""
+        x = module_input(x, where="SampleMean", name="the input")
         count = self.draws if self.training else self.evaluation_draws
         if count <= 1:
             return x
         if len(x) % count:
             raise ValueError(f"SampleMean: the rows must be a multiple of {count} draws, got {len(x)}.")
-        apart = x.unflatten(0, (-1, count))
+        if x.ndim != 2:
+            raise ValueError(f"SampleMean: the input must be (b * draws, classes), got shape {tuple(x.shape)}.")
+        apart = x.unflatten(0, (len(x) // count, count))
         return apart if self.training else log_mean_probability(apart)
 
 
@@ -288,9 +317,9 @@ def stochastic_mlp(
         ['flatten', 'fc1', 'fc1_relu', 'bottleneck', 'head', 'mean']
     """
     check_choice(kind, ("gaussian", "log-normal"), where="stochastic_mlp", name="kind")
-    if not hidden:
+    if not check_widths(hidden, where="stochastic_mlp"):
         raise ValueError("stochastic_mlp: hidden must have one width or more, got none.")
-    check_count(classes, where="stochastic_mlp", name="classes")
+    check_size(classes, where="stochastic_mlp", name="classes")
     layers = OrderedDict(mlp(inputs, hidden[:-1], hidden[-1]).named_children())
     made = GaussianLayer if kind == "gaussian" else LogNormalLayer
     layers[f"fc{len(hidden)}_relu"] = nn.ReLU()

@@ -11,7 +11,7 @@ from torch import nn
 from infotorch.networks.images import check_images, draw_he
 from infotorch.networks.layers import hidden_layer
 from infotorch.networks.perceptron import mlp
-from infotorch.numerics.checks import check_choice, check_count
+from infotorch.numerics.checks import check_choice, check_size
 
 #: (multiple of the width, number of convolutions) of each block: configuration D
 _BLOCKS = ((1, 2), (2, 2), (4, 3), (8, 3), (8, 3))
@@ -53,7 +53,7 @@ def vgg16(
         ['conv1_1', 'conv1_1_norm', 'conv1_1_relu', 'conv1_2', 'conv1_2_norm', 'conv1_2_relu', 'pool1']
     """
     check_images(shape, outputs, where="vgg16", least=32)
-    check_count(width, where="vgg16", name="width")
+    check_size(width, where="vgg16", name="width")
     check_choice(norm, ("batch", "none"), where="vgg16", name="norm")
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     before = shape[0]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from infotorch.networks.images import check_images, draw_he
-from infotorch.numerics.checks import check_count
+from infotorch.numerics.checks import check_count, check_share, check_size
 
 _STEM = 16
 #: (multiple of the width, stride of the first block) of each group
@@ -75,11 +75,10 @@ def wide_resnet(
     """
     check_images(shape, outputs, where="wide_resnet")
     check_count(depth, where="wide_resnet", name="depth")
-    check_count(width, where="wide_resnet", name="width")
+    check_size(width, where="wide_resnet", name="width")
     if depth < 10 or depth % 6 != 4:
         raise ValueError(f"wide_resnet: depth must be 6 n + 4 with n blocks a group, such as 28, got {depth}.")
-    if not 0 <= dropout < 1:
-        raise ValueError(f"wide_resnet: dropout must be at least 0 and below 1, got {dropout}.")
+    check_share(dropout, where="wide_resnet", name="dropout")
     layers: OrderedDict[str, nn.Module] = OrderedDict(conv=nn.Conv2d(shape[0], _STEM, 3, padding=1, bias=False))
     before = _STEM
     for group, (channels, stride) in enumerate(_GROUPS, start=1):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import sys
+from collections.abc import Sequence
 from numbers import Integral, Real
 from types import ModuleType
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def as_tensor(values: object, *, where: str, name: str) -> Tensor:
@@ -158,9 +160,39 @@ def check_count(value: int, *, where: str, name: str) -> None:
         ValueError: below 1.
     """
     if isinstance(value, bool) or not isinstance(value, Integral):
-        raise TypeError(f"{where}: {name} must be an integer, got {value!r}.")
+        raise TypeError(f"{where}: {name} must be an integer, got {shown(value)}.")
     if value < 1:
         raise ValueError(f"{where}: {name} must be at least 1, got {value}.")
+
+
+def check_size(value: int, *, where: str, name: str) -> None:
+    """Refuse what is no size of a layer: `check_count`, and no memory holds more than 31 bits count.
+
+    Raises:
+        TypeError: not an integer.
+        ValueError: below 1, or of more than 31 bits.
+    """
+    check_count(value, where=where, name=name)
+    if value >= 2**31:
+        raise ValueError(f"{where}: {name} must be below 2**31, got {shown(value)}.")
+
+
+def check_widths(widths: Sequence[int], *, where: str, name: str = "hidden", at_least: int = 0) -> tuple[int, ...]:
+    """The widths of hidden layers as a tuple.
+
+    Raises:
+        TypeError: no sequence, fewer than at_least widths, or one that is no integer.
+        ValueError: a width below 1, or of more than 31 bits.
+
+    Example:
+        >>> check_widths([64, 32], where="example")
+        (64, 32)
+    """
+    if not isinstance(widths, Sequence) or isinstance(widths, str | bytes) or len(widths) < at_least:
+        raise TypeError(f"{where}: {name} must be a sequence of widths such as (64,), got {shown(widths)}.")
+    for width in widths:
+        check_size(width, where=where, name=f"every width of {name}")
+    return tuple(widths)
 
 
 def is_discrete(values: Tensor) -> bool:
@@ -196,8 +228,20 @@ def check_positive(value: float, *, where: str, name: str) -> None:
         ValueError: zero, negative or not finite.
     """
     check_number(value, where=where, name=name)
-    if not 0 < value < float("inf"):
-        raise ValueError(f"{where}: {name} must be positive and finite, got {value}.")
+    if not 0 < value < float("inf") or (isinstance(value, int) and value > sys.float_info.max):
+        raise ValueError(f"{where}: {name} must be positive and finite, got {shown(value)}.")
+
+
+def check_share(value: float, *, where: str, name: str) -> None:
+    """Refuse what is not a number of [0, 1).
+
+    Raises:
+        TypeError: not a number.
+        ValueError: outside.
+    """
+    check_number(value, where=where, name=name)
+    if not 0 <= value < 1:
+        raise ValueError(f"{where}: {name} must be at least 0 and below 1, got {shown(value)}.")
 
 
 def check_rows(values: Tensor, *, where: str, name: str, at_least: int) -> None:
@@ -232,8 +276,41 @@ def check_choice(value: object, choices: tuple[object, ...], *, where: str, name
     Raises:
         ValueError: value is not one of them.
     """
-    if value not in choices:
-        raise ValueError(f"{where}: {name} must be one of {', '.join(map(str, choices))}, got {value!r}.")
+    # An array is compared entry by entry: only what can be one of the choices is compared at all.
+    if not isinstance(value, str | Real | None) or value not in choices:
+        raise ValueError(f"{where}: {name} must be one of {', '.join(map(str, choices))}, got {shown(value)}.")
+
+
+def check_module(value: object, *, where: str, name: str) -> None:
+    """Refuse what is no torch module.
+
+    Raises:
+        TypeError: it is none; a class is named as one.
+    """
+    if not isinstance(value, nn.Module):
+        made = f"the class {value.__name__}" if isinstance(value, type) else shown(value)
+        raise TypeError(f"{where}: {name} must be a torch.nn.Module, got {made}.")
+
+
+def check_callable(value: object, *, where: str, name: str) -> None:
+    """Refuse what cannot be called.
+
+    Raises:
+        TypeError: it cannot.
+    """
+    if not callable(value):
+        raise TypeError(f"{where}: {name} must be a function, got {shown(value)}.")
+
+
+def shown(value: object) -> str:
+    """A value in a message: itself where it takes a few words, else its kind.
+
+    Example:
+        >>> shown("cat"), shown(np.zeros((20, 20)))
+        ("'cat'", 'ndarray')
+    """
+    text = repr(value) if isinstance(value, str | bytes | Real | list | tuple | dict | set | None) else ""
+    return text if 0 < len(text) <= 60 and "\n" not in text else type(value).__name__
 
 
 def require(extra: str, package: str, purpose: str) -> ModuleType:

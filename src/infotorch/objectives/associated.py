@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from infotorch.numerics.checks import check_count
+from infotorch.numerics.checks import check_count, check_widths
 from infotorch.objectives.base import LocalBatch, Loss, Objective, full_precision, nothing_to_learn
-from infotorch.objectives.checks import check_labels, check_widths
+from infotorch.objectives.checks import check_labels
 
 
 class AssociatedLearning(Objective):

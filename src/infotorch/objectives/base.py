@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import wraps
+from itertools import chain
 from typing import Literal
 
 import torch
@@ -17,7 +19,10 @@ from torch import Tensor, nn
 
 from infotorch.data.graphs import GraphStructure
 from infotorch.estimators.estimate import Side
+from infotorch.numerics.checks import shown
+from infotorch.numerics.module_inputs import module_input
 from infotorch.numerics.seeds import SeedStreams
+from infotorch.objectives.checks import check_rows_of_batch, check_targets
 
 #: which X: the model's raw input, or the module's own
 Target = Literal["x", "module_input"]
@@ -57,6 +62,10 @@ class LocalBatch:
         >>> batch = LocalBatch(x=x, module_input=x, output=2 * x, y=torch.tensor([0, 1, 1, -1]))
         >>> torch.equal(torch.rand(3, generator=batch.generator()), torch.rand(3, generator=batch.generator()))
         True
+
+    Raises:
+        TypeError: x, module_input, output or y is no dense tensor, or output is not real-valued.
+        ValueError: a single number in place of rows.
     """
 
     x: Tensor
@@ -68,8 +77,13 @@ class LocalBatch:
     encode: Callable[[Tensor], Tensor] = _no_encoder
     graph: GraphStructure | None = None
 
+    def __post_init__(self) -> None:
+        check_rows_of_batch(self.x, self.module_input, self.output, self.y, where="LocalBatch")
+
     def generator(self, name: str = "noise") -> torch.Generator:
         """This step's stream of that name, on the batch's device, from its beginning at every call."""
+        if not isinstance(name, str):
+            raise TypeError(f"LocalBatch.generator: name must be a string, got {shown(name)}.")
         return self.streams.generator(name, *self.position, device=self.output.device)
 
     def paired(self, *, with_labels: bool) -> LocalBatch:
@@ -154,6 +168,15 @@ class Objective(nn.Module):
     critic_steps: int = 0
     reads_labels: bool | None = None
     knows_graphs: bool = False
+    #: Of the output that the parts were built on: its type, axes, columns and entries of a row.
+    _built_on: tuple[torch.dtype, int, int, int] | None = None
+
+    def __init_subclass__(cls, **settings: object) -> None:
+        """Every objective's own `build`, `scores` and `critic_loss` see what `check_built` and its kin let pass."""
+        super().__init_subclass__(**settings)
+        for name, guarded in (("build", _building), ("scores", _reading), ("critic_loss", _criticising)):
+            if name in vars(cls):
+                setattr(cls, name, guarded(vars(cls)[name]))
 
     def sees(self, batch: LocalBatch) -> LocalBatch:
         """The batch as this objective reads it."""
@@ -161,8 +184,36 @@ class Objective(nn.Module):
         return batch if self.knows_graphs else batch.paired(with_labels=reads)
 
     def __call__(self, batch: LocalBatch) -> Loss:
-        """The loss of what the objective sees of the batch."""
-        return super().__call__(self.sees(batch))
+        """The loss of what the objective sees of the batch.
+
+        Raises:
+            TypeError: no batch, or an output of another type than it was built on.
+            ValueError: an output of other axes or columns than it was built on.
+        """
+        where = type(self).__name__
+        if not isinstance(batch, LocalBatch):
+            raise TypeError(f"{where}: takes a LocalBatch, got {shown(batch)}.")
+        seen = self.sees(batch)
+        self._check_built(seen.output)
+        rows, y = len(seen.output), seen.y
+        reads = self.needs_labels if self.reads_labels is None else self.reads_labels
+        if reads and seen.graph is None and y is not None and (len(y) == 0 or rows % len(y)):
+            raise ValueError(f"{where}: y must have a value for each row of the output, {rows}, got {len(y)}.")
+        return super().__call__(seen)
+
+    def _check_built(self, output: Tensor) -> None:
+        """Refuse an output that the parts were not built for; without parts any is right."""
+        if self._built_on is None or not any(True for _ in chain(self.parameters(), self.buffers())):
+            return
+        where, (dtype, axes, columns, entries) = type(self).__name__, self._built_on
+        shape = output.shape
+        of_draws = output.ndim == 3 and axes == 2 and shape[2] == columns  # (b, draws, columns)
+        if (output.ndim, shape[1:2].numel()) != (axes, columns) and shape[1:].numel() != entries and not of_draws:
+            raise ValueError(
+                f"{where}: was built on an output of {axes} axes and {columns} columns, got shape {tuple(shape)}."
+            )
+        if output.dtype != dtype and not torch.is_autocast_enabled(output.device.type):
+            raise TypeError(f"{where}: was built on an output of {dtype}, got {output.dtype}.")
 
     def build(self, example: LocalBatch, labels: Tensor | None) -> None:
         """Make the parts whose shape depends on the data; called once, before training.
@@ -191,6 +242,42 @@ class Objective(nn.Module):
     def forward(self, batch: LocalBatch) -> Loss:
         """The loss of one batch; every objective defines its own."""
         raise TypeError(f"{type(self).__name__} must define forward(batch) -> Loss.")
+
+
+def _building(build: Callable[..., None]) -> Callable[..., None]:
+    @wraps(build)
+    def checked(self: Objective, example: LocalBatch, labels: Tensor | None) -> None:
+        where = type(self).__name__
+        if not isinstance(example, LocalBatch):
+            raise TypeError(f"{where}.build: example must be a LocalBatch, got {shown(example)}.")
+        if labels is not None:
+            check_targets(labels, where=f"{where}.build", name="labels")
+        build(self, example, labels)
+        output = example.output
+        self._built_on = (output.dtype, output.ndim, output.shape[1:2].numel(), output.shape[1:].numel())
+
+    return checked
+
+
+def _reading(scores: Callable[..., Tensor | None]) -> Callable[..., Tensor | None]:
+    @wraps(scores)
+    def checked(self: Objective, output: Tensor) -> Tensor | None:
+        output = module_input(output, where=type(self).__name__, name="output")
+        self._check_built(output)
+        return scores(self, output)
+
+    return checked
+
+
+def _criticising(critic_loss: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    @wraps(critic_loss)
+    def checked(self: Objective, batch: LocalBatch) -> Tensor:
+        if not isinstance(batch, LocalBatch):
+            raise TypeError(f"{type(self).__name__}.critic_loss: takes a LocalBatch, got {shown(batch)}.")
+        self._check_built(batch.output)
+        return critic_loss(self, batch)
+
+    return checked
 
 
 def full_precision(tensor: Tensor) -> Tensor:

@@ -22,11 +22,11 @@ from infotorch.estimators.channel import (
     leave_one_out_bound,
     pairwise_bounds,
 )
-from infotorch.numerics.checks import check_choice, check_count, check_positive
+from infotorch.numerics.checks import check_choice, check_count, check_positive, check_widths
 from infotorch.objectives.adversary import ArchitectureAwareAdversary, LabelDiscriminator
 from infotorch.objectives.base import LocalBatch, Loss, Side, full_precision, nothing_to_learn
 from infotorch.objectives.beta import Beta, BetaSchedule
-from infotorch.objectives.checks import check_labels, check_widths
+from infotorch.objectives.checks import check_labels
 from infotorch.objectives.labels import CrossEntropy, ReadoutInformation
 from infotorch.objectives.layer_hook import LayerHook
 

@@ -3,11 +3,52 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import sys
 
+import torch
 from torch import Tensor
 
-from infotorch.numerics.checks import check_count
+from infotorch.numerics.checks import check_number, shown
+from infotorch.numerics.module_inputs import check_tensor
+
+# Types that torch stores and does not compute with.
+_STRANGE = {torch.uint16, torch.uint32, torch.uint64, torch.float8_e4m3fn, torch.float8_e5m2}
+
+
+def check_targets(targets: object, *, where: str, name: str) -> None:
+    """Refuse what are no targets: a dense tensor of rows of numbers.
+
+    Raises:
+        TypeError: no dense tensor, or of complex numbers.
+        ValueError: a single number.
+    """
+    check_tensor(targets, where=where, name=name)
+    assert isinstance(targets, Tensor)
+    if targets.is_complex() or targets.dtype in _STRANGE:
+        raise TypeError(f"{where}: {name} must be integers or real numbers, got {targets.dtype}.")
+    if targets.ndim == 0:
+        raise ValueError(f"{where}: {name} must have rows, got a single number.")
+    if targets.is_meta:
+        raise TypeError(f"{where}: {name} must hold numbers, got a meta tensor.")
+
+
+def check_rows_of_batch(x: Tensor, module_input: Tensor, output: Tensor, y: Tensor | None, *, where: str) -> None:
+    """Refuse what a local batch cannot hold; kinds alone are looked at.
+
+    Raises:
+        TypeError: no dense tensors, an output that is not real-valued, or some of them on the meta device.
+        ValueError: a single number.
+    """
+    for name, values in (("x", x), ("module_input", module_input), ("output", output)):
+        check_tensor(values, where=where, name=name)
+        if values.ndim == 0:
+            raise ValueError(f"{where}: {name} must have rows, got a single number.")
+        if values.is_meta != output.is_meta:
+            raise TypeError(f"{where}: {name} and output must both hold numbers, got a meta tensor beside others.")
+    if not output.is_floating_point() or output.element_size() < 2:
+        raise TypeError(f"{where}: output must be real-valued, got {output.dtype}.")
+    if y is not None:
+        check_targets(y, where=where, name="y")
 
 
 def check_labels(labels: Tensor | None, *, where: str) -> Tensor:
@@ -19,10 +60,13 @@ def check_labels(labels: Tensor | None, *, where: str) -> Tensor:
     """
     if labels is None:
         raise TypeError(f"{where}: this objective needs class labels, got y=None.")
-    if labels.is_floating_point() or labels.ndim != 1:
+    check_targets(labels, where=where, name="labels")
+    if labels.is_floating_point() or labels.dtype == torch.bool or labels.ndim != 1:
         raise TypeError(
             f"{where}: class labels must be integers of shape (n,), got {labels.dtype} of shape {tuple(labels.shape)}."
         )
+    if len(labels) == 0:
+        raise ValueError(f"{where}: class labels must have one row or more, got none.")
     lowest = int(labels.min())
     if lowest < -1:
         raise ValueError(f"{where}: classes count from 0 and unlabelled rows are -1, got {lowest}.")
@@ -32,36 +76,20 @@ def check_labels(labels: Tensor | None, *, where: str) -> Tensor:
     return known
 
 
-def check_widths(widths: Sequence[int], *, where: str, name: str = "hidden", at_least: int = 0) -> tuple[int, ...]:
-    """The widths of hidden layers as a tuple.
-
-    Raises:
-        TypeError: no sequence, fewer than at_least widths, or one that is no integer.
-        ValueError: a width below 1.
-
-    Example:
-        >>> check_widths([64, 32], where="example")
-        (64, 32)
-    """
-    if not isinstance(widths, Sequence) or isinstance(widths, str) or len(widths) < at_least:
-        raise TypeError(f"{where}: {name} must be a sequence of widths such as (64,), got {widths!r}.")
-    for width in widths:
-        check_count(width, where=where, name=f"every width of {name}")
-    return tuple(widths)
-
-
 def check_weight(weight: float, *, where: str, name: str) -> float:
     """The factor of a term, which may be 0.
 
     Raises:
+        TypeError: no number.
         ValueError: negative or not finite.
 
     Example:
         >>> check_weight(0.5, where="example", name="local_weight")
         0.5
     """
-    if not 0 <= weight < math.inf:
-        raise ValueError(f"{where}: {name} must be at least 0 and finite, got {weight}.")
+    check_number(weight, where=where, name=name)
+    if not 0 <= weight < math.inf or (isinstance(weight, int) and weight > sys.float_info.max):
+        raise ValueError(f"{where}: {name} must be at least 0 and finite, got {shown(weight)}.")
     return weight
 
 
@@ -77,7 +105,7 @@ def check_critic_steps(steps: int, *, where: str) -> int:
         5
     """
     if isinstance(steps, bool) or not isinstance(steps, int):
-        raise TypeError(f"{where}: critic_steps must be an integer, got {steps!r}.")
+        raise TypeError(f"{where}: critic_steps must be an integer, got {shown(steps)}.")
     if steps < 0:
         raise ValueError(f"{where}: critic_steps must be at least 0, got {steps}.")
     return steps

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from infotorch.estimators.bounds import MineGradient, infonce, jsd, nwj
 from infotorch.estimators.critics import BilinearCritic, Critic, JointCritic, SeparableCritic
-from infotorch.numerics.checks import check_choice, check_count
+from infotorch.numerics.checks import check_choice, check_count, check_widths
 from infotorch.objectives.base import LocalBatch, Loss, Objective, Target, full_precision, nothing_to_learn
-from infotorch.objectives.checks import check_critic_steps, check_labels, check_widths
+from infotorch.objectives.checks import check_critic_steps, check_labels
 
 CriticBound = Literal["infonce", "mine", "nwj", "jsd"]
 CriticKind = Literal["joint", "separable", "bilinear"]

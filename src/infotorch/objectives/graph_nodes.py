@@ -19,9 +19,9 @@ from infotorch.estimators.graph import (
     weighted_jsd,
     weighted_pairs,
 )
-from infotorch.numerics.checks import check_choice, check_count
+from infotorch.numerics.checks import check_choice, check_count, check_widths
 from infotorch.objectives.base import LocalBatch, Loss, Objective, Side, Target, full_precision, nothing_to_learn
-from infotorch.objectives.checks import check_critic_steps, check_weight, check_widths
+from infotorch.objectives.checks import check_critic_steps, check_weight
 from infotorch.objectives.critic import BOUNDS, CriticBound, Standardised
 
 Weighting = Literal["mean", "adaptive"]

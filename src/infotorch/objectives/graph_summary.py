@@ -15,9 +15,8 @@ from infotorch.data.graphs import GraphStructure
 from infotorch.estimators.bounds import jsd, nwj
 from infotorch.estimators.critics import BilinearCritic, SeparableCritic
 from infotorch.numerics.blocks import slices
-from infotorch.numerics.checks import check_choice, check_count
+from infotorch.numerics.checks import check_choice, check_count, check_widths
 from infotorch.objectives.base import LocalBatch, Loss, Objective, Side, full_precision, nothing_to_learn
-from infotorch.objectives.checks import check_widths
 from infotorch.objectives.critic import Standardised
 
 Corruption = Literal["auto", "shuffle", "graphs"]

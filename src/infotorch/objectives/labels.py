@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from infotorch.networks.perceptron import mlp
-from infotorch.numerics.checks import check_count
+from infotorch.numerics.checks import check_count, check_widths
 from infotorch.objectives.base import LocalBatch, Loss, Objective, Side, full_precision, nothing_to_learn
-from infotorch.objectives.checks import check_labels, check_widths
+from infotorch.objectives.checks import check_labels
 from infotorch.objectives.locations import at_most_locations
 
 

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from infotorch.estimators.critics import SeparableCritic
 from infotorch.estimators.spatial import prior_matching
-from infotorch.numerics.checks import check_choice, check_count
+from infotorch.numerics.checks import check_choice, check_count, check_widths
 from infotorch.objectives.base import LocalBatch, Loss, Objective, Side, full_precision, nothing_to_learn
-from infotorch.objectives.checks import check_weight, check_widths
+from infotorch.objectives.checks import check_weight
 from infotorch.objectives.locations import (
     BOUNDS,
     LocationBound,

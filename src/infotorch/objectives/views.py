@@ -15,9 +15,8 @@ from torch import Tensor, nn
 
 from infotorch.estimators.bounds import infonce
 from infotorch.estimators.spatial import inner_products
-from infotorch.numerics.checks import check_count, check_positive
+from infotorch.numerics.checks import check_count, check_positive, check_widths
 from infotorch.objectives.base import LocalBatch, Loss, Objective, Side, full_precision, nothing_to_learn
-from infotorch.objectives.checks import check_widths
 from infotorch.objectives.locations import at_most_locations
 
 
