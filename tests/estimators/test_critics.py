@@ -209,7 +209,7 @@ def test_separable_critic_starts_with_small_scores(hidden):
 
 
 def test_what_is_no_critic_is_refused():
-    with pytest.raises(TypeError, match="SeparableCritic: hidden must be a sequence of widths, got 16"):
+    with pytest.raises(TypeError, match=r"SeparableCritic: hidden must be a sequence of widths such as .*, got 16"):
         SeparableCritic(3, 2, hidden=16)
     with pytest.raises(ValueError, match="JointCritic: hidden must name at least one width, got none"):
         JointCritic(3, 2, hidden=())
@@ -228,3 +228,21 @@ def test_an_encoder_may_give_one_number_a_row():
     nn.init.ones_(critic.from_y.weight)
     scores = EncoderCritic(First(), critic)(torch.tensor([[2.0, 9.0], [3.0, 9.0]]), torch.ones(1, 1))
     assert scores.tolist() == [[2.0], [3.0]]
+
+
+@pytest.mark.parametrize("make", [JointCritic, SeparableCritic, BilinearCritic])
+@pytest.mark.parametrize("way", ["__call__", "pairs", "contrast"])
+def test_what_is_no_tensor_is_refused_and_an_inference_tensor_is_taken(make, way):
+    critic, y = make(3, 2), torch.ones(4, 2)
+    name = make.__name__ if way == "__call__" else f"{make.__name__}(.{way})?"
+    for wrong in (torch.ones(4, 3).numpy(), [[1.0, 2.0, 3.0]] * 4, None):
+        with pytest.raises(TypeError, match=f"^{name}: x must be a tensor"):
+            getattr(critic, way)(wrong, y)
+    with pytest.raises(TypeError, match="x must have the weights' type"):
+        getattr(critic, way)(torch.ones(4, 3).double(), y)
+    with torch.inference_mode():
+        x = torch.ones(4, 3)
+    scores = getattr(critic, way)(x, y)
+    sum(part.sum() for part in (scores if isinstance(scores, tuple) else (scores,))).backward()
+    with pytest.raises(ValueError, match="y must be labels from 0 to 1, got 0 to 7"):
+        getattr(critic, way)(torch.ones(4, 3), torch.tensor([0, 1, 7, 0]))

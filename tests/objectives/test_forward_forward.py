@@ -4,7 +4,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 from tests.objectives.on_digits import accuracies_on_digits, held_out_digits, trained_on_digits
-from torch import nn
 
 from infotorch.numerics.seeds import SeedStreams
 from infotorch.objectives.base import LocalBatch
@@ -226,7 +225,7 @@ def test_wrong_settings_are_refused(settings, error, message):
 def test_data_that_cannot_bear_labels_are_refused(x, encode):
     tokens = torch.zeros(12, 6, dtype=torch.int64)
     with pytest.raises(TypeError, match=r"labels are written on real-valued inputs, got x of torch\.int64"):
-        ForwardForward().build(batch_of(tokens, LABELS, nn.Flatten()), LABELS)
+        ForwardForward().build(batch_of(tokens, LABELS, lambda x: x.flatten(1).float()), LABELS)
     with pytest.raises(ValueError, match=r"got 7 classes and inputs of shape \(2, 3\)"):
         ForwardForward().build(batch_of(x, LABELS, encode), torch.arange(7))
     with pytest.raises(ValueError, match=r"needs two classes or more .* got 1 classes"):

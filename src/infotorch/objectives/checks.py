@@ -43,6 +43,7 @@ def check_rows_of_batch(x: Tensor, module_input: Tensor, output: Tensor, y: Tens
         check_tensor(values, where=where, name=name)
         if values.ndim == 0:
             raise ValueError(f"{where}: {name} must have rows, got a single number.")
+    for name, values in (("x", x), ("module_input", module_input)):
         if values.is_meta != output.is_meta:
             raise TypeError(f"{where}: {name} and output must both hold numbers, got a meta tensor beside others.")
     if not output.is_floating_point() or output.element_size() < 2:
