@@ -60,14 +60,14 @@ def _read(stream: BinaryIO | gzip.GzipFile, path: Path, *, largest: int) -> Tens
         raise ValueError(
             f"{path} is not an IDX file of unsigned bytes: it starts with {content[:4].hex() or 'nothing'}."
         )
+    if content[3] > _MOST_AXES:
+        raise ValueError(f"{path} must have at most {_MOST_AXES} axes, got {content[3]}.")
     sizes = stream.read(4 * content[3])
     shape = tuple(int.from_bytes(sizes[k : k + 4], "big") for k in range(0, len(sizes), 4))
     needed = math.prod(shape)
     pixels = b"" if needed > largest else stream.read(needed)
     if len(sizes) != 4 * content[3] or len(pixels) != needed or stream.read(1):
         raise ValueError(f"{path} is cut short or too long: its header says {shape}, which is {needed:,} bytes.")
-    if len(shape) > _MOST_AXES:
-        raise ValueError(f"{path} must have at most {_MOST_AXES} axes, got {len(shape)}.")
     return torch.from_numpy(np.frombuffer(pixels, dtype=np.uint8).reshape(shape).copy())
 
 
