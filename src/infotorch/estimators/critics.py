@@ -273,7 +273,7 @@ class EncoderCritic(Critic):
 
     def train(self, mode: bool = True) -> EncoderCritic:
         """Set the mode of the critic; the copy of the encoder stays in evaluation mode."""
-        super().train(mode)
+        super().train(bool(mode))
         self.encoder.eval()
         return self
 

@@ -54,6 +54,8 @@ class GraphNetwork(nn.Module):
         """
         if isinstance(data, Tensor):
             raise TypeError("GraphNetwork: takes a torch_geometric Data or Batch, got a tensor, which has no edges.")
+        if not hasattr(data, "x"):
+            raise TypeError(f"GraphNetwork: takes a torch_geometric Data or Batch, got {shown(data)}.")
         rows = data.x
         for name, layer in self.named_children():
             if name in self._with_edges:

@@ -11,7 +11,7 @@ from numbers import Real
 import torch
 from torch import Tensor, nn
 
-from infotorch.numerics.checks import check_count
+from infotorch.numerics.checks import check_count, check_number
 
 #: beta: a number, or (epoch, step) -> number, epochs counted from 0 in every stage, as a `Ramp` is
 BetaSchedule = float | Callable[[int, int], float]
@@ -47,6 +47,7 @@ class Ramp:
 
     def __call__(self, epoch: int, step: int) -> float:
         """Beta in this step."""
+        check_number(epoch, where="Ramp", name="epoch")
         return self.start + (self.end - self.start) * min(epoch / self.epochs, 1.0)
 
 

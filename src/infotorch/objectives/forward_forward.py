@@ -9,9 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from infotorch.numerics.checks import check_choice, check_positive
+from infotorch.numerics.checks import check_callable, check_choice, check_positive
+from infotorch.numerics.module_inputs import module_input
 from infotorch.objectives.base import LocalBatch, Loss, Objective, full_precision, nothing_to_learn
-from infotorch.objectives.checks import check_labels
+from infotorch.objectives.checks import check_labels, check_targets
 
 
 class ForwardForward(Objective):
@@ -92,11 +93,14 @@ class ForwardForward(Objective):
 
     def write_labels(self, x: Tensor, y: Tensor) -> Tensor:
         """A copy of the inputs, (b, ...), with the labels (b,) written on them."""
+        x = module_input(x, where="ForwardForward.write_labels", name="x")
+        check_targets(y, where="ForwardForward.write_labels", name="y")
         marks = F.one_hot(y, self.classes).to(x.dtype) * self.label_value.to(x.dtype)
         return torch.cat([marks, x.flatten(1)[:, self.classes :]], dim=1).reshape(x.shape)
 
     def goodness(self, output: Tensor) -> Tensor:
         """Sum or mean of the squared activities, (b,)."""
+        output = module_input(output, where="ForwardForward.goodness", name="output")
         squares = full_precision(output).flatten(1).square()
         return squares.sum(dim=1) if self.kind == "sum" else squares.mean(dim=1)
 
@@ -107,6 +111,8 @@ class ForwardForward(Objective):
             encode: raw inputs -> the module's output, such as `plan.encoder(number)`.
             x: raw inputs, (b, ...).
         """
+        check_callable(encode, where="ForwardForward.goodness_scores", name="encode")
+        x = module_input(x, where="ForwardForward.goodness_scores", name="x")
         labels = torch.arange(self.classes, device=x.device)
         guesses = [self.goodness(encode(self.write_labels(x, label.expand(len(x))))) for label in labels]
         return torch.stack(guesses, dim=1)

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from infotorch.data.graphs import GraphStructure
 from infotorch.numerics.checks import check_choice, check_positive
+from infotorch.numerics.module_inputs import module_input
 from infotorch.objectives.base import LocalBatch, Loss, Objective, full_precision, nothing_to_learn
-from infotorch.objectives.checks import check_labels
+from infotorch.objectives.checks import check_labels, check_targets
 
 _WHERE = "GraphForwardForward"
 
@@ -113,12 +114,15 @@ class GraphForwardForward(Objective):
 
     def write_labels(self, x: Tensor, y: Tensor) -> Tensor:
         """A copy of the nodes' features (n, f) with their labels (n,); rows with the label -1 stay as they are."""
+        x = module_input(x, where=_WHERE, name="x")
+        check_targets(y, where=_WHERE, name="y")
         marks = self.mark * F.one_hot(y.clamp(min=0), self.classes).to(x.dtype)
         parts = [x[:, : -self.classes], marks] if self.columns == "last" else [marks, x[:, self.classes :]]
         return torch.where((y >= 0)[:, None], torch.cat(parts, dim=1), x)
 
     def goodness(self, output: Tensor) -> Tensor:
         """Sum or mean of the squared activities of every row, (b,)."""
+        output = module_input(output, where=_WHERE, name="output")
         squares = full_precision(output).flatten(1).square()
         return squares.sum(dim=1) if self.kind == "sum" else squares.mean(dim=1)
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from infotorch.numerics.checks import check_choice, check_count
+from infotorch.numerics.checks import check_choice, check_count, check_number
 from infotorch.objectives.base import LocalBatch, Loss, Objective, full_precision, nothing_to_learn
 from infotorch.objectives.checks import check_labels
 from infotorch.objectives.contrastive import cosine_similarities
@@ -72,6 +72,7 @@ class KernelAlignment(Objective):
     ) -> None:
         super().__init__()
         check_choice(measure, MEASURES, where="KernelAlignment", name="measure")
+        check_number(least, where="KernelAlignment", name="least")
         if not -1 <= least < 1:
             raise ValueError(f"KernelAlignment: least must be at least -1 and below 1, got {least}.")
         if centred and measure != "alignment":
@@ -155,6 +156,7 @@ class PredictiveSimilarity(ReadoutInformation):
 
     def __init__(self, *, similarity_weight: float = 0.99, readout_features: int = 4096) -> None:
         super().__init__()
+        check_number(similarity_weight, where="PredictiveSimilarity", name="similarity_weight")
         if not 0 <= similarity_weight <= 1:
             raise ValueError(
                 f"PredictiveSimilarity: similarity_weight must lie between 0 and 1, got {similarity_weight}."

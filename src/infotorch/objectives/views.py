@@ -15,7 +15,9 @@ from torch import Tensor, nn
 
 from infotorch.estimators.bounds import infonce
 from infotorch.estimators.spatial import inner_products
-from infotorch.numerics.checks import check_count, check_positive, check_widths
+from infotorch.numerics.checks import check_count, check_number, check_positive, check_share, check_widths
+from infotorch.numerics.module_inputs import module_input
+from infotorch.numerics.seeds import as_generator
 from infotorch.objectives.base import LocalBatch, Loss, Objective, Side, full_precision, nothing_to_learn
 from infotorch.objectives.locations import at_most_locations
 
@@ -188,6 +190,8 @@ class ViewInformation(Objective):
 
     def view(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """A random view of every row of x."""
+        x = module_input(x, where="ViewInformation.view", name="x")
+        as_generator(generator, where="ViewInformation.view")
         if x.ndim == 4:
             seen = random_affine(
                 x, rotation=self.rotation, scale=self.scale, shift=self.shift, shear=self.shear, generator=generator
@@ -229,13 +233,14 @@ def _check_settings(
     num_views: int,
 ) -> None:
     for name, value in (("rotation", rotation), ("shift", shift), ("noise_std", noise_std)):
+        check_number(value, where="ViewInformation", name=name)
         if not 0 <= value < math.inf:
             raise ValueError(f"ViewInformation: {name} must be at least 0 and finite, got {value}.")
+    check_number(shear, where="ViewInformation", name="shear")
     if not 0 <= shear < 90:
         raise ValueError(f"ViewInformation: shear must be at least 0 and below 90 degrees, got {shear}.")
     if not isinstance(scale, Sequence) or len(scale) != 2 or not 0 < scale[0] <= scale[1] < math.inf:
         raise ValueError(f"ViewInformation: scale must be two magnifications, 0 < least <= largest, got {scale}.")
-    if not 0 <= corruption < 1:
-        raise ValueError(f"ViewInformation: corruption must be at least 0 and below 1, got {corruption}.")
+    check_share(corruption, where="ViewInformation", name="corruption")
     if num_views not in (1, 2):
         raise ValueError(f"ViewInformation: num_views must be 1 or 2, got {num_views}.")
