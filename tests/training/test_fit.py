@@ -186,12 +186,12 @@ def test_the_public_name_is_this_function():
         (
             {"data": ([[1.0]] * 4, [0, 1, 0, 1])},
             ValueError,
-            r"the model cannot take this x \(shape \(4, 1\), torch.float32",
+            r"module .* cannot take a tensor of shape \(4, 1\), torch.float32: mat1",
         ),
         (
             {"data": ([[1, 2]] * 4, [0, 1, 0, 1])},
             ValueError,
-            r"the model cannot take this x \(shape \(4, 2\), torch.int64",
+            r"module .* cannot take a tensor of shape \(4, 2\), torch.int64: mat1",
         ),
     ],
 )
@@ -203,7 +203,7 @@ def test_a_wrong_argument_is_named(make_mlp, two_blobs, changed, kind, message):
 
 def test_a_token_outside_the_vocabulary_is_named():
     model = nn.Sequential(nn.Embedding(5, 4), nn.Flatten(), nn.Linear(8, 2))
-    with pytest.raises(ValueError, match=r"the model cannot take this x .*: index out of range"):
+    with pytest.raises(ValueError, match=r"module .* cannot take a tensor .*: index out of range"):
         fit(model, ([[1, 9], [2, 3]], [0, 1]), plan="Y,CE", epochs=1)
 
 

@@ -81,7 +81,8 @@ class TensorBatches:
         if drop_last and len(x) < batch_size:
             raise ValueError(f"TensorBatches: drop_last leaves no batch of {batch_size} in {len(x)} samples.")
         check_augmentation(augment, x, where="TensorBatches")
-        self.x, self.y = x, y if y is None or y.is_floating_point() else y.long()
+        y = y if y is None or y.is_floating_point() else y.long()
+        self.x, self.y = x, y
         self.augment: Augmentation = augment
         self.batch_size, self.shuffle, self.drop_last = batch_size, shuffle, drop_last
         self.streams: SeedStreams = seed_streams(seed)

@@ -135,7 +135,7 @@ def _is_size_of(node: fx.Node, known: Collection[fx.Node]) -> bool:
 def _is_repeatable(node: fx.Node, written: Collection[fx.Node]) -> bool:
     """Whether the step gives the same again: no layer, no random draw, and nobody writes to what it reads or gives."""
     read = [node, *(source for source in node.all_input_nodes if source.op == "get_attr")]
-    if node.op == "call_module" or _writes(node) or any(one in written for one in read):
+    if node.op == "call_module" or writes(node) or any(one in written for one in read):
         return False
     name = _name(node)
     return not (name.startswith("rand") or "dropout" in name or name in _DRAWS)
@@ -144,7 +144,7 @@ def _is_repeatable(node: fx.Node, written: Collection[fx.Node]) -> bool:
 def _written(nodes: Iterable[fx.Node]) -> set[fx.Node]:
     """What some step changes in place, directly or through a view."""
     found: set[fx.Node] = set()
-    waiting = [node.args[0] for node in nodes if _writes(node) and node.args]
+    waiting = [node.args[0] for node in nodes if writes(node) and node.args]
     while waiting:
         node = waiting.pop()
         if isinstance(node, fx.Node) and node not in found:
@@ -153,7 +153,8 @@ def _written(nodes: Iterable[fx.Node]) -> set[fx.Node]:
     return found
 
 
-def _writes(node: fx.Node) -> bool:
+def writes(node: fx.Node) -> bool:
+    """Whether the step changes its first argument in place."""
     name = _name(node)
     in_place = name.endswith("_") and not name.endswith("__")
     return in_place or name in _CHANGES or bool(node.kwargs.get("inplace"))

@@ -13,6 +13,7 @@ import operator
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, fx, nn
 from torch.nn.parameter import is_lazy
 
@@ -97,7 +98,8 @@ class Segment(nn.Module):
         graph = self.training_graph if self.training else self.evaluation_graph
         piece = self._cutting.pieces[self.training][self._number]
         live = [operator.attrgetter(name)(self._cutting.model) for name in piece.live]
-        return graph(module_input, *([x] if piece.reads_x else []), *live)
+        # Not by a call: fx would print a traceback to stderr of whatever is raised within.
+        return graph.forward(module_input, *([x] if piece.reads_x else []), *live)
 
     def _take_pieces(self) -> None:
         self._traces = self._cutting.traces
@@ -170,6 +172,8 @@ def split(model: nn.Module, cuts: Sequence[str]) -> tuple[Segment, ...]:
         True
     """
     check_cuts(model, cuts)
+    if advice := wrapper_advice(model):
+        raise ValueError(f"cuts: a {type(model).__name__} cannot be traced; {advice}.")
     cutting = _Cutting(model, cuts)
     segments = tuple(Segment(cutting, number) for number in range(len(cuts) + 1))
     check_no_shared_parameters(segments)
@@ -201,14 +205,31 @@ def _trace(model: nn.Module, cuts: Sequence[str], *, training: bool) -> tuple[fx
         _drop_defaulted_inputs(graph)
         return graph, reads
     except Exception as error:
+        reason = str(error).partition("\n")[0]
         raise ValueError(
-            f"cuts: the code between the cuts cannot be traced ({type(error).__name__}: {error}). Cut elsewhere, or "
+            f"cuts: the code between the cuts cannot be traced ({type(error).__name__}: {reason}). Cut elsewhere, or "
             "give the parts as modules of your own: ProximalSplit(f, g, ...), or the LocalModules of a Plan."
         ) from error
 
 
+def wrapper_advice(model: nn.Module) -> str:
+    """What to give in place of a model around another one, whose own layers nobody can see; "" for any other model.
+
+    Example:
+        >>> wrapper_advice(nn.DataParallel(nn.Linear(2, 2)))
+        'give the model within it, model.module'
+    """
+    if isinstance(model, torch.jit.ScriptModule):
+        return "give the model as it was before torch.jit"
+    if isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel):
+        return "give the model within it, model.module"
+    return "give the model within it, model._orig_mod" if hasattr(model, "_orig_mod") else ""  # torch.compile
+
+
 def takes_graph_tensors(model: nn.Module) -> bool:
     """Whether forward takes a graph as several tensors, by the names that torch_geometric gives them."""
+    if isinstance(model, torch.jit.ScriptModule):
+        return False  # its forward has no signature
     names = list(inspect.signature(model.forward).parameters)
     return "edge_index" in names and len(names) > 1
 

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
+from infotorch.networks.crossing import writes
 from infotorch.numerics.process import alone
 
 # Where torch_geometric keeps its functions: pooling over the nodes of a graph, and what else a forward may call.
@@ -95,6 +96,19 @@ class _LiveTensor(fx.Proxy):
             raise TypeError("len() of a 0-d tensor")
         return self.__dict__["length"]
 
+    # Other proxies have no such methods: Python would make `self.count += 1` a new value that nobody keeps.
+    def __iadd__(self, other: Any) -> fx.Proxy:
+        return self.tracer.create_proxy("call_function", operator.iadd, (self, other), {})
+
+    def __isub__(self, other: Any) -> fx.Proxy:
+        return self.tracer.create_proxy("call_function", operator.isub, (self, other), {})
+
+    def __imul__(self, other: Any) -> fx.Proxy:
+        return self.tracer.create_proxy("call_function", operator.imul, (self, other), {})
+
+    def __itruediv__(self, other: Any) -> fx.Proxy:
+        return self.tracer.create_proxy("call_function", operator.itruediv, (self, other), {})
+
     def __iter__(self) -> Iterator[fx.Proxy]:
         return (self.tracer.create_proxy("call_function", operator.getitem, (self, n), {}) for n in range(len(self)))
 
@@ -135,6 +149,15 @@ class _CutTracer(fx.Tracer):
             self.note(self._model.get_submodule(owner), attribute, value)
             self._live[name] = proxy
         return self._live[name]
+
+    def is_changed(self, tensor: object, value: object) -> bool:
+        """Whether a value of the trace is this tensor of the model, changed in place, as `self.count += 1` sets it."""
+        if not isinstance(value, fx.Proxy) or not isinstance(tensor, Tensor):
+            return False
+        node: Any = value.node
+        while writes(node):
+            node = node.args[0]
+        return isinstance(node, fx.Node) and node.op == "get_attr" and node.target == self._names.get(id(tensor))
 
     def note(self, owner: nn.Module, name: str, value: Any) -> None:
         """Remember that the trace read this attribute."""
@@ -182,13 +205,13 @@ def trace(
     for module in model.modules():
         module.training = training
     random_state = torch.get_rng_state()
-    before = [dict(vars(module)) for module in traced]
+    before = [_held(module) for module in traced]
     with _watching(tracer):
         graph = tracer.trace(model, concrete_args=defaults)
     if not torch.equal(torch.get_rng_state(), random_state):
         raise RuntimeError("it draws random numbers that would stay the same in every step; torch.randn_like is fine")
     for module, attributes in zip(traced, before, strict=True):
-        _check_unchanged(module, attributes)
+        _check_unchanged(tracer, module, attributes)
         tracer.note(module, "_modules", module._modules)
     return graph, list(tracer.reads.values())
 
@@ -214,14 +237,19 @@ def _watching(tracer: _CutTracer) -> Iterator[None]:
         del nn.Module.__getattribute__
 
 
-def _check_unchanged(module: nn.Module, before: dict[str, Any]) -> None:
+def _held(module: nn.Module) -> dict[str, Any]:
+    """Everything that a module holds by name: plain attributes, buffers and parameters."""
+    return {**vars(module), **module._buffers, **module._parameters}
+
+
+def _check_unchanged(tracer: _CutTracer, module: nn.Module, before: dict[str, Any]) -> None:
     """Refuse a forward that keeps intermediate values or counts on the module, which its pieces would not do."""
-    for name, value in vars(module).items():
+    for name, value in _held(module).items():
         changed = name not in before or before[name] is not value
-        if changed and isinstance(value, fx.Proxy | int | float):
+        if changed and isinstance(value, fx.Proxy | int | float) and not tracer.is_changed(before.get(name), value):
             raise RuntimeError(
                 f"forward sets the attribute {name!r} of {type(module).__name__}, which the parts would not; return "
-                "the value, or count in a buffer that is changed in place"
+                f"the value, or count in a buffer that is changed in place, as by self.{name}.copy_(...)"
             )
 
 
@@ -229,6 +257,8 @@ def _check_unchanged(module: nn.Module, before: dict[str, Any]) -> None:
 def left_as_it_was(model: nn.Module) -> Iterator[None]:
     """A context after which every module's attributes and mode, and the random state, are what they were."""
     attributes = [(module, dict(vars(module))) for module in model.modules()]
+    held_by_name: list[dict[str, Any]] = [held for m in model.modules() for held in (m._buffers, m._parameters)]  # pyright: ignore[reportAssignmentType]
+    registers = [(held, dict(held)) for held in held_by_name]
     with alone():
         random_state = torch.get_rng_state()
         try:
@@ -241,3 +271,6 @@ def left_as_it_was(model: nn.Module) -> Iterator[None]:
                 for name in vars(module).keys() - kept.keys():
                     del vars(module)[name]
                 vars(module).update(kept)
+            for held, kept in registers:
+                held.clear()
+                held.update(kept)

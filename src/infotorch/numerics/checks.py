@@ -28,6 +28,9 @@ def as_tensor(values: object, *, where: str, name: str) -> Tensor:
             array = np.asarray(values)
         except (ValueError, RuntimeError) as error:  # rows of unequal length; a list of tensors with gradient
             raise TypeError(f"{where}: {name} must be a tensor or an array of real numbers: {error}") from error
+        if array.dtype.kind == "O" and array.ndim == 0:
+            got = type(values).__name__
+            raise TypeError(f"{where}: {name} must be a tensor or an array of real numbers, got {got}.")
         if array.dtype.kind not in "fiub":
             advice = "; numpy.unique(names, return_inverse=True)[1] numbers classes" * _is_text(array)
             advice = advice or "; convert numbers with .astype(float)" * (array.dtype.kind == "O")

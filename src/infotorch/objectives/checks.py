@@ -51,13 +51,16 @@ def check_rows_of_batch(x: Tensor, module_input: Tensor, output: Tensor, y: Tens
     if y is not None:
         check_targets(y, where=where, name="y")
 
+#: More classes than this, and than samples, are numbers of something else.
+_MOST_CLASSES = 1_000_000
+
 
 def check_labels(labels: Tensor | None, *, where: str) -> Tensor:
     """The labelled rows' classes.
 
     Raises:
         TypeError: there are no labels, or they are not integers.
-        ValueError: every row is unlabelled, or a label lies below -1.
+        ValueError: no labels, every row is unlabelled, or a label lies below -1 or is no number of a class.
     """
     if labels is None:
         raise TypeError(f"{where}: this objective needs class labels, got y=None.")
@@ -74,6 +77,11 @@ def check_labels(labels: Tensor | None, *, where: str) -> Tensor:
     known = labels[labels >= 0]
     if len(known) == 0:
         raise ValueError(f"{where}: every row is unlabelled (y = -1).")
+    if (highest := int(known.max())) >= max(len(labels), _MOST_CLASSES):
+        raise ValueError(
+            f"{where}: classes count from 0, got {highest}, and a read-out has a column for each; "
+            "torch.unique(y, return_inverse=True)[1] numbers classes."
+        )
     return known
 
 

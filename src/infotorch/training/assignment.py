@@ -65,14 +65,24 @@ def choose_assignment(
         The best assignment, of equals the one with fewest encoders; and the accuracy of each.
 
     Raises:
-        ValueError: too few labelled samples to hold some out.
+        ValueError: too few labelled samples to hold some out, or a model that cannot be copied, as pruned ones.
     """
     held, learnt = (select_samples(x, y, rows) for rows in _split(y, validation, seed))
     scores = {
-        assignment: train_and_score(copy.deepcopy(model), assignment, learnt, held)
-        for assignment in assignments(num_modules)
+        assignment: train_and_score(_copied(model), assignment, learnt, held) for assignment in assignments(num_modules)
     }
     return max(scores, key=scores.__getitem__), scores
+
+
+def _copied(model: nn.Module) -> nn.Module:
+    try:
+        return copy.deepcopy(model)
+    except (RuntimeError, TypeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ValueError(
+            f"fit: a plan of {AUTO!r} tries each assignment on a copy, and this model cannot be copied; give a plan "
+            f"such as 'X,Y,CE' ({reason})"
+        ) from error
 
 
 def _split(y: Tensor, validation: float, seed: int) -> tuple[Tensor, Tensor]:

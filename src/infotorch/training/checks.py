@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from infotorch.data.graphs import NodeSamples
 from infotorch.numerics.checks import check_choice
@@ -33,6 +35,82 @@ def check_makes_optimizers(makes: object, *, where: str) -> None:
             f"{where}: optimizer must make an optimiser of a list of parameters, such as "
             f"lambda p: torch.optim.Adam(p, lr=1e-3), got {type(makes).__name__}."
         )
+
+
+def check_weights(bodies: Iterable[nn.Module], *, where: str) -> None:
+    """Refuse weights that have no values, or that autograd never follows.
+
+    Raises:
+        ValueError: naming the weight.
+    """
+    for body in bodies:
+        for path, weight in body.named_parameters():
+            name = path.removeprefix("training_graph.")
+            if is_lazy(weight):
+                continue
+            if weight.is_meta:
+                raise ValueError(
+                    f"{where}: the weight {name!r} lies on the meta device, where nothing has values; "
+                    'model.to_empty(device="cpu") gives it some, and it must be initialised after that.'
+                )
+            if weight.is_inference():
+                raise ValueError(
+                    f"{where}: the weight {name!r} was made under torch.inference_mode and cannot be trained; make the "
+                    "model outside of it, or train copy.deepcopy(model)."
+                )
+
+
+def check_output(output: Tensor, *, name: str, rows: int | None) -> None:
+    """Refuse an output that no objective can learn from.
+
+    Args:
+        output: of a module that has an objective.
+        name: of the module.
+        rows: samples that it was given; None where these are graphs, whose rows the objective pairs itself.
+
+    Raises:
+        ValueError: whole or complex numbers, or another number of rows than samples.
+    """
+    if not output.is_floating_point():
+        raise ValueError(
+            f"module {name!r} must give real numbers, through which a gradient can pass, got {output.dtype}; leave out "
+            "what turns its values into these, or cut elsewhere."
+        )
+    if rows is not None and (output.ndim == 0 or len(output) != rows):
+        raise ValueError(
+            f"module {name!r} must give a row for each of {rows} samples, got shape {tuple(output.shape)}; samples "
+            "stand along the first axis (batch_first=True in recurrent layers)."
+        )
+
+
+def check_gradient(output: Tensor, *, name: str) -> None:
+    """Refuse an output of a training step that leads back to no weight: a step would move none of the layers.
+
+    Raises:
+        ValueError: it has no gradient.
+    """
+    if not output.requires_grad:
+        raise ValueError(
+            f"module {name!r} gives an output without a gradient, so that no weight of it can be trained: was it "
+            "detached, made anew as by numpy, or does this run under torch.no_grad? Cut elsewhere, or name it 'frozen'."
+        )
+
+
+@contextmanager
+def explaining_a_lone_sample(name: str) -> Iterator[None]:
+    """A context in which what torch says of a batch of one, which batch norm cannot take, names the module.
+
+    Raises:
+        ValueError: batch norm had one sample.
+    """
+    try:
+        yield
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise ValueError(
+            f"module {name!r} has a batch norm, which needs two samples a step or more ({error})"
+        ) from error
 
 
 def check_batches(batches: object, *, where: str) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 from infotorch.data.graph_checks import is_graph
 from infotorch.data.graphs import NodeSamples, structure_of
 from infotorch.numerics.seeds import SeedStreams
-from infotorch.objectives.base import LocalBatch
+from infotorch.objectives.base import LocalBatch, Loss
 from infotorch.training.inputs import local_batch
 from infotorch.training.local_module import LocalModule
 from infotorch.training.plan import Plan, evaluating
@@ -107,9 +107,13 @@ def evaluate_modules(plan: Plan, x: Samples, y: Tensor | None, numbers: list[int
         y: targets, (n, ...), or None.
         numbers: which modules.
 
+    Raises:
+        ValueError: a class that no training sample had, where an objective has a score for each of those.
+
     Returns:
         Module name -> {"loss", its terms, "accuracy" where the objective reads class scores}.
     """
+    y = y if y is None or y.is_floating_point() else y.long()
     sums: dict[str, dict[str, list[tuple[float, int]]]] = {plan[number].name: {} for number in numbers}
     with torch.no_grad(), evaluating_repeatably(plan):
         for part, rows in parts_of(x):
@@ -133,10 +137,38 @@ def evaluate_modules(plan: Plan, x: Samples, y: Tensor | None, numbers: list[int
     }
 
 
+def _unseen_class(module: LocalModule, batch: LocalBatch) -> int | None:
+    """The highest class, where no training sample had it and the objective reads classes."""
+    assert module.objective is not None
+    if not module.objective.needs_labels or module.num_classes is None or batch.y is None:
+        return None
+    highest = int(batch.y.max())
+    return highest if highest >= module.num_classes else None
+
+
+def _local_loss(module: LocalModule, batch: LocalBatch) -> Loss:
+    """The loss; refused where a class has no score, as training has never seen it."""
+    assert module.objective is not None
+    unseen = _unseen_class(module, batch)
+    if unseen is None:
+        return module.objective(batch)
+    refusal = (
+        f"evaluate_modules: y holds class {unseen}, and module {module.name!r} was trained on classes 0 to "
+        f"{(module.num_classes or 0) - 1}; train on samples of each class, or leave these out."
+    )
+    scores = module.objective.scores(batch.output)
+    if scores is not None and scores.shape[1] <= unseen:
+        raise ValueError(refusal)
+    try:
+        return module.objective(batch)
+    except (RuntimeError, IndexError) as error:
+        raise ValueError(refusal) from error
+
+
 def _local_numbers(module: LocalModule, batch: LocalBatch) -> Iterator[tuple[str, float, int]]:
     """(name, value, number of samples that it is a mean over); what needs labels is left out where there is none."""
     assert module.objective is not None
-    loss, rows = module.objective(batch), len(batch.output)
+    loss, rows = _local_loss(module, batch), len(batch.output)
     yield "loss", loss.total.item(), rows
     for name, term in loss.terms.items():
         yield name, term.item(), rows

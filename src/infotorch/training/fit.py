@@ -19,7 +19,7 @@ from infotorch.numerics.seeds import seed_streams
 from infotorch.objectives.base import Objective
 from infotorch.objectives.checks import check_labels, check_weight
 from infotorch.training.assignment import AUTO, choose_assignment
-from infotorch.training.checks import check_model, check_one_process
+from infotorch.training.checks import check_model, check_one_process, check_weights
 from infotorch.training.evaluate import evaluating_repeatably, plan_accuracy
 from infotorch.training.inputs import batches_of, is_graph_samples
 from infotorch.training.loop import StepInfo, train
@@ -115,11 +115,17 @@ def fit(
     """
     check_model(model, where="fit")
     check_one_process(where="fit")
+    check_weights([model], where="fit")
     check_number(lr, where="fit", name="lr")
     check_weight(lr, where="fit", name="lr")
     if not isinstance(plan, str | Sequence | Plan):
         raise TypeError(
             f'fit: plan must be a string such as "X,Y,CE", a list of objectives or a Plan, got {type(plan).__name__}.'
+        )
+    if not isinstance(plan, Plan) and any(parameter.dtype == torch.float16 for parameter in model.parameters()):
+        raise ValueError(
+            "fit: float16 weights cannot be trained by Adam, whose squares of gradients are 0 there; give "
+            "model.float() or model.bfloat16(), or a Plan with an optimiser of your own."
         )
     x, y = _as_graphs(model, data) if _holds_graphs(data) else _as_training_data(model, data)
     settings = _Settings(cuts, order, epochs, batch_size, lr, seed_streams(seed).seed)

@@ -88,7 +88,7 @@ def batches_of(
 def describe_input(x: Inputs) -> str:
     """A raw input in a few words, for messages."""
     if not is_graph(x):
-        return f"shape {tuple(x.shape)}, {x.dtype}"
+        return f"a tensor of shape {tuple(x.shape)}, {x.dtype}" if isinstance(x, Tensor) else f"a {type(x).__name__}"
     nodes, edges = features_of(x), structure_of(x).edge_index
     return f"a graph of {len(nodes)} nodes with {nodes.shape[1]} features and {edges.shape[1]} edges"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -13,6 +14,7 @@ from infotorch.numerics.seeds import SeedStreams
 from infotorch.numerics.states import check_keys, check_state
 from infotorch.objectives.base import LocalBatch, Objective
 from infotorch.training.checks import check_makes_optimizers
+from infotorch.training.inputs import describe_input
 from infotorch.updates.gradient import GradientUpdate, OptimizerFactory, SchedulerFactory
 
 if TYPE_CHECKING:
@@ -57,7 +59,6 @@ class LocalModule:
         TypeError: optimizer is an optimiser, or anything else that makes none.
 
     Example:
-        >>> import torch
         >>> from infotorch.objectives.labels import CrossEntropy
         >>> module = LocalModule("out", nn.Linear(4, 3), CrossEntropy(), optimizer=torch.optim.SGD)
         >>> module(torch.zeros(5, 4), torch.zeros(5, 4)).shape
@@ -78,6 +79,7 @@ class LocalModule:
         self.name, self.body, self.objective = name, body, objective
         self.optimizer, self.scheduler = optimizer, scheduler
         self.critic_optimizer = critic_optimizer or optimizer
+        self.num_classes: int | None = None  # of the training samples
         self.update: Update | None = None
         self.critic_update: GradientUpdate | None = None
 
@@ -85,11 +87,21 @@ class LocalModule:
         """The body's output.
 
         Raises:
-            TypeError: the output is not one tensor.
-            ValueError: the body changed its input, which others hold: the previous module's output, or the caller's x.
+            TypeError: the output is not one tensor, or the body is to be called otherwise.
+            ValueError: the body cannot take this input, as of another shape or type; or it changed its input, which
+                others hold: the previous module's output, or the caller's x.
+            OutOfMemoryError: the device is full.
         """
         before = _versions(module_input, x)
-        output = self.body(module_input, x) if isinstance(self.body, Segment) else self.body(module_input)
+        try:
+            output = self.body(module_input, x) if isinstance(self.body, Segment) else self.body(module_input)
+        except torch.OutOfMemoryError:
+            raise
+        # torch's words for a wrong shape, dtype or token, and for what a graph, or a tensor in its place, lacks
+        except (RuntimeError, ValueError, TypeError, LookupError, AttributeError, AssertionError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            reason = str(error).partition("\n")[0]
+            raise kind(f"module {self.name!r} cannot take {describe_input(module_input)}: {reason}") from error
         if not isinstance(output, Tensor):
             raise TypeError(f"module {self.name!r} must give one tensor, got {type(output).__name__}; cut elsewhere.")
         if _versions(module_input, x) != before:
@@ -122,6 +134,7 @@ class LocalModule:
             raise ValueError(
                 f"module {self.name!r} has an objective and no parameter to train; name it 'frozen' or cut elsewhere."
             )
+        self.num_classes = None if labels is None or labels.is_floating_point() else int(labels.max()) + 1
         with streams.as_global("objective", *example.position, device=example.output.device):
             self.objective.build(self.objective.sees(example), labels)
         self.objective.to(example.output.device)

@@ -23,7 +23,13 @@ from infotorch.numerics.seeds import SeedStreams, seed_streams
 from infotorch.objectives.base import LocalBatch, Loss
 from infotorch.objectives.layer_hook import hooks_paused
 from infotorch.training.cache import CacheKind, OutputCache
-from infotorch.training.checks import check_batches, check_cache, check_one_process
+from infotorch.training.checks import (
+    check_batches,
+    check_cache,
+    check_gradient,
+    check_one_process,
+    explaining_a_lone_sample,
+)
 from infotorch.training.graph_caches import without_graph_caches
 from infotorch.training.inputs import device_of, local_batch
 from infotorch.training.local_module import LocalModule, Update
@@ -290,6 +296,7 @@ class _Stage:
         number = self.plan.modules.index(module)
         with self._autocast():
             output = module(hidden, batch.x)
+        check_gradient(output, name=module.name)
         local = local_batch(batch.x, hidden, output, batch.y, self.streams, (*key, number), self._encoder(number))
         self._train_critics(module, local)
         with self._autocast():
@@ -308,7 +315,7 @@ class _Stage:
             return seen[-1].total
 
         assert isinstance(module.update, ProximalUpdate)
-        with self._autocast():
+        with self._autocast(), explaining_a_lone_sample(module.name):
             info = module.update.step(hidden, loss_fn)
         stalled = info.loss.new_tensor(float(info.stalled))
         terms = {**seen[0].terms, "gradient_norm": info.gradient_norm, "stalled": stalled}

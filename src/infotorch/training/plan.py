@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from infotorch.data.batches import Batch
+from infotorch.data.graph_checks import is_graph
 from infotorch.data.graphs import GraphSamples
 from infotorch.networks.segments import (
     FromGraph,
@@ -22,18 +23,20 @@ from infotorch.networks.segments import (
     split,
     starting_layers,
     takes_graph_tensors,
+    wrapper_advice,
 )
 from infotorch.numerics.checks import check_choice
 from infotorch.numerics.seeds import SeedStreams
 from infotorch.objectives.base import Objective
 from infotorch.objectives.names import parse_objectives
-from infotorch.training.checks import check_model
+from infotorch.training.checks import check_model, check_output, check_weights
 from infotorch.training.graph_caches import refuse_graph_caches, without_graph_caches
-from infotorch.training.inputs import describe_input, device_of, local_batch
+from infotorch.training.inputs import device_of, local_batch
 from infotorch.training.local_module import LocalModule
 from infotorch.training.split_module import SplitModule
 from infotorch.updates.gradient import GradientUpdate, Handoff, OptimizerFactory, SchedulerFactory
 from infotorch.updates.proximal import ProximalOrder, ProximalSplit
+from infotorch.updates.replay import looking
 from infotorch.updates.slopes import PenaltyName
 
 if TYPE_CHECKING:
@@ -137,10 +140,11 @@ class Plan:
         cuts = starting_layers(model) if cuts is None else tuple(cuts)
         parsed = parse_objectives(objectives)
         if len(parsed) != len(cuts) + 1:
+            named = ", ".join([*cuts[:8], *["..."] * (len(cuts) > 8)]) or "none"
+            advice = wrapper_advice(model) or "or choose the cuts; cuts=() is one module, plain back-propagation"
             raise ValueError(
-                f"Plan.layerwise: {len(cuts)} cuts ({', '.join(cuts) or 'none'}) make {len(cuts) + 1} modules, "
-                f"and there are {len(parsed)} objectives. Give as many objectives as modules, "
-                "or choose the cuts; cuts=() is one module, plain back-propagation."
+                f"Plan.layerwise: {len(cuts)} cuts ({named}) make {len(cuts) + 1} modules, and there are "
+                f"{len(parsed)} objectives. Give as many objectives as modules, {advice}."
             )
         optimizers = list(optimizer) if isinstance(optimizer, Sequence) else [optimizer] * len(parsed)
         if len(optimizers) != len(parsed):
@@ -282,17 +286,17 @@ class Plan:
             refuse_graph_caches(module.body for module in self.modules)
         batch = next(iter(batches.epoch(0)))
         streams = SeedStreams(seed)
+        bodies = [module.body for module in self.modules]
+        check_weights(bodies, where="Plan")
         # A lazy layer draws its weights in its first forward pass.
-        with torch.no_grad(), evaluating(self), streams.as_global("lazy", device=device_of(batch.x)):
-            try:
-                outputs = self.outputs(batch.x)
-            except torch.OutOfMemoryError:
-                raise
-            # torch's words for a wrong shape, dtype or token, and for what a graph, or a tensor in its place, lacks
-            except (RuntimeError, IndexError, AttributeError) as error:
-                raise ValueError(f"Plan: the model cannot take this x ({describe_input(batch.x)}): {error}") from error
+        lazy = streams.as_global("lazy", device=device_of(batch.x))
+        with torch.no_grad(), evaluating(self), lazy, looking(bodies):
+            outputs = self.outputs(batch.x)
         self.num_steps = epochs * len(batches)
         for number, (module, output) in enumerate(zip(self.modules, outputs, strict=True)):
+            if module.objective is None:
+                continue
+            check_output(output, name=module.name, rows=None if is_graph(batch.x) else len(batch.x))
             module_input = outputs[number - 1] if number else batch.x
             encode = self.encoder(number)
             example = local_batch(batch.x, module_input, output, batch.y, streams, (number,), encode)

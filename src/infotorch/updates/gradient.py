@@ -34,6 +34,25 @@ def check_schedules(schedulers: Sequence[LRScheduler | None], states: Sequence[A
             check_state(state, scheduler.state_dict(), where=where, extra=True)
 
 
+def take_step(optimizer: Optimizer) -> None:
+    """One step by the gradients that are there.
+
+    Raises:
+        ValueError: some of them are sparse, and the optimiser takes only dense ones.
+        RuntimeError: whatever else the optimiser cannot do.
+    """
+    try:
+        optimizer.step()
+    except RuntimeError as error:
+        parameters = (parameter for group in optimizer.param_groups for parameter in group["params"])
+        if not any(parameter.grad is not None and parameter.grad.is_sparse for parameter in parameters):
+            raise
+        raise ValueError(
+            f"optimizer: {type(optimizer).__name__} takes no sparse gradients; make the embedding with sparse=False, "
+            "or choose an optimiser that takes them, such as SGD."
+        ) from error
+
+
 class GradientUpdate:
     """Moves a set of parameters down the gradient of a scalar loss.
 
@@ -46,6 +65,7 @@ class GradientUpdate:
         num_steps: how many steps the schedule spans.
 
     Raises:
+        TypeError: what optimizer makes is no optimiser.
         ValueError: there is nothing to move.
 
     Example:
@@ -69,6 +89,8 @@ class GradientUpdate:
             raise ValueError("GradientUpdate: no parameter to train.")
         self.parameters = trainable
         self.optimizer = optimizer(trainable)
+        if not isinstance(self.optimizer, Optimizer):
+            raise TypeError(f"GradientUpdate: optimizer must make an optimiser, got {type(self.optimizer).__name__}.")
         self.scheduler = None if scheduler is None else scheduler(self.optimizer, num_steps)
 
     def step(self, loss: Tensor) -> None:
@@ -83,7 +105,7 @@ class GradientUpdate:
 
     def apply(self) -> None:
         """Move the weights by the gradients that are there, and the schedule by one step."""
-        self.optimizer.step()
+        take_step(self.optimizer)
         if self.scheduler is not None:
             self.scheduler.step()
 

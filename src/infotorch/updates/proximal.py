@@ -28,7 +28,7 @@ from infotorch.networks.segments import check_no_shared_parameters, split
 from infotorch.numerics.checks import check_choice, check_count, check_positive
 from infotorch.numerics.nested import map_tensors
 from infotorch.objectives.base import full_precision
-from infotorch.updates.gradient import Handoff, OptimizerFactory
+from infotorch.updates.gradient import Handoff, OptimizerFactory, take_step
 from infotorch.updates.halves import (
     add_gradients,
     check_reached,
@@ -390,7 +390,7 @@ class ProximalSplit:
     def _move(self, optimizer: Optimizer) -> None:
         if self.max_norm is not None:
             nn.utils.clip_grad_norm_(parameters_of(optimizer), self.max_norm)
-        optimizer.step()
+        take_step(optimizer)
         torch.clear_autocast_cache()  # it holds the weights as they were
 
     def _watch_for_stall(self, loss: Tensor, gradient_norm: Tensor) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 
 @contextmanager
@@ -25,6 +27,34 @@ def keeping_statistics(bodies: Sequence[nn.Module]) -> Iterator[None]:
     finally:
         for layer, name, buffer in kept:
             setattr(layer, name, buffer)
+
+
+@contextmanager
+def looking(bodies: Iterable[nn.Module]) -> Iterator[None]:
+    """A context after which what layers remember of their calls, buffers or plain tensors, is what it was.
+
+    For a look at shapes, which a model that counts its calls or keeps a state must not notice.
+
+    Example:
+        >>> norm = nn.BatchNorm1d(2)
+        >>> with looking([norm]):
+        ...     _ = norm(torch.ones(4, 2))
+        >>> norm.running_mean
+        tensor([0., 0.])
+    """
+    layers = dict.fromkeys(layer for body in bodies for layer in body.modules())
+    kept: list[tuple[dict[str, Any], dict[str, Any]]] = []
+    for layer in (layer for layer in layers if not isinstance(layer, torch.jit.ScriptModule)):
+        for held in (layer._buffers, vars(layer)):
+            tensors = {k: v for k, v in held.items() if isinstance(v, Tensor) and not is_lazy(v)}
+            unset = {k: None for k, v in held.items() if v is None and held is layer._buffers}
+            kept.append((held, tensors | unset))
+            held.update({name: tensor.clone() for name, tensor in tensors.items()})
+    try:
+        yield
+    finally:
+        for held, before in kept:
+            held.update(before)
 
 
 class Replay:
