@@ -17,6 +17,7 @@ from infotorch.objectives.base import LocalBatch, Loss
 from infotorch.training.inputs import local_batch
 from infotorch.training.local_module import LocalModule
 from infotorch.training.plan import Plan, evaluating
+from infotorch.updates.replay import looking
 
 if TYPE_CHECKING:
     from infotorch.data.typing import Samples
@@ -27,10 +28,14 @@ EVALUATION_BATCH = 1000
 
 @contextmanager
 def evaluating_repeatably(plan: Plan) -> Iterator[None]:
-    """Evaluation mode, in which layers that draw noise draw the same every time; the run's own draws go on after it."""
+    """Evaluation mode, in which layers that draw noise draw the same every time; the run's own draws go on after it.
+
+    What layers remember of their calls, such as how many there were, is afterwards what it was.
+    """
     parameters = (parameter for module in plan for parameter in module.body.parameters())
     device = next((parameter.device for parameter in parameters), torch.device("cpu"))
-    with evaluating(plan), SeedStreams(0).as_global("evaluation", device=device):
+    bodies = [module.body for module in plan]
+    with evaluating(plan), looking(bodies), SeedStreams(0).as_global("evaluation", device=device):
         yield
 
 
