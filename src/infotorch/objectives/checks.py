@@ -51,6 +51,7 @@ def check_rows_of_batch(x: Tensor, module_input: Tensor, output: Tensor, y: Tens
     if y is not None:
         check_targets(y, where=where, name="y")
 
+
 #: More classes than this, and than samples, are numbers of something else.
 _MOST_CLASSES = 1_000_000
 
