@@ -61,6 +61,7 @@ UNTYPED = {
     "ProximalSplit.accumulate",
     "state_dict",  # torch's own signature
     "load_state_dict",
+    "check_state",  # of that
 }
 
 

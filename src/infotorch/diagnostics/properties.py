@@ -37,7 +37,7 @@ def layer_properties(
     Example:
         >>> from infotorch.numerics.seeds import seed_streams
         >>> x, y = torch.rand(60, 4, generator=torch.Generator().manual_seed(0)), torch.arange(60) % 2
-        >>> found = layer_properties(nn.Linear(4, 2), "output", x + y[:, None], y, relative_noise=0.3,
+        >>> found = layer_properties(nn.Identity(), "output", x + y[:, None], y, relative_noise=0.3,
         ...                          streams=seed_streams(0))
         >>> round(found["layer_linear_accuracy"], 1)
         1.0

@@ -123,8 +123,8 @@ class FeatureExtractor:
         self._uncompiled.__enter__()
         return self
 
-    def __exit__(self, *error: Any) -> None:
-        self._uncompiled.__exit__(*error)
+    def __exit__(self, *_: object) -> None:
+        self._uncompiled.__exit__(None, None, None)
         for handle in self._handles:
             handle.remove()
         self._state.restore()

@@ -301,7 +301,7 @@ class ProximalSplit:
         for name, part in self.stateful().items():
             part.load_state_dict(state[name])
 
-    def stateful(self) -> dict[str, Any]:
+    def stateful(self) -> dict[str, Optimizer | StallWatch]:
         """What `state_dict` is of."""
         return {"forward": self.forward_optimizer, "backward": self.backward_optimizer, "watch": self._watch}
 
