@@ -3,7 +3,7 @@
 x, y and what is given: two columns, float32; symbols: ten; channels: features of two columns. What would take more than
 LIMIT seconds by the time at a tenth of the samples is not run, but told by the power with which its cost grows; so is
 what would need more than MEMORY bytes. Writes results/estimator_cost.json; `make stubs` then writes the page.
-Run alone on the machine, some minutes on two cores: python benchmarks/estimator_cost.py
+Run alone on the machine, some minutes on two cores: python benchmarks/estimator_cost.py [ESTIMATOR ...]
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +23,7 @@ from torch import Tensor
 
 from infotorch import estimators as e
 
-SIZES, LIMIT, MEMORY = (10**3, 10**4, 10**5), 30.0, 1.6e10
+SIZES, LIMIT, MEMORY = (10**3, 10**4, 10**5), 60.0, 1.6e10
 RESULT = Path(__file__).parent / "results" / "estimator_cost.json"
 
 
@@ -121,10 +122,11 @@ def _seconds(call: Callable[[Samples], object], own: Samples) -> float:
 
 
 def main() -> None:
-    """Measure, print and keep."""
-    data, rows = {n: samples(n) for n in SIZES}, {}
-    for name, cost in COSTS.items():
-        rows[name] = measure(cost, data)
+    """Measure those that are named, or all, print and keep."""
+    data, chosen = {n: samples(n) for n in SIZES}, sys.argv[1:]
+    rows = json.loads(RESULT.read_text())["rows"] if chosen else {}
+    for name in chosen or COSTS:
+        rows[name] = measure(COSTS[name], data)
         print(name, *(f"{cell.get('seconds', 'memory')}{'' if cell.get('measured') else ' ~'}" for cell in rows[name]))
     machine = f"{os.cpu_count()} cores, {torch.get_num_threads()} threads, Python {platform.python_version()}"
     content = {"unit": "seconds", "machine": f"{machine}, torch {torch.__version__}", "rows": rows}
