@@ -76,12 +76,12 @@ def _take(directory: Path) -> BinaryIO:
     path = directory / LOCK
     while True:
         directory.mkdir(parents=True, exist_ok=True)
-        with ExitStack() as opened:
+        # A holder that leaves takes its file away, and its directory if nothing was written: then once more.
+        with suppress(FileNotFoundError), ExitStack() as opened:
             file = opened.enter_context(path.open("a+b", buffering=0))
             if not _lock(file, directory):
                 raise BlockingIOError(_refusal(directory, file))
-            # A holder that leaves takes its file away; whoever waited for that one holds nothing.
-            if path.exists() and os.path.samestat(path.stat(), os.fstat(file.fileno())):
+            if os.path.samestat(path.stat(), os.fstat(file.fileno())):
                 file.truncate(0)
                 file.write(str(os.getpid()).encode())
                 opened.pop_all()
