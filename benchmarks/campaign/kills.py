@@ -27,7 +27,7 @@ _SIGNALLED = (
     "network.hidden=[16]",
     "schedule.num_samples=100",
 )
-_ASSESSED = ("assessment.num_samples=60", "assessment.steps=2")
+_ASSESSED = ("assessment.outliers=digits", "assessment.num_samples=60", "assessment.steps=2")
 _SEARCHED = ("data.limit=200", "epochs=1", "search.seeds=[1000]")
 
 #: Recipe and variant -> settings that make it a run of a second or two on data that comes with scikit-learn.
