@@ -6,6 +6,7 @@ Indexing tensors costs microseconds; a worker process would cost more than the 6
 from __future__ import annotations
 
 from collections.abc import Iterator, Sized
+from numbers import Integral
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from infotorch.data.augment import Augmentation, check_augmentation, crop_and_flip, crops_and_flips
 from infotorch.numerics.checks import check_count, check_dense
+from infotorch.numerics.kinds import check_index, check_kind
 from infotorch.numerics.seeds import SeedStreams, seed_streams
 
 if TYPE_CHECKING:
@@ -103,7 +105,14 @@ class TensorBatches:
         return self if len(rows) in {0, len(self.y)} else _LabelledBatches(self, rows)
 
     def epoch(self, epoch: int, *, start: int = 0) -> Iterator[Batch]:
-        """The batches of one epoch, from step `start` on."""
+        """The batches of one epoch, from step `start` on.
+
+        Raises:
+            TypeError: a number that is not an integer.
+            ValueError: a start below 0.
+        """
+        check_kind(epoch, Integral, where="TensorBatches.epoch", name="epoch", said="an integer")
+        check_index(start, where="TensorBatches.epoch", name="start")
         count = len(self.x)
         if self.shuffle:
             order = torch.randperm(count, generator=self.streams.generator("order", epoch)).to(self.x.device)

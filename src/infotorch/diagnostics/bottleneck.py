@@ -10,7 +10,7 @@ from torch import Tensor
 from infotorch.estimators.channel import pairwise_bounds
 from infotorch.estimators.class_neighbours import ross
 from infotorch.estimators.doubts import unexamined
-from infotorch.numerics.checks import check_positive
+from infotorch.numerics.checks import check_callable, check_positive
 from infotorch.numerics.nested import tensors_in
 
 #: Rows that are looked at; log of it is the ceiling of I(X; Z).
@@ -48,6 +48,7 @@ def bottleneck_information(
         (True, True)
     """
     check_positive(relative_noise, where="bottleneck_information", name="relative_noise")
+    check_callable(forward, where="bottleneck_information", name="forward")
     with torch.no_grad():
         z = torch.cat([part.float().flatten(1) for part in tensors_in(forward(x[:PROBE_SAMPLES]))], dim=1)
     spread = float((z - z.mean(dim=0)).square().sum(dim=1).mean().sqrt())

@@ -33,6 +33,7 @@ from infotorch.numerics.checks import (
     check_positive,
     check_rows,
     is_discrete,
+    shown,
 )
 from infotorch.numerics.columns import narrowed
 from infotorch.numerics.model_copy import model_copy
@@ -117,7 +118,8 @@ class Diagnosis:
         for layer in self.layers:
             if layer.name == name:
                 return layer
-        raise KeyError(f"no layer {name!r} was diagnosed; there are {', '.join(layer.name for layer in self.layers)}.")
+        names = ", ".join(layer.name for layer in self.layers)
+        raise KeyError(f"Diagnosis: no layer {shown(name)} was diagnosed; there are {names}.")
 
     def table(self) -> list[TableLine]:
         """A line for each layer with the numbers that tell most; None where a number was not measured.

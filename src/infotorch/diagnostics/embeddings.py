@@ -14,7 +14,7 @@ from torch import Tensor
 
 from infotorch.data.graphs import GraphSamples, NodeSamples, structure_of
 from infotorch.networks.model_state import ModelState
-from infotorch.numerics.checks import as_tensor, check_count, check_paired, check_positive, is_discrete
+from infotorch.numerics.checks import as_tensor, check_count, check_paired, check_positive, is_discrete, shown
 from infotorch.numerics.seeds import SeedStreams, derive_seed, seed_streams
 from infotorch.records.embedding import Embedding
 from infotorch.training.inputs import is_graph_samples
@@ -187,6 +187,9 @@ def _chosen(
     splits: Mapping[str, tuple[Any, Any]], num_samples: int, seed: int
 ) -> tuple[list[tuple[Any, Tensor]], np.ndarray, np.ndarray]:
     """Inputs and chosen rows of each split; of all splits one after the other, the rows' classes and split names."""
+    for pair in splits.values() if isinstance(splits, Mapping) else [None]:
+        if not isinstance(pair, list | tuple) or len(pair) != 2:
+            raise TypeError(f"{_WHERE}: splits must be a dict of pairs (x, y), got {shown(splits)}.")
     if not splits:
         raise ValueError(f"{_WHERE}: splits must name at least one split.")
     if num_samples < len(splits):

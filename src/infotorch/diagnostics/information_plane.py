@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from numbers import Integral
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,8 +34,10 @@ from infotorch.numerics.checks import (
     check_positive,
     check_rows,
     is_discrete,
+    shown,
 )
 from infotorch.numerics.columns import narrowed, spread
+from infotorch.numerics.kinds import check_kind, check_path
 from infotorch.numerics.seeds import seed_streams
 from infotorch.numerics.typing import ArrayLike
 from infotorch.records.files import Json, write_json
@@ -186,11 +188,14 @@ class InformationPlane:
         check_count(num_samples, where=_WHERE, name="num_samples")
         if not isinstance(data, tuple | list) or len(data) != 2:
             raise TypeError(f"{_WHERE}: data must be a pair (x, y), y classes or None, got {type(data).__name__}.")
-        if epochs is not None and not isinstance(epochs, Collection):
-            raise TypeError(f"{_WHERE}: epochs must be a list of epochs, such as log_epochs(100), got {epochs!r}.")
+        listed = isinstance(epochs, Collection) and getattr(epochs, "ndim", 1) == 1
+        if epochs is not None and not (listed and all(isinstance(epoch, Real) for epoch in epochs)):
+            raise TypeError(f"{_WHERE}: epochs must be a list of epochs, such as log_epochs(100), got {shown(epochs)}.")
         if not isinstance(model, nn.Module):
             raise TypeError(f"{_WHERE}: model must be a torch.nn.Module, got {type(model).__name__}.")
         self.model, self.epochs = model, None if epochs is None else frozenset(epochs)
+        if out is not None:
+            check_path(out, where=_WHERE, name="out")
         self.out = None if out is None else Path(out)
         self._streams = seed_streams(seed)
         self.x, self.y = _drawn(*data, num_samples, self._streams.generator("plane rows"))
@@ -211,7 +216,7 @@ class InformationPlane:
             ValueError: the network does not run on x.
         """
         if isinstance(epoch, bool) or not isinstance(epoch, Integral):
-            raise TypeError(f"{_WHERE}: epoch must be an integer, got {epoch!r}.")
+            raise TypeError(f"{_WHERE}: epoch must be an integer, got {shown(epoch)}.")
         if (self.epochs is not None and epoch not in self.epochs) or epoch in {point.epoch for point in self.points}:
             return []
         with errors_of(_WHERE):
@@ -224,6 +229,9 @@ class InformationPlane:
     def watch(self, steps: Iterable[StepInfo]) -> Iterator[StepInfo]:
         """The steps of `train`, with a look after each epoch; the epochs of all stages are counted through.
 
+        Raises:
+            TypeError: steps are none of `train`.
+
         Example:
             >>> from infotorch import Plan, TensorBatches, train
             >>> x = torch.randn(64, 2, generator=torch.Generator().manual_seed(0))
@@ -235,9 +243,11 @@ class InformationPlane:
             >>> [point.epoch for point in plane.points]
             [0, 1, 2]
         """
+        check_kind(steps, Iterable, where=f"{_WHERE}.watch", name="steps", said="those of train(...)")
         self(0)
         epoch = 0
         for info in steps:
+            check_kind(info, StepInfo, where=f"{_WHERE}.watch", name="each step", said="one of train(...)")
             if info.ends_epoch:
                 epoch += 1
                 self(epoch)
@@ -275,7 +285,12 @@ class InformationPlane:
         return figure
 
     def write(self, path: Path | str) -> None:
-        """Write `as_dict` as JSON, atomically."""
+        """Write `as_dict` as JSON, atomically.
+
+        Raises:
+            TypeError: path is no text and no Path.
+        """
+        check_path(path, where=_WHERE, name="path")
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path, self.as_dict())

@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from infotorch.figures.style import new_figure
+
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
@@ -22,10 +24,8 @@ def ib_curve_figure(points: Sequence[Mapping[str, float]], label_entropy: float)
         >>> ib_curve_figure([point], 0.69).data[0].text
         ('0.1',)
     """
-    from plotly.graph_objects import Figure
-
     x, y = [point["mi_xt"] for point in points], [point["mi_ty"] for point in points]
-    figure = Figure()
+    figure = new_figure()
     figure.add_scatter(
         x=x,
         y=y,

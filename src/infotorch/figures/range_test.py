@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from infotorch.figures.style import look
+from infotorch.figures.style import look, new_figure
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -30,9 +30,7 @@ def range_test_figure(lines: Mapping[str, Sequence[Point]], ends: Mapping[str, S
         >>> figure.data[0].mode, figure.layout.annotations[0].text
         ('lines+markers', 'lr_top')
     """
-    from plotly.graph_objects import Figure
-
-    figure = Figure()
+    figure = new_figure()
     even = len({epochs for points in lines.values() for _, _, epochs in points}) == 1
     for index, (name, points) in enumerate(lines.items()):
         colour, mark = look(index)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import html
+import warnings
 from typing import TYPE_CHECKING
+
+from infotorch.numerics.process import alone
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -26,15 +29,28 @@ def look(index: int) -> tuple[str, str]:
     return PALETTE[index % len(PALETTE)], MARKS[(index + index // len(PALETTE)) % len(MARKS)]
 
 
+def new_figure() -> Figure:
+    """A figure without style or data; plotly's first import, late as it is slow, leaves the warnings' filters alone.
+
+    Example:
+        >>> filters = list(warnings.filters)
+        >>> len(new_figure().data), warnings.filters == filters
+        (0, True)
+    """
+    with alone(), warnings.catch_warnings():
+        from plotly.graph_objects import Figure
+
+        figure = Figure()
+    return figure
+
+
 def blank_figure(height: int) -> Figure:
     """A figure in the page's style, without data.
 
     Args:
         height: in pixels.
     """
-    from plotly.graph_objects import Figure
-
-    figure = Figure()
+    figure = new_figure()
     axis = {
         "gridcolor": _GRID,
         "zeroline": False,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from infotorch.networks.model_state import ModelState
-from infotorch.numerics.checks import as_tensor
+from infotorch.numerics.checks import as_tensor, shown
 from infotorch.numerics.columns import as_real
 from infotorch.numerics.model_copy import model_copy
 from infotorch.numerics.nested import map_tensors, tensors_in
@@ -66,13 +66,17 @@ def check_layers(model: nn.Module, layers: Sequence[str], *, where: str) -> tupl
     """
     if isinstance(layers, str):
         raise TypeError(f"{where}: layers must be a list of names, got the string {layers!r}.")
+    if isinstance(layers, Iterable) and getattr(layers, "ndim", 1) == 1:
+        layers = tuple(layers)
+    if not isinstance(layers, tuple) or not all(isinstance(name, str) for name in layers):
+        raise TypeError(f"{where}: layers must be a list of names, got {shown(layers)}.")
     known = sorted((name for name, _ in model.named_modules() if name), key=lambda name: name.count("."))
     for name in layers:
         if name not in known and name != OUTPUT:
-            shown = difflib.get_close_matches(name, known, n=3) or known[:8]
-            cut = ["..."] if len(shown) < len(known) else []
+            close = difflib.get_close_matches(name, known, n=3) or known[:8]
+            cut = ["..."] if len(close) < len(known) else []
             raise ValueError(
-                f"{where}: layers: the network has no layer {name!r}; it has {', '.join([*shown, *cut, OUTPUT])}."
+                f"{where}: layers: the network has no layer {name!r}; it has {', '.join([*close, *cut, OUTPUT])}."
             )
         if name != OUTPUT:
             layer_of(model, name, where=f"{where}: ")

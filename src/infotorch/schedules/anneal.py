@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from torch import Tensor
 from torch.optim import Optimizer
 
-from infotorch.numerics.checks import check_count
+from infotorch.numerics.checks import check_count, check_number, check_share
 from infotorch.schedules.rates import (
     GroupRates,
     Number,
@@ -74,8 +74,7 @@ class HoldThenAnneal(GroupRates):
             if not 0 <= low < high:
                 raise ValueError(f"{self._where}: lr_min must be at least 0 and below lr_top, got {low} and {high}.")
         check_count(steps, where=self._where, name="steps")
-        if not 0 <= hold < 1:
-            raise ValueError(f"{self._where}: hold must be at least 0 and below 1, got {hold}.")
+        check_share(hold, where=self._where, name="hold")
         self.steps = steps
         #: step after which each group's line begins
         # A single step is held, where any is.
@@ -95,7 +94,8 @@ class HoldThenAnneal(GroupRates):
             factor: of LR_top, in (0, 1); LR_min is the least it becomes.
 
         Raises:
-            ValueError: factor is outside (0, 1).
+            TypeError: factor is no number.
+            ValueError: it is outside (0, 1).
 
         Example:
             >>> import torch
@@ -107,6 +107,7 @@ class HoldThenAnneal(GroupRates):
             >>> schedule.get_last_lr(), schedule.finished
             ([0.2], False)
         """
+        check_number(factor, where=self._where, name="factor")
         if not 0 < factor < 1:
             raise ValueError(f"{self._where}: factor must be above 0 and below 1, got {factor}.")
         self.lr_top = [max(top * factor, low) for top, low in zip(self.lr_top, self.lr_min, strict=True)]
@@ -191,6 +192,8 @@ class InformationAnneal(HoldThenAnneal):
             check_count(count, where=self._where, name=name)
         self.ceiling = positive_numbers(ceiling, groups, "ceiling", where=self._where)
         self.thresholds = positive_numbers(threshold, groups, "threshold", where=self._where)
+        for name, share in (("earliest", earliest), ("hold", hold)):
+            check_number(share, where=self._where, name=name)
         if not 0 <= earliest <= hold:
             raise ValueError(f"{self._where}: earliest must be between 0 and hold, {hold}, got {earliest}.")
         self.steps_per_epoch, self.patience = steps_per_epoch, patience

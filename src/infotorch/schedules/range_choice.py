@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal, Protocol
 
+from infotorch.numerics.checks import check_choice
+
 _WHERE = "lr_range_test"
 #: How a range is read from what the candidates reached, see `choose_range`.
 Rule = Literal["first-bad", "paper"]
@@ -53,7 +55,12 @@ class Probe:
         return len(self.values["loss"])
 
     def last(self, attribute: str) -> float:
-        """The last value."""
+        """The last value.
+
+        Raises:
+            ValueError: there are no values of this name.
+        """
+        check_choice(attribute, tuple(self.values), where="Probe", name="attribute")
         return self.values[attribute][-1]
 
     def least_relative_gain(self, attribute: str, rule: Rule = "first-bad") -> float | None:
@@ -61,7 +68,12 @@ class Probe:
 
         By "paper" d_s is told before an epoch, of what was reached until then: 1 in the first one, and the gain of the
         last one is not among them.
+
+        Raises:
+            ValueError: there are no values of this name, or the rule is unknown.
         """
+        check_choice(attribute, tuple(self.values), where="Probe", name="attribute")
+        check_choice(rule, ("first-bad", "paper"), where="Probe", name="rule")
         is_paper = rule == "paper"
         values = self.values[attribute][:-1] if is_paper else self.values[attribute]
         gains = [(now - before) / abs(now) for before, now in pairwise(values) if now != 0]

@@ -21,7 +21,8 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
-from infotorch.numerics.checks import check_choice, check_count, check_positive
+from infotorch.numerics.checks import check_callable, check_choice, check_count, check_positive
+from infotorch.numerics.kinds import check_kind, check_several
 from infotorch.schedules.range_bench import Bench, Report, Signal, Work, resets_of
 from infotorch.schedules.range_choice import (
     Halving,
@@ -90,6 +91,11 @@ class RangeOptions:
 
     def __post_init__(self) -> None:
         where = "RangeOptions"
+        if self.reset is not None:
+            check_callable(self.reset, where=where, name="reset")
+        if not isinstance(self.attribute, str | None):
+            check_several(self.attribute, str, where=where, name="attribute", said="names")
+        check_several(self.generators, torch.Generator, where=where, name="generators", said="torch.Generator")
         check_choice(self.search, ("halving", "exhaustive"), where=where, name="search")
         check_choice(self.rule, ("first-bad", "paper"), where=where, name="rule")
         for name in ("c1", "c2"):
@@ -221,7 +227,11 @@ def lr_range_test(
         (1.0, 0.1, ('lr_top', 'lr_max'))
     """
     how = options if options is not None else RangeOptions()
+    check_kind(how, RangeOptions, where=_WHERE, name="options", said="RangeOptions(...)")
     _check_trained(model, optimizer, train_epoch)
+    for name, function in (("signal", signal), ("progress", progress)):
+        if function is not None:
+            check_callable(function, where=_WHERE, name=name)
     candidates = _candidates(rates)
     for name, count in (("trials", trials), ("epochs", epochs)):
         check_count(count, where=_WHERE, name=name)

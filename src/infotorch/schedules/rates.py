@@ -13,6 +13,8 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from infotorch.estimators.estimate import Estimate
+from infotorch.numerics.checks import shown
+from infotorch.numerics.kinds import check_kind
 from infotorch.numerics.states import check_keys, check_state
 
 #: Optimisers that a schedule of ours moves already: a second one may take the first one's place.
@@ -44,6 +46,7 @@ class GroupRates(LRScheduler):
             ValueError: the state is of another number of groups, or of another schedule.
         """
         check_keys(state_dict, ("_last_lr",), where=self._where, extra=True)
+        check_kind(state_dict["_last_lr"], (list, tuple), where=self._where, name="_last_lr", said="a list of rates")
         check_groups(self.optimizer, len(state_dict["_last_lr"]), where=self._where)
         check_state(state_dict, self.state_dict(), where=self._where, extra=True)
         state = copy.deepcopy(state_dict)
@@ -127,8 +130,10 @@ def numbers_of(values: Any, groups: int, name: str, *, where: str) -> list[float
         raise ValueError(f"{where}: {name} must be one for all or one for each of {groups} groups, got {len(listed)}.")
     try:
         numbers = [float(value) for value in listed]  # pyright: ignore[reportArgumentType]
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"{where}: {name} must be a number, got {values!r}.") from error
+    except OverflowError as error:
+        raise ValueError(f"{where}: {name} must be finite, got {shown(values)}.") from error
+    except (TypeError, ValueError, RuntimeError) as error:  # torch's, of a tensor with several entries or none
+        raise TypeError(f"{where}: {name} must be a number, got {shown(values)}.") from error
     for number in numbers:
         if not math.isfinite(number):
             raise ValueError(f"{where}: {name} must be finite, got {number}.")

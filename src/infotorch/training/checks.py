@@ -24,7 +24,7 @@ def check_model(model: object, *, where: str) -> None:
         raise TypeError(f"{where}: model must be a torch.nn.Module, got {type(model).__name__}.")
 
 
-def check_makes_optimizers(makes: object, *, where: str) -> None:
+def check_makes_optimizers(makes: object, *, where: str, name: str = "optimizer") -> None:
     """Refuse an optimiser where a function that makes one is needed: each module has parameters of its own.
 
     Raises:
@@ -32,7 +32,7 @@ def check_makes_optimizers(makes: object, *, where: str) -> None:
     """
     if not isinstance(makes, Callable):
         raise TypeError(
-            f"{where}: optimizer must make an optimiser of a list of parameters, such as "
+            f"{where}: {name} must make an optimiser of a list of parameters, such as "
             f"lambda p: torch.optim.Adam(p, lr=1e-3), got {type(makes).__name__}."
         )
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from numbers import Integral
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
 
+from infotorch.data.graph_checks import is_graph
 from infotorch.data.graphs import tensors_of
 from infotorch.networks.segments import Segment
+from infotorch.numerics.checks import check_callable, check_module, shown
+from infotorch.numerics.kinds import check_kind
 from infotorch.numerics.seeds import SeedStreams
 from infotorch.numerics.states import check_keys, check_state
 from infotorch.objectives.base import LocalBatch, Objective
@@ -56,7 +61,7 @@ class LocalModule:
         critic_optimizer: makes an optimiser of the parameters of the objective's critics; None: as `optimizer`.
 
     Raises:
-        TypeError: optimizer is an optimiser, or anything else that makes none.
+        TypeError: optimizer is an optimiser, or anything else that makes none; or another argument is of another kind.
 
     Example:
         >>> from infotorch.objectives.labels import CrossEntropy
@@ -75,10 +80,18 @@ class LocalModule:
         scheduler: SchedulerFactory | None = None,
         critic_optimizer: OptimizerFactory | None = None,
     ) -> None:
-        check_makes_optimizers(optimizer, where=f"module {name!r}")
+        check_kind(name, str, where="LocalModule", name="name", said="a text")
+        where = f"module {name!r}"
+        check_module(body, where=where, name="body")
+        check_kind(objective, (Objective, NoneType), where=where, name="objective", said="an Objective or None")
+        check_makes_optimizers(optimizer, where=where)
+        if scheduler is not None:
+            check_callable(scheduler, where=where, name="scheduler")
+        if critic_optimizer is not None:
+            check_makes_optimizers(critic_optimizer, where=where, name="critic_optimizer")
         self.name, self.body, self.objective = name, body, objective
         self.optimizer, self.scheduler = optimizer, scheduler
-        self.critic_optimizer = critic_optimizer or optimizer
+        self.critic_optimizer = optimizer if critic_optimizer is None else critic_optimizer
         self.num_classes: int | None = None  # of the training samples
         self.update: Update | None = None
         self.critic_update: GradientUpdate | None = None
@@ -92,6 +105,10 @@ class LocalModule:
                 others hold: the previous module's output, or the caller's x.
             OutOfMemoryError: the device is full.
         """
+        for value in (module_input, x):
+            if not isinstance(value, Tensor) and not is_graph(value):
+                where = f"module {self.name!r}"
+                raise TypeError(f"{where}: an input must be a tensor or a torch_geometric graph, got {shown(value)}.")
         before = _versions(module_input, x)
         try:
             output = self.body(module_input, x) if isinstance(self.body, Segment) else self.body(module_input)
@@ -126,8 +143,14 @@ class LocalModule:
         """Give the objective its shapes and make the update; a module without an objective has none.
 
         Raises:
+            TypeError: an argument of another kind.
             ValueError: the body has no parameter to train, or the objective has critics that never take a step.
         """
+        where = f"module {self.name!r}: prepare"
+        check_kind(example, LocalBatch, where=where, name="example", said="a LocalBatch")
+        check_kind(labels, (Tensor, NoneType), where=where, name="labels", said="a tensor or None")
+        check_kind(streams, SeedStreams, where=where, name="streams", said="SeedStreams")
+        check_kind(num_steps, Integral, where=where, name="num_steps", said="an integer")
         if self.objective is None:
             return
         if not any(parameter.requires_grad for parameter in self.body.parameters()):
@@ -178,7 +201,12 @@ class LocalModule:
                 update.check_state(state[key], where=f"{where}: {key}")
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from `state`, which `check_state` has seen."""
+        """Go on from `state`.
+
+        Raises:
+            ValueError: see `check_state`.
+        """
+        self.check_state(state)
         self.body.load_state_dict(state["body"])
         if self.objective is not None:
             self.objective.load_state_dict(state["objective"])

@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
+from numbers import Integral
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -26,10 +29,11 @@ from infotorch.networks.segments import (
     wrapper_advice,
 )
 from infotorch.numerics.checks import check_choice
-from infotorch.numerics.seeds import SeedStreams
+from infotorch.numerics.kinds import check_kind, check_several
+from infotorch.numerics.seeds import seed_streams
 from infotorch.objectives.base import Objective
 from infotorch.objectives.names import parse_objectives
-from infotorch.training.checks import check_model, check_output, check_weights
+from infotorch.training.checks import check_batches, check_model, check_output, check_weights
 from infotorch.training.graph_caches import refuse_graph_caches, without_graph_caches
 from infotorch.training.inputs import device_of, local_batch
 from infotorch.training.local_module import LocalModule
@@ -90,6 +94,8 @@ class Plan:
 
     def __init__(self, modules: Sequence[LocalModule], *, order: Order = "sequential", isolated: bool = True) -> None:
         check_choice(order, ("sequential", "simultaneous"), where="Plan", name="order")
+        check_several(modules, LocalModule, where="Plan", name="modules", said="LocalModule")
+        check_kind(isolated, (bool, np.bool_), where="Plan", name="isolated", said="True or False")
         if not modules:
             raise ValueError("Plan: at least one local module is needed.")
         names = [module.name for module in modules]
@@ -244,6 +250,9 @@ class Plan:
         return iter(self.modules)
 
     def __getitem__(self, number: int) -> LocalModule:
+        check_kind(number, (Integral, slice), where="Plan", name="the number of a module", said="an integer")
+        if isinstance(number, Integral) and not -len(self) <= number < len(self):
+            raise IndexError(f"Plan: the number of a module must be below {len(self)}, got {number}.")
         return self.modules[number]
 
     def stages(self) -> list[list[int]]:
@@ -253,6 +262,7 @@ class Plan:
 
     def outputs(self, x: Inputs, *, stop: int | None = None) -> list[Tensor]:
         """Every module's output for the raw input x, up to module `stop`."""
+        check_kind(stop, (Integral, NoneType), where="Plan.outputs", name="stop", said="an integer or None")
         outputs: list[Tensor] = []
         for module in self.modules[:stop]:
             outputs.append(module(outputs[-1] if outputs else x, x))
@@ -260,6 +270,7 @@ class Plan:
 
     def encoder(self, number: int) -> Callable[[Inputs], Tensor]:
         """Raw inputs -> the output of module `number` for them."""
+        check_kind(number, Integral, where="Plan.encoder", name="number", said="an integer")
 
         def encode(x: Inputs) -> Tensor:
             with without_graph_caches(module.body for module in self.modules):
@@ -276,16 +287,19 @@ class Plan:
             seed: decides the initial read-outs.
 
         Raises:
+            TypeError: batches are not keyed by epoch, or epochs or seed is not an integer.
             ValueError: nothing is left to train, the model cannot take x, or one of its layers keeps the edges of one
                 graph (cached=True) where there are many.
             OutOfMemoryError: the first batch does not fit the device.
         """
+        check_batches(batches, where="Plan.prepare")
+        check_kind(epochs, Integral, where="Plan.prepare", name="epochs", said="an integer")
         if not self.stages() or not self.stages()[0]:
             raise ValueError("Plan: every module is frozen, nothing is left to train.")
         if isinstance(getattr(batches, "x", None), GraphSamples):
             refuse_graph_caches(module.body for module in self.modules)
         batch = next(iter(batches.epoch(0)))
-        streams = SeedStreams(seed)
+        streams = seed_streams(seed)
         bodies = [module.body for module in self.modules]
         check_weights(bodies, where="Plan")
         # A lazy layer draws its weights in its first forward pass.
@@ -323,7 +337,7 @@ class Plan:
         """
         if not isinstance(state, Mapping) or set(state) != {module.name for module in self.modules}:
             held = ", ".join(map(str, state)) if isinstance(state, Mapping) else type(state).__name__
-            raise ValueError(f"the state holds the modules {held}, the plan {', '.join(m.name for m in self)}.")
+            raise ValueError(f"Plan: the state holds the modules {held}, the plan {', '.join(m.name for m in self)}.")
         for module in self.modules:
             module.check_state(state[module.name])
         for module in self.modules:

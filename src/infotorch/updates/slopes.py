@@ -222,10 +222,20 @@ def _versions(tensors: Tensors) -> list[int]:
 def _run(module: nn.Module, value: Any, x: Any) -> Any:
     try:
         return module(value, x) if isinstance(module, Segment) else module(value)
-    except RuntimeError as error:
-        if "in-place operation" not in str(error):
-            raise
-        raise ValueError(_IN_PLACE.format(error)) from error
+    except torch.OutOfMemoryError:
+        raise
+    except (
+        RuntimeError,
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+    ) as error:  # torch's words for a wrong input
+        if "in-place operation" in str(error):
+            raise ValueError(_IN_PLACE.format(error)) from error
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        got = f"{value.dtype} of shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+        raise kind(f"ProximalSplit: a layer cannot take {got}: {str(error).splitlines()[0]}") from error
 
 
 def _filled(gradients: Sequence[Tensor | None], like: Sequence[Tensor]) -> Tensors:
