@@ -50,11 +50,11 @@ def main() -> int:
     chosen = parser.parse_args()
     if unknown := set(chosen.parts) - set(PARTS):
         parser.error(f"no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
-    held = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
     failed = False
     for name in chosen.parts or PARTS:
         found = _run(name, chosen.seed, chosen.scale)
         failed |= bool(found["failures"])
+        held = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
         held[name] = found
         if not chosen.keep:
             ordered = {part: held[part] for part in PARTS if part in held}
