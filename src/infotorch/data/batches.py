@@ -111,8 +111,7 @@ class TensorBatches:
             TypeError: a number that is not an integer.
             ValueError: a start below 0.
         """
-        check_kind(epoch, Integral, where="TensorBatches.epoch", name="epoch", said="an integer")
-        check_index(start, where="TensorBatches.epoch", name="start")
+        _check_position(epoch, start)
         count = len(self.x)
         if self.shuffle:
             order = torch.randperm(count, generator=self.streams.generator("order", epoch)).to(self.x.device)
@@ -137,6 +136,11 @@ class TensorBatches:
             assert isinstance(x, Tensor)
             x = crop_and_flip(x, choices[rows])
         return Batch(x, None if self.y is None else self.y[rows], rows)
+
+
+def _check_position(epoch: int, start: int) -> None:
+    check_kind(epoch, Integral, where="TensorBatches.epoch", name="epoch", said="an integer")
+    check_index(start, where="TensorBatches.epoch", name="start")
 
 
 def _check_samples(x: object, y: object) -> None:
@@ -179,6 +183,7 @@ class _LabelledBatches(TensorBatches):
 
     def epoch(self, epoch: int, *, start: int = 0) -> Iterator[Batch]:
         """The batches of one epoch, from step `start` on."""
+        _check_position(epoch, start)
         assert self.y is not None
         order, choices = self._rows, None
         for step in range(start, self._steps):

@@ -51,10 +51,15 @@ class FileStatus:
 def data_root(root: str | os.PathLike[str] | None = None) -> Path:
     """The data folder: `root`, else INFOTORCH_DATA, else a folder in the user's cache.
 
+    Raises:
+        TypeError: root is no path.
+
     Example:
         >>> data_root("sets").name
         'sets'
     """
+    if root is not None and not isinstance(root, str | os.PathLike):
+        raise TypeError(f"data: root must be a path, got {type(root).__name__}.")
     chosen = root if root is not None else os.environ.get("INFOTORCH_DATA")
     if chosen:
         return Path(chosen).expanduser()

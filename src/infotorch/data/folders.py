@@ -20,6 +20,7 @@ from infotorch.data.reading import MEMORY_LIMIT, check_file, explained
 from infotorch.data.sets import Dataset, Split
 from infotorch.data.splits import holdout, num_samples_of
 from infotorch.numerics.checks import require
+from infotorch.numerics.indices import as_index
 from infotorch.numerics.seeds import seed_streams
 from infotorch.records.progress import counted
 
@@ -69,8 +70,11 @@ class ImageFiles:
     def __getitem__(self, index: int | slice | Tensor) -> Tensor:
         """Decode one picture (3, size, size), or those of a slice or an int64 tensor (m, 3, size, size)."""
         if isinstance(index, int):
+            if not -len(self) <= index < len(self):
+                raise IndexError(f"ImageFiles: there are {len(self)} pictures, and none of number {index}.")
             return _decode(self.paths[index], self.size).to(self.device).float().div_(255)
-        chosen = self.paths[index] if isinstance(index, slice) else [self.paths[k] for k in index.tolist()]
+        rows = as_index(index, len(self), where="ImageFiles")
+        chosen = self.paths[rows] if isinstance(rows, slice) else [self.paths[k] for k in torch.arange(len(self))[rows]]
         return replace(self, paths=tuple(chosen)).pixels().to(self.device).float().div_(255)
 
     def pixels(self, label: str = "decoding pictures") -> Tensor:

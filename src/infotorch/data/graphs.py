@@ -24,7 +24,8 @@ from infotorch.data.graph_checks import (
     check_numbers_nothing,
 )
 from infotorch.data.sets import GraphSet
-from infotorch.numerics.checks import require
+from infotorch.numerics.checks import require, shown
+from infotorch.numerics.indices import as_index
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -278,6 +279,8 @@ class GraphSamples:
     def from_set(cls, graphs: GraphSet, rows: Tensor) -> GraphSamples:
         """Some graphs of a set, without a data object for each."""
         require("graph", "torch_geometric.data", _PURPOSE)
+        if not isinstance(graphs, GraphSet):
+            raise TypeError(f"GraphSamples.from_set: graphs must be a GraphSet, got {shown(graphs)}.")
         order = graphs.graph_index[graphs.edge_index[0]].argsort(stable=True)
         edge_index, count = graphs.edge_index[:, order], len(graphs.y)
         whole = cls.__new__(cls)
@@ -289,7 +292,7 @@ class GraphSamples:
         whole._nodes["x"] = graphs.node_features
         if graphs.edge_features is not None:
             whole._edges["edge_attr"] = graphs.edge_features[order]
-        whole._rows = rows.to(whole.device)
+        whole._rows = whole._rows[as_index(rows, count, where="GraphSamples.from_set")]
         return whole
 
     def _hold(self, edge_index: Tensor, node_counts: Tensor, edge_counts: Tensor) -> None:
@@ -326,12 +329,12 @@ class GraphSamples:
     def select(self, index: Tensor) -> GraphSamples:
         """Some of the graphs, as rows again."""
         fewer = copy(self)
-        fewer._rows = self._rows[index]
+        fewer._rows = self._rows[as_index(index, len(self), where="GraphSamples.select")]
         return fewer
 
     def __getitem__(self, index: Tensor | slice) -> Data:
         pyg = require("graph", "torch_geometric.data", _PURPOSE)
-        chosen = self._rows[index]
+        chosen = self._rows[as_index(index, len(self), where="GraphSamples")]
         nodes, node_counts = _gathered(chosen, self._node_counts)
         edges, edge_counts = _gathered(chosen, self._edge_counts)
         ptr = torch.cat([node_counts.new_zeros(1), node_counts.cumsum(0)])

@@ -11,6 +11,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from infotorch.numerics.checks import WHOLE, check_count, check_dense, shown
+from infotorch.numerics.indices import as_index
+
 
 @dataclass(frozen=True)
 class Split:
@@ -21,7 +24,8 @@ class Split:
         y: int64 labels (n,), or float32 targets (n, t) for regression.
 
     Raises:
-        ValueError: x and y have different lengths.
+        TypeError: y is no tensor, or x has no rows to take by number.
+        ValueError: x and y have different lengths, or are single numbers.
 
     Example:
         >>> len(Split(torch.zeros(3, 2), torch.zeros(3, dtype=torch.int64)))
@@ -32,6 +36,12 @@ class Split:
     y: Tensor
 
     def __post_init__(self) -> None:
+        if not isinstance(self.x, Tensor) and not all(hasattr(self.x, has) for has in ("__len__", "to")):
+            raise TypeError(f"Split: x must be a tensor or samples, got {shown(self.x)}.")
+        for name, values in (("x", self.x), ("y", self.y)):
+            # A split may move to the meta device: shapes without values.
+            if (name == "y" or isinstance(values, Tensor)) and not getattr(values, "is_meta", False):
+                _check_tensor(values, where="Split", name=name)
         if len(self.x) != len(self.y):
             raise ValueError(f"Split: x and y must be paired row by row, got {len(self.x)} and {len(self.y)} rows.")
 
@@ -39,8 +49,15 @@ class Split:
         return len(self.x)
 
     def select(self, index: Tensor) -> Split:
-        """The samples at `index`, int64 of shape (m,)."""
-        return Split(self.x[index], self.y[index])
+        """The samples at `index`, int64 of shape (m,).
+
+        Raises:
+            TypeError: no whole numbers.
+            ValueError: index of another shape.
+            IndexError: no such row.
+        """
+        rows = as_index(index, len(self.y), where="Split.select")
+        return Split(self.x[rows], self.y[rows])
 
     def to(self, device: torch.device | str) -> Split:
         """The same split on a device."""
@@ -55,6 +72,9 @@ class Scaling:
         mean: broadcastable to the values, in their own unit.
         std: likewise; 1 where a training column is constant.
 
+    Raises:
+        TypeError: no tensors of real numbers.
+
     Example:
         >>> celsius = Scaling(torch.tensor([20.0]), torch.tensor([5.0]))
         >>> celsius.invert(celsius.apply(torch.tensor([[25.0]]))).item()
@@ -64,13 +84,38 @@ class Scaling:
     mean: Tensor
     std: Tensor
 
+    def __post_init__(self) -> None:
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            _check_numbers(values, where="Scaling", name=name)
+
     def apply(self, values: Tensor) -> Tensor:
-        """From the original unit to standard units."""
+        """From the original unit to standard units.
+
+        Raises:
+            TypeError: no tensor of real numbers.
+            ValueError: of other columns than the moments.
+        """
+        self._check(values, where="Scaling.apply")
         return (values - self.mean.to(values.device)) / self.std.to(values.device)
 
     def invert(self, values: Tensor) -> Tensor:
-        """From standard units back to the original unit."""
+        """From standard units back to the original unit.
+
+        Raises:
+            TypeError: no tensor of real numbers.
+            ValueError: of other columns than the moments.
+        """
+        self._check(values, where="Scaling.invert")
         return values * self.std.to(values.device) + self.mean.to(values.device)
+
+    def _check(self, values: Tensor, *, where: str) -> None:
+        _check_numbers(values, where=where, name="values")
+        for moment in (self.mean, self.std):
+            pairs = zip(reversed(values.shape), reversed(moment.shape), strict=False)
+            if any(own != of_moment and 1 not in (own, of_moment) for own, of_moment in pairs):
+                raise ValueError(
+                    f"{where}: values must go with moments of shape {tuple(moment.shape)}, got {tuple(values.shape)}."
+                )
 
 
 @dataclass(frozen=True)
@@ -133,6 +178,7 @@ class Graph:
         note: what a reader should know.
 
     Raises:
+        TypeError: no dense tensors, or numbers of nodes, labels or classes that are not whole.
         ValueError: lengths that do not agree, or an index out of range.
 
     Example:
@@ -153,6 +199,7 @@ class Graph:
     note: str = ""
 
     def __post_init__(self) -> None:
+        _check_kinds(self, ("x",), ("edge_index", "y", "train", "validation", "test"))
         where, nodes = f"Graph {self.name}", len(self.x)
         check_lengths(where, "nodes", x=self.x, y=self.y)
         check_edge_index(self.edge_index, nodes, where=where)
@@ -182,6 +229,7 @@ class GraphSet:
         note: what a reader should know.
 
     Raises:
+        TypeError: no dense tensors, or numbers of nodes, graphs, labels or classes that are not whole.
         ValueError: lengths that do not agree, an index out of range, or an edge between two graphs.
 
     Example:
@@ -204,6 +252,8 @@ class GraphSet:
     note: str = ""
 
     def __post_init__(self) -> None:
+        real = ("node_features",) if self.edge_features is None else ("node_features", "edge_features")
+        _check_kinds(self, real, ("edge_index", "graph_index", "y", "train", "validation", "test"))
         where, nodes, graphs = f"GraphSet {self.name}", len(self.node_features), len(self.y)
         check_lengths(where, "nodes", node_features=self.node_features, graph_index=self.graph_index)
         check_edge_index(self.edge_index, nodes, where=where)
@@ -216,6 +266,34 @@ class GraphSet:
     def to(self, device: torch.device | str) -> GraphSet:
         """The same graphs on a device."""
         return replace(self, **_moved(self, device))
+
+
+def _check_kinds(data: Graph | GraphSet, real: tuple[str, ...], whole: tuple[str, ...]) -> None:
+    where = type(data).__name__
+    if not isinstance(data.name, str):
+        raise TypeError(f"{where}: name must be a string, got {shown(data.name)}.")
+    for name in real:
+        _check_numbers(getattr(data, name), where=where, name=name, rows=True)
+    for name in whole:
+        values = getattr(data, name)
+        _check_tensor(values, where=where, name=name)
+        if values.dtype not in WHOLE:
+            raise TypeError(f"{where}: {name} must be int64, got {values.dtype}.")
+    check_count(data.num_classes, where=where, name="num_classes")
+
+
+def _check_tensor(values: object, *, where: str, name: str, rows: bool = True) -> None:
+    if not isinstance(values, Tensor):
+        raise TypeError(f"{where}: {name} must be a tensor, got {shown(values)}; torch.as_tensor(...) makes one.")
+    check_dense(values, where=where, name=name)
+    if rows and values.ndim == 0:
+        raise ValueError(f"{where}: {name} must have rows, got a single number.")
+
+
+def _check_numbers(values: Tensor, *, where: str, name: str, rows: bool = False) -> None:
+    _check_tensor(values, where=where, name=name, rows=rows)
+    if values.dtype not in WHOLE and (not values.is_floating_point() or values.element_size() < 2):
+        raise TypeError(f"{where}: {name} must be real numbers, got {values.dtype}.")
 
 
 def check_lengths(where: str, what: str, **tensors: Tensor) -> None:

@@ -44,6 +44,8 @@ class Transformed:
         for name, transform in (("transform_x", transform_x), ("transform_y", transform_y)):
             if transform is not None:
                 check_callable(transform, where="Transformed", name=name)
+                if isinstance(transform, type):
+                    raise TypeError(f"Transformed: {name} must be a function, got the class {transform.__name__}.")
         self.law = law
         self.transform_x = transform_x
         self.transform_y = transform_y
@@ -51,9 +53,7 @@ class Transformed:
     def sample(self, n: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """Draw n independent pairs of the law and map them."""
         x, y = self.law.sample(n, generator)
-        return x if self.transform_x is None else self.transform_x(
-            x
-        ), y if self.transform_y is None else self.transform_y(y)
+        return _mapped(x, self.transform_x, "transform_x"), _mapped(y, self.transform_y, "transform_y")
 
     def mutual_information(self) -> float:
         """I(X; Y) in nats, as exact as the law's."""
@@ -97,6 +97,15 @@ class Stacked:
     def mutual_information(self) -> float:
         """I(X; Y) in nats, as exact as the laws'."""
         return sum(law.mutual_information() for law in self.laws)
+
+
+def _mapped(values: Tensor, transform: Map | None, name: str) -> Tensor:
+    if transform is None:
+        return values
+    mapped = transform(values)
+    if not isinstance(mapped, Tensor):
+        raise TypeError(f"Transformed: {name} must return a tensor, got {shown(mapped)}.")
+    return mapped
 
 
 def _check_law(law: object, *, where: str) -> None:

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from infotorch.estimators.bounds import off_diagonal
-from infotorch.numerics.checks import check_module, check_paired, check_size, check_widths
+from infotorch.numerics.checks import check_choice, check_module, check_paired, check_size, check_widths
 from infotorch.numerics.module_inputs import check_tensor, module_input
 
 # Pairs that the joint critic scores at once: its hidden layers then stay within a few tens of MiB.
@@ -241,6 +241,7 @@ class EncoderCritic(Critic):
         super().__init__()
         check_module(encoder, where="EncoderCritic", name="encoder")
         check_module(critic, where="EncoderCritic", name="critic")
+        check_choice(train_encoder, (True, False), where="EncoderCritic", name="train_encoder")
         self.encoder = copy.deepcopy(encoder).eval()
         self.encoder.requires_grad_(bool(train_encoder))
         self.critic = critic

@@ -173,6 +173,7 @@ def _read(
     """Check everything; both kernels, and the type of the result: the inputs' real type, float64 for symbols."""
     xs, ys = as_rows(x, where=where, name="x"), as_rows(y, where=where, name="y")
     check_paired(xs, ys, where=where)
+    check_choice(unbiased, (True, False), where=where, name="unbiased")
     check_rows(xs, where=where, name="x", at_least=4 if unbiased else 2)
     check_choice(kernel, KERNELS_OF_DEPENDENCE, where=where, name="kernel")
     widths = one_bandwidth_each(bandwidth, 2, where=where)

@@ -17,7 +17,7 @@ from infotorch.estimators.critic_training import TrainingOutcome, train_until_no
 from infotorch.estimators.critics import BilinearCritic, Critic, EncoderCritic, JointCritic, SeparableCritic
 from infotorch.estimators.estimate import Estimate, Side
 from infotorch.estimators.held_out import HeldOut, Measure, held_out, pooled
-from infotorch.numerics.checks import as_rows, check_choice, check_count, check_paired, check_positive
+from infotorch.numerics.checks import as_rows, check_callable, check_choice, check_count, check_paired, check_positive
 from infotorch.numerics.seeds import streams_from
 from infotorch.numerics.symbols import is_constant
 from infotorch.numerics.typing import ArrayLike
@@ -165,6 +165,8 @@ def neural_mi(
         batch_size = 64 if critic == "joint" and bound == "infonce" else 256
     settings = CriticSettings(batch_size, max_steps, lr, patience)
     settings.check(where=where)
+    if on_check is not None:
+        check_callable(on_check, where=where, name="on_check")
     streams = streams_from(generator, where=where)
     order = streams.generator("split")
     splits = random_splits(len(rows[0]), validation=validation, test=test, folds=folds, generator=order, where=where)

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from infotorch.networks.images import check_images
-from infotorch.numerics.checks import check_size, check_widths
+from infotorch.numerics.checks import check_number, check_size, check_widths
 
 _SLOPE = 0.2  # of LeakyReLU below 0
 
@@ -23,6 +23,7 @@ class AddNoise(nn.Module):
         noise_std: its standard deviation, in units of the input; the sum is not clipped.
 
     Raises:
+        TypeError: noise_std is no number.
         ValueError: a negative noise_std.
 
     Example:
@@ -33,6 +34,7 @@ class AddNoise(nn.Module):
 
     def __init__(self, noise_std: float) -> None:
         super().__init__()
+        check_number(noise_std, where="AddNoise", name="noise_std")
         if not 0 <= noise_std < float("inf"):
             raise ValueError(f"AddNoise: noise_std must be 0 or more, and finite, got {noise_std}.")
         self.noise_std = float(noise_std)

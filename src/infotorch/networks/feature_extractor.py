@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from infotorch.networks.model_state import ModelState
-from infotorch.numerics.checks import as_tensor, shown
+from infotorch.numerics.checks import as_tensor, check_callable, check_module
 from infotorch.numerics.columns import as_real
+from infotorch.numerics.kinds import check_names
 from infotorch.numerics.model_copy import model_copy
 from infotorch.numerics.nested import map_tensors, tensors_in
 
@@ -64,12 +65,7 @@ def check_layers(model: nn.Module, layers: Sequence[str], *, where: str) -> tupl
         ValueError: no name, a name twice, or one that the network does not have; near misses are suggested, or its
             children and the layers in them, as far as eight names go.
     """
-    if isinstance(layers, str):
-        raise TypeError(f"{where}: layers must be a list of names, got the string {layers!r}.")
-    if isinstance(layers, Iterable) and getattr(layers, "ndim", 1) == 1:
-        layers = tuple(layers)
-    if not isinstance(layers, tuple) or not all(isinstance(name, str) for name in layers):
-        raise TypeError(f"{where}: layers must be a list of names, got {shown(layers)}.")
+    layers = check_names(layers, where=where, name="layers")
     known = sorted((name for name, _ in model.named_modules() if name), key=lambda name: name.count("."))
     for name in layers:
         if name not in known and name != OUTPUT:
@@ -98,7 +94,8 @@ class FeatureExtractor:
         keep: what is kept of a layer's result; a copy where it is left out, as a later layer may change it in place.
 
     Raises:
-        TypeError: on entry: TorchScript, whose layers take no hooks; its output can be had.
+        TypeError: no module, no names or no function; on entry: TorchScript, whose layers take no hooks; its output can
+            be had.
         ValueError: on entry: a layer without weights, as it is lazy or on the meta device.
 
     Attributes:
@@ -114,7 +111,11 @@ class FeatureExtractor:
     def __init__(
         self, model: nn.Module, layers: Sequence[str], *, keep: Callable[[object], object] | None = None
     ) -> None:
-        self.model, self.layers, self.keep = model, tuple(layers), keep or copied
+        check_module(model, where="FeatureExtractor", name="model")
+        if keep is not None:
+            check_callable(keep, where="FeatureExtractor", name="keep")
+        self.model, self.keep = model, keep or copied
+        self.layers = check_names(layers, where="FeatureExtractor", name="layers")
         self.features: dict[str, Any] = {}
 
     def __enter__(self) -> FeatureExtractor:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from infotorch.networks.layers import NORMS, LengthNorm, Norm, hidden_layer
 from infotorch.numerics.checks import check_choice, check_module, check_share, check_size, check_widths, require, shown
+from infotorch.numerics.kinds import check_names
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -44,7 +45,7 @@ class GraphNetwork(nn.Module):
         for name, layer in named.items():
             check_module(layer, where="GraphNetwork", name=f"the layer {name!r}")
             self.add_module(name, layer)
-        self._with_edges = frozenset(with_edges)
+        self._with_edges = frozenset(check_names(with_edges, where="GraphNetwork", name="with_edges"))
 
     def forward(self, data: Data) -> Tensor:
         """A row for each node, (n, outputs), or behind a read-out for each graph, (g, outputs).

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from infotorch.networks.images import check_images, draw_he
-from infotorch.numerics.checks import check_size, shown
+from infotorch.numerics.checks import check_depth, check_size, shown
 
 _EXPANSION = 4
 
@@ -82,7 +82,7 @@ def resnet(
     if not isinstance(blocks, Sequence) or len(blocks) == 0:
         raise ValueError(f"resnet: blocks must name the number of blocks of one group at least, got {shown(blocks)}.")
     for count in blocks:
-        check_size(count, where="resnet", name="every one of blocks")
+        check_depth(count, where="resnet", name="every one of blocks")
     layers: OrderedDict[str, nn.Module] = OrderedDict(
         conv=nn.Conv2d(shape[0], width, 7, stride=2, padding=3, bias=False),
         norm=nn.BatchNorm2d(width),

@@ -19,6 +19,8 @@ from torch.nn.parameter import is_lazy
 
 from infotorch.networks.crossing import Piece, pieces
 from infotorch.networks.tracing import Read, left_as_it_was, trace
+from infotorch.numerics.checks import check_module
+from infotorch.numerics.kinds import check_names
 
 # What torch_geometric's data objects call the tensors of a graph.
 _GRAPH_TENSORS = {"x", "edge_index", "edge_weight", "edge_attr", "pos", "batch"}
@@ -130,6 +132,7 @@ def check_cuts(model: nn.Module, cuts: Sequence[str]) -> None:
     """Refuse cuts that name no layer, or name one twice.
 
     Raises:
+        TypeError: no module, or no names.
         ValueError: naming the layer and the near misses.
 
     Example:
@@ -138,6 +141,8 @@ def check_cuts(model: nn.Module, cuts: Sequence[str]) -> None:
             ...
         ValueError: cuts: the network has no layer 'conv'; did you mean 0, 1?
     """
+    check_module(model, where="cuts", name="model")
+    cuts = check_names(cuts, where="cuts", name="cuts")
     names = [name for name, _ in model.named_modules() if name]
     for cut in cuts:
         if cut not in names:
@@ -171,6 +176,7 @@ def split(model: nn.Module, cuts: Sequence[str]) -> tuple[Segment, ...]:
         >>> torch.equal(second(first(x, x), x), model(x))
         True
     """
+    cuts = check_names(cuts, where="cuts", name="cuts")
     check_cuts(model, cuts)
     if advice := wrapper_advice(model):
         raise ValueError(f"cuts: a {type(model).__name__} cannot be traced; {advice}.")

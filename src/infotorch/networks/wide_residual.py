@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from infotorch.networks.images import check_images, draw_he
-from infotorch.numerics.checks import check_count, check_share, check_size
+from infotorch.numerics.checks import check_depth, check_share, check_size
 
 _STEM = 16
 #: (multiple of the width, stride of the first block) of each group
@@ -74,7 +74,7 @@ def wide_resnet(
         ['conv', 'block1_1', 'block2_1', 'block3_1', 'norm', 'relu', 'pool', 'flatten', 'fc']
     """
     check_images(shape, outputs, where="wide_resnet")
-    check_count(depth, where="wide_resnet", name="depth")
+    check_depth(depth, where="wide_resnet", name="depth")
     check_size(width, where="wide_resnet", name="width")
     if depth < 10 or depth % 6 != 4:
         raise ValueError(f"wide_resnet: depth must be 6 n + 4 with n blocks a group, such as 28, got {depth}.")

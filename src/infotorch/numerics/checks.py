@@ -12,6 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+#: Types of whole numbers that torch computes with.
+WHOLE = frozenset({torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64})
+
 
 def as_tensor(values: object, *, where: str, name: str) -> Tensor:
     """A tensor that shares memory with the caller's tensor or array.
@@ -178,6 +181,18 @@ def check_size(value: int, *, where: str, name: str) -> None:
     check_count(value, where=where, name=name)
     if value >= 2**31:
         raise ValueError(f"{where}: {name} must be below 2**31, got {shown(value)}.")
+
+
+def check_depth(value: int, *, where: str, name: str) -> None:
+    """Refuse what is no number of layers: `check_count`, and nobody waits for more than 10,000.
+
+    Raises:
+        TypeError: not an integer.
+        ValueError: below 1, or above 10,000.
+    """
+    check_count(value, where=where, name=name)
+    if value > 10_000:
+        raise ValueError(f"{where}: {name} must be at most 10,000, got {shown(value)}.")
 
 
 def check_widths(widths: Sequence[int], *, where: str, name: str = "hidden", at_least: int = 0) -> tuple[int, ...]:

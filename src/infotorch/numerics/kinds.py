@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from numbers import Integral
 from os import PathLike
+
+import numpy as np
+from torch import Tensor
 
 from infotorch.numerics.checks import shown
 
@@ -58,6 +62,23 @@ def check_several(
         raise TypeError(f"{where}: {name} must be a list of {said}, got {shown(values)}.")
     if len(values) < at_least:
         raise ValueError(f"{where}: {name} must be a list of {at_least} {said} or more, got {len(values)}.")
+
+
+def check_names(names: Iterable[str], *, where: str, name: str) -> tuple[str, ...]:
+    """Names as a tuple.
+
+    Raises:
+        TypeError: one name alone, or what holds something else.
+
+    Example:
+        >>> check_names(["fc1", "fc2"], where="example", name="layers")
+        ('fc1', 'fc2')
+    """
+    several = isinstance(names, Iterable) and not isinstance(names, str | bytes | Tensor | np.ndarray)
+    held = tuple(names) if several else ()
+    if not several or not all(isinstance(one, str) for one in held):
+        raise TypeError(f"{where}: {name} must be a list of names, got {shown(held or names)}.")
+    return held
 
 
 def check_path(value: object, *, where: str, name: str) -> None:

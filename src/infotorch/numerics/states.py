@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from infotorch.numerics.checks import shown
+
 #: Optimisers that keep scalars and tensors of their parameter's own form; what others keep is their own business.
 _KNOWN = ("torch.optim.", "infotorch.")
 
@@ -61,7 +63,7 @@ def check_keys(state: Any, own: Mapping[str, Any] | Sequence[str], *, where: str
         ValueError: watch: norm is missing.
     """
     if not isinstance(state, Mapping):
-        raise ValueError(f"{where} must be a dict, got {_said(state)}.")
+        raise ValueError(f"{where}: the state must be a dict, got {_said(state)}.")
     for key in own:
         if key not in state:
             raise ValueError(f"{where}: {key} is missing.")
@@ -137,5 +139,4 @@ def _is_scalar_tensor(value: Any) -> bool:
 def _said(value: Any) -> str:
     if isinstance(value, Tensor):
         return f"{str(value.dtype).removeprefix('torch.')} of shape {tuple(value.shape)}"
-    shown = repr(value)
-    return shown if len(shown) <= 40 else f"a {type(value).__name__}"
+    return shown(value)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from infotorch.data.graphs import GraphStructure
 from infotorch.estimators.estimate import Side
-from infotorch.numerics.checks import shown
+from infotorch.numerics.checks import WHOLE, shown
 from infotorch.numerics.module_inputs import module_input
 from infotorch.numerics.seeds import SeedStreams
 from infotorch.objectives.checks import check_rows_of_batch, check_targets
@@ -170,6 +170,7 @@ class Objective(nn.Module):
     knows_graphs: bool = False
     #: Of the output that the parts were built on: its type, axes, columns and entries of a row.
     _built_on: tuple[torch.dtype, int, int, int] | None = None
+    _built_on_classes: bool = False
 
     def __init_subclass__(cls, **settings: object) -> None:
         """Every objective's own `build`, `scores` and `critic_loss` see what `check_built` and its kin let pass."""
@@ -197,9 +198,23 @@ class Objective(nn.Module):
         self._check_built(seen.output)
         rows, y = len(seen.output), seen.y
         reads = self.needs_labels if self.reads_labels is None else self.reads_labels
-        if reads and seen.graph is None and y is not None and (len(y) == 0 or rows % len(y)):
-            raise ValueError(f"{where}: y must have a value for each row of the output, {rows}, got {len(y)}.")
+        if reads and y is not None:
+            # Behind several draws the output has a row for each of them.
+            of_rows = len(y) > 0 and (len(y) == rows or (rows % len(y) == 0 and len(y) == len(seen.x)))
+            if seen.graph is None and not of_rows:
+                raise ValueError(f"{where}: y must have a value for each row of the output, {rows}, got {len(y)}.")
+            self._check_classes(y)
+            if y.is_inference() and not torch.is_inference_mode_enabled():
+                seen = replace(seen, y=y.clone())
         return super().__call__(seen)
+
+    def _check_classes(self, y: Tensor) -> None:
+        """Refuse targets of another kind than it was built on where these were classes."""
+        if self._built_on_classes and (y.ndim != 1 or y.is_floating_point() or y.dtype == torch.bool):
+            raise TypeError(
+                f"{type(self).__name__}: class labels must be integers of shape (n,), as it was built on, got "
+                f"{y.dtype} of shape {tuple(y.shape)}."
+            )
 
     def _check_built(self, output: Tensor) -> None:
         """Refuse an output that the parts were not built for; without parts any is right."""
@@ -255,6 +270,7 @@ def _building(build: Callable[..., None]) -> Callable[..., None]:
         build(self, example, labels)
         output = example.output
         self._built_on = (output.dtype, output.ndim, output.shape[1:2].numel(), output.shape[1:].numel())
+        self._built_on_classes = labels is not None and labels.ndim == 1 and labels.dtype in WHOLE
 
     return checked
 

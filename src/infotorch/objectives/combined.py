@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -9,6 +10,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from infotorch.numerics.checks import check_number, check_widths, shown
 from infotorch.objectives.base import LocalBatch, Loss, Objective
 
 T = TypeVar("T")
@@ -24,6 +26,8 @@ class _Several(Objective):
     def __init__(self, parts: Sequence[Objective]) -> None:
         super().__init__()
         name = type(self).__name__
+        if not isinstance(parts, Sequence | nn.ModuleList):
+            raise TypeError(f"{name}: parts must be a list of objectives, got {shown(parts)}.")
         named = parts if isinstance(parts, str) else next((part for part in parts if isinstance(part, str)), None)
         if named is not None:
             raise TypeError(
@@ -91,8 +95,8 @@ class SumOfObjectives(_Several):
         weights: one for each; None: 1.
 
     Raises:
-        TypeError: no parts, or one that is no objective.
-        ValueError: a part twice, or another number of weights than of parts.
+        TypeError: no parts, one that is no objective, or a weight that is no number.
+        ValueError: a part twice, another number of weights than of parts, or a weight that is not finite.
 
     Example:
         >>> from infotorch.objectives.inputs import Reconstruction
@@ -106,7 +110,14 @@ class SumOfObjectives(_Several):
 
     def __init__(self, parts: Sequence[Objective], *, weights: Sequence[float] | None = None) -> None:
         super().__init__(parts)
-        self.weights = tuple(1.0 for _ in parts) if weights is None else tuple(float(weight) for weight in weights)
+        given = [1.0] * len(parts) if weights is None else weights
+        if not isinstance(given, Sequence) or isinstance(given, str | bytes):
+            raise TypeError(f"SumOfObjectives: weights must be a list of numbers, got {shown(given)}.")
+        for weight in given:
+            check_number(weight, where="SumOfObjectives", name="every weight")
+            if not math.isfinite(weight):
+                raise ValueError(f"SumOfObjectives: every weight must be finite, got {shown(weight)}.")
+        self.weights = tuple(float(weight) for weight in given)
         if len(self.weights) != len(parts):
             raise ValueError(f"SumOfObjectives: {len(parts)} parts need as many weights, got {len(self.weights)}.")
 
@@ -132,8 +143,8 @@ class ParallelObjectives(_Several):
         widths: columns of each branch's output; None: equally many.
 
     Raises:
-        TypeError: no parts, or one that is no objective.
-        ValueError: a part twice, or another number of widths than of parts.
+        TypeError: no parts, one that is no objective, or a width that is no integer.
+        ValueError: a part twice, another number of widths than of parts, or a width below 1.
 
     Source: Li & Pei 2023 (MOLE), discussion: parallel encoder modules whose outputs are concatenated.
 
@@ -150,7 +161,8 @@ class ParallelObjectives(_Several):
 
     def __init__(self, parts: Sequence[Objective], *, widths: Sequence[int] | None = None) -> None:
         super().__init__(parts)
-        self.widths = None if widths is None else tuple(int(width) for width in widths)
+        where = "ParallelObjectives"
+        self.widths = None if widths is None else check_widths(widths, where=where, name="widths")
         if self.widths is not None and len(self.widths) != len(parts):
             raise ValueError(f"ParallelObjectives: {len(parts)} parts need as many widths, got {len(self.widths)}.")
 

@@ -39,8 +39,17 @@ class Standardised(nn.Module):
             F.batch_norm(columns, self.norm.running_mean, self.norm.running_var, training=True, momentum=1.0)
 
     def forward(self, values: Tensor, *, count: bool = True) -> Tensor:
-        """The rows; `count` says whether a training batch counts in the running averages."""
+        """The rows; `count` says whether a training batch counts in the running averages.
+
+        Raises:
+            ValueError: rows of other columns than those it was built on.
+        """
         columns = _by_channel(values)
+        if columns.shape[1] != self.norm.num_features:
+            raise ValueError(
+                f"Standardised: rows must have the {self.norm.num_features} columns or channels that it was built on, "
+                f"got shape {tuple(values.shape)}."
+            )
         scaled = self.norm(columns) if count or not self.training else F.batch_norm(columns, None, None, training=True)
         return scaled.clamp(-_FARTHEST, _FARTHEST).flatten(1)
 

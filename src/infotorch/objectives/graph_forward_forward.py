@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from infotorch.data.graphs import GraphStructure
-from infotorch.numerics.checks import check_choice, check_positive
+from infotorch.numerics.checks import WHOLE, check_callable, check_choice, check_positive, shown
 from infotorch.numerics.module_inputs import module_input
 from infotorch.objectives.base import LocalBatch, Loss, Objective, full_precision, nothing_to_learn
 from infotorch.objectives.checks import check_labels, check_targets
@@ -116,6 +116,12 @@ class GraphForwardForward(Objective):
         """A copy of the nodes' features (n, f) with their labels (n,); rows with the label -1 stay as they are."""
         x = module_input(x, where=_WHERE, name="x")
         check_targets(y, where=_WHERE, name="y")
+        if x.ndim != 2 or x.shape[1] < self.classes or y.shape != x.shape[:1] or y.dtype not in WHOLE:
+            raise ValueError(
+                f"{_WHERE}: x must have rows of {self.classes} columns or more and y a class for each, got x of shape "
+                f"{tuple(x.shape)} and y of {y.dtype} and shape {tuple(y.shape)}."
+            )
+        y = y.long()
         marks = self.mark * F.one_hot(y.clamp(min=0), self.classes).to(x.dtype)
         parts = [x[:, : -self.classes], marks] if self.columns == "last" else [marks, x[:, self.classes :]]
         return torch.where((y >= 0)[:, None], torch.cat(parts, dim=1), x)
@@ -133,7 +139,13 @@ class GraphForwardForward(Objective):
             encode: features of the nodes (n, f) -> the module's output for these graphs.
             x: features of the nodes, (n, f).
             graph: the graphs.
+
+        Raises:
+            TypeError: encode is no function, or graph no structure of graphs.
         """
+        check_callable(encode, where=_WHERE, name="encode")
+        if not isinstance(graph, GraphStructure):
+            raise TypeError(f"{_WHERE}: graph must be a GraphStructure, got {shown(graph)}.")
         labels = torch.arange(self.classes, device=x.device)
         outputs = [encode(self.write_labels(x, label.expand(len(x)))) for label in labels]
         guesses = [self._by_target(self.goodness(output), graph, of_graphs=True) for output in outputs]

@@ -116,6 +116,10 @@ def _views(batch: LocalBatch) -> list[Tensor]:
     graph = batch.graph
     if graph is None:
         raise ValueError(f"{_WHERE}: X:graph-renyi needs graphs, got rows that are independent; for these use X:renyi.")
+    if batch.x.ndim < 2 or len(batch.x) != graph.num_nodes:
+        raise ValueError(
+            f"{_WHERE}: x must have a row of features for each of {graph.num_nodes} nodes, got {tuple(batch.x.shape)}."
+        )
     x = batch.x.flatten(1)
     views = [x, graph.neighbours_mean(full_precision(x) if x.is_floating_point() else x.float())]
     if len(batch.output) == graph.num_nodes:

@@ -7,6 +7,7 @@ import importlib
 import inspect
 from collections.abc import Mapping, Sequence
 
+from infotorch.numerics.checks import shown
 from infotorch.objectives.base import Objective
 from infotorch.objectives.combined import ParallelObjectives, SumOfObjectives
 from infotorch.objectives.registry import REGISTRY, SHORT
@@ -37,6 +38,7 @@ def objective_from_name(name: str, options: Mapping[str, Mapping[str, object]] |
         options: name -> keyword arguments of that objective.
 
     Raises:
+        TypeError: name is no string, or options no dict of dicts.
         ValueError: no objective, or no option of the objective, has that name; near misses are suggested.
 
     Example:
@@ -45,6 +47,12 @@ def objective_from_name(name: str, options: Mapping[str, Mapping[str, object]] |
         >>> [type(part).__name__ for part in objective_from_name("Y:supcon + Y").parts]
         ['SupervisedContrastive', 'ReadoutInformation']
     """
+    if not isinstance(name, str):
+        raise TypeError(f"objective: name must be a string, got {shown(name)}.")
+    if options is not None and not (
+        isinstance(options, Mapping) and all(isinstance(given, Mapping) for given in options.values())
+    ):
+        raise TypeError(f"objective: options must be a dict of settings for each name, got {shown(options)}.")
     for sign, together in (("|", ParallelObjectives), ("+", SumOfObjectives)):
         if sign in name:
             parts = [objective_from_name(part, options) for part in name.split(sign)]
@@ -96,9 +104,18 @@ def parse_objectives(
 ) -> list[Objective | None]:
     """Objectives from a string such as "X,Y,CE", or from a list of objectives and names.
 
+    Raises:
+        TypeError: something else, or options that are no dict of dicts.
+        ValueError: no objective, or no option of one, has a name.
+
     Example:
         >>> [type(o).__name__ for o in parse_objectives("X,Y,CE")]
         ['Reconstruction', 'ReadoutInformation', 'CrossEntropy']
     """
     parts = objectives.split(",") if isinstance(objectives, str) else objectives
+    if not isinstance(parts, Sequence):
+        raise TypeError(f"objectives: must be a string such as 'X,Y,CE' or a list, got {shown(objectives)}.")
+    for part in parts:
+        if not isinstance(part, Objective | str | None):
+            raise TypeError(f"objectives: each must be an objective, a name or None, got {shown(part)}.")
     return [objective_from_name(part, options) if isinstance(part, str) else part for part in parts]
