@@ -21,6 +21,7 @@ from infotorch.data.sets import Dataset, Split
 from infotorch.data.splits import holdout, num_samples_of
 from infotorch.numerics.checks import require
 from infotorch.numerics.indices import as_index
+from infotorch.numerics.kinds import check_path
 from infotorch.numerics.seeds import seed_streams
 from infotorch.records.progress import counted
 
@@ -197,6 +198,7 @@ def image_folders(
         >>> files.train.x[torch.tensor([0, 15])].amax(dim=(1, 2, 3)).tolist()
         [0.0, 1.0]
     """
+    check_path(folder, where="image_folders", name="folder")
     folder = Path(folder).expanduser()
     if not folder.is_dir():
         raise FileNotFoundError(f"{name or folder}: {folder} is not a folder.")

@@ -11,7 +11,9 @@ from infotorch.estimators.channel import pairwise_bounds
 from infotorch.estimators.class_neighbours import ross
 from infotorch.estimators.doubts import unexamined
 from infotorch.numerics.checks import check_callable, check_positive
+from infotorch.numerics.module_inputs import check_tensor
 from infotorch.numerics.nested import tensors_in
+from infotorch.objectives.checks import check_targets
 
 #: Rows that are looked at; log of it is the ceiling of I(X; Z).
 PROBE_SAMPLES = 1000
@@ -39,6 +41,7 @@ def bottleneck_information(
         mi_xt_relative_noise. A constant z has no information.
 
     Raises:
+        TypeError: forward is no function, or x or y no tensor.
         ValueError: relative_noise not positive, fewer than two rows, or a z that is not finite.
 
     Example:
@@ -49,6 +52,9 @@ def bottleneck_information(
     """
     check_positive(relative_noise, where="bottleneck_information", name="relative_noise")
     check_callable(forward, where="bottleneck_information", name="forward")
+    check_tensor(x, where="bottleneck_information", name="x")
+    if y is not None:
+        check_targets(y, where="bottleneck_information", name="y")
     with torch.no_grad():
         z = torch.cat([part.float().flatten(1) for part in tensors_in(forward(x[:PROBE_SAMPLES]))], dim=1)
     spread = float((z - z.mean(dim=0)).square().sum(dim=1).mean().sqrt())

@@ -15,6 +15,7 @@ from torch import Tensor
 from infotorch.data.graphs import GraphSamples, NodeSamples, structure_of
 from infotorch.networks.model_state import ModelState
 from infotorch.numerics.checks import as_tensor, check_count, check_paired, check_positive, is_discrete, shown
+from infotorch.numerics.kinds import check_kind
 from infotorch.numerics.seeds import SeedStreams, derive_seed, seed_streams
 from infotorch.records.embedding import Embedding
 from infotorch.training.inputs import is_graph_samples
@@ -70,6 +71,7 @@ def embed_modules(
         >>> [(embedding.place, embedding.method) for embedding in found]
         [('raw data', 't-SNE'), ('network', 'its two columns')]
     """
+    check_kind(plan, Plan, where=_WHERE, name="plan", said="a Plan")
     check_count(num_samples, where=_WHERE, name="num_samples")
     check_positive(perplexity, where=_WHERE, name="perplexity")
     streams = seed_streams(seed)

@@ -30,6 +30,7 @@ from infotorch.networks.feature_extractor import (
 from infotorch.numerics.checks import (
     as_tensor,
     check_count,
+    check_depth,
     check_paired,
     check_positive,
     check_rows,
@@ -104,14 +105,14 @@ def log_epochs(last: int, *, per_decade: int = 10) -> tuple[int, ...]:
 
     Raises:
         TypeError: not an integer.
-        ValueError: below 1.
+        ValueError: below 1, or a per_decade above 10,000.
 
     Example:
         >>> log_epochs(100, per_decade=3)
         (0, 1, 2, 5, 10, 22, 46, 100)
     """
     check_count(last, where="log_epochs", name="last")
-    check_count(per_decade, where="log_epochs", name="per_decade")
+    check_depth(per_decade, where="log_epochs", name="per_decade")
     steps = math.ceil(per_decade * math.log10(last)) + 1
     return tuple(sorted({0, last, *(min(last, round(10 ** (step / per_decade))) for step in range(steps))}))
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from infotorch.distributions.base import JointLaw
-from infotorch.numerics.checks import check_callable, shown
+from infotorch.numerics.kinds import check_function, shown
 
 #: Rows to rows, one to one.
 Map = Callable[[Tensor], Tensor]
@@ -43,9 +43,7 @@ class Transformed:
         _check_law(law, where="Transformed")
         for name, transform in (("transform_x", transform_x), ("transform_y", transform_y)):
             if transform is not None:
-                check_callable(transform, where="Transformed", name=name)
-                if isinstance(transform, type):
-                    raise TypeError(f"Transformed: {name} must be a function, got the class {transform.__name__}.")
+                check_function(transform, where="Transformed", name=name)
         self.law = law
         self.transform_x = transform_x
         self.transform_y = transform_y

@@ -18,6 +18,7 @@ from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.held_out import HeldOut, held_out, pooled
 from infotorch.estimators.neural import CriticSettings, check_finite, describe_training
 from infotorch.numerics.checks import as_rows, as_tensor, check_noise_std
+from infotorch.numerics.kinds import as_device
 from infotorch.numerics.model_copy import model_copy
 from infotorch.numerics.seeds import streams_from
 from infotorch.numerics.symbols import is_constant
@@ -103,7 +104,7 @@ def architecture_aware_mine(
     order = streams.generator("split")
     (split,) = random_splits(n, validation=validation, test=test, folds=None, generator=order, where=where)
     inputs = as_tensor(x, where=where, name="x")
-    device = inputs.device if device is None else torch.device(device)
+    device = inputs.device if device is None else as_device(device, where=where)
     with trainable(device), streams.as_global("critic", device=device):
         clean = _encoded(encoder, inputs, device)
         if is_constant(clean):

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from infotorch.estimators.bounds import off_diagonal
 from infotorch.numerics.checks import check_choice, check_module, check_paired, check_size, check_widths
-from infotorch.numerics.module_inputs import check_tensor, module_input
+from infotorch.numerics.module_inputs import check_tensor, described, explaining, module_input
 
 # Pairs that the joint critic scores at once: its hidden layers then stay within a few tens of MiB.
 _PAIRS_AT_ONCE = 2**15
@@ -274,13 +274,16 @@ class EncoderCritic(Critic):
 
     def train(self, mode: bool = True) -> EncoderCritic:
         """Set the mode of the critic; the copy of the encoder stays in evaluation mode."""
+        check_choice(mode, (True, False), where="EncoderCritic.train", name="mode")
         super().train(bool(mode))
         self.encoder.eval()
         return self
 
     def _encode(self, x: Tensor) -> Tensor:
+        check_tensor(x, where="EncoderCritic", name="x")
         with torch.set_grad_enabled(bool(self.train_encoder) and torch.is_grad_enabled()):
-            output = self.encoder(x)
+            with explaining(lambda: f"EncoderCritic: the encoder cannot take x, {described(x)}"):
+                output = self.encoder(x)
             check_tensor(output, where="EncoderCritic", name="the encoder's output")
             return output.reshape(len(output), math.prod(output.shape[1:]))
 

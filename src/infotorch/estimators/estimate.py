@@ -10,6 +10,8 @@ from typing import Literal
 
 from torch import Tensor
 
+from infotorch.numerics.checks import check_callable
+
 #: on which side of the truth a value lies on average
 Side = Literal["lower", "upper", "none"]
 
@@ -59,6 +61,10 @@ class Estimate:
     reason: str = ""
     error: Callable[[], float] | None = field(default=None, repr=False, compare=False)
     reliable: bool = True
+
+    def __post_init__(self) -> None:
+        if self.error is not None:
+            check_callable(self.error, where="Estimate", name="error")
 
     def __getstate__(self) -> dict[str, object]:
         # What computes the error holds the data and cannot be pickled: a worker process sends the number.

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from infotorch.estimators.estimate import Estimate
-from infotorch.numerics.checks import as_samples, check_count, in_float64, paired_rows
+from infotorch.numerics.checks import as_samples, check_choice, check_count, in_float64, paired_rows
 from infotorch.numerics.typing import ArrayLike
 
 # Correlation matrices with a smaller eigenvalue have a column that the others determine, up to rounding of float32
@@ -46,6 +46,7 @@ def gaussian_mi(x: ArrayLike, y: ArrayLike, *, unbiased: bool = False) -> Estima
         True
     """
     xs, ys = _paired_rows(x, y, where="gaussian_mi")
+    check_choice(unbiased, (True, False), where="gaussian_mi", name="unbiased")
     dtype = torch.promote_types(torch.promote_types(xs.dtype, ys.dtype), torch.float32)
     freedom = len(xs) - 1 if unbiased else None
     return gaussian_information(xs, ys, name="gaussian_mi", dtype=dtype, freedom=freedom)

@@ -18,6 +18,7 @@ from infotorch.estimators.critics import BilinearCritic, Critic, EncoderCritic, 
 from infotorch.estimators.estimate import Estimate, Side
 from infotorch.estimators.held_out import HeldOut, Measure, held_out, pooled
 from infotorch.numerics.checks import as_rows, check_callable, check_choice, check_count, check_paired, check_positive
+from infotorch.numerics.kinds import as_device
 from infotorch.numerics.seeds import streams_from
 from infotorch.numerics.symbols import is_constant
 from infotorch.numerics.typing import ArrayLike
@@ -171,7 +172,7 @@ def neural_mi(
     order = streams.generator("split")
     splits = random_splits(len(rows[0]), validation=validation, test=test, folds=folds, generator=order, where=where)
     columns = [as_columns(values, where=where, name=name) for values, name in zip(rows, "xy", strict=True)]
-    device = rows[0].device if device is None else torch.device(device)
+    device = rows[0].device if device is None else as_device(device, where=where)
     runs = []
     for number, split in enumerate(splits):
         with trainable(device), streams.as_global("fold", number, device=device):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import OrderedDict
 from collections.abc import Sequence
 from itertools import pairwise
@@ -11,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from infotorch.networks.images import check_images
-from infotorch.numerics.checks import check_number, check_size, check_widths
+from infotorch.numerics.checks import check_number, check_size, check_widths, shown
 
 _SLOPE = 0.2  # of LeakyReLU below 0
 
@@ -35,8 +36,8 @@ class AddNoise(nn.Module):
     def __init__(self, noise_std: float) -> None:
         super().__init__()
         check_number(noise_std, where="AddNoise", name="noise_std")
-        if not 0 <= noise_std < float("inf"):
-            raise ValueError(f"AddNoise: noise_std must be 0 or more, and finite, got {noise_std}.")
+        if not 0 <= noise_std <= sys.float_info.max:
+            raise ValueError(f"AddNoise: noise_std must be 0 or more, and finite, got {shown(noise_std)}.")
         self.noise_std = float(noise_std)
 
     def forward(self, x: Tensor) -> Tensor:

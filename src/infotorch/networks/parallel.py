@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from infotorch.numerics.checks import check_module, shown
+from infotorch.numerics.module_inputs import check_tensor, described, explaining
 
 
 class Parallel(nn.Module):
@@ -41,5 +42,17 @@ class Parallel(nn.Module):
         self.branches = nn.ModuleDict(dict(branches))
 
     def forward(self, x: Tensor) -> Tensor:
-        """The branches' outputs side by side: (b, sum of widths, ...)."""
+        """The branches' outputs side by side: (b, sum of widths, ...).
+
+        Raises:
+            TypeError: x is no tensor.
+            ValueError: the branches cannot take it.
+        """
+        if isinstance(x, fx.Proxy):  # a forward pass that is being traced
+            return self._beside(x)
+        check_tensor(x, where="Parallel", name="x")
+        with explaining(lambda: f"Parallel: the branches cannot take x, {described(x)}"):
+            return self._beside(x)
+
+    def _beside(self, x: Tensor) -> Tensor:
         return torch.cat([branch(x) for branch in self.branches.values()], dim=1)

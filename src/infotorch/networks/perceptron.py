@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from infotorch.networks.layers import Activation, Norm, hidden_layer
-from infotorch.numerics.checks import check_share, check_size, check_widths, shown
+from infotorch.numerics.checks import check_choice, check_share, check_size, check_widths, shown
 
 
 def mlp(
@@ -50,6 +50,8 @@ def mlp(
     check_size(outputs, where="mlp", name="outputs")
     widths = [inputs, *check_widths(hidden, where="mlp"), outputs]
     check_share(dropout, where="mlp", name="dropout")
+    for name, value in (("head", head), ("squash", squash)):
+        check_choice(value, (True, False), where="mlp", name=name)
     layers: OrderedDict[str, nn.Module] = OrderedDict(flatten=nn.Flatten())
     for number, (before, after) in enumerate(pairwise(widths), start=1):
         layer = nn.Linear(before, after)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Literal
 
 import torch
@@ -19,7 +20,6 @@ from torch import Tensor, nn
 from infotorch.networks.perceptron import mlp
 from infotorch.numerics.checks import (
     check_choice,
-    check_count,
     check_module,
     check_positive,
     check_size,
@@ -42,9 +42,9 @@ def check_draws(draws: int, evaluation_draws: int, *, where: str) -> None:
         TypeError: one is no integer.
         ValueError: draws below 1, or evaluation_draws below 0.
     """
-    check_count(draws, where=where, name="draws")
-    if evaluation_draws != 0 or isinstance(evaluation_draws, bool):
-        check_count(evaluation_draws, where=where, name="evaluation_draws, where not 0,")
+    check_size(draws, where=where, name="draws")
+    if not isinstance(evaluation_draws, Integral) or isinstance(evaluation_draws, bool) or evaluation_draws != 0:
+        check_size(evaluation_draws, where=where, name="evaluation_draws, where not 0,")
 
 
 def _flat(x: Tensor, layer: nn.Linear, where: str) -> Tensor:

@@ -7,9 +7,10 @@ from numbers import Integral
 from os import PathLike
 
 import numpy as np
+import torch
 from torch import Tensor
 
-from infotorch.numerics.checks import shown
+from infotorch.numerics.checks import check_callable, shown
 
 
 def check_kind(value: object, kind: type | tuple[type, ...], *, where: str, name: str, said: str) -> None:
@@ -101,3 +102,32 @@ def check_index(value: int, *, where: str, name: str) -> None:
         raise TypeError(f"{where}: {name} must be an integer, got {shown(value)}.")
     if value < 0:
         raise ValueError(f"{where}: {name} must be at least 0, got {shown(value)}.")
+
+
+def check_function(value: object, *, where: str, name: str) -> None:
+    """Refuse what is no function that gives a result: nothing to call, or a class, which makes an object of its own.
+
+    Raises:
+        TypeError: it is one of these.
+    """
+    check_callable(value, where=where, name=name)
+    if isinstance(value, type):
+        raise TypeError(f"{where}: {name} must be a function, got the class {value.__name__}.")
+
+
+def as_device(device: torch.device | str, *, where: str) -> torch.device:
+    """The device of that name.
+
+    Raises:
+        TypeError: no name and no device.
+        ValueError: a name of none.
+
+    Example:
+        >>> as_device("cpu", where="example")
+        device(type='cpu')
+    """
+    check_kind(device, (str, torch.device), where=where, name="device", said="a torch.device or its name")
+    try:
+        return torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(f"{where}: device must be one such as 'cpu' or 'cuda:0', got {shown(device)}.") from error

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, fx
 
@@ -63,3 +66,40 @@ def _check_meets(x: Tensor, weight: Tensor, *, where: str, name: str) -> None:
         )
     if x.device != weight.device:
         raise ValueError(f"{where}: {name} must be on the weights' device, {weight.device}, got {x.device}.")
+
+
+@contextmanager
+def explaining(what: Callable[[], str]) -> Iterator[None]:
+    """A context in which torch's words for a wrong shape, type or device become one line that says what was given.
+
+    Args:
+        what: begins the line: "Parallel: the branches cannot take x of shape (3, 2)". Called after an error alone.
+
+    Raises:
+        ValueError: where torch raises a plain RuntimeError or IndexError.
+        RuntimeError: of a kind of its own, such as a full device's; it passes as it is.
+        IndexError: likewise.
+
+    Example:
+        >>> with explaining(lambda: "example: cannot add"):
+        ...     torch.ones(2) + torch.ones(3)
+        Traceback (most recent call last):
+            ...
+        ValueError: example: cannot add: The size of tensor a (2) must match ... at non-singleton dimension 0
+    """
+    try:
+        yield
+    except (RuntimeError, IndexError) as error:
+        if type(error) not in {RuntimeError, IndexError}:
+            raise
+        raise ValueError(f"{what()}: {str(error).partition(chr(10))[0]}") from error
+
+
+def described(x: Tensor) -> str:
+    """Shape and type in a message.
+
+    Example:
+        >>> described(torch.ones(2, 3))
+        'float32 of shape (2, 3)'
+    """
+    return f"{str(x.dtype).removeprefix('torch.')} of shape {tuple(x.shape)}"

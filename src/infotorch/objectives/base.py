@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from infotorch.data.graphs import GraphStructure
 from infotorch.estimators.estimate import Side
 from infotorch.numerics.checks import WHOLE, shown
-from infotorch.numerics.module_inputs import module_input
+from infotorch.numerics.module_inputs import described, explaining, module_input
 from infotorch.numerics.seeds import SeedStreams
 from infotorch.objectives.checks import check_rows_of_batch, check_targets
 
@@ -206,7 +206,8 @@ class Objective(nn.Module):
             self._check_classes(y)
             if y.is_inference() and not torch.is_inference_mode_enabled():
                 seen = replace(seen, y=y.clone())
-        return super().__call__(seen)
+        with explaining(lambda: f"{where}: cannot read {_described(seen)}"):
+            return super().__call__(seen)
 
     def _check_classes(self, y: Tensor) -> None:
         """Refuse targets of another kind than it was built on where these were classes."""
@@ -259,6 +260,11 @@ class Objective(nn.Module):
         raise TypeError(f"{type(self).__name__} must define forward(batch) -> Loss.")
 
 
+def _described(batch: LocalBatch) -> str:
+    parts = {"x": batch.x, "module_input": batch.module_input, "output": batch.output, "y": batch.y}
+    return "a batch of " + ", ".join(f"{name} {described(part)}" for name, part in parts.items() if part is not None)
+
+
 def _building(build: Callable[..., None]) -> Callable[..., None]:
     @wraps(build)
     def checked(self: Objective, example: LocalBatch, labels: Tensor | None) -> None:
@@ -267,7 +273,8 @@ def _building(build: Callable[..., None]) -> Callable[..., None]:
             raise TypeError(f"{where}.build: example must be a LocalBatch, got {shown(example)}.")
         if labels is not None:
             check_targets(labels, where=f"{where}.build", name="labels")
-        build(self, example, labels)
+        with explaining(lambda: f"{where}.build: cannot read {_described(example)}"):
+            build(self, example, labels)
         output = example.output
         self._built_on = (output.dtype, output.ndim, output.shape[1:2].numel(), output.shape[1:].numel())
         self._built_on_classes = labels is not None and labels.ndim == 1 and labels.dtype in WHOLE
@@ -280,7 +287,8 @@ def _reading(scores: Callable[..., Tensor | None]) -> Callable[..., Tensor | Non
     def checked(self: Objective, output: Tensor) -> Tensor | None:
         output = module_input(output, where=type(self).__name__, name="output")
         self._check_built(output)
-        return scores(self, output)
+        with explaining(lambda: f"{type(self).__name__}.scores: cannot read an output, {described(output)}"):
+            return scores(self, output)
 
     return checked
 
@@ -291,7 +299,8 @@ def _criticising(critic_loss: Callable[..., Tensor]) -> Callable[..., Tensor]:
         if not isinstance(batch, LocalBatch):
             raise TypeError(f"{type(self).__name__}.critic_loss: takes a LocalBatch, got {shown(batch)}.")
         self._check_built(batch.output)
-        return critic_loss(self, batch)
+        with explaining(lambda: f"{type(self).__name__}.critic_loss: cannot read {_described(batch)}"):
+            return critic_loss(self, batch)
 
     return checked
 

@@ -102,7 +102,7 @@ class Beta(nn.Module):
 
 def _check_takes_two(beta: Callable[[int, int], float], *, where: str) -> None:
     try:
-        signature = inspect.signature(beta)
+        signature = inspect.signature(beta.forward if isinstance(beta, nn.Module) else beta)
     except ValueError:  # some functions in C show none
         return
     try:

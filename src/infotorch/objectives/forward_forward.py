@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from infotorch.numerics.checks import check_callable, check_choice, check_positive
+from infotorch.numerics.checks import check_choice, check_positive
+from infotorch.numerics.kinds import check_function
 from infotorch.numerics.module_inputs import module_input
 from infotorch.objectives.base import LocalBatch, Loss, Objective, full_precision, nothing_to_learn
 from infotorch.objectives.checks import check_labels, check_targets
@@ -111,7 +112,7 @@ class ForwardForward(Objective):
             encode: raw inputs -> the module's output, such as `plan.encoder(number)`.
             x: raw inputs, (b, ...).
         """
-        check_callable(encode, where="ForwardForward.goodness_scores", name="encode")
+        check_function(encode, where="ForwardForward.goodness_scores", name="encode")
         x = module_input(x, where="ForwardForward.goodness_scores", name="x")
         labels = torch.arange(self.classes, device=x.device)
         guesses = [self.goodness(encode(self.write_labels(x, label.expand(len(x))))) for label in labels]

@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from infotorch.data.graphs import GraphStructure
-from infotorch.numerics.checks import WHOLE, check_callable, check_choice, check_positive, shown
+from infotorch.numerics.checks import WHOLE, check_choice, check_positive, shown
+from infotorch.numerics.kinds import check_function
 from infotorch.numerics.module_inputs import module_input
 from infotorch.objectives.base import LocalBatch, Loss, Objective, full_precision, nothing_to_learn
 from infotorch.objectives.checks import check_labels, check_targets
@@ -143,7 +144,7 @@ class GraphForwardForward(Objective):
         Raises:
             TypeError: encode is no function, or graph no structure of graphs.
         """
-        check_callable(encode, where=_WHERE, name="encode")
+        check_function(encode, where=_WHERE, name="encode")
         if not isinstance(graph, GraphStructure):
             raise TypeError(f"{_WHERE}: graph must be a GraphStructure, got {shown(graph)}.")
         labels = torch.arange(self.classes, device=x.device)

@@ -21,7 +21,7 @@ from infotorch.estimators.kraskov import ksg
 from infotorch.estimators.registry import named
 from infotorch.estimators.renyi import renyi_mi
 from infotorch.networks.feature_extractor import OUTPUT, FeatureExtractor, check_weights, errors_of, layer_of
-from infotorch.numerics.checks import as_tensor, check_choice, check_count, check_paired
+from infotorch.numerics.checks import as_tensor, check_choice, check_count, check_module, check_paired
 from infotorch.numerics.columns import as_real
 from infotorch.numerics.seeds import SeedStreams, seed_streams
 from infotorch.schedules.ceiling import regression_ceiling
@@ -49,6 +49,7 @@ def parameterised_layers(model: nn.Module) -> list[str]:
         >>> parameterised_layers(nn.TransformerEncoderLayer(8, nhead=2))
         ['self_attn', 'linear1', 'linear2']
     """
+    check_module(model, where="parameterised_layers", name="model")
     layers = dict(model.named_modules())
     heavy = [
         name for name, layer in layers.items() if _has_weights(layer) and "parametrizations" not in name.split(".")

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from torch.optim import Optimizer
 
-from infotorch.numerics.checks import check_count
+from infotorch.numerics.checks import check_count, shown
 from infotorch.numerics.states import check_optimizer_state, check_state
 from infotorch.schedules.rates import Number, numbers_of, positive_numbers
 
@@ -141,7 +141,7 @@ def _check_parts(parts: Any) -> None:
         raise TypeError(f"{_WHERE}: parts must be a list, such as [model, optimizer], got {type(parts).__name__}.")
     for part in parts:
         if not _has_state(part):
-            raise TypeError(f"{_WHERE}: parts must have state_dict and load_state_dict, got {part!r} among them.")
+            raise TypeError(f"{_WHERE}: parts must have state_dict and load_state_dict, got {shown(part)} among them.")
 
 
 def _has_state(part: Any) -> bool:

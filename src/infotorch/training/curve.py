@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from infotorch.figures.ib_curve import ib_curve_figure
 from infotorch.numerics.checks import as_tensor
+from infotorch.numerics.kinds import check_function
 from infotorch.numerics.seeds import seed_streams
 from infotorch.objectives.base import Objective
 from infotorch.training.evaluate import evaluate_modules, plan_accuracy
@@ -117,7 +118,8 @@ def ib_curve(
         A point for each beta. A run whose loss is not finite is counted and left out; NaN where none is left.
 
     Raises:
-        TypeError: make does not give a model and an objective, betas or seeds are no sequence, or a seed no integer.
+        TypeError: make is no function or does not give a model and an objective, betas or seeds are no sequence, or a
+            seed no integer.
         ValueError: no betas or no seeds, or an objective without both terms.
 
     Example:
@@ -132,6 +134,7 @@ def ib_curve(
         >>> curve.points[0].mi_xt > curve.points[1].mi_xt, curve.points[0].seeds
         (True, 1)
     """
+    check_function(make, where="ib_curve", name="make")
     _check_several(betas, name="betas", of="numbers")
     _check_several(seeds, name="seeds", of="integers")
     if len(betas) == 0 or len(seeds) == 0:

@@ -29,7 +29,7 @@ from infotorch.networks.segments import (
     wrapper_advice,
 )
 from infotorch.numerics.checks import check_choice
-from infotorch.numerics.kinds import check_kind, check_several
+from infotorch.numerics.kinds import check_kind, check_names, check_several
 from infotorch.numerics.seeds import seed_streams
 from infotorch.objectives.base import Objective
 from infotorch.objectives.names import parse_objectives
@@ -143,7 +143,7 @@ class Plan:
                 cannot be made (see `split`).
         """
         check_model(model, where="Plan.layerwise")
-        cuts = starting_layers(model) if cuts is None else tuple(cuts)
+        cuts = starting_layers(model) if cuts is None else check_names(cuts, where="Plan.layerwise", name="cuts")
         parsed = parse_objectives(objectives)
         if len(parsed) != len(cuts) + 1:
             named = ", ".join([*cuts[:8], *["..."] * (len(cuts) > 8)]) or "none"
@@ -221,7 +221,8 @@ class Plan:
         """
         check_model(model, where="Plan.proximal")
         (parsed,) = parse_objectives([objective])
-        body, halves = _from_one_object(model), split(model, (at,) if isinstance(at, str) else tuple(at))
+        cuts = (at,) if isinstance(at, str) else check_names(at, where="Plan.proximal", name="at")
+        body, halves = _from_one_object(model), split(model, cuts)
         module = SplitModule(
             "network",
             body,
