@@ -25,6 +25,7 @@ import torch
 from torch import Tensor
 
 import infotorch
+from campaign import call_adverse
 from campaign.call_adverse import adverse
 from campaign.call_targets import Target, targets
 from campaign.part import Part
@@ -176,6 +177,8 @@ def _of_error(error: BaseException) -> tuple[str, list[str]]:
     text = str(error) if not isinstance(error, KeyError) else str(error.args[0] if error.args else "")
     last = f"{frames[-1][0].removeprefix(OURS)}:{frames[-1][1]}"
     said = f"{type(error).__name__} at {last}: {text[:160]!r}"
+    if inner and inner[-1] == call_adverse.__file__:
+        return "an error of the caller's own object", []
     if not any(file.startswith(OURS) for file in inner):
         return "an error of Python's", [] if isinstance(error, TypeError) else [f"raw {said}"]
     first = next(place for place, file in enumerate(inner) if file.startswith(OURS))

@@ -19,7 +19,7 @@ from infotorch.data.assembly import Options, Raw, assemble, limited_samples
 from infotorch.data.reading import MEMORY_LIMIT, check_file, explained
 from infotorch.data.sets import Dataset, Split
 from infotorch.data.splits import holdout, num_samples_of
-from infotorch.numerics.checks import require
+from infotorch.numerics.checks import require, shown
 from infotorch.numerics.indices import as_index
 from infotorch.numerics.kinds import check_path
 from infotorch.numerics.seeds import seed_streams
@@ -215,7 +215,7 @@ def image_folders(
         train = train.select(limited_samples(train.y, limit, seed))
     size = _common_size([*train.x.paths, *held.x.paths, *test.x.paths]) if size is None else size
     if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-        raise ValueError(f"load: image_size must be a positive number of pixels, got {size!r}.")
+        raise ValueError(f"load: image_size must be a positive number of pixels, got {shown(size)}.")
     parts = (FolderSplit(replace(part.x, size=size), part.y) for part in (train, held, test))
     note = f"No checksum of these files is known. {note} Centred squares of {size} pixels."
     return ImageFolders(name or folder.name, *parts, num_classes=len(classes), class_names=classes, note=note)

@@ -6,7 +6,7 @@ read what its objective does not give it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ from infotorch.data.graph_checks import (
 from infotorch.data.sets import GraphSet
 from infotorch.numerics.checks import require, shown
 from infotorch.numerics.indices import as_index
-from infotorch.numerics.kinds import check_kind
+from infotorch.numerics.kinds import check_iterable
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -251,7 +251,7 @@ class GraphSamples:
 
     def __init__(self, graphs: Sequence[Data]) -> None:
         require("graph", "torch_geometric.data", _PURPOSE)
-        check_kind(graphs, Iterable, where="GraphSamples", name="graphs", said="a list of graphs")
+        check_iterable(graphs, where="GraphSamples", name="graphs", said="a list of graphs")
         graphs = list(graphs)
         if not graphs:
             raise ValueError("GraphSamples: there must be at least one graph.")

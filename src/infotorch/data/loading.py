@@ -24,6 +24,7 @@ from infotorch.data.planetoid import load_planetoid, read_planetoid, with_option
 from infotorch.data.sets import Dataset, Graph, GraphSet
 from infotorch.data.temperature import read_temperature
 from infotorch.data.tudataset import load_tudataset, read_tudataset
+from infotorch.numerics.checks import shown
 from infotorch.numerics.seeds import seed_streams
 
 Loaded = Dataset | Graph | GraphSet | ImageFolders
@@ -166,7 +167,7 @@ def _classes(classes: Sequence[int] | None) -> tuple[int, ...] | None:
     if classes is None:
         return None
     if not isinstance(classes, Sequence) or not all(type(label) is int for label in classes):
-        raise TypeError(f"load: classes must be a list of integers, got {classes!r}.")
+        raise TypeError(f"load: classes must be a list of integers, got {shown(classes)}.")
     return tuple(classes)
 
 

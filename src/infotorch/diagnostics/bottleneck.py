@@ -10,8 +10,8 @@ from torch import Tensor
 from infotorch.estimators.channel import pairwise_bounds
 from infotorch.estimators.class_neighbours import ross
 from infotorch.estimators.doubts import unexamined
-from infotorch.numerics.checks import check_callable, check_positive
-from infotorch.numerics.module_inputs import check_tensor
+from infotorch.numerics.checks import check_positive
+from infotorch.numerics.kinds import check_function
 from infotorch.numerics.nested import tensors_in
 from infotorch.objectives.checks import check_targets
 
@@ -42,7 +42,7 @@ def bottleneck_information(
 
     Raises:
         TypeError: forward is no function, or x or y no tensor.
-        ValueError: relative_noise not positive, fewer than two rows, or a z that is not finite.
+        ValueError: relative_noise not positive, fewer than two rows, a y of another shape, or a z that is not finite.
 
     Example:
         >>> x = torch.randn(200, 3, generator=torch.Generator().manual_seed(0))
@@ -51,10 +51,14 @@ def bottleneck_information(
         (True, True)
     """
     check_positive(relative_noise, where="bottleneck_information", name="relative_noise")
-    check_callable(forward, where="bottleneck_information", name="forward")
-    check_tensor(x, where="bottleneck_information", name="x")
+    check_function(forward, where="bottleneck_information", name="forward")
+    check_targets(x, where="bottleneck_information", name="x")
     if y is not None:
         check_targets(y, where="bottleneck_information", name="y")
+        if y.shape != x.shape[:1]:
+            raise ValueError(
+                f"bottleneck_information: y must be a class for each row of x, ({len(x)},), got {tuple(y.shape)}."
+            )
     with torch.no_grad():
         z = torch.cat([part.float().flatten(1) for part in tensors_in(forward(x[:PROBE_SAMPLES]))], dim=1)
     spread = float((z - z.mean(dim=0)).square().sum(dim=1).mean().sqrt())

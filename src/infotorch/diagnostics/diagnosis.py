@@ -36,6 +36,7 @@ from infotorch.numerics.checks import (
     shown,
 )
 from infotorch.numerics.columns import narrowed
+from infotorch.numerics.kinds import check_kind
 from infotorch.numerics.model_copy import model_copy
 from infotorch.numerics.seeds import seed_streams
 from infotorch.numerics.typing import ArrayLike
@@ -115,6 +116,7 @@ class Diagnosis:
         return iter(self.layers)
 
     def __getitem__(self, name: str) -> LayerDiagnosis:
+        check_kind(name, str, where="Diagnosis", name="the layer", said="a name")
         for layer in self.layers:
             if layer.name == name:
                 return layer
@@ -143,7 +145,7 @@ class Diagnosis:
         content = self.as_dict()
         figure = compression_figure(content) if kind == "compression" else robustness_figure(content, kind)
         if figure is None:
-            raise ValueError(f"Diagnosis.figure: kind must be one that was measured, got {kind!r}.")
+            raise ValueError(f"Diagnosis.figure: kind must be one that was measured, got {shown(kind)}.")
         return figure
 
     def as_dict(self) -> dict[str, Json]:
@@ -259,7 +261,7 @@ def diagnose(
             t = outputs[layer.name]
             full.append(replace(
                 layer,
-                decisions=None if y is None else decisions(t, y, seed=seed),
+                decisions=None if y is None else decisions(t, y, seed=seed % 2**32),
                 compression=compression(t, y, noise_levels=noise_levels, own=noises.get(layer.name)),
                 robustness=attacked and layer_robustness(twin, layer.name, *attacked, **changes),
             ))  # fmt: skip
@@ -305,7 +307,9 @@ def table_line(layer: LayerDiagnosis) -> TableLine:
 
 def _check_sizes(noise_levels: Sequence[float], radii: Sequence[float]) -> None:
     for name, values in (("noise_levels", noise_levels), ("radii", radii)):
-        if not isinstance(values, Iterable) or isinstance(values, str):
+        # An array of no axes has a length as little as a number does.
+        is_list = hasattr(values, "__len__") and getattr(values, "ndim", 1) > 0
+        if not isinstance(values, Iterable) or isinstance(values, str) or not is_list:
             raise TypeError(f"{_WHERE}: {name} must be a list of numbers, got {type(values).__name__}.")
         if not len(values):
             raise ValueError(f"{_WHERE}: {name} must hold one number or more, got none.")

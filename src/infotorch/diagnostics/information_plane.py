@@ -38,7 +38,7 @@ from infotorch.numerics.checks import (
     shown,
 )
 from infotorch.numerics.columns import narrowed, spread
-from infotorch.numerics.kinds import check_kind, check_path
+from infotorch.numerics.kinds import check_iterable, check_kind, check_path
 from infotorch.numerics.seeds import seed_streams
 from infotorch.numerics.typing import ArrayLike
 from infotorch.records.files import Json, write_json
@@ -244,7 +244,7 @@ class InformationPlane:
             >>> [point.epoch for point in plane.points]
             [0, 1, 2]
         """
-        check_kind(steps, Iterable, where=f"{_WHERE}.watch", name="steps", said="those of train(...)")
+        check_iterable(steps, where=f"{_WHERE}.watch", name="steps", said="those of train(...)")
         self(0)
         epoch = 0
         for info in steps:
@@ -290,6 +290,7 @@ class InformationPlane:
 
         Raises:
             TypeError: path is no text and no Path.
+            ValueError: an empty text.
         """
         check_path(path, where=_WHERE, name="path")
         path = Path(path)

@@ -71,7 +71,8 @@ def bimodal(rows: Tensor) -> Tensor:
         >>> bimodal(torch.tensor([-1.0, 0.0, 1.0], dtype=torch.float64)).round(decimals=2)
         tensor([-3.4800,  0.0000,  3.4800], dtype=torch.float64)
     """
-    rows = _numbers(rows, where="bimodal")
+    given = _numbers(rows, where="bimodal")
+    rows = given.to(torch.promote_types(given.dtype, torch.float32))  # log_ndtr takes no half precision
     # By symmetry, and in the lower tail, where distribution functions keep their relative accuracy.
     target = torch.special.log_ndtr(-rows.abs())
     low, high = -rows.abs() - 3.0, torch.zeros_like(rows)

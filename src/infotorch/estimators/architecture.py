@@ -17,7 +17,7 @@ from infotorch.estimators.critics import JointCritic
 from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.held_out import HeldOut, held_out, pooled
 from infotorch.estimators.neural import CriticSettings, check_finite, describe_training
-from infotorch.numerics.checks import as_rows, as_tensor, check_noise_std
+from infotorch.numerics.checks import as_rows, as_tensor, check_callable, check_noise_std
 from infotorch.numerics.kinds import as_device
 from infotorch.numerics.model_copy import model_copy
 from infotorch.numerics.seeds import streams_from
@@ -99,6 +99,8 @@ def architecture_aware_mine(
     check_noise_std(noise_std, where=where)
     settings = CriticSettings(batch_size, max_steps, lr, patience)
     settings.check(where=where)
+    if on_check is not None:
+        check_callable(on_check, where=where, name="on_check")
     streams = streams_from(generator, where=where)
     n = len(as_rows(x, where=where, name="x"))
     order = streams.generator("split")

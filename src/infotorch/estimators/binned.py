@@ -19,6 +19,7 @@ from infotorch.numerics.checks import (
     check_paired,
     check_positive,
     is_discrete,
+    shown,
 )
 from infotorch.numerics.symbols import is_constant, symbols
 from infotorch.numerics.typing import ArrayLike
@@ -169,5 +170,5 @@ def _of_ranks(rows: Tensor, num_quantiles: int) -> Tensor:
 def _between(edges: object) -> Binning:
     inner = as_tensor(edges, where="binned_mi", name="edges").detach().to(torch.float64)
     if inner.ndim != 1 or inner.isnan().any() or (inner[1:] <= inner[:-1]).any():
-        raise ValueError(f"binned_mi: edges must be increasing numbers in one dimension, got {edges!r}.")
+        raise ValueError(f"binned_mi: edges must be increasing numbers in one dimension, got {shown(edges)}.")
     return lambda rows: torch.bucketize(rows.contiguous(), inner.to(rows.device), right=True)

@@ -133,7 +133,7 @@ def shuffled_batches(tensors: Sequence[Tensor], batch_size: int, generator: torc
         [0, 1, 2, 3]
     """
     n = len(tensors[0])
-    size = min(batch_size, n)
+    size = int(min(batch_size, n))
     while True:
         order = torch.randperm(n, generator=generator, device=generator.device)[: n // size * size]
         gathered = [tensor.index_select(0, order.to(tensor.device)).split(size) for tensor in tensors]

@@ -10,11 +10,12 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from infotorch.estimators.bounds import off_diagonal
 from infotorch.numerics.checks import check_choice, check_module, check_paired, check_size, check_widths
@@ -242,6 +243,7 @@ class EncoderCritic(Critic):
         check_module(encoder, where="EncoderCritic", name="encoder")
         check_module(critic, where="EncoderCritic", name="critic")
         check_choice(train_encoder, (True, False), where="EncoderCritic", name="train_encoder")
+        _check_weights(encoder, where="EncoderCritic")
         self.encoder = copy.deepcopy(encoder).eval()
         self.encoder.requires_grad_(bool(train_encoder))
         self.critic = critic
@@ -267,6 +269,7 @@ class EncoderCritic(Critic):
             ValueError: of other weights.
         """
         check_module(encoder, where="EncoderCritic.refresh", name="encoder")
+        _check_weights(encoder, where="EncoderCritic.refresh")
         mine, theirs = ({k: v.shape for k, v in one.state_dict().items()} for one in (self.encoder, encoder))
         if mine != theirs:
             raise ValueError("EncoderCritic.refresh: the encoder must have the weights that were copied.")
@@ -293,6 +296,11 @@ def _layers(widths: Sequence[int]) -> list[nn.Module]:
     for before, after in pairwise(widths):
         layers += [nn.Linear(before, after), nn.ReLU(inplace=True)]
     return layers[:-1]
+
+
+def _check_weights(encoder: nn.Module, *, where: str) -> None:
+    if any(is_lazy(weight) or weight.is_meta for weight in chain(encoder.parameters(), encoder.buffers())):
+        raise ValueError(f"{where}: the encoder must have weights, got lazy or meta ones; run it on a batch first.")
 
 
 def _check_hidden(hidden: Sequence[int], where: str) -> tuple[int, ...]:

@@ -16,7 +16,7 @@ from torch import Tensor
 from infotorch.estimators.discrete import discrete_entropy, discrete_mi
 from infotorch.estimators.estimate import Estimate, error_of_mean
 from infotorch.estimators.labels import class_labels, log_probabilities
-from infotorch.numerics.checks import as_rows
+from infotorch.numerics.checks import as_rows, shown
 from infotorch.numerics.typing import ArrayLike
 
 
@@ -47,7 +47,7 @@ def _decided(scores: ArrayLike, threshold: float | None, *, where: str) -> Tenso
     rows = as_rows(scores, where=where, name="scores")
     if (rows.shape[1] == 1) is (threshold is None):
         raise ValueError(
-            f"{where}: threshold belongs to one score a sample, got {threshold} for {rows.shape[1]} scores."
+            f"{where}: threshold belongs to one score a sample, got {shown(threshold)} for {rows.shape[1]} scores."
         )
     if not rows.is_floating_point():
         rows = rows.to(torch.int64)  # not every integer type can be compared

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ from infotorch.estimators.kraskov import ksg_values
 from infotorch.estimators.shortfall import SCATTER_OF_SEVERAL, neighbours_fall_short
 from infotorch.estimators.subsampling import subsampling_error
 from infotorch.numerics.checks import check_choice, check_neighbours, paired_samples
+from infotorch.numerics.kinds import check_iterable
 from infotorch.numerics.neighbours import METRICS, Metric
 from infotorch.numerics.typing import ArrayLike
 
@@ -63,12 +64,11 @@ def ksg_ensemble(
         (0.67, 0.99)
     """
     xs, ys = paired_samples(x, y, where="ksg_ensemble")
-    if not isinstance(ks, Iterable):
-        raise TypeError(f"ksg_ensemble: ks must hold two or more different numbers of neighbours, got {ks!r}.")
-    ks = list(ks)
-    if len(set(ks)) < max(2, len(ks)):
-        raise ValueError(f"ksg_ensemble: ks must hold two or more different numbers of neighbours, got {ks}.")
+    rule = "two or more different numbers of neighbours"
+    check_iterable(ks, where="ksg_ensemble", name="ks", said=rule)
     ks = [check_neighbours(k, len(xs), where="ksg_ensemble") for k in ks]
+    if len(set(ks)) < max(2, len(ks)):
+        raise ValueError(f"ksg_ensemble: ks must be {rule}, got {ks}.")
     check_choice(metric, METRICS, where="ksg_ensemble", name="metric")
     weights = _weights(ks, xs.shape[1] + ys.shape[1])
 

@@ -80,6 +80,7 @@ def gaussian_copula_mi(x: ArrayLike, y: ArrayLike, *, unbiased: bool = False) ->
         True
     """
     xs, ys = _paired_rows(x, y, where="gaussian_copula_mi")
+    check_choice(unbiased, (True, False), where="gaussian_copula_mi", name="unbiased")
     scores = [average_normal_scores(as_samples(rows, where="gaussian_copula_mi", name="x")) for rows in (xs, ys)]
     freedom = len(xs) - 1 if unbiased else None
     return gaussian_information(*scores, name="gaussian_copula_mi", dtype=torch.float64, freedom=freedom)

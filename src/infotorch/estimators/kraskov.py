@@ -14,7 +14,7 @@ from infotorch.estimators.doubts import ONE_RADIUS, examined
 from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.shortfall import neighbours_fall_short
 from infotorch.estimators.subsampling import subsampling_error
-from infotorch.numerics.checks import check_choice, check_neighbours, paired_samples
+from infotorch.numerics.checks import check_choice, check_neighbours, paired_samples, shown
 from infotorch.numerics.distances import common_unit
 from infotorch.numerics.neighbours import METRICS, JointCounts, Metric, digamma, joint_counts_each
 from infotorch.numerics.symbols import is_constant, multiplicity
@@ -65,7 +65,7 @@ def ksg(
     k = check_neighbours(k, len(xs), where="ksg")
     check_choice(metric, METRICS, where="ksg", name="metric")
     if not (isinstance(variant, Integral) and variant in {1, 2}):
-        raise ValueError(f"ksg: variant must be 1 or 2, got {variant!r}.")
+        raise ValueError(f"ksg: variant must be 1 or 2, got {shown(variant)}.")
 
     def value(xs: Tensor, ys: Tensor) -> Tensor:
         return ksg_values(xs, ys, [k], variant, metric)[0]

@@ -12,6 +12,7 @@ from infotorch.estimators.renyi_spectrum import join
 from infotorch.estimators.renyi_terms import estimate_of, read_variables, total_correlation, with_units
 from infotorch.numerics.checks import as_tensor
 from infotorch.numerics.kernels import Bandwidth, Kernel
+from infotorch.numerics.kinds import check_iterable
 from infotorch.numerics.typing import ArrayLike
 
 
@@ -122,6 +123,7 @@ def renyi_multivariate_mi(
         >>> round(renyi_multivariate_mi([a, b], a ^ b).bits, 4)
         1.0
     """
+    check_iterable(views, where="renyi_multivariate_mi", name="views", said="a list of variables")
     named = [(f"views[{i}]", view) for i, view in enumerate(views)]
     if not named:
         raise ValueError("renyi_multivariate_mi: views must hold at least one variable, got none.")

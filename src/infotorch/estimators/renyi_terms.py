@@ -12,7 +12,7 @@ from torch import Tensor
 from infotorch.estimators.doubts import STANDARDISE, examined, tell_unlike_scales
 from infotorch.estimators.estimate import Estimate, error_of_mean
 from infotorch.estimators.renyi_spectrum import KernelSample, entropy, influence, join
-from infotorch.numerics.checks import as_rows, check_choice, check_paired, check_positive, is_discrete
+from infotorch.numerics.checks import as_rows, check_choice, check_paired, check_positive, is_discrete, shown
 from infotorch.numerics.kernels import KERNELS, Bandwidth, Kernel, find_bandwidth, kernel_columns
 from infotorch.numerics.memory import check_memory
 from infotorch.numerics.symbols import is_constant, symbols
@@ -66,7 +66,7 @@ def one_bandwidth_each(bandwidth: Bandwidth | Sequence[Bandwidth], count: int, *
     if isinstance(bandwidth, (str, Real)):
         return [bandwidth] * count  # pyright: ignore[reportReturnType]
     if not isinstance(bandwidth, Sequence) or len(bandwidth) != count:
-        raise ValueError(f"{where}: bandwidth must be one, or {count} (one a variable), got {bandwidth!r}.")
+        raise ValueError(f"{where}: bandwidth must be one, or {count} (one a variable), got {shown(bandwidth)}.")
     return list(bandwidth)
 
 

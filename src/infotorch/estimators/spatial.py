@@ -15,7 +15,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from infotorch.estimators.bounds import as_scores, infonce
-from infotorch.numerics.checks import as_tensor, check_callable
+from infotorch.numerics.checks import as_tensor, shown
+from infotorch.numerics.kinds import check_function
+from infotorch.numerics.module_inputs import described, explaining
 from infotorch.numerics.typing import ArrayLike
 
 #: scores of shape (n, n), true pairs on the diagonal -> a bound, such as `infonce`, `jsd`, `nwj`, `donsker_varadhan`
@@ -66,11 +68,12 @@ def dim_local(scores: ArrayLike, *, bound: ScoreBound = infonce) -> Tensor:
         0.693
     """
     values = as_tensor(scores, where="dim_local", name="scores")
-    check_callable(bound, where="dim_local", name="bound")
+    check_function(bound, where="dim_local", name="bound")
     shape = tuple(values.shape)
     if values.ndim < 3 or shape[0] != shape[1] or shape[0] < 2 or values.numel() == 0:
         raise ValueError(f"dim_local: scores must have shape (n, n, locations...) with n >= 2, got {shape}.")
-    return torch.stack([bound(location) for location in values.flatten(2).unbind(dim=2)]).mean()
+    locations = values.flatten(2).unbind(dim=2)
+    return torch.stack([_read(bound, location, where="dim_local") for location in locations]).mean()
 
 
 def dim_grid(
@@ -105,8 +108,8 @@ def dim_grid(
     """
     a, b = as_tensor(first, where="dim_grid", name="first"), as_tensor(grid, where="dim_grid", name="grid")
     _check_grids(a, b)
-    check_callable(critic, where="dim_grid", name="critic")
-    check_callable(bound, where="dim_grid", name="bound")
+    check_function(critic, where="dim_grid", name="critic")
+    check_function(bound, where="dim_grid", name="bound")
     if critic is inner_products and a.shape[1] != b.shape[1]:
         raise ValueError(
             "dim_grid: first and grid must have equally many channels where no critic is given, "
@@ -115,7 +118,9 @@ def dim_grid(
     b = b.flatten(2)
     a = a[:, :, None].expand(-1, -1, b.shape[2]) if a.ndim == 2 else a.flatten(2)
     locations = zip(a.unbind(dim=2), b.unbind(dim=2), strict=True)
-    return torch.stack([bound(critic(x, y)) for x, y in locations]).mean()
+    with explaining(lambda: f"dim_grid: critic cannot take two of {described(a[..., 0])} and {described(b[..., 0])}"):
+        scores = [critic(x, y) for x, y in locations]
+    return torch.stack([_read(bound, score, where="dim_grid") for score in scores]).mean()
 
 
 def dim_global(scores: ArrayLike, *, bound: ScoreBound = infonce) -> Tensor:
@@ -139,11 +144,11 @@ def dim_global(scores: ArrayLike, *, bound: ScoreBound = infonce) -> Tensor:
         1.386
     """
     values = as_tensor(scores, where="dim_global", name="scores")
-    check_callable(bound, where="dim_global", name="bound")
+    check_function(bound, where="dim_global", name="bound")
     shape = tuple(values.shape)
     if values.ndim != 2 or shape[0] != shape[1] or shape[0] < 2:
         raise ValueError(f"dim_global: scores must have shape (n, n) with n >= 2, got {shape}.")
-    return bound(values)
+    return _read(bound, values, where="dim_global")
 
 
 def prior_matching(prior_scores: ArrayLike, code_scores: ArrayLike) -> Tensor:
@@ -193,3 +198,11 @@ def _scores(values: ArrayLike, *, where: str, name: str) -> Tensor:
     if scores.numel() == 0:
         raise ValueError(f"{where}: {name} is empty, shape {tuple(scores.shape)}.")
     return scores
+
+
+def _read(bound: ScoreBound, scores: Tensor, *, where: str) -> Tensor:
+    value = bound(scores)
+    if not isinstance(value, Tensor) or value.ndim > 0:
+        got = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else shown(value)
+        raise TypeError(f"{where}: bound must give one number, a 0-d tensor, got {got}.")
+    return value

@@ -156,7 +156,7 @@ class FeatureExtractor:
         if OUTPUT in self.layers:
             self.features[OUTPUT] = self.keep(result)
         # A backward pass may follow through what requires a gradient.
-        if isinstance(x, Tensor) and not (x.requires_grad and torch.is_grad_enabled()) and not torch.equal(x, before):
+        if isinstance(x, Tensor) and not (x.requires_grad and torch.is_grad_enabled()) and _changed(x, before):
             result = copied(result)  # which may be x itself
             with torch.no_grad():
                 x.copy_(before)
@@ -241,6 +241,12 @@ def _uncompiled(model: nn.Module) -> Any:
         for layer in model.modules()
     )
     return torch.compiler.set_stance("force_eager") if compiled else nullcontext()
+
+
+def _changed(x: Tensor, before: Tensor) -> bool:
+    if x.layout != torch.strided or torch.equal(x, before):
+        return False
+    return not bool(torch.isclose(x, before, rtol=0.0, atol=0.0, equal_nan=True).all())
 
 
 def _as_weights(x: Any, model: nn.Module) -> Any:

@@ -8,7 +8,7 @@ from numbers import Real
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from infotorch.numerics.checks import check_choice, check_count, check_positive, shown
 from infotorch.numerics.module_inputs import module_input
@@ -84,7 +84,7 @@ class Quantiser(nn.Module):
         Raises:
             ValueError: there are no rows to follow.
         """
-        x = _input(x)
+        x = self._input(x)
         if self.limits is not None or not (self.training or not bool(self.started)):
             return self.running_edges.to(x.dtype)
         entries = x.detach().flatten()
@@ -101,16 +101,22 @@ class Quantiser(nn.Module):
 
     def cells(self, x: Tensor) -> Tensor:
         """The number of every entry's cell, 0 to levels - 1, in the shape of x; a border belongs to the cell below."""
-        x = _input(x)
+        x = self._input(x)
         return torch.bucketize(x.detach(), self.edges(x)[1:-1])
 
     def coordinates(self, x: Tensor) -> Tensor:
         """Where an entry lies, in cells: its cell's number plus the way through that cell; differentiable in x."""
-        x = _input(x)
+        x = self._input(x)
         edges, cells = self.edges(x), self.cells(x)
         low, width = edges[cells], edges.diff()[cells]
         # Entries of a layer that does not vary are all in the middle of one cell.
         return cells + torch.where(width > 0, (x - low) / width.masked_fill(width == 0, 1.0), 0.5)
+
+    def _input(self, x: Tensor) -> Tensor:
+        x = module_input(x, where="Quantiser", name="the input")
+        if not isinstance(x, fx.Proxy) and x.device != self.running_edges.device:
+            raise ValueError(f"Quantiser: the input must be on {self.running_edges.device}, got {x.device}.")
+        return x
 
     def follow(self, x: Tensor) -> None:
         """Let the running mean of the borders count these rows; `forward` does so in training."""
@@ -125,16 +131,12 @@ class Quantiser(nn.Module):
         Raises:
             TypeError: x is no dense tensor of real numbers.
         """
-        x = _input(x)
+        x = self._input(x)
         edges = self.edges(x)
         centres = ((edges[1:] + edges[:-1]) / 2)[self.cells(x)]
         if self.training:
             self.follow(x)
         return centres + (x - x.detach()) if self.straight_through else centres
-
-
-def _input(x: Tensor) -> Tensor:
-    return module_input(x, where="Quantiser", name="the input")
 
 
 def _checked(limits: tuple[float, float]) -> tuple[float, float]:

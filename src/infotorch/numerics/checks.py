@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+_UNSIGNED = frozenset({torch.uint16, torch.uint32, torch.uint64})  # which torch holds and does not compute with
 #: Types of whole numbers that torch computes with.
 WHOLE = frozenset({torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64})
 
@@ -26,6 +27,10 @@ def as_tensor(values: object, *, where: str, name: str) -> Tensor:
     if isinstance(values, Tensor):
         tensor = values
         check_dense(tensor, where=where, name=name)
+        if tensor.dtype in _UNSIGNED:
+            tensor = torch.from_numpy(_shareable(tensor.detach().cpu().numpy(), where=where, name=name)).to(
+                tensor.device
+            )
     else:
         try:
             array = np.asarray(values)
@@ -79,7 +84,9 @@ def _shareable(array: np.ndarray, *, where: str, name: str) -> np.ndarray:
         return array.astype(np.int64)
     if array.dtype.kind == "f" and array.dtype.itemsize > 8:
         return array.astype(np.float64)
-    return array if array.flags.writeable and array.flags.c_contiguous else array.copy()
+    # Of a single entry numpy calls any stride contiguous, a negative one too.
+    usable = array.flags.writeable and array.flags.c_contiguous and min(array.strides, default=0) >= 0
+    return array if usable else array.copy()
 
 
 def as_rows(values: object, *, where: str, name: str) -> Tensor:
@@ -239,14 +246,14 @@ def check_number(value: float, *, where: str, name: str) -> None:
 
 
 def check_positive(value: float, *, where: str, name: str) -> None:
-    """Refuse what is not a finite number above 0.
+    """Refuse what is not a finite number above 0, as far as a float64 tells without loss of digits.
 
     Raises:
         TypeError: not a number.
-        ValueError: zero, negative or not finite.
+        ValueError: zero, negative or not finite; or below 2.2e-308.
     """
     check_number(value, where=where, name=name)
-    if not 0 < value < float("inf") or (isinstance(value, int) and value > sys.float_info.max):
+    if not sys.float_info.min <= value <= sys.float_info.max:
         raise ValueError(f"{where}: {name} must be positive and finite, got {shown(value)}.")
 
 

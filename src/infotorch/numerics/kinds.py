@@ -82,13 +82,26 @@ def check_names(names: Iterable[str], *, where: str, name: str) -> tuple[str, ..
     return held
 
 
+def check_iterable(values: object, *, where: str, name: str, said: str) -> None:
+    """Refuse what cannot be gone through.
+
+    Raises:
+        TypeError: it cannot, as a tensor or an array of no axes cannot either.
+    """
+    if not isinstance(values, Iterable) or getattr(values, "ndim", 1) == 0:
+        raise TypeError(f"{where}: {name} must be {said}, got {shown(values)}.")
+
+
 def check_path(value: object, *, where: str, name: str) -> None:
     """Refuse what names no file or folder.
 
     Raises:
         TypeError: it is no text and no Path.
+        ValueError: an empty text.
     """
     check_kind(value, (str, PathLike), where=where, name=name, said="a path")
+    if value == "":
+        raise ValueError(f"{where}: {name} must be a path, got ''.")
 
 
 def check_index(value: int, *, where: str, name: str) -> None:

@@ -45,6 +45,19 @@ def module_input(
     return x.clone() if x.is_inference() and not torch.is_inference_mode_enabled() else x
 
 
+def rows_of_units(x: Tensor, *, where: str, name: str) -> Tensor:
+    """`module_input` of two axes or more.
+
+    Raises:
+        TypeError: no dense tensor of real numbers.
+        ValueError: fewer axes.
+    """
+    x = module_input(x, where=where, name=name)
+    if x.ndim < 2:
+        raise ValueError(f"{where}: {name} must have shape (b, ...), got {tuple(x.shape)}.")
+    return x
+
+
 def check_tensor(x: object, *, where: str, name: str) -> None:
     """Refuse what is no dense tensor; one on the meta device is.
 
@@ -76,9 +89,8 @@ def explaining(what: Callable[[], str]) -> Iterator[None]:
         what: begins the line: "Parallel: the branches cannot take x of shape (3, 2)". Called after an error alone.
 
     Raises:
-        ValueError: where torch raises a plain RuntimeError or IndexError.
-        RuntimeError: of a kind of its own, such as a full device's; it passes as it is.
-        IndexError: likewise.
+        ValueError: where torch raises a RuntimeError, an IndexError or such of no kind of their own.
+        Exception: any other, such as a full device's or the caller's; it passes as it is.
 
     Example:
         >>> with explaining(lambda: "example: cannot add"):
@@ -89,10 +101,18 @@ def explaining(what: Callable[[], str]) -> Iterator[None]:
     """
     try:
         yield
-    except (RuntimeError, IndexError) as error:
-        if type(error) not in {RuntimeError, IndexError}:
+    except Exception as error:
+        plain = type(error) in {RuntimeError, IndexError, NotImplementedError}
+        if not plain and not (type(error) in {ValueError, TypeError} and _of_torch(error)):
             raise
         raise ValueError(f"{what()}: {str(error).partition(chr(10))[0]}") from error
+
+
+def _of_torch(error: Exception) -> bool:
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    return place is not None and place.tb_frame.f_globals.get("__name__", "").startswith("torch.")
 
 
 def described(x: Tensor) -> str:

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from infotorch.numerics.checks import check_count, check_widths
+from infotorch.numerics.checks import check_size, check_widths
 from infotorch.objectives.base import LocalBatch, Loss, Objective, full_precision, nothing_to_learn
 from infotorch.objectives.checks import check_labels
 
@@ -56,7 +56,7 @@ class AssociatedLearning(Objective):
 
     def __init__(self, *, code: int = 64, hidden: Sequence[int] = (), detach_code: bool = True) -> None:
         super().__init__()
-        check_count(code, where="AssociatedLearning", name="code")
+        check_size(code, where="AssociatedLearning", name="code")
         self.hidden = check_widths(hidden, where="AssociatedLearning")
         self.code, self.detach_code = code, detach_code
 

@@ -200,7 +200,7 @@ class Objective(nn.Module):
         reads = self.needs_labels if self.reads_labels is None else self.reads_labels
         if reads and y is not None:
             # Behind several draws the output has a row for each of them.
-            of_rows = len(y) > 0 and (len(y) == rows or (rows % len(y) == 0 and len(y) == len(seen.x)))
+            of_rows = rows > 0 and len(y) > 0 and (len(y) == rows or (rows % len(y) == 0 and len(y) == len(seen.x)))
             if seen.graph is None and not of_rows:
                 raise ValueError(f"{where}: y must have a value for each row of the output, {rows}, got {len(y)}.")
             self._check_classes(y)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-import math
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Real
@@ -11,7 +11,7 @@ from numbers import Real
 import torch
 from torch import Tensor, nn
 
-from infotorch.numerics.checks import check_count, check_number
+from infotorch.numerics.checks import check_count, check_number, shown
 
 #: beta: a number, or (epoch, step) -> number, epochs counted from 0 in every stage, as a `Ramp` is
 BetaSchedule = float | Callable[[int, int], float]
@@ -101,6 +101,10 @@ class Beta(nn.Module):
 
 
 def _check_takes_two(beta: Callable[[int, int], float], *, where: str) -> None:
+    if isinstance(beta, type):
+        raise TypeError(
+            f"{where}: beta must be a number or a function of (epoch, step), got the class {beta.__name__}."
+        )
     try:
         signature = inspect.signature(beta.forward if isinstance(beta, nn.Module) else beta)
     except ValueError:  # some functions in C show none
@@ -119,7 +123,7 @@ def _bits(value: float) -> Tensor:
 
 def _check_beta(beta: float, *, where: str) -> float:
     if isinstance(beta, bool) or not isinstance(beta, Real):
-        raise TypeError(f"{where}: beta must be a number or a function of (epoch, step), got {beta!r}.")
-    if not 0 <= beta < math.inf:
-        raise ValueError(f"{where}: beta must be at least 0 and finite, got {beta}.")
+        raise TypeError(f"{where}: beta must be a number or a function of (epoch, step), got {shown(beta)}.")
+    if not 0 <= beta <= sys.float_info.max:
+        raise ValueError(f"{where}: beta must be at least 0 and finite, got {shown(beta)}.")
     return float(beta)

@@ -31,11 +31,11 @@ class _Several(Objective):
         named = parts if isinstance(parts, str) else next((part for part in parts if isinstance(part, str)), None)
         if named is not None:
             raise TypeError(
-                f"{name}: parts must be objectives such as CrossEntropy(), not names, got {named!r}; a plan takes "
+                f"{name}: parts must be objectives such as CrossEntropy(), not names, got {shown(named)}; a plan takes "
                 f'names, as in "A{self.sign}B".'
             )
         if not parts or not all(isinstance(part, Objective) for part in parts):
-            raise TypeError(f"{name}: parts must be one objective or more, got {list(parts)}.")
+            raise TypeError(f"{name}: parts must be one objective or more, got {shown(list(parts))}.")
         if len(set(parts)) != len(parts):
             raise ValueError(f"{name}: each part must be an objective of its own.")
         self.parts = nn.ModuleList(parts)

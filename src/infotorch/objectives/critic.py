@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from infotorch.estimators.bounds import MineGradient, infonce, jsd, nwj
 from infotorch.estimators.critics import BilinearCritic, Critic, JointCritic, SeparableCritic
-from infotorch.numerics.checks import check_choice, check_count, check_widths
+from infotorch.numerics.checks import check_choice, check_size, check_widths, shown
 from infotorch.objectives.base import LocalBatch, Loss, Objective, Target, full_precision, nothing_to_learn
 from infotorch.objectives.checks import check_critic_steps, check_labels
 
@@ -123,12 +123,12 @@ class CriticInformation(Objective):
         check_choice(of, ("x", "y"), where=where, name="of")
         check_choice(bound, BOUNDS, where=where, name="bound")
         check_choice(target, ("x", "module_input"), where=where, name="target")
-        kind = critic or ("separable" if bound == "infonce" else "joint")
+        kind = critic if critic is not None else ("separable" if bound == "infonce" else "joint")
         check_choice(kind, CRITICS, where=where, name="critic")
         if of == "y" and target != "x":
-            raise ValueError(f"{where}: target says which X, and of='y' looks at none, got {target!r}.")
+            raise ValueError(f"{where}: target says which X, and of='y' looks at none, got {shown(target)}.")
         self.of, self.bound, self.kind, self.target = of, bound, kind, target
-        check_count(embedding, where=where, name="embedding")
+        check_size(embedding, where=where, name="embedding")
         self.hidden, self.embedding = check_widths(hidden, where=where), embedding
         self.critic_steps = check_critic_steps(critic_steps, where=where)
         self.needs_labels = of == "y"

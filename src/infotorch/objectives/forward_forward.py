@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from infotorch.numerics.checks import check_choice, check_positive
+from infotorch.numerics.checks import WHOLE, check_choice, check_positive
 from infotorch.numerics.kinds import check_function
-from infotorch.numerics.module_inputs import module_input
+from infotorch.numerics.module_inputs import described, module_input, rows_of_units
 from infotorch.objectives.base import LocalBatch, Loss, Objective, full_precision, nothing_to_learn
 from infotorch.objectives.checks import check_labels, check_targets
 
@@ -96,12 +96,20 @@ class ForwardForward(Objective):
         """A copy of the inputs, (b, ...), with the labels (b,) written on them."""
         x = module_input(x, where="ForwardForward.write_labels", name="x")
         check_targets(y, where="ForwardForward.write_labels", name="y")
+        if x.ndim < 2 or x.shape[1:].numel() < self.classes or y.shape != x.shape[:1] or y.dtype not in WHOLE:
+            raise ValueError(
+                f"ForwardForward.write_labels: x must have rows of {self.classes} entries or more and y a class for "
+                f"each, got x {described(x)} and y {described(y)}."
+            )
+        y = y.long()
+        if len(y) and not 0 <= int(y.min()) <= int(y.max()) < self.classes:
+            raise ValueError(f"ForwardForward.write_labels: y must lie in 0 to {self.classes - 1}.")
         marks = F.one_hot(y, self.classes).to(x.dtype) * self.label_value.to(x.dtype)
         return torch.cat([marks, x.flatten(1)[:, self.classes :]], dim=1).reshape(x.shape)
 
     def goodness(self, output: Tensor) -> Tensor:
         """Sum or mean of the squared activities, (b,)."""
-        output = module_input(output, where="ForwardForward.goodness", name="output")
+        output = rows_of_units(output, where="ForwardForward.goodness", name="output")
         squares = full_precision(output).flatten(1).square()
         return squares.sum(dim=1) if self.kind == "sum" else squares.mean(dim=1)
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from infotorch.data.graphs import GraphStructure
 from infotorch.numerics.checks import WHOLE, check_choice, check_positive, shown
 from infotorch.numerics.kinds import check_function
-from infotorch.numerics.module_inputs import module_input
+from infotorch.numerics.module_inputs import module_input, rows_of_units
 from infotorch.objectives.base import LocalBatch, Loss, Objective, full_precision, nothing_to_learn
 from infotorch.objectives.checks import check_labels, check_targets
 
@@ -129,7 +129,7 @@ class GraphForwardForward(Objective):
 
     def goodness(self, output: Tensor) -> Tensor:
         """Sum or mean of the squared activities of every row, (b,)."""
-        output = module_input(output, where=_WHERE, name="output")
+        output = rows_of_units(output, where=_WHERE, name="output")
         squares = full_precision(output).flatten(1).square()
         return squares.sum(dim=1) if self.kind == "sum" else squares.mean(dim=1)
 
@@ -147,6 +147,7 @@ class GraphForwardForward(Objective):
         check_function(encode, where=_WHERE, name="encode")
         if not isinstance(graph, GraphStructure):
             raise TypeError(f"{_WHERE}: graph must be a GraphStructure, got {shown(graph)}.")
+        x = module_input(x, where=_WHERE, name="x")
         labels = torch.arange(self.classes, device=x.device)
         outputs = [encode(self.write_labels(x, label.expand(len(x)))) for label in labels]
         guesses = [self._by_target(self.goodness(output), graph, of_graphs=True) for output in outputs]

@@ -19,7 +19,7 @@ from infotorch.estimators.graph import (
     weighted_jsd,
     weighted_pairs,
 )
-from infotorch.numerics.checks import check_choice, check_count, check_widths
+from infotorch.numerics.checks import check_choice, check_count, check_size, check_widths
 from infotorch.objectives.base import LocalBatch, Loss, Objective, Side, Target, full_precision, nothing_to_learn
 from infotorch.objectives.checks import check_critic_steps, check_weight
 from infotorch.objectives.critic import BOUNDS, CriticBound, Standardised
@@ -56,7 +56,7 @@ class _FeatureInformation(Objective):
         where = type(self).__name__
         check_choice(bound, BOUNDS, where=where, name="bound")
         check_choice(target, ("x", "module_input"), where=where, name="target")
-        check_count(num_negatives, where=where, name="num_negatives")
+        check_size(num_negatives, where=where, name="num_negatives")
         check_count(embedding, where=where, name="embedding")
         self.bound, self.num_negatives, self.target = bound, num_negatives, target
         self.hidden = check_widths(hidden, where=where)

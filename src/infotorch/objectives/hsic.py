@@ -72,7 +72,7 @@ class HSICBottleneck(Objective):
         check_choice(target, ("x", "module_input"), where=where, name="target")
         check_weight(label_weight, where=where, name="label_weight")
         self.label_weight, self.bandwidth, self.measure = label_weight, bandwidth, measure
-        self.epsilon, self.target = epsilon, target
+        self.epsilon, self.target = float(epsilon), target
         self.num_classes = 0
 
     def build(self, example: LocalBatch, labels: Tensor | None) -> None:

@@ -57,7 +57,7 @@ def objective_from_name(name: str, options: Mapping[str, Mapping[str, object]] |
         if sign in name:
             parts = [objective_from_name(part, options) for part in name.split(sign)]
             if None in parts:
-                raise ValueError(f"objective: {FROZEN!r} stands alone, got {name!r}.")
+                raise ValueError(f"objective: {FROZEN!r} stands alone, got {shown(name)}.")
             return together([part for part in parts if part is not None])
     full = _full_name(name.strip())
     if full == FROZEN:
@@ -88,7 +88,7 @@ def _options(
 def _full_name(name: str) -> str:
     full, allowed = SHORT.get(name, name), [*SHORT, *REGISTRY, FROZEN]
     if full not in allowed:
-        raise ValueError(f"objective: must be one of {', '.join(allowed)}, got {name!r}{_hint(full, allowed)}")
+        raise ValueError(f"objective: must be one of {', '.join(allowed)}, got {shown(name)}{_hint(full, allowed)}")
     return full
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from infotorch.estimators.renyi_multivariate import channel_views
 from infotorch.estimators.renyi_spectrum import entropy_of_spectrum, join
 from infotorch.estimators.renyi_terms import read_variables
-from infotorch.numerics.checks import check_choice, check_positive
+from infotorch.numerics.checks import check_choice, check_positive, shown
 from infotorch.numerics.kernels import KERNELS, Bandwidth, Kernel, find_bandwidth, unit_gram
 from infotorch.objectives.base import LocalBatch, Loss, Objective, Target, full_precision, nothing_to_learn
 from infotorch.objectives.checks import check_labels
@@ -79,10 +79,11 @@ class RenyiInformation(Objective):
         check_positive(alpha, where=where, name="alpha")
         find_bandwidth(torch.zeros(2, 1), bandwidth, where=where)
         check_choice(kernel, KERNELS, where=where, name="kernel")
+        check_choice(normalised, (True, False), where=where, name="normalised")
         check_choice(grids, GRIDS, where=where, name="grids")
         check_choice(target, ("x", "module_input"), where=where, name="target")
         if of == "y" and target != "x":
-            raise ValueError(f"{where}: target says which X, and of='y' looks at none, got {target!r}.")
+            raise ValueError(f"{where}: target says which X, and of='y' looks at none, got {shown(target)}.")
         self.of, self.alpha, self.normalised, self.grids, self.target = of, alpha, normalised, grids, target
         self.bandwidth: Bandwidth = bandwidth
         self.kernel: Kernel = kernel

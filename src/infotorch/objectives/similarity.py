@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from infotorch.numerics.checks import check_choice, check_count, check_number
+from infotorch.numerics.checks import check_choice, check_count, check_number, shown
 from infotorch.objectives.base import LocalBatch, Loss, Objective, full_precision, nothing_to_learn
 from infotorch.objectives.checks import check_labels
 from infotorch.objectives.contrastive import cosine_similarities
@@ -75,8 +75,9 @@ class KernelAlignment(Objective):
         check_number(least, where="KernelAlignment", name="least")
         if not -1 <= least < 1:
             raise ValueError(f"KernelAlignment: least must be at least -1 and below 1, got {least}.")
+        check_choice(centred, (True, False), where="KernelAlignment", name="centred")
         if centred and measure != "alignment":
-            raise ValueError(f"KernelAlignment: centred is for measure='alignment', got {measure!r}.")
+            raise ValueError(f"KernelAlignment: centred is for measure='alignment', got {shown(measure)}.")
         if locations is not None:
             check_count(locations, where="KernelAlignment", name="locations")
         self.measure, self.least, self.centred, self.locations = measure, least, centred, locations

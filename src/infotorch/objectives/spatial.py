@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from infotorch.estimators.critics import SeparableCritic
 from infotorch.estimators.spatial import prior_matching
-from infotorch.numerics.checks import check_choice, check_count, check_widths
+from infotorch.numerics.checks import check_choice, check_count, check_widths, shown
 from infotorch.objectives.base import LocalBatch, Loss, Objective, Side, full_precision, nothing_to_learn
 from infotorch.objectives.checks import check_weight
 from infotorch.objectives.locations import (
@@ -153,7 +153,7 @@ class DeepInfoMax(Objective):
 
     def forward(self, batch: LocalBatch) -> Loss:
         """Minus the weighted bounds, less how far the codes pass for the prior, weighted; zero for a single row."""
-        if len(batch.x) < 2:
+        if min(len(batch.x), len(batch.output)) < 2:
             return nothing_to_learn(batch.output)
         values = {scope: self._information(scope, batch) for scope in self.weights}
         times = 2 if self.bound == "jsd" else 1
@@ -229,7 +229,7 @@ class GreedyInfoMax(Objective):
     def __init__(self, *, steps: Sequence[int] = (2, 3)) -> None:
         super().__init__()
         if isinstance(steps, str) or not isinstance(steps, Sequence):
-            raise TypeError(f"GreedyInfoMax: steps must be a sequence such as (2, 3), got {steps!r}.")
+            raise TypeError(f"GreedyInfoMax: steps must be a sequence such as (2, 3), got {shown(steps)}.")
         for step in steps:
             check_count(step, where="GreedyInfoMax", name="every step")
         if not steps or len(set(steps)) != len(steps):

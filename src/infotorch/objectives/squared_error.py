@@ -7,7 +7,7 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor
 
-from infotorch.numerics.checks import check_choice, check_positive
+from infotorch.numerics.checks import check_choice, check_positive, shown
 from infotorch.objectives.base import LocalBatch, Loss, Objective, full_precision, nothing_to_learn
 from infotorch.objectives.checks import check_labels
 
@@ -35,8 +35,14 @@ def psnr_db(output: Tensor, target: Tensor, *, peak: float) -> Tensor:
         raise ValueError(
             f"psnr_db: output and target must have one shape, got {tuple(output.shape)} and {tuple(target.shape)}."
         )
-    check_positive(peak, where="psnr_db", name="peak")
-    return 10 * (peak**2 / (output - target).square().flatten(1).mean(dim=1)).log10()
+    _check_peak(peak, where="psnr_db")
+    return 10 * (float(peak) ** 2 / (output - target).square().flatten(1).mean(dim=1)).log10()
+
+
+def _check_peak(peak: float, *, where: str) -> None:
+    check_positive(peak, where=where, name="peak")
+    if peak > 1e150:
+        raise ValueError(f"{where}: peak must be at most 1e150, whose square is a number, got {shown(peak)}.")
 
 
 class SquaredError(Objective):
@@ -64,8 +70,8 @@ class SquaredError(Objective):
         super().__init__()
         check_choice(target, ("y", "x"), where="SquaredError", name="target")
         if peak is not None:
-            check_positive(peak, where="SquaredError", name="peak")
-        self.target, self.peak = target, peak
+            _check_peak(peak, where="SquaredError")
+        self.target, self.peak = target, None if peak is None else float(peak)
         self.needs_labels = target == "y"
         self._of_classes = False
 

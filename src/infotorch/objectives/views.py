@@ -15,7 +15,16 @@ from torch import Tensor, nn
 
 from infotorch.estimators.bounds import infonce
 from infotorch.estimators.spatial import inner_products
-from infotorch.numerics.checks import check_count, check_number, check_positive, check_share, check_widths
+from infotorch.numerics.checks import (
+    check_choice,
+    check_count,
+    check_number,
+    check_positive,
+    check_share,
+    check_size,
+    check_widths,
+    shown,
+)
 from infotorch.numerics.module_inputs import module_input
 from infotorch.numerics.seeds import as_generator
 from infotorch.objectives.base import LocalBatch, Loss, Objective, Side, full_precision, nothing_to_learn
@@ -154,7 +163,7 @@ class ViewInformation(Objective):
         super().__init__()
         _check_settings(rotation, scale, shift, shear, corruption, noise_std, num_views)
         check_positive(temperature, where="ViewInformation", name="temperature")
-        check_count(embedding, where="ViewInformation", name="embedding")
+        check_size(embedding, where="ViewInformation", name="embedding")
         if locations is not None:
             check_count(locations, where="ViewInformation", name="locations")
         self.rotation, self.scale, self.shift, self.shear = rotation, scale, shift, shear
@@ -192,6 +201,8 @@ class ViewInformation(Objective):
         """A random view of every row of x."""
         x = module_input(x, where="ViewInformation.view", name="x")
         as_generator(generator, where="ViewInformation.view")
+        if len(x) == 0:
+            raise ValueError("ViewInformation.view: x must have at least one row, got none.")
         if x.ndim == 4:
             seen = random_affine(
                 x, rotation=self.rotation, scale=self.scale, shift=self.shift, shear=self.shear, generator=generator
@@ -212,7 +223,13 @@ class ViewInformation(Objective):
         generator = batch.generator("views")
         with torch.no_grad():
             views = [self.view(batch.x, generator) for _ in range(self.num_views)]
-        outputs = batch.encode(torch.cat(views)).split(rows)
+        encoded = batch.encode(torch.cat(views))
+        if len(encoded) != rows * self.num_views:
+            raise ValueError(
+                f"ViewInformation: the module must give {rows} rows for a view, as for the batch, got {len(encoded)} "
+                f"for {self.num_views}."
+            )
+        outputs = encoded.split(rows)
         first, second = outputs if self.num_views == 2 else (batch.output, *outputs)
         scores = inner_products(self._embedded(first), self._embedded(second)) / self.temperature
         information = (infonce(scores) + infonce(scores.T)) / 2
@@ -221,6 +238,10 @@ class ViewInformation(Objective):
     def _embedded(self, output: Tensor) -> Tensor:
         rows = at_most_locations(output, self.locations).flatten(1)
         return F.normalize(full_precision(self.projection(rows)), dim=1)
+
+
+def _two_numbers(values: object) -> bool:
+    return isinstance(values, Sequence) and len(values) == 2 and all(isinstance(value, Real) for value in values)
 
 
 def _check_settings(
@@ -239,8 +260,9 @@ def _check_settings(
     check_number(shear, where="ViewInformation", name="shear")
     if not 0 <= shear < 90:
         raise ValueError(f"ViewInformation: shear must be at least 0 and below 90 degrees, got {shear}.")
-    if not isinstance(scale, Sequence) or len(scale) != 2 or not 0 < scale[0] <= scale[1] < math.inf:
-        raise ValueError(f"ViewInformation: scale must be two magnifications, 0 < least <= largest, got {scale}.")
+    if not _two_numbers(scale) or not 0 < scale[0] <= scale[1] < math.inf:
+        raise ValueError(
+            f"ViewInformation: scale must be two magnifications, 0 < least <= largest, got {shown(scale)}."
+        )
     check_share(corruption, where="ViewInformation", name="corruption")
-    if num_views not in (1, 2):
-        raise ValueError(f"ViewInformation: num_views must be 1 or 2, got {num_views}.")
+    check_choice(num_views, (1, 2), where="ViewInformation", name="num_views")

@@ -18,7 +18,7 @@ from typing import Literal
 import torch
 from torch.optim import Optimizer
 
-from infotorch.numerics.checks import check_choice, check_count
+from infotorch.numerics.checks import check_choice, check_count, shown
 from infotorch.schedules.rates import (
     GroupRates,
     Number,
@@ -111,7 +111,7 @@ class MutualInformationDecay(GroupRates):
         check_count(epochs, where=_WHERE, name="epochs")
         check_choice(time_decay, (True, False, "literal"), where=_WHERE, name="time_decay")
         if isinstance(warmup, bool) or not isinstance(warmup, int):
-            raise TypeError(f"{_WHERE}: warmup must be an integer, got {warmup!r}.")
+            raise TypeError(f"{_WHERE}: warmup must be an integer, got {shown(warmup)}.")
         if warmup < 0:
             raise ValueError(f"{_WHERE}: warmup must be at least 0, got {warmup}.")
         self.epochs, self.time_decay, self.warmup = epochs, time_decay, warmup

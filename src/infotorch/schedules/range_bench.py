@@ -17,6 +17,7 @@ from torch.optim import Optimizer
 
 from infotorch.networks.feature_extractor import FeatureExtractor
 from infotorch.networks.model_state import ModelState
+from infotorch.numerics.checks import shown
 from infotorch.numerics.nested import tensors_in
 from infotorch.numerics.seeds import derive_seed
 from infotorch.schedules.range_choice import Probe
@@ -293,7 +294,7 @@ def _as_numbers(values: Sequence[Any], rule: str, given: object) -> list[float]:
             raise TypeError("no number")
         return [float(value) for value in values]
     except (TypeError, ValueError, RuntimeError) as error:  # the last: a tensor of several
-        raise TypeError(f"{_WHERE}: {rule}, got {given!r}.") from error
+        raise TypeError(f"{_WHERE}: {rule}, got {shown(given)}.") from error
 
 
 def _has_crashed(values: Mapping[str, list[float]]) -> bool:

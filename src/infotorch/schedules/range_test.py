@@ -21,7 +21,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
-from infotorch.numerics.checks import check_callable, check_choice, check_count, check_positive
+from infotorch.numerics.checks import check_callable, check_choice, check_count, check_positive, shown
 from infotorch.numerics.kinds import check_kind, check_several
 from infotorch.schedules.range_bench import Bench, Report, Signal, Work, resets_of
 from infotorch.schedules.range_choice import (
@@ -102,7 +102,7 @@ class RangeOptions:
             check_positive(getattr(self, name), where=where, name=name)
         check_count(self.workers, where=where, name="workers")
         if isinstance(self.seed, bool) or not isinstance(self.seed, int):
-            raise TypeError(f"{where}: seed must be an integer, got {self.seed!r}.")
+            raise TypeError(f"{where}: seed must be an integer, got {shown(self.seed)}.")
         if self.search == "halving" and self.rule == "paper":
             raise ValueError(f"{where}: the rule 'paper' looks at every candidate to the end; use search='exhaustive'.")
 
@@ -289,7 +289,7 @@ def _check_trained(model: nn.Module, optimizer: Optimizer, train_epoch: Callable
                 "train_epoch."
             )
     if not callable(train_epoch):
-        raise TypeError(f"{_WHERE}: train_epoch must be a function without arguments, got {train_epoch!r}.")
+        raise TypeError(f"{_WHERE}: train_epoch must be a function without arguments, got {shown(train_epoch)}.")
     for name, tensor in (*model.named_parameters(), *model.named_buffers()):
         layer = f"{_WHERE}: layer {name.rpartition('.')[0] or 'network'}"
         if is_lazy(tensor):
@@ -313,7 +313,7 @@ def _candidates(rates: Sequence[float] | None) -> list[float]:
             raise TypeError("a text is no sequence of numbers")
         listed = [float(rate) for rate in rates]
     except (TypeError, ValueError) as error:
-        raise TypeError(f"{_WHERE}: rates must be a sequence of numbers, got {rates!r}.") from error
+        raise TypeError(f"{_WHERE}: rates must be a sequence of numbers, got {shown(rates)}.") from error
     ascend = all(low < high for low, high in pairwise([0.0, *listed, math.inf]))
     if not listed or not ascend:
         raise ValueError(f"{_WHERE}: rates must be positive and ascend, got {listed}.")

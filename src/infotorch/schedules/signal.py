@@ -21,8 +21,9 @@ from infotorch.estimators.kraskov import ksg
 from infotorch.estimators.registry import named
 from infotorch.estimators.renyi import renyi_mi
 from infotorch.networks.feature_extractor import OUTPUT, FeatureExtractor, check_weights, errors_of, layer_of
-from infotorch.numerics.checks import as_tensor, check_choice, check_count, check_module, check_paired
+from infotorch.numerics.checks import as_tensor, check_choice, check_count, check_module, check_paired, shown
 from infotorch.numerics.columns import as_real
+from infotorch.numerics.kinds import check_names
 from infotorch.numerics.seeds import SeedStreams, seed_streams
 from infotorch.schedules.ceiling import regression_ceiling
 
@@ -292,8 +293,8 @@ def _check_targets(y: Any) -> None:
 
 
 def _known(model: nn.Module, layers: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(layers, str):
-        raise TypeError(f"{_WHERE}: layers must be a list of names, got {layers!r}.")
+    check_module(model, where=_WHERE, name="model")
+    layers = check_names(layers, where=_WHERE, name="layers")
     names = dict(model.named_modules())
     for name in layers:
         if name not in names:
@@ -301,7 +302,7 @@ def _known(model: nn.Module, layers: Sequence[str]) -> tuple[str, ...]:
         layer_of(model, name, where=f"{_WHERE}: ")
     if not layers:
         raise ValueError(f"{_WHERE}: layers must name one layer at least.")
-    return tuple(layers)
+    return layers
 
 
 def _drawn(y: Tensor, n: int, seed: int, discrete: bool) -> Tensor:
@@ -324,8 +325,8 @@ def _function(chosen: str | InformationOf, discrete: bool, *, of_layers: bool) -
     if callable(chosen):
         return chosen
     known = get_args(Estimator)
-    if chosen not in known:
-        raise ValueError(f"{_WHERE}: estimator must be one of {', '.join(known)} or a function, got {chosen!r}.")
+    if not isinstance(chosen, str) or chosen not in known:
+        raise ValueError(f"{_WHERE}: estimator must be one of {', '.join(known)} or a function, got {shown(chosen)}.")
     if chosen in {"ross", "readout"} and not discrete:
         raise ValueError(f"{_WHERE}: estimator {chosen!r} is for class labels, and y is real; use 'ksg'.")
     if chosen == "readout" and of_layers:

@@ -28,12 +28,12 @@ def check_makes_optimizers(makes: object, *, where: str, name: str = "optimizer"
     """Refuse an optimiser where a function that makes one is needed: each module has parameters of its own.
 
     Raises:
-        TypeError: it cannot be called.
+        TypeError: it cannot be called, or is a class of something else.
     """
-    if not isinstance(makes, Callable):
+    if not isinstance(makes, Callable) or (isinstance(makes, type) and not issubclass(makes, torch.optim.Optimizer)):
         raise TypeError(
             f"{where}: {name} must make an optimiser of a list of parameters, such as "
-            f"lambda p: torch.optim.Adam(p, lr=1e-3), got {type(makes).__name__}."
+            f"lambda p: torch.optim.Adam(p, lr=1e-3), got {getattr(makes, '__name__', type(makes).__name__)}."
         )
 
 

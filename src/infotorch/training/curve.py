@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from infotorch.figures.ib_curve import ib_curve_figure
-from infotorch.numerics.checks import as_tensor
-from infotorch.numerics.kinds import check_function
+from infotorch.numerics.checks import as_tensor, shown
+from infotorch.numerics.kinds import check_function, check_several
 from infotorch.numerics.seeds import seed_streams
 from infotorch.objectives.base import Objective
 from infotorch.training.evaluate import evaluate_modules, plan_accuracy
@@ -140,6 +140,7 @@ def ib_curve(
     if len(betas) == 0 or len(seeds) == 0:
         raise ValueError("ib_curve: betas and seeds must have one entry or more, got none.")
     seeds = [_seed(seed) for seed in seeds]
+    check_several(validation, object, where="ib_curve", name="validation", said="two: x and y", at_least=2)
     x, y = (
         as_tensor(validation[0], where="ib_curve", name="validation x"),
         as_tensor(validation[1], where="ib_curve", name="validation y"),
@@ -161,13 +162,13 @@ def ib_curve(
 def _check_several(values: object, *, name: str, of: str) -> None:
     # An array of no axes has a length as little as a number does.
     if isinstance(values, str) or not hasattr(values, "__len__") or getattr(values, "ndim", 1) == 0:
-        raise TypeError(f"ib_curve: {name} must be a sequence of {of}, such as {name}=({values!r},), got {values!r}.")
+        raise TypeError(f"ib_curve: {name} must be a sequence of {of}, such as {name}=(...,), got {shown(values)}.")
 
 
 def _seed(seed: SupportsIndex) -> int:
     """A plain integer, of an entry of an array too."""
     if isinstance(seed, bool) or not hasattr(seed, "__index__"):
-        raise TypeError(f"ib_curve: seeds must be integers, got {seed!r}.")
+        raise TypeError(f"ib_curve: seeds must be integers, got {shown(seed)}.")
     return operator.index(seed)
 
 

@@ -13,6 +13,7 @@ import torch
 from lightning_fabric import Fabric
 
 import infotorch
+from infotorch.numerics.checks import shown
 from infotorch.numerics.process import alone
 
 #: float32, float64, or float32 weights whose forward passes run in bfloat16.
@@ -37,7 +38,7 @@ def resolve_device(device: str) -> torch.device:
     except RuntimeError:
         near = difflib.get_close_matches(device, ("auto", "cpu", "cuda", "mps"), n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
-        raise ValueError(f"device: must be auto, cpu, cuda, cuda:N or mps, got {device!r}{hint}") from None
+        raise ValueError(f"device: must be auto, cpu, cuda, cuda:N or mps, got {shown(device)}{hint}") from None
     if wanted.type == "cpu":
         return wanted
     there = _accelerator()
@@ -66,7 +67,7 @@ def launch(device: str = "auto", precision: Precision = "32-true") -> Fabric:
         device(type='cpu')
     """
     if precision not in PRECISIONS:
-        raise ValueError(f"precision: must be one of {', '.join(PRECISIONS)}, got {precision!r}.")
+        raise ValueError(f"precision: must be one of {', '.join(PRECISIONS)}, got {shown(precision)}.")
     chosen = resolve_device(device)
     with alone(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Fabric advises on hardware that the caller has just chosen

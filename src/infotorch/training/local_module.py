@@ -18,6 +18,7 @@ from infotorch.numerics.kinds import check_kind
 from infotorch.numerics.seeds import SeedStreams
 from infotorch.numerics.states import check_keys, check_state
 from infotorch.objectives.base import LocalBatch, Objective
+from infotorch.objectives.checks import check_targets
 from infotorch.training.checks import check_makes_optimizers
 from infotorch.training.inputs import describe_input
 from infotorch.updates.gradient import GradientUpdate, OptimizerFactory, SchedulerFactory
@@ -148,7 +149,8 @@ class LocalModule:
         """
         where = f"module {self.name!r}: prepare"
         check_kind(example, LocalBatch, where=where, name="example", said="a LocalBatch")
-        check_kind(labels, (Tensor, NoneType), where=where, name="labels", said="a tensor or None")
+        if labels is not None:
+            check_targets(labels, where=where, name="labels")
         check_kind(streams, SeedStreams, where=where, name="streams", said="SeedStreams")
         check_kind(num_steps, Integral, where=where, name="num_steps", said="an integer")
         if self.objective is None:

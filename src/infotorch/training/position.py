@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from numbers import Integral
 
+from infotorch.numerics.checks import shown
+
 
 @dataclass(frozen=True)
 class Position:
@@ -51,9 +53,9 @@ def check_position(position: Position, *, stages: int, epochs: int, steps: int, 
         ("step", position.step, 1 if ended else steps),
     ):
         if isinstance(value, bool) or not isinstance(value, Integral):
-            raise TypeError(f"{where}: {name} must be an integer, got {value!r}.")
+            raise TypeError(f"{where}: {name} must be an integer, got {shown(value)}.")
         if not 0 <= value < end:
             raise ValueError(f"{within} each, got {name} {value}.")
     done = (position.stage * epochs + position.epoch) * steps + position.step
     if position.steps != done:
-        raise ValueError(f"{where}: steps must be {done}, those before its place, got {position.steps!r}.")
+        raise ValueError(f"{where}: steps must be {done}, those before its place, got {shown(position.steps)}.")

@@ -10,6 +10,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from infotorch.numerics.states import check_keys
 from infotorch.objectives.base import Objective
+from infotorch.training.checks import check_makes_optimizers
 from infotorch.training.local_module import LocalModule
 from infotorch.updates.gradient import OptimizerFactory, SchedulerFactory, check_schedules
 from infotorch.updates.proximal import ProximalSplit
@@ -104,6 +105,8 @@ class SplitModule(LocalModule):
         if objective is None:
             raise ValueError("Plan.proximal: the network needs an objective.")
         super().__init__(name, body, objective, optimizer=optimizer, scheduler=scheduler)
+        if forward_optimizer is not None:
+            check_makes_optimizers(forward_optimizer, where="Plan.proximal", name="forward_optimizer")
         self.halves = tuple(halves)
         self.forward_optimizer = forward_optimizer or optimizer
         self.make_split = make_split

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from infotorch.numerics.checks import check_positive
+from infotorch.numerics.checks import check_positive, shown
 from infotorch.updates.gradient import OptimizerFactory
 
 _NEEDS = {
@@ -37,7 +37,7 @@ def step_sizes_of(given: Any, bottlenecks: int) -> tuple[float, ...]:
     """
     where = "ProximalSplit"
     if isinstance(given, str) or not isinstance(given, Real | Iterable):
-        raise TypeError(f"{where}: step_size must be a number, or one for each bottleneck, got {given!r}.")
+        raise TypeError(f"{where}: step_size must be a number, or one for each bottleneck, got {shown(given)}.")
     if isinstance(given, Real) or (isinstance(given, Tensor) and given.ndim == 0):
         given = [given] * bottlenecks
     steps: list[Any] = [step.item() if isinstance(step, Tensor) and step.ndim == 0 else step for step in given]
@@ -211,8 +211,9 @@ def _optimizer(name: str, given: Optimizer | OptimizerFactory, modules: Sequence
     if not own:
         raise ValueError(f"ProximalSplit: {name} has no parameter to train.")
     optimizer: Any = given
-    if not isinstance(given, Optimizer) and callable(given):
-        optimizer = given([parameter for _, parameter in own])
+    of_another_kind = isinstance(given, type) and not issubclass(given, Optimizer)
+    if not isinstance(given, Optimizer) and callable(given) and not of_another_kind:
+        optimizer = optimizer([parameter for _, parameter in own])
     if not isinstance(optimizer, Optimizer):
         got = type(optimizer).__name__
         raise TypeError(f"ProximalSplit: {name}_optimizer must be or make a torch optimiser, got {got}.")

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from infotorch.networks.segments import Segment
+from infotorch.numerics.kinds import check_function
 from infotorch.numerics.nested import map_tensors, tensors_in
 from infotorch.updates.replay import Replay
 
@@ -72,9 +73,7 @@ class Slopes:
         loss_fn: Callable[[Any], Tensor],
         share: float = 1.0,
     ) -> None:
-        if not callable(loss_fn):
-            got = type(loss_fn).__name__
-            raise TypeError(f"ProximalSplit: loss_fn must be a function of the output, got {got}.")
+        check_function(loss_fn, where="ProximalSplit", name="loss_fn")
         self.forwards, self.backward, self.phi = forwards, backward, list(phi)
         self.curved, self.x, self.loss_fn, self.share = curved, x, loss_fn, share
         torch.clear_autocast_cache()  # within one block it holds the weights as an earlier look first cast them
