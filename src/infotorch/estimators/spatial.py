@@ -119,8 +119,7 @@ def dim_grid(
     a = a[:, :, None].expand(-1, -1, b.shape[2]) if a.ndim == 2 else a.flatten(2)
     locations = zip(a.unbind(dim=2), b.unbind(dim=2), strict=True)
     with explaining(lambda: f"dim_grid: critic cannot take two of {described(a[..., 0])} and {described(b[..., 0])}"):
-        scores = [critic(x, y) for x, y in locations]
-    return torch.stack([_read(bound, score, where="dim_grid") for score in scores]).mean()
+        return torch.stack([_read(bound, critic(x, y), where="dim_grid") for x, y in locations]).mean()
 
 
 def dim_global(scores: ArrayLike, *, bound: ScoreBound = infonce) -> Tensor:
