@@ -3,7 +3,6 @@
 import random
 import time
 
-import pytest
 import torch
 
 import infotorch
@@ -66,7 +65,7 @@ def test_every_public_name_is_called_and_a_seed_names_the_call():
     assert once == again != {}
 
 
-@pytest.mark.slow
-def test_some_calls_are_made(tmp_path):
-    part = calls.run(0, 0.002, tmp_path)
-    assert sum(part.tried.values()) == 20
+def test_generated_calls_give_a_result_or_one_clear_error(tmp_path):
+    part = calls.run(0, 0.05, tmp_path)
+    assert sum(part.tried.values()) == 500 >= len(targets())
+    assert part.failures == []

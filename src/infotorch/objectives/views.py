@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from numbers import Real
 
 import torch
 import torch.nn.functional as F
