@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from campaign.call_adverse import Frame
 from infotorch.data.batches import TensorBatches
 
 
@@ -161,9 +162,8 @@ def test_what_is_no_tensor_is_refused(x, y, error, message):
 
 
 def test_a_table_is_refused():
-    frame = pytest.importorskip("pandas").DataFrame({"a": [1.0, 2.0]})
-    with pytest.raises(TypeError, match="TensorBatches: x must be a tensor, got DataFrame"):
-        TensorBatches(frame, None, batch_size=1)
+    with pytest.raises(TypeError, match="TensorBatches: x must be a tensor, got Frame"):
+        TensorBatches(Frame([[1.0], [2.0]]), None, batch_size=1)
 
 
 @pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.int32])

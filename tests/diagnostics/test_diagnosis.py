@@ -265,7 +265,7 @@ def test_grey_levels_are_continuous_as_real_numbers_alone():
     ("settings", "kind", "words"),
     [
         ({"layers": ["tanh"]}, ValueError, "the network has no layer 'tanh'"),
-        ({"layers": "0"}, TypeError, "layers must be a list of names, got the string '0'"),
+        ({"layers": "0"}, TypeError, "layers must be a list of names, got '0'"),
         ({"layers": []}, ValueError, "layers must name one layer or more"),
         ({"layers": ["0", "0"]}, ValueError, "each once"),
         ({"input_kind": "grey"}, ValueError, "input_kind must be one of continuous, discrete, got 'grey'"),

@@ -76,7 +76,7 @@ def test_wrong_input_is_refused():
         ksg_ensemble(x, x[1:])
     with pytest.raises(ValueError, match=r"ks must hold two or more different numbers of neighbours, got \[3\]"):
         ksg_ensemble(x, x, ks=[3])
-    with pytest.raises(TypeError, match="ks must hold two or more different numbers of neighbours, got 3"):
+    with pytest.raises(TypeError, match="ks must be a list of numbers of neighbours, got 3"):
         ksg_ensemble(x, x, ks=3)  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match=r"two or more different numbers of neighbours, got \[3, 3, 1\]"):
         ksg_ensemble(x, x, ks=(3, 3, 1))

@@ -160,7 +160,7 @@ def test_an_empty_chain_is_refused():
 def test_a_loss_in_place_of_its_function_is_refused():
     f, g = halves("mlp")
     x, _ = batch()
-    with pytest.raises(TypeError, match="loss_fn must be a function of the output, got Tensor"):
+    with pytest.raises(TypeError, match="loss_fn must be a function, got Tensor"):
         split_of(f, g).step(x, g(f(x)).sum())
 
 

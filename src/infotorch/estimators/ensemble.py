@@ -64,11 +64,10 @@ def ksg_ensemble(
         (0.67, 0.99)
     """
     xs, ys = paired_samples(x, y, where="ksg_ensemble")
-    rule = "two or more different numbers of neighbours"
-    check_iterable(ks, where="ksg_ensemble", name="ks", said=rule)
+    check_iterable(ks, where="ksg_ensemble", name="ks", said="a list of numbers of neighbours")
     ks = [check_neighbours(k, len(xs), where="ksg_ensemble") for k in ks]
     if len(set(ks)) < max(2, len(ks)):
-        raise ValueError(f"ksg_ensemble: ks must be {rule}, got {ks}.")
+        raise ValueError(f"ksg_ensemble: ks must hold two or more different numbers of neighbours, got {ks}.")
     check_choice(metric, METRICS, where="ksg_ensemble", name="metric")
     weights = _weights(ks, xs.shape[1] + ys.shape[1])
 

@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from infotorch.numerics.checks import shown
-
 
 @dataclass(frozen=True)
 class Entry:
@@ -210,5 +208,5 @@ def named(name: str, *, where: str) -> Entry:
     """
     found = {entry.name: entry for entry in (*INFORMATION, *DEPENDENCE) if entry.name}
     if name not in found:
-        raise ValueError(f"{where}: estimator must be one of {', '.join(found)}, got {shown(name)}.")
+        raise ValueError(f"{where}: estimator must be one of {', '.join(found)}, got {name!r}.")
     return found[name]

@@ -126,10 +126,14 @@ class StochasticLayer(nn.Module):
         if not isinstance(code, tuple | list) or len(code) != 2:
             raise TypeError(f"{where}: the code must be a pair of tensors (centre, deviation), got {shown(code)}.")
         centre, deviation = (module_input(part, where=where, name="the code") for part in code)
-        if centre.shape != deviation.shape or centre.device != deviation.device:
+        if centre.shape != deviation.shape:
             raise ValueError(
-                f"{where}: centre and deviation must have one shape and device, got {tuple(centre.shape)}, "
-                f"{centre.device}, and {tuple(deviation.shape)}, {deviation.device}."
+                f"{where}: centre and deviation must have one shape, got {tuple(centre.shape)} and "
+                f"{tuple(deviation.shape)}."
+            )
+        if centre.device != deviation.device:
+            raise ValueError(
+                f"{where}: centre and deviation must be on one device, got {centre.device} and {deviation.device}."
             )
         if generator is not None:
             as_generator(generator, where=where)

@@ -88,7 +88,8 @@ def check_iterable(values: object, *, where: str, name: str, said: str) -> None:
     Raises:
         TypeError: it cannot, as a tensor or an array of no axes cannot either.
     """
-    if not isinstance(values, Iterable) or getattr(values, "ndim", 1) == 0:
+    of_rows = isinstance(values, Iterable) or hasattr(values, "__getitem__")
+    if not of_rows or isinstance(values, type) or getattr(values, "ndim", 1) == 0:
         raise TypeError(f"{where}: {name} must be {said}, got {shown(values)}.")
 
 

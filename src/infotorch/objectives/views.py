@@ -17,7 +17,6 @@ from torch import Tensor, nn
 from infotorch.estimators.bounds import infonce
 from infotorch.estimators.spatial import inner_products
 from infotorch.numerics.checks import (
-    check_choice,
     check_count,
     check_number,
     check_positive,
@@ -266,4 +265,5 @@ def _check_settings(
             f"ViewInformation: scale must be two magnifications, 0 < least <= largest, got {shown(scale)}."
         )
     check_share(corruption, where="ViewInformation", name="corruption")
-    check_choice(num_views, (1, 2), where="ViewInformation", name="num_views")
+    if not isinstance(num_views, Real) or num_views not in (1, 2):
+        raise ValueError(f"ViewInformation: num_views must be 1 or 2, got {shown(num_views)}.")

@@ -28,13 +28,14 @@ from infotorch.runs.stopping import stop_requests
 from infotorch.schedules.stuck import STUCK, StuckSignalError
 from infotorch.training.averaged_weights import using_averaged_weights
 from infotorch.training.checkpoint import has_checkpoint, save_checkpoint
+from infotorch.training.checks import check_position
 from infotorch.training.denoising import denoising_picture
 from infotorch.training.devices import environment, peak_device_bytes, reset_peak_device_bytes
 from infotorch.training.epoch_means import EpochMeans
 from infotorch.training.evaluate import evaluate_modules, evaluating_repeatably
 from infotorch.training.loop import StepInfo, train
 from infotorch.training.plan import evaluating
-from infotorch.training.position import Position, check_position
+from infotorch.training.position import Position
 from infotorch.training.regression import plan_error
 
 #: Seconds between two checkpoints: what a crash loses at most, at a fraction of a percent of the time.

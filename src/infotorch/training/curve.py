@@ -162,7 +162,9 @@ def ib_curve(
 def _check_several(values: object, *, name: str, of: str) -> None:
     # An array of no axes has a length as little as a number does.
     if isinstance(values, str) or not hasattr(values, "__len__") or getattr(values, "ndim", 1) == 0:
-        raise TypeError(f"ib_curve: {name} must be a sequence of {of}, such as {name}=(...,), got {shown(values)}.")
+        raise TypeError(
+            f"ib_curve: {name} must be a sequence of {of}, such as {name}=({shown(values)},), got {shown(values)}."
+        )
 
 
 def _seed(seed: SupportsIndex) -> int:

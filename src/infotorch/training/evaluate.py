@@ -166,7 +166,7 @@ def _local_loss(module: LocalModule, batch: LocalBatch) -> Loss:
         raise ValueError(refusal)
     try:
         return module.objective(batch)
-    except (RuntimeError, IndexError) as error:
+    except (RuntimeError, IndexError, ValueError) as error:
         raise ValueError(refusal) from error
 
 

@@ -28,6 +28,7 @@ from infotorch.training.checks import (
     check_cache,
     check_gradient,
     check_one_process,
+    check_position,
     explaining_a_lone_sample,
 )
 from infotorch.training.graph_caches import without_graph_caches
@@ -35,7 +36,7 @@ from infotorch.training.inputs import device_of, local_batch
 from infotorch.training.local_module import LocalModule, Update
 from infotorch.training.memory import track_saved_activations
 from infotorch.training.plan import Batches, Plan
-from infotorch.training.position import Position, check_position
+from infotorch.training.position import Position
 from infotorch.training.split_module import ProximalUpdate, SplitModule
 from infotorch.updates.gradient import GradientUpdate, Handoff
 from infotorch.updates.replay import keeping_statistics
