@@ -14,6 +14,7 @@ from infotorch import LocalBatch, data, distributions, estimators, networks, obj
 from infotorch.data.sets import Graph, Scaling, Split
 
 ROWS = torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
+MANY = ROWS.repeat(4, 1)
 Y = torch.tensor([0, 1, 0, 1, 0, 1])
 BATCH = LocalBatch(ROWS, ROWS, ROWS, Y)
 NODES = [torch.tensor([row]) for row in range(3)]
@@ -140,6 +141,53 @@ REFUSED: dict[str, tuple[type[Exception], str, Callable[[], object]]] = {
         "Standardised: rows must have the 3 columns",
         lambda: built(objectives.CriticInformation(of="x"))(replace(BATCH, x=ROWS[:, 0])),
     ),
+    "rows of another number": (
+        ValueError,
+        r"Reconstruction: cannot read a batch of x float32 of shape \(6, 3\), .*: The size of tensor",
+        lambda: built(objectives.Reconstruction())(replace(BATCH, output=ROWS[:5])),
+    ),
+    "input that the caller's branches refuse": (
+        ValueError,
+        r"Parallel: the branches cannot take x, float64 of shape \(6, 3\): ",
+        lambda: networks.Parallel({"only": nn.Linear(3, 2)})(ROWS.double()),
+    ),
+    "input that the caller's encoder refuses": (
+        ValueError,
+        r"EncoderCritic: the encoder cannot take x, float32 of shape \(6, 2\): ",
+        lambda: estimators.EncoderCritic(nn.Linear(3, 2), estimators.JointCritic(2, 1))(ROWS[:, :2], ROWS[:, :1]),
+    ),
+    "an encoder without weights yet": (
+        ValueError,
+        "EncoderCritic: the encoder must have weights",
+        lambda: estimators.EncoderCritic(nn.LazyLinear(2), estimators.JointCritic(2, 1)),
+    ),
+    "a device of no kind": (TypeError, "neural_mi: device", lambda: infotorch.neural_mi(MANY, MANY, device=[0])),
+    "a device of no name": (ValueError, "neural_mi: device", lambda: infotorch.neural_mi(MANY, MANY, device="gpu")),
+    "a class for a function": (
+        TypeError,
+        "ib_curve: make must be a function, got the class Linear",
+        lambda: infotorch.ib_curve(nn.Linear, (ROWS, Y), (0.1,), validation=(ROWS, Y)),
+    ),
+    "a class for a schedule of beta": (
+        TypeError,
+        "InformationBottleneck: beta must be a number or a function .* the class int",
+        lambda: objectives.InformationBottleneck(beta=int, noise_std=0.1),
+    ),
+    "a bandwidth without digits": (
+        ValueError,
+        "renyi_entropy: bandwidth must be positive",
+        lambda: infotorch.renyi_entropy(ROWS, bandwidth=1e-320),
+    ),
+    "no list of variables": (
+        TypeError,
+        "renyi_multivariate_mi: views must be a list",
+        lambda: estimators.renyi_multivariate_mi(torch.tensor(1.0), Y),
+    ),
+    "a bound that gives no number": (
+        TypeError,
+        "dim_global: bound must give one number",
+        lambda: estimators.dim_global(torch.eye(3), bound=lambda _: None),
+    ),
     "a state that is no dict": (
         ValueError,
         "x: the state must be a dict, got object",
@@ -161,3 +209,47 @@ def test_labels_of_inference_mode_teach_as_others_do():
         y = Y.clone()
     objective = built(objectives.VariationalDeficiency(beta=0.1, code=2, draws=2))
     objective(replace(BATCH, y=y)).total.backward()
+
+
+def test_an_objectives_own_error_and_a_full_device_pass_as_they_are():
+    class Stopping(objectives.Objective):
+        def forward(self, batch):
+            raise batch.x.failing
+
+    for error in (torch.OutOfMemoryError("full"), KeyboardInterrupt(), KeyError("mine"), ValueError("mine")):
+        x = ROWS.clone()
+        x.failing = error
+        with pytest.raises(type(error)) as told:
+            Stopping()(replace(BATCH, x=x))
+        assert told.value is error
+
+
+def test_unsigned_integers_of_any_width_are_whole_numbers():
+    expected = float(infotorch.ksg(Y, ROWS))
+    for dtype in (torch.uint8, torch.uint16, torch.uint32, torch.uint64):
+        assert float(infotorch.ksg(Y.to(dtype), ROWS)) == expected
+    with pytest.raises(ValueError, match="ksg: x must fit 64-bit integers"):
+        infotorch.ksg(torch.full((6,), 2**63, dtype=torch.uint64), ROWS)
+
+
+def test_arrays_that_run_backwards_are_read_down_to_a_single_entry():
+    assert Split(ROWS, Y).select(np.array([3, 2])[::-1]).y.tolist() == [0, 1]
+    assert Split(ROWS, Y).select(np.array([5])[::-1]).y.tolist() == [1]
+
+
+def test_looking_at_rows_with_nan_does_not_touch_them():
+    x = torch.tensor([[1.0, float("nan")]])
+    with networks.FeatureExtractor(nn.Sequential(nn.Linear(2, 1)), ["0"]) as extract:
+        extract(x)
+    assert x._version == 0
+
+
+def test_a_mixture_of_half_precision_is_that_of_float32():
+    rows = torch.tensor([-1.0, 0.5], dtype=torch.bfloat16)
+    assert torch.equal(distributions.bimodal(rows), distributions.bimodal(rows.float()))
+
+
+def test_the_seed_of_a_diagnosis_may_have_64_bits():
+    x = torch.randn(60, 2, generator=torch.Generator().manual_seed(0))
+    found = infotorch.diagnose(nn.Sequential(nn.Linear(2, 2)), (x, (x[:, 0] > 0).long()), seed=2**62)
+    assert found.layers[0].decisions is not None
