@@ -1,3 +1,6 @@
+import gc
+import linecache
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -216,3 +219,15 @@ def test_a_normalisation_starts_no_module_of_its_own():
         nn.Linear(2, 3), nn.BatchNorm1d(3), nn.PReLU(), nn.LazyLinear(4), nn.LayerNorm(4), nn.Linear(4, 1)
     )
     assert starting_layers(model) == ("3", "5")
+
+
+def test_a_segment_that_has_gone_leaves_no_source_behind():
+    def sources():
+        gc.collect()
+        return {name for name in linecache.cache if name.startswith("<eval_with_key>")}
+
+    before = sources()
+    parts = split(nn.Sequential(nn.Linear(3, 2), nn.ReLU(), nn.Linear(2, 1)), ["1"])
+    assert sources() - before  # a traceback through the segment shows its lines
+    del parts
+    assert sources() <= before

@@ -7,7 +7,10 @@ must not depend on each other, or else a skip connection would carry a gradient 
 
 from __future__ import annotations
 
+import linecache
 import operator
+import sys
+import weakref
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -243,4 +246,13 @@ def _piece(
             copies[node] = graph.node_copy(node, copies.__getitem__)
     graph.output(fx.map_arg(end, copies.__getitem__))
     names = tuple(str(node.target) for node in live)
-    return Piece(fx.GraphModule(model, graph, "Segment"), raw_input in needed, names)
+    traced = fx.GraphModule(model, graph, "Segment")
+    # For tracebacks torch keeps the source of every such module, after the module has gone, too.
+    weakref.finalize(traced, _forget_source, traced.forward.__code__.co_filename).atexit = False
+    return Piece(traced, raw_input in needed, names)
+
+
+def _forget_source(name: str) -> None:
+    linecache.cache.pop(name, None)
+    loader = getattr(sys.modules.get("torch.fx.graph_module"), "_loader", None)  # private, and may go
+    getattr(loader, "eval_cache", {}).pop(name, None)
