@@ -57,6 +57,12 @@ def test_a_flipped_bit_is_refused(unfinished, share):
     refused(unfinished, "its checksum does not match")
 
 
+@pytest.mark.timeout(60)  # to hash what takes no room on the disk takes an hour
+def test_a_terabyte_of_nothing_is_refused_at_once(unfinished):
+    os.truncate(unfinished / "checkpoint" / "state.pt", 2**40)
+    refused(unfinished, "its checksum does not match")
+
+
 @pytest.mark.parametrize("content", [b"", b"x" * 1000])
 def test_another_file_is_refused(unfinished, content):
     (unfinished / "checkpoint" / "state.pt").write_bytes(content)
