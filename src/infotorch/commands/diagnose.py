@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from infotorch.commands.options import Device, Seed, Set, Variant, chosen
-from infotorch.commands.view import print_rich
+from infotorch.commands.view import print_rich, shown_width
 from infotorch.records.progress import say
 
 if TYPE_CHECKING:
@@ -58,6 +58,6 @@ def _recipe(name: str, variant: str | None, settings: list[str]) -> Recipe:
 def _show(found: dict[str, Any]) -> None:
     from infotorch.report.diagnosis import advice, terminal_diagnosis
 
-    print_rich(terminal_diagnosis(found))
+    print_rich(*terminal_diagnosis(found, shown_width()))
     for who, why, instead in advice(found):
         print(f"{who}: {why}\n  instead: {instead}.")

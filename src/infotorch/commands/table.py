@@ -107,5 +107,4 @@ def _show(directory: Path) -> None:
 
     variants = summarise(find_runs(directory))
     write_atomic(directory / "table.md", markdown_table(variants).encode())
-    for table in (terminal_table(variants), *terminal_assessments(variants)):
-        print_rich(table)
+    print_rich(terminal_table(variants), *terminal_assessments(variants))

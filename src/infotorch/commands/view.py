@@ -62,11 +62,18 @@ def incomplete_variants(outcomes: Sequence[Outcome]) -> str:
     return ", ".join(named)
 
 
-def print_rich(table: Any) -> None:
-    """A table of rich, in the width of the terminal or wide enough for a file."""
+def print_rich(*tables: Any) -> None:
+    """Tables of rich, in the width of the terminal or wide enough for a file."""
+    from rich.console import Console
+
+    console = Console(width=shown_width())
+    for table in tables:
+        console.print(table)
+
+
+def shown_width() -> int:
+    """Characters of a line on stdout: what the terminal has, or enough for a file."""
     from rich.console import Console
 
     console = Console()
-    if not console.is_terminal:
-        console = Console(width=_FILE_WIDTH)
-    console.print(table)
+    return console.width if console.is_terminal else _FILE_WIDTH

@@ -14,6 +14,7 @@ from infotorch.report.summaries import VariantSummary
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from rich.text import Text
 
 #: Heading, key in a line of `Diagnosis.table`, and decimals; a percentage has none to show.
 COLUMNS = (
@@ -93,32 +94,58 @@ def used_columns(content: dict[str, Any]) -> list[tuple[str, str, int | None]]:
     return [c for c in COLUMNS if any(layer["table"].get(c[1]) is not None for layer in content["layers"])]
 
 
-def terminal_diagnosis(content: dict[str, Any]) -> Table:
-    """A table for rich: a line for each layer."""
+def terminal_diagnosis(content: dict[str, Any], width: int) -> list[Table | Text]:
+    """Tables for rich, a line for each layer: one where it fits, or else as many as it takes to cut nothing; a legend.
+
+    Args:
+        content: what diagnosis.json holds.
+        width: of the terminal, in characters.
+    """
+    from rich.markup import escape as escaped
+    from rich.text import Text
+
+    tables, left = [], used_columns(content)
+    while left or not tables:
+        first = not tables
+        fewest = 0 if first else 1  # the verdict may stand alone
+        fitting = (n for n in range(len(left), fewest, -1) if _width(_table_of(content, left[:n], first)) <= width)
+        count = next(fitting, fewest)
+        tables.append(_table_of(content, left[:count], first))
+        left = left[count:]
+    tables[0].title, tables[0].title_justify = escaped(title(content)), "left"
+    said = legend(content)
+    return [*tables, Text(said, style="dim italic")] if said else [*tables]
+
+
+def _table_of(content: dict[str, Any], columns: Sequence[tuple[str, str, int | None]], verdicts: bool) -> Table:
     from rich import box
     from rich.markup import escape as escaped
     from rich.table import Table
 
-    columns = used_columns(content)
-    table = Table(
-        box=box.SIMPLE_HEAD,
-        title=escaped(title(content)),
-        title_justify="left",
-        caption=escaped(legend(content)) or None,
-        caption_justify="left",
-    )
-    for heading in ("layer", "columns", "verdict", *(heading for heading, _, _ in columns)):
-        table.add_column(heading, justify="left" if heading in {"layer", "verdict"} else "right")
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("layer", overflow="fold")
+    if verdicts:
+        table.add_column("columns", justify="right", no_wrap=True)
+        table.add_column("verdict", no_wrap=True, overflow="fold")
+    for heading, _, _ in columns:
+        table.add_column(heading, justify="right", no_wrap=True)
     for layer in content["layers"]:
         line = layer["table"]
-        numbers = [cell(line, key, decimals) for _, key, decimals in columns]
-        table.add_row(escaped(line["layer"]), str(line["columns"]), line["verdict"], *numbers)
+        said = [str(line["columns"]), line["verdict"]] if verdicts else []
+        table.add_row(escaped(line["layer"]), *said, *(cell(line, key, decimals) for _, key, decimals in columns))
     own = {key: _middle(content["robustness"], kind)[1] for key, kind in _STEADY.items()}
-    if any(value is not None for value in own.values()):
-        table.add_row(
-            "the network itself", "", "", *(cell(own, key, None) if key in own else "" for _, key, _ in columns)
-        )
+    if any(own.get(key) is not None for _, key, _ in columns):
+        said = ["", ""] if verdicts else []
+        numbers = [cell(own, key, None) if key in own else "" for _, key, _ in columns]
+        table.add_row("the network itself", *said, *numbers)
     return table
+
+
+def _width(table: Table) -> int:
+    """Characters that a table takes where nothing limits it."""
+    from rich.console import Console
+
+    return Console(width=10_000).measure(table).maximum
 
 
 def legend(content: dict[str, Any]) -> str:
