@@ -1,3 +1,4 @@
+import io
 import json
 import os
 import pty
@@ -71,7 +72,8 @@ WRONG = {
     "accuracy, information, loss.",
     "lr-range demo --variant mole": "lr-range: demo mole trains 3 modules, each with a rate of its own; choose a "
     "variant that trains the whole network, such as bp.",
-    "measure a.npy": "measure: Y.npy is missing: an array with as many rows.",
+    "measure a.npy": "measure: Y is missing: a second file, or --x and --y, which name columns of one.",
+    "measure": re.compile("^measure: X is missing: a file: .npy, .npz, csv or parquet"),
     "data get": "data get: NAME is missing: a name from `infotorch data list`.",
     "run demo --sed 3": "run: there is no option '--sed'; did you mean --seed or --set? Allowed: --variant, --set, "
     "--seed, --device, --out, --resume, --help.",
@@ -454,7 +456,9 @@ class TestMeasure:
         np.save("words.npy", np.array(["a", "b"]))
         np.save("one.npy", np.array(1.0))
         np.save("objects.npy", np.array([{}, None], dtype=object), allow_pickle=True)
-        np.savez("many.npz", x=x)
+        np.savez("many.npz", x=x, labels=np.arange(2000) % 4)
+        lines = [f"{20 + k % 7},{'left' if k % 2 else 'right'},{number!r}" for k, number in enumerate(x.tolist())]
+        (tmp_path / "people.csv").write_text("\n".join(["age,hand,height", *lines]))
         (tmp_path / "text.npy").write_text("1 2 3")
         (tmp_path / "cut.npy").write_bytes((tmp_path / "x.npy").read_bytes()[:-100])
         (tmp_path / "folder.npy").mkdir()
@@ -518,7 +522,12 @@ class TestMeasure:
             ("words.npy x.npy", "words.npy must hold real numbers, got dtype <U1."),
             ("one.npy x.npy", "one.npy must hold rows of samples, got a single number."),
             ("objects.npy x.npy", "objects.npy holds Python objects, and numbers are needed; they are not loaded."),
-            ("many.npz x.npy", "many.npz is an archive (.npz) and not a .npy file; save one array with numpy.save."),
+            ("many.npz x.npy", "many.npz holds 2 arrays; name the one to take: x, labels."),
+            ("many.npz x.npy --x lables", "many.npz has no array 'lables'; did you mean labels? Allowed: x, labels."),
+            ("x.npy y.npy --x a", "x.npy is one array without names; leave out the column 'a'."),
+            ("people.csv x.npy --x ages", "people.csv has no column 'ages'; did you mean age?"),
+            ("people.csv --x age", "measure: Y is missing: a second file, or --x and --y, which name columns of one."),
+            ("people.csv people.csv", "people.csv: columns of words and of real numbers are no one variable"),
             ("text.npy x.npy", "text.npy is not a .npy file; save an array with numpy.save."),
             ("folder.npy x.npy", "folder.npy is a folder."),
             ("cut.npy x.npy", "cut.npy is damaged: "),
@@ -530,6 +539,30 @@ class TestMeasure:
         assert (code, out, errors.count("\n")) == (2, "", 1)
         assert errors.startswith("infotorch: ")
         assert message in errors
+
+    def test_columns_of_a_csv_file_are_named_and_words_are_classes(self, call, tmp_path, monkeypatch):
+        words = ("--x", "hand", "--y", "hand", "--json")
+        found = json.loads(call("measure", "people.csv", *words)[1])
+        assert found["value_bits"] == pytest.approx(1.0, abs=0.01)
+        assert found["n"] == 2000
+        piped = io.TextIOWrapper(io.BytesIO((tmp_path / "people.csv").read_bytes()))
+        monkeypatch.setattr(sys, "stdin", piped)
+        assert json.loads(call("measure", "-", *words)[1]) == found
+        both = json.loads(call("measure", "people.csv", "y.npy", "--x", "height", "--json")[1])
+        assert both == json.loads(call("measure", "x.npy", "y.npy", "--json")[1])
+        packed = call("measure", "many.npz", "many.npz", "--x", "x", "--y", "labels", "--json")[1]
+        assert packed == call("measure", "x.npy", "labels.npy", "--json")[1]
+
+    def test_one_standard_input_for_one_variable_or_both(self, call, monkeypatch):
+        class Terminal(io.TextIOWrapper):
+            def isatty(self):
+                return True
+
+        monkeypatch.setattr(sys, "stdin", Terminal(io.BytesIO()))
+        both = "infotorch: measure: X and Y cannot both be -; give it once, and name columns by --x and --y.\n"
+        assert call("measure", "-", "-") == (2, "", both)
+        nothing = "infotorch: measure: - stands for what is piped in, and nothing is.\n"
+        assert call("measure", "-", "x.npy") == (2, "", nothing)
 
     def test_an_unfinished_header_is_one_line(self, call, tmp_path):
         np.save(tmp_path / "x.npy", np.zeros((100, 2)))
