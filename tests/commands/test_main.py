@@ -51,11 +51,12 @@ def shell(*words, **options):
 WRONG = {
     "rn demo": f"there is no command 'rn'; did you mean run? Allowed: {COMMANDS}.",
     "zzz": f"there is no command 'zzz'; allowed: {COMMANDS}.",
-    "--verzion": "there is no option '--verzion'; did you mean --version? Allowed: --version, --help.",
+    "--verzion": "there is no option '--verzion'; did you mean --version? "
+    "Allowed: --version, --quiet, --install-completion, --show-completion, --help.",
     "data lst": "data: there is no command 'lst'; did you mean list? Allowed: list, get, check.",
-    "run": "run: RECIPE is missing: a name from `infotorch list`.",
-    "table": "table: RECIPE... is missing: names from `infotorch list`.",
-    "lr-range": "lr-range: RECIPE is missing: a name from `infotorch list`.",
+    "run": "run: RECIPE is missing: table to take it from: a name from `infotorch list`.",
+    "table": "table: RECIPE is missing: tables to run: names from `infotorch list`.",
+    "lr-range": "lr-range: RECIPE is missing: table to take it from: a name from `infotorch list`.",
     "lr-range demo --trials 0": "lr-range: --trials: input should be greater than or equal to 1, got '0'.",
     "lr-range demo --part x": "lr-range: --part must be a number above 0 and at most 1, got 'x'.",
     "lr-range demo --part 2": "lr-range: --part must be a number above 0 and at most 1, got '2'.",
@@ -73,10 +74,10 @@ WRONG = {
     "lr-range demo --variant mole": "lr-range: demo mole trains 3 modules, each with a rate of its own; choose a "
     "variant that trains the whole network, such as bp.",
     "measure a.npy": "measure: Y is missing: a second file, or --x and --y, which name columns of one.",
-    "measure": re.compile("^measure: X is missing: a file: .npy, .npz, csv or parquet"),
+    "measure": re.compile("^measure: X is missing: a .npy, .npz, csv or parquet"),
     "data get": "data get: NAME is missing: a name from `infotorch data list`.",
     "run demo --sed 3": "run: there is no option '--sed'; did you mean --seed or --set? Allowed: --variant, --set, "
-    "--seed, --device, --out, --resume, --help.",
+    "--seed, --device, --out, --resume, --quiet, --help.",
     "run demo --seed x": re.compile(r"^run: --seed: input should be a valid integer.*, got 'x'\.$"),
     "run demo --seed -1": "run: --seed: input should be greater than or equal to 0, got '-1'.",
     "run demo --seed 1.5": re.compile(r"^run: --seed: input should be a valid integer.*, got '1.5'\.$"),
@@ -106,9 +107,9 @@ WRONG = {
     "measure a.npy b.npy --estimator kgs": "there is no estimator 'kgs'; did you mean ksg or ksg-2? Allowed: "
     "auto, ksg, ksg-2, ksg-ensemble, ross, mixed-ksg, discrete, gaussian, gaussian-copula, neural, renyi.",
     "measure a.npy b.npy": "a.npy does not exist.",
-    "report": "report: DIR... is missing: run folders, folders above them, or tables' files.",
+    "report": "report: DIR is missing: run folders, folders above them, or tables' files.",
     "report nowhere": "nowhere is not a directory, and no table's file.",
-    "collect": "collect: DIR... is missing: run folders, folders above them, or tables' files.",
+    "collect": "collect: DIR is missing: run folders, folders above them, or tables' files.",
     "collect nowhere": "nowhere is not a directory, and no table's file.",
     "collect nowhere --into folder": "collect: --into must name a .json file, got folder.",
     "data get mnits": re.compile("there is no data set 'mnits'. Did you mean mnist"),
@@ -215,6 +216,27 @@ class TestHelp:
 
     def test_the_version(self, call):
         assert call("--version") == (0, f"infotorch {infotorch.__version__}\n", "")
+
+    def test_the_types_of_python_are_no_words_for_people(self, call):
+        for command in ("run", "table", "measure", "diagnose", "report", "collect", "data get"):
+            assert not re.search(r"<(str|path|list|Path)", call(*command.split(), "--help")[1]), command
+
+    def test_quiet_leaves_results_and_errors(self, call):
+        words = ["run", "demo", "--variant", "random", *SMALL]
+        for place, quiet in enumerate((["-q", *words], [*words, "--quiet"])):
+            code, out, errors = call(*quiet, "--out", f"q{place}")
+            assert (code, errors) == (0, "")
+            assert "test_accuracy" in out
+        assert "demo random seed 0 in loud" in call(*words, "--out", "loud")[2]  # of that call alone
+        assert call("-q", "run", "demoo")[2].startswith("infotorch: there is no recipe 'demoo'")
+        assert "--quiet" in call("--help")[1]
+
+    def test_shells_complete_commands_and_options(self):
+        for words, expected in (("infotorch meas", ["measure"]), ("infotorch run --qui", ["--quiet"])):
+            asked = {"_INFOTORCH_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": f"{words.count(' ')}"}
+            done = shell(env={**os.environ, **asked})
+            assert (done.returncode, done.stdout.split()) == (0, expected)
+        assert "--install-completion" in shell("--help").stdout
 
     @pytest.mark.parametrize("words", ["--help", "list recipes", "list variants demo", "list estimators", "data list"])
     def test_light_commands_load_no_torch(self, words):

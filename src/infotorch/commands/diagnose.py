@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from infotorch.commands.options import Device, Seed, Set, Variant, chosen
+from infotorch.commands.options import Device, Quiet, Seed, Set, Variant, chosen
 from infotorch.commands.view import print_rich, shown_width
 from infotorch.records.progress import say
 
@@ -17,13 +17,19 @@ if TYPE_CHECKING:
 
 
 def diagnose(
-    what: Annotated[str, typer.Argument(metavar="RECIPE|RUN", help="a name from `infotorch list`, or a run folder.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="RECIPE|RUN", help="a run's folder, or a name from `infotorch list` for its untrained model."
+        ),
+    ],
     variant: Variant = None,
     set_: Set = None,
     seed: Seed = 0,
     device: Device = "auto",
     layer: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only this layer; repeatable.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object; null where nothing was measured.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Check, per layer, whether I(X; T) is a meaningful number."""
     if Path(what).is_dir():

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from infotorch.commands.options import Quiet
 from infotorch.commands.usage import pick
 from infotorch.commands.view import print_columns
 from infotorch.data.reading import LARGEST
@@ -30,10 +31,14 @@ _STDIN = Path("-")
 
 def measure(
     x: Annotated[
-        Path, typer.Argument(metavar="X", help="a file: .npy, .npz, csv or parquet; one sample a row; - is stdin.")
+        Path,
+        typer.Argument(
+            metavar="X", help="a .npy, .npz, csv or parquet file, one sample a row, or - for what is piped in."
+        ),
     ],
     y: Annotated[
-        Path | None, typer.Argument(metavar="[Y]", help="a file with as many rows; by default X again.")
+        Path | None,
+        typer.Argument(metavar="Y", help="a file with as many rows; left out: X, of which --x and --y name columns."),
     ] = None,
     x_columns: Annotated[
         list[str] | None, typer.Option("--x", metavar="NAME", help="Column of X, or array of a .npz; repeatable.")
@@ -46,8 +51,12 @@ def measure(
         typer.Option(metavar="NAME", help="auto, ksg, ross, discrete, neural ...: `infotorch list estimators`."),
     ] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object; null where a number is not known.")] = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Mutual information of two variables; integers and words are discrete."""
+    """Mutual information of two variables in files.
+
+    Integers and words are discrete, other numbers continuous.
+    """
     pick(estimator, list(describe_estimators()), what="estimator")
     with show_progress() as show, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # what they tell is in the reason, which is shown

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from infotorch.commands.options import Device, Out, Recipes, Resume, Seeds, Set, chosen, directory_for
+from infotorch.commands.options import Device, Out, Quiet, Recipes, Resume, Seeds, Set, chosen, directory_for
 from infotorch.commands.run import how_to_go_on
 from infotorch.commands.view import complain, incomplete_variants, outcome_line, print_rich
 from infotorch.records.progress import say, show_progress, show_status
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 def table(
     recipe: Recipes,
     seeds: Seeds = 3,
-    variant: Annotated[list[str] | None, typer.Option(help="Only these variants; repeatable.")] = None,
+    variant: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only these variants; repeatable.")] = None,
     set_: Set = None,
     device: Device = "auto",
     out: Out = None,
     resume: Resume = False,
+    quiet: Quiet = False,
 ) -> None:
     """Run all variants and seeds, beside the published numbers."""
     recipes = chosen(recipe, variant, set_ or [])

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
-
-from infotorch.records.progress import say
 
 if TYPE_CHECKING:
     from infotorch.records.outcome import Outcome
@@ -17,7 +16,7 @@ _FILE_WIDTH = 160
 
 def complain(message: str) -> None:
     """One line on stderr: what went wrong."""
-    say(f"infotorch: {' '.join(message.split())}")
+    print(f"infotorch: {' '.join(message.split())}", file=sys.stderr, flush=True)
 
 
 def print_columns(lines: Sequence[Sequence[str]]) -> None:

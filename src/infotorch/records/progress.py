@@ -17,9 +17,29 @@ PLAIN_SECONDS = 5.0
 MANY = 2_000
 
 
+_hushed = False
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """Within, nothing is said of progress: no bar, no line.
+
+    Example:
+        >>> with hushed():
+        ...     say("unheard")
+    """
+    global _hushed
+    before, _hushed = _hushed, True
+    try:
+        yield
+    finally:
+        _hushed = before
+
+
 def say(line: str) -> None:
     """One line on stderr: what goes on."""
-    print(line, file=sys.stderr, flush=True)
+    if not _hushed:
+        print(line, file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -107,7 +127,7 @@ class _Download:
 def _on_terminal() -> bool:
     from rich.console import Console
 
-    return Console(stderr=True).is_terminal
+    return not _hushed and Console(stderr=True).is_terminal
 
 
 @contextmanager
