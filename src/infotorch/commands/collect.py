@@ -21,10 +21,7 @@ def collect(
         typer.Option(metavar="NAME", help="Leave these files of runs out, e.g. embeddings.json; repeatable."),
     ] = None,
 ) -> None:
-    """Merge finished runs into one file a table.
-
-    Their curves stand in a file beside it.
-    """
+    """Merge finished runs into one file a table."""
     from infotorch.records.collecting import collect as merge
     from infotorch.runs.preflight import check_file, check_folder
 

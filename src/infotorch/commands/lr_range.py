@@ -67,10 +67,7 @@ def lr_range(
     as_json: Annotated[bool, typer.Option("--json", help="Print range.json and nothing else.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Find the range of learning rates of a recipe.
-
-    What is found stands in range.json and range.html.
-    """
+    """Find the range of learning rates of a recipe."""
     from infotorch.recipes.demonstration import trained
     from infotorch.runs.preflight import check_range
 

@@ -196,20 +196,26 @@ def advice(content: dict[str, Any]) -> list[tuple[str, str, str]]:
     ]
 
 
-def diagnosis_section(rows: Sequence[VariantSummary], specs: list[str], unfolded: bool) -> str:
+def diagnosis_section(
+    rows: Sequence[VariantSummary], specs: list[str], unfolded: bool, order: Sequence[str] = ()
+) -> str:
     """The diagnosed runs of a recipe, one of each variant; nothing where none was diagnosed.
 
     Args:
         rows: rows of one recipe.
         specs: figures of the page, which these are added to.
         unfolded: whether all variants are open, or the first alone.
+        order: of all modules of the page, in which each keeps its colour.
 
     Raises:
         ValueError: a diagnosis.json is damaged.
     """
     found = [(row.variant, content) for row in rows if (content := _of_row(row)) is not None]
+    layers = [layer["name"] for _, content in found for layer in content["layers"]]
+    order = [*order, *layers, "the network itself"]
     parts = "".join(
-        _variant(variant, content, specs, unfolded or not place) for place, (variant, content) in enumerate(found)
+        _variant(variant, content, specs, unfolded or not place, order)
+        for place, (variant, content) in enumerate(found)
     )
     return f"<h3>Diagnosis, layer by layer</h3><p class=quiet>{_ABOUT}</p>{parts}" if parts else ""
 
@@ -221,10 +227,10 @@ def _of_row(row: VariantSummary) -> dict[str, Any] | None:
     return read_diagnosis(having[0].record) if having else None
 
 
-def _variant(variant: str, content: dict[str, Any], specs: list[str], unfolded: bool) -> str:
-    figures = drawing(compression_figure(content), "Compression under noise", "P2", specs)
+def _variant(variant: str, content: dict[str, Any], specs: list[str], unfolded: bool, order: Sequence[str]) -> str:
+    figures = drawing(compression_figure(content, order), "Compression under noise", "P2", specs)
     for kind, words in _KINDS.items():
-        figures += drawing(robustness_figure(content, kind), words, "P4, linear probes on each layer", specs)
+        figures += drawing(robustness_figure(content, kind, order), words, "P4, linear probes on each layer", specs)
     said = "".join(
         f"<dt>{escape(who)}</dt><dd>{escape(why)} Instead: {escape(instead)}.</dd>"
         for who, why, instead in advice(content)
