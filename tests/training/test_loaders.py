@@ -184,7 +184,7 @@ def test_a_run_goes_on_from_an_epochs_start_bit_for_bit(own):
             break
     again = model()
     resumed = plan_of(again)
-    resumed.prepare(LoaderBatches(shuffled(), again), epochs=3, seed=0)
+    resumed.prepare(shuffled(), epochs=3, seed=0)
     resumed.load_state_dict(plan.state_dict())
     list(train(resumed, data, epochs=3, start=info.next))
     assert equal(weights(again), expected)

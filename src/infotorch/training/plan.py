@@ -33,10 +33,11 @@ from infotorch.numerics.kinds import check_kind, check_names, check_several
 from infotorch.numerics.seeds import seed_streams
 from infotorch.objectives.base import Objective
 from infotorch.objectives.names import parse_objectives
-from infotorch.training.checks import check_batches, check_model, check_output, check_weights
+from infotorch.training.checks import check_model, check_output, check_weights
 from infotorch.training.graph_caches import refuse_graph_caches, without_graph_caches
 from infotorch.training.inputs import device_of, local_batch
 from infotorch.training.local_module import LocalModule
+from infotorch.training.reading import as_batches
 from infotorch.training.split_module import SplitModule
 from infotorch.updates.gradient import GradientUpdate, Handoff, OptimizerFactory, SchedulerFactory
 from infotorch.updates.proximal import ProximalOrder, ProximalSplit
@@ -44,6 +45,7 @@ from infotorch.updates.replay import looking
 from infotorch.updates.slopes import PenaltyName
 
 if TYPE_CHECKING:
+    from infotorch.data.loaders import SampleSource
     from infotorch.data.typing import Inputs
 
 #: When the modules are trained: one after the other, each to its end, or all in every step.
@@ -279,13 +281,14 @@ class Plan:
 
         return encode
 
-    def prepare(self, batches: Batches, *, epochs: int, seed: int) -> None:
+    def prepare(self, batches: Batches | SampleSource, *, epochs: int, seed: int, batch_size: int = 128) -> None:
         """Give every objective its shapes and every module its update; `train` calls this when nobody has.
 
         Args:
-            batches: the training data; its first batch gives the shapes.
+            batches: the training data as in `train`; its first batch gives the shapes.
             epochs: epochs of each stage, which schedules span.
             seed: decides the initial read-outs.
+            batch_size: samples a step, where `batches` are samples.
 
         Raises:
             TypeError: batches are not keyed by epoch, or epochs or seed is not an integer.
@@ -293,8 +296,9 @@ class Plan:
                 graph (cached=True) where there are many.
             OutOfMemoryError: the first batch does not fit the device.
         """
-        check_batches(batches, where="Plan.prepare")
         check_kind(epochs, Integral, where="Plan.prepare", name="epochs", said="an integer")
+        model = nn.ModuleList(module.body for module in self.modules)
+        batches = as_batches(batches, model, batch_size=batch_size, seed=seed, where="Plan.prepare")
         if not self.stages() or not self.stages()[0]:
             raise ValueError("Plan: every module is frozen, nothing is left to train.")
         if isinstance(getattr(batches, "x", None), GraphSamples):
