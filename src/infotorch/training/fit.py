@@ -17,8 +17,8 @@ from infotorch.data.loaders import LoaderBatches, SampleSource, held_pair
 from infotorch.networks.segments import starting_layers
 from infotorch.numerics.checks import as_tensor, check_count, check_number
 from infotorch.numerics.seeds import SeedStreams, seed_streams
-from infotorch.objectives.base import Objective
 from infotorch.objectives.checks import check_labels, check_weight
+from infotorch.objectives.names import ObjectiveLike
 from infotorch.training.assignment import AUTO, choose_assignment
 from infotorch.training.checks import check_model, check_one_process, check_weights
 from infotorch.training.evaluate import evaluating_repeatably, plan_accuracy
@@ -68,7 +68,7 @@ def fit(
     model: nn.Module,
     data: TrainingData,
     *,
-    plan: str | Sequence[Objective | str | None] | Plan = "X,Y,CE",
+    plan: str | Sequence[ObjectiveLike] | Plan = "X,Y,CE",
     cuts: Sequence[str] | None = None,
     order: Order = "sequential",
     epochs: int = 5,
@@ -88,10 +88,10 @@ def fit(
             workers, transforms and order: its own generator's, or else decided by seed; it is read once before
             training for all targets, and epochs begin at their start. Of a `Dataset` of torch, batches are drawn by
             seed; a `Split` is the pair that it holds, and a data set of `load` its training part.
-        plan: objectives, one for each module: names as in "X,Y,CE", or a list of names and `Objective`s; "auto" to try
-            every number of X modules before the Y modules, keep the one that is right most often on a tenth of the
-            labelled samples, held out, and train it on all samples; or a `Plan` of your own (then cuts, order and lr
-            are the plan's).
+        plan: objectives, one for each module: names as in "X,Y,CE", or a list of names, `Objective`s and losses of
+            (output, y), such as `nn.CrossEntropyLoss(weight=..., label_smoothing=0.1)`; "auto" to try every number of X
+            modules before the Y modules, keep the one that is right most often on a tenth of the labelled samples, held
+            out, and train it on all samples; or a `Plan` of your own (then cuts, order and lr are the plan's).
             "frozen" modules stay as they come, batch norm's statistics too (`update_batch_norm` measures those of
             untrained ones).
         cuts: names of the layers that start the second, third, ... module; None: every child with weights does.
@@ -170,7 +170,7 @@ class _Settings:
     lr: float
     seed: int
 
-    def plan(self, model: nn.Module, objectives: str | Sequence[Objective | str | None]) -> Plan:
+    def plan(self, model: nn.Module, objectives: str | Sequence[ObjectiveLike]) -> Plan:
         """The plan of these objectives, by Adam."""
         return Plan.layerwise(
             model, self.cuts, objectives, order=self.order, optimizer=lambda p: torch.optim.Adam(p, lr=self.lr)

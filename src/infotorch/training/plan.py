@@ -31,8 +31,7 @@ from infotorch.networks.segments import (
 from infotorch.numerics.checks import check_choice
 from infotorch.numerics.kinds import check_kind, check_names, check_several
 from infotorch.numerics.seeds import seed_streams
-from infotorch.objectives.base import Objective
-from infotorch.objectives.names import parse_objectives
+from infotorch.objectives.names import ObjectiveLike, parse_objectives
 from infotorch.training.checks import check_model, check_output, check_weights
 from infotorch.training.graph_caches import refuse_graph_caches, without_graph_caches
 from infotorch.training.inputs import device_of, local_batch
@@ -118,7 +117,7 @@ class Plan:
         cls,
         model: nn.Module,
         cuts: Sequence[str] | None = None,
-        objectives: str | Sequence[Objective | str | None] = "X,Y,CE",
+        objectives: str | Sequence[ObjectiveLike] = "X,Y,CE",
         *,
         order: Order = "sequential",
         isolated: bool = True,
@@ -133,7 +132,8 @@ class Plan:
                 their usual names (x, edge_index, batch, ...); its weights are trained in place.
             cuts: names of the layers that start the second, third, ... module; None: every child with weights
                 starts one, see `starting_layers`.
-            objectives: one for each module: names such as "X,Y,CE", or `Objective`s; None or "frozen" for none.
+            objectives: one for each module: names such as "X,Y,CE", or a list of names, `Objective`s and losses of
+                (output, y) such as `nn.MSELoss()`; None or "frozen" for none.
             order: "sequential" or "simultaneous".
             isolated: see `Plan`.
             optimizer: makes an optimiser of a list of parameters: one for every module, or one for each.
@@ -173,7 +173,7 @@ class Plan:
     def end_to_end(
         cls,
         model: nn.Module,
-        objective: str | Objective = "CE",
+        objective: ObjectiveLike = "CE",
         *,
         optimizer: OptimizerFactory,
         scheduler: SchedulerFactory | None = None,
@@ -188,7 +188,7 @@ class Plan:
         cls,
         model: nn.Module,
         at: str | Sequence[str],
-        objective: str | Objective = "CE",
+        objective: ObjectiveLike = "CE",
         *,
         optimizer: OptimizerFactory,
         forward_optimizer: OptimizerFactory | None = None,
