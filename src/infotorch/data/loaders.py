@@ -141,8 +141,9 @@ class LoaderBatches:
 
     Raises:
         TypeError: batches that are no pairs of numbers, or targets of two kinds.
-        ValueError: no samples, a loader that does not know its length, rows that do not pair, NaN in x or y, or
-            targets of several shapes.
+        OSError: the data set raised one, such as for a file that is not there.
+        ValueError: no samples, samples that do not stack, a loader that does not know its length, rows that do not
+            pair, NaN in x or y, or targets of several shapes.
 
     Example:
         >>> samples = TensorDataset(torch.arange(7.0)[:, None], torch.arange(7))
@@ -259,7 +260,7 @@ def read_pairs(
         with streams.as_global_everywhere("loader", epoch):
             iterator = iter(loader)
         for step in count():
-            with streams.as_global_everywhere("loader", epoch, step):
+            with streams.as_global_everywhere("loader", epoch, step), _told_in_a_line(where):
                 item = next(iterator, _END)
             if item is _END:
                 return
@@ -268,6 +269,19 @@ def read_pairs(
         stop = getattr(iterator, "_shutdown_workers", None)
         if stop is not None and not loader.persistent_workers:
             stop()  # else they live as long as a traceback holds the iterator
+
+
+@contextmanager
+def _told_in_a_line(where: str) -> Iterator[None]:
+    """A context in which what a data set or its stacking raises, in a worker with a page of traceback, is one line."""
+    try:
+        yield
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:
+        kind = next((kind for kind in (TypeError, OSError) if isinstance(error, kind)), ValueError)
+        reason = str(error).strip().rpartition("\n")[2] or type(error).__name__
+        raise kind(f"{where}: the DataLoader cannot give a batch: {reason}") from error
 
 
 def _pair(item: Any, *, where: str) -> tuple[Tensor, Tensor]:
