@@ -692,5 +692,23 @@ class TestOtherWays:
                 show("fc1" if step < 8 else "fc2", step, 12)
         shown = capsys.readouterr().err.splitlines()
         assert shown == [
-            "title", "fc1: step 0 of 12", "fc1: step 5 of 12", "fc2: step 8 of 12",
-        ]  # fmt: skip
+            "title",
+            "fc1: step 0 of 12",
+            "fc1: step 5 of 12; 0:05 elapsed, 0:07 left",
+            "fc2: step 8 of 12; 0:08 elapsed, 0:04 left",
+        ]
+
+    def test_one_clock_counts_all_runs_of_a_table(self):
+        from infotorch.records.progress import Clock
+
+        done = 0
+        clock = Clock(lambda: (done, 3))
+        assert clock.tell(0.0, 0, 10) == ""
+        assert clock.tell(60.0, 5, 10) == "1:00 elapsed, 5:00 left"  # a sixth of three runs
+        done = 2
+        assert clock.tell(300.0, 5, 10) == "5:00 elapsed, 1:00 left"
+        again = Clock()
+        again.tell(0.0, 0, 10)
+        again.tell(3600.0, 10, 10)
+        assert again.tell(3601.0, 1, 10) == ""  # another search of the same run: no guess before it moves
+        assert again.tell(3602.0, 2, 10) == "1:00:02 elapsed, 0:08 left"

@@ -81,15 +81,16 @@ def _run(
     runs = [(recipe, seed) for recipe in recipes for seed in recipe.seeds(seeds)]
     setups = check_runs([(one, seed) for one, seed in runs if (one.name, one.variant, seed) not in kept], device)
     say(f"{len(runs)} runs in {directory}" + (f"; {len(kept)} are finished already and kept" if kept else ""))
-    number = 1
+    number, done = 1, 0
 
     def finished(outcome: Outcome) -> None:
-        nonlocal number
+        nonlocal number, done
         number += 1
         if (outcome.recipe, outcome.variant, outcome.seed) not in kept and outcome.status != "interrupted":
+            done += 1
             print(outcome_line(outcome), flush=True)
 
-    with show_progress() as show:
+    with show_progress(parts=lambda: (done, len(runs) - len(kept))) as show:
 
         def progress(what: str, step: int, steps: int) -> None:
             show(f"run {number} of {len(runs)}, {what}", step, steps)
