@@ -136,7 +136,10 @@ def _read(x: Path, y: Path | None, x_columns: Sequence[str], y_columns: Sequence
         raise ValueError("measure: X and Y cannot both be -; give it once, and name columns by --x and --y.")
     content = _standard_input() if _STDIN in (x, y) else None
     files = [(x, x_columns), (y or x, y_columns)]
-    return [read_array(path, names, content=content if path == _STDIN else None) for path, names in files]
+    return [
+        read_array(Path("standard input"), names, content=content) if path == _STDIN else read_array(path, names)
+        for path, names in files
+    ]
 
 
 def _standard_input() -> bytes:
