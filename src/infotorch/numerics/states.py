@@ -108,6 +108,7 @@ def _check_moments(kept: Any, optimizer: Optimizer, where: str) -> None:
         raise ValueError(f"{where} must have numbers of parameters for keys, below {len(parameters)}.")
     known = f"{type(optimizer).__module__}.".startswith(_KNOWN) and not isinstance(optimizer, torch.optim.LBFGS)
     first: dict[bool, Mapping[str, Any]] = {}
+    of_tensors: dict[str, bool] = {}
     for number, entry in kept.items():
         at, parameter = f"{where}[{number}]", parameters[number]
         check_keys(entry, (), where=at, extra=True)
@@ -116,6 +117,12 @@ def _check_moments(kept: Any, optimizer: Optimizer, where: str) -> None:
             for key, value in entry.items():
                 if isinstance(value, Tensor) and value.numel() != 1:
                     _check_moment(value, parameter, at=f"{at}.{key}")
+                # What is a tensor for one parameter is one for all.
+                if value is not None and (
+                    not isinstance(value, Tensor | int | float)
+                    or of_tensors.setdefault(key, isinstance(value, Tensor)) != isinstance(value, Tensor)
+                ):
+                    raise ValueError(f"{at}.{key} must be of the other parameters' kind, got {_said(value)}.")
 
 
 def _check_moment(value: Tensor, parameter: Tensor, *, at: str) -> None:
