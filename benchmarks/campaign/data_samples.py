@@ -18,7 +18,6 @@ from PIL import Image
 from scipy.io import savemat
 from scipy.sparse import csr_matrix
 
-from infotorch.commands.measure import read_array
 from infotorch.data import load
 from infotorch.data.adult import read_adult
 from infotorch.data.assembly import Raw
@@ -26,6 +25,7 @@ from infotorch.data.cifar import read_cifar10
 from infotorch.data.idnns import read_idnns
 from infotorch.data.idx import read_mnist
 from infotorch.data.sets import Dataset, Graph, GraphSet
+from infotorch.data.tables import read_array
 from infotorch.data.temperature import FEATURES, TARGETS, read_temperature
 
 
@@ -75,6 +75,8 @@ def readers() -> dict[str, Reader]:
         "pictures": Reader(_pictures(), lambda folder: load(f"folder:{folder}", image_size=4)),
         "pictures, their size": Reader(_pictures(), lambda folder: load(f"folder:{folder}")),
         "measure": Reader(_array(), lambda folder: read_array(folder / "x.npy")),
+        "measure, npz": Reader(_arrays(), lambda folder: read_array(folder / "x.npz")),
+        "measure, csv": Reader(_table(), lambda folder: read_array(folder / "x.csv")),
     }
 
 
@@ -192,3 +194,13 @@ def inner(content: bytes) -> tuple[bytes, Callable[[bytes], bytes]]:
 
         return zlib.decompress(content[136 : 136 + size]), pack
     return content, lambda changed: changed
+
+
+def _arrays() -> dict[str, bytes]:
+    file = io.BytesIO()
+    np.savez_compressed(file, x=np.arange(40, dtype=np.float64).reshape(20, 2))
+    return {"x.npz": file.getvalue()}
+
+
+def _table() -> dict[str, bytes]:
+    return {"x.csv": "\n".join(["age,hours", *(f"{20 + k},{k / 4}" for k in range(20))]).encode()}

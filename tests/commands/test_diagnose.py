@@ -1,4 +1,5 @@
 import json
+import re
 import sys
 
 import pytest
@@ -70,6 +71,19 @@ def test_json_holds_null_where_a_number_is_nan(call, monkeypatch):
     json.loads(out, parse_constant=refuse)
     monkeypatch.setattr("infotorch.runs.diagnose.diagnose_recipe", lambda *_, **__: {"value": float("nan")})
     assert call("demo", "--variant", "bp", *SMALL, "--json")[0] != 0  # an error, and not NaN, if one ever gets there
+
+
+@pytest.mark.parametrize("width", [80, 60])
+def test_a_terminal_of_few_columns_shows_the_whole_verdict(trained, call, monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal
+    code, out, err = call(trained, "--device", "cpu")
+    assert code == 0, err
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", out)
+    verdicts = re.findall(r"^ +\S+ +\d+ +([a-z-]+) ", plain, re.MULTILINE)
+    content = json.loads((trained / "diagnosis.json").read_text(encoding="utf-8"))
+    assert verdicts == [layer["verdict"] for layer in content["layers"]]
+    assert "…" not in plain
 
 
 def test_wrong_usage_is_one_line(trained, call, tmp_path):

@@ -1,3 +1,4 @@
+import io
 import json
 import os
 import pty
@@ -50,11 +51,12 @@ def shell(*words, **options):
 WRONG = {
     "rn demo": f"there is no command 'rn'; did you mean run? Allowed: {COMMANDS}.",
     "zzz": f"there is no command 'zzz'; allowed: {COMMANDS}.",
-    "--verzion": "there is no option '--verzion'; did you mean --version? Allowed: --version, --help.",
+    "--verzion": "there is no option '--verzion'; did you mean --version? "
+    "Allowed: --version, --quiet, --install-completion, --show-completion, --help.",
     "data lst": "data: there is no command 'lst'; did you mean list? Allowed: list, get, check.",
-    "run": "run: RECIPE is missing: a name from `infotorch list`.",
-    "table": "table: RECIPE... is missing: names from `infotorch list`.",
-    "lr-range": "lr-range: RECIPE is missing: a name from `infotorch list`.",
+    "run": "run: RECIPE is missing: table to take it from: a name from `infotorch list`.",
+    "table": "table: RECIPE is missing: tables to run: names from `infotorch list`.",
+    "lr-range": "lr-range: RECIPE is missing: table to take it from: a name from `infotorch list`.",
     "lr-range demo --trials 0": "lr-range: --trials: input should be greater than or equal to 1, got '0'.",
     "lr-range demo --part x": "lr-range: --part must be a number above 0 and at most 1, got 'x'.",
     "lr-range demo --part 2": "lr-range: --part must be a number above 0 and at most 1, got '2'.",
@@ -71,10 +73,11 @@ WRONG = {
     "accuracy, information, loss.",
     "lr-range demo --variant mole": "lr-range: demo mole trains 3 modules, each with a rate of its own; choose a "
     "variant that trains the whole network, such as bp.",
-    "measure a.npy": "measure: Y.npy is missing: an array with as many rows.",
+    "measure a.npy": "measure: Y is missing: a second file, or --x and --y, which name columns of one.",
+    "measure": re.compile("^measure: X is missing: a .npy, .npz, csv or parquet"),
     "data get": "data get: NAME is missing: a name from `infotorch data list`.",
     "run demo --sed 3": "run: there is no option '--sed'; did you mean --seed or --set? Allowed: --variant, --set, "
-    "--seed, --device, --out, --resume, --help.",
+    "--seed, --device, --out, --resume, --quiet, --help.",
     "run demo --seed x": re.compile(r"^run: --seed: input should be a valid integer.*, got 'x'\.$"),
     "run demo --seed -1": "run: --seed: input should be greater than or equal to 0, got '-1'.",
     "run demo --seed 1.5": re.compile(r"^run: --seed: input should be a valid integer.*, got '1.5'\.$"),
@@ -104,9 +107,9 @@ WRONG = {
     "measure a.npy b.npy --estimator kgs": "there is no estimator 'kgs'; did you mean ksg or ksg-2? Allowed: "
     "auto, ksg, ksg-2, ksg-ensemble, ross, mixed-ksg, discrete, gaussian, gaussian-copula, neural, renyi.",
     "measure a.npy b.npy": "a.npy does not exist.",
-    "report": "report: DIR... is missing: run folders, folders above them, or tables' files.",
+    "report": "report: DIR is missing: run folders, folders above them, or tables' files.",
     "report nowhere": "nowhere is not a directory, and no table's file.",
-    "collect": "collect: DIR... is missing: run folders, folders above them, or tables' files.",
+    "collect": "collect: DIR is missing: run folders, folders above them, or tables' files.",
     "collect nowhere": "nowhere is not a directory, and no table's file.",
     "collect nowhere --into folder": "collect: --into must name a .json file, got folder.",
     "data get mnits": re.compile("there is no data set 'mnits'. Did you mean mnist"),
@@ -213,6 +216,27 @@ class TestHelp:
 
     def test_the_version(self, call):
         assert call("--version") == (0, f"infotorch {infotorch.__version__}\n", "")
+
+    def test_the_types_of_python_are_no_words_for_people(self, call):
+        for command in ("run", "table", "measure", "diagnose", "report", "collect", "data get"):
+            assert not re.search(r"<(str|path|list|Path)", call(*command.split(), "--help")[1]), command
+
+    def test_quiet_leaves_results_and_errors(self, call):
+        words = ["run", "demo", "--variant", "random", *SMALL]
+        for place, quiet in enumerate((["-q", *words], [*words, "--quiet"])):
+            code, out, errors = call(*quiet, "--out", f"q{place}")
+            assert (code, errors) == (0, "")
+            assert "test_accuracy" in out
+        assert "demo random seed 0 in loud" in call(*words, "--out", "loud")[2]  # of that call alone
+        assert call("-q", "run", "demoo")[2].startswith("infotorch: there is no recipe 'demoo'")
+        assert "--quiet" in call("--help")[1]
+
+    def test_shells_complete_commands_and_options(self):
+        for words, expected in (("infotorch meas", ["measure"]), ("infotorch run --qui", ["--quiet"])):
+            asked = {"_INFOTORCH_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": f"{words.count(' ')}"}
+            done = shell(env={**os.environ, **asked})
+            assert (done.returncode, done.stdout.split()) == (0, expected)
+        assert "--install-completion" in shell("--help").stdout
 
     @pytest.mark.parametrize("words", ["--help", "list recipes", "list variants demo", "list estimators", "data list"])
     def test_light_commands_load_no_torch(self, words):
@@ -454,7 +478,9 @@ class TestMeasure:
         np.save("words.npy", np.array(["a", "b"]))
         np.save("one.npy", np.array(1.0))
         np.save("objects.npy", np.array([{}, None], dtype=object), allow_pickle=True)
-        np.savez("many.npz", x=x)
+        np.savez("many.npz", x=x, labels=np.arange(2000) % 4)
+        lines = [f"{20 + k % 7},{'left' if k % 2 else 'right'},{number!r}" for k, number in enumerate(x.tolist())]
+        (tmp_path / "people.csv").write_text("\n".join(["age,hand,height", *lines]))
         (tmp_path / "text.npy").write_text("1 2 3")
         (tmp_path / "cut.npy").write_bytes((tmp_path / "x.npy").read_bytes()[:-100])
         (tmp_path / "folder.npy").mkdir()
@@ -518,7 +544,12 @@ class TestMeasure:
             ("words.npy x.npy", "words.npy must hold real numbers, got dtype <U1."),
             ("one.npy x.npy", "one.npy must hold rows of samples, got a single number."),
             ("objects.npy x.npy", "objects.npy holds Python objects, and numbers are needed; they are not loaded."),
-            ("many.npz x.npy", "many.npz is an archive (.npz) and not a .npy file; save one array with numpy.save."),
+            ("many.npz x.npy", "many.npz holds 2 arrays; name the one to take: x, labels."),
+            ("many.npz x.npy --x lables", "many.npz has no array 'lables'; did you mean labels? Allowed: x, labels."),
+            ("x.npy y.npy --x a", "x.npy is one array without names; leave out the column 'a'."),
+            ("people.csv x.npy --x ages", "people.csv has no column 'ages'; did you mean age?"),
+            ("people.csv --x age", "measure: Y is missing: a second file, or --x and --y, which name columns of one."),
+            ("people.csv people.csv", "people.csv: columns of words and of real numbers are no one variable"),
             ("text.npy x.npy", "text.npy is not a .npy file; save an array with numpy.save."),
             ("folder.npy x.npy", "folder.npy is a folder."),
             ("cut.npy x.npy", "cut.npy is damaged: "),
@@ -530,6 +561,30 @@ class TestMeasure:
         assert (code, out, errors.count("\n")) == (2, "", 1)
         assert errors.startswith("infotorch: ")
         assert message in errors
+
+    def test_columns_of_a_csv_file_are_named_and_words_are_classes(self, call, tmp_path, monkeypatch):
+        words = ("--x", "hand", "--y", "hand", "--json")
+        found = json.loads(call("measure", "people.csv", *words)[1])
+        assert found["value_bits"] == pytest.approx(1.0, abs=0.01)
+        assert found["n"] == 2000
+        piped = io.TextIOWrapper(io.BytesIO((tmp_path / "people.csv").read_bytes()))
+        monkeypatch.setattr(sys, "stdin", piped)
+        assert json.loads(call("measure", "-", *words)[1]) == found
+        both = json.loads(call("measure", "people.csv", "y.npy", "--x", "height", "--json")[1])
+        assert both == json.loads(call("measure", "x.npy", "y.npy", "--json")[1])
+        packed = call("measure", "many.npz", "many.npz", "--x", "x", "--y", "labels", "--json")[1]
+        assert packed == call("measure", "x.npy", "labels.npy", "--json")[1]
+
+    def test_one_standard_input_for_one_variable_or_both(self, call, monkeypatch):
+        class Terminal(io.TextIOWrapper):
+            def isatty(self):
+                return True
+
+        monkeypatch.setattr(sys, "stdin", Terminal(io.BytesIO()))
+        both = "infotorch: measure: X and Y cannot both be -; give it once, and name columns by --x and --y.\n"
+        assert call("measure", "-", "-") == (2, "", both)
+        nothing = "infotorch: measure: - stands for what is piped in, and nothing is.\n"
+        assert call("measure", "-", "x.npy") == (2, "", nothing)
 
     def test_an_unfinished_header_is_one_line(self, call, tmp_path):
         np.save(tmp_path / "x.npy", np.zeros((100, 2)))
@@ -637,5 +692,23 @@ class TestOtherWays:
                 show("fc1" if step < 8 else "fc2", step, 12)
         shown = capsys.readouterr().err.splitlines()
         assert shown == [
-            "title", "fc1: step 0 of 12", "fc1: step 5 of 12", "fc2: step 8 of 12",
-        ]  # fmt: skip
+            "title",
+            "fc1: step 0 of 12",
+            "fc1: step 5 of 12; 0:05 elapsed, 0:07 left",
+            "fc2: step 8 of 12; 0:08 elapsed, 0:04 left",
+        ]
+
+    def test_one_clock_counts_all_runs_of_a_table(self):
+        from infotorch.records.progress import Clock
+
+        done = 0
+        clock = Clock(lambda: (done, 3))
+        assert clock.tell(0.0, 0, 10) == ""
+        assert clock.tell(60.0, 5, 10) == "1:00 elapsed, 5:00 left"  # a sixth of three runs
+        done = 2
+        assert clock.tell(300.0, 5, 10) == "5:00 elapsed, 1:00 left"
+        again = Clock()
+        again.tell(0.0, 0, 10)
+        again.tell(3600.0, 10, 10)
+        assert again.tell(3601.0, 1, 10) == ""  # another search of the same run: no guess before it moves
+        assert again.tell(3602.0, 2, 10) == "1:00:02 elapsed, 0:08 left"

@@ -12,11 +12,11 @@ import pytest
 
 from campaign.data_hostile import hostile
 from campaign.data_samples import Reader, readers
-from infotorch.commands.measure import read_array
 from infotorch.data.adult import COLUMNS, read_adult
 from infotorch.data.catalogue import File
 from infotorch.data.fetch import inspect
 from infotorch.data.idx import read_idx
+from infotorch.data.tables import read_array
 from infotorch.data.temperature import read_temperature
 from infotorch.data.unpickle import load_pickle
 

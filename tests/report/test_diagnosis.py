@@ -9,6 +9,7 @@ from infotorch.diagnostics.diagnosis import diagnose
 from infotorch.figures.diagnosis import compression_figure, robustness_figure
 from infotorch.report import write_report
 from infotorch.report.diagnosis import (
+    COLUMNS,
     advice,
     cell,
     read_diagnosis,
@@ -74,13 +75,14 @@ def test_without_properties_there_are_verdicts_alone(content):
         layer["table"] = {key: None for key in layer["table"]} | {"layer": "1", "columns": 3, "verdict": "infinite"}
     assert compression_figure(bare) is None
     assert robustness_figure(bare, "pgd") is None
-    assert [column.header for column in terminal_diagnosis(bare).columns] == ["layer", "columns", "verdict"]
+    [table] = terminal_diagnosis(bare, 60)
+    assert [column.header for column in table.columns] == ["layer", "columns", "verdict"]
 
 
 def test_the_terminal_has_a_line_for_each_layer(content):
     console = Console(width=160)
     with console.capture() as shown:
-        console.print(terminal_diagnosis(content))
+        console.print(*terminal_diagnosis(content, 160))
     text = shown.get()
     assert "demo bp seed 0" in text
     assert "<b>training</b>" in text
@@ -91,7 +93,7 @@ def test_the_terminal_has_a_line_for_each_layer(content):
 def test_the_terminal_has_the_network_itself_and_says_units_and_sizes(content):
     console = Console(width=200)
     with console.capture() as shown:
-        console.print(terminal_diagnosis(content))
+        console.print(*terminal_diagnosis(content, 200))
     text = " ".join(shown.get().split())
     curves = {curve["kind"]: curve for curve in content["robustness"]["curves"]}
     own = [100 * curves[kind]["accuracy"][1] for kind in ("gaussian", "pgd")]
@@ -99,6 +101,24 @@ def test_the_terminal_has_the_network_itself_and_says_units_and_sizes(content):
     noise = content["layers"][0]["table"]["relative_noise"]
     assert f"I(X; T+ε): nats, ε of {noise:g} of the layer's spread" in text
     assert "noise, PGD: % by the linear probe, changes of 0.5 of the input's deviation" in text
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_no_width_of_a_terminal_cuts_a_verdict_or_a_number(content, width):
+    deep = json.loads(json.dumps(content))
+    deep["layers"][0]["table"] |= {"layer": "features.12.convolution", "verdict": "piecewise-constant"}
+    console = Console(width=width)
+    with console.capture() as shown:
+        for table in terminal_diagnosis(deep, width):
+            console.print(table)
+    lines = shown.get().splitlines()
+    text = " ".join(lines)
+    assert max(map(len, lines)) <= width
+    assert "…" not in text
+    assert "piecewise-constant" in text
+    for heading, key, decimals in COLUMNS:
+        assert heading in text
+        assert all(cell(layer["table"], key, decimals) in text for layer in deep["layers"])
 
 
 def test_advice_gives_every_layer_its_own_reason():

@@ -8,7 +8,15 @@ import pytest
 
 from infotorch.figures.measured import far_places
 from infotorch.records.run_record import RunRecord
-from infotorch.report.curves import curves_by_module, curves_by_variant, positions, quantities, stages, thin
+from infotorch.report.curves import (
+    curves_by_module,
+    curves_by_variant,
+    module_names,
+    positions,
+    quantities,
+    stages,
+    thin,
+)
 from infotorch.report.figures import (
     measured_figure,
     module_figure,
@@ -43,14 +51,54 @@ def test_a_far_variant_is_named_at_the_edge_and_leaves_the_axis_to_the_others(ma
     assert [note.text for note in figure.layout.annotations] == ["◂ 11.00"]
 
 
+def points(*values: float) -> dict[int, tuple[float, float]]:
+    return {place: (value, value) for place, value in enumerate(values)}
+
+
+def test_no_value_near_the_drawn_ones_is_dropped_and_never_the_best_or_the_first():
+    # The demo's: the majority class far below, the best only just above the others.
+    demo = points(0.953, 0.950, 0.961, 0.975, 0.961, 0.969, 0.911, 0.100)
+    assert far_places(demo) == {7: -1}
+    assert far_places(points(1.0, 1.1, 1.2, 9.0), kept=[3]) == {}
+    assert far_places({**points(1.0, 1.1, 1.2), 3: (1.15, 9.0)}) == {}
+    assert far_places(points(1.0, 1.1, 1.2, 1.203, -9.0)) == {4: -1}
+
+
+def test_the_best_variant_is_drawn_however_far_it_is(make_run):
+    values = {"a": 0.11, "b": 0.12, "far": 0.97, "c": 0.115}
+    rows = summarise([make_run(variant=name, metrics={"test_accuracy": value}) for name, value in values.items()])
+    figure = measured_figure(rows, "test_accuracy")
+    assert sorted(figure.data[1].x) == [11.0, 11.5, 12.0, 97.0]
+    assert not figure.layout.annotations
+
+
+def test_a_module_and_a_variant_keep_their_colours_in_every_figure():
+    lines = [{"step": t, "module": m, "train_loss": 1.0} for t in (1, 2) for m in ("fc1", "fc2")]
+    lines += [{"step": t, "module": "fc2", "train_accuracy": 0.5 + t / 10} for t in (3, 4)]
+    run = run_of(lines)
+    order = module_names([run])
+    colours = {
+        (quantity, trace.name): trace.line.color
+        for quantity in ("loss", "accuracy")
+        for trace in module_figure([run], quantity, order).data
+    }
+    assert colours["loss", "fc2"] == colours["accuracy", "fc2"] != colours["loss", "fc1"]
+    ten = [run_of([{"step": t, f"train_{name}": t / 10} for t in (1, 2)], variant=name) for name in "abcdefghij"]
+    for one in ten:
+        one.lines.extend({"step": t, "train_loss": 1.0 / t} for t in (3, 4))
+    drawn = {trace.name: trace.line.color for trace in variants_figure(ten, "train_loss").data if trace.name}
+    assert len(set(drawn.values())) == 10
+    assert variants_figure(ten, "train_j").data[0].line.color == drawn["j"]
+
+
 def test_far_places_leaves_a_plain_spread_alone():
-    assert far_places({0: 0.90, 1: 0.93, 2: 0.96, 3: 0.99}) == {}
-    assert far_places({0: 0.1, 1: 0.9}) == {}
+    assert far_places(points(0.90, 0.93, 0.96, 0.99)) == {}
+    assert far_places(points(0.1, 0.9)) == {}
 
 
 def test_far_places_finds_two_of_them_on_one_side_or_on_both():
-    assert far_places({0: 1.0, 1: 1.1, 2: 1.2, 3: 9.0, 4: -9.0}) == {3: 1, 4: -1}
-    assert far_places({0: 0.97, 1: 0.113, 2: 0.98, 3: 0.975, 4: 0.115}) == {1: -1, 4: -1}
+    assert far_places(points(1.0, 1.1, 1.2, 9.0, -9.0)) == {3: 1, 4: -1}
+    assert far_places(points(0.97, 0.113, 0.98, 0.975, 0.115)) == {1: -1, 4: -1}
 
 
 def test_curves_start_a_new_stage_after_the_last_step_of_the_one_before(make_run):

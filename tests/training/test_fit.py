@@ -182,7 +182,7 @@ def test_the_public_name_is_this_function():
         ({"data": ([[1.0, 2.0]], 1)}, ValueError, "fit: x and y must have rows of samples, got a single number"),
         ({"epochs": 1.5}, TypeError, "train: epochs must be an integer, got 1.5"),
         ({"epochs": None}, TypeError, "train: epochs must be an integer, got None"),
-        ({"batch_size": "8"}, TypeError, "TensorBatches: batch_size must be an integer, got '8'"),
+        ({"batch_size": "8"}, TypeError, "fit: batch_size must be an integer, got '8'"),
         (
             {"data": ([[1.0]] * 4, [0, 1, 0, 1])},
             ValueError,

@@ -7,9 +7,7 @@ from typing import Annotated
 
 import typer
 
-Places = Annotated[
-    list[Path], typer.Argument(metavar="DIR...", help="run folders, folders above them, or tables' files.")
-]
+Places = Annotated[list[Path], typer.Argument(metavar="DIR", help="run folders, folders above them, or tables' files.")]
 
 
 def collect(
@@ -23,7 +21,7 @@ def collect(
         typer.Option(metavar="NAME", help="Leave these files of runs out, e.g. embeddings.json; repeatable."),
     ] = None,
 ) -> None:
-    """Merge finished runs into one file a table, with their curves beside it."""
+    """Merge finished runs into one file a table."""
     from infotorch.records.collecting import collect as merge
     from infotorch.runs.preflight import check_file, check_folder
 

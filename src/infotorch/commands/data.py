@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from infotorch.commands.options import HELP
+from infotorch.commands.options import HELP, PlainCommand, Quiet
 from infotorch.commands.view import complain, print_columns
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="a name from `infotorch data list`.")]
@@ -27,14 +27,14 @@ def data(context: typer.Context) -> None:
         print_data()
 
 
-@data_app.command(name="list", epilog="Example: infotorch data list")
+@data_app.command(cls=PlainCommand, name="list", epilog="Example: infotorch data list")
 def data_list() -> None:
     """Every data set, and whether its files are here."""
     print_data()
 
 
-@data_app.command(name="get", epilog="Example: infotorch data get mnist")
-def data_get(name: Name) -> None:
+@data_app.command(cls=PlainCommand, name="get", epilog="Example: infotorch data get mnist")
+def data_get(name: Name, quiet: Quiet = False) -> None:
     """Download what is missing of a data set, and check it."""
     from infotorch.data import get
 
@@ -45,7 +45,7 @@ def data_get(name: Name) -> None:
         print(f"{name} is embedded; there is nothing to get.")
 
 
-@data_app.command(name="check", epilog="Example: infotorch data check mnist")
+@data_app.command(cls=PlainCommand, name="check", epilog="Example: infotorch data check mnist")
 def data_check(name: Name) -> None:
     """Compare a data set's files with their checksums."""
     from infotorch.data import check

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import typer
 
-from infotorch.commands.options import Device, Out, Resume, Seeds, chosen, directory_for
+from infotorch.commands.options import Device, Out, Quiet, Resume, Seeds, chosen, directory_for
 from infotorch.commands.table import run_and_show
 
 
-def demo(out: Out = None, seeds: Seeds = 3, device: Device = "auto", resume: Resume = False) -> None:
+def demo(
+    out: Out = None, seeds: Seeds = 3, device: Device = "auto", resume: Resume = False, quiet: Quiet = False
+) -> None:
     """Run the demo table on embedded data; write report.html."""
     directory = directory_for(out, "demo", resume)
     code = run_and_show(chosen(["demo"], None, []), directory, seeds, device, resume)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from infotorch.commands.options import Device, Seed, Set, Variant, chosen
-from infotorch.commands.view import print_rich
+from infotorch.commands.options import Device, Quiet, Seed, Set, Variant, chosen
+from infotorch.commands.view import print_rich, shown_width
 from infotorch.records.progress import say
 
 if TYPE_CHECKING:
@@ -17,13 +17,19 @@ if TYPE_CHECKING:
 
 
 def diagnose(
-    what: Annotated[str, typer.Argument(metavar="RECIPE|RUN", help="a name from `infotorch list`, or a run folder.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="RECIPE|RUN", help="a run's folder, or a name from `infotorch list` for its untrained model."
+        ),
+    ],
     variant: Variant = None,
     set_: Set = None,
     seed: Seed = 0,
     device: Device = "auto",
     layer: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only this layer; repeatable.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object; null where nothing was measured.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Check, per layer, whether I(X; T) is a meaningful number."""
     if Path(what).is_dir():
@@ -58,6 +64,6 @@ def _recipe(name: str, variant: str | None, settings: list[str]) -> Recipe:
 def _show(found: dict[str, Any]) -> None:
     from infotorch.report.diagnosis import advice, terminal_diagnosis
 
-    print_rich(terminal_diagnosis(found))
+    print_rich(*terminal_diagnosis(found, shown_width()))
     for who, why, instead in advice(found):
         print(f"{who}: {why}\n  instead: {instead}.")

@@ -11,6 +11,7 @@ import typer
 from infotorch.commands.options import (
     Device,
     Out,
+    Quiet,
     RecipeName,
     Seed,
     Set,
@@ -64,8 +65,9 @@ def lr_range(
     ] = 1.0,
     workers: Annotated[int, typer.Option(min=1, metavar="N", help="Processes, for several rates at once.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print range.json and nothing else.")] = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Find the range of learning rates of a recipe; write range.json and range.html."""
+    """Find the range of learning rates of a recipe."""
     from infotorch.recipes.demonstration import trained
     from infotorch.runs.preflight import check_range
 

@@ -21,7 +21,7 @@ from infotorch.commands.diagnose import diagnose
 from infotorch.commands.list import list_
 from infotorch.commands.lr_range import lr_range
 from infotorch.commands.measure import measure
-from infotorch.commands.options import HELP
+from infotorch.commands.options import HELP, PlainCommand, Quiet
 from infotorch.commands.report import report
 from infotorch.commands.run import run
 from infotorch.commands.table import table
@@ -35,7 +35,7 @@ _COMMANDS = (
     ("run", run, "ib-mnist --variant ce --set data.limit=5000 --seed 1"),
     ("table", table, "ib-mnist --variant ce --variant full-bound --seeds 3 --out runs/ib"),
     ("list", list_, "variants demo"),
-    ("measure", measure, "layer3.npy labels.npy --json"),
+    ("measure", measure, "people.csv --x age --x height --y income"),
     ("diagnose", diagnose, "runs/demo-bp-seed-0 --layer fc1"),
     ("lr-range", lr_range, "milr-mnist --variant network --set data.limit=10000"),
     ("collect", collect, "runs/table-ib-mnist --out results"),
@@ -61,12 +61,12 @@ app = typer.Typer(
     epilog="Example: infotorch run demo --variant bp --set epochs=2",
     invoke_without_command=True,
     context_settings=HELP,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 for _name, _function, _words in _COMMANDS:
-    app.command(name=_name, epilog=f"Example: infotorch {_name} {_words}")(_function)
+    app.command(cls=PlainCommand, name=_name, epilog=f"Example: infotorch {_name} {_words}")(_function)
 app.add_typer(data_app, name="data")
 
 
@@ -82,6 +82,7 @@ def root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Train, measure and explain PyTorch networks with information."""
     if context.invoked_subcommand is None:

@@ -1,19 +1,22 @@
-"""`infotorch measure X.npy Y.npy`: its arguments, and the mutual information of two files."""
+"""`infotorch measure X Y`: its arguments, and the mutual information of two files, or of columns of one."""
 
 from __future__ import annotations
 
 import inspect
 import json
 import math
+import sys
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from infotorch.commands.options import Quiet
 from infotorch.commands.usage import pick
 from infotorch.commands.view import print_columns
-from infotorch.data.reading import check_file, explained, shown
+from infotorch.data.reading import LARGEST
 from infotorch.estimators.registry import Entry, describe_estimators, named
 from infotorch.records.progress import Progress, show_progress
 
@@ -22,23 +25,42 @@ if TYPE_CHECKING:
 
     from infotorch.estimators.estimate import Estimate
 
-_MAGIC, _ZIP = b"\x93NUMPY", b"PK\x03\x04"
+#: What stands for the standard input in place of a file.
+_STDIN = Path("-")
 
 
 def measure(
-    x: Annotated[Path, typer.Argument(metavar="X.npy", help="an array, one sample a row.")],
-    y: Annotated[Path, typer.Argument(metavar="Y.npy", help="an array with as many rows.")],
+    x: Annotated[
+        Path,
+        typer.Argument(
+            metavar="X", help="a .npy, .npz, csv or parquet file, one sample a row, or - for what is piped in."
+        ),
+    ],
+    y: Annotated[
+        Path | None,
+        typer.Argument(metavar="Y", help="a file with as many rows; left out: X, of which --x and --y name columns."),
+    ] = None,
+    x_columns: Annotated[
+        list[str] | None, typer.Option("--x", metavar="NAME", help="Column of X, or array of a .npz; repeatable.")
+    ] = None,
+    y_columns: Annotated[
+        list[str] | None, typer.Option("--y", metavar="NAME", help="Column of Y, or array of a .npz; repeatable.")
+    ] = None,
     estimator: Annotated[
         str,
         typer.Option(metavar="NAME", help="auto, ksg, ross, discrete, neural ...: `infotorch list estimators`."),
     ] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object; null where a number is not known.")] = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Mutual information of two arrays; integers are discrete."""
+    """Mutual information of two variables in files.
+
+    Integers and words are discrete, other numbers continuous.
+    """
     pick(estimator, list(describe_estimators()), what="estimator")
     with show_progress() as show, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # what they tell is in the reason, which is shown
-        found = measure_files(x, y, estimator=estimator, show=show)
+        found = measure_files(x, y, x_columns or (), y_columns or (), estimator=estimator, show=show)
     if as_json:
         print(json.dumps(found))
         return
@@ -47,12 +69,22 @@ def measure(
     print_columns([(name, words.get(value, str(value))) for name, value in shown.items()])
 
 
-def measure_files(x: Path, y: Path, *, estimator: str = "auto", show: Progress | None = None) -> dict[str, Any]:
-    """Mutual information of the arrays in two .npy files, whose rows are paired samples.
+def measure_files(
+    x: Path,
+    y: Path | None,
+    x_columns: Sequence[str] = (),
+    y_columns: Sequence[str] = (),
+    *,
+    estimator: str = "auto",
+    show: Progress | None = None,
+) -> dict[str, Any]:
+    """Mutual information of the arrays in two files, or in columns of one, whose rows are paired samples.
 
     Args:
-        x: shape (n,) or (n, ...); integers are discrete.
-        y: the same number of rows.
+        x: a .npy, .npz, csv or parquet file, or - for the standard input; integers are discrete, and so are words.
+        y: the same number of rows; None for other columns of `x`.
+        x_columns: names of columns of `x`; all by default.
+        y_columns: names of columns of `y`.
         estimator: a name of `infotorch.estimators.registry.describe_estimators`.
         show: called with (what, done, total) while a critic is trained.
 
@@ -62,7 +94,7 @@ def measure_files(x: Path, y: Path, *, estimator: str = "auto", show: Progress |
 
     Raises:
         FileNotFoundError: a file does not exist.
-        ValueError: a file is not one array of numbers, or the arrays do not fit the estimator.
+        ValueError: a file is not one array of numbers, has no such column, or the arrays do not fit the estimator.
         TypeError: an array does not fit the estimator's kind of data.
 
     Example:
@@ -76,9 +108,9 @@ def measure_files(x: Path, y: Path, *, estimator: str = "auto", show: Progress |
     names = describe_estimators()
     if estimator not in names:
         raise ValueError(f"measure: estimator must be one of {', '.join(names)}, got {estimator!r}.")
-    first, second = read_array(x), read_array(y)
+    first, second = _read(x, y, x_columns, y_columns)
     if len(first) != len(second):
-        raise ValueError(f"{x} and {y} must be paired row by row, got {len(first)} and {len(second)} rows.")
+        raise ValueError(f"{x} and {y or x} must be paired row by row, got {len(first)} and {len(second)} rows.")
     found = _measured(named(estimator, where="measure"), first, second, show or (lambda *_: None))
     return {
         "value_nats": float(found),
@@ -94,54 +126,29 @@ def measure_files(x: Path, y: Path, *, estimator: str = "auto", show: Progress |
     }
 
 
-def read_array(path: Path) -> np.ndarray:
-    """The array in a .npy file; pickled objects are refused, for loading them would run code.
+def _read(x: Path, y: Path | None, x_columns: Sequence[str], y_columns: Sequence[str]) -> list[np.ndarray]:
+    """Both arrays; the standard input is read once, for both."""
+    from infotorch.data.tables import read_array  # here, as every command loads this file
 
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is not a .npy file, is damaged, or does not hold rows of real numbers.
-    """
-    if path.is_dir():
-        raise FileNotFoundError(f"{path} is a folder.")
-    size = check_file(path, largest=None)
-    with path.open("rb") as file:
-        start = file.read(len(_MAGIC))
-        if start.startswith(_ZIP):
-            raise ValueError(f"{path} is an archive (.npz) and not a .npy file; save one array with numpy.save.")
-        if start != _MAGIC:
-            raise ValueError(f"{path} is not a .npy file; save an array with numpy.save.")
-        file.seek(0)
-        # A header is a Python expression: numpy passes on whatever Python's parser stumbles over.
-        try:
-            return _read_numbers(file, path, size)
-        except _Refused as error:
-            raise ValueError(str(error)) from None
-        except Exception as error:
-            raise ValueError(f"{path} is damaged: {explained(error)}.") from error
+    if y is None and not (x_columns and y_columns):
+        raise ValueError("measure: Y is missing: a second file, or --x and --y, which name columns of one.")
+    if x == y == _STDIN:
+        raise ValueError("measure: X and Y cannot both be -; give it once, and name columns by --x and --y.")
+    content = _standard_input() if _STDIN in (x, y) else None
+    files = [(x, x_columns), (y or x, y_columns)]
+    return [
+        read_array(Path("standard input"), names, content=content) if path == _STDIN else read_array(path, names)
+        for path, names in files
+    ]
 
 
-class _Refused(Exception):
-    """What an array is that no estimator takes; never leaves this file."""
-
-
-def _read_numbers(file: BinaryIO, path: Path, size: int) -> np.ndarray:
-    """The array, if its header asks for no more than the bytes that follow it."""
-    import numpy as np  # here, as every command loads this file
-
-    version = np.lib.format.read_magic(file)
-    read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, dtype = read_header(file)
-    left = size - file.tell()
-    if dtype.hasobject:
-        raise _Refused(f"{path} holds Python objects, and numbers are needed; they are not loaded.")
-    if dtype.kind not in "fiub":
-        raise _Refused(f"{path} must hold real numbers, got dtype {str(dtype)[:60]}.")
-    if not shape:
-        raise _Refused(f"{path} must hold rows of samples, got a single number.")
-    if min(shape) < 0 or math.prod(shape) * dtype.itemsize > left:
-        raise _Refused(f"{path} is damaged: its header asks for shape {shown(shape)}, and {left:,} bytes follow.")
-    file.seek(0)
-    return np.load(file, allow_pickle=False)
+def _standard_input() -> bytes:
+    if sys.stdin is None or sys.stdin.isatty():
+        raise ValueError("measure: - stands for what is piped in, and nothing is.")
+    content = sys.stdin.buffer.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise ValueError(f"measure: standard input is too large: it must have at most {LARGEST:,} bytes; save it.")
+    return content
 
 
 def _measured(entry: Entry, x: np.ndarray, y: np.ndarray, show: Progress) -> Estimate:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
+
+from infotorch.records.progress import hushed
 
 if TYPE_CHECKING:
     from infotorch.recipes.demonstration import AnyRecipe
@@ -44,11 +48,29 @@ def _number(text: Any) -> float:
         return math.nan
 
 
+def _hush(context: typer.Context, quiet: bool) -> None:
+    if quiet:
+        context.with_resource(hushed())
+
+
+class PlainCommand(TyperCommand):
+    """A command whose help leaves out the types of Python, which some versions of typer print behind arguments."""
+
+    def get_help(self, ctx: Any) -> str:
+        """The help as people read it."""
+        return re.sub(r"<[\w\[\]]+>", lambda found: " " * len(found[0]), super().get_help(ctx))
+
+
 HELP = {"help_option_names": ["-h", "--help"]}
-Recipes = Annotated[list[str], typer.Argument(metavar="RECIPE...", help="names from `infotorch list`.")]
-RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="a name from `infotorch list`.")]
+Recipes = Annotated[list[str], typer.Argument(metavar="RECIPE", help="tables to run: names from `infotorch list`.")]
+RecipeName = Annotated[
+    str, typer.Argument(metavar="RECIPE", help="table to take it from: a name from `infotorch list`.")
+]
 Variant = Annotated[
-    str | None, typer.Option(help="A variant of the table, `infotorch list variants RECIPE`; by default the first.")
+    str | None,
+    typer.Option(
+        metavar="NAME", help="A variant of the table, `infotorch list variants RECIPE`; by default the first."
+    ),
 ]
 Set = Annotated[
     list[str] | None,
@@ -56,7 +78,11 @@ Set = Annotated[
 ]
 Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Decides everything random; from 0.")]
 Seeds = Annotated[int, typer.Option(min=1, metavar="N", help="Seeds 0 to N-1 for every variant.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
+Device = Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.")]
+Quiet = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", callback=_hush, help="Show no progress; results and errors alone."),
+]
 Out = Annotated[Path | None, typer.Option(metavar="DIR", help="Where to write; by default a new folder in ./runs.")]
 Resume = Annotated[
     bool, typer.Option("--resume", help="Go on with what is in --out; finished and collected runs are kept.")

@@ -14,7 +14,7 @@ def report(
     directories: Places,
     out: Annotated[Path, typer.Option(metavar="FILE", help="The page to write.")] = Path("report.html"),
 ) -> None:
-    """Make one self-contained HTML page of run folders or tables' files."""
+    """Make one HTML page of runs, which opens offline."""
     from infotorch.report.page import write_report
     from infotorch.runs.preflight import check_file
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from infotorch.commands.options import Device, Out, RecipeName, Resume, Seed, Set, Variant, chosen, directory_for
+from infotorch.commands.options import Device, Out, Quiet, RecipeName, Resume, Seed, Set, Variant, chosen, directory_for
 from infotorch.commands.view import complain, print_outcome
 from infotorch.records.progress import show_progress, show_status
 
@@ -25,6 +25,7 @@ def run(
     device: Device = "auto",
     out: Out = None,
     resume: Resume = False,
+    quiet: Quiet = False,
 ) -> None:
     """Run one variant of a recipe with one seed."""
     from infotorch.runs.preflight import check_folder

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from infotorch.commands.options import Device, Out, Recipes, Resume, Seeds, Set, chosen, directory_for
+from infotorch.commands.options import Device, Out, Quiet, Recipes, Resume, Seeds, Set, chosen, directory_for
 from infotorch.commands.run import how_to_go_on
 from infotorch.commands.view import complain, incomplete_variants, outcome_line, print_rich
 from infotorch.records.progress import say, show_progress, show_status
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 def table(
     recipe: Recipes,
     seeds: Seeds = 3,
-    variant: Annotated[list[str] | None, typer.Option(help="Only these variants; repeatable.")] = None,
+    variant: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only these variants; repeatable.")] = None,
     set_: Set = None,
     device: Device = "auto",
     out: Out = None,
     resume: Resume = False,
+    quiet: Quiet = False,
 ) -> None:
     """Run all variants and seeds, beside the published numbers."""
     recipes = chosen(recipe, variant, set_ or [])
@@ -80,15 +81,16 @@ def _run(
     runs = [(recipe, seed) for recipe in recipes for seed in recipe.seeds(seeds)]
     setups = check_runs([(one, seed) for one, seed in runs if (one.name, one.variant, seed) not in kept], device)
     say(f"{len(runs)} runs in {directory}" + (f"; {len(kept)} are finished already and kept" if kept else ""))
-    number = 1
+    number, done = 1, 0
 
     def finished(outcome: Outcome) -> None:
-        nonlocal number
+        nonlocal number, done
         number += 1
         if (outcome.recipe, outcome.variant, outcome.seed) not in kept and outcome.status != "interrupted":
+            done += 1
             print(outcome_line(outcome), flush=True)
 
-    with show_progress() as show:
+    with show_progress(parts=lambda: (done, len(runs) - len(kept))) as show:
 
         def progress(what: str, step: int, steps: int) -> None:
             show(f"run {number} of {len(runs)}, {what}", step, steps)
@@ -107,5 +109,4 @@ def _show(directory: Path) -> None:
 
     variants = summarise(find_runs(directory))
     write_atomic(directory / "table.md", markdown_table(variants).encode())
-    for table in (terminal_table(variants), *terminal_assessments(variants)):
-        print_rich(table)
+    print_rich(terminal_table(variants), *terminal_assessments(variants))

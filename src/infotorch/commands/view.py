@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
-
-from infotorch.records.progress import say
 
 if TYPE_CHECKING:
     from infotorch.records.outcome import Outcome
@@ -17,7 +16,7 @@ _FILE_WIDTH = 160
 
 def complain(message: str) -> None:
     """One line on stderr: what went wrong."""
-    say(f"infotorch: {' '.join(message.split())}")
+    print(f"infotorch: {' '.join(message.split())}", file=sys.stderr, flush=True)
 
 
 def print_columns(lines: Sequence[Sequence[str]]) -> None:
@@ -62,11 +61,18 @@ def incomplete_variants(outcomes: Sequence[Outcome]) -> str:
     return ", ".join(named)
 
 
-def print_rich(table: Any) -> None:
-    """A table of rich, in the width of the terminal or wide enough for a file."""
+def print_rich(*tables: Any) -> None:
+    """Tables of rich, in the width of the terminal or wide enough for a file."""
+    from rich.console import Console
+
+    console = Console(width=shown_width())
+    for table in tables:
+        console.print(table)
+
+
+def shown_width() -> int:
+    """Characters of a line on stdout: what the terminal has, or enough for a file."""
     from rich.console import Console
 
     console = Console()
-    if not console.is_terminal:
-        console = Console(width=_FILE_WIDTH)
-    console.print(table)
+    return console.width if console.is_terminal else _FILE_WIDTH

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 class Batch(NamedTuple):
     """Samples of a data set: inputs, targets (b, ...) or None, and their numbers in the set, `rows` (b,).
 
-    Inputs are a tensor (b, ...), or a torch_geometric data object that holds b graphs, or one graph of b nodes.
+    Inputs are a tensor (b, ...), or a torch_geometric data object that holds b graphs, or one graph of b nodes. Samples
+    of a `DataLoader` have no numbers: rows is None.
 
     Example:
         >>> Batch(torch.zeros(2, 3), torch.tensor([1, 0]), rows=torch.tensor([7, 4])).y.tolist()
@@ -35,7 +36,7 @@ class Batch(NamedTuple):
 
     x: Inputs
     y: Tensor | None
-    rows: Tensor
+    rows: Tensor | None = None
 
 
 class TensorBatches:
@@ -111,7 +112,7 @@ class TensorBatches:
             TypeError: a number that is not an integer.
             ValueError: a start below 0.
         """
-        _check_position(epoch, start)
+        check_position(epoch, start)
         count = len(self.x)
         if self.shuffle:
             order = torch.randperm(count, generator=self.streams.generator("order", epoch)).to(self.x.device)
@@ -138,9 +139,15 @@ class TensorBatches:
         return Batch(x, None if self.y is None else self.y[rows], rows)
 
 
-def _check_position(epoch: int, start: int) -> None:
-    check_kind(epoch, Integral, where="TensorBatches.epoch", name="epoch", said="an integer")
-    check_index(start, where="TensorBatches.epoch", name="start")
+def check_position(epoch: int, start: int, *, where: str = "TensorBatches.epoch") -> None:
+    """Refuse what is no place in the epochs of batches.
+
+    Raises:
+        TypeError: a number that is not an integer.
+        ValueError: a start below 0.
+    """
+    check_kind(epoch, Integral, where=where, name="epoch", said="an integer")
+    check_index(start, where=where, name="start")
 
 
 def _check_samples(x: object, y: object) -> None:
@@ -183,7 +190,7 @@ class _LabelledBatches(TensorBatches):
 
     def epoch(self, epoch: int, *, start: int = 0) -> Iterator[Batch]:
         """The batches of one epoch, from step `start` on."""
-        _check_position(epoch, start)
+        check_position(epoch, start)
         assert self.y is not None
         order, choices = self._rows, None
         for step in range(start, self._steps):

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from infotorch.assessment.robustness import Change, Robustness, layer_robustness, network_robustness
+from infotorch.data.loaders import SampleSource, first_pairs
 from infotorch.data.splits import stratified_samples
 from infotorch.diagnostics.compression import Compression, compression
 from infotorch.diagnostics.continuity import InputKind
@@ -39,7 +40,6 @@ from infotorch.numerics.columns import narrowed
 from infotorch.numerics.kinds import check_kind
 from infotorch.numerics.model_copy import model_copy
 from infotorch.numerics.seeds import seed_streams
-from infotorch.numerics.typing import ArrayLike
 from infotorch.records.files import Json, json_values
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ class Diagnosis:
 
 def diagnose(
     model: nn.Module,
-    data: tuple[ArrayLike, ArrayLike | None],
+    data: SampleSource,
     *,
     layers: Sequence[str] | None = None,
     input_kind: InputKind | None = None,
@@ -195,7 +195,9 @@ def diagnose(
 
     Args:
         model: any module that takes one tensor, in any precision; it is left as it was.
-        data: (x, y): inputs (n, ...), n at least 20, and classes (n,), integers, -1 for unlabelled rows; or None.
+        data: (x, y): inputs (n, ...), n at least 20, and classes (n,), integers, -1 for unlabelled rows; or None. Of a
+            torch `DataLoader` of such pairs the first num_samples that it gives are looked at, in its own order, which
+            goes on as before; of a `Dataset` of torch as many, drawn by seed; of a data set of `load` training.
         layers: names as in `model.named_modules()`, or "output"; None takes the children in the order in which they
             run, and "output" where the forward goes on after them.
         input_kind: "continuous" or "discrete" where the rows do not show it: grey levels that stand for brightness are
@@ -224,8 +226,8 @@ def diagnose(
         >>> [(layer.name, layer.verdict) for layer in found.layers]
         [('0', 'infinite'), ('1', 'infinite'), ('2', 'infinite')]
     """
-    x, y = _checked(model, data)
     check_count(num_samples, where=_WHERE, name="num_samples")
+    x, y = _checked(model, first_pairs(data, model, num_samples, seed=seed, where=_WHERE))
     check_rows(x[:num_samples], where=_WHERE, name="x, and the rows looked at,", at_least=FEWEST_SAMPLES)
     if input_kind is not None:
         check_choice(input_kind, ("continuous", "discrete"), where=_WHERE, name="input_kind")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from infotorch.data.loaders import SampleSource, first_pairs
 from infotorch.data.splits import stratified_samples
 from infotorch.diagnostics.compression import noisy_bounds
 from infotorch.diagnostics.own_noise import OwnNoise, own_noise
@@ -40,7 +41,6 @@ from infotorch.numerics.checks import (
 from infotorch.numerics.columns import narrowed, spread
 from infotorch.numerics.kinds import check_iterable, check_kind, check_path
 from infotorch.numerics.seeds import seed_streams
-from infotorch.numerics.typing import ArrayLike
 from infotorch.records.files import Json, write_json
 from infotorch.training.loop import StepInfo
 
@@ -134,7 +134,9 @@ class InformationPlane:
 
     Args:
         model: any module that takes one tensor, in any precision; it may be in training.
-        data: (x, y): inputs (n, ...), n at least 5, and classes (n,), integers, -1 for unlabelled samples; or None.
+        data: (x, y): inputs (n, ...), n at least 5, and classes (n,), integers, -1 for unlabelled samples; or None. Of
+            a torch `DataLoader` of such pairs the first num_samples that it gives are kept, and its order goes on as
+            before; of a `Dataset` of torch as many, drawn by seed; of a data set of `load` the training part counts.
         layers: names as in `model.named_modules()`, or "output"; None takes those that `diagnose` takes.
         noise_std: standard deviation of Gaussian noise in every column, in the layer's own units, which scaling cheats.
         relative_noise: the same in units of the layer's spread at each epoch.
@@ -170,7 +172,7 @@ class InformationPlane:
     def __init__(
         self,
         model: nn.Module,
-        data: tuple[ArrayLike, ArrayLike | None],
+        data: SampleSource,
         layers: Sequence[str] | None = None,
         *,
         noise_std: float | None = None,
@@ -187,6 +189,7 @@ class InformationPlane:
         }  # fmt: skip
         self.assumption = _assumption(given)
         check_count(num_samples, where=_WHERE, name="num_samples")
+        data = first_pairs(data, model, num_samples, seed=seed, where=_WHERE)
         if not isinstance(data, tuple | list) or len(data) != 2:
             raise TypeError(f"{_WHERE}: data must be a pair (x, y), y classes or None, got {type(data).__name__}.")
         listed = isinstance(epochs, Collection) and getattr(epochs, "ndim", 1) == 1

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from infotorch.figures.style import blank_figure, look, plain, short
+from infotorch.figures.style import blank_figure, look, places, plain, short
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -85,6 +85,7 @@ def curves_figure(
     times: float = 1.0,
     log_y: bool = False,
     stages: Sequence[Stage] = (),
+    order: Sequence[str] = (),
 ) -> Figure:
     """Curves over training, a colour and a mark a label; train dotted, test dashed; means over seeds thick.
 
@@ -93,8 +94,9 @@ def curves_figure(
         x_title: of the horizontal axis.
         y_title: of the vertical axis.
         times: what the values are multiplied by, 100 for percent.
-        log_y: a logarithmic vertical axis where the values go over more than a decade.
+        log_y: powers of ten, on a logarithmic vertical axis where the values go over more than a decade.
         stages: drawn as bands, where there are several.
+        order: of the labels of several figures, in which each keeps its colour; by default that of the curves.
 
     Example:
         >>> twins = [Curve("bp", "train", seed, True, False, [1.0, 2.0], [0.5, 0.25]) for seed in (0, 1)]
@@ -102,6 +104,7 @@ def curves_figure(
         [1, 1, 2]
     """
     labels = list(dict.fromkeys(curve.label for curve in curves))
+    looks = places(labels, order)
     figure = blank_figure(height=290 + 18 * (len(labels) // 4) if len(labels) > 1 else 264)
     figure.update_layout(showlegend=len(labels) > 1)
     named: set[str] = set()
@@ -113,14 +116,16 @@ def curves_figure(
             for curve in group:
                 shown = label not in named and mean is None
                 named |= {label} if shown else set()
-                _add_curve(figure, curve, times, labels.index(label), faint=mean is not None, legend=shown)
+                _add_curve(figure, curve, times, looks[label], faint=mean is not None, legend=shown)
             if mean is not None:
-                _add_curve(figure, mean, times, labels.index(label), faint=False, legend=label not in named)
+                _add_curve(figure, mean, times, looks[label], faint=False, legend=label not in named)
                 named.add(label)
     figure.update_xaxes(title_text=x_title, rangemode="tozero")
     figure.update_yaxes(title_text=plain(y_title))
-    if log_y and _decades(curves) > 1:
-        figure.update_yaxes(type="log", dtick=1)
+    if log_y:
+        figure.update_yaxes(exponentformat="power", showexponent="all", minexponent=0)
+        if _decades(curves) > 1:
+            figure.update_yaxes(type="log", dtick=1)
     _add_stages(figure, stages)
     return figure
 

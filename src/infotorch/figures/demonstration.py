@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from infotorch.figures.style import PALETTE, blank_figure, plain, short
+from infotorch.figures.style import blank_figure, look, plain, short
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -51,7 +51,7 @@ class Curves:
                 name=plain(name),
                 mode="lines",
                 error_y={"array": spread, "thickness": 1} if spread else None,
-                line={"color": PALETTE[place % len(PALETTE)], "width": 2, "dash": _DASHES[place % len(_DASHES)]},
+                line={"color": look(place)[0], "width": 2, "dash": _DASHES[place % len(_DASHES)]},
                 hovertemplate=plain(name) + ": %{y:.4g} at %{x:.3g}<extra></extra>",
             )
         figure.update_xaxes(title_text=plain(self.x_label), type="log" if self.log_x else "linear")

@@ -5,25 +5,33 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from infotorch.figures.style import blank_figure, look, plain, short
+from infotorch.figures.style import blank_figure, look, places, plain, short
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 
-def compression_figure(content: Mapping[str, Any]) -> Figure | None:
+def compression_figure(content: Mapping[str, Any], order: Sequence[str] = ()) -> Figure | None:
     """I(X; T + noise) against the noise, a colour a layer, with log n as a line; None where it was not measured.
 
     Args:
         content: `Diagnosis.as_dict`.
+        order: of the layers of several figures, in which each keeps its colour.
     """
     layers = [layer for layer in content["layers"] if layer["compression"]]
     if not layers:
         return None
     figure = blank_figure(height=300)
-    for place, layer in enumerate(layers):
+    looks = places((layer["name"] for layer in content["layers"]), order)
+    for layer in layers:
         noisy = layer["compression"]["noisy"]
-        _add_line(figure, place, layer["name"], [b["relative_noise"] for b in noisy], [b["upper"] for b in noisy])
+        _add_line(
+            figure,
+            looks[layer["name"]],
+            layer["name"],
+            [b["relative_noise"] for b in noisy],
+            [b["upper"] for b in noisy],
+        )
     ceiling = layers[0]["compression"]["ceiling"]
     figure.add_hline(y=ceiling, line={"dash": "dot", "width": 1}, annotation_text="log n")
     figure.update_xaxes(title_text="noise, in units of the layer's spread", type="log")
@@ -31,12 +39,13 @@ def compression_figure(content: Mapping[str, Any]) -> Figure | None:
     return figure
 
 
-def robustness_figure(content: Mapping[str, Any], kind: str) -> Figure | None:
+def robustness_figure(content: Mapping[str, Any], kind: str, order: Sequence[str] = ()) -> Figure | None:
     """Accuracy over the size of one kind of change, a colour a layer; None where no layer has it.
 
     Args:
         content: `Diagnosis.as_dict`.
         kind: of change: "gaussian", "affine", "fgsm" or "pgd".
+        order: as for `compression_figure`.
     """
     judged = [(layer["name"], layer["robustness"]) for layer in content["layers"] if layer["robustness"]]
     judged += [("the network itself", content["robustness"])] if content["robustness"] else []
@@ -44,9 +53,10 @@ def robustness_figure(content: Mapping[str, Any], kind: str) -> Figure | None:
     if not curves:
         return None
     figure = blank_figure(height=300)
-    for place, (name, found, curve) in enumerate(curves):
+    looks = places([*(layer["name"] for layer in content["layers"]), "the network itself"], order)
+    for name, found, curve in curves:
         accuracy = [100 * value for value in (found["accuracy"], *curve["accuracy"])]
-        _add_line(figure, place, name, [0.0, *curve["sizes"]], accuracy)
+        _add_line(figure, looks[name], name, [0.0, *curve["sizes"]], accuracy)
     unit = "share of the largest change" if kind == "affine" else "size, in units of the input's deviation"
     figure.update_xaxes(title_text=unit, rangemode="tozero")
     figure.update_yaxes(title_text="accuracy, %", rangemode="tozero")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from infotorch.figures.curves import Curve, mean_curve
-from infotorch.figures.style import blank_figure, look, plain, short
+from infotorch.figures.style import blank_figure, look, places, plain, short
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 _ARROWS = 4
 
 
-def epochs_figure(points: Sequence[Mapping[str, Any]]) -> Figure | None:
+def epochs_figure(points: Sequence[Mapping[str, Any]], order: Sequence[str] = ()) -> Figure | None:
     """Every layer's path as a thin line, and where it is at the epoch of the slider as a mark with its standard errors.
 
     Args:
         points: the fields of `PlanePoint`, plain; those without both coordinates are left out.
+        order: of the layers of several figures, in which each keeps its colour.
 
     Returns:
         The figure; None where no point has both coordinates.
@@ -39,10 +40,11 @@ def epochs_figure(points: Sequence[Mapping[str, Any]]) -> Figure | None:
     epochs = sorted({point["epoch"] for point in points})
     at = {(point["layer"], point["epoch"]): point for point in points}
     figure = blank_figure(height=420)
-    for place, layer in enumerate(layers):
-        _add_path(figure, place, [at[layer, epoch] for epoch in epochs if (layer, epoch) in at])
-    for place, layer in enumerate(layers):
-        _add_mark(figure, place, at.get((layer, epochs[-1])) or {"layer": layer})
+    looks = places(layers, order)
+    for layer in layers:
+        _add_path(figure, looks[layer], [at[layer, epoch] for epoch in epochs if (layer, epoch) in at])
+    for layer in layers:
+        _add_mark(figure, looks[layer], at.get((layer, epochs[-1])) or {"layer": layer})
     marks = list(range(len(layers), 2 * len(layers)))
     steps = [{"label": str(epoch), "method": "restyle", "args": [_moved(layers, epoch, at), marks]} for epoch in epochs]
     slider = {"active": len(epochs) - 1, "steps": steps, "currentvalue": {"prefix": "epoch "}, "pad": {"t": 48}}
@@ -114,7 +116,7 @@ class Way:
     ty: Curve
 
 
-def paths_figure(found: Sequence[Way], *, x_title: str, y_title: str) -> Figure:
+def paths_figure(found: Sequence[Way], *, x_title: str, y_title: str, order: Sequence[str] = ()) -> Figure:
     """I(X; T) against I(Y; T) over training, a colour and a mark per module.
 
     The mean over completed seeds is thick and single seeds are thin; a lone completed one is thick.
@@ -123,6 +125,7 @@ def paths_figure(found: Sequence[Way], *, x_title: str, y_title: str) -> Figure:
         found: every module of every run.
         x_title: of I(X; T).
         y_title: of I(T; Y).
+        order: as for `epochs_figure`.
 
     Example:
         >>> xt = Curve("fc1", "train", 0, True, False, [1.0, 2.0], [3.0, 1.5])
@@ -133,13 +136,14 @@ def paths_figure(found: Sequence[Way], *, x_title: str, y_title: str) -> Figure:
     modules = list(dict.fromkeys(way.xt.label for way in found))
     figure = blank_figure(height=340)
     figure.update_layout(showlegend=len(modules) > 1)
-    for index, module in enumerate(modules):
+    looks = places(modules, order)
+    for module in modules:
         of_module = [way for way in found if way.xt.label == module]
         xt, ty = mean_curve([way.xt for way in of_module]), mean_curve([way.ty for way in of_module])
         mean = [Way(xt, ty)] if xt is not None and ty is not None else []
         thick = mean or [way for way in of_module if way.xt.completed] or of_module
         for way in [*of_module, *mean]:
-            _add_way(figure, way, index, faint=way not in thick, legend=way is thick[0])
+            _add_way(figure, way, looks[module], faint=way not in thick, legend=way is thick[0])
     figure.update_xaxes(title_text=x_title, showgrid=True)
     figure.update_yaxes(title_text=y_title)
     return figure

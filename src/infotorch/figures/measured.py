@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from infotorch.figures.style import PALETTE, blank_figure, plain, short
@@ -44,11 +44,12 @@ def measured_figure(
     unit: str = "",
     times: float = 1.0,
     shown: Callable[[float], str] = "{:.4g}".format,
+    better: str = "",
 ) -> Figure:
     """One line per variant: every seed as a ring, the mean with its standard error, and the published value.
 
     A variant far from all others, such as the majority class, is named at the edge with its mean, so that the others
-    stay apart.
+    stay apart; never the first one or the best one, nor one with a value near those that are drawn.
 
     Args:
         variants: names, top to bottom, and what was measured of each; None where nothing was.
@@ -56,11 +57,14 @@ def measured_figure(
         unit: that stands behind a value.
         times: what the values are multiplied by, 100 for percent.
         shown: a value as people read it, without its unit.
+        better: which values are: "higher" or "lower"; "" where neither is.
     """
     figure = blank_figure(height=96 + 34 * len(variants))
     found = [(place, measured) for place, (_, measured) in enumerate(variants) if measured is not None]
     means = {place: measured.mean for place, measured in found if measured.mean is not None}
-    far = far_places(means)
+    far = far_places(
+        {place: _span(measured) for place, measured in found if place in means}, {0, *_best(means, better)}
+    )
     unit = f" {unit}" if unit else ""
     _add_measured(figure, [(place, measured) for place, measured in found if place not in far], unit, times, shown)
     for place, side in far.items():
@@ -74,25 +78,49 @@ def measured_figure(
     return figure
 
 
-def far_places(means: Mapping[int, float]) -> dict[int, int]:
+def far_places(spans: Mapping[int, tuple[float, float]], kept: Collection[int] = ()) -> dict[int, int]:
     """Which lines lie so far out that the others would fill less than a fifth of the axis.
 
     Args:
-        means: line -> mean.
+        spans: line -> its lowest and its highest value.
+        kept: lines that stay, wherever they are.
 
     Returns:
-        Line -> -1 (far below) or 1 (far above); at most two, and three lines or more always remain.
+        Line -> -1 (far below) or 1 (far above); at most two, and three lines or more always remain. Each is farther
+        from those that remain than they are from each other.
 
     Example:
-        >>> far_places({0: 0.97, 1: 0.98, 2: 0.113, 3: 0.975})
+        >>> far_places({0: (0.97, 0.98), 1: (0.98, 0.98), 2: (0.113, 0.113), 3: (0.975, 0.976)})
         {2: -1}
     """
-    ranked = sorted(means, key=means.__getitem__)
+    ranked = sorted(spans, key=lambda place: sum(spans[place]))
+    whole = max((high for _, high in spans.values()), default=0.0) - min(
+        (low for low, _ in spans.values()), default=0.0
+    )
     for below, above in ((1, 0), (0, 1), (2, 0), (1, 1), (0, 2)):
-        kept = ranked[below : len(ranked) - above]
-        if len(kept) >= 3 and means[kept[-1]] - means[kept[0]] < (means[ranked[-1]] - means[ranked[0]]) / 5:
-            return dict.fromkeys(ranked[:below], -1) | dict.fromkeys(ranked[len(ranked) - above :], 1)
+        left = ranked[below : len(ranked) - above]
+        sides = dict.fromkeys(ranked[:below], -1) | dict.fromkeys(ranked[len(ranked) - above :], 1)
+        if len(left) < 3 or set(sides) & set(kept):
+            continue
+        low, high = min(spans[place][0] for place in left), max(spans[place][1] for place in left)
+        gaps = [low - spans[place][1] if side < 0 else spans[place][0] - high for place, side in sides.items()]
+        if high - low < whole / 5 and min(gaps) > high - low:
+            return sides
     return {}
+
+
+def _span(measured: Measured) -> tuple[float, float]:
+    """The lowest and the highest value that is drawn of a line."""
+    mean, error = measured.mean or 0.0, measured.std_error or 0.0
+    published = [] if measured.published is None else [measured.published]
+    values = [*measured.values.values(), *published, mean - error, mean + error]
+    return min(values), max(values)
+
+
+def _best(means: Mapping[int, float], better: str) -> list[int]:
+    """The best line, or none where it is not known which way is better."""
+    choose = {"higher": max, "lower": min}.get(better)
+    return [choose(means, key=means.__getitem__)] if choose and means else []
 
 
 def _add_measured(

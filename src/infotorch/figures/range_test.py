@@ -48,6 +48,8 @@ def range_test_figure(lines: Mapping[str, Sequence[Point]], ends: Mapping[str, S
             figure.add_vline(x=rate, line_dash="dot")
             # On a logarithmic axis plotly takes the logarithm for notes, but not for lines.
             figure.add_annotation(x=math.log10(rate), y=1 + 0.05 * height, yref="paper", text=name, showarrow=False)
-    figure.update_xaxes(type="log", title_text="learning rate")
+    figure.update_xaxes(
+        type="log", exponentformat="power", showexponent="all", minexponent=0, title_text="learning rate"
+    )
     figure.update_yaxes(title_text=value)
     return figure

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import colorsys
 import html
 import warnings
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from infotorch.numerics.process import alone
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
 
 # Okabe & Ito 2008, without the yellow and the black that vanish on white and on dark paper.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C8C8C")
+# Tol 2021, "muted", those of its colours that are far from the seven.
+_MORE = ("#332288", "#882255", "#999933", "#661100", "#AA4499", "#117733")
 MARKS = ("circle", "square", "diamond", "triangle-up", "cross", "star", "hexagon")
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', sans-serif"
 _GRID = "rgba(128,128,128,0.22)"
@@ -20,13 +24,31 @@ _INK = "#3b4252"
 
 
 def look(index: int) -> tuple[str, str]:
-    """Colour and mark of a line; 49 lines differ in one or the other.
+    """Colour and mark of a line; no two lines of a hundred have the same colour.
 
     Example:
         >>> look(0), look(7)
-        (('#0072B2', 'circle'), ('#0072B2', 'square'))
+        (('#0072B2', 'circle'), ('#332288', 'square'))
     """
-    return PALETTE[index % len(PALETTE)], MARKS[(index + index // len(PALETTE)) % len(MARKS)]
+    named = PALETTE + _MORE
+    colour = named[index] if index < len(named) else _turned(index - len(named))
+    return colour, MARKS[(index + index // len(PALETTE)) % len(MARKS)]
+
+
+def _turned(index: int) -> str:
+    """Hues a golden angle apart, which stay far from each other however many there are."""
+    shades = colorsys.hls_to_rgb((0.08 + index * 0.381966) % 1, (0.35, 0.5, 0.62)[index % 3], 0.65)
+    return "#" + "".join(f"{round(255 * shade):02X}" for shade in shades)
+
+
+def places(names: Iterable[str], order: Sequence[str] = ()) -> dict[str, int]:
+    """Which `look` each name has: its place in `order`, so that it is the same in every figure; others come behind.
+
+    Example:
+        >>> places(["fc2", "extra"], ["fc1", "fc2"])
+        {'fc1': 0, 'fc2': 1, 'extra': 2}
+    """
+    return {name: place for place, name in enumerate(dict.fromkeys([*order, *names]))}
 
 
 def new_figure() -> Figure:

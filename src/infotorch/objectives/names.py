@@ -5,13 +5,19 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
+
+from torch import Tensor
 
 from infotorch.numerics.checks import shown
 from infotorch.objectives.base import Objective
 from infotorch.objectives.combined import ParallelObjectives, SumOfObjectives
+from infotorch.objectives.loss_function import LossFunction
 from infotorch.objectives.registry import REGISTRY, SHORT
 
+#: What a plan takes for a module: an objective, its name, a loss of (output, y), or None for none.
+ObjectiveLike: TypeAlias = Objective | str | Callable[[Tensor, Tensor], Tensor] | None
 #: The name that leaves a module as it was initialised.
 FROZEN = "frozen"
 
@@ -100,12 +106,12 @@ def _hint(word: str, allowed: Sequence[str]) -> str:
 
 
 def parse_objectives(
-    objectives: str | Sequence[Objective | str | None], options: Mapping[str, Mapping[str, object]] | None = None
+    objectives: str | Sequence[ObjectiveLike], options: Mapping[str, Mapping[str, object]] | None = None
 ) -> list[Objective | None]:
-    """Objectives from a string such as "X,Y,CE", or from a list of objectives and names.
+    """Objectives from a string such as "X,Y,CE", or from a list of objectives, names and losses of (output, y).
 
     Raises:
-        TypeError: something else, or options that are no dict of dicts.
+        TypeError: something else, such as the class of a loss, or options that are no dict of dicts.
         ValueError: no objective, or no option of one, has a name.
 
     Example:
@@ -115,7 +121,17 @@ def parse_objectives(
     parts = objectives.split(",") if isinstance(objectives, str) else objectives
     if not isinstance(parts, Sequence):
         raise TypeError(f"objectives: must be a string such as 'X,Y,CE' or a list, got {shown(objectives)}.")
+    found: list[Objective | None] = []
     for part in parts:
-        if not isinstance(part, Objective | str | None):
-            raise TypeError(f"objectives: each must be an objective, a name or None, got {shown(part)}.")
-    return [objective_from_name(part, options) if isinstance(part, str) else part for part in parts]
+        if isinstance(part, str):
+            found.append(objective_from_name(part, options))
+        elif isinstance(part, Objective | None):
+            found.append(part)
+        elif callable(part) and not isinstance(part, type):
+            found.append(LossFunction(part))
+        else:
+            raise TypeError(
+                "objectives: each must be an objective, a name, a loss such as nn.MSELoss() or None, got "
+                f"{f'the class {part.__name__}' if isinstance(part, type) else shown(part)}."
+            )
+    return found

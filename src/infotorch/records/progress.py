@@ -17,21 +17,86 @@ PLAIN_SECONDS = 5.0
 MANY = 2_000
 
 
-def say(line: str) -> None:
-    """One line on stderr: what goes on."""
-    print(line, file=sys.stderr, flush=True)
+_hushed = False
 
 
 @contextmanager
-def show_progress(title: str = "") -> Iterator[Progress]:
+def hushed() -> Iterator[None]:
+    """Within, nothing is said of progress: no bar, no line.
+
+    Example:
+        >>> with hushed():
+        ...     say("unheard")
+    """
+    global _hushed
+    before, _hushed = _hushed, True
+    try:
+        yield
+    finally:
+        _hushed = before
+
+
+def say(line: str) -> None:
+    """One line on stderr: what goes on."""
+    if not _hushed:
+        print(line, file=sys.stderr, flush=True)
+
+
+class Clock:
+    """How long work has taken, and how long the rest will take if it goes on as since the last setback.
+
+    Args:
+        parts: called for (parts done, parts in all); a table's parts are its runs.
+
+    Example:
+        >>> clock = Clock(lambda: (1, 4))
+        >>> [clock.tell(seconds, done, 100) for seconds, done in ((10.0, 0), (20.0, 50))]
+        ['', '0:10 elapsed, 0:50 left']
+    """
+
+    def __init__(self, parts: Callable[[], tuple[int, int]] = lambda: (0, 1)) -> None:
+        self._parts, self._begun = parts, None
+        self._mark, self._last = (0.0, 0.0), 0.0
+
+    def share(self, done: int, total: int) -> float:
+        """How much of everything is done, 0 to 1, where `done` of `total` steps of the present part are."""
+        before, count = self._parts()
+        return min((before + (done / total if total else 0.0)) / max(count, 1), 1.0)
+
+    def tell(self, now: float, done: int, total: int) -> str:
+        """What the clock says at `now`, in seconds; "" before anything can be told."""
+        share = self.share(done, total)
+        if self._begun is None or share < self._last:  # it starts, or another search of the same run does
+            self._begun = now if self._begun is None else self._begun
+            self._mark = now, share
+        self._last = share
+        since, before = self._mark
+        if share <= before:
+            return ""
+        left = (now - since) / (share - before) * (1 - share)
+        return f"{_clock(now - self._begun)} elapsed, {_clock(left)} left"
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
+
+
+@contextmanager
+def show_progress(title: str = "", *, parts: Callable[[], tuple[int, int]] = lambda: (0, 1)) -> Iterator[Progress]:
     """Yield a function (what, done, total) that shows progress, under a title once there is any.
+
+    Args:
+        title: a line before the first progress.
+        parts: as for `Clock`, for work of several parts that each count their own steps.
 
     Example:
         >>> with show_progress() as show:
         ...     show("training", 1, 10)
     """
     untold = [title] if title else []
-    with _bar() if _on_terminal() else nullcontext(_plain_lines()) as show:
+    with _bar(Clock(parts)) if _on_terminal() else nullcontext(_plain_lines(Clock(parts))) as show:
 
         def tell(what: str, done: int, total: int) -> None:
             if untold:
@@ -63,7 +128,7 @@ def download_bar(label: str, *, show: bool) -> Iterator[Any]:
         yield False
         return
     say(f"downloading {label}")
-    with _bar(in_bytes=True) if _on_terminal() else nullcontext(lambda *_: None) as tell:
+    with _bar(Clock(), in_bytes=True) if _on_terminal() else nullcontext(lambda *_: None) as tell:
         yield _Download(tell)
 
 
@@ -78,7 +143,7 @@ def counted(items: Sequence[Item], label: str) -> Iterator[Item]:
         yield from items
         return
     say(label)
-    with _bar() if _on_terminal() else nullcontext(lambda *_: None) as tell:
+    with _bar(Clock()) if _on_terminal() else nullcontext(lambda *_: None) as tell:
         for number, item in enumerate(items, start=1):
             yield item
             tell("", number, len(items))
@@ -107,11 +172,11 @@ class _Download:
 def _on_terminal() -> bool:
     from rich.console import Console
 
-    return Console(stderr=True).is_terminal
+    return not _hushed and Console(stderr=True).is_terminal
 
 
 @contextmanager
-def _bar(*, in_bytes: bool = False) -> Iterator[Progress]:
+def _bar(clock: Clock, *, in_bytes: bool = False) -> Iterator[Progress]:
     from rich import progress
     from rich.console import Console
 
@@ -119,23 +184,22 @@ def _bar(*, in_bytes: bool = False) -> Iterator[Progress]:
         progress.TextColumn("{task.description}", markup=False),
         progress.BarColumn(bar_width=None),
         progress.DownloadColumn() if in_bytes else progress.TextColumn("{task.percentage:3.0f} %"),
-        progress.TimeElapsedColumn(),
-        progress.TimeRemainingColumn(),
+        progress.TextColumn("{task.fields[clock]}"),
         console=Console(stderr=True),
         transient=True,
         redirect_stdout=sys.stdout.isatty(),  # what goes to a file stays out of the terminal
     )
-    task, reached = None, 0
+    task = None
 
     def show(what: str, done: int, total: int) -> None:
-        nonlocal task, reached
+        nonlocal task
+        # Bytes are shown as such; steps as a share of everything.
+        reached, all_of_it = (done, total or None) if in_bytes else (clock.share(done, total), 1 if total else None)
+        said = clock.tell(time.monotonic(), done, total)
         if task is None:  # only now: a download before the first step draws its own bar
             display.start()
-            task = display.add_task(what, total=total or None)
-        elif done < reached:  # the next run of a table
-            display.reset(task, total=total or None)
-        reached = done
-        display.update(task, description=what, completed=done, total=total or None)
+            task = display.add_task(what, total=all_of_it, clock=said)
+        display.update(task, description=what, completed=reached, total=all_of_it, clock=said)
 
     try:
         yield show
@@ -143,14 +207,15 @@ def _bar(*, in_bytes: bool = False) -> Iterator[Progress]:
         display.stop()
 
 
-def _plain_lines() -> Progress:
+def _plain_lines(clock: Clock) -> Progress:
     shown_at, shown = 0.0, ""
 
     def show(what: str, done: int, total: int) -> None:
         nonlocal shown_at, shown
         now = time.monotonic()
+        told = clock.tell(now, done, total)
         if what != shown or now - shown_at >= PLAIN_SECONDS:
             shown_at, shown = now, what
-            say(f"{what}: step {done} of {total}")
+            say(f"{what}: step {done} of {total}{told and f'; {told}'}")
 
     return show

@@ -73,6 +73,11 @@ def _rank(quantity: str) -> int:
     return 0 if is_fraction(quantity) else 1 if quantity == "loss" else 2 if quantity.endswith("_nats") else 3
 
 
+def module_names(runs: Sequence[Run]) -> list[str]:
+    """The modules of some runs, as figures name them, in order of first appearance."""
+    return list(dict.fromkeys(str(line.get("module", "")) or run.variant for run in runs for line in run.lines))
+
+
 def curves_by_module(runs: Sequence[Run], quantity: str) -> list[Curve]:
     """A quantity of every module, split and seed; for the runs of one variant."""
     found = []

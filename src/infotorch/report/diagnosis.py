@@ -14,6 +14,7 @@ from infotorch.report.summaries import VariantSummary
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from rich.text import Text
 
 #: Heading, key in a line of `Diagnosis.table`, and decimals; a percentage has none to show.
 COLUMNS = (
@@ -93,32 +94,58 @@ def used_columns(content: dict[str, Any]) -> list[tuple[str, str, int | None]]:
     return [c for c in COLUMNS if any(layer["table"].get(c[1]) is not None for layer in content["layers"])]
 
 
-def terminal_diagnosis(content: dict[str, Any]) -> Table:
-    """A table for rich: a line for each layer."""
+def terminal_diagnosis(content: dict[str, Any], width: int) -> list[Table | Text]:
+    """Tables for rich, a line for each layer: one where it fits, or else as many as it takes to cut nothing; a legend.
+
+    Args:
+        content: what diagnosis.json holds.
+        width: of the terminal, in characters.
+    """
+    from rich.markup import escape as escaped
+    from rich.text import Text
+
+    tables, left = [], used_columns(content)
+    while left or not tables:
+        first = not tables
+        fewest = 0 if first else 1  # the verdict may stand alone
+        fitting = (n for n in range(len(left), fewest, -1) if _width(_table_of(content, left[:n], first)) <= width)
+        count = next(fitting, fewest)
+        tables.append(_table_of(content, left[:count], first))
+        left = left[count:]
+    tables[0].title, tables[0].title_justify = escaped(title(content)), "left"
+    said = legend(content)
+    return [*tables, Text(said, style="dim italic")] if said else [*tables]
+
+
+def _table_of(content: dict[str, Any], columns: Sequence[tuple[str, str, int | None]], verdicts: bool) -> Table:
     from rich import box
     from rich.markup import escape as escaped
     from rich.table import Table
 
-    columns = used_columns(content)
-    table = Table(
-        box=box.SIMPLE_HEAD,
-        title=escaped(title(content)),
-        title_justify="left",
-        caption=escaped(legend(content)) or None,
-        caption_justify="left",
-    )
-    for heading in ("layer", "columns", "verdict", *(heading for heading, _, _ in columns)):
-        table.add_column(heading, justify="left" if heading in {"layer", "verdict"} else "right")
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("layer", overflow="fold")
+    if verdicts:
+        table.add_column("columns", justify="right", no_wrap=True)
+        table.add_column("verdict", no_wrap=True, overflow="fold")
+    for heading, _, _ in columns:
+        table.add_column(heading, justify="right", no_wrap=True)
     for layer in content["layers"]:
         line = layer["table"]
-        numbers = [cell(line, key, decimals) for _, key, decimals in columns]
-        table.add_row(escaped(line["layer"]), str(line["columns"]), line["verdict"], *numbers)
+        said = [str(line["columns"]), line["verdict"]] if verdicts else []
+        table.add_row(escaped(line["layer"]), *said, *(cell(line, key, decimals) for _, key, decimals in columns))
     own = {key: _middle(content["robustness"], kind)[1] for key, kind in _STEADY.items()}
-    if any(value is not None for value in own.values()):
-        table.add_row(
-            "the network itself", "", "", *(cell(own, key, None) if key in own else "" for _, key, _ in columns)
-        )
+    if any(own.get(key) is not None for _, key, _ in columns):
+        said = ["", ""] if verdicts else []
+        numbers = [cell(own, key, None) if key in own else "" for _, key, _ in columns]
+        table.add_row("the network itself", *said, *numbers)
     return table
+
+
+def _width(table: Table) -> int:
+    """Characters that a table takes where nothing limits it."""
+    from rich.console import Console
+
+    return Console(width=10_000).measure(table).maximum
 
 
 def legend(content: dict[str, Any]) -> str:
@@ -169,20 +196,26 @@ def advice(content: dict[str, Any]) -> list[tuple[str, str, str]]:
     ]
 
 
-def diagnosis_section(rows: Sequence[VariantSummary], specs: list[str], unfolded: bool) -> str:
+def diagnosis_section(
+    rows: Sequence[VariantSummary], specs: list[str], unfolded: bool, order: Sequence[str] = ()
+) -> str:
     """The diagnosed runs of a recipe, one of each variant; nothing where none was diagnosed.
 
     Args:
         rows: rows of one recipe.
         specs: figures of the page, which these are added to.
         unfolded: whether all variants are open, or the first alone.
+        order: of all modules of the page, in which each keeps its colour.
 
     Raises:
         ValueError: a diagnosis.json is damaged.
     """
     found = [(row.variant, content) for row in rows if (content := _of_row(row)) is not None]
+    layers = [layer["name"] for _, content in found for layer in content["layers"]]
+    order = [*order, *layers, "the network itself"]
     parts = "".join(
-        _variant(variant, content, specs, unfolded or not place) for place, (variant, content) in enumerate(found)
+        _variant(variant, content, specs, unfolded or not place, order)
+        for place, (variant, content) in enumerate(found)
     )
     return f"<h3>Diagnosis, layer by layer</h3><p class=quiet>{_ABOUT}</p>{parts}" if parts else ""
 
@@ -194,10 +227,10 @@ def _of_row(row: VariantSummary) -> dict[str, Any] | None:
     return read_diagnosis(having[0].record) if having else None
 
 
-def _variant(variant: str, content: dict[str, Any], specs: list[str], unfolded: bool) -> str:
-    figures = drawing(compression_figure(content), "Compression under noise", "P2", specs)
+def _variant(variant: str, content: dict[str, Any], specs: list[str], unfolded: bool, order: Sequence[str]) -> str:
+    figures = drawing(compression_figure(content, order), "Compression under noise", "P2", specs)
     for kind, words in _KINDS.items():
-        figures += drawing(robustness_figure(content, kind), words, "P4, linear probes on each layer", specs)
+        figures += drawing(robustness_figure(content, kind, order), words, "P4, linear probes on each layer", specs)
     said = "".join(
         f"<dt>{escape(who)}</dt><dd>{escape(why)} Instead: {escape(instead)}.</dd>"
         for who, why, instead in advice(content)

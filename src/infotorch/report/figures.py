@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from infotorch.figures.curves import Curve, Stage, curves_figure
 from infotorch.figures.measured import measured_figure as draw_measured
 from infotorch.report.curves import constant_value, curves_by_module, curves_by_variant, has_steps, quantities, stages
-from infotorch.report.numbers import format_metric, metric_label, metric_unit, scale
+from infotorch.report.numbers import better, format_metric, metric_label, metric_unit, scale
 from infotorch.report.runs import Run
 from infotorch.report.summaries import VariantSummary, main_metrics, twin_of
 
@@ -41,6 +41,7 @@ def measured_figure(rows: Sequence[VariantSummary], name: str) -> Figure:
         unit=metric_unit(name),
         times=scale(name),
         shown=partial(format_metric, name),
+        better=better(name),
     )
 
 
@@ -55,15 +56,17 @@ def variants_figure(runs: Sequence[Run], name: str) -> Figure | None:
         The figure, or None where no run has the metric.
     """
     curves = curves_by_variant(runs, name)
-    return _over_training(curves, runs, name) if curves else None
+    order = [run.variant for run in runs]  # a variant without this metric keeps its colour free
+    return _over_training(curves, runs, name, order=order) if curves else None
 
 
-def module_figure(runs: Sequence[Run], quantity: str) -> Figure | None:
+def module_figure(runs: Sequence[Run], quantity: str, order: Sequence[str] = ()) -> Figure | None:
     """One quantity over training, a colour per module, train dotted and validation solid, stages as bands.
 
     Args:
         runs: runs of one variant, its seeds.
         quantity: metric name without its split, for example "loss".
+        order: of all modules of the page, in which each keeps its colour.
 
     Returns:
         The figure, or None where no run has the quantity.
@@ -71,7 +74,8 @@ def module_figure(runs: Sequence[Run], quantity: str) -> Figure | None:
     curves = curves_by_module(runs, quantity)
     if not curves:
         return None
-    return _over_training(curves, runs, quantity, stages(next((run for run in runs if run.completed), runs[0])))
+    bands = stages(next((run for run in runs if run.completed), runs[0]))
+    return _over_training(curves, runs, quantity, bands, order)
 
 
 def overview_curve(rows: Sequence[VariantSummary]) -> str | None:
@@ -97,7 +101,9 @@ def rates_vary(runs: Sequence[Run]) -> bool:
     )
 
 
-def _over_training(curves: Sequence[Curve], runs: Sequence[Run], name: str, bands: Sequence[Stage] = ()) -> Figure:
+def _over_training(
+    curves: Sequence[Curve], runs: Sequence[Run], name: str, bands: Sequence[Stage] = (), order: Sequence[str] = ()
+) -> Figure:
     return curves_figure(
         curves,
         x_title="step" if has_steps(runs) else "epoch",
@@ -105,4 +111,5 @@ def _over_training(curves: Sequence[Curve], runs: Sequence[Run], name: str, band
         times=scale(name),
         log_y=name == "learning_rate",
         stages=bands,
+        order=order,
     )

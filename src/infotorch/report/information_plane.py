@@ -25,7 +25,7 @@ def read_plane(record: RunRecord, name: str) -> dict[str, Any]:
     return content
 
 
-def information_plane_section(rows: Sequence[VariantSummary], specs: list[str]) -> str:
+def information_plane_section(rows: Sequence[VariantSummary], specs: list[str], order: Sequence[str] = ()) -> str:
     """The planes of one run of each variant that has any; nothing without.
 
     Raises:
@@ -37,7 +37,7 @@ def information_plane_section(rows: Sequence[VariantSummary], specs: list[str]) 
         for name in _planes(having[0]) if having else []:
             content = read_plane(having[0].record, name)
             note = f"seed {having[0].seed}, {content.get('rows')} rows{_assumed(content)}; the slider is the epoch"
-            figures += drawing(epochs_figure(content["points"]), row.variant, note, specs)
+            figures += drawing(epochs_figure(content["points"], order), row.variant, note, specs)
     if not figures:
         return ""
     return f"<h3>Layers in the information plane</h3><p class=quiet>{_ABOUT}</p><div class=figures>{figures}</div>"

@@ -61,11 +61,12 @@ def _ways(run: Run, split: str) -> list[Way]:
     return found
 
 
-def plane_figure(runs: Sequence[Run]) -> Figure | None:
+def plane_figure(runs: Sequence[Run], order: Sequence[str] = ()) -> Figure | None:
     """I(X; T) against I(Y; T) over training, a colour and a mark per module.
 
     Args:
         runs: runs of one variant, its seeds.
+        order: of all modules of the page, in which each keeps its colour.
 
     Returns:
         The figure: the mean over completed seeds thick and single seeds thin, a lone completed one thick; None where no
@@ -74,7 +75,7 @@ def plane_figure(runs: Sequence[Run]) -> Figure | None:
     found = ways(runs)
     if not found:
         return None
-    return paths_figure(found, x_title=_title(runs, MI_XT), y_title=_title(runs, MI_TY))
+    return paths_figure(found, x_title=_title(runs, MI_XT), y_title=_title(runs, MI_TY), order=order)
 
 
 def _title(runs: Sequence[Run], name: str) -> str:
@@ -86,13 +87,13 @@ def _title(runs: Sequence[Run], name: str) -> str:
     return metric_label(name) + said.get(str(direction), "")
 
 
-def plane_section(rows: Sequence[VariantSummary], specs: list[str]) -> str:
+def plane_section(rows: Sequence[VariantSummary], specs: list[str], order: Sequence[str] = ()) -> str:
     """A figure for each variant of a recipe whose modules report both coordinates; nothing without any."""
     figures = ""
     for row in rows:
         found = ways(row.runs)
         split = {"train": "training"}.get(found[0].xt.split, found[0].xt.split) if found else ""
-        figures += drawing(plane_figure(row.runs), row.variant, f"On {split} data.", specs)
+        figures += drawing(plane_figure(row.runs, order), row.variant, f"On {split} data.", specs)
     if not figures:
         return ""
     return f"<h3>Paths through the information plane</h3><p class=quiet>{_ABOUT}</p><div class=figures>{figures}</div>"

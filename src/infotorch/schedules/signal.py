@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
+from infotorch.data.loaders import SampleSource, first_pairs
 from infotorch.data.splits import stratified_samples
 from infotorch.estimators.class_neighbours import ross
 from infotorch.estimators.discrete import discrete_entropy
@@ -116,7 +117,9 @@ class InformationSignal:
         data: the training data as a pair (x, y) of tensors or numpy arrays. x: inputs, shape (n, ...); arrays take the
             precision of the network's weights, and so do tensors on which it does not run as they are. y: class labels
             of shape (n,), integers, -1 for unlabelled ones, which are not drawn; or real targets of shape (n, ...). The
-            dtype decides: labels as floating-point numbers are real targets.
+            dtype decides: labels as floating-point numbers are real targets. Of a torch `DataLoader` of such pairs the
+            first num_samples are kept, labelled ones alone, and its order goes on as before; of a `Dataset` of torch as
+            many, drawn by seed; of a data set of `load` the training part counts.
         num_samples: samples that are drawn once, in equal proportions from the classes; at least 2.
         layers: names of layers, see `parameterised_layers`; None for the network's output.
         estimator: "ross" for labels (nearest neighbours within each class, ties counted), "ksg" for real targets and as
@@ -157,7 +160,7 @@ class InformationSignal:
     def __init__(
         self,
         model: nn.Module,
-        data: tuple[Tensor | np.ndarray, Tensor | np.ndarray],
+        data: SampleSource,
         *,
         num_samples: int = 1000,
         layers: Sequence[str] | None = None,
@@ -172,6 +175,7 @@ class InformationSignal:
             raise ValueError(f"{_WHERE}: num_samples must be at least 2, got {num_samples}.")
         check_count(columns, where=_WHERE, name="columns")
         check_count(batch_size, where=_WHERE, name="batch_size")
+        data = first_pairs(data, model, num_samples, seed=seed, where=_WHERE, labelled=True)
         x, y = _inputs_and_targets(data, model)
         self.model, self.batch_size, self.columns = model, batch_size, columns
         self.layers = None if layers is None else _known(model, layers)

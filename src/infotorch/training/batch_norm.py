@@ -53,7 +53,7 @@ def _measure(plan: Plan, number: int, norms: Sequence[_BatchNorm], batches: Batc
             norm.train()
         seen = 0
         for batch in batches.epoch(0):
-            count = len(features_of(batch.x)) if is_graph(batch.x) else len(batch.rows)  # of graphs: nodes
+            count = len(features_of(batch.x)) if is_graph(batch.x) else len(batch.x)  # of graphs: nodes
             seen += count
             for norm in norms:
                 norm.momentum = count / seen  # the average over all passes, by samples

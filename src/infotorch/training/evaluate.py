@@ -12,6 +12,7 @@ from torch import Tensor
 
 from infotorch.data.graph_checks import is_graph
 from infotorch.data.graphs import NodeSamples, structure_of
+from infotorch.data.loaders import LoaderBatches
 from infotorch.numerics.seeds import SeedStreams
 from infotorch.objectives.base import LocalBatch, Loss
 from infotorch.training.inputs import local_batch
@@ -53,28 +54,36 @@ def parts_of(x: Samples) -> Iterator[tuple[Any, slice]]:
         yield from ((x[rows], rows) for rows in _chunks(len(x)))
 
 
-def accuracy(scores: Callable[[Any], Tensor], x: Samples, y: Tensor) -> float:
+def accuracy(scores: Callable[[Any], Tensor], x: Samples | LoaderBatches, y: Tensor) -> float:
     """Fraction of the labelled samples whose highest score is their class; NaN when no sample has a label.
 
     Args:
         scores: samples -> class scores (b, classes); where classes are of graphs and there is a row for each node,
             their mean over each graph's nodes counts.
-        x: inputs, (n, ...), `GraphSamples` or `NodeSamples`.
+        x: inputs, (n, ...), `GraphSamples` or `NodeSamples`; or the batches of a loader, which hold their own classes.
         y: classes, (n,), -1 for unlabelled samples.
 
     Example:
         >>> accuracy(lambda rows: rows, torch.eye(3), torch.tensor([0, 1, 0]))
         0.666...
     """
-    right = 0
+    right = known = 0
     with torch.no_grad():
-        for part, rows in parts_of(x):
+        for part, classes in _classes_of(x, y):
             found = scores(part)
-            if is_graph(part) and len(found) != len(y[rows]):
+            if is_graph(part) and len(found) != len(classes):
                 found = structure_of(part).mean(found)  # as the objectives see them
-            right += int(((found.argmax(dim=1) == y[rows]) & (y[rows] >= 0)).sum())
-    known = int((y >= 0).sum())
+            right += int(((found.argmax(dim=1) == classes) & (classes >= 0)).sum())
+            known += int((classes >= 0).sum())
     return right / known if known else float("nan")
+
+
+def _classes_of(x: Samples | LoaderBatches, y: Tensor) -> Iterator[tuple[Any, Tensor]]:
+    """Inputs of a forward pass each, and their classes; a loader, whose order may change, gives its own."""
+    if isinstance(x, LoaderBatches):
+        yield from ((batch.x, batch.y) for batch in x.look() if batch.y is not None)
+    else:
+        yield from ((part, y[rows]) for part, rows in parts_of(x))
 
 
 def plan_scores(plan: Plan) -> Callable[[Any], Tensor]:
@@ -82,12 +91,12 @@ def plan_scores(plan: Plan) -> Callable[[Any], Tensor]:
     return lambda x: plan.outputs(x)[-1]
 
 
-def plan_accuracy(plan: Plan, x: Samples, y: Tensor) -> float:
+def plan_accuracy(plan: Plan, x: Samples | LoaderBatches, y: Tensor) -> float:
     """Accuracy of the whole model in evaluation mode: a fraction of one, NaN where no sample has a label.
 
     Args:
         plan: its last module's output is class scores.
-        x: inputs, (n, ...), `GraphSamples` or `NodeSamples`.
+        x: inputs, (n, ...), `GraphSamples` or `NodeSamples`; or the batches of a loader, which hold their own classes.
         y: classes, (n,), -1 for unlabelled samples.
 
     Example:

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset as TorchDataset
 
 from infotorch.data.graph_checks import is_graph
 from infotorch.data.graphs import GraphSamples, NodeSamples
+from infotorch.data.loaders import LoaderBatches, SampleSource, held_pair
 from infotorch.networks.segments import starting_layers
-from infotorch.numerics.checks import as_tensor, check_number
-from infotorch.numerics.seeds import seed_streams
-from infotorch.objectives.base import Objective
+from infotorch.numerics.checks import as_tensor, check_count, check_number
+from infotorch.numerics.seeds import SeedStreams, seed_streams
 from infotorch.objectives.checks import check_labels, check_weight
+from infotorch.objectives.names import ObjectiveLike
 from infotorch.training.assignment import AUTO, choose_assignment
 from infotorch.training.checks import check_model, check_one_process, check_weights
 from infotorch.training.evaluate import evaluating_repeatably, plan_accuracy
 from infotorch.training.inputs import batches_of, is_graph_samples
 from infotorch.training.loop import StepInfo, train
 from infotorch.training.plan import Order, Plan, evaluating
+from infotorch.training.reading import training_samples
 
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
@@ -31,10 +33,12 @@ if TYPE_CHECKING:
     from infotorch.data.typing import Graphs, Samples
     from infotorch.numerics.typing import ArrayLike
 
-#: What `fit` learns from: (x, y), y None for no labels; or graphs that hold their own classes.
-TrainingData: TypeAlias = (
-    "tuple[ArrayLike | Graphs | GraphSamples | NodeSamples, ArrayLike | None] | Graphs | GraphSamples | NodeSamples"
+#: Graphs that `fit` learns from: with classes, or holding their own.
+TrainingGraphs: TypeAlias = (
+    "tuple[Graphs | GraphSamples | NodeSamples, ArrayLike | None] | Graphs | GraphSamples | NodeSamples"
 )
+#: What `fit` learns from.
+TrainingData: TypeAlias = "SampleSource | TrainingGraphs"
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ def fit(
     model: nn.Module,
     data: TrainingData,
     *,
-    plan: str | Sequence[Objective | str | None] | Plan = "X,Y,CE",
+    plan: str | Sequence[ObjectiveLike] | Plan = "X,Y,CE",
     cuts: Sequence[str] | None = None,
     order: Order = "sequential",
     epochs: int = 5,
@@ -80,17 +84,20 @@ def fit(
         data: (x, y): samples (n, ...) and classes (n,); y is None, or -1 for unlabelled samples. x may be
             a list of torch_geometric graphs with a class each, or one graph with a class for each node. A graph, or a
             list of graphs, alone brings its own y; where it has a train_mask, the other nodes are unlabelled. A y given
-            beside a graph is taken as it is, mask or no mask.
-        plan: objectives, one for each module: names as in "X,Y,CE", or a list of names and `Objective`s; "auto" to try
-            every number of X modules before the Y modules, keep the one that is right most often on a tenth of the
-            labelled samples, held out, and train it on all samples; or a `Plan` of your own (then cuts, order and lr
-            are the plan's).
+            beside a graph is taken as it is, mask or no mask. A torch `DataLoader` of such pairs keeps its batches,
+            workers, transforms and order: its own generator's, or else decided by seed; it is read once before
+            training for all targets, and epochs begin at their start. Of a `Dataset` of torch, batches are drawn by
+            seed; a `Split` is the pair that it holds, and a data set of `load` its training part.
+        plan: objectives, one for each module: names as in "X,Y,CE", or a list of names, `Objective`s and losses of
+            (output, y), such as `nn.CrossEntropyLoss(weight=..., label_smoothing=0.1)`; "auto" to try every number of X
+            modules before the Y modules, keep the one that is right most often on a tenth of the labelled samples, held
+            out, and train it on all samples; or a `Plan` of your own (then cuts, order and lr are the plan's).
             "frozen" modules stay as they come, batch norm's statistics too (`update_batch_norm` measures those of
             untrained ones).
         cuts: names of the layers that start the second, third, ... module; None: every child with weights does.
         order: "sequential" or "simultaneous".
         epochs: epochs of each module (sequential) or of the run (simultaneous).
-        batch_size: samples a step.
+        batch_size: samples a step; a `DataLoader` has its own.
         lr: rate of Adam.
         seed: decides batch order, read-outs, noise and dropout. The model's weights are yours, as they come.
 
@@ -100,8 +107,9 @@ def fit(
     Raises:
         TypeError: model, data, plan or lr is of another kind, x is not numbers, or y has no integer classes while an
             objective needs them.
-        ValueError: samples that do not pair, a plan that does not fit the model, a rate that is negative or not finite,
-            or several processes that torch.distributed has joined.
+        ValueError: samples that do not pair, are none or not finite, a plan that does not fit the model, a rate that
+            is negative or not finite, several processes that torch.distributed has joined, or, of a `DataLoader`, no
+            length or a plan of "auto".
 
     Example:
         >>> _ = torch.manual_seed(0)
@@ -127,10 +135,20 @@ def fit(
             "fit: float16 weights cannot be trained by Adam, whose squares of gradients are 0 there; give "
             "model.float() or model.bfloat16(), or a Plan with an optimiser of your own."
         )
-    x, y = _as_graphs(model, data) if _holds_graphs(data) else _as_training_data(model, data)
     settings = _Settings(cuts, order, epochs, batch_size, lr, seed_streams(seed).seed)
+    data = held_pair(data)
+    if _holds_graphs(data):
+        x, y = _as_graphs(model, data)
+    else:
+        check_count(batch_size, where="fit", name="batch_size")
+        x, y = training_samples(model, data, batch_size=batch_size, seed=settings.seed, where="fit")
     tried: dict[str, float] = {}
     if plan == AUTO:
+        if isinstance(x, LoaderBatches):
+            raise ValueError(
+                "fit: a plan of 'auto' holds samples out by their numbers, which a DataLoader does not give; give the "
+                'pair (x, y), or a plan such as "X,Y,CE".'
+            )
         plan, tried = _choose(model, x, y, settings)
     if not isinstance(plan, Plan):
         plan = settings.plan(model, plan)
@@ -152,16 +170,19 @@ class _Settings:
     lr: float
     seed: int
 
-    def plan(self, model: nn.Module, objectives: str | Sequence[Objective | str | None]) -> Plan:
+    def plan(self, model: nn.Module, objectives: str | Sequence[ObjectiveLike]) -> Plan:
         """The plan of these objectives, by Adam."""
         return Plan.layerwise(
             model, self.cuts, objectives, order=self.order, optimizer=lambda p: torch.optim.Adam(p, lr=self.lr)
         )
 
 
-def _train(plan: Plan, x: Samples, y: Tensor | None, settings: _Settings) -> tuple[dict[str, float], str | None]:
+def _train(
+    plan: Plan, x: Samples | LoaderBatches, y: Tensor | None, settings: _Settings
+) -> tuple[dict[str, float], str | None]:
     """The means of every module's last epoch, and the module that diverged."""
-    batches = batches_of(x, y, batch_size=settings.batch_size, seed=settings.seed)
+    loaded = isinstance(x, LoaderBatches)
+    batches = x if loaded else batches_of(x, y, batch_size=settings.batch_size, seed=settings.seed)
     metrics: dict[str, float] = {}
     sums: dict[str, list[float]] = {}
     info: StepInfo | None = None
@@ -203,7 +224,10 @@ def _is_pair(data: object) -> TypeIs[tuple[Any, Any]]:
 
 def _are_graphs(x: object) -> bool:
     """Whether x is a list of graphs, or a data set of them."""
-    return isinstance(x, Sequence | Dataset) and hasattr(x, "__len__") and len(x) > 0 and is_graph(x[0])  # pyright: ignore[reportArgumentType]
+    if not isinstance(x, Sequence | TorchDataset) or not isinstance(x, Sized) or not len(x):
+        return False
+    with SeedStreams(0).as_global_everywhere("first sample"):  # a transform may draw
+        return is_graph(x[0])
 
 
 def _as_graphs(model: nn.Module, data: Any) -> tuple[GraphSamples | NodeSamples, Tensor | None]:
@@ -254,38 +278,18 @@ def _own_classes(data: Any) -> Tensor | None:
     return torch.where(mask.bool(), y, -1)
 
 
-def _as_training_data(model: nn.Module, data: Any) -> tuple[Tensor, Tensor | None]:
-    if not isinstance(data, tuple) or len(data) != 2:
-        got = type(data).__name__
-        raise TypeError(f"fit: data must be the pair (x, y), or torch_geometric graphs, one or a list, got {got}.")
-    parameter = next(model.parameters(), None)
-    if parameter is None:
-        raise ValueError("fit: the model has no parameters to train.")
-    x = as_tensor(data[0], where="fit", name="x")
-    y = None if data[1] is None else as_tensor(data[1], where="fit", name="y").to(parameter.device)
-    # Integer inputs are token ids; real ones take the precision of the weights.
-    x = x.to(parameter.device, parameter.dtype if x.is_floating_point() else x.dtype)
-    if x.ndim == 0 or (y is not None and y.ndim == 0):
-        raise ValueError("fit: x and y must have rows of samples, got a single number.")
-    if x.is_floating_point() and not torch.isfinite(x).all():
-        raise ValueError("fit: x must be finite, got NaN or infinite values.")
-    if y is not None and len(y) != len(x):
-        raise ValueError(f"fit: x and y must be paired row by row, got {len(x)} and {len(y)} rows.")
-    return x, y if y is None or y.is_floating_point() else y.long()
-
-
 def _terms(info: StepInfo) -> list[tuple[str, float]]:
     return [
         (f"{module}/{name}", float(value)) for module, loss in info.losses.items() for name, value in loss.terms.items()
     ]
 
 
-def _scores_classes(plan: Plan, x: Samples, y: Tensor) -> bool:
+def _scores_classes(plan: Plan, x: Samples | LoaderBatches, y: Tensor) -> bool:
     output = _output_of_one(plan, x)
     return output.ndim == 2 and output.shape[1] > int(y.max())
 
 
-def _warn_of_a_readout(plan: Plan, x: Samples) -> None:
+def _warn_of_a_readout(plan: Plan, x: Samples | LoaderBatches) -> None:
     """Tell of a network that ends in an objective with a read-out of its own: nothing has trained its class scores."""
     objective, output = plan[-1].objective, _output_of_one(plan, x)
     with torch.no_grad():
@@ -300,6 +304,7 @@ def _warn_of_a_readout(plan: Plan, x: Samples) -> None:
         )
 
 
-def _output_of_one(plan: Plan, x: Samples) -> Tensor:
+def _output_of_one(plan: Plan, x: Samples | LoaderBatches) -> Tensor:
     with torch.no_grad(), evaluating_repeatably(plan):
-        return plan.outputs(x.graph if isinstance(x, NodeSamples) else x[:1])[-1]
+        one = x.graph if isinstance(x, NodeSamples) else x.example if isinstance(x, LoaderBatches) else x[:1]
+        return plan.outputs(one)[-1]

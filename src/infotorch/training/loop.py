@@ -18,13 +18,13 @@ from torch import Tensor, nn
 
 from infotorch.data.batches import Batch
 from infotorch.data.graphs import NodeSamples
+from infotorch.data.loaders import SampleSource, check_start
 from infotorch.numerics.checks import check_choice, check_count
 from infotorch.numerics.seeds import SeedStreams, seed_streams
 from infotorch.objectives.base import LocalBatch, Loss
 from infotorch.objectives.layer_hook import hooks_paused
 from infotorch.training.cache import CacheKind, OutputCache
 from infotorch.training.checks import (
-    check_batches,
     check_cache,
     check_gradient,
     check_one_process,
@@ -37,6 +37,7 @@ from infotorch.training.local_module import LocalModule, Update
 from infotorch.training.memory import track_saved_activations
 from infotorch.training.plan import Batches, Plan
 from infotorch.training.position import Position
+from infotorch.training.reading import as_batches
 from infotorch.training.split_module import ProximalUpdate, SplitModule
 from infotorch.updates.gradient import GradientUpdate, Handoff
 from infotorch.updates.replay import keeping_statistics
@@ -79,9 +80,10 @@ class StepInfo:
 
 def train(
     plan: Plan,
-    batches: Batches,
+    batches: Batches | SampleSource,
     *,
     epochs: int,
+    batch_size: int = 128,
     seed: int = 0,
     start: Position | None = None,
     cache: CacheKind | None = None,
@@ -92,10 +94,13 @@ def train(
 
     Args:
         plan: what to train; its weights change in place.
-        batches: mini-batches keyed by epoch, on the device of the weights.
+        batches: mini-batches keyed by epoch, on the device of the weights, such as `TensorBatches`; or samples as in
+            `fit`: a pair (x, y) of arrays, a `Split`, or a `DataLoader` or `Dataset` of torch.
         epochs: epochs of each stage: of every module in sequential order, of the whole run in simultaneous order.
-        seed: decides read-outs, noise and dropout; the batches have their own.
-        start: go on from here; the plan must hold the state that belongs to it.
+        batch_size: samples a step, where `batches` are samples; a `DataLoader` has its own.
+        seed: decides read-outs, noise and dropout, and the order of samples; `TensorBatches` have their own.
+        start: go on from here; the plan must hold the state that belongs to it. With a `DataLoader` or `Dataset` of
+            torch this is the start of an epoch, and the state of the loader's own generator, if any, is yours to keep.
         cache: keep the outputs of frozen modules in "memory" or on "disk" (sequential order, in-memory batches).
         handoff: in simultaneous order, the next module sees the output from "before" this step's update, or a second
             forward pass from "after" it.
@@ -106,9 +111,10 @@ def train(
 
     Raises:
         TypeError: epochs is not an integer; or plan, batches, start or fabric is of another kind.
-        ValueError: epochs below 1, a start outside the run, a cache for batches that serve no single samples or are
-            augmented, a plan whose schedules have run or were prepared for another number of steps, or several
-            processes, in the fabric or joined by torch.distributed: nothing would average their gradients.
+        ValueError: epochs below 1, a start outside the run, or within an epoch of a `DataLoader`, a cache for batches
+            that serve no single samples or are augmented, samples that do not pair or are not finite, a plan whose
+            schedules have run or were prepared for another number of steps, or several processes, in the fabric or
+            joined by torch.distributed: nothing would average their gradients.
 
     Example:
         >>> from infotorch.data.batches import TensorBatches
@@ -124,13 +130,16 @@ def train(
         raise TypeError(f"train: plan must be a Plan, such as Plan.end_to_end(model, ...), got {type(plan).__name__}.")
     if not isinstance(start, Position | None):
         raise TypeError(f"train: start must be a Position, the `next` of a StepInfo, got {type(start).__name__}.")
-    check_batches(batches, where="train")
     check_count(epochs, where="train", name="epochs")
+    check_count(batch_size, where="train", name="batch_size")
+    model = nn.ModuleList(module.body for module in plan)
+    batches = as_batches(batches, model, batch_size=batch_size, seed=seed, where="train")
     check_choice(handoff, ("before", "after"), where="train", name="handoff")
     check_cache(cache, batches, where="train")
     check_one_process(fabric, where="train")
     if start is not None:
         check_position(start, stages=len(plan.stages()), epochs=epochs, steps=len(batches), where="train: start")
+        check_start(batches, start.step, where="train: start")
     if plan.num_steps is None:
         plan.prepare(batches, epochs=epochs, seed=seed)
     if start is None and plan.schedules_have_moved():
@@ -351,7 +360,10 @@ class _Stage:
         return encode
 
     def _first_input(self, batch: Batch) -> Any:
-        return self._frozen_output(batch.x) if self.cached is None else self.cached[batch.rows]
+        if self.cached is None:
+            return self._frozen_output(batch.x)
+        assert batch.rows is not None  # a cache is filled from samples that have numbers
+        return self.cached[batch.rows]
 
     def _frozen_output(self, x: Any) -> Any:
         hidden = x

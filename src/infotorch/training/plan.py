@@ -31,12 +31,12 @@ from infotorch.networks.segments import (
 from infotorch.numerics.checks import check_choice
 from infotorch.numerics.kinds import check_kind, check_names, check_several
 from infotorch.numerics.seeds import seed_streams
-from infotorch.objectives.base import Objective
-from infotorch.objectives.names import parse_objectives
-from infotorch.training.checks import check_batches, check_model, check_output, check_weights
+from infotorch.objectives.names import ObjectiveLike, parse_objectives
+from infotorch.training.checks import check_model, check_output, check_weights
 from infotorch.training.graph_caches import refuse_graph_caches, without_graph_caches
 from infotorch.training.inputs import device_of, local_batch
 from infotorch.training.local_module import LocalModule
+from infotorch.training.reading import as_batches
 from infotorch.training.split_module import SplitModule
 from infotorch.updates.gradient import GradientUpdate, Handoff, OptimizerFactory, SchedulerFactory
 from infotorch.updates.proximal import ProximalOrder, ProximalSplit
@@ -44,6 +44,7 @@ from infotorch.updates.replay import looking
 from infotorch.updates.slopes import PenaltyName
 
 if TYPE_CHECKING:
+    from infotorch.data.loaders import SampleSource
     from infotorch.data.typing import Inputs
 
 #: When the modules are trained: one after the other, each to its end, or all in every step.
@@ -116,7 +117,7 @@ class Plan:
         cls,
         model: nn.Module,
         cuts: Sequence[str] | None = None,
-        objectives: str | Sequence[Objective | str | None] = "X,Y,CE",
+        objectives: str | Sequence[ObjectiveLike] = "X,Y,CE",
         *,
         order: Order = "sequential",
         isolated: bool = True,
@@ -131,7 +132,8 @@ class Plan:
                 their usual names (x, edge_index, batch, ...); its weights are trained in place.
             cuts: names of the layers that start the second, third, ... module; None: every child with weights
                 starts one, see `starting_layers`.
-            objectives: one for each module: names such as "X,Y,CE", or `Objective`s; None or "frozen" for none.
+            objectives: one for each module: names such as "X,Y,CE", or a list of names, `Objective`s and losses of
+                (output, y) such as `nn.MSELoss()`; None or "frozen" for none.
             order: "sequential" or "simultaneous".
             isolated: see `Plan`.
             optimizer: makes an optimiser of a list of parameters: one for every module, or one for each.
@@ -171,7 +173,7 @@ class Plan:
     def end_to_end(
         cls,
         model: nn.Module,
-        objective: str | Objective = "CE",
+        objective: ObjectiveLike = "CE",
         *,
         optimizer: OptimizerFactory,
         scheduler: SchedulerFactory | None = None,
@@ -186,7 +188,7 @@ class Plan:
         cls,
         model: nn.Module,
         at: str | Sequence[str],
-        objective: str | Objective = "CE",
+        objective: ObjectiveLike = "CE",
         *,
         optimizer: OptimizerFactory,
         forward_optimizer: OptimizerFactory | None = None,
@@ -279,13 +281,14 @@ class Plan:
 
         return encode
 
-    def prepare(self, batches: Batches, *, epochs: int, seed: int) -> None:
+    def prepare(self, batches: Batches | SampleSource, *, epochs: int, seed: int, batch_size: int = 128) -> None:
         """Give every objective its shapes and every module its update; `train` calls this when nobody has.
 
         Args:
-            batches: the training data; its first batch gives the shapes.
+            batches: the training data as in `train`; its first batch gives the shapes.
             epochs: epochs of each stage, which schedules span.
             seed: decides the initial read-outs.
+            batch_size: samples a step, where `batches` are samples.
 
         Raises:
             TypeError: batches are not keyed by epoch, or epochs or seed is not an integer.
@@ -293,8 +296,9 @@ class Plan:
                 graph (cached=True) where there are many.
             OutOfMemoryError: the first batch does not fit the device.
         """
-        check_batches(batches, where="Plan.prepare")
         check_kind(epochs, Integral, where="Plan.prepare", name="epochs", said="an integer")
+        model = nn.ModuleList(module.body for module in self.modules)
+        batches = as_batches(batches, model, batch_size=batch_size, seed=seed, where="Plan.prepare")
         if not self.stages() or not self.stages()[0]:
             raise ValueError("Plan: every module is frozen, nothing is left to train.")
         if isinstance(getattr(batches, "x", None), GraphSamples):

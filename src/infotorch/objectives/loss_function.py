@@ -1,0 +1,81 @@
+"""A loss of the user's own, of a module's output and y, as an objective."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from infotorch.numerics.checks import check_callable
+from infotorch.objectives.base import LocalBatch, Loss, Objective, full_precision, nothing_to_learn
+from infotorch.objectives.checks import check_labels
+
+
+class LossFunction(Objective):
+    """Any loss of the module's output and y: a function, or a loss of torch, whose own parameters are trained too.
+
+    Class weights and label smoothing of the cross-entropy are those of `nn.CrossEntropyLoss`.
+
+    Args:
+        function: (output, y) -> the loss, 0-d, of the samples that have a label: where y are integers of shape (n,),
+            those of -1 are left out.
+
+    Raises:
+        TypeError: no function, or a class in place of its instance.
+
+    Example:
+        >>> batch = LocalBatch(torch.zeros(3, 2), torch.zeros(3, 2), torch.zeros(3, 4), torch.tensor([0, 3, -1]))
+        >>> LossFunction(torch.nn.CrossEntropyLoss(label_smoothing=0.1))(batch).total.item()  # log 4
+        1.386...
+    """
+
+    needs_labels: bool = True
+
+    def __init__(self, function: Callable[[Tensor, Tensor], Tensor]) -> None:
+        super().__init__()
+        check_callable(function, where="LossFunction", name="function")
+        if isinstance(function, type):
+            raise TypeError(f"LossFunction: function must be one, such as {function.__name__}(), got the class.")
+        self.function = function
+        self._num_classes = 0
+
+    def build(self, example: LocalBatch, labels: Tensor | None) -> None:
+        """Count the classes, where y are such.
+
+        Raises:
+            TypeError: there is no y, or the loss is not one number.
+        """
+        if labels is None:
+            raise TypeError("LossFunction: a loss of (output, y) needs y, got None.")
+        self._num_classes = 0
+        if _are_classes(labels):
+            self._num_classes = int(check_labels(labels, where="LossFunction").max()) + 1
+        with torch.no_grad():
+            self.to(example.output.device)
+            self.forward(example)
+
+    def scores(self, output: Tensor) -> Tensor | None:
+        """The output itself where it has a column for each class, else None."""
+        return output if output.ndim == 2 and 0 < self._num_classes <= output.shape[1] else None
+
+    def forward(self, batch: LocalBatch) -> Loss:
+        """The loss of the labelled rows; a gradient of zero, and no term, where there are none.
+
+        Raises:
+            TypeError: the loss is not one number.
+        """
+        output, y = full_precision(batch.output), batch.y
+        if y is not None and _are_classes(y) and bool((y < 0).any()):
+            output, y = output[y >= 0], y[y >= 0]
+        if y is None or not len(y):
+            return nothing_to_learn(output)
+        loss = self.function(output, y)
+        if not isinstance(loss, Tensor) or loss.ndim != 0 or not loss.is_floating_point():
+            got = f"shape {tuple(loss.shape)}, {loss.dtype}" if isinstance(loss, Tensor) else type(loss).__name__
+            raise TypeError(f"LossFunction: the loss must be one real number, a 0-d tensor, got {got}.")
+        return Loss(loss, {"loss": loss.detach()})
+
+
+def _are_classes(y: Tensor) -> bool:
+    return y.ndim == 1 and not y.is_floating_point()

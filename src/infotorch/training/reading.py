@@ -1,0 +1,98 @@
+"""The samples that `fit` and `train` are handed, arrays, data sets or loaders, as what training reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from infotorch.data.folders import ImageFiles
+from infotorch.data.loaders import LoaderBatches, as_loader, held_pair, is_read_by_loader
+from infotorch.numerics.checks import as_tensor
+from infotorch.training.checks import check_batches
+from infotorch.training.inputs import batches_of
+
+if TYPE_CHECKING:
+    from infotorch.training.plan import Batches
+
+
+def training_samples(
+    model: nn.Module, data: Any, *, batch_size: int, seed: int, where: str
+) -> tuple[Tensor | ImageFiles | LoaderBatches, Tensor | None]:
+    """Samples and targets where the model is, and in its precision.
+
+    Args:
+        model: what is trained.
+        data: a pair of arrays, or a `DataLoader` or `Dataset` of torch, whose samples are its batches.
+        batch_size: samples a step of a `Dataset`.
+        seed: decides the order of a `Dataset`.
+        where: for messages.
+
+    Raises:
+        TypeError: no pair, or no numbers.
+        ValueError: a model without parameters, rows that do not pair, or NaN in x.
+
+    Example:
+        >>> x, y = training_samples(nn.Linear(2, 2), ([[0, 1.0]], [1]), batch_size=1, seed=0, where="example")
+        >>> x.dtype, y.dtype
+        (torch.float32, torch.int64)
+    """
+    data = held_pair(data)
+    if next(model.parameters(), None) is None:
+        raise ValueError(f"{where}: the model has no parameters to train.")
+    if is_read_by_loader(data):
+        loader = as_loader(data, batch_size=batch_size, where=where)
+        batches = LoaderBatches(loader, model, seed=seed, where=where)
+        return batches, batches.y
+    return _arrays(model, data, where=where)
+
+
+def _arrays(model: nn.Module, data: Any, *, where: str) -> tuple[Tensor | ImageFiles, Tensor | None]:
+    if not isinstance(data, tuple) or len(data) != 2:
+        got = type(data).__name__
+        raise TypeError(
+            f"{where}: data must be the pair (x, y), a Dataset or DataLoader of pairs, or torch_geometric graphs, one "
+            f"or a list, got {got}."
+        )
+    parameter = next(model.parameters())
+    if isinstance(data[0], ImageFiles):
+        x = data[0].to(parameter.device)
+    else:
+        x = as_tensor(data[0], where=where, name="x")
+        # Integer inputs are token ids; real ones take the precision of the weights.
+        x = x.to(parameter.device, parameter.dtype if x.is_floating_point() else x.dtype)
+    y = None if data[1] is None else as_tensor(data[1], where=where, name="y").to(parameter.device)
+    if (isinstance(x, Tensor) and x.ndim == 0) or (y is not None and y.ndim == 0):
+        raise ValueError(f"{where}: x and y must have rows of samples, got a single number.")
+    if isinstance(x, Tensor) and x.is_floating_point() and not torch.isfinite(x).all():
+        raise ValueError(f"{where}: x must be finite, got NaN or infinite values.")
+    if y is not None and len(y) != len(x):
+        raise ValueError(f"{where}: x and y must be paired row by row, got {len(x)} and {len(y)} rows.")
+    return x, y if y is None or y.is_floating_point() else y.long()
+
+
+def as_batches(data: Any, model: nn.Module, *, batch_size: int, seed: int, where: str) -> Batches:
+    """Batches as they are; samples of any other kind in batches of `batch_size`, but for a loader's own.
+
+    Args:
+        data: what `train` was given.
+        model: decides device and precision.
+        batch_size: samples a step.
+        seed: decides the order of the samples.
+        where: for messages.
+
+    Raises:
+        TypeError: neither batches nor samples.
+        ValueError: as in `training_samples`.
+
+    Example:
+        >>> len(as_batches((torch.eye(4), [0, 1, 0, 1]), nn.Linear(4, 2), batch_size=2, seed=0, where="example"))
+        2
+    """
+    held = held_pair(data)
+    if not is_read_by_loader(held) and not isinstance(held, tuple):
+        check_batches(data, where=where)
+        return data
+    x, y = training_samples(model, held, batch_size=batch_size, seed=seed, where=where)
+    return x if isinstance(x, LoaderBatches) else batches_of(x, y, batch_size=batch_size, seed=seed)
