@@ -3,6 +3,7 @@ import dataclasses
 import math
 import pickle
 
+import numpy as np
 import pytest
 import torch
 
@@ -55,3 +56,108 @@ def test_the_value_carries_its_gradient_and_nothing_can_be_changed():
     assert value.grad == 2
     with pytest.raises(dataclasses.FrozenInstanceError):
         estimate.n = 9  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def estimate_of(value, *, error=None, **fields):
+    made = {"side": "none", "n": 8, "estimator": "ross k=3 chebyshev", **fields}
+    return Estimate(torch.tensor(value, dtype=torch.float64), error=error, **made)
+
+
+def test_an_estimate_calculates_compares_and_rounds_as_its_value():
+    e, other = estimate_of(0.75), estimate_of(0.25)
+    assert (e + 1, 1 + e, e - other, 1 - e, 2 * e, e * other) == (1.75, 1.75, 0.5, 0.25, 1.5, 0.1875)
+    assert (e / other, 3 / e, e**2, 4**other, -e, +e, abs(-e)) == (3.0, 4.0, 0.5625, 4**0.25, -0.75, 0.75, 0.75)
+    assert all(type(v) is float for v in (e + 1, e + other, -e, e.item(), round(e, 1), np.float32(2) * e))
+    assert e > other >= 0.25
+    assert other < e <= 0.75
+    assert not e < math.nan
+    assert (round(e), round(e, 1), e.item(), f"{e:.1f}", f"{e:8.3f}") == (1, 0.8, 0.75, "0.8", "   0.750")
+    assert sum([e, other]) == 1.0
+    assert max([other, e]) is e
+    assert bool(estimate_of(0.0))  # `found and found.std_error` asks whether there is an estimate
+
+
+def test_a_root_of_a_negative_estimate_is_no_complex_number():
+    with pytest.raises(ValueError, match="math domain error"):
+        estimate_of(-0.25) ** 0.5
+
+
+@pytest.mark.parametrize("operand", [torch.ones(2), np.ones(2), "cat", None, [1.0]])
+def test_what_is_no_number_is_not_calculated_with(operand):
+    with pytest.raises(TypeError):
+        estimate_of(0.75) + operand
+    with pytest.raises(TypeError):
+        operand - estimate_of(0.75)
+    with pytest.raises(TypeError):
+        assert estimate_of(0.75) < operand
+    assert estimate_of(0.75) != "cat"
+
+
+def test_no_gradient_is_lost_in_silence():
+    weight = torch.tensor(2.0, requires_grad=True)
+    estimate = Estimate(3 * weight, side="lower", n=8, estimator="example")
+    for calculate in (lambda e: 1 - e, lambda e: e * e, lambda e: -e, abs):
+        with pytest.raises(
+            TypeError, match=r"value without gradient.*take e\.value to keep the gradient, or float\(e\)"
+        ):
+            calculate(estimate)
+    assert estimate > 5
+    assert (round(estimate, 1), estimate.item(), f"{estimate:.1f}") == (6.0, 6.0, "6.0")
+
+
+def test_equal_is_every_field_or_the_number_and_hashes_agree():
+    e = estimate_of(0.75, error=lambda: 0.1)
+    assert e == estimate_of(0.75) == pickle.loads(pickle.dumps(e))
+    assert e != estimate_of(0.75, n=9)
+    assert e == 0.75 == e
+    assert len({e, estimate_of(0.75), 0.75}) == 1
+    nothing = estimate_of(math.nan)
+    assert nothing != math.nan
+    assert hash(nothing) == hash(nothing)
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "printed"),
+    [
+        (0.9812, 0.0312, "0.98 ± 0.03 nats (ross)"),
+        (-0.0004, 0.02, "0.00 ± 0.02 nats (ross)"),
+        (12.6, 3.2, "13 ± 3 nats (ross)"),
+        (0.0, 0.0, "0.00 ± 0.00 nats (ross)"),
+        (0.98123, None, "0.981 nats (ross)"),
+        (0.98123, math.nan, "0.981 nats (ross)"),
+        (math.inf, 0.1, "inf nats (ross)"),
+    ],
+)
+def test_prints_as_its_value_with_its_error(value, error, printed):
+    estimate = estimate_of(value, error=None if error is None else lambda: error)
+    assert str(estimate) == repr(estimate) == f"{estimate}" == printed
+
+
+def test_a_doubt_is_printed():
+    assert str(estimate_of(0.5, reliable=False)) == "0.5 nats (ross, unreliable: see reason)"
+
+
+def test_only_what_is_printed_costs_its_error():
+    def never():
+        raise AssertionError
+
+    e = estimate_of(0.75, error=never)
+    assert (f"{e:.2f}", round(e, 1), e + 0, e > 0, e == e, hash(e) == hash(0.75)) == (
+        "0.75",
+        0.8,
+        0.75,
+        True,
+        True,
+        True,
+    )
+    with pytest.raises(AssertionError):
+        str(e)
+
+
+def test_a_value_is_one_real_number():
+    with pytest.raises(
+        ValueError, match=r"Estimate: value must be a real 0-d tensor, got torch.float32 of shape \(2,\)"
+    ):
+        Estimate(torch.zeros(2), side="none", n=8, estimator="example")
+    with pytest.raises(TypeError, match=r"Estimate: value must be a 0-d tensor, got 1\.0"):
+        Estimate(1.0, side="none", n=8, estimator="example")  # pyright: ignore[reportArgumentType]

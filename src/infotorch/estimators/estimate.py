@@ -10,7 +10,9 @@ from typing import Literal
 
 from torch import Tensor
 
+from infotorch.estimators.arithmetic import RealNumber, is_number
 from infotorch.numerics.checks import check_callable
+from infotorch.numerics.kinds import check_kind
 
 #: on which side of the truth a value lies on average
 Side = Literal["lower", "upper", "none"]
@@ -30,9 +32,16 @@ def error_of_mean(terms: Tensor) -> float:
     return float(terms.std()) / math.sqrt(len(terms)) if len(terms) > 1 else math.nan
 
 
-@dataclass(frozen=True)
-class Estimate:
+@dataclass(frozen=True, eq=False, repr=False)
+class Estimate(RealNumber):
     """An amount of information in nats. Pickled or copied, it keeps the numbers and leaves the gradient.
+
+    It calculates, compares, rounds and is formatted (`f"{e:.2f}"`) as its value does; results are plain floats, without
+    standard error. A value that carries a gradient is not calculated with, as a float would lose it: take `e.value`, or
+    `float(e)`. An estimate equals a number of its value, and another estimate that is the same in every field.
+
+    Printed, by `str`, `repr` or `f"{e}"`, it shows `std_error`, which is computed then, once: by subsampling that may
+    take many times as long as the value took. `f"{e:.2f}"`, `float(e)`, arithmetic and comparison never compute it.
 
     Args:
         value: 0-d tensor, in nats, with its gradient where the estimator has one. Never clamped: an estimator without
@@ -46,11 +55,19 @@ class Estimate:
         error: computes the standard error in nats, or None when the estimator has none.
         reliable: False where something is known to speak against the value; `reason` says what. True is no proof.
 
+    Raises:
+        TypeError: value is no tensor or error no function; or, of arithmetic, see above.
+        ValueError: value is no real 0-d tensor.
+
     Example:
         >>> import torch
         >>> e = Estimate(torch.tensor(0.6931), side="none", n=100, estimator="example")
         >>> round(float(e), 2), round(e.bits, 2), e.saturated
         (0.69, 1.0, False)
+        >>> e
+        0.693 nats (example)
+        >>> f"{e:.2f}", e > 0.5, 2 * e == 2 * float(e)
+        ('0.69', True, True)
     """
 
     value: Tensor
@@ -63,6 +80,10 @@ class Estimate:
     reliable: bool = True
 
     def __post_init__(self) -> None:
+        check_kind(self.value, Tensor, where="Estimate", name="value", said="a 0-d tensor")
+        if self.value.ndim != 0 or self.value.is_complex():
+            got = f"{self.value.dtype} of shape {tuple(self.value.shape)}"
+            raise ValueError(f"Estimate: value must be a real 0-d tensor, got {got}.")
         if self.error is not None:
             check_callable(self.error, where="Estimate", name="error")
 
@@ -73,6 +94,31 @@ class Estimate:
 
     def __float__(self) -> float:
         return float(self.value.detach())
+
+    def _operand(self) -> float:
+        if self.value.requires_grad:
+            raise TypeError(
+                "Estimate: arithmetic must be of a value without gradient, which a plain number would lose, got one "
+                "with it; take e.value to keep the gradient, or float(e)."
+            )
+        return float(self)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Estimate):
+            return self._facts() == other._facts()
+        return float(self) == other if is_number(other) else NotImplemented
+
+    def __hash__(self) -> int:
+        # That of the number it equals. NaN equals none, and its own hash is another at every call.
+        return hash((self.estimator, self.n) if math.isnan(float(self)) else float(self))
+
+    def _facts(self) -> tuple[object, ...]:
+        return (float(self), self.side, self.n, self.estimator, self.ceiling, self.reason, self.reliable)
+
+    def __repr__(self) -> str:
+        """Such as "0.98 ± 0.03 nats (ross)"; the standard error is computed if it was not yet."""
+        doubt = "" if self.reliable else ", unreliable: see reason"
+        return f"{_with_error(float(self), self.std_error)} nats ({self.estimator.split(' ')[0]}{doubt})"
 
     @property
     def bound(self) -> Side:
@@ -97,3 +143,11 @@ class Estimate:
         """
         margin = min(SATURATION_MARGIN, SATURATION_MARGIN * self.ceiling)
         return math.isfinite(self.ceiling) and float(self) > self.ceiling - margin
+
+
+def _with_error(value: float, error: float) -> str:
+    """A value to the first digit of its standard error, or to three digits where there is none."""
+    if not math.isfinite(value) or not math.isfinite(error):
+        return f"{value:.3g}"
+    decimals = min(max(-math.floor(math.log10(error)), 0), 6) if error > 0 else 2
+    return f"{round(value, decimals) + 0.0:.{decimals}f} ± {error:.{decimals}f}"  # + 0.0: no "-0.00"
