@@ -19,6 +19,7 @@ from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.kraskov import ksg
 from infotorch.estimators.shortfall import SCATTER, SCATTER_OF_SEVERAL, neighbours_fall_short
 from infotorch.numerics.checks import as_samples, check_neighbours, is_discrete, paired_rows
+from infotorch.numerics.kinds import check_kind
 from infotorch.numerics.seeds import as_generator, derive_seed
 from infotorch.numerics.symbols import multiplicity, symbols
 from infotorch.numerics.typing import ArrayLike
@@ -43,7 +44,14 @@ _MOST_SINGLE, _MOST_BY_TREE, _TREE_COLUMNS = 2_000_000, 1_000_000, 10
 _MOST_DISTANCES, _DISTANCE_AS_COLUMNS = 10**11, 60
 
 
-def mutual_information(x: ArrayLike, y: ArrayLike, *, generator: torch.Generator | None = None) -> Estimate:
+def mutual_information(
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    discrete_x: bool | None = None,
+    discrete_y: bool | None = None,
+    generator: torch.Generator | None = None,
+) -> Estimate:
     """Mutual information of x and y, in nats, by the estimator that suits their types and dimensions.
 
     Discrete with discrete: `discrete_mi` with Miller and Madow's correction. Discrete with anything else: `ross`.
@@ -59,32 +67,43 @@ def mutual_information(x: ArrayLike, y: ArrayLike, *, generator: torch.Generator
     drawn at random. The value then takes half a minute at most on two cores, whatever n is. Counts take all samples.
 
     Integers are discrete unless nearly every sample is different (the pixels of an image), real numbers are discrete
-    when few different samples occur again and again (one-hot labels). What was picked, and why, is in `estimator` and
-    `reason`.
+    when few different samples occur again and again (one-hot labels); `discrete_x` and `discrete_y` say otherwise. What
+    was picked, and why, is in `estimator` and `reason`.
 
     Args:
         x: real or integer, shape (n,) or (n, ...).
         y: real or integer, the same number of samples.
+        discrete_x: True: equal samples of x are one symbol, and symbols have no order (class numbers in floats). False:
+            x is numbers (ages, counts); only a constant, which has 0 nats either way, stays one symbol. None: as above.
+        discrete_y: the same of y.
         generator: draws the samples where there are too many; None: others in every call.
 
     Returns:
         Not clamped. `reason` says why this estimator was picked and what to beware of; `n`, how many samples were used.
 
     Raises:
-        ValueError: samples not paired, fewer than 4 rows, or NaN or infinite values.
-        TypeError: x or y is not made of real numbers, or generator is something else.
+        ValueError: samples not paired, fewer than 4 rows, NaN or infinite values, or `discrete_x=True` of an x in which
+            no sample occurs twice (likewise y).
+        TypeError: x or y is not made of real numbers, or another argument is of another kind.
 
     Example:
         >>> labels = torch.arange(100) % 2
         >>> estimate = mutual_information(labels, labels)  # log 2 = 0.69
         >>> round(float(estimate), 2), estimate.estimator
         (0.7, 'discrete_mi miller-madow')
+        >>> ages = torch.arange(100) // 2
+        >>> mutual_information(ages, labels, discrete_x=False).reason.split(":")[0]
+        'x is continuous with ties as told (1 column), y is discrete (1 column)'
     """
     generator = as_generator(generator, where="mutual_information")
     xs, ys = paired_rows(x, y, where="mutual_information")
     check_neighbours(_K, len(xs), where="mutual_information")
     xs, ys = xs.detach(), ys.detach()
-    kinds = _kind(xs), _kind(ys)
+    kinds = _kind(xs, discrete_x, "x"), _kind(ys, discrete_y, "y")
+    told = [
+        " as told" * (given is (kind == "discrete"))
+        for given, kind in zip((discrete_x, discrete_y), kinds, strict=True)
+    ]
     columns = sum(rows.shape[1] for rows, kind in zip((xs, ys), kinds, strict=True) if kind != "discrete")
     most, n = _most_samples(columns), len(xs)
     if n > most:
@@ -96,7 +115,7 @@ def mutual_information(x: ArrayLike, y: ArrayLike, *, generator: torch.Generator
         estimate = _against_symbols(xs, ys) if kinds[1] == "discrete" else _against_symbols(ys, xs)
     else:
         estimate = _both_numbers(xs, ys)
-    shape = f"x is {kinds[0]} ({_columns(xs)}), y is {kinds[1]} ({_columns(ys)})"
+    shape = f"x is {kinds[0]}{told[0]} ({_columns(xs)}), y is {kinds[1]}{told[1]} ({_columns(ys)})"
     few = f"; of {most:,} of the {n:,} samples, drawn at random, so that it takes seconds" * (n > most)
     return dataclasses.replace(estimate, reason=f"{shape}: {estimate.reason}{few}")
 
@@ -116,13 +135,29 @@ def _columns(rows: Tensor) -> str:
     return f"{rows.shape[1]} column" + "s" * (rows.shape[1] != 1)
 
 
-def _kind(rows: Tensor) -> Kind:
+def _kind(rows: Tensor, discrete: bool | None, name: str) -> Kind:
+    said = f"discrete_{name}"
+    check_kind(discrete, (bool, type(None)), where="mutual_information", name=said, said="True, False or None")
     n, count = len(rows), multiplicity(rows)
     distinct = float((1 / count.double()).sum())
+    if discrete and bool((count == 1).all()):
+        raise ValueError(
+            f"mutual_information: {said} must be False or None where no sample of {name} occurs twice, got True; "
+            "frequencies say nothing there."
+        )
+    if discrete or (discrete is False and bool((count == n).all())):
+        return "discrete"
+    if discrete is False:
+        return _numbers(count)
     # Real numbers pass for symbols only when they repeat like symbols: classes, outputs of a dead network.
     most = n / _ROWS_PER_INTEGER if is_discrete(rows) or _one_hot(rows) else math.sqrt(n)
     if distinct <= max(most, 1) + 0.5:
         return "discrete"
+    return _numbers(count)
+
+
+def _numbers(count: Tensor) -> Kind:
+    """Of numbers, by how often each sample occurs."""
     return "continuous with ties" if float((count > 1).double().mean()) > _TIED else "continuous"
 
 
