@@ -16,6 +16,7 @@ from infotorch.data.augment import Augmentation, check_augmentation, crop_and_fl
 from infotorch.numerics.checks import check_count, check_dense
 from infotorch.numerics.kinds import check_index, check_kind
 from infotorch.numerics.seeds import SeedStreams, seed_streams
+from infotorch.numerics.sketches import sketch
 
 if TYPE_CHECKING:
     from infotorch.data.folders import ImageFiles
@@ -94,6 +95,10 @@ class TensorBatches:
         """Steps in an epoch."""
         full, rest = divmod(len(self.x), self.batch_size)
         return full if full and (self.drop_last or rest <= 1) else full + 1
+
+    def __repr__(self) -> str:
+        each = f"{len(self)} steps of {self.batch_size}"
+        return f"TensorBatches(x={sketch(self.x)}, y={sketch(self.y)}; {each})"
 
     def labelled(self) -> TensorBatches:
         """As many steps an epoch, from the labelled samples alone (y >= 0), which come again as often as that takes.

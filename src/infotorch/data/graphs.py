@@ -178,6 +178,9 @@ class NodeSamples:
     def __len__(self) -> int:
         return _num_nodes(self.graph)
 
+    def __repr__(self) -> str:
+        return f"NodeSamples({len(self)} nodes, {self.num_features} features)"
+
     @property
     def num_features(self) -> int:
         """Features of a node."""
@@ -308,6 +311,9 @@ class GraphSamples:
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    def __repr__(self) -> str:
+        return f"GraphSamples({len(self)} graphs, {self.num_features} features)"
 
     @property
     def num_features(self) -> int:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from infotorch.numerics.checks import WHOLE, check_count, check_dense, shown
 from infotorch.numerics.indices import as_index
+from infotorch.numerics.sketches import sketch
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,8 @@ class Split:
         ValueError: x and y have different lengths, or are single numbers.
 
     Example:
-        >>> len(Split(torch.zeros(3, 2), torch.zeros(3, dtype=torch.int64)))
-        3
+        >>> Split(torch.zeros(3, 2), torch.zeros(3, dtype=torch.int64))
+        Split(x=float32 (3, 2), y=int64 (3,))
     """
 
     x: Any
@@ -47,6 +48,9 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.x)
+
+    def __repr__(self) -> str:
+        return f"Split(x={sketch(self.x)}, y={sketch(self.y)})"
 
     def select(self, index: Tensor) -> Split:
         """The samples at `index`, int64 of shape (m,).
@@ -139,8 +143,8 @@ class Dataset:
 
     Example:
         >>> split = Split(torch.zeros(4, 2), torch.tensor([0, 1, 0, 1]))
-        >>> len(Dataset("toy", "vectors", split, split, split, num_classes=2).test)
-        4
+        >>> Dataset("toy", "vectors", split, split, split, num_classes=2)
+        Dataset toy: vectors, 2 classes; train 4, validation 4, test 4; x float32 (2,), y int64 ()
     """
 
     name: str
@@ -155,6 +159,11 @@ class Dataset:
     target_scaling: Scaling | None = None
     target_names: tuple[str, ...] = ()
     target_forecasts: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        kind = self.kind if self.num_classes is None else f"{self.kind}, {self.num_classes} classes"
+        x, y = (_sketch_of_one(values) for values in (self.train.x, self.train.y))
+        return f"Dataset {self.name}: {kind}; {_sizes(self)}; x {x}, y {y}"
 
     def to(self, device: torch.device | str) -> Dataset:
         """The same data set with its three splits on a device."""
@@ -205,6 +214,11 @@ class Graph:
         check_edge_index(self.edge_index, nodes, where=where)
         _check_labels(self.y, self.num_classes, where=where)
         _check_parts(self, nodes, where=where)
+
+    def __repr__(self) -> str:
+        """Edges are counted as `edge_index` holds them, both directions of each."""
+        what = f"{len(self.x)} nodes, {self.edge_index.shape[1]} edges, {_sketch_of_one(self.x)} features"
+        return f"Graph {self.name}: {what}, {self.num_classes} classes; {_sizes(self)}"
 
     def to(self, device: torch.device | str) -> Graph:
         """The same graph on a device."""
@@ -263,9 +277,24 @@ class GraphSet:
         _check_labels(self.y, self.num_classes, where=where)
         _check_parts(self, graphs, where=where)
 
+    def __repr__(self) -> str:
+        """Edges are counted as `edge_index` holds them."""
+        held = f"{len(self.y)} graphs of {len(self.graph_index)} nodes, {self.edge_index.shape[1]} edges"
+        features = f"{_sketch_of_one(self.node_features)} features"
+        return f"GraphSet {self.name}: {held}, {features}, {self.num_classes} classes; {_sizes(self)}"
+
     def to(self, device: torch.device | str) -> GraphSet:
         """The same graphs on a device."""
         return replace(self, **_moved(self, device))
+
+
+def _sizes(data: Dataset | Graph | GraphSet) -> str:
+    return ", ".join(f"{part} {len(getattr(data, part))}" for part in ("train", "validation", "test"))
+
+
+def _sketch_of_one(values: object) -> str:
+    """Of one sample, where samples are a tensor."""
+    return sketch(values[0]) if isinstance(values, Tensor) and len(values) else sketch(values)
 
 
 def _check_kinds(data: Graph | GraphSet, real: tuple[str, ...], whole: tuple[str, ...]) -> None:

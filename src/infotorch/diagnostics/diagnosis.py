@@ -123,6 +123,10 @@ class Diagnosis:
         names = ", ".join(layer.name for layer in self.layers)
         raise KeyError(f"Diagnosis: no layer {shown(name)} was diagnosed; there are {names}.")
 
+    def __repr__(self) -> str:
+        lines = [f"  {layer.name}: {layer.verdict}: {layer.reason}" for layer in self.layers]
+        return "\n".join([f"Diagnosis of {len(self.layers)} layers on {self.num_samples} samples", *lines])
+
     def table(self) -> list[TableLine]:
         """A line for each layer with the numbers that tell most; None where a number was not measured.
 

@@ -209,6 +209,10 @@ class InformationPlane:
         self.layers = check_layers(model, layers, where=_WHERE)
         self.points: list[PlanePoint] = []
 
+    def __repr__(self) -> str:
+        held = f"{len(self.points)} points of {len(self.layers)} layers ({', '.join(self.layers)})"
+        return f"InformationPlane: {held}, {len(self.x)} samples, {'='.join(map(str, self.assumption))}"
+
     def __call__(self, epoch: int) -> list[PlanePoint]:
         """Measure every layer now; nothing where the epoch is not among those asked for, or was measured already.
 

@@ -22,6 +22,7 @@ from infotorch.estimators.estimate import Side
 from infotorch.numerics.checks import WHOLE, shown
 from infotorch.numerics.module_inputs import described, explaining, module_input
 from infotorch.numerics.seeds import SeedStreams
+from infotorch.numerics.sketches import sketch
 from infotorch.objectives.checks import check_rows_of_batch, check_targets
 
 #: which X: the model's raw input, or the module's own
@@ -79,6 +80,11 @@ class LocalBatch:
 
     def __post_init__(self) -> None:
         check_rows_of_batch(self.x, self.module_input, self.output, self.y, where="LocalBatch")
+
+    def __repr__(self) -> str:
+        names = ("x", "module_input", "output", "y")
+        held = ", ".join(f"{name}={sketch(getattr(self, name))}" for name in names)
+        return f"LocalBatch({held}, position={self.position})"
 
     def generator(self, name: str = "noise") -> torch.Generator:
         """This step's stream of that name, on the batch's device, from its beginning at every call."""

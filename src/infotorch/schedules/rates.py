@@ -33,6 +33,10 @@ class GroupRates(LRScheduler):
 
     _where = ""
 
+    def __repr__(self) -> str:
+        rates = ", ".join(f"{float(group['lr']):.3g}" for group in self.optimizer.param_groups)
+        return f"{type(self).__name__}: lr {rates} after {self.last_epoch} calls of step"
+
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next rate depends on, as it is now."""
         # What stands in the groups, and not what was set last: the caller may have changed it since.

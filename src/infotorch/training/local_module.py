@@ -97,6 +97,12 @@ class LocalModule:
         self.update: Update | None = None
         self.critic_update: GradientUpdate | None = None
 
+    def __str__(self) -> str:
+        return f"{self.name} ({'frozen' if self.objective is None else type(self.objective).__name__})"
+
+    def __repr__(self) -> str:
+        return f"LocalModule {self}"
+
     def __call__(self, module_input: Inputs, x: Inputs) -> Tensor:
         """The body's output.
 

@@ -89,8 +89,8 @@ class Plan:
     Example:
         >>> model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
         >>> plan = Plan.layerwise(model, objectives="Y,CE", optimizer=lambda p: torch.optim.Adam(p, lr=1e-3))
-        >>> [module.name for module in plan]
-        ['0', '2']
+        >>> plan
+        Plan, sequential: 0 (ReadoutInformation), 2 (CrossEntropy)
     """
 
     def __init__(self, modules: Sequence[LocalModule], *, order: Order = "sequential", isolated: bool = True) -> None:
@@ -257,6 +257,10 @@ class Plan:
         if isinstance(number, Integral) and not -len(self) <= number < len(self):
             raise IndexError(f"Plan: the number of a module must be below {len(self)}, got {number}.")
         return self.modules[number]
+
+    def __repr__(self) -> str:
+        how = self.order if self.isolated else f"{self.order}, not isolated"
+        return f"Plan, {how}: {', '.join(map(str, self.modules))}"
 
     def stages(self) -> list[list[int]]:
         """The numbers of the modules that each stage trains."""
