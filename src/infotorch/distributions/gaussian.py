@@ -119,6 +119,8 @@ class CorrelatedGaussian:
         """
         where = f"{cls.__name__}.low_rank"
         check_positive(noise_std, where=where, name="noise_std")
+        if noise_std > 1e150:
+            raise ValueError(f"{where}: noise_std must be at most 1e150, whose square is a number, got {noise_std}.")
         a, b = (
             as_constants(value, where=where, name=name)
             for value, name in ((loadings_x, "loadings_x"), (loadings_y, "loadings_y"))

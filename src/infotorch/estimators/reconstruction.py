@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import sys
 
 from torch import Tensor
 
 from infotorch.estimators.estimate import Estimate, error_of_mean
-from infotorch.numerics.checks import as_rows, as_tensor
+from infotorch.numerics.checks import as_rows, as_tensor, shown
 from infotorch.numerics.typing import ArrayLike
 
 _LOG_ROOT_TWO_PI = 0.5 * math.log(2 * math.pi)
@@ -56,8 +57,8 @@ def reconstruction_bound(log_likelihood: ArrayLike, *, entropy: float | Estimate
         raise TypeError(
             f"reconstruction_bound: entropy must be a number of nats or an Estimate, got {type(entropy).__name__}."
         )
-    if not math.isfinite(float(entropy)):
-        raise ValueError(f"reconstruction_bound: entropy must be finite, got {float(entropy)}.")
+    if not -sys.float_info.max <= entropy <= sys.float_info.max:  # NaN is neither
+        raise ValueError(f"reconstruction_bound: entropy must be finite, got {shown(entropy)}.")
     terms = _real(terms)[:, 0]
     return Estimate(
         terms.mean() + float(entropy),
