@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from infotorch.numerics.checks import shown
+from infotorch.numerics.module_inputs import described
 
 #: Optimisers that keep scalars and tensors of their parameter's own form; what others keep is their own business.
 _KNOWN = ("torch.optim.", "infotorch.")
@@ -145,5 +146,5 @@ def _is_scalar_tensor(value: Any) -> bool:
 
 def _said(value: Any) -> str:
     if isinstance(value, Tensor):
-        return f"{str(value.dtype).removeprefix('torch.')} of shape {tuple(value.shape)}"
+        return described(value)
     return shown(value)
