@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from infotorch import fit
+from infotorch import Plan, fit, train
 from infotorch.data.graphs import GraphSamples, GraphStructure, NodeSamples
 from infotorch.objectives.base import LocalBatch
 from infotorch.training.evaluate import accuracy
@@ -111,3 +111,23 @@ class TestBatchOfOneGraph:
     def test_has_no_edge_between_two(self):
         with pytest.raises(ValueError, match="1 edges join nodes of different graphs"):
             self.rows(torch.tensor([0, 0, 1, 1]), torch.tensor([[1], [2]]))
+
+
+@pytest.mark.parametrize(
+    ("model", "data"),
+    [
+        (Nodes, lambda: one_graph(torch.arange(12) % 2, train_mask=torch.arange(12) < 6)),
+        (Nodes, lambda: (one_graph(None), torch.arange(12) % 2)),
+        (Graphs, lambda: [one_graph(torch.tensor([k % 2]), nodes=9 + k) for k in range(4)]),
+        (Graphs, lambda: GraphSamples([one_graph(None, nodes=9 + k) for k in range(4)])),
+    ],
+)
+def test_train_takes_graphs_as_fit_does(model, data):
+    if isinstance(data := data(), GraphSamples):
+        data = (data, torch.tensor([0, 1, 0, 1]))
+    fitted, trained = model(), model()
+    fit(fitted, data, plan="Y,CE", epochs=2, batch_size=2)
+    plan = Plan.layerwise(trained, objectives="Y,CE", optimizer=lambda p: torch.optim.Adam(p, lr=1e-3))
+    for _ in train(plan, data, epochs=2, batch_size=2):
+        pass
+    assert all(torch.equal(a, b) for a, b in zip(fitted.parameters(), trained.parameters(), strict=True))

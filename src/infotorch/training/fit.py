@@ -3,42 +3,30 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence, Sized
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import Dataset as TorchDataset
 
-from infotorch.data.graph_checks import is_graph
-from infotorch.data.graphs import GraphSamples, NodeSamples
-from infotorch.data.loaders import LoaderBatches, SampleSource, held_pair
+from infotorch.data.graphs import NodeSamples
+from infotorch.data.loaders import LoaderBatches
 from infotorch.networks.segments import starting_layers
-from infotorch.numerics.checks import as_tensor, check_count, check_number
-from infotorch.numerics.seeds import SeedStreams, seed_streams
+from infotorch.numerics.checks import check_count, check_number
+from infotorch.numerics.seeds import seed_streams
 from infotorch.objectives.checks import check_labels, check_weight
 from infotorch.objectives.names import ObjectiveLike
 from infotorch.training.assignment import AUTO, choose_assignment
 from infotorch.training.checks import check_model, check_one_process, check_weights
 from infotorch.training.evaluate import evaluating_repeatably, plan_accuracy
-from infotorch.training.inputs import batches_of, is_graph_samples
+from infotorch.training.inputs import batches_of
 from infotorch.training.loop import StepInfo, train
 from infotorch.training.plan import Order, Plan, evaluating
-from infotorch.training.reading import training_samples
+from infotorch.training.reading import TrainingData, training_samples
 
 if TYPE_CHECKING:
-    from typing_extensions import TypeIs
-
-    from infotorch.data.typing import Graphs, Samples
-    from infotorch.numerics.typing import ArrayLike
-
-#: Graphs that `fit` learns from: with classes, or holding their own.
-TrainingGraphs: TypeAlias = (
-    "tuple[Graphs | GraphSamples | NodeSamples, ArrayLike | None] | Graphs | GraphSamples | NodeSamples"
-)
-#: What `fit` learns from.
-TrainingData: TypeAlias = "SampleSource | TrainingGraphs"
+    from infotorch.data.typing import Samples
 
 
 @dataclass(frozen=True)
@@ -136,12 +124,8 @@ def fit(
             "model.float() or model.bfloat16(), or a Plan with an optimiser of your own."
         )
     settings = _Settings(cuts, order, epochs, batch_size, lr, seed_streams(seed).seed)
-    data = held_pair(data)
-    if _holds_graphs(data):
-        x, y = _as_graphs(model, data)
-    else:
-        check_count(batch_size, where="fit", name="batch_size")
-        x, y = training_samples(model, data, batch_size=batch_size, seed=settings.seed, where="fit")
+    check_count(batch_size, where="fit", name="batch_size")
+    x, y = training_samples(model, data, batch_size=batch_size, seed=settings.seed, where="fit")
     tried: dict[str, float] = {}
     if plan == AUTO:
         if isinstance(x, LoaderBatches):
@@ -210,72 +194,6 @@ def _choose(model: nn.Module, x: Samples, y: Tensor | None, settings: _Settings)
     assert y is not None
     num_modules = len(starting_layers(model) if settings.cuts is None else settings.cuts) + 1
     return choose_assignment(model, x, y, num_modules=num_modules, train_and_score=train_and_score, seed=settings.seed)
-
-
-def _holds_graphs(data: TrainingData) -> bool:
-    x = data[0] if _is_pair(data) else data
-    return is_graph(x) or is_graph_samples(x) or _are_graphs(x)
-
-
-def _is_pair(data: object) -> TypeIs[tuple[Any, Any]]:
-    """Whether data are (x, y), and not two graphs."""
-    return isinstance(data, tuple) and len(data) == 2 and not is_graph(data[1])
-
-
-def _are_graphs(x: object) -> bool:
-    """Whether x is a list of graphs, or a data set of them."""
-    if not isinstance(x, Sequence | TorchDataset) or not isinstance(x, Sized) or not len(x):
-        return False
-    with SeedStreams(0).as_global_everywhere("first sample"):  # a transform may draw
-        return is_graph(x[0])
-
-
-def _as_graphs(model: nn.Module, data: Any) -> tuple[GraphSamples | NodeSamples, Tensor | None]:
-    """The graphs, and the classes of graphs or nodes: those given, or the graphs' own."""
-    parameter = next(model.parameters(), None)
-    if parameter is None:
-        raise ValueError("fit: the model has no parameters to train.")
-    x, y = data if _is_pair(data) else (data, _own_classes(data))
-    rows = _rows_of(x)
-    y = None if y is None else as_tensor(y, where="fit", name="y").to(parameter.device)
-    if y is not None and (y.ndim != 1 or len(y) != len(rows)):
-        what = "node of the graph" if isinstance(rows, NodeSamples) else "graph"
-        raise ValueError(f"fit: y must have a class for each {what}, {len(rows)} in all, got {tuple(y.shape)}.")
-    rows = rows.to(parameter.device).to(parameter.dtype)
-    return rows, y if y is None or y.is_floating_point() else y.long()
-
-
-def _rows_of(x: Any) -> GraphSamples | NodeSamples:
-    return x if is_graph_samples(x) else NodeSamples(x) if is_graph(x) else GraphSamples(x)
-
-
-def _own_classes(data: Any) -> Tensor | None:
-    """The classes that graphs hold themselves; nodes outside the train_mask are unlabelled."""
-    if is_graph_samples(data):
-        return None
-    if not is_graph(data):
-        classes = [getattr(graph, "y", None) for graph in data]
-        if all(y is None for y in classes):
-            return None
-        classes = [-1 if y is None else y for y in classes]  # a graph without a class is unlabelled
-        for number, y in enumerate(classes):
-            if not isinstance(y, Tensor | int) or torch.as_tensor(y).numel() != 1:
-                got = f"shape {tuple(y.shape)}" if isinstance(y, Tensor) else type(y).__name__
-                raise ValueError(
-                    f"fit: y of each graph must be its one class, got {got} for graph {number}. The classes of the "
-                    "nodes of one graph: give the graph itself, not a list."
-                )
-        return torch.cat([torch.as_tensor(y).reshape(1) for y in classes])
-    y, mask = getattr(data, "y", None), getattr(data, "train_mask", None)
-    if y is None or mask is None or y.ndim != 1:
-        return y
-    if mask.shape != y.shape:
-        raise ValueError(
-            f"fit: train_mask must say of each node whether its class is known, got shape {tuple(mask.shape)} for y of "
-            f"shape {tuple(y.shape)}; choose one of several splits."
-        )
-    y = y if y.is_floating_point() else y.long()  # an unsigned type has no -1
-    return torch.where(mask.bool(), y, -1)
 
 
 def _terms(info: StepInfo) -> list[tuple[str, float]]:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from infotorch.data.batches import Batch
 from infotorch.data.graphs import NodeSamples
-from infotorch.data.loaders import SampleSource, check_start
+from infotorch.data.loaders import check_start
 from infotorch.numerics.checks import check_choice, check_count
 from infotorch.numerics.seeds import SeedStreams, seed_streams
 from infotorch.objectives.base import LocalBatch, Loss
@@ -37,7 +37,7 @@ from infotorch.training.local_module import LocalModule, Update
 from infotorch.training.memory import track_saved_activations
 from infotorch.training.plan import Batches, Plan
 from infotorch.training.position import Position
-from infotorch.training.reading import as_batches
+from infotorch.training.reading import TrainingData, as_batches
 from infotorch.training.split_module import ProximalUpdate, SplitModule
 from infotorch.updates.gradient import GradientUpdate, Handoff
 from infotorch.updates.replay import keeping_statistics
@@ -80,7 +80,7 @@ class StepInfo:
 
 def train(
     plan: Plan,
-    batches: Batches | SampleSource,
+    batches: Batches | TrainingData,
     *,
     epochs: int,
     batch_size: int = 128,
@@ -95,7 +95,7 @@ def train(
     Args:
         plan: what to train; its weights change in place.
         batches: mini-batches keyed by epoch, on the device of the weights, such as `TensorBatches`; or samples as in
-            `fit`: a pair (x, y) of arrays, a `Split`, or a `DataLoader` or `Dataset` of torch.
+            `fit`: a pair (x, y) of arrays, a `Split`, a `DataLoader` or `Dataset` of torch, or torch_geometric graphs.
         epochs: epochs of each stage: of every module in sequential order, of the whole run in simultaneous order.
         batch_size: samples a step, where `batches` are samples; a `DataLoader` has its own.
         seed: decides read-outs, noise and dropout, and the order of samples; `TensorBatches` have their own.

@@ -36,7 +36,7 @@ from infotorch.training.checks import check_model, check_output, check_weights
 from infotorch.training.graph_caches import refuse_graph_caches, without_graph_caches
 from infotorch.training.inputs import device_of, local_batch
 from infotorch.training.local_module import LocalModule
-from infotorch.training.reading import as_batches
+from infotorch.training.reading import TrainingData, as_batches
 from infotorch.training.split_module import SplitModule
 from infotorch.updates.gradient import GradientUpdate, Handoff, OptimizerFactory, SchedulerFactory
 from infotorch.updates.proximal import ProximalOrder, ProximalSplit
@@ -44,7 +44,6 @@ from infotorch.updates.replay import looking
 from infotorch.updates.slopes import PenaltyName
 
 if TYPE_CHECKING:
-    from infotorch.data.loaders import SampleSource
     from infotorch.data.typing import Inputs
 
 #: When the modules are trained: one after the other, each to its end, or all in every step.
@@ -285,7 +284,7 @@ class Plan:
 
         return encode
 
-    def prepare(self, batches: Batches | SampleSource, *, epochs: int, seed: int, batch_size: int = 128) -> None:
+    def prepare(self, batches: Batches | TrainingData, *, epochs: int, seed: int, batch_size: int = 128) -> None:
         """Give every objective its shapes and every module its update; `train` calls this when nobody has.
 
         Args:

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from infotorch.data.folders import ImageFiles
-from infotorch.data.loaders import LoaderBatches, as_loader, held_pair, is_read_by_loader
+from infotorch.data.loaders import LoaderBatches, SampleSource, as_loader, held_pair, is_read_by_loader
 from infotorch.numerics.checks import as_tensor
 from infotorch.training.checks import check_batches
+from infotorch.training.graph_reading import TrainingGraphs, graph_samples, holds_graphs
 from infotorch.training.inputs import batches_of
 
 if TYPE_CHECKING:
+    from infotorch.data.typing import Samples
     from infotorch.training.plan import Batches
+
+#: What `fit` and `train` learn from.
+TrainingData: TypeAlias = "SampleSource | TrainingGraphs"
 
 
 def training_samples(
     model: nn.Module, data: Any, *, batch_size: int, seed: int, where: str
-) -> tuple[Tensor | ImageFiles | LoaderBatches, Tensor | None]:
+) -> tuple[Samples | LoaderBatches, Tensor | None]:
     """Samples and targets where the model is, and in its precision.
 
     Args:
         model: what is trained.
-        data: a pair of arrays, or a `DataLoader` or `Dataset` of torch, whose samples are its batches.
+        data: a pair of arrays, a `DataLoader` or `Dataset` of torch, whose samples are its batches, or graphs.
         batch_size: samples a step of a `Dataset`.
         seed: decides the order of a `Dataset`.
         where: for messages.
@@ -41,6 +46,8 @@ def training_samples(
     data = held_pair(data)
     if next(model.parameters(), None) is None:
         raise ValueError(f"{where}: the model has no parameters to train.")
+    if holds_graphs(data):
+        return graph_samples(model, data, where=where)
     if is_read_by_loader(data):
         loader = as_loader(data, batch_size=batch_size, where=where)
         batches = LoaderBatches(loader, model, seed=seed, where=where)
@@ -91,7 +98,7 @@ def as_batches(data: Any, model: nn.Module, *, batch_size: int, seed: int, where
         2
     """
     held = held_pair(data)
-    if not is_read_by_loader(held) and not isinstance(held, tuple):
+    if not is_read_by_loader(held) and not isinstance(held, tuple) and not holds_graphs(held):
         check_batches(data, where=where)
         return data
     x, y = training_samples(model, held, batch_size=batch_size, seed=seed, where=where)

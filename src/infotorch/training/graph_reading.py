@@ -1,0 +1,107 @@
+"""Graphs that users bring, one, a list or a data set of them, as the samples that training reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Sized
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset as TorchDataset
+
+from infotorch.data.graph_checks import is_graph
+from infotorch.data.graphs import GraphSamples, NodeSamples
+from infotorch.numerics.checks import as_tensor
+from infotorch.numerics.seeds import SeedStreams
+from infotorch.training.inputs import is_graph_samples
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
+
+    from infotorch.data.typing import Graphs
+    from infotorch.numerics.typing import ArrayLike
+
+#: Graphs to learn from: with classes, or holding their own.
+TrainingGraphs: TypeAlias = (
+    "tuple[Graphs | GraphSamples | NodeSamples, ArrayLike | None] | Graphs | GraphSamples | NodeSamples"
+)
+
+
+def holds_graphs(data: object) -> bool:
+    """Whether samples are torch_geometric graphs, alone or with their classes.
+
+    Example:
+        >>> holds_graphs((torch.zeros(2, 3), [0, 1]))
+        False
+    """
+    x = data[0] if _is_pair(data) else data
+    return is_graph(x) or is_graph_samples(x) or _are_graphs(x)
+
+
+def _is_pair(data: object) -> TypeIs[tuple[Any, Any]]:
+    """Whether data are (x, y), and not two graphs."""
+    return isinstance(data, tuple) and len(data) == 2 and not is_graph(data[1])
+
+
+def _are_graphs(x: object) -> bool:
+    """Whether x is a list of graphs, or a data set of them."""
+    if not isinstance(x, Sequence | TorchDataset) or not isinstance(x, Sized) or not len(x):
+        return False
+    with SeedStreams(0).as_global_everywhere("first sample"):  # a transform may draw
+        return is_graph(x[0])
+
+
+def graph_samples(model: nn.Module, data: Any, *, where: str) -> tuple[GraphSamples | NodeSamples, Tensor | None]:
+    """The graphs, and the classes of graphs or nodes: those given, or the graphs' own.
+
+    Args:
+        model: decides device and precision.
+        data: what `holds_graphs`.
+        where: for messages.
+
+    Raises:
+        TypeError: no numbers.
+        ValueError: no class for each graph or node.
+    """
+    parameter = next(model.parameters())
+    x, y = data if _is_pair(data) else (data, _own_classes(data, where=where))
+    rows = _rows_of(x)
+    y = None if y is None else as_tensor(y, where=where, name="y").to(parameter.device)
+    if y is not None and (y.ndim != 1 or len(y) != len(rows)):
+        what = "node of the graph" if isinstance(rows, NodeSamples) else "graph"
+        raise ValueError(f"{where}: y must have a class for each {what}, {len(rows)} in all, got {tuple(y.shape)}.")
+    rows = rows.to(parameter.device).to(parameter.dtype)
+    return rows, y if y is None or y.is_floating_point() else y.long()
+
+
+def _rows_of(x: Any) -> GraphSamples | NodeSamples:
+    return x if is_graph_samples(x) else NodeSamples(x) if is_graph(x) else GraphSamples(x)
+
+
+def _own_classes(data: Any, *, where: str) -> Tensor | None:
+    """The classes that graphs hold themselves; nodes outside the train_mask are unlabelled."""
+    if is_graph_samples(data):
+        return None
+    if not is_graph(data):
+        classes = [getattr(graph, "y", None) for graph in data]
+        if all(y is None for y in classes):
+            return None
+        classes = [-1 if y is None else y for y in classes]  # a graph without a class is unlabelled
+        for number, y in enumerate(classes):
+            if not isinstance(y, Tensor | int) or torch.as_tensor(y).numel() != 1:
+                got = f"shape {tuple(y.shape)}" if isinstance(y, Tensor) else type(y).__name__
+                raise ValueError(
+                    f"{where}: y of each graph must be its one class, got {got} for graph {number}. The classes of the "
+                    "nodes of one graph: give the graph itself, not a list."
+                )
+        return torch.cat([torch.as_tensor(y).reshape(1) for y in classes])
+    y, mask = getattr(data, "y", None), getattr(data, "train_mask", None)
+    if y is None or mask is None or y.ndim != 1:
+        return y
+    if mask.shape != y.shape:
+        raise ValueError(
+            f"{where}: train_mask must say of each node whether its class is known, got shape {tuple(mask.shape)} for "
+            f"y of shape {tuple(y.shape)}; choose one of several splits."
+        )
+    y = y if y.is_floating_point() else y.long()  # an unsigned type has no -1
+    return torch.where(mask.bool(), y, -1)
