@@ -14,6 +14,7 @@ from infotorch.data.graph_checks import is_graph
 from infotorch.data.graphs import NodeSamples, structure_of
 from infotorch.data.loaders import LoaderBatches
 from infotorch.numerics.seeds import SeedStreams
+from infotorch.numerics.threads import threads_for
 from infotorch.objectives.base import LocalBatch, Loss
 from infotorch.training.inputs import local_batch
 from infotorch.training.local_module import LocalModule
@@ -36,7 +37,8 @@ def evaluating_repeatably(plan: Plan) -> Iterator[None]:
     parameters = (parameter for module in plan for parameter in module.body.parameters())
     device = next((parameter.device for parameter in parameters), torch.device("cpu"))
     bodies = [module.body for module in plan]
-    with evaluating(plan), looking(bodies), SeedStreams(0).as_global("evaluation", device=device):
+    draws = SeedStreams(0).as_global("evaluation", device=device)
+    with evaluating(plan), looking(bodies), draws, threads_for(plan.operations):
         yield
 
 

@@ -21,6 +21,7 @@ from infotorch.data.graphs import NodeSamples
 from infotorch.data.loaders import check_start
 from infotorch.numerics.checks import check_choice, check_count
 from infotorch.numerics.seeds import SeedStreams, seed_streams
+from infotorch.numerics.threads import threads_for
 from infotorch.objectives.base import LocalBatch, Loss
 from infotorch.objectives.layer_hook import hooks_paused
 from infotorch.training.cache import CacheKind, OutputCache
@@ -232,7 +233,8 @@ class _Stage:
         key = (position.stage, position.epoch, position.step)
         take = self._take_isolated if self.plan.isolated else self._take_joint
         peak = None
-        with self.streams.as_global("dropout", *key, device=device_of(batch.x)):
+        draws = self.streams.as_global("dropout", *key, device=device_of(batch.x))
+        with draws, threads_for(self.plan.operations):
             if self.measured:
                 losses, diverged = take(batch, key)
             else:

@@ -31,6 +31,7 @@ from infotorch.networks.segments import (
 from infotorch.numerics.checks import check_choice
 from infotorch.numerics.kinds import check_kind, check_names, check_several
 from infotorch.numerics.seeds import seed_streams
+from infotorch.numerics.threads import OperationCount
 from infotorch.objectives.names import ObjectiveLike, parse_objectives
 from infotorch.training.checks import check_model, check_output, check_weights
 from infotorch.training.graph_caches import refuse_graph_caches, without_graph_caches
@@ -110,6 +111,7 @@ class Plan:
         self.modules = tuple(modules)
         self.order, self.isolated = order, isolated
         self.num_steps: int | None = None
+        self.operations: int | None = None  # of one forward pass of a batch
 
     @classmethod
     def layerwise(
@@ -312,8 +314,9 @@ class Plan:
         check_weights(bodies, where="Plan")
         # A lazy layer draws its weights in its first forward pass.
         lazy = streams.as_global("lazy", device=device_of(batch.x))
-        with torch.no_grad(), evaluating(self), lazy, looking(bodies):
+        with torch.no_grad(), evaluating(self), lazy, looking(bodies), OperationCount() as count:
             outputs = self.outputs(batch.x)
+        self.operations = count.total
         self.num_steps = epochs * len(batches)
         for number, (module, output) in enumerate(zip(self.modules, outputs, strict=True)):
             if module.objective is None:
