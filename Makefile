@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 EXTRAS := graph,optim,sweep,fast,images,parquet,lightning,dev
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-rest test-all package check stubs format bench campaign results peers docs clean
+.PHONY: demo test test-rest test-all package check stubs format bench campaign results peers docs gallery clean
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "infotorch needs Python 3.11 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
@@ -76,9 +76,14 @@ peers:
 	.venv-peers/bin/python benchmarks/speed.py
 	OMP_NUM_THREADS=1 .venv-peers/bin/python benchmarks/speed.py
 
+# The site, in docs/_build/html. A warning, a load from the network or 15 MB is an error.
 docs: $(INSTALLED)
-	@$(BIN)/python -c 'import pdoc' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	@$(BIN)/python -c 'import furo, latex2mathml, myst_parser' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
 	$(BIN)/python docs/build.py
 
+# What the examples print and draw, kept in docs/gallery: the files of Cora and Mutagenicity, Chromium, some minutes.
+gallery: $(INSTALLED)
+	$(BIN)/python docs/gallery.py
+
 clean:
-	rm -rf $(VENV) .venv-peers .pytest_cache .ruff_cache docs/api
+	rm -rf $(VENV) .venv-peers .pytest_cache .ruff_cache docs/api docs/_build

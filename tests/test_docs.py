@@ -96,8 +96,9 @@ def test_links_lead_somewhere():
 
 
 def anchors(page: Path) -> set[str]:
-    titles = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+    text = page.read_text(encoding="utf-8")
+    titles, labels = (re.findall(mark, text, flags=re.MULTILINE) for mark in (r"^#+ (.+)$", r"^\(([\w-]+)\)=$"))
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles} | set(labels)
 
 
 def test_arguments_named_in_the_table_exist():
