@@ -34,7 +34,17 @@ def main() -> int:
     """Build, check, and say how large the site is."""
     from sphinx.cmd.build import main as sphinx
 
-    failed = sphinx(["-q", "-W", "--keep-going", "-d", str(DOCS / "_build" / "doctrees"), str(DOCS), str(SITE)])
+    failed = sphinx([
+        "-q",
+        "-E",
+        "-a",
+        "-W",
+        "--keep-going",
+        "-d",
+        str(DOCS / "_build" / "doctrees"),
+        str(DOCS),
+        str(SITE),
+    ])
     if failed:
         return failed
     size = sum(path.stat().st_size for path in SITE.rglob("*") if path.is_file())

@@ -50,8 +50,18 @@ def test_what_is_included_keeps_its_links(tmp_path):
 
 
 def test_signs_of_a_docstring_are_text_and_its_example_is_left_alone():
-    lines = ["`ksg` of n_x rows, `k + 1` times, * |p|", "", "Returns:", "    No bound: low.", "", ">>> f(*a_)", "`a`"]
+    lines = [
+        "`Objective`s",
+        "`ksg` of n_x rows, `k + 1` times, * |p|",
+        "",
+        "Returns:",
+        "    No bound: low.",
+        "",
+        ">>> f(*a_)",
+        "`a`",
+    ]
     assert docstrings.read(lines) == [
+        r":py:obj:`Objective`\ s",
         r":py:obj:`ksg` of n_x rows, ``k + 1`` times, \* \|p\|",
         *("", "Returns:", "    : No bound: low.", "", ">>> f(*a_)", "`a`"),
     ]

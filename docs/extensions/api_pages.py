@@ -19,7 +19,6 @@ import infotorch
 
 # Public, and not worth a namespace of its own.
 BESIDE = {"infotorch.assessment.assess": ["assess"]}
-TITLES = {"infotorch": "infotorch: train, fit and the names at the top"}
 _INDEX = [
     *("API", "===", "", "A page for each namespace, from the docstrings. All names load on first use, so that"),
     *("``import infotorch`` is light. Information is in nats.", "", ".. toctree::", "   :maxdepth: 1", ""),
@@ -44,8 +43,7 @@ def page_of(namespace: str, names: list[str]) -> str:
         value = getattr(module, name)
         kind = "Classes" if inspect.isclass(value) else "Functions" if inspect.isroutine(value) else "Types"
         kinds[kind].append(name)
-    title = TITLES.get(namespace, namespace)
-    lines = [title, "=" * len(title), "", f".. py:module:: {namespace}", "", _first_paragraph(module), ""]
+    lines = [namespace, "=" * len(namespace), "", f".. py:module:: {namespace}", "", _first_paragraph(module), ""]
     for kind, members in kinds.items():
         if members:
             lines += [kind, "-" * len(kind), "", *_overview(members), *_described(namespace, kind, members)]

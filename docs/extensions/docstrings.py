@@ -35,7 +35,8 @@ def _marked(text: str) -> str:
     for index, part in enumerate(parts):
         if index % 2:
             role = ":py:obj:`{}`" if _NAME.fullmatch(part) else "``{}``"
-            parts[index] = role.format(" ".join(part.split()))
+            follows = "\\ " if re.match(r"\w", parts[index + 1]) else ""  # as in `Objective`s
+            parts[index] = role.format(" ".join(part.split())) + follows
         else:
             parts[index] = _SIGN.sub(r"\\\1", part)
     return "".join(parts)
