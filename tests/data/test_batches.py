@@ -147,7 +147,7 @@ class TestLabelled:
     [
         ([[1.0], [2.0]], None, TypeError, "TensorBatches: x must be a tensor, got list; fit takes arrays"),
         (np.zeros((2, 1)), None, TypeError, "TensorBatches: x must be a tensor, got ndarray"),
-        ({"a": torch.zeros(2)}, None, TypeError, "TensorBatches: x must be a tensor, got dict"),
+        ({"a": None}, None, TypeError, "TensorBatches: a must be a tensor or an array of real numbers, got NoneType"),
         (None, None, TypeError, "TensorBatches: x must be a tensor, got NoneType"),
         (torch.zeros(2, 1), [0, 1], TypeError, "TensorBatches: y must be a tensor, got list"),
         (torch.zeros(2, 1), torch.tensor(1), ValueError, "TensorBatches: y must have rows of samples, got a single"),

@@ -146,9 +146,9 @@ class TwoInputs(nn.Module):
         return self.b(self.a(x) + z)
 
 
-def test_a_network_of_two_inputs_is_refused():
-    with pytest.raises(ValueError, match="forward must take one tensor and otherwise defaults, it also needs z"):
-        split(TwoInputs(), ("b",))
+def test_a_network_of_two_inputs_is_given_both():
+    model, x = TwoInputs(), {"x": torch.ones(3, 2), "z": torch.full((3, 2), 2.0)}
+    assert torch.equal(run(split(model, ("b",)), x), model(**x))
 
 
 def test_a_layer_used_on_both_sides_of_a_cut_is_refused():

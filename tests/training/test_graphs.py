@@ -10,7 +10,8 @@ from torch import nn
 from infotorch import fit
 from infotorch.data.batches import TensorBatches
 from infotorch.data.graphs import GraphSamples, GraphStructure, NodeBatches, NodeSamples
-from infotorch.networks.segments import FromGraph, split
+from infotorch.networks.forward_inputs import FromGraph
+from infotorch.networks.segments import split
 from infotorch.objectives.base import LocalBatch, Loss, Objective
 from infotorch.objectives.combined import ParallelObjectives, SumOfObjectives
 from infotorch.training.batch_norm import update_batch_norm

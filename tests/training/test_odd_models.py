@@ -137,7 +137,6 @@ def test_a_proximal_split_of_one_sample_names_batch_norm():
         ("half", ValueError, "fit: float16 weights cannot be trained by Adam"),
         ("on meta", ValueError, "fit: the weight '0.weight' lies on the meta device"),
         ("needs a keyword", TypeError, "module 'network' cannot take a tensor .*keyword-only argument: 'scale'"),
-        ("takes a dict", TypeError, "fit: x must be a tensor or an array of real numbers, got dict"),
         ("labels in a dict", TypeError, "fit: y must be a tensor or an array of real numbers, got dict"),
     ],
 )
@@ -145,6 +144,14 @@ def test_fit_refuses_in_one_line(name, error, message):
     one = odd(name)
     with pytest.raises(error, match=message):
         fit(one.model, (one.x, one.y), plan="CE", cuts=())
+
+
+@pytest.mark.parametrize("name", ["takes a dict", "takes two tensors"])
+def test_a_model_of_several_inputs_trains_whole_and_cut(name):
+    one = odd(name)
+    for plan in ("CE", "Y,CE"):
+        cuts = () if plan == "CE" else one.layers
+        assert fit(one.model, (one.x, one.y), plan=plan, cuts=cuts, epochs=1).diverged is None
 
 
 def test_half_precision_trains_by_an_optimizer_of_ones_own():

@@ -5,7 +5,7 @@ Indexing tensors costs microseconds; a worker process would cost more than the 6
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sized
+from collections.abc import Iterator, Mapping, Sized
 from numbers import Integral
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,6 +15,7 @@ from torch import Tensor
 from infotorch.data.augment import Augmentation, check_augmentation, crop_and_flip, crops_and_flips
 from infotorch.numerics.checks import check_count, check_dense
 from infotorch.numerics.kinds import check_index, check_kind
+from infotorch.numerics.named_tensors import NamedTensors
 from infotorch.numerics.seeds import SeedStreams, seed_streams
 from infotorch.numerics.sketches import sketch
 
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 class Batch(NamedTuple):
     """Samples of a data set: inputs, targets (b, ...) or None, and their numbers in the set, `rows` (b,).
 
-    Inputs are a tensor (b, ...), or a torch_geometric data object that holds b graphs, or one graph of b nodes. Samples
-    of a `DataLoader` have no numbers: rows is None.
+    Inputs are a tensor (b, ...), several tensors by name, or a torch_geometric data object that holds b graphs, or one
+    graph of b nodes. Samples of a `DataLoader` have no numbers: rows is None.
 
     Example:
         >>> Batch(torch.zeros(2, 3), torch.tensor([1, 0]), rows=torch.tensor([7, 4])).y.tolist()
@@ -46,7 +47,7 @@ class TensorBatches:
     Epoch `e` is the same sequence whenever it is asked for, and can be entered at any step.
 
     Args:
-        x: inputs, shape (n, ...), or `GraphSamples`, n graphs.
+        x: inputs, shape (n, ...), a dict of several by the names of forward's arguments, or `GraphSamples`, n graphs.
         y: targets, shape (n, ...), or None; integers of any width, and bool, become int64.
         batch_size: samples a step; the last batch of an epoch may be smaller. A lone last sample joins the batch before
             it: batch norm and bounds on a batch need two samples.
@@ -71,7 +72,7 @@ class TensorBatches:
 
     def __init__(
         self,
-        x: Tensor | GraphSamples | ImageFiles,
+        x: Tensor | Mapping[str, Tensor] | NamedTensors | GraphSamples | ImageFiles,
         y: Tensor | None,
         *,
         batch_size: int,
@@ -80,6 +81,8 @@ class TensorBatches:
         drop_last: bool = False,
         augment: Augmentation = "none",
     ) -> None:
+        if isinstance(x, Mapping):
+            x = NamedTensors(x, where="TensorBatches")
         _check_samples(x, y)
         check_count(batch_size, where="TensorBatches", name="batch_size")
         if drop_last and len(x) < batch_size:

@@ -27,6 +27,7 @@ from infotorch.data.sets import GraphSet
 from infotorch.numerics.checks import require, shown
 from infotorch.numerics.indices import as_index
 from infotorch.numerics.kinds import check_iterable
+from infotorch.numerics.named_tensors import NamedTensors
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -141,9 +142,9 @@ def _repeated(data: Data, key: str, value: Tensor, count: int) -> Tensor:
 
 
 def tensors_of(value: Inputs) -> list[Tensor]:
-    """The tensors in what a network takes: itself, or those of a data object."""
-    if isinstance(value, Tensor):
-        return [value]
+    """The tensors in what a network takes: itself, its several inputs, or those of a data object."""
+    if isinstance(value, Tensor | NamedTensors):
+        return value.values() if isinstance(value, NamedTensors) else [value]
     return [held for held in value.to_dict().values() if isinstance(held, Tensor)]
 
 

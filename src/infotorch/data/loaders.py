@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sized
+from collections.abc import Iterator, Mapping, Sized
 from contextlib import contextmanager
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -14,9 +14,12 @@ from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 from torch.utils.data import Dataset as TorchDataset
 
 from infotorch.data.batches import Batch, check_position
+from infotorch.data.dict_batches import inputs_and_labels
 from infotorch.data.folders import FolderSplit, ImageFolders
 from infotorch.data.sets import Dataset, Split
+from infotorch.networks.forward_inputs import several_inputs, takes_several
 from infotorch.numerics.checks import as_tensor, check_paired
+from infotorch.numerics.named_tensors import NamedTensors, joined
 from infotorch.numerics.seeds import SeedStreams, seed_streams
 
 if TYPE_CHECKING:
@@ -81,10 +84,10 @@ def first_pairs(data: Any, model: object, num_samples: int, *, seed: int, where:
     if not is_read_by_loader(data):
         return data
     loader = as_loader(data, batch_size=_READ, where=where)
-    xs: list[Tensor] = []
+    xs: list[Tensor | NamedTensors] = []
     ys: list[Tensor] = []
     with _order_kept(loader):
-        for x, y in read_pairs(loader, seed_streams(seed), 0, where=where):
+        for x, y in read_pairs(loader, seed_streams(seed), 0, where=where, model=model):
             known = y >= 0 if labelled and y.ndim == 1 and not y.is_floating_point() else ...
             xs.append(x[known])
             ys.append(y[known])
@@ -94,8 +97,15 @@ def first_pairs(data: Any, model: object, num_samples: int, *, seed: int, where:
     if not xs:
         raise ValueError(f"{where}: the DataLoader has no samples.")
     device, dtype = place_of(model)
-    x = torch.cat(xs)[:num_samples]
-    return x.to(device, dtype if x.is_floating_point() else None), torch.cat(ys)[:num_samples].to(device)
+    with _told_in_a_line(where):  # batches of several lengths
+        x = joined(xs)[:num_samples]
+    return _placed(x, device, dtype), torch.cat(ys)[:num_samples].to(device)
+
+
+def _placed(x: Tensor | NamedTensors, device: torch.device, dtype: torch.dtype | None) -> Tensor | NamedTensors:
+    if isinstance(x, NamedTensors):
+        return x.to(device, dtype)
+    return x.to(device, dtype if x.is_floating_point() else None)
 
 
 def place_of(model: object) -> tuple[torch.device, torch.dtype | None]:
@@ -130,7 +140,7 @@ class LoaderBatches:
     `TensorBatches`.
 
     Args:
-        loader: gives pairs (x, y) of batches.
+        loader: gives pairs (x, y) of batches, x a tensor or a dict of inputs, or one dict of inputs and "labels".
         model: decides device and precision of x.
         seed: see above.
         where: for messages.
@@ -154,6 +164,7 @@ class LoaderBatches:
 
     def __init__(self, loader: DataLoader[Any], model: object, *, seed: int = 0, where: str = "LoaderBatches") -> None:
         self.loader, self.where, self.streams = loader, where, seed_streams(seed)
+        self.model = model
         self.device, self.dtype = place_of(model)
         try:
             most = len(loader)
@@ -165,7 +176,7 @@ class LoaderBatches:
         ys: list[Tensor] = []
         for batch in self.look():
             assert batch.y is not None
-            assert isinstance(batch.x, Tensor)
+            assert isinstance(batch.x, Tensor | NamedTensors)
             if not ys:
                 self.example = batch.x[:1].clone()
             ys.append(batch.y)
@@ -209,19 +220,20 @@ class LoaderBatches:
 
     def _batches(self, epoch: int) -> Iterator[Batch]:
         """One pass; two batches wait, as a lone last sample joins the one before it."""
-        waiting: list[tuple[Tensor, Tensor]] = []
-        for pair in read_pairs(self.loader, self.streams, epoch, where=self.where):
+        waiting: list[tuple[Tensor | NamedTensors, Tensor]] = []
+        for pair in read_pairs(self.loader, self.streams, epoch, where=self.where, model=self.model):
             if len(waiting) == 2:
                 yield self._placed(*waiting.pop(0))
             waiting.append(pair)
         if len(waiting) == 2 and len(waiting[1][0]) == 1 < len(waiting[0][0]):
             (x, y), (last, its_y) = waiting
-            waiting = [(torch.cat([x, last]), torch.cat([y, its_y]))]
+            with _told_in_a_line(self.where):
+                waiting = [(joined([x, last]), torch.cat([y, its_y]))]
         for pair in waiting:
             yield self._placed(*pair)
 
-    def _placed(self, x: Tensor, y: Tensor) -> Batch:
-        return Batch(x.to(self.device, self.dtype if x.is_floating_point() else None), y.to(self.device))
+    def _placed(self, x: Tensor | NamedTensors, y: Tensor) -> Batch:
+        return Batch(_placed(x, self.device, self.dtype), y.to(self.device))
 
     def _check(self, step: int, y: Tensor | None) -> None:
         """Refuse what the first pass did not show: read-outs are built for its targets, schedules for its steps."""
@@ -251,8 +263,8 @@ def check_start(batches: object, step: int, *, where: str) -> None:
 
 
 def read_pairs(
-    loader: DataLoader[Any], streams: SeedStreams, epoch: int, *, where: str
-) -> Iterator[tuple[Tensor, Tensor]]:
+    loader: DataLoader[Any], streams: SeedStreams, epoch: int, *, where: str, model: object = None
+) -> Iterator[tuple[Tensor | NamedTensors, Tensor]]:
     """The checked pairs of one pass over a loader; its worker processes end with it, however it ends."""
     iterator = None
     try:
@@ -264,7 +276,7 @@ def read_pairs(
                 item = next(iterator, _END)
             if item is _END:
                 return
-            yield _pair(item, where=where)
+            yield _pair(item, model, where=where)
     finally:
         stop = getattr(iterator, "_shutdown_workers", None)
         if stop is not None and not loader.persistent_workers:
@@ -284,10 +296,14 @@ def _told_in_a_line(where: str) -> Iterator[None]:
         raise kind(f"{where}: the DataLoader cannot give a batch: {reason}") from error
 
 
-def _pair(item: Any, *, where: str) -> tuple[Tensor, Tensor]:
+def _pair(item: Any, model: object, *, where: str) -> tuple[Tensor | NamedTensors, Tensor]:
+    if isinstance(item, Mapping):
+        item = inputs_and_labels(item, where=where)
     if not isinstance(item, tuple | list) or len(item) != 2:
         got = f"a {type(item).__name__}" + (f" of {len(item)}" if isinstance(item, tuple | list) else "")
         raise TypeError(f"{where}: a DataLoader must give pairs (x, y), y -1 where there is no class, got {got}.")
+    if isinstance(model, nn.Module) and takes_several(model, item[0]):
+        return _several(item, model, where=where)
     if not isinstance(item[0], Tensor | np.ndarray):
         got = type(item[0]).__name__
         raise TypeError(f"{where}: x of a DataLoader must be a tensor or an array of real numbers, got {got}.")
@@ -298,6 +314,14 @@ def _pair(item: Any, *, where: str) -> tuple[Tensor, Tensor]:
         if not bool(torch.isfinite(values).all()):
             raise ValueError(f"{where}: {name} of a DataLoader must be finite, got NaN or infinite values.")
     check_paired(x, y, where=where)
+    return x, y if y.is_floating_point() else y.long()
+
+
+def _several(item: Any, model: nn.Module, *, where: str) -> tuple[NamedTensors, Tensor]:
+    x, y = several_inputs(model, item[0], where=where), as_tensor(item[1], where=where, name="y")
+    if y.ndim == 0 or not bool(torch.isfinite(y).all()):
+        raise ValueError(f"{where}: y of a DataLoader must have rows of samples, none of them NaN or infinite.")
+    check_paired(x.main, y, where=where)
     return x, y if y.is_floating_point() else y.long()
 
 

@@ -13,12 +13,13 @@ if TYPE_CHECKING:
 
     from infotorch.data.folders import ImageFiles
     from infotorch.data.graphs import GraphSamples, NodeSamples
+    from infotorch.numerics.named_tensors import NamedTensors
 
-#: The samples of a split: numbers (n, ...), graphs, the nodes of one graph, or pictures on disk.
-Samples: TypeAlias = "Tensor | GraphSamples | NodeSamples | ImageFiles"
+#: The samples of a split: numbers (n, ...), several inputs by name, graphs, the nodes of one graph, pictures on disk.
+Samples: TypeAlias = "Tensor | NamedTensors | GraphSamples | NodeSamples | ImageFiles"
 
-#: What a network sees of them in one pass: a tensor (b, ...), a batch of graphs, or one graph.
-Inputs: TypeAlias = "Tensor | Data"
+#: What a network sees of them in one pass: a tensor (b, ...), several by name, a batch of graphs, or one graph.
+Inputs: TypeAlias = "Tensor | NamedTensors | Data"
 
 #: Graphs as torch_geometric holds them: one, whose nodes are the samples, or several.
 Graphs: TypeAlias = "Data | Sequence[Data] | Dataset[Data]"

@@ -28,6 +28,11 @@ _VIEWS = {"getitem", "getattr", "view", "reshape", "flatten", "t", "transpose", 
 _VIEWS |= {"unsqueeze", "expand", "expand_as", "select", "narrow", "diagonal", "chunk", "split", "unbind", "detach"}
 
 
+def read_input(inputs: Any, name: str) -> Any:
+    """One of several raw inputs, in a trace."""
+    return inputs[name]
+
+
 @dataclass(frozen=True)
 class Piece:
     """The traced code from one cut to the next.
@@ -174,7 +179,7 @@ def _crossing(nodes: list[fx.Node], kinds: dict[fx.Node, Kind], start: int, cut:
     values = [node for node in used if kinds[node] == "value"]
     values = [node for node in values if not _is_part_of(node, values)]
     if not values:  # a flattened input, say
-        values = [node for node in used if kinds[node] == "input" and node.target is not getattr]
+        values = [node for node in used if kinds[node] == "input" and node.target not in {getattr, read_input}]
         values = values if len(values) == 1 else []
     # What the network returns beside its output goes past the layers behind the cut, and not around the bottleneck.
     through = [node for node in values if any(user in later and user.op != "output" for user in node.users)]

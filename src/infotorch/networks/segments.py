@@ -8,22 +8,18 @@ number or layer that has changed since leads to a new trace.
 from __future__ import annotations
 
 import difflib
-import inspect
 import operator
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 from torch.nn.parameter import is_lazy
 
 from infotorch.networks.crossing import Piece, pieces
+from infotorch.networks.forward_inputs import input_names, named_by, traced_inputs
 from infotorch.networks.tracing import Read, left_as_it_was, trace
 from infotorch.numerics.checks import check_module
 from infotorch.numerics.kinds import check_names
-
-# What torch_geometric's data objects call the tensors of a graph.
-_GRAPH_TENSORS = {"x", "edge_index", "edge_weight", "edge_attr", "pos", "batch"}
 
 
 class _Cutting:
@@ -31,6 +27,7 @@ class _Cutting:
 
     def __init__(self, model: nn.Module, cuts: Sequence[str]) -> None:
         self.model, self.cuts = model, tuple(cuts)
+        self.names = self.needed = input_names(model)
         self.traces = 0
         self.renew()
 
@@ -40,14 +37,17 @@ class _Cutting:
         self._reads: list[Read] = []
         for training in (True, False):
             with left_as_it_was(self.model):
-                graph, reads = _trace(self.model, self.cuts, training=training)
+                graph, reads = _trace(self.model, self.cuts, self.names, training=training)
                 self.pieces[training] = pieces(self.model, graph, self.cuts)
                 self._reads += reads
         self.traces += 1
 
-    def follow(self) -> None:
-        """Trace anew if the model has changed in something that the trace depends on."""
-        if not all(read.holds() for read in self._reads):
+    def follow(self, x: object) -> None:
+        """Trace anew if the model has changed in something that the trace depends on, or for other inputs."""
+        plain = isinstance(x, Tensor) and self.needed is None
+        names = None if plain else named_by(self.model, x)  # reading a signature takes longer than a small layer
+        if names != self.names or not all(read.holds() for read in self._reads):
+            self.names = names
             self.renew()
 
 
@@ -84,6 +84,11 @@ class Segment(nn.Module):
         self._take_pieces()
 
     @property
+    def network(self) -> nn.Module:
+        """The whole network."""
+        return self._cutting.model
+
+    @property
     def training(self) -> bool:
         """The segment's own mode, or else the network's."""
         return self._cutting.model.training if self._mode is None else self._mode
@@ -93,8 +98,8 @@ class Segment(nn.Module):
         self.__dict__["_mode"] = mode
 
     def forward(self, module_input: object, x: object) -> object:
-        """The segment's output for the previous segment's output and the raw input, a tensor or a graph."""
-        self._cutting.follow()
+        """The segment's output for the previous segment's output and the raw input, a tensor, a graph or a dict."""
+        self._cutting.follow(x)
         if self._traces != self._cutting.traces:
             self._take_pieces()
         graph = self.training_graph if self.training else self.evaluation_graph
@@ -157,7 +162,9 @@ def split(model: nn.Module, cuts: Sequence[str]) -> tuple[Segment, ...]:
 
     Args:
         model: any module whose forward takes one tensor, or one torch_geometric data object, or a graph's tensors by
-            their usual names (x, edge_index, ...), which the segments then read from the data object.
+            their usual names (x, edge_index, ...), which the segments then read from the data object, or several
+            tensors: the segments' x is then a dict by the names of forward's arguments, and every segment reads from
+            it what its layers take.
         cuts: layer names as in `model.named_modules()`, in the order in which they run.
 
     Returns:
@@ -203,12 +210,13 @@ def check_no_shared_parameters(bodies: Iterable[nn.Module]) -> None:
                 )
 
 
-def _trace(model: nn.Module, cuts: Sequence[str], *, training: bool) -> tuple[fx.Graph, list[Read]]:
+def _trace(
+    model: nn.Module, cuts: Sequence[str], names: Sequence[str] | None, *, training: bool
+) -> tuple[fx.Graph, list[Read]]:
     try:
-        graph, reads = trace(model, cuts, _defaults(model), training=training)
-        if takes_graph_tensors(model):
-            _read_from_one_object(graph, model)
-        _drop_defaulted_inputs(graph)
+        inputs = traced_inputs(model, names)
+        graph, reads = trace(model, cuts, inputs.defaults, training=training)
+        inputs.gather(graph)
         return graph, reads
     except Exception as error:
         reason = str(error).partition("\n")[0]
@@ -216,6 +224,19 @@ def _trace(model: nn.Module, cuts: Sequence[str], *, training: bool) -> tuple[fx
             f"cuts: the code between the cuts cannot be traced ({type(error).__name__}: {reason}). Cut elsewhere, or "
             "give the parts as modules of your own: ProximalSplit(f, g, ...), or the LocalModules of a Plan."
         ) from error
+
+
+def network_of(body: nn.Module) -> nn.Module:
+    """The network behind what reads raw inputs: a segment's, that of the first of several bodies, or the body itself.
+
+    Example:
+        >>> model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
+        >>> network_of(nn.ModuleList(split(model, ["2"]))) is model
+        True
+    """
+    if isinstance(body, nn.ModuleList) and len(body):
+        body = body[0]
+    return body.network if isinstance(body, Segment) else body
 
 
 def wrapper_advice(model: nn.Module) -> str:
@@ -230,71 +251,3 @@ def wrapper_advice(model: nn.Module) -> str:
     if isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel):
         return "give the model within it, model.module"
     return "give the model within it, model._orig_mod" if hasattr(model, "_orig_mod") else ""  # torch.compile
-
-
-def takes_graph_tensors(model: nn.Module) -> bool:
-    """Whether forward takes a graph as several tensors, by the names that torch_geometric gives them."""
-    if isinstance(model, torch.jit.ScriptModule):
-        return False  # its forward has no signature
-    names = list(inspect.signature(model.forward).parameters)
-    return "edge_index" in names and len(names) > 1
-
-
-class FromGraph(nn.Module):
-    """A model whose forward takes a graph's tensors, as one that takes the data object.
-
-    Args:
-        model: its forward has arguments named as the data's attributes; what the data lack keeps its default.
-    """
-
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.model = model
-        self._names = [name for name in inspect.signature(model.forward).parameters if _is_graph_tensor(model, name)]
-
-    def forward(self, data: Any) -> Tensor:
-        """The model's output for the data's own tensors."""
-        return self.model(**{name: getattr(data, name) for name in self._names})
-
-
-def _is_graph_tensor(model: nn.Module, name: str) -> bool:
-    argument = inspect.signature(model.forward).parameters.get(name)
-    return argument is not None and (argument.default is argument.empty or name in _GRAPH_TENSORS)
-
-
-def _read_from_one_object(graph: fx.Graph, model: nn.Module) -> None:
-    """Turn the inputs x, edge_index, ... of a traced graph into attributes of one input."""
-    placeholders = [node for node in graph.nodes if node.op == "placeholder"]
-    first_step = next(node for node in graph.nodes if node.op != "placeholder")
-    with graph.inserting_before(placeholders[0]):
-        data = graph.placeholder("data")
-    for node in placeholders:
-        if _is_graph_tensor(model, str(node.target)):
-            with graph.inserting_before(first_step):
-                read = graph.call_function(getattr, (data, str(node.target)))
-            node.replace_all_uses_with(read)
-            graph.erase_node(node)
-
-
-def _defaults(model: nn.Module) -> dict[str, Any]:
-    """Default values of the arguments of forward that are not the input."""
-    arguments = list(inspect.signature(model.forward).parameters.values())
-    if takes_graph_tensors(model):
-        return {a.name: a.default for a in arguments if not _is_graph_tensor(model, a.name)}
-    further = [a for a in arguments[1:] if a.kind not in {a.VAR_POSITIONAL, a.VAR_KEYWORD}]
-    missing = [a.name for a in further if a.default is a.empty]
-    if not arguments or missing:
-        raise TypeError(f"forward must take one tensor and otherwise defaults, it also needs {', '.join(missing)}")
-    return {argument.name: argument.default for argument in further}
-
-
-def _drop_defaulted_inputs(graph: fx.Graph) -> None:
-    """Remove the inputs that tracing fixed to their defaults, with the assertions that it left on them."""
-    for extra in [node for node in graph.nodes if node.op == "placeholder"][1:]:
-        if str(extra.target).startswith("*") and extra.users:
-            raise TypeError(f"forward passes on its {extra.target}, of which a trace knows nothing")
-        doomed = [extra]
-        for node in doomed:
-            doomed.extend(user for user in node.users if user not in doomed)
-        for node in reversed(doomed):
-            graph.erase_node(node)

@@ -13,6 +13,7 @@ from torch.nn.parameter import is_lazy
 
 from infotorch.data.graphs import NodeSamples
 from infotorch.numerics.checks import check_choice, shown
+from infotorch.numerics.named_tensors import NamedTensors
 from infotorch.training.position import Position
 
 
@@ -137,7 +138,7 @@ def check_cache(cache: object, batches: object, *, where: str) -> None:
     if cache is None:
         return
     check_choice(cache, ("memory", "disk"), where=where, name="cache")
-    if not isinstance(getattr(batches, "x", None), Tensor | NodeSamples):
+    if not isinstance(getattr(batches, "x", None), Tensor | NamedTensors | NodeSamples):
         raise ValueError(
             f"{where}: a cache needs batches that hold their samples in memory, such as TensorBatches, or the nodes "
             "of one graph; batches of many graphs have none."

@@ -20,6 +20,7 @@ from infotorch.data.graphs import (
     tensors_of,
     with_features,
 )
+from infotorch.numerics.named_tensors import NamedTensors
 from infotorch.numerics.seeds import SeedStreams
 from infotorch.objectives.base import LocalBatch
 
@@ -40,6 +41,8 @@ def local_batch(
 ) -> LocalBatch:
     """What an objective sees of a step: of a graph, the features of its nodes and who is joined to whom.
 
+    Of several inputs, X is the main one; `encode` then takes other main inputs beside the same others.
+
     Args:
         x: the network's raw input.
         module_input: the previous module's output, or x.
@@ -49,6 +52,9 @@ def local_batch(
         position: the key of this step's noise.
         encode: raw inputs, of the kind of x -> the module's output for them.
     """
+    if isinstance(x, NamedTensors):
+        module_input = x.main if module_input is x else module_input.detach()
+        return LocalBatch(x.main, module_input, output, y, streams, position, lambda main: encode(x.with_main(main)))
     if not is_graph(x):
         return LocalBatch(x, module_input.detach(), output, y, streams, position, encode)
     features = features_of(x)
@@ -87,6 +93,8 @@ def batches_of(
 
 def describe_input(x: Inputs) -> str:
     """A raw input in a few words, for messages."""
+    if isinstance(x, NamedTensors):
+        return "inputs " + ", ".join(f"{name} of shape {tuple(x[name].shape)}" for name in x.keys())
     if not is_graph(x):
         return f"a tensor of shape {tuple(x.shape)}, {x.dtype}" if isinstance(x, Tensor) else f"a {type(x).__name__}"
     nodes, edges = features_of(x), structure_of(x).edge_index

@@ -12,9 +12,11 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from infotorch.data.graph_checks import is_graph
 from infotorch.data.graphs import tensors_of
+from infotorch.networks.forward_inputs import called_with
 from infotorch.networks.segments import Segment
 from infotorch.numerics.checks import check_callable, check_module, shown
 from infotorch.numerics.kinds import check_kind
+from infotorch.numerics.named_tensors import NamedTensors
 from infotorch.numerics.seeds import SeedStreams
 from infotorch.numerics.states import check_keys, check_state
 from infotorch.objectives.base import LocalBatch, Objective
@@ -113,12 +115,13 @@ class LocalModule:
             OutOfMemoryError: the device is full.
         """
         for value in (module_input, x):
-            if not isinstance(value, Tensor) and not is_graph(value):
+            if not isinstance(value, Tensor | NamedTensors) and not is_graph(value):
                 where = f"module {self.name!r}"
                 raise TypeError(f"{where}: an input must be a tensor or a torch_geometric graph, got {shown(value)}.")
         before = _versions(module_input, x)
         try:
-            output = self.body(module_input, x) if isinstance(self.body, Segment) else self.body(module_input)
+            body = self.body
+            output = body(module_input, x) if isinstance(body, Segment) else called_with(body, module_input)
         except torch.OutOfMemoryError:
             raise
         # torch's words for a wrong shape, dtype or token, and for what a graph, or a tensor in its place, lacks

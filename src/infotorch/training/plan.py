@@ -20,16 +20,11 @@ from torch import Tensor, nn
 from infotorch.data.batches import Batch
 from infotorch.data.graph_checks import is_graph
 from infotorch.data.graphs import GraphSamples
-from infotorch.networks.segments import (
-    FromGraph,
-    check_no_shared_parameters,
-    split,
-    starting_layers,
-    takes_graph_tensors,
-    wrapper_advice,
-)
+from infotorch.networks.forward_inputs import FromGraph, takes_graph_tensors
+from infotorch.networks.segments import check_no_shared_parameters, split, starting_layers, wrapper_advice
 from infotorch.numerics.checks import check_choice
 from infotorch.numerics.kinds import check_kind, check_names, check_several
+from infotorch.numerics.named_tensors import NamedTensors
 from infotorch.numerics.seeds import seed_streams
 from infotorch.numerics.threads import OperationCount
 from infotorch.objectives.names import ObjectiveLike, parse_objectives
@@ -272,6 +267,7 @@ class Plan:
         """Every module's output for the raw input x, up to module `stop`."""
         check_kind(stop, (Integral, NoneType), where="Plan.outputs", name="stop", said="an integer or None")
         outputs: list[Tensor] = []
+        x = NamedTensors(x, where="Plan.outputs") if isinstance(x, Mapping) else x
         for module in self.modules[:stop]:
             outputs.append(module(outputs[-1] if outputs else x, x))
         return outputs

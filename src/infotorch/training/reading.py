@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
+from infotorch.data.dict_batches import inputs_and_labels
 from infotorch.data.folders import ImageFiles
 from infotorch.data.loaders import LoaderBatches, SampleSource, as_loader, held_pair, is_read_by_loader
+from infotorch.networks.forward_inputs import several_inputs, takes_several
+from infotorch.networks.segments import network_of
 from infotorch.numerics.checks import as_tensor
+from infotorch.numerics.named_tensors import NamedTensors
 from infotorch.training.checks import check_batches
 from infotorch.training.graph_reading import TrainingGraphs, graph_samples, holds_graphs
 from infotorch.training.inputs import batches_of
@@ -29,7 +34,8 @@ def training_samples(
 
     Args:
         model: what is trained.
-        data: a pair of arrays, a `DataLoader` or `Dataset` of torch, whose samples are its batches, or graphs.
+        data: a pair of arrays, or of several inputs by name and targets, a dict that holds both, a `DataLoader` or
+            `Dataset` of torch, whose samples are its batches, or graphs.
         batch_size: samples a step of a `Dataset`.
         seed: decides the order of a `Dataset`.
         where: for messages.
@@ -44,18 +50,20 @@ def training_samples(
         (torch.float32, torch.int64)
     """
     data = held_pair(data)
+    if isinstance(data, Mapping):
+        data = inputs_and_labels(data, where=where)
     if next(model.parameters(), None) is None:
         raise ValueError(f"{where}: the model has no parameters to train.")
     if holds_graphs(data):
         return graph_samples(model, data, where=where)
     if is_read_by_loader(data):
         loader = as_loader(data, batch_size=batch_size, where=where)
-        batches = LoaderBatches(loader, model, seed=seed, where=where)
+        batches = LoaderBatches(loader, network_of(model), seed=seed, where=where)
         return batches, batches.y
     return _arrays(model, data, where=where)
 
 
-def _arrays(model: nn.Module, data: Any, *, where: str) -> tuple[Tensor | ImageFiles, Tensor | None]:
+def _arrays(model: nn.Module, data: Any, *, where: str) -> tuple[Tensor | NamedTensors | ImageFiles, Tensor | None]:
     if not isinstance(data, tuple) or len(data) != 2:
         got = type(data).__name__
         raise TypeError(
@@ -65,6 +73,8 @@ def _arrays(model: nn.Module, data: Any, *, where: str) -> tuple[Tensor | ImageF
     parameter = next(model.parameters())
     if isinstance(data[0], ImageFiles):
         x = data[0].to(parameter.device)
+    elif takes_several(network_of(model), data[0]):
+        x = several_inputs(network_of(model), data[0], where=where).to(parameter.device, parameter.dtype)
     else:
         x = as_tensor(data[0], where=where, name="x")
         # Integer inputs are token ids; real ones take the precision of the weights.
@@ -98,7 +108,7 @@ def as_batches(data: Any, model: nn.Module, *, batch_size: int, seed: int, where
         2
     """
     held = held_pair(data)
-    if not is_read_by_loader(held) and not isinstance(held, tuple) and not holds_graphs(held):
+    if not is_read_by_loader(held) and not isinstance(held, tuple | Mapping) and not holds_graphs(held):
         check_batches(data, where=where)
         return data
     x, y = training_samples(model, held, batch_size=batch_size, seed=seed, where=where)
