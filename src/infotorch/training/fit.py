@@ -67,10 +67,12 @@ def fit(
     """Train `model` in place, module by module; every layer is left in the mode it was in.
 
     Args:
-        model: any module whose forward takes one tensor, a torch_geometric data object, or a graph's tensors by their
-            usual names (x, edge_index, batch, ...).
-        data: (x, y): samples (n, ...) and classes (n,); y is None, or -1 for unlabelled samples. x may be
-            a list of torch_geometric graphs with a class each, or one graph with a class for each node. A graph, or a
+        model: any module whose forward takes one tensor, several, a torch_geometric data object, or a graph's tensors
+            by their usual names (x, edge_index, batch, ...).
+        data: (x, y): samples (n, ...) and classes (n,); y is None, or -1 for unlabelled samples. x may be a dict of
+            several inputs by the names of forward's arguments, or a tuple of them in its order; or one dict holds these
+            and their "labels" ("label", "y"). x may be a
+            list of torch_geometric graphs with a class each, or one graph with a class for each node. A graph, or a
             list of graphs, alone brings its own y; where it has a train_mask, the other nodes are unlabelled. A y given
             beside a graph is taken as it is, mask or no mask. A torch `DataLoader` of such pairs keeps its batches,
             workers, transforms and order: its own generator's, or else decided by seed; it is read once before
