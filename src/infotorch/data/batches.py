@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from infotorch.data.augment import Augmentation, check_augmentation, crop_and_flip, crops_and_flips
+from infotorch.data.targets import kind_of_targets, labelled_samples
 from infotorch.numerics.checks import check_count, check_dense
 from infotorch.numerics.kinds import check_index, check_kind
 from infotorch.numerics.named_tensors import NamedTensors
@@ -104,14 +105,14 @@ class TensorBatches:
         return f"TensorBatches(x={sketch(self.x)}, y={sketch(self.y)}; {each})"
 
     def labelled(self) -> TensorBatches:
-        """As many steps an epoch, from the labelled samples alone (y >= 0), which come again as often as that takes.
+        """As many steps an epoch, from the labelled samples alone, which come again as often as that takes.
 
-        The same batches where every sample has a label, or none.
+        The same batches where every sample has a target, or none.
         """
-        if self.y is None or self.y.is_floating_point() or self.y.ndim != 1:
+        if self.y is None or kind_of_targets(self.y) is None:
             return self
-        rows = (self.y >= 0).nonzero().flatten()
-        return self if len(rows) in {0, len(self.y)} else _LabelledBatches(self, rows)
+        rows = labelled_samples(self.y).nonzero().flatten()
+        return self if len(rows) in {0, len(self.y)} else SomeOfBatches(self, rows, len(self))
 
     def epoch(self, epoch: int, *, start: int = 0) -> Iterator[Batch]:
         """The batches of one epoch, from step `start` on.
@@ -178,10 +179,21 @@ def _check_samples(x: object, y: object) -> None:
         raise ValueError(f"TensorBatches: x and y must be paired row by row, got {len(x)} and {len(y)} rows.")
 
 
-class _LabelledBatches(TensorBatches):
-    """Batches of some samples of others: pass after pass over these samples, until the epoch's steps are done."""
+class SomeOfBatches(TensorBatches):
+    """Batches of some samples of others: pass after pass over these samples, until the epoch's steps are done.
 
-    def __init__(self, whole: TensorBatches, rows: Tensor) -> None:
+    Args:
+        whole: the others.
+        rows: the numbers of the samples, (m,), m >= 1.
+        steps: of an epoch.
+
+    Example:
+        >>> whole = TensorBatches(torch.arange(6.0), None, batch_size=2, shuffle=False)
+        >>> [batch.x.tolist() for batch in SomeOfBatches(whole, torch.tensor([1, 4]), 2).epoch(0)]
+        [[1.0, 4.0], [1.0, 4.0]]
+    """
+
+    def __init__(self, whole: TensorBatches, rows: Tensor, steps: int) -> None:
         super().__init__(
             whole.x,
             whole.y,
@@ -190,16 +202,15 @@ class _LabelledBatches(TensorBatches):
             shuffle=whole.shuffle,
             augment=whole.augment,
         )
-        self._rows, self._steps = rows, len(whole)
+        self._rows, self._steps = rows, steps
 
     def __len__(self) -> int:
-        """Steps in an epoch: those of the batches of all samples."""
+        """Steps in an epoch."""
         return self._steps
 
     def epoch(self, epoch: int, *, start: int = 0) -> Iterator[Batch]:
         """The batches of one epoch, from step `start` on."""
         check_position(epoch, start)
-        assert self.y is not None
         order, choices = self._rows, None
         for step in range(start, self._steps):
             number, place = divmod(step, self._steps_of_a_pass)

@@ -16,7 +16,16 @@ from torch.utils.data import Dataset as TorchDataset
 from infotorch.data.batches import Batch, check_position
 from infotorch.data.dict_batches import inputs_and_labels
 from infotorch.data.folders import FolderSplit, ImageFolders
+from infotorch.data.labelled import LabelledOfLoader
 from infotorch.data.sets import Dataset, Split
+from infotorch.data.targets import (
+    Targets,
+    kind_of_targets,
+    known_targets,
+    labelled_samples,
+    precision_of_targets,
+    read_targets,
+)
 from infotorch.networks.forward_inputs import several_inputs, takes_several
 from infotorch.numerics.checks import as_tensor, check_paired
 from infotorch.numerics.named_tensors import NamedTensors, joined
@@ -68,7 +77,7 @@ def first_pairs(data: Any, model: object, num_samples: int, *, seed: int, where:
         num_samples: rows at most.
         seed: decides what is drawn from a `Dataset`, and what a loader draws that has no generator of its own.
         where: for messages.
-        labelled: leave out samples of class -1.
+        labelled: leave out samples without a target.
 
     Raises:
         TypeError: batches that are no pairs of numbers.
@@ -88,7 +97,7 @@ def first_pairs(data: Any, model: object, num_samples: int, *, seed: int, where:
     ys: list[Tensor] = []
     with _order_kept(loader):
         for x, y in read_pairs(loader, seed_streams(seed), 0, where=where, model=model):
-            known = y >= 0 if labelled and y.ndim == 1 and not y.is_floating_point() else ...
+            known = labelled_samples(y) if labelled else ...
             xs.append(x[known])
             ys.append(y[known])
             _check_alike(ys[-1], ys[0], where=where)
@@ -97,6 +106,8 @@ def first_pairs(data: Any, model: object, num_samples: int, *, seed: int, where:
     if not xs:
         raise ValueError(f"{where}: the DataLoader has no samples.")
     device, dtype = place_of(model)
+    if any(y.is_floating_point() and not known_targets(y).all() for y in ys):
+        raise ValueError(f"{where}: y of a DataLoader must be finite, got NaN.")
     with _told_in_a_line(where):  # batches of several lengths
         x = joined(xs)[:num_samples]
     return _placed(x, device, dtype), torch.cat(ys)[:num_samples].to(device)
@@ -144,6 +155,7 @@ class LoaderBatches:
         model: decides device and precision of x.
         seed: see above.
         where: for messages.
+        targets: what y is, see `read_targets`.
 
     Attributes:
         y: the targets of all samples, in the order of the first pass.
@@ -153,7 +165,7 @@ class LoaderBatches:
         TypeError: batches that are no pairs of numbers, or targets of two kinds.
         OSError: the data set raised one, such as for a file that is not there.
         ValueError: no samples, samples that do not stack, a loader that does not know its length, rows that do not
-            pair, NaN in x or y, or targets of several shapes.
+            pair, NaN in x, targets of several shapes, or others than `targets` says.
 
     Example:
         >>> samples = TensorDataset(torch.arange(7.0)[:, None], torch.arange(7))
@@ -162,9 +174,18 @@ class LoaderBatches:
         [[0, 1, 2], [3, 4, 5, 6]]
     """
 
-    def __init__(self, loader: DataLoader[Any], model: object, *, seed: int = 0, where: str = "LoaderBatches") -> None:
+    def __init__(
+        self,
+        loader: DataLoader[Any],
+        model: object,
+        *,
+        seed: int = 0,
+        where: str = "LoaderBatches",
+        targets: Targets = "auto",
+    ) -> None:
         self.loader, self.where, self.streams = loader, where, seed_streams(seed)
         self.model = model
+        self.targets: Targets = targets
         self.device, self.dtype = place_of(model)
         try:
             most = len(loader)
@@ -174,23 +195,35 @@ class LoaderBatches:
                 "give the data set a __len__, or torch.utils.data.Dataset with __getitem__."
             ) from None
         ys: list[Tensor] = []
+        shapes: set[torch.Size | None] = set()
         for batch in self.look():
             assert batch.y is not None
             assert isinstance(batch.x, Tensor | NamedTensors)
             if not ys:
                 self.example = batch.x[:1].clone()
             ys.append(batch.y)
+            shapes.add(batch.x.shape[1:] if isinstance(batch.x, Tensor) else None)
             _check_alike(batch.y, ys[0], where=where)
             if len(ys) > most:
                 raise ValueError(f"{where}: the DataLoader must give as many batches as its length, {most}, got more.")
         if not ys:
             raise ValueError(f"{where}: the DataLoader has no samples.")
         self.y: Tensor | None = torch.cat(ys)
-        self._steps = len(ys)
+        self._steps, self._of_one_shape = len(ys), len(shapes) == 1 and None not in shapes
 
     def __len__(self) -> int:
         """Steps in an epoch."""
         return self._steps
+
+    def labelled(self) -> LoaderBatches | LabelledOfLoader:
+        """As many steps an epoch, from the labelled samples alone, where fewer than half have a target.
+
+        The same batches otherwise, and where inputs are several tensors or of several lengths.
+        """
+        if not self._of_one_shape or self.y is None or kind_of_targets(self.y) is None:
+            return self
+        share = float(labelled_samples(self.y).double().mean())
+        return LabelledOfLoader(self) if 0 < share < 0.5 else self
 
     def look(self) -> Iterator[Batch]:
         """A pass over the samples after which the loader's order goes on as if there had been none."""
@@ -221,7 +254,9 @@ class LoaderBatches:
     def _batches(self, epoch: int) -> Iterator[Batch]:
         """One pass; two batches wait, as a lone last sample joins the one before it."""
         waiting: list[tuple[Tensor | NamedTensors, Tensor]] = []
-        for pair in read_pairs(self.loader, self.streams, epoch, where=self.where, model=self.model):
+        for pair in read_pairs(
+            self.loader, self.streams, epoch, where=self.where, model=self.model, targets=self.targets
+        ):
             if len(waiting) == 2:
                 yield self._placed(*waiting.pop(0))
             waiting.append(pair)
@@ -233,7 +268,8 @@ class LoaderBatches:
             yield self._placed(*pair)
 
     def _placed(self, x: Tensor | NamedTensors, y: Tensor) -> Batch:
-        return Batch(_placed(x, self.device, self.dtype), y.to(self.device))
+        dtype = precision_of_targets(self.dtype) if y.is_floating_point() else None
+        return Batch(_placed(x, self.device, self.dtype), y.to(self.device, dtype))
 
     def _check(self, step: int, y: Tensor | None) -> None:
         """Refuse what the first pass did not show: read-outs are built for its targets, schedules for its steps."""
@@ -242,7 +278,7 @@ class LoaderBatches:
         _check_alike(y, self.y, where=self.where)
         if step >= len(self):
             raise ValueError(f"{self.where}: the DataLoader must give {len(self)} batches an epoch, got more.")
-        if not y.is_floating_point() and int(y.max()) > int(self.y.max()):
+        if kind_of_targets(y) == "classes" and int(y.max()) > int(self.y.max()):
             raise ValueError(
                 f"{self.where}: y holds class {int(y.max())}, and the first pass over the DataLoader had none above "
                 f"{int(self.y.max())}; let every epoch hold every class."
@@ -263,7 +299,13 @@ def check_start(batches: object, step: int, *, where: str) -> None:
 
 
 def read_pairs(
-    loader: DataLoader[Any], streams: SeedStreams, epoch: int, *, where: str, model: object = None
+    loader: DataLoader[Any],
+    streams: SeedStreams,
+    epoch: int,
+    *,
+    where: str,
+    model: object = None,
+    targets: Targets = "auto",
 ) -> Iterator[tuple[Tensor | NamedTensors, Tensor]]:
     """The checked pairs of one pass over a loader; its worker processes end with it, however it ends."""
     iterator = None
@@ -276,7 +318,7 @@ def read_pairs(
                 item = next(iterator, _END)
             if item is _END:
                 return
-            yield _pair(item, model, where=where)
+            yield _pair(item, model, targets, where=where)
     finally:
         stop = getattr(iterator, "_shutdown_workers", None)
         if stop is not None and not loader.persistent_workers:
@@ -296,14 +338,14 @@ def _told_in_a_line(where: str) -> Iterator[None]:
         raise kind(f"{where}: the DataLoader cannot give a batch: {reason}") from error
 
 
-def _pair(item: Any, model: object, *, where: str) -> tuple[Tensor | NamedTensors, Tensor]:
+def _pair(item: Any, model: object, targets: Targets, *, where: str) -> tuple[Tensor | NamedTensors, Tensor]:
     if isinstance(item, Mapping):
         item = inputs_and_labels(item, where=where)
     if not isinstance(item, tuple | list) or len(item) != 2:
         got = f"a {type(item).__name__}" + (f" of {len(item)}" if isinstance(item, tuple | list) else "")
         raise TypeError(f"{where}: a DataLoader must give pairs (x, y), y -1 where there is no class, got {got}.")
     if isinstance(model, nn.Module) and takes_several(model, item[0]):
-        return _several(item, model, where=where)
+        return _several(item, model, targets, where=where)
     if not isinstance(item[0], Tensor | np.ndarray):
         got = type(item[0]).__name__
         raise TypeError(f"{where}: x of a DataLoader must be a tensor or an array of real numbers, got {got}.")
@@ -311,18 +353,18 @@ def _pair(item: Any, model: object, *, where: str) -> tuple[Tensor | NamedTensor
     for name, values in (("x", x), ("y", y)):
         if values.ndim == 0:
             raise ValueError(f"{where}: {name} of a DataLoader must have rows of samples, got a single number.")
-        if not bool(torch.isfinite(values).all()):
-            raise ValueError(f"{where}: {name} of a DataLoader must be finite, got NaN or infinite values.")
+    if not bool(torch.isfinite(x).all()):
+        raise ValueError(f"{where}: x of a DataLoader must be finite, got NaN or infinite values.")
     check_paired(x, y, where=where)
-    return x, y if y.is_floating_point() else y.long()
+    return x, read_targets(y, targets, where=where)
 
 
-def _several(item: Any, model: nn.Module, *, where: str) -> tuple[NamedTensors, Tensor]:
+def _several(item: Any, model: nn.Module, targets: Targets, *, where: str) -> tuple[NamedTensors, Tensor]:
     x, y = several_inputs(model, item[0], where=where), as_tensor(item[1], where=where, name="y")
-    if y.ndim == 0 or not bool(torch.isfinite(y).all()):
-        raise ValueError(f"{where}: y of a DataLoader must have rows of samples, none of them NaN or infinite.")
+    if y.ndim == 0:
+        raise ValueError(f"{where}: y of a DataLoader must have rows of samples, got a single number.")
     check_paired(x.main, y, where=where)
-    return x, y if y.is_floating_point() else y.long()
+    return x, read_targets(y, targets, where=where)
 
 
 def _check_alike(y: Tensor, first: Tensor, *, where: str) -> None:

@@ -13,12 +13,14 @@ from torch import Tensor
 from infotorch.data.graph_checks import is_graph
 from infotorch.data.graphs import NodeSamples, structure_of
 from infotorch.data.loaders import LoaderBatches
+from infotorch.data.targets import kind_of_targets, labelled_samples
 from infotorch.numerics.seeds import SeedStreams
 from infotorch.numerics.threads import threads_for
 from infotorch.objectives.base import LocalBatch, Loss
 from infotorch.training.inputs import local_batch
 from infotorch.training.local_module import LocalModule
 from infotorch.training.plan import Plan, evaluating
+from infotorch.training.predictions import fits_targets, prediction_metrics
 from infotorch.updates.replay import looking
 
 if TYPE_CHECKING:
@@ -71,17 +73,20 @@ def accuracy(scores: Callable[[Any], Tensor], x: Samples | LoaderBatches, y: Ten
     """
     right = known = 0
     with torch.no_grad():
-        for part, classes in _classes_of(x, y):
-            found = scores(part)
-            if is_graph(part) and len(found) != len(classes):
-                found = structure_of(part).mean(found)  # as the objectives see them
+        for part, classes in _targets_of(x, y):
+            found = _by_target(scores(part), part, classes)
             right += int(((found.argmax(dim=1) == classes) & (classes >= 0)).sum())
             known += int((classes >= 0).sum())
     return right / known if known else float("nan")
 
 
-def _classes_of(x: Samples | LoaderBatches, y: Tensor) -> Iterator[tuple[Any, Tensor]]:
-    """Inputs of a forward pass each, and their classes; a loader, whose order may change, gives its own."""
+def _by_target(output: Tensor, part: Any, y: Tensor) -> Tensor:
+    """An output with a row for each target: of graphs that have one, the mean over their nodes."""
+    return structure_of(part).mean(output) if is_graph(part) and len(output) != len(y) else output
+
+
+def _targets_of(x: Samples | LoaderBatches, y: Tensor) -> Iterator[tuple[Any, Tensor]]:
+    """Inputs of a forward pass each, and their targets; a loader, whose order may change, gives its own."""
     if isinstance(x, LoaderBatches):
         yield from ((batch.x, batch.y) for batch in x.look() if batch.y is not None)
     else:
@@ -109,6 +114,43 @@ def plan_accuracy(plan: Plan, x: Samples | LoaderBatches, y: Tensor) -> float:
     """
     with evaluating_repeatably(plan):
         return accuracy(plan_scores(plan), x, y)
+
+
+def plan_metrics(plan: Plan, x: Samples | LoaderBatches, y: Tensor) -> dict[str, float]:
+    """How well the whole model predicts y, in evaluation mode, by what y is.
+
+    Args:
+        plan: its last module's output is the prediction.
+        x: inputs, (n, ...), `GraphSamples` or `NodeSamples`; or the batches of a loader, which hold their own targets.
+        y: targets; missing ones (-1, or NaN among real numbers) do not count.
+
+    Returns:
+        Of classes {"accuracy"}; of several labels {"accuracy"}, the share of labels that are on the right side of a
+        score of 0; of real targets {"mse", "r2"}. Empty where the output does not have the shape that this needs, or
+        no target is known.
+
+    Example:
+        >>> from torch import nn
+        >>> plan = Plan.end_to_end(nn.Identity(), optimizer=torch.optim.SGD)
+        >>> plan_metrics(plan, torch.tensor([[1.0], [2.0], [3.0]]), torch.tensor([1.0, 2.0, 2.0]))
+        {'mse': 0.333..., 'r2': -0.5}
+    """
+    if kind_of_targets(y) is None or not labelled_samples(y).any():
+        return {}
+    with torch.no_grad(), evaluating_repeatably(plan):
+        part, of_part = next(_targets_of(x, y))
+        fits = fits_targets(_by_target(plan_scores(plan)(part), part, of_part), y)
+    if not fits:
+        return {}
+    if kind_of_targets(y) == "classes":
+        return {"accuracy": plan_accuracy(plan, x, y)}
+    outputs: list[Tensor] = []
+    ys: list[Tensor] = []
+    with torch.no_grad(), evaluating_repeatably(plan):
+        for part, of_part in _targets_of(x, y):
+            outputs.append(_by_target(plan_scores(plan)(part), part, of_part))
+            ys.append(of_part)
+    return prediction_metrics(torch.cat(outputs), torch.cat(ys))
 
 
 def evaluate_modules(plan: Plan, x: Samples, y: Tensor | None, numbers: list[int]) -> dict[str, dict[str, float]]:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from infotorch.data.graphs import NodeSamples
 from infotorch.data.loaders import LoaderBatches
+from infotorch.data.targets import Targets
 from infotorch.networks.segments import starting_layers
 from infotorch.numerics.checks import check_count, check_number
 from infotorch.numerics.seeds import seed_streams
@@ -19,7 +20,7 @@ from infotorch.objectives.checks import check_labels, check_weight
 from infotorch.objectives.names import ObjectiveLike
 from infotorch.training.assignment import AUTO, choose_assignment
 from infotorch.training.checks import check_model, check_one_process, check_weights
-from infotorch.training.evaluate import evaluating_repeatably, plan_accuracy
+from infotorch.training.evaluate import evaluating_repeatably, plan_accuracy, plan_metrics
 from infotorch.training.inputs import batches_of
 from infotorch.training.loop import StepInfo, train
 from infotorch.training.plan import Order, Plan, evaluating
@@ -35,7 +36,8 @@ class FitResult:
 
     Args:
         metrics: "<module>/<term>" -> mean over the module's last epoch (nats where the name says so), and
-            "train_accuracy" (a fraction of one) where the network's output has a column for each class.
+            "train_accuracy" (a fraction of one) where the network's output has a column for each class or label, or
+            "train_mse" and "train_r2" where it has the shape of real targets, see `plan_metrics`.
         plan: the trained plan, with read-outs and optimisers.
         diverged: name of the module whose loss became non-finite, or None. Training ended there.
         assignments: where the plan was "auto", every assignment that was tried and its accuracy on samples held out.
@@ -57,6 +59,7 @@ def fit(
     data: TrainingData,
     *,
     plan: str | Sequence[ObjectiveLike] | Plan = "X,Y,CE",
+    targets: Targets = "auto",
     cuts: Sequence[str] | None = None,
     order: Order = "sequential",
     epochs: int = 5,
@@ -84,6 +87,9 @@ def fit(
             out, and train it on all samples; or a `Plan` of your own (then cuts, order and lr are the plan's).
             "frozen" modules stay as they come, batch norm's statistics too (`update_batch_norm` measures those of
             untrained ones).
+        targets: what y is. "auto": integers are classes, and labels of 0 and 1 where they have several columns; other
+            numbers are real. "classes", "real" or "multilabel" says it, as for class numbers that are stored as floats.
+            A missing target is -1, or NaN among real numbers.
         cuts: names of the layers that start the second, third, ... module; None: every child with weights does.
         order: "sequential" or "simultaneous".
         epochs: epochs of each module (sequential) or of the run (simultaneous).
@@ -127,7 +133,7 @@ def fit(
         )
     settings = _Settings(cuts, order, epochs, batch_size, lr, seed_streams(seed).seed)
     check_count(batch_size, where="fit", name="batch_size")
-    x, y = training_samples(model, data, batch_size=batch_size, seed=settings.seed, where="fit")
+    x, y = training_samples(model, data, batch_size=batch_size, seed=settings.seed, where="fit", targets=targets)
     tried: dict[str, float] = {}
     if plan == AUTO:
         if isinstance(x, LoaderBatches):
@@ -139,8 +145,9 @@ def fit(
     if not isinstance(plan, Plan):
         plan = settings.plan(model, plan)
     metrics, diverged = _train(plan, x, y, settings)
-    if y is not None and (y >= 0).any() and not y.is_floating_point() and _scores_classes(plan, x, y):
-        metrics["train_accuracy"] = plan_accuracy(plan, x, y)
+    found = {} if y is None else plan_metrics(plan, x, y)
+    if found:
+        metrics |= {f"train_{name}": value for name, value in found.items()}
         _warn_of_a_readout(plan, x)
     return FitResult(metrics, plan, diverged, tried)
 
@@ -202,11 +209,6 @@ def _terms(info: StepInfo) -> list[tuple[str, float]]:
     return [
         (f"{module}/{name}", float(value)) for module, loss in info.losses.items() for name, value in loss.terms.items()
     ]
-
-
-def _scores_classes(plan: Plan, x: Samples | LoaderBatches, y: Tensor) -> bool:
-    output = _output_of_one(plan, x)
-    return output.ndim == 2 and output.shape[1] > int(y.max())
 
 
 def _warn_of_a_readout(plan: Plan, x: Samples | LoaderBatches) -> None:

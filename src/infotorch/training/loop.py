@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from infotorch.data.batches import Batch
 from infotorch.data.graphs import NodeSamples
 from infotorch.data.loaders import check_start
+from infotorch.data.targets import Targets
 from infotorch.numerics.checks import check_choice, check_count
 from infotorch.numerics.seeds import SeedStreams, seed_streams
 from infotorch.numerics.threads import threads_for
@@ -85,6 +86,7 @@ def train(
     *,
     epochs: int,
     batch_size: int = 128,
+    targets: Targets = "auto",
     seed: int = 0,
     start: Position | None = None,
     cache: CacheKind | None = None,
@@ -99,6 +101,7 @@ def train(
             `fit`: a pair (x, y) of arrays, a `Split`, a `DataLoader` or `Dataset` of torch, or torch_geometric graphs.
         epochs: epochs of each stage: of every module in sequential order, of the whole run in simultaneous order.
         batch_size: samples a step, where `batches` are samples; a `DataLoader` has its own.
+        targets: what y of samples is, as in `fit`.
         seed: decides read-outs, noise and dropout, and the order of samples; `TensorBatches` have their own.
         start: go on from here; the plan must hold the state that belongs to it. With a `DataLoader` or `Dataset` of
             torch this is the start of an epoch, and the state of the loader's own generator, if any, is yours to keep.
@@ -134,7 +137,7 @@ def train(
     check_count(epochs, where="train", name="epochs")
     check_count(batch_size, where="train", name="batch_size")
     model = nn.ModuleList(module.body for module in plan)
-    batches = as_batches(batches, model, batch_size=batch_size, seed=seed, where="train")
+    batches = as_batches(batches, model, batch_size=batch_size, seed=seed, where="train", targets=targets)
     check_choice(handoff, ("before", "after"), where="train", name="handoff")
     check_cache(cache, batches, where="train")
     check_one_process(fabric, where="train")

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from infotorch.data.batches import Batch
 from infotorch.data.graph_checks import is_graph
 from infotorch.data.graphs import GraphSamples
+from infotorch.data.targets import Targets
 from infotorch.networks.forward_inputs import FromGraph, takes_graph_tensors
 from infotorch.networks.segments import check_no_shared_parameters, split, starting_layers, wrapper_advice
 from infotorch.numerics.checks import check_choice
@@ -282,7 +283,15 @@ class Plan:
 
         return encode
 
-    def prepare(self, batches: Batches | TrainingData, *, epochs: int, seed: int, batch_size: int = 128) -> None:
+    def prepare(
+        self,
+        batches: Batches | TrainingData,
+        *,
+        epochs: int,
+        seed: int,
+        batch_size: int = 128,
+        targets: Targets = "auto",
+    ) -> None:
         """Give every objective its shapes and every module its update; `train` calls this when nobody has.
 
         Args:
@@ -290,6 +299,7 @@ class Plan:
             epochs: epochs of each stage, which schedules span.
             seed: decides the initial read-outs.
             batch_size: samples a step, where `batches` are samples.
+            targets: what y of samples is, as in `fit`.
 
         Raises:
             TypeError: batches are not keyed by epoch, or epochs or seed is not an integer.
@@ -299,7 +309,8 @@ class Plan:
         """
         check_kind(epochs, Integral, where="Plan.prepare", name="epochs", said="an integer")
         model = nn.ModuleList(module.body for module in self.modules)
-        batches = as_batches(batches, model, batch_size=batch_size, seed=seed, where="Plan.prepare")
+        where = "Plan.prepare"
+        batches = as_batches(batches, model, batch_size=batch_size, seed=seed, where=where, targets=targets)
         if not self.stages() or not self.stages()[0]:
             raise ValueError("Plan: every module is frozen, nothing is left to train.")
         if isinstance(getattr(batches, "x", None), GraphSamples):

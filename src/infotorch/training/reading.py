@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from infotorch.data.dict_batches import inputs_and_labels
 from infotorch.data.folders import ImageFiles
 from infotorch.data.loaders import LoaderBatches, SampleSource, as_loader, held_pair, is_read_by_loader
+from infotorch.data.targets import Targets, precision_of_targets, read_targets
 from infotorch.networks.forward_inputs import several_inputs, takes_several
 from infotorch.networks.segments import network_of
 from infotorch.numerics.checks import as_tensor
@@ -28,7 +29,7 @@ TrainingData: TypeAlias = "SampleSource | TrainingGraphs"
 
 
 def training_samples(
-    model: nn.Module, data: Any, *, batch_size: int, seed: int, where: str
+    model: nn.Module, data: Any, *, batch_size: int, seed: int, where: str, targets: Targets = "auto"
 ) -> tuple[Samples | LoaderBatches, Tensor | None]:
     """Samples and targets where the model is, and in its precision.
 
@@ -39,10 +40,11 @@ def training_samples(
         batch_size: samples a step of a `Dataset`.
         seed: decides the order of a `Dataset`.
         where: for messages.
+        targets: what y is, see `read_targets`.
 
     Raises:
         TypeError: no pair, or no numbers.
-        ValueError: a model without parameters, rows that do not pair, or NaN in x.
+        ValueError: a model without parameters, rows that do not pair, NaN in x, or a y that is not what `targets` says.
 
     Example:
         >>> x, y = training_samples(nn.Linear(2, 2), ([[0, 1.0]], [1]), batch_size=1, seed=0, where="example")
@@ -55,15 +57,18 @@ def training_samples(
     if next(model.parameters(), None) is None:
         raise ValueError(f"{where}: the model has no parameters to train.")
     if holds_graphs(data):
-        return graph_samples(model, data, where=where)
+        x, y = graph_samples(model, data, where=where)
+        return x, None if y is None else read_targets(y, targets, where=where)
     if is_read_by_loader(data):
         loader = as_loader(data, batch_size=batch_size, where=where)
-        batches = LoaderBatches(loader, network_of(model), seed=seed, where=where)
+        batches = LoaderBatches(loader, network_of(model), seed=seed, where=where, targets=targets)
         return batches, batches.y
-    return _arrays(model, data, where=where)
+    return _arrays(model, data, targets, where=where)
 
 
-def _arrays(model: nn.Module, data: Any, *, where: str) -> tuple[Tensor | NamedTensors | ImageFiles, Tensor | None]:
+def _arrays(
+    model: nn.Module, data: Any, targets: Targets, *, where: str
+) -> tuple[Tensor | NamedTensors | ImageFiles, Tensor | None]:
     if not isinstance(data, tuple) or len(data) != 2:
         got = type(data).__name__
         raise TypeError(
@@ -86,10 +91,15 @@ def _arrays(model: nn.Module, data: Any, *, where: str) -> tuple[Tensor | NamedT
         raise ValueError(f"{where}: x must be finite, got NaN or infinite values.")
     if y is not None and len(y) != len(x):
         raise ValueError(f"{where}: x and y must be paired row by row, got {len(x)} and {len(y)} rows.")
-    return x, y if y is None or y.is_floating_point() else y.long()
+    if y is None:
+        return x, None
+    y = read_targets(y, targets, where=where)
+    return x, y.to(precision_of_targets(parameter.dtype)) if y.is_floating_point() else y
 
 
-def as_batches(data: Any, model: nn.Module, *, batch_size: int, seed: int, where: str) -> Batches:
+def as_batches(
+    data: Any, model: nn.Module, *, batch_size: int, seed: int, where: str, targets: Targets = "auto"
+) -> Batches:
     """Batches as they are; samples of any other kind in batches of `batch_size`, but for a loader's own.
 
     Args:
@@ -98,10 +108,11 @@ def as_batches(data: Any, model: nn.Module, *, batch_size: int, seed: int, where
         batch_size: samples a step.
         seed: decides the order of the samples.
         where: for messages.
+        targets: what y is, see `read_targets`; batches say it themselves, by the type of their y.
 
     Raises:
         TypeError: neither batches nor samples.
-        ValueError: as in `training_samples`.
+        ValueError: as in `training_samples`, or targets for batches.
 
     Example:
         >>> len(as_batches((torch.eye(4), [0, 1, 0, 1]), nn.Linear(4, 2), batch_size=2, seed=0, where="example"))
@@ -110,6 +121,8 @@ def as_batches(data: Any, model: nn.Module, *, batch_size: int, seed: int, where
     held = held_pair(data)
     if not is_read_by_loader(held) and not isinstance(held, tuple | Mapping) and not holds_graphs(held):
         check_batches(data, where=where)
+        if targets != "auto":
+            raise ValueError(f"{where}: targets must be 'auto' for batches, whose y says what it is, got {targets!r}.")
         return data
-    x, y = training_samples(model, held, batch_size=batch_size, seed=seed, where=where)
+    x, y = training_samples(model, held, batch_size=batch_size, seed=seed, where=where, targets=targets)
     return x if isinstance(x, LoaderBatches) else batches_of(x, y, batch_size=batch_size, seed=seed)
