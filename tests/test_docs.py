@@ -5,15 +5,21 @@ import inspect
 import io
 import json
 import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
+import typer
 from tools import estimator_tables, objective_tables
 
 import infotorch
+from infotorch.commands.main import app
 from infotorch.objectives.names import objective_from_name
 from infotorch.objectives.registry import REGISTRY
+from infotorch.recipes.registry import find_recipe
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
@@ -36,7 +42,8 @@ def last_digit(number: str) -> float:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_examples_print_what_the_page_shows(page):
+def test_examples_print_what_the_page_shows(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # for those that write a file
     names = {}
     with torch.random.fork_rng():
         for code, shown in EXAMPLE.findall(page.read_text(encoding="utf-8")):
@@ -84,6 +91,40 @@ def test_every_public_function_and_class_of_estimators_has_its_row():
     values = {name: getattr(infotorch.estimators, name) for name in infotorch.estimators.HOMES}
     named = {name for name, value in values.items() if inspect.isfunction(value) or inspect.isclass(value)}
     assert named <= rows, sorted(named - rows)
+
+
+COMMANDS = sorted({
+    (page.relative_to(DOCS).as_posix(), " ".join(line.partition("  #")[0].replace("\\\n", " ").split()))
+    for page in [*PAGES, *DOCS.glob("results/*.md")]
+    for line in re.findall(r"^(?: {4})?infotorch (?:.*\\\n)*.*$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    if line.startswith("    ") or page.name == "learning-rates.md"
+})
+
+
+def listed(value):
+    return [value] if isinstance(value, str) else list(value or [])
+
+
+def test_commands_on_a_page_have_these_options_recipes_and_variants():
+    for _, command in COMMANDS:
+        name, *words = (word for word in shlex.split(command)[1:] if word != "...")
+        given = typer.main.get_command(app).commands[name].make_context(name, words).params
+        for recipe in listed(given.get("recipe")):
+            for variant in listed(given.get("variant")) or [None]:
+                assert recipe == "RECIPE" or find_recipe(recipe, variant), command
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_first_page_run(tmp_path):
+    commands = [command for page, command in COMMANDS if page == "get-started.md"]
+    assert len(commands) == 4
+    (tmp_path / "people.csv").write_text("age,income\n" + "".join(f"{n % 40},{n % 40 + n % 7}\n" for n in range(200)))
+    order = {"run": 0, "diagnose": 1}
+    for command in sorted(commands, key=lambda command: order.get(command.split()[1], 2)):
+        words = [sys.executable, "-m", *shlex.split(command)]
+        ended = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=200)
+        assert ended.returncode == 0, ended.stderr
+    assert (tmp_path / "first.html").stat().st_size > 100_000
 
 
 def test_links_lead_somewhere():
