@@ -46,8 +46,9 @@ from infotorch.schedules.stopping import InformationStopping as InformationStopp
 from infotorch.training.curve import CurvePoint as CurvePoint
 from infotorch.training.curve import IBCurve as IBCurve
 from infotorch.training.curve import ib_curve as ib_curve
-from infotorch.training.fit import FitResult as FitResult
+from infotorch.training.evaluate import evaluate_modules as evaluate_modules
 from infotorch.training.fit import fit as fit
+from infotorch.training.fit_result import FitResult as FitResult
 from infotorch.training.local_module import LocalModule as LocalModule
 from infotorch.training.loop import StepInfo as StepInfo
 from infotorch.training.loop import train as train
@@ -97,6 +98,7 @@ __all__ = [
     "discrete_mi",
     "distributions",
     "estimators",
+    "evaluate_modules",
     "fit",
     "gaussian_mi",
     "hsic",

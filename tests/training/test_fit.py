@@ -36,8 +36,8 @@ def test_unlabelled_rows_serve_the_label_free_modules(make_mlp, two_blobs):
     x, y = two_blobs
     few = torch.where(torch.arange(len(y)) < 32, y, -1)
     with_all, with_few = make_mlp(), make_mlp()
-    fit(with_all, (x, y), epochs=2)
-    result = fit(with_few, (x, few), epochs=2)
+    fit(with_all, (x, y), plan="X,Y,CE", epochs=2)
+    result = fit(with_few, (x, few), plan="X,Y,CE", epochs=2)
     assert torch.equal(with_all[0].weight, with_few[0].weight)  # X reads every row, labelled or not
     assert not torch.equal(with_all[2].weight, with_few[2].weight)
     assert "train_accuracy" in result.metrics
@@ -157,7 +157,7 @@ def test_divergence_is_a_result(make_mlp, two_blobs):
 )
 def test_bad_data_are_refused(data, error, message, make_mlp):
     with pytest.raises(error, match=message):
-        fit(make_mlp(), data)
+        fit(make_mlp(), data, plan="X,Y,CE")
 
 
 def test_a_model_without_parameters_is_refused():

@@ -180,7 +180,7 @@ def test_no_samples_for_a_plan_to_choose_on_are_named():
 def test_a_plan_for_two_hundred_layers_names_the_first_few():
     one = odd("200 layers")
     with pytest.raises(ValueError, match=r"100 cuts \(2, 4, 6, 8, 10, 12, 14, 16, \.\.\.\) make 101 modules"):
-        fit(one.model, (one.x, one.y))
+        fit(one.model, (one.x, one.y), plan="X,Y,CE")
 
 
 def test_bool_labels_are_classes_0_and_1():

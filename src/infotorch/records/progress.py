@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -102,6 +103,37 @@ def show_progress(title: str = "", *, parts: Callable[[], tuple[int, int]] = lam
             if untold:
                 say(untold.pop())
             show(what, done, total)
+
+        yield tell
+
+
+@contextmanager
+def bar_for_long_work(*, show: bool = True) -> Iterator[Progress]:
+    """Yield a function (what, done, total) that shows a bar on a terminal, once the work has taken a second.
+
+    Elsewhere, and where another bar stands on the terminal already, nothing is shown.
+
+    Example:
+        >>> with bar_for_long_work() as tell:
+        ...     tell("training", 1, 10)
+    """
+    if not show or sys.stderr is None or not sys.stderr.isatty() or not _on_terminal():
+        yield lambda *_: None
+        return
+    next_at = time.monotonic() + 1.0
+    with _bar(Clock()) as bar:
+
+        def tell(what: str, done: int, total: int) -> None:
+            nonlocal next_at
+            if time.monotonic() < next_at:
+                return
+            try:
+                bar(what, done, total)
+                next_at = time.monotonic() + 0.1
+            except LiveError:
+                next_at = math.inf
+
+        from rich.errors import LiveError
 
         yield tell
 

@@ -7,13 +7,16 @@ import os
 import platform
 import warnings
 from datetime import UTC, datetime
+from types import NoneType
 from typing import Any, Literal, get_args
 
 import torch
 from lightning_fabric import Fabric
+from torch import nn
 
 import infotorch
 from infotorch.numerics.checks import shown
+from infotorch.numerics.kinds import check_kind
 from infotorch.numerics.process import alone
 
 #: float32, float64, or float32 weights whose forward passes run in bfloat16.
@@ -76,6 +79,34 @@ def launch(device: str = "auto", precision: Precision = "32-true") -> Fabric:
             devices=1 if chosen.type == "cpu" or chosen.index is None else [chosen.index],
             precision=precision,
         )
+
+
+def move(
+    model: nn.Module, device: str | torch.device | None, precision: Precision | None, *, where: str
+) -> Fabric | None:
+    """Bring a model to a device and a precision, and give the Fabric that trains it there; None where both are None.
+
+    Args:
+        model: moved in place.
+        device: as in `launch`; None: where the model is.
+        precision: as in `launch`; None: as the weights are.
+        where: for messages.
+
+    Raises:
+        TypeError: the name of a device, or a precision, is no text.
+        ValueError: an unknown precision or device, or one that is not there.
+    """
+    if device is None and precision is None:
+        return None
+    check_kind(device, (str, torch.device, NoneType), where=where, name="device", said='a name such as "cpu"')
+    check_kind(precision, (str, NoneType), where=where, name="precision", said=f"one of {', '.join(PRECISIONS)}")
+    weight = next(model.parameters(), torch.empty(0))
+    try:
+        fabric = launch(str(weight.device if device is None else device), precision or "32-true")
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
+    model.to(fabric.device, {None: None, "64-true": torch.float64}.get(precision, torch.float32))
+    return fabric
 
 
 def reset_peak_device_bytes(device: torch.device) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -14,6 +15,7 @@ from infotorch.data.graph_checks import is_graph
 from infotorch.data.graphs import NodeSamples, structure_of
 from infotorch.data.loaders import LoaderBatches
 from infotorch.data.targets import kind_of_targets, labelled_samples
+from infotorch.numerics.kinds import check_kind, check_several
 from infotorch.numerics.seeds import SeedStreams
 from infotorch.numerics.threads import threads_for
 from infotorch.objectives.base import LocalBatch, Loss
@@ -153,28 +155,52 @@ def plan_metrics(plan: Plan, x: Samples | LoaderBatches, y: Tensor) -> dict[str,
     return prediction_metrics(torch.cat(outputs), torch.cat(ys))
 
 
-def evaluate_modules(plan: Plan, x: Samples, y: Tensor | None, numbers: list[int]) -> dict[str, dict[str, float]]:
-    """Local loss, its terms and the accuracy of its read-out on held-out samples, for some modules of a plan.
+def first_output(plan: Plan, x: Samples | LoaderBatches) -> Tensor:
+    """The network's output for the first sample, or for all nodes of a graph, in evaluation mode."""
+    with torch.no_grad(), evaluating_repeatably(plan):
+        one = x.graph if isinstance(x, NodeSamples) else x.example if isinstance(x, LoaderBatches) else x[:1]
+        return plan.outputs(one)[-1]
+
+
+def evaluate_modules(
+    plan: Plan, x: Samples | LoaderBatches, y: Tensor | None, numbers: Sequence[int] | None = None
+) -> dict[str, dict[str, float]]:
+    """Local loss, its terms and the accuracy of its read-out on held-out samples, for the modules of a plan.
 
     Bounds that depend on the batch are evaluated on batches of 1000 samples and averaged by samples; accuracy counts
-    labelled samples only.
+    labelled samples only. Evaluating changes nothing that training reads.
 
     Args:
-        plan: a prepared plan.
-        x: inputs, (n, ...), `GraphSamples` or `NodeSamples`.
+        plan: a prepared plan, such as that of a `FitResult`.
+        x: inputs, (n, ...), `GraphSamples` or `NodeSamples`, where the weights are and in their precision; or the
+            batches of a loader, which hold their own targets.
         y: targets, (n, ...), or None.
-        numbers: which modules.
+        numbers: which modules; None: all that have an objective.
 
     Raises:
-        ValueError: a class that no training sample had, where an objective has a score for each of those.
+        TypeError: plan or numbers is of another kind.
+        IndexError: the plan has no module of a number.
+        ValueError: a plan that is not prepared, rows that do not pair, or a class that no training sample had, where
+            an objective has a score for each of those.
 
     Returns:
-        Module name -> {"loss", its terms, "accuracy" where the objective reads class scores}.
+        Module name -> {"loss", its terms (nats where the name says so), "accuracy", a fraction of one, where the
+        objective reads class scores}.
+
+    Example:
+        >>> import infotorch
+        >>> data = infotorch.load("digits")
+        >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 32), torch.nn.Linear(32, 10))
+        >>> plan = infotorch.fit(model, data, plan="Y,CE", epochs=1).plan
+        >>> held_out = evaluate_modules(plan, data.validation.x, data.validation.y)
+        >>> {module: list(numbers) for module, numbers in held_out.items()}
+        {'1': ['loss', 'mi_ty_nats', 'accuracy'], '2': ['loss', 'cross_entropy_nats', 'accuracy']}
     """
+    numbers = _checked_numbers(plan, x, y, numbers)
     y = y if y is None or y.is_floating_point() else y.long()
     sums: dict[str, dict[str, list[tuple[float, int]]]] = {plan[number].name: {} for number in numbers}
     with torch.no_grad(), evaluating_repeatably(plan):
-        for part, rows in parts_of(x):
+        for part, targets, start in _numbered_parts(x, y):
             outputs = plan.outputs(part, stop=max(numbers) + 1)
             for number in numbers:
                 module_input = outputs[number - 1] if number else part
@@ -182,9 +208,9 @@ def evaluate_modules(plan: Plan, x: Samples, y: Tensor | None, numbers: list[int
                     part,
                     module_input,
                     outputs[number],
-                    None if y is None else y[rows],
+                    targets,
                     SeedStreams(0),
-                    (rows.start, number),
+                    (start, number),
                     plan.encoder(number),
                 )
                 for name, value, weight in _local_numbers(plan[number], batch):
@@ -193,6 +219,31 @@ def evaluate_modules(plan: Plan, x: Samples, y: Tensor | None, numbers: list[int
         module: {name: sum(v * w for v, w in pairs) / sum(w for _, w in pairs) for name, pairs in values.items()}
         for module, values in sums.items()
     }
+
+
+def _checked_numbers(plan: object, x: Any, y: Tensor | None, numbers: Sequence[int] | None) -> list[int]:
+    where = "evaluate_modules"
+    check_kind(plan, Plan, where=where, name="plan", said="a Plan")
+    assert isinstance(plan, Plan)
+    if numbers is None:
+        numbers = [number for number, module in enumerate(plan) if module.objective is not None]
+    check_several(numbers, Integral, where=where, name="numbers", said="integers", at_least=1)
+    if plan.operations is None:
+        raise ValueError(f"{where}: the plan must be prepared or trained, as its read-outs are not built before.")
+    if y is not None and not isinstance(x, LoaderBatches) and len(x) != len(y):
+        raise ValueError(f"{where}: x and y must be paired row by row, got {len(x)} and {len(y)} rows.")
+    return [plan.modules.index(plan[int(number)]) for number in numbers]
+
+
+def _numbered_parts(x: Samples | LoaderBatches, y: Tensor | None) -> Iterator[tuple[Any, Tensor | None, int]]:
+    """Inputs of a forward pass each, their targets, and the number of their first sample."""
+    if isinstance(x, LoaderBatches):
+        start = 0
+        for batch in x.look():
+            yield batch.x, batch.y, start
+            start += 0 if batch.y is None else len(batch.y)
+    else:
+        yield from ((part, None if y is None else y[rows], rows.start) for part, rows in parts_of(x))
 
 
 def _unseen_class(module: LocalModule, batch: LocalBatch) -> int | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from numbers import Integral
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from infotorch.data.graph_checks import is_graph
@@ -50,6 +52,18 @@ class Update(Protocol):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from `state`."""
         ...
+
+
+def refuse_to_make(parameters: list[nn.Parameter]) -> Optimizer:
+    """Stands for the optimizer of a plan that was pickled.
+
+    Raises:
+        ValueError: always.
+    """
+    raise ValueError(
+        "Plan: optimisers are not pickled, so that this plan cannot train on; make a new one, such as "
+        "Plan.layerwise(model, ..., optimizer=...)."
+    )
 
 
 class LocalModule:
@@ -168,6 +182,8 @@ class LocalModule:
             raise ValueError(
                 f"module {self.name!r} has an objective and no parameter to train; name it 'frozen' or cut elsewhere."
             )
+        if self.optimizer is refuse_to_make:
+            refuse_to_make([])
         self.num_classes = None if labels is None or labels.is_floating_point() else int(labels.max()) + 1
         with streams.as_global("objective", *example.position, device=example.output.device):
             self.objective.build(self.objective.sees(example), labels)
@@ -180,6 +196,16 @@ class LocalModule:
             )
         if critics:
             self.critic_update = GradientUpdate(critics, self.critic_optimizer, self.scheduler, num_steps * steps)
+
+    def without_optimizers(self) -> LocalModule:
+        """The same body and objective in a module that cannot be prepared anew, and that can be pickled."""
+        module = copy.copy(self)
+        module.optimizer, module.scheduler, module.critic_optimizer = refuse_to_make, None, refuse_to_make
+        module.update, module.critic_update = None, None
+        if isinstance(self.update, GradientUpdate) and self.update.averages_weights:
+            module.update = copy.copy(self.update)  # the averages are the optimiser's
+            module.update.scheduler = None
+        return module
 
     def _make_update(self, num_steps: int) -> Update:
         return GradientUpdate(self.parameters(), self.optimizer, self.scheduler, num_steps)

@@ -6,6 +6,7 @@ A plan owns everything that a step changes (weights, objectives, optimisers, sch
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -342,6 +343,12 @@ class Plan:
         """Whether a schedule stands elsewhere than at its beginning."""
         schedules = [module.update.scheduler for module in self.modules if module.update is not None]
         return any(schedule is not None and schedule.last_epoch > 0 for schedule in schedules)
+
+    def without_optimizers(self) -> Plan:
+        """The same trained modules without what makes and what moves: a plan that evaluates, and can be pickled."""
+        plan = copy.copy(self)
+        plan.modules, plan.num_steps = tuple(module.without_optimizers() for module in self.modules), None
+        return plan
 
     def state_dict(self) -> dict[str, Any]:
         """Weights, objectives, optimisers and schedules of every module."""

@@ -11,7 +11,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from infotorch.numerics.states import check_keys
 from infotorch.objectives.base import Objective
 from infotorch.training.checks import check_makes_optimizers
-from infotorch.training.local_module import LocalModule
+from infotorch.training.local_module import LocalModule, refuse_to_make
 from infotorch.updates.gradient import OptimizerFactory, SchedulerFactory, check_schedules
 from infotorch.updates.proximal import ProximalSplit
 from infotorch.updates.proximal_info import ProximalInfo
@@ -110,6 +110,13 @@ class SplitModule(LocalModule):
         self.halves = tuple(halves)
         self.forward_optimizer = forward_optimizer or optimizer
         self.make_split = make_split
+
+    def without_optimizers(self) -> LocalModule:
+        """See `LocalModule`."""
+        module = super().without_optimizers()
+        assert isinstance(module, SplitModule)
+        module.forward_optimizer = refuse_to_make
+        return module
 
     def _make_update(self, num_steps: int) -> ProximalUpdate:
         assert self.objective is not None
