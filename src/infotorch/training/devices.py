@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import logging
 import os
 import platform
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import NoneType
 from typing import Any, Literal, get_args
@@ -72,13 +75,25 @@ def launch(device: str = "auto", precision: Precision = "32-true") -> Fabric:
     if precision not in PRECISIONS:
         raise ValueError(f"precision: must be one of {', '.join(PRECISIONS)}, got {shown(precision)}.")
     chosen = resolve_device(device)
-    with alone(), warnings.catch_warnings():
+    with alone(), warnings.catch_warnings(), _without_news("lightning_fabric"):
         warnings.simplefilter("ignore")  # Fabric advises on hardware that the caller has just chosen
         return Fabric(
             accelerator=chosen.type,
             devices=1 if chosen.type == "cpu" or chosen.index is None else [chosen.index],
             precision=precision,
         )
+
+
+@contextmanager
+def _without_news(logger: str) -> Iterator[None]:
+    """A context in which a logger tells warnings alone: it would repeat the precision that was asked for."""
+    log = logging.getLogger(logger)
+    level = log.level
+    log.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 def move(

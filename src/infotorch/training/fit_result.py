@@ -125,5 +125,7 @@ class FitResult:
 
 
 def _told(line: HistoryLine) -> str:
-    hidden = ("epoch", "module", "learning_rate")
-    return ", ".join(f"{name} {value:.4g}" for name, value in line.items() if name not in hidden)
+    """The numbers of a line: of those on validation samples, the loss and the accuracy."""
+    held_out = ("validation_loss", "validation_accuracy")
+    names = [name for name in line if name in held_out or not name.startswith("validation_")]
+    return ", ".join(f"{name} {line[name]:.4g}" for name in names if name not in ("epoch", "module", "learning_rate"))
