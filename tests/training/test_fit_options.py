@@ -92,7 +92,11 @@ class TestValidation:
             ((X[:8] * float("nan"), Y[:8]), ValueError, "fit: validation: x must be finite"),
             ((X[:0], Y[:0]), ValueError, "fit: validation: x must have one sample or more, got none"),
             ((X[:8], Y[:8] + 1), ValueError, "fit: validation: y holds class 2, and .* none above 1"),
-            ((X[:8], Y[:8].float()), TypeError, "fit: validation: y must be of the kind of the training targets"),
+            (
+                (X[:8], Y[:8].float()),
+                TypeError,
+                r"y must be as the training targets, classes of shape \(\), got real",
+            ),
             ((X[:8], None), TypeError, "fit: validation: data must have targets, which objectives"),
             ((X[:8, :3], Y[:8]), ValueError, r"fit: validation: module '0' cannot take a tensor of shape \(1, 3\)"),
             ("test", TypeError, "fit: validation: data must be the pair"),
@@ -357,7 +361,7 @@ class TestEvaluate:
         ("data", "kind", "message"),
         [
             ((X, None), ValueError, "FitResult.evaluate: data must have targets, got y=None"),
-            ((X, X[:, 0]), ValueError, "FitResult.evaluate: y must hold classes"),
+            ((X, X[:, :1]), ValueError, "FitResult.evaluate: y must have a known target and fit"),
             (X, TypeError, "FitResult.evaluate: data must be the pair"),
         ],
     )

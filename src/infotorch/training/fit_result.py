@@ -97,7 +97,8 @@ class FitResult:
 
         Raises:
             TypeError: data are of another kind.
-            ValueError: targets that are none or do not fit the output, or samples that do not pair, are none or not finite.
+            ValueError: targets that are none or do not fit the output, or samples that do not pair, are none or not
+                finite.
         """
         where = "FitResult.evaluate"
         model = nn.ModuleList(module.body for module in self.plan)
@@ -107,8 +108,8 @@ class FitResult:
         scores = plan_metrics(self.plan, x, y)
         if not scores:
             raise ValueError(
-                f"{where}: y must have a known target and fit the network's output, with a column for each class or label "
-                f"or the shape of real targets, got {y.dtype} of shape {tuple(y.shape)}."
+                f"{where}: y must have a known target and fit the network's output, which has a column for each class "
+                f"or label, or the shape of real targets, got {y.dtype} of shape {tuple(y.shape)}."
             )
         return scores
 
