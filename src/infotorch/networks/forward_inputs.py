@@ -167,6 +167,20 @@ def called_with(model: nn.Module, x: Any) -> Any:
     return model(inputs) if named_by(model, x) is None else model(**inputs)
 
 
+def main_output(output: Any) -> Any:
+    """The scores, or else the last hidden state, of an output with named fields, as Hugging Face's; others as they are.
+
+    Example:
+        >>> main_output({"logits": torch.ones(2, 3), "loss": None}).shape
+        torch.Size([2, 3])
+    """
+    for name in ("logits", "last_hidden_state"):
+        value = output.get(name) if isinstance(output, Mapping) else getattr(output, name, None)
+        if isinstance(value, Tensor) and not isinstance(output, Tensor):
+            return value
+    return output
+
+
 def _is_graph_tensor(model: nn.Module, name: str) -> bool:
     argument = inspect.signature(model.forward).parameters.get(name)
     return argument is not None and (argument.default is argument.empty or name in _GRAPH_TENSORS)

@@ -17,9 +17,14 @@ from torch.nn.parameter import is_lazy
 
 from infotorch.networks.crossing import Piece, pieces
 from infotorch.networks.forward_inputs import input_names, named_by, traced_inputs
+from infotorch.networks.rerun import Rerun, is_in_a_list
 from infotorch.networks.tracing import Read, left_as_it_was, trace
 from infotorch.numerics.checks import check_module
 from infotorch.numerics.kinds import check_names
+
+
+class Untraceable(ValueError):
+    """The code between the cuts cannot be traced."""
 
 
 class _Cutting:
@@ -28,19 +33,29 @@ class _Cutting:
     def __init__(self, model: nn.Module, cuts: Sequence[str]) -> None:
         self.model, self.cuts = model, tuple(cuts)
         self.names = self.needed = input_names(model)
+        self.segments: list[Segment] = []
         self.traces = 0
         self.renew()
 
     def renew(self) -> None:
-        """Trace the model as it is now."""
+        """Trace the model as it is now; one whose layers stand in a list is run again where no trace can be made."""
         self.pieces: dict[bool, list[Piece]] = {}
         self._reads: list[Read] = []
+        self.rerun: Rerun | None = None
+        try:
+            self._trace()
+        except Untraceable:
+            if not any(is_in_a_list(self.model, cut) for cut in self.cuts):
+                raise
+            self.rerun = Rerun(self.model, self.cuts)
+        self.traces += 1
+
+    def _trace(self) -> None:
         for training in (True, False):
             with left_as_it_was(self.model):
                 graph, reads = _trace(self.model, self.cuts, self.names, training=training)
                 self.pieces[training] = pieces(self.model, graph, self.cuts)
                 self._reads += reads
-        self.traces += 1
 
     def follow(self, x: object) -> None:
         """Trace anew if the model has changed in something that the trace depends on, or for other inputs."""
@@ -81,6 +96,7 @@ class Segment(nn.Module):
         super().__init__()
         self._mode: bool | None = None
         self._cutting, self._number = cutting, number
+        cutting.segments.append(self)
         self._take_pieces()
 
     @property
@@ -102,14 +118,31 @@ class Segment(nn.Module):
         self._cutting.follow(x)
         if self._traces != self._cutting.traces:
             self._take_pieces()
+        if self._cutting.rerun is not None:
+            return self._rerun(self._cutting.rerun, module_input, x)
         graph = self.training_graph if self.training else self.evaluation_graph
+        assert graph is not None
         piece = self._cutting.pieces[self.training][self._number]
         live = [operator.attrgetter(name)(self._cutting.model) for name in piece.live]
         # Not by a call: fx would print a traceback to stderr of whatever is raised within.
         return graph.forward(module_input, *([x] if piece.reads_x else []), *live)
 
+    def _rerun(self, rerun: Rerun, module_input: object, x: object) -> object:
+        output = rerun.run(self, self._number, module_input, x)
+        if rerun.moved:
+            rerun.moved = False
+            for segment in self._cutting.segments:
+                segment._take_pieces()
+        return output
+
     def _take_pieces(self) -> None:
         self._traces = self._cutting.traces
+        if self._cutting.rerun is not None:
+            layers = self._cutting.rerun.layers(self._number)
+            self.layers = nn.ModuleDict({name.replace(".", "/"): layer for name, layer in layers.items()})
+            self.training_graph = self.evaluation_graph = self.shared = None
+            return
+        self.layers = None
         trained, evaluated = (self._cutting.pieces[mode][self._number] for mode in (True, False))
         self.training_graph, self.evaluation_graph = trained.graph, evaluated.graph
         owners = {name.rpartition(".")[0]: None for piece in (trained, evaluated) for name in piece.live}
@@ -168,7 +201,9 @@ def split(model: nn.Module, cuts: Sequence[str]) -> tuple[Segment, ...]:
         cuts: layer names as in `model.named_modules()`, in the order in which they run.
 
     Returns:
-        len(cuts) + 1 segments whose composition equals the model.
+        len(cuts) + 1 segments whose composition equals the model. Where no trace can be made and a cut's layer stands
+        in an `nn.ModuleList`, as in `nn.TransformerEncoder` and in Hugging Face's encoders, each segment runs forward
+        again, without computing the layers of other segments, see `Rerun`.
 
     Raises:
         ValueError: a cut names no layer, runs out of order or twice, a value other than the cut's own crosses it, two
@@ -220,7 +255,7 @@ def _trace(
         return graph, reads
     except Exception as error:
         reason = str(error).partition("\n")[0]
-        raise ValueError(
+        raise Untraceable(
             f"cuts: the code between the cuts cannot be traced ({type(error).__name__}: {reason}). Cut elsewhere, or "
             "give the parts as modules of your own: ProximalSplit(f, g, ...), or the LocalModules of a Plan."
         ) from error

@@ -14,7 +14,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from infotorch.data.graph_checks import is_graph
 from infotorch.data.graphs import tensors_of
-from infotorch.networks.forward_inputs import called_with
+from infotorch.networks.forward_inputs import called_with, main_output
 from infotorch.networks.segments import Segment
 from infotorch.numerics.checks import check_callable, check_module, shown
 from infotorch.numerics.kinds import check_kind
@@ -136,6 +136,7 @@ class LocalModule:
         try:
             body = self.body
             output = body(module_input, x) if isinstance(body, Segment) else called_with(body, module_input)
+            output = main_output(output)
         except torch.OutOfMemoryError:
             raise
         # torch's words for a wrong shape, dtype or token, and for what a graph, or a tensor in its place, lacks
