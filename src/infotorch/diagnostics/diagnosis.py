@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -231,6 +232,7 @@ def diagnose(
         [('0', 'infinite'), ('1', 'infinite'), ('2', 'infinite')]
     """
     check_count(num_samples, where=_WHERE, name="num_samples")
+    check_kind(properties, (bool, np.bool_), where=_WHERE, name="properties", said="True or False")
     x, y = _checked(model, first_pairs(data, model, num_samples, seed=seed, where=_WHERE))
     check_rows(x[:num_samples], where=_WHERE, name="x, and the rows looked at,", at_least=FEWEST_SAMPLES)
     if input_kind is not None:
