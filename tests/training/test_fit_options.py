@@ -388,3 +388,8 @@ class TestProgress:
         assert "%" in self._shown(monkeypatch, Terminal())
         assert self._shown(monkeypatch, io.StringIO()) == ""
         assert self._shown(monkeypatch, Terminal(), progress=False) == ""
+
+
+def test_a_model_whose_weights_are_all_fixed_is_refused():
+    with pytest.raises(ValueError, match="fit: model must have a weight to train, got none with requires_grad=True"):
+        fit(deep_model(2).requires_grad_(False), (X, Y))

@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from infotorch.data.folders import ImageFiles
 from infotorch.data.graph_checks import is_graph
-from infotorch.data.graphs import NodeSamples, structure_of
+from infotorch.data.graphs import GraphSamples, NodeSamples, structure_of
 from infotorch.data.loaders import LoaderBatches
 from infotorch.data.targets import kind_of_targets, labelled_samples
+from infotorch.numerics.checks import as_tensor
 from infotorch.numerics.kinds import check_kind, check_several
+from infotorch.numerics.named_tensors import NamedTensors
 from infotorch.numerics.seeds import SeedStreams
 from infotorch.numerics.threads import threads_for
 from infotorch.objectives.base import LocalBatch, Loss
@@ -196,8 +199,8 @@ def evaluate_modules(
         >>> {module: list(numbers) for module, numbers in held_out.items()}
         {'1': ['loss', 'mi_ty_nats', 'accuracy'], '2': ['loss', 'cross_entropy_nats', 'accuracy']}
     """
-    numbers = _checked_numbers(plan, x, y, numbers)
-    y = y if y is None or y.is_floating_point() else y.long()
+    numbers = _checked_numbers(plan, numbers)
+    x, y = _checked_samples(x, y)
     sums: dict[str, dict[str, list[tuple[float, int]]]] = {plan[number].name: {} for number in numbers}
     with torch.no_grad(), evaluating_repeatably(plan):
         for part, targets, start in _numbered_parts(x, y):
@@ -221,7 +224,7 @@ def evaluate_modules(
     }
 
 
-def _checked_numbers(plan: object, x: Any, y: Tensor | None, numbers: Sequence[int] | None) -> list[int]:
+def _checked_numbers(plan: object, numbers: Sequence[int] | None) -> list[int]:
     where = "evaluate_modules"
     check_kind(plan, Plan, where=where, name="plan", said="a Plan")
     assert isinstance(plan, Plan)
@@ -230,9 +233,22 @@ def _checked_numbers(plan: object, x: Any, y: Tensor | None, numbers: Sequence[i
     check_several(numbers, Integral, where=where, name="numbers", said="integers", at_least=1)
     if plan.operations is None:
         raise ValueError(f"{where}: the plan must be prepared or trained, as its read-outs are not built before.")
-    if y is not None and not isinstance(x, LoaderBatches) and len(x) != len(y):
-        raise ValueError(f"{where}: x and y must be paired row by row, got {len(x)} and {len(y)} rows.")
     return [plan.modules.index(plan[int(number)]) for number in numbers]
+
+
+def _checked_samples(x: Any, y: Any) -> tuple[Samples | LoaderBatches, Tensor | None]:
+    where = "evaluate_modules"
+    if not isinstance(x, LoaderBatches | GraphSamples | NodeSamples | ImageFiles | NamedTensors):
+        x = as_tensor(x, where=where, name="x")
+    y = None if y is None else as_tensor(y, where=where, name="y")
+    if (isinstance(x, Tensor) and x.ndim == 0) or (y is not None and y.ndim == 0):
+        raise ValueError(f"{where}: x and y must have rows of samples, got a single number.")
+    if not isinstance(x, LoaderBatches):
+        if not len(x):
+            raise ValueError(f"{where}: x must have one sample or more, got none.")
+        if y is not None and len(x) != len(y):
+            raise ValueError(f"{where}: x and y must be paired row by row, got {len(x)} and {len(y)} rows.")
+    return x, y if y is None or y.is_floating_point() else y.long()
 
 
 def _numbered_parts(x: Samples | LoaderBatches, y: Tensor | None) -> Iterator[tuple[Any, Tensor | None, int]]:

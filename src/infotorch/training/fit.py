@@ -244,7 +244,9 @@ def _default_plan(model: nn.Module, y: Tensor | None, settings: _Settings) -> Pl
     names = default_objectives(settings.num_modules(model), y)
     plan = settings.plan(model, names)
     fixed = [not any(weight.requires_grad for weight in module.body.parameters()) for module in plan]
-    if any(fixed) and not all(fixed):
+    if all(fixed):
+        raise ValueError("fit: model must have a weight to train, got none with requires_grad=True.")
+    if any(fixed):
         plan = settings.plan(model, [FROZEN if stays else name for name, stays in zip(names, fixed, strict=True)])
     return plan
 
