@@ -16,6 +16,8 @@ from torch.utils.data import Dataset as TorchDataset
 from infotorch.data.batches import Batch, check_position
 from infotorch.data.dict_batches import inputs_and_labels
 from infotorch.data.folders import FolderSplit, ImageFolders
+from infotorch.data.graph_batches import graph_and_targets, placed_graph
+from infotorch.data.graph_checks import is_graph
 from infotorch.data.labelled import LabelledOfLoader
 from infotorch.data.sets import Dataset, Split
 from infotorch.data.targets import (
@@ -32,6 +34,7 @@ from infotorch.numerics.named_tensors import NamedTensors, joined
 from infotorch.numerics.seeds import SeedStreams, seed_streams
 
 if TYPE_CHECKING:
+    from infotorch.data.typing import Inputs
     from infotorch.numerics.typing import ArrayLike
 
 #: Samples of arrays: (x, y), y None for no labels; torch's loaders and data sets of such pairs; splits and data sets.
@@ -97,6 +100,8 @@ def first_pairs(data: Any, model: object, num_samples: int, *, seed: int, where:
     ys: list[Tensor] = []
     with _order_kept(loader):
         for x, y in read_pairs(loader, seed_streams(seed), 0, where=where, model=model):
+            if is_graph(x):
+                raise TypeError(f"{where}: a DataLoader must give tensors here, got graphs; fit and train take them.")
             known = labelled_samples(y) if labelled else ...
             xs.append(x[known])
             ys.append(y[known])
@@ -113,7 +118,9 @@ def first_pairs(data: Any, model: object, num_samples: int, *, seed: int, where:
     return _placed(x, device, dtype), torch.cat(ys)[:num_samples].to(device)
 
 
-def _placed(x: Tensor | NamedTensors, device: torch.device, dtype: torch.dtype | None) -> Tensor | NamedTensors:
+def _placed(x: Inputs, device: torch.device, dtype: torch.dtype | None) -> Any:
+    if is_graph(x):
+        return placed_graph(x, device, dtype)
     if isinstance(x, NamedTensors):
         return x.to(device, dtype)
     return x.to(device, dtype if x.is_floating_point() else None)
@@ -151,7 +158,8 @@ class LoaderBatches:
     `TensorBatches`.
 
     Args:
-        loader: gives pairs (x, y) of batches, x a tensor or a dict of inputs, or one dict of inputs and "labels".
+        loader: gives pairs (x, y) of batches, x a tensor or a dict of inputs, or one dict of inputs and "labels"; or
+            graphs with their y, as torch_geometric's loaders do.
         model: decides device and precision of x.
         seed: see above.
         where: for messages.
@@ -198,9 +206,8 @@ class LoaderBatches:
         shapes: set[torch.Size | None] = set()
         for batch in self.look():
             assert batch.y is not None
-            assert isinstance(batch.x, Tensor | NamedTensors)
             if not ys:
-                self.example = batch.x[:1].clone()
+                self.example = batch.x if is_graph(batch.x) else batch.x[:1].clone()
             ys.append(batch.y)
             shapes.add(batch.x.shape[1:] if isinstance(batch.x, Tensor) else None)
             _check_alike(batch.y, ys[0], where=where)
@@ -253,21 +260,22 @@ class LoaderBatches:
 
     def _batches(self, epoch: int) -> Iterator[Batch]:
         """One pass; two batches wait, as a lone last sample joins the one before it."""
-        waiting: list[tuple[Tensor | NamedTensors, Tensor]] = []
+        waiting: list[tuple[Inputs, Tensor]] = []
         for pair in read_pairs(
             self.loader, self.streams, epoch, where=self.where, model=self.model, targets=self.targets
         ):
             if len(waiting) == 2:
                 yield self._placed(*waiting.pop(0))
             waiting.append(pair)
-        if len(waiting) == 2 and len(waiting[1][0]) == 1 < len(waiting[0][0]):
+        lone = len(waiting) == 2 and len(waiting[1][1]) == 1 < len(waiting[0][1])
+        if lone and not is_graph(waiting[1][0]):  # of graphs a batch norm sees the nodes
             (x, y), (last, its_y) = waiting
             with _told_in_a_line(self.where):
                 waiting = [(joined([x, last]), torch.cat([y, its_y]))]
         for pair in waiting:
             yield self._placed(*pair)
 
-    def _placed(self, x: Tensor | NamedTensors, y: Tensor) -> Batch:
+    def _placed(self, x: Inputs, y: Tensor) -> Batch:
         dtype = precision_of_targets(self.dtype) if y.is_floating_point() else None
         return Batch(_placed(x, self.device, self.dtype), y.to(self.device, dtype))
 
@@ -306,7 +314,7 @@ def read_pairs(
     where: str,
     model: object = None,
     targets: Targets = "auto",
-) -> Iterator[tuple[Tensor | NamedTensors, Tensor]]:
+) -> Iterator[tuple[Inputs, Tensor]]:
     """The checked pairs of one pass over a loader; its worker processes end with it, however it ends."""
     iterator = None
     try:
@@ -338,7 +346,9 @@ def _told_in_a_line(where: str) -> Iterator[None]:
         raise kind(f"{where}: the DataLoader cannot give a batch: {reason}") from error
 
 
-def _pair(item: Any, model: object, targets: Targets, *, where: str) -> tuple[Tensor | NamedTensors, Tensor]:
+def _pair(item: Any, model: object, targets: Targets, *, where: str) -> tuple[Inputs, Tensor]:
+    if is_graph(item):
+        return graph_and_targets(item, targets, where=where)
     if isinstance(item, Mapping):
         item = inputs_and_labels(item, where=where)
     if not isinstance(item, tuple | list) or len(item) != 2:

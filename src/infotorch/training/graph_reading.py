@@ -64,6 +64,7 @@ def graph_samples(model: nn.Module, data: Any, *, where: str) -> tuple[GraphSamp
         ValueError: no class for each graph or node.
     """
     parameter = next(model.parameters())
+    data = _unbatched(data)
     x, y = data if _is_pair(data) else (data, _own_classes(data, where=where))
     rows = _rows_of(x)
     y = None if y is None else as_tensor(y, where=where, name="y").to(parameter.device)
@@ -72,6 +73,15 @@ def graph_samples(model: nn.Module, data: Any, *, where: str) -> tuple[GraphSamp
         raise ValueError(f"{where}: y must have a class for each {what}, {len(rows)} in all, got {tuple(y.shape)}.")
     rows = rows.to(parameter.device).to(parameter.dtype)
     return rows, y if y is None or y.is_floating_point() else y.long()
+
+
+def _unbatched(data: Any) -> Any:
+    """A `Batch` whose targets are of its graphs as a list of them; all else as it is."""
+    x, y = data if _is_pair(data) else (data, getattr(data, "y", None))
+    if not is_graph(x) or y is None or not hasattr(x, "to_data_list") or not len(y) == x.num_graphs != x.num_nodes:
+        return data
+    graphs = x.to_data_list()
+    return (graphs, y) if _is_pair(data) else graphs
 
 
 def _rows_of(x: Any) -> GraphSamples | NodeSamples:
