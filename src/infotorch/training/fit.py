@@ -71,7 +71,8 @@ def fit(
             and their "labels" ("label", "y"). x may be a
             list of torch_geometric graphs with a class each, or one graph with a class for each node. A graph, or a
             list of graphs, alone brings its own y; where it has a train_mask, the other nodes are unlabelled. A y given
-            beside a graph is taken as it is, mask or no mask. A torch `DataLoader` of such pairs keeps its batches,
+            beside a graph is taken as it is, mask or no mask. A torch `DataLoader` of such pairs, or dicts or graphs
+            with their targets (`NeighborLoader` too: the first nodes are the samples), keeps its batches,
             workers, transforms and order: its own generator's, or else decided by seed; it is read once before
             training for all targets, and epochs begin at their start. Of a `Dataset` of torch, batches are drawn by
             seed; a `Split` is the pair that it holds, and a data set of `load` its training part.
