@@ -73,6 +73,14 @@ def test_it_runs(path, printed):
     assert printed(path.stem)
 
 
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_the_gallery_shows_its_words(path, printed):
+    """Numbers of one seed may differ between machines; `python docs/gallery.py NAME` keeps them anew."""
+    kept = (path.parents[1] / "docs" / "gallery" / f"{path.stem}.txt").read_text(encoding="utf-8")
+    words = [re.findall(r"[^\W\d_]{3,}", text.replace("True", "False")) for text in (kept, printed(path.stem))]
+    assert words[0] == words[1]
+
+
 def test_the_measured_information_is_the_known_one(printed):
     value, error = (float(n) for n in re.search(r"^(\S+) nats .*error (\S+)", printed("measure")).groups())
     assert abs(value - 0.8047) < 3 * error + 0.05  # three standard errors, and the bias of three dimensions
