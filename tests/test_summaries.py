@@ -1,19 +1,25 @@
 """What data, plans, schedules, planes and diagnoses print: a summary, not addresses or tensors."""
 
 import re
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
-from infotorch import InformationPlane, LocalBatch, Plan, TensorBatches, diagnose
+from infotorch import InformationPlane, InformationSignal, LocalBatch, Plan, TensorBatches, diagnose
+from infotorch.data.folders import FolderSplit, ImageFiles
+from infotorch.data.loaders import LoaderBatches
 from infotorch.data.sets import Dataset, Graph, GraphSet, Split
 from infotorch.objectives.labels import CrossEntropy
 from infotorch.schedules.anneal import HoldThenAnneal
+from infotorch.schedules.stopping import InformationStopping
 
 X, Y = torch.randn(20, 4, generator=torch.Generator().manual_seed(0)), torch.arange(20) % 2
 EDGES = torch.tensor([[0, 1], [1, 0]])
 SPLIT = Split(X, Y)
+PICTURES = ImageFiles((Path("cat.png"), Path("dog.png")), size=32)
 
 
 def model():
@@ -34,6 +40,13 @@ def plane():
     watched = InformationPlane(model(), (X, Y), layers=["0", "2"], num_bins=4)
     watched(0)
     return watched
+
+
+def stopped():
+    stopping = InformationStopping([model()], ceiling=2.0, tolerance=0.1, patience=1)
+    for information in (1.5, 1.0):
+        stopping.step(information)
+    return stopping
 
 
 @pytest.mark.parametrize(
@@ -75,6 +88,28 @@ def plane():
         ),
         (lambda: plan()[0], "LocalModule 0 (CrossEntropy)"),
         (schedule, "HoldThenAnneal: lr 0.1, 0.02 after 0 calls of step"),
+        (
+            lambda: LoaderBatches(DataLoader(TensorDataset(X, Y), batch_size=8), model()),
+            "LoaderBatches of DataLoader: 20 samples, 3 steps an epoch",
+        ),
+        (
+            lambda: InformationStopping([model()], ceiling=2.0, tolerance=0.1),
+            "InformationStopping: nothing seen yet, margin 0.2, patience 3, went back 0x",
+        ),
+        (
+            stopped,
+            "InformationStopping: best 1.5 nats, margin 0.2, patience 1, went back 1x",
+        ),
+        (
+            lambda: InformationSignal(model(), (X, Y), num_samples=20, estimator="readout"),
+            "InformationSignal of the output: 20 samples, ceiling 0.6931 nats",
+        ),
+        (
+            lambda: InformationSignal(model(), (X, Y), num_samples=20, layers=["0", "2"], estimator="ksg"),
+            "InformationSignal of 2 layers (0, 2): 20 samples, ceiling 0.6931 nats",
+        ),
+        (lambda: PICTURES, "ImageFiles(2 pictures, 32 x 32, on cpu)"),
+        (lambda: FolderSplit(PICTURES, Y[:2]), "FolderSplit(2 pictures, 32 x 32)"),
         (plane, "InformationPlane: 2 points of 2 layers (0, 2), 20 samples, num_bins=4"),
     ],
 )

@@ -59,6 +59,9 @@ class ImageFiles:
     def __len__(self) -> int:
         return len(self.paths)
 
+    def __repr__(self) -> str:
+        return f"ImageFiles({len(self)} pictures, {self.size} x {self.size}, on {self.device})"
+
     @property
     def shape(self) -> torch.Size:
         """As if all were decoded."""
@@ -107,6 +110,9 @@ class FolderSplit:
 
     def __len__(self) -> int:
         return len(self.y)
+
+    def __repr__(self) -> str:
+        return f"FolderSplit({len(self)} pictures, {self.x.size} x {self.x.size})"
 
     def select(self, index: Tensor) -> FolderSplit:
         """The samples at `index`; nothing is decoded."""

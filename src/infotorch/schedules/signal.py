@@ -199,6 +199,10 @@ class InformationSignal:
             else:
                 self.ceiling = self._ceiling(chosen, x, y, discrete)
 
+    def __repr__(self) -> str:
+        of = "the output" if self.layers is None else f"{len(self.layers)} layers ({', '.join(self.layers)})"
+        return f"InformationSignal of {of}: {len(self.x)} samples, ceiling {self.ceiling:.4g} nats"
+
     def __call__(self) -> float | list[float]:
         """I(T; Y) now: a number for the output, or a list with one for each layer.
 

@@ -78,6 +78,12 @@ class InformationStopping:
         self._last = self.best
         self._kept: list[dict[str, Any]] | None = None
 
+    def __repr__(self) -> str:
+        best = "nothing seen yet" if self._kept is None else f"best {self.best:.4g} nats"
+        return (
+            f"InformationStopping: {best}, margin {self.margin:.4g}, patience {self.patience}, went back {self.falls}x"
+        )
+
     def step(self, information: Number) -> bool:
         """Look at an epoch.
 
