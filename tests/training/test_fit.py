@@ -213,3 +213,11 @@ def test_the_global_random_state_stays_where_a_network_draws_in_evaluation_too()
     before = torch.get_rng_state()
     fit(network, (x, (x[:, 0] > 0).long()), plan="CE", cuts=(), epochs=1, batch_size=20)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_pictures_of_bytes_are_refused_with_what_to_give():
+    pictures = torch.zeros(4, 1, 8, 8, dtype=torch.uint8)
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(72, 2))
+    with pytest.raises(ValueError, match=r"cannot take .* torch.uint8: .*; pictures .* give x.float\(\) / 255$"):
+        fit(model, (pictures, torch.tensor([0, 1, 0, 1])), epochs=1)
+    assert fit(model, (pictures.float() / 255, torch.tensor([0, 1, 0, 1])), epochs=1).diverged is None

@@ -143,7 +143,9 @@ class LocalModule:
         except (RuntimeError, ValueError, TypeError, LookupError, AttributeError, AssertionError) as error:
             kind = TypeError if isinstance(error, TypeError) else ValueError
             reason = str(error).partition("\n")[0]
-            raise kind(f"module {self.name!r} cannot take {describe_input(module_input)}: {reason}") from error
+            raise kind(
+                f"module {self.name!r} cannot take {describe_input(module_input)}: {reason}{_hint(module_input)}"
+            ) from error
         if not isinstance(output, Tensor):
             raise TypeError(f"module {self.name!r} must give one tensor, got {type(output).__name__}; cut elsewhere.")
         if _versions(module_input, x) != before:
@@ -252,6 +254,12 @@ class LocalModule:
             self.update.load_state_dict(state["update"])
         if self.critic_update is not None:
             self.critic_update.load_state_dict(state["critic_update"])
+
+
+def _hint(x: Inputs) -> str:
+    """Pictures as files hold them: bytes, which layers refuse."""
+    pictures = isinstance(x, Tensor) and x.dtype == torch.uint8 and x.ndim == 4
+    return "; pictures must be real numbers: give x.float() / 255" if pictures else ""
 
 
 def _versions(*inputs: Inputs) -> list[int]:
