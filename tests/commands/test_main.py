@@ -500,6 +500,15 @@ class TestMeasure:
         }  # fmt: skip
         assert found["n"] == 2000
 
+    def test_a_type_can_be_forced_as_in_the_api(self, call):
+        # Class numbers in floats: log 4 as symbols.
+        np.save("floats.npy", np.arange(2000) % 4.0)
+        code, out, _ = call("measure", "floats.npy", "floats.npy", "--discrete-x", "--discrete-y", "--json")
+        assert (code, json.loads(out)["value_nats"]) == (0, pytest.approx(np.log(4), abs=0.01))
+        code, _, err = call("measure", "x.npy", "y.npy", "--discrete-x", "--estimator", "ksg")
+        assert code == 2
+        assert "discrete_x must be left out where an estimator is named" in err
+
     @pytest.mark.slow
     def test_a_critic_is_trained_alike_at_every_call(self, call):
         found = [json.loads(call("measure", "x.npy", "y.npy", "--estimator", "neural", "--json")[1]) for _ in range(2)]

@@ -50,6 +50,16 @@ def measure(
         str,
         typer.Option(metavar="NAME", help="auto, ksg, ross, discrete, neural ...: `infotorch list estimators`."),
     ] = "auto",
+    discrete_x: Annotated[
+        bool | None,
+        typer.Option(
+            "--discrete-x/--no-discrete-x",
+            help="Values of X are symbols without order, or numbers; auto tells by type.",
+        ),
+    ] = None,
+    discrete_y: Annotated[
+        bool | None, typer.Option("--discrete-y/--no-discrete-y", help="The same of Y; with --estimator auto.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object; null where a number is not known.")] = False,
     quiet: Quiet = False,
 ) -> None:
@@ -60,7 +70,16 @@ def measure(
     pick(estimator, list(describe_estimators()), what="estimator")
     with show_progress() as show, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # what they tell is in the reason, which is shown
-        found = measure_files(x, y, x_columns or (), y_columns or (), estimator=estimator, show=show)
+        found = measure_files(
+            x,
+            y,
+            x_columns or (),
+            y_columns or (),
+            estimator=estimator,
+            discrete_x=discrete_x,
+            discrete_y=discrete_y,
+            show=show,
+        )
     if as_json:
         print(json.dumps(found))
         return
@@ -76,6 +95,8 @@ def measure_files(
     y_columns: Sequence[str] = (),
     *,
     estimator: str = "auto",
+    discrete_x: bool | None = None,
+    discrete_y: bool | None = None,
     show: Progress | None = None,
 ) -> dict[str, Any]:
     """Mutual information of the arrays in two files, or in columns of one, whose rows are paired samples.
@@ -86,6 +107,8 @@ def measure_files(
         x_columns: names of columns of `x`; all by default.
         y_columns: names of columns of `y`.
         estimator: a name of `infotorch.estimators.registry.describe_estimators`.
+        discrete_x: see `mutual_information`, which alone takes it; None: the type of x decides.
+        discrete_y: the same of y.
         show: called with (what, done, total) while a critic is trained.
 
     Returns:
@@ -94,7 +117,8 @@ def measure_files(
 
     Raises:
         FileNotFoundError: a file does not exist.
-        ValueError: a file is not one array of numbers, has no such column, or the arrays do not fit the estimator.
+        ValueError: a file is not one array of numbers, has no such column, the arrays do not fit the estimator, or a
+            type is forced where an estimator is named.
         TypeError: an array does not fit the estimator's kind of data.
 
     Example:
@@ -108,10 +132,16 @@ def measure_files(
     names = describe_estimators()
     if estimator not in names:
         raise ValueError(f"measure: estimator must be one of {', '.join(names)}, got {estimator!r}.")
+    types = {"discrete_x": discrete_x, "discrete_y": discrete_y}
+    forced = {name: value for name, value in types.items() if value is not None}
+    if forced and estimator != "auto":
+        raise ValueError(
+            f"measure: {' and '.join(forced)} must be left out where an estimator is named, got {estimator!r}."
+        )
     first, second = _read(x, y, x_columns, y_columns)
     if len(first) != len(second):
         raise ValueError(f"{x} and {y or x} must be paired row by row, got {len(first)} and {len(second)} rows.")
-    found = _measured(named(estimator, where="measure"), first, second, show or (lambda *_: None))
+    found = _measured(named(estimator, where="measure"), first, second, show or (lambda *_: None), forced)
     return {
         "value_nats": float(found),
         "value_bits": found.bits,
@@ -151,12 +181,12 @@ def _standard_input() -> bytes:
     return content
 
 
-def _measured(entry: Entry, x: np.ndarray, y: np.ndarray, show: Progress) -> Estimate:
+def _measured(entry: Entry, x: np.ndarray, y: np.ndarray, show: Progress, forced: dict[str, bool]) -> Estimate:
     """By what the function takes: a critic has the same split and the same start at every call."""
     import torch
 
     function = entry.load()
-    takes, options = inspect.signature(function).parameters, {}
+    takes, options = inspect.signature(function).parameters, dict[str, Any](forced)
     if "generator" in takes:
         options["generator"] = torch.Generator().manual_seed(0)
     if "on_check" in takes:
