@@ -295,6 +295,7 @@ def test_what_is_written(tmp_path):
     page = (tmp_path / "new" / "folder" / "range.html").read_text()
     assert "demo bp: range test of the learning rate" in page
     assert "lr_top" in page
+    assert len(page) < 2_500_000  # plotly's script travels compressed
 
 
 def test_the_page_tells_what_the_committed_benchmark_measured():

@@ -5,14 +5,12 @@ The page forbids itself every request (Content-Security-Policy), so opening it c
 
 from __future__ import annotations
 
-import base64
-import gzip
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import cache
 from importlib import resources
 from pathlib import Path
 
+from infotorch.figures.page import packed_plotly
 from infotorch.records.files import write_atomic
 from infotorch.records.finding import find_runs
 from infotorch.report.assessment import assessment_section
@@ -108,7 +106,7 @@ def _document(heading: str, body: str, specs: Sequence[str]) -> str:
     folder = resources.files("infotorch.report")
     style = folder.joinpath("page.css").read_text(encoding="utf-8")
     script = folder.joinpath("page.js").read_text(encoding="utf-8")
-    plotly = f'<script type="text/plain" id="plotly">{_packed_plotly()}</script>' if specs else ""
+    plotly = f'<script type="text/plain" id="plotly">{packed_plotly()}</script>' if specs else ""
     # "<" as an escape: a run's text cannot close the script element.
     figures = f"[{','.join(specs)}]".replace("<", "\\u003c")
     drawing = f'{plotly}<script type="application/json" id="figures">{figures}</script><script>{script}</script>'
@@ -120,14 +118,6 @@ def _document(heading: str, body: str, specs: Sequence[str]) -> str:
         f"<body>{body}\n<noscript><p>The figures need JavaScript; the tables have every number.</p></noscript>\n"
         f"{drawing if specs else ''}</body></html>\n"
     )
-
-
-@cache
-def _packed_plotly() -> str:
-    """The script of plotly, a third as long: gzip in base64, which page.js unpacks."""
-    from plotly.offline import get_plotlyjs
-
-    return base64.b64encode(gzip.compress(get_plotlyjs().encode(), 9, mtime=0)).decode()
 
 
 def _title(rows: Sequence[VariantSummary]) -> str:

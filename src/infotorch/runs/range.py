@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from infotorch.data.folders import FolderSplit, ImageFiles
 from infotorch.data.graph_checks import is_graph
 from infotorch.data.sets import Split
+from infotorch.figures.page import figure_page
 from infotorch.numerics.checks import check_positive
 from infotorch.numerics.seeds import seed_streams
 from infotorch.recipes.build import build_network
@@ -109,7 +110,7 @@ class RecipeRange:
         write_json(directory / "range.json", self.summary())
         figure = self.found.figure()
         figure.update_layout(title=f"{self.recipe.name} {self.recipe.variant}: range test of the learning rate")
-        write_atomic(directory / "range.html", figure.to_html(include_plotlyjs=True, full_html=True).encode())
+        write_atomic(directory / "range.html", figure_page(figure).encode())
 
 
 def range_of_recipe(
