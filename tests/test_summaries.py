@@ -6,11 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
 
 from infotorch import InformationPlane, InformationSignal, LocalBatch, Plan, TensorBatches, diagnose
 from infotorch.data.folders import FolderSplit, ImageFiles
-from infotorch.data.loaders import LoaderBatches
 from infotorch.data.sets import Dataset, Graph, GraphSet, Split
 from infotorch.objectives.labels import CrossEntropy
 from infotorch.schedules.anneal import HoldThenAnneal
@@ -88,10 +86,6 @@ def stopped():
         ),
         (lambda: plan()[0], "LocalModule 0 (CrossEntropy)"),
         (schedule, "HoldThenAnneal: lr 0.1, 0.02 after 0 calls of step"),
-        (
-            lambda: LoaderBatches(DataLoader(TensorDataset(X, Y), batch_size=8), model()),
-            "LoaderBatches of DataLoader: 20 samples, 3 steps an epoch",
-        ),
         (
             lambda: InformationStopping([model()], ceiling=2.0, tolerance=0.1),
             "InformationStopping: nothing seen yet, margin 0.2, patience 3, went back 0x",

@@ -222,10 +222,6 @@ class LoaderBatches:
         """Steps in an epoch."""
         return self._steps
 
-    def __repr__(self) -> str:
-        assert self.y is not None
-        return f"LoaderBatches of {type(self.loader).__name__}: {len(self.y)} samples, {len(self)} steps an epoch"
-
     def labelled(self) -> LoaderBatches | LabelledOfLoader:
         """As many steps an epoch, from the labelled samples alone, where fewer than half have a target.
 
