@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "choosing-an-objective.md"
 COSTS = ROOT / "benchmarks" / "results" / "objectives.json"
 MARKED = re.compile(r"(<!-- objectives: .*? -->\n).*?(<!-- end -->)", flags=re.DOTALL)
-HEAD = "| name | makes large | bound | labels | takes | cost | use it | beware |\n|---|---|---|---|---|---|---|---|\n"
+HEAD = "| name | makes large | bound | targets | takes | cost | use it | beware |\n|---|---|---|---|---|---|---|---|\n"
 
 
 def objectives_table() -> str:
@@ -31,7 +31,8 @@ def objectives_table() -> str:
         assert objective is not None
         side = next(iter(objective.sides.values()), "–")
         cost = " / ".join("–" if share is None else f"{share:.1f}" for share in costs[name].values())
-        labels = "yes" if objective.needs_labels else "no"
+        kinds = objective.target_kinds if objective.reads_targets else None
+        labels = ", ".join(kinds or ()) or "–"
         guide = entry.guide
         cells = (f"`{name}`", guide.makes_large, side, labels, guide.takes, cost, guide.use, guide.beware)
         rows.append(f"| {' | '.join(cells)} |\n")

@@ -43,7 +43,7 @@ def test_targets_are_read_by_type_or_as_said(y, targets, wanted, kind):
         (torch.zeros(2, 3), "classes", r"fit: y must have shape \(n,\) for targets='classes', got \(2, 3\)"),
         (torch.tensor([2]), "multilabel", "fit: y must hold 0, 1, or -1 or NaN .*='multilabel', got 2"),
         (torch.zeros(2, 3, 4), "multilabel", r"must have shape \(n, labels\) .* got \(2, 3, 4\)"),
-        (torch.tensor([math.inf]), "auto", "fit: y must be finite, or NaN where a real target is missing"),
+        (torch.tensor([math.inf]), "auto", "fit: y must be finite, or NaN where a target is missing"),
         (torch.tensor([0]), "labels", "fit: targets must be .*auto.* got 'labels'"),
     ],
 )

@@ -55,6 +55,17 @@ def labelled_samples(y: Tensor) -> Tensor:
     return known if y.ndim == 1 else known.flatten(1).any(dim=1)
 
 
+def fully_labelled(y: Tensor) -> Tensor:
+    """Which samples have all of their targets, (n,).
+
+    Example:
+        >>> fully_labelled(torch.tensor([[1, 0], [-1, 1]]))
+        tensor([ True, False])
+    """
+    known = known_targets(y)
+    return known if y.ndim == 1 else known.flatten(1).all(dim=1)
+
+
 def precision_of_targets(dtype: torch.dtype | None) -> torch.dtype:
     """The precision of real targets beside weights of `dtype`: float64 beside such, else float32, as losses have it.
 
@@ -89,7 +100,7 @@ def read_targets(y: Tensor, targets: Targets = "auto", *, where: str) -> Tensor:
     """
     check_choice(targets, _CHOICES, where=where, name="targets")
     if y.is_floating_point() and bool(y.isinf().any()):
-        raise ValueError(f"{where}: y must be finite, or NaN where a real target is missing, got an infinite value.")
+        raise ValueError(f"{where}: y must be finite, or NaN where a target is missing, got an infinite value.")
     if targets == "real":
         return y if y.is_floating_point() else y.float()
     if targets == "auto":

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from infotorch.data.targets import TargetKind
 from infotorch.numerics.checks import check_size, check_widths
 from infotorch.objectives.base import LocalBatch, Loss, Objective, full_precision, nothing_to_learn
 from infotorch.objectives.checks import check_labels
@@ -49,6 +50,7 @@ class AssociatedLearning(Objective):
     """
 
     needs_labels: bool = True
+    target_kinds: tuple[TargetKind, ...] | None = ("classes",)
 
     bridge: nn.Module
     encoder: nn.Module

@@ -18,12 +18,13 @@ import torch
 from torch import Tensor, nn
 
 from infotorch.data.graphs import GraphStructure
+from infotorch.data.targets import TargetKind, kind_of_targets
 from infotorch.estimators.estimate import Side
-from infotorch.numerics.checks import WHOLE, shown
+from infotorch.numerics.checks import shown
 from infotorch.numerics.module_inputs import described, explaining, module_input
 from infotorch.numerics.seeds import SeedStreams
 from infotorch.numerics.sketches import sketch
-from infotorch.objectives.checks import check_rows_of_batch, check_targets
+from infotorch.objectives.checks import check_kind_of_targets, check_rows_of_batch, check_targets
 
 #: which X: the model's raw input, or the module's own
 Target = Literal["x", "module_input"]
@@ -48,7 +49,8 @@ class LocalBatch:
         x: the network's raw input, (b, ...).
         module_input: the previous module's output without its history, (b, ...).
         output: the module's output, (b, ...), with its gradient.
-        y: targets, (b,) class numbers with -1 for unlabelled rows, or real (b, t), or None.
+        y: targets, (b,) class numbers with -1 for unlabelled rows, real (b, ...) with NaN for missing ones, or integers
+            (b, labels) of 0, 1 and -1; or None.
         streams: the run's random streams.
         position: (stage, epoch, step, module), the key of this step's noise; critic steps add their number.
         encode: raw inputs (m, ...) -> this module's output for them, (m, ...), with a gradient in this module alone, as
@@ -158,6 +160,8 @@ class Objective(nn.Module):
         needs_labels: whether rows without a target teach it nothing; a stage of such objectives alone sees none.
         critic_steps: steps of the critics before each step of the module.
         reads_labels: whether targets enter; None: as `needs_labels`.
+        target_kinds: what targets it takes, of "classes", "real" and "multilabel"; others are refused before training.
+            None: it looks for itself.
         knows_graphs: whether it pairs nodes, graphs and targets itself; the others see `LocalBatch.paired` rows.
 
     Example:
@@ -173,10 +177,12 @@ class Objective(nn.Module):
     needs_labels: bool = False
     critic_steps: int = 0
     reads_labels: bool | None = None
+    target_kinds: tuple[TargetKind, ...] | None = None
     knows_graphs: bool = False
     #: Of the output that the parts were built on: its type, axes, columns and entries of a row.
     _built_on: tuple[torch.dtype, int, int, int] | None = None
-    _built_on_classes: bool = False
+    #: Of the targets: what they are, and the axes of a row; None where there were none.
+    _built_on_targets: tuple[TargetKind | None, torch.Size] | None = None
 
     def __init_subclass__(cls, **settings: object) -> None:
         """Every objective's own `build`, `scores` and `critic_loss` see what `check_built` and its kin let pass."""
@@ -187,8 +193,12 @@ class Objective(nn.Module):
 
     def sees(self, batch: LocalBatch) -> LocalBatch:
         """The batch as this objective reads it."""
-        reads = self.needs_labels if self.reads_labels is None else self.reads_labels
-        return batch if self.knows_graphs else batch.paired(with_labels=reads)
+        return batch if self.knows_graphs else batch.paired(with_labels=self.reads_targets)
+
+    @property
+    def reads_targets(self) -> bool:
+        """Whether targets enter."""
+        return self.needs_labels if self.reads_labels is None else self.reads_labels
 
     def __call__(self, batch: LocalBatch) -> Loss:
         """The loss of what the objective sees of the batch.
@@ -203,21 +213,28 @@ class Objective(nn.Module):
         seen = self.sees(batch)
         self._check_built(seen.output)
         rows, y = len(seen.output), seen.y
-        reads = self.needs_labels if self.reads_labels is None else self.reads_labels
-        if reads and y is not None:
+        if self.reads_targets and y is not None:
             # Behind several draws the output has a row for each of them.
             of_rows = rows > 0 and len(y) > 0 and (len(y) == rows or (rows % len(y) == 0 and len(y) == len(seen.x)))
             if seen.graph is None and not of_rows:
                 raise ValueError(f"{where}: y must have a value for each row of the output, {rows}, got {len(y)}.")
-            self._check_classes(y)
+            self._check_like_built(y)
             if y.is_inference() and not torch.is_inference_mode_enabled():
                 seen = replace(seen, y=y.clone())
         with explaining(lambda: f"{where}: cannot read {_described(seen)}"):
             return super().__call__(seen)
 
-    def _check_classes(self, y: Tensor) -> None:
-        """Refuse targets of another kind than it was built on where these were classes."""
-        if self._built_on_classes and (y.ndim != 1 or y.is_floating_point() or y.dtype == torch.bool):
+    def _check_like_built(self, y: Tensor) -> None:
+        """Refuse targets of another kind or width than it was built on."""
+        if self._built_on_targets is None:
+            return
+        kind, row = self._built_on_targets
+        if self.target_kinds is not None and kind != "classes" and (kind_of_targets(y), y.shape[1:]) != (kind, row):
+            said = f"{'real' if kind == 'real' else 'integers'} of shape (n{''.join(f', {size}' for size in row)})"
+            raise TypeError(
+                f"{type(self).__name__}: y must be {said}, as it was built on, got {y.dtype} of shape {tuple(y.shape)}."
+            )
+        if kind == "classes" and (y.ndim != 1 or y.is_floating_point() or y.dtype == torch.bool):
             raise TypeError(
                 f"{type(self).__name__}: class labels must be integers of shape (n,), as it was built on, got "
                 f"{y.dtype} of shape {tuple(y.shape)}."
@@ -246,7 +263,10 @@ class Objective(nn.Module):
         """
 
     def scores(self, output: Tensor) -> Tensor | None:
-        """Class scores (b, classes) that this objective reads from the module's output, or None."""
+        """What this objective reads of y from the module's output, or None where it predicts nothing.
+
+        Class scores (b, classes); of several labels a logit for each, (b, labels); of real targets (b, columns).
+        """
         return None
 
     def critics(self) -> list[nn.Module]:
@@ -279,11 +299,14 @@ def _building(build: Callable[..., None]) -> Callable[..., None]:
             raise TypeError(f"{where}.build: example must be a LocalBatch, got {shown(example)}.")
         if labels is not None:
             check_targets(labels, where=f"{where}.build", name="labels")
+            if self.target_kinds is not None and self.reads_targets:
+                check_kind_of_targets(labels, self.target_kinds, where=where)
         with explaining(lambda: f"{where}.build: cannot read {_described(example)}"):
             build(self, example, labels)
         output = example.output
         self._built_on = (output.dtype, output.ndim, output.shape[1:2].numel(), output.shape[1:].numel())
-        self._built_on_classes = labels is not None and labels.ndim == 1 and labels.dtype in WHOLE
+        is_bool = labels is not None and labels.dtype == torch.bool
+        self._built_on_targets = None if labels is None or is_bool else (kind_of_targets(labels), labels.shape[1:])
 
     return checked
 

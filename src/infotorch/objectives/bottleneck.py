@@ -15,6 +15,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from infotorch.data.targets import TargetKind
 from infotorch.estimators.bounds import donsker_varadhan
 from infotorch.estimators.channel import (
     gaussian_channel_bound,
@@ -101,6 +102,7 @@ class InformationBottleneck(ReadoutInformation):
     sides: Mapping[str, Side] = {"mi_ty_nats": "lower", "mi_xt_nats": "upper"}
 
     reads_labels: bool | None = True
+    target_kinds: tuple[TargetKind, ...] | None = ("classes",)
 
     def __init__(
         self,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
+from infotorch.data.targets import TargetKind, kind_of_targets, known_targets
 from infotorch.numerics.checks import check_number, shown
 from infotorch.numerics.module_inputs import check_tensor
 
@@ -50,6 +52,50 @@ def check_rows_of_batch(x: Tensor, module_input: Tensor, output: Tensor, y: Tens
         raise TypeError(f"{where}: output must be real-valued, got {output.dtype}.")
     if y is not None:
         check_targets(y, where=where, name="y")
+
+
+#: For each kind of targets, names of objectives that take it: what a refusal suggests.
+SUGGESTED: dict[TargetKind, str] = {
+    "classes": "Y, Y:infonce or CE",
+    "real": "Y, Y:infonce, Y:hsic or, for the last module, MSE",
+    "multilabel": "Y, Y:infonce, Y:hsic or, for the last module, CE",
+}
+_SAID: dict[TargetKind, str] = {"classes": "classes", "real": "real targets", "multilabel": "several labels a sample"}
+
+
+def check_kind_of_targets(labels: Tensor, kinds: Sequence[TargetKind], *, where: str) -> None:
+    """Refuse targets of a kind that an objective does not take, and name those that do.
+
+    Raises:
+        TypeError: they are of such a kind.
+    """
+    kind = kind_of_targets(labels)
+    if kind in kinds:
+        return
+    way_out = "" if kind is None else f"; {_SAID[kind]} are for {SUGGESTED[kind]}"
+    if tuple(kinds) == ("classes",):
+        said = "class labels must be integers of shape (n,)"
+        way_out += "; targets='classes' of fit and train reads whole numbers as classes" if kind is not None else ""
+    else:
+        said = f"takes {' or '.join(_SAID[each] for each in kinds)}"
+    raise TypeError(f"{where}: {said}, got {labels.dtype} of shape {tuple(labels.shape)}{way_out}.")
+
+
+def check_known(labels: Tensor, *, where: str) -> Tensor:
+    """Real targets or several labels, some of them known.
+
+    Raises:
+        ValueError: none is known, a real one is infinite, or a label is none of 0, 1 and -1.
+    """
+    if labels.is_floating_point():
+        if bool(labels.isinf().any()):
+            raise ValueError(f"{where}: y must be finite, or NaN where a target is missing, got an infinite value.")
+    elif len(labels) and (int(labels.max()) > 1 or int(labels.min()) < -1):
+        wrong = labels[(labels > 1) | (labels < -1)][0]
+        raise ValueError(f"{where}: labels must be 0 or 1, and -1 where one is missing, got {int(wrong)}.")
+    if not bool(known_targets(labels).any()):
+        raise ValueError(f"{where}: every target is missing.")
+    return labels
 
 
 #: More classes than this, and than samples, are numbers of something else.

@@ -42,6 +42,8 @@ class _Several(Objective):
         self.sides = self._merged([part.sides for part in self._objectives()])
         # A part that learns without labels must see the rows that have none.
         self.needs_labels = all(part.needs_labels for part in self._objectives())
+        kinds = [part.target_kinds for part in self._objectives() if part.target_kinds is not None]
+        self.target_kinds = tuple(kind for kind in kinds[0] if all(kind in each for each in kinds)) if kinds else None
         # Parts step together: one that wants fewer steps of its critics takes as many as the one that wants most.
         self.critic_steps = max(part.critic_steps for part in self._objectives())
 

@@ -8,6 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from infotorch.data.targets import TargetKind
 from infotorch.estimators.labels import supervised_contrastive
 from infotorch.numerics.checks import check_count, check_positive, check_widths
 from infotorch.objectives.base import LocalBatch, Loss, Objective, Side, full_precision, nothing_to_learn
@@ -67,6 +68,7 @@ class SupervisedContrastive(Objective):
 
     sides: Mapping[str, Side] = {"mi_ty_nats": "lower"}
     needs_labels: bool = True
+    target_kinds: tuple[TargetKind, ...] | None = ("classes",)
 
     head: nn.Sequential
 

@@ -9,11 +9,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from infotorch.data.targets import fully_labelled, kind_of_targets
 from infotorch.estimators.bounds import MineGradient, infonce, jsd, nwj
 from infotorch.estimators.critics import BilinearCritic, Critic, JointCritic, SeparableCritic
 from infotorch.numerics.checks import check_choice, check_size, check_widths, shown
 from infotorch.objectives.base import LocalBatch, Loss, Objective, Target, full_precision, nothing_to_learn
-from infotorch.objectives.checks import check_critic_steps, check_labels
+from infotorch.objectives.checks import check_critic_steps, check_known, check_labels
 
 CriticBound = Literal["infonce", "mine", "nwj", "jsd"]
 CriticKind = Literal["joint", "separable", "bilinear"]
@@ -64,15 +65,17 @@ class CriticInformation(Objective):
 
     The critic scores pairs of a row's output with its own X (or label) above pairs drawn apart. It cooperates: module
     and critic climb the same bound. It sees T and X standardised, by column or by channel of a grid, so that neither
-    their scale nor a growing T changes the bound; grids are flattened, labels are one-hot.
+    their scale nor a growing T changes the bound; grids are flattened, labels are one-hot. Real targets are
+    standardised as X is, and several labels enter as such numbers; then the critic predicts nothing.
 
     Terms: `mi_xt_nats` or `mi_ty_nats`. With "jsd" `jsd_nats`, a Jensen-Shannon divergence of at most log 2 and no
     information. On training rows all are what the critic has already learnt by heart, too: read them on others.
 
     Args:
-        of: "x", the input, label-free; or "y", the class. Unlabelled rows are then left out.
+        of: "x", the input, label-free; or "y", the class, real targets or several labels. Rows with a missing one are
+            then left out.
         bound: "infonce" (lower bound; every row against all rows of the batch, the mean of both directions; at most
-            log b for b rows, and with labels at most H(Y) on average, since rows of one class count as drawn apart);
+            log b for b rows, and with classes at most H(Y) on average, since rows of one class count as drawn apart);
             "mine" (lower bound: Donsker-Varadhan with the gradient by a moving average; the logarithm of a mean over a
             batch brings a bias up, of the order of one over its rows); "nwj" (lower bound); "jsd".
         critic: "joint" scores b pairs drawn apart in a batch, a fresh draw each step, "separable" and "bilinear"
@@ -132,6 +135,7 @@ class CriticInformation(Objective):
         self.hidden, self.embedding = check_widths(hidden, where=where), embedding
         self.critic_steps = check_critic_steps(critic_steps, where=where)
         self.needs_labels = of == "y"
+        self.target_kinds = ("classes", "real", "multilabel") if of == "y" else None
         self.term = "jsd_nats" if bound == "jsd" else f"mi_{'xt' if of == 'x' else 'ty'}_nats"
         self.sides = {} if bound == "jsd" else {self.term: "lower"}
         plain = {"infonce": infonce, "nwj": nwj, "jsd": jsd}
@@ -142,11 +146,19 @@ class CriticInformation(Objective):
 
         Raises:
             TypeError: X is not real-valued, or class labels are needed and missing.
+            ValueError: fewer than two samples have all their targets.
         """
         t = full_precision(example.output.detach())
         self.scale_t = Standardised(t)
         width_t = t[0].numel()
-        if self.of == "y":
+        if self.of == "y" and labels is not None and kind_of_targets(labels) != "classes":
+            labels = check_known(labels, where="CriticInformation")
+            whole = labels[fully_labelled(labels)].to(t)
+            if len(whole) < 2:
+                raise ValueError("CriticInformation: two samples or more must have all their targets.")
+            self.scale_y = Standardised(whole)
+            width = whole[0].numel()
+        elif self.of == "y":
             counts = torch.bincount(check_labels(labels, where="CriticInformation"))
             self.register_buffer("log_prior", (counts / counts.sum()).log().to(t))
             width = len(counts)
@@ -166,8 +178,8 @@ class CriticInformation(Objective):
         return BilinearCritic(width_t, width)
 
     def scores(self, output: Tensor) -> Tensor | None:
-        """With labels: the critic's log-ratios plus the log of the classes' frequencies; None without."""
-        if self.of == "x":
+        """With classes: the critic's log-ratios plus the log of the classes' frequencies; None without."""
+        if self.of == "x" or not hasattr(self, "log_prior"):
             return None
         classes = torch.arange(len(self.log_prior), device=output.device)
         scale = self.scale_t.norm
@@ -198,11 +210,15 @@ class CriticInformation(Objective):
         if self.of == "x":
             other = self._target(batch).to(t)
         elif other is not None:
-            t, other = t[other >= 0], other[other >= 0]
+            known = fully_labelled(other)
+            t, other = t[known], other[known]
         if other is None or len(t) < 2:
             return None
         t = self.scale_t(t, count=count)
-        other = self.scale_x(other, count=count) if self.of == "x" else other
+        if self.of == "x":
+            other = self.scale_x(other, count=count)
+        elif kind_of_targets(other) != "classes":
+            other = self.scale_y(other.to(t), count=count)
         return self._value(t, other, batch.generator("pairs"))
 
     def _value(self, t: Tensor, other: Tensor, generator: torch.Generator) -> Tensor:

@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from infotorch.data.targets import TargetKind
 from infotorch.estimators.decision import soft_decision_label_mi
 from infotorch.estimators.labels import soft_decision_mi
 from infotorch.numerics.checks import check_choice
@@ -47,6 +48,7 @@ class SoftDecisionInformation(ReadoutInformation):
 
     sides: Mapping[str, Side] = {}
     reads_labels: bool | None = True
+    target_kinds: tuple[TargetKind, ...] | None = ("classes",)
 
     def __init__(
         self,

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from infotorch.data.targets import TargetKind
 from infotorch.numerics.checks import WHOLE, check_choice, check_positive
 from infotorch.numerics.kinds import check_function
 from infotorch.numerics.module_inputs import described, module_input, rows_of_units
@@ -59,6 +60,7 @@ class ForwardForward(Objective):
     """
 
     needs_labels: bool = True
+    target_kinds: tuple[TargetKind, ...] | None = ("classes",)
 
     label_value: Tensor
     level: float

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from infotorch.data.graphs import GraphStructure
+from infotorch.data.targets import TargetKind
 from infotorch.numerics.checks import WHOLE, check_choice, check_positive, shown
 from infotorch.numerics.kinds import check_function
 from infotorch.numerics.module_inputs import module_input, rows_of_units
@@ -70,6 +71,7 @@ class GraphForwardForward(Objective):
     """
 
     needs_labels: bool = True
+    target_kinds: tuple[TargetKind, ...] | None = ("classes",)
     knows_graphs: bool = True
 
     level: float

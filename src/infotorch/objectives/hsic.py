@@ -9,10 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from infotorch.data.targets import TargetKind, fully_labelled, kind_of_targets
 from infotorch.numerics.checks import check_choice, check_positive
 from infotorch.numerics.kernels import gaussian_gram
 from infotorch.objectives.base import LocalBatch, Loss, Objective, Target, full_precision, nothing_to_learn
-from infotorch.objectives.checks import check_labels, check_weight
+from infotorch.objectives.checks import check_known, check_labels, check_weight
 
 Dependence = Literal["nhsic", "hsic", "cka"]
 MEASURES: tuple[Dependence, ...] = get_args(Dependence)
@@ -22,13 +23,15 @@ class HSICBottleneck(Objective):
     """D(T, X) - w D(T, Y), D a kernel measure of dependence without unit: no information, and no bound.
 
     Kernels are Gaussian, exp(-d2 / (2 s^2)) with s = bandwidth sqrt(columns); labels are one-hot, grids are flattened.
+    Real targets are divided by their spread in the training data, so that their unit does not matter; several labels
+    enter as 0 and 1.
     With K the centred kernel matrix of b rows, D is the sum of the entrywise product of two matrices, for
 
     - "nhsic": K (K + epsilon b I)^-1, in [0, b - 1] and about the number of directions that both see: the paper's;
     - "hsic": K / (b - 1), as `hsic(..., unbiased=False)`;
     - "cka": K / |K|, in [0, 1], as `cka(..., unbiased=False)`.
 
-    Rows without a label count in neither term.
+    Rows without a target, or with one of several missing, count in neither term.
 
     Args:
         label_weight: w, of the dependence on the label, 0 or more.
@@ -54,6 +57,7 @@ class HSICBottleneck(Objective):
     """
 
     needs_labels: bool = True
+    target_kinds: tuple[TargetKind, ...] | None = ("classes", "real", "multilabel")
 
     def __init__(
         self,
@@ -74,25 +78,40 @@ class HSICBottleneck(Objective):
         self.label_weight, self.bandwidth, self.measure = label_weight, bandwidth, measure
         self.epsilon, self.target = float(epsilon), target
         self.num_classes = 0
+        self._spread: Tensor | None = None
 
     def build(self, example: LocalBatch, labels: Tensor | None) -> None:
-        """Count the classes."""
+        """Count the classes, or measure the spread of real targets."""
+        self._spread = None
+        if labels is not None and kind_of_targets(labels) != "classes":
+            y = check_known(labels, where="HSICBottleneck").reshape(len(labels), -1)
+            if y.is_floating_point():
+                y = _wide(y)
+                spread = (y - y.nanmean(dim=0)).square().nanmean(dim=0).sqrt()
+                self._spread = torch.where(spread > 0, spread, 1.0)
+            return
         self.num_classes = int(check_labels(labels, where="HSICBottleneck").max()) + 1
 
     def forward(self, batch: LocalBatch) -> Loss:
         """The dependence on X less the weighted dependence on Y; zero with fewer than two labelled rows."""
-        known = None if batch.y is None else batch.y >= 0
+        known = None if batch.y is None else fully_labelled(batch.y)
         if known is None or batch.y is None or int(known.sum()) < 2:
             return nothing_to_learn(batch.output)
         t = _wide(batch.output[known])
         if not torch.isfinite(t.detach()).all():
             return Loss(full_precision(batch.output).sum() * math.nan, {})
         x = _wide((batch.x if self.target == "x" else batch.module_input)[known])
-        y = F.one_hot(batch.y[known], self.num_classes).to(t)
+        y = self._columns(batch.y[known]).to(t)
         of_t = self._matrix(t)
         dtype = full_precision(batch.output).dtype
         on_x, on_y = ((of_t * self._matrix(other)).sum().to(dtype) for other in (x, y))
         return Loss(on_x - self.label_weight * on_y, {"hsic_xt": on_x.detach(), "hsic_ty": on_y.detach()})
+
+    def _columns(self, y: Tensor) -> Tensor:
+        """The rows of the kernel of known targets."""
+        if kind_of_targets(y) == "classes":
+            return F.one_hot(y, self.num_classes)
+        return _wide(y) if self._spread is None else _wide(y) / self._spread
 
     def _matrix(self, rows: Tensor) -> Tensor:
         """The matrix whose entrywise products are the measure."""

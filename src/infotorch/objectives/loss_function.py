@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from infotorch.data.targets import fully_labelled
 from infotorch.numerics.checks import check_callable
 from infotorch.objectives.base import LocalBatch, Loss, Objective, full_precision, nothing_to_learn
 from infotorch.objectives.checks import check_labels
@@ -18,8 +19,9 @@ class LossFunction(Objective):
     Class weights and label smoothing of the cross-entropy are those of `nn.CrossEntropyLoss`.
 
     Args:
-        function: (output, y) -> the loss, 0-d, of the samples that have a label: where y are integers of shape (n,),
-            those of -1 are left out.
+        function: (output, y) -> the loss, 0-d, of the samples whose targets are all known: those of class -1, and those
+            with a NaN among real targets or a -1 among several labels, are left out. Several labels, integers of the
+            output's own shape, come as floating-point numbers, as `nn.BCEWithLogitsLoss` wants them.
 
     Raises:
         TypeError: no function, or a class in place of its instance.
@@ -66,8 +68,8 @@ class LossFunction(Objective):
             TypeError: the loss is not one number.
         """
         output, y = full_precision(batch.output), batch.y
-        if y is not None and _are_classes(y) and bool((y < 0).any()):
-            output, y = output[y >= 0], y[y >= 0]
+        if y is not None:
+            output, y = _known(output, y)
         if y is None or not len(y):
             return nothing_to_learn(output)
         loss = self.function(output, y)
@@ -75,6 +77,17 @@ class LossFunction(Objective):
             got = f"shape {tuple(loss.shape)}, {loss.dtype}" if isinstance(loss, Tensor) else type(loss).__name__
             raise TypeError(f"LossFunction: the loss must be one real number, a 0-d tensor, got {got}.")
         return Loss(loss, {"loss": loss.detach()})
+
+
+def _known(output: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """The rows whose targets are all known, in the type that losses take."""
+    several = not y.is_floating_point() and y.ndim == 2 and y.shape == output.shape
+    if not (y.is_floating_point() or _are_classes(y) or several):
+        return output, y
+    known = fully_labelled(y)
+    if not bool(known.all()):
+        output, y = output[known], y[known]
+    return output, y.to(output.dtype) if several else y
 
 
 def _are_classes(y: Tensor) -> bool:

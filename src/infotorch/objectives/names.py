@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from torch import Tensor
 
+from infotorch.data.targets import TargetKind
 from infotorch.numerics.checks import shown
 from infotorch.objectives.base import Objective
 from infotorch.objectives.combined import ParallelObjectives, SumOfObjectives
@@ -18,6 +19,8 @@ from infotorch.objectives.registry import REGISTRY, SHORT
 
 #: What a plan takes for a module: an objective, its name, a loss of (output, y), or None for none.
 ObjectiveLike: TypeAlias = Objective | str | Callable[[Tensor, Tensor], Tensor] | None
+#: The objective of a last module by what its targets are; `Y` is the first choice for hidden modules with all of them.
+OUTPUT_NAMES: dict[TargetKind, str] = {"classes": "CE", "real": "MSE", "multilabel": "CE"}
 #: The name that leaves a module as it was initialised.
 FROZEN = "frozen"
 

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from infotorch.data.targets import TargetKind
 from infotorch.networks.stochastic import log_mean_probability
 from infotorch.objectives.base import LocalBatch, Loss, Side, full_precision, nothing_to_learn
 from infotorch.objectives.beta import Beta, BetaSchedule
@@ -41,6 +42,7 @@ class PrecisionAndCompression(ReadoutInformation):
     #: Average the draws' probabilities before the logarithm, in training too.
     average_first = False
     reads_labels: bool | None = True
+    target_kinds: tuple[TargetKind, ...] | None = ("classes",)
 
     def __init__(self, *, beta: BetaSchedule, layer: nn.Module | None = None) -> None:
         super().__init__()

@@ -375,4 +375,4 @@ REGISTRY: dict[str, Registered] = {
 }
 
 #: short names
-SHORT = {"X": "X:reconstruction", "Y": "Y:readout"}
+SHORT = {"X": "X:reconstruction", "Y": "Y:readout", "MSE": "Y:squared-error"}

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
+from infotorch.data.targets import TargetKind
 from infotorch.networks.stochastic import log_mean_probability
 from infotorch.numerics.checks import check_positive
 from infotorch.numerics.distances import squared_distances
@@ -121,6 +122,7 @@ class SameClassPenalty(_OnLayer):
 
     term = "same_class_ratio"
     needs_labels: bool = True
+    target_kinds: tuple[TargetKind, ...] | None = ("classes",)
 
     def __init__(self, *, weight: float = 1.0, layer: nn.Module | None = None) -> None:
         super().__init__(weight=weight, layer=layer)
@@ -169,6 +171,7 @@ class ClusterPenalty(_OnLayer):
 
     term = "cluster_ratio"
     needs_labels: bool = True
+    target_kinds: tuple[TargetKind, ...] | None = ("classes",)
     centres: Tensor
     seen: Tensor
 

@@ -88,6 +88,7 @@ class RenyiInformation(Objective):
         self.bandwidth: Bandwidth = bandwidth
         self.kernel: Kernel = kernel
         self.needs_labels = of == "y"
+        self.target_kinds = ("classes",) if of == "y" else None
         self.term = "renyi_xt" if of == "x" else "renyi_ty"
 
     def build(self, example: LocalBatch, labels: Tensor | None) -> None:

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from infotorch.data.targets import TargetKind
 from infotorch.numerics.checks import check_choice, check_count, check_number, shown
 from infotorch.objectives.base import LocalBatch, Loss, Objective, full_precision, nothing_to_learn
 from infotorch.objectives.checks import check_labels
@@ -61,6 +62,7 @@ class KernelAlignment(Objective):
     """
 
     needs_labels: bool = True
+    target_kinds: tuple[TargetKind, ...] | None = ("classes",)
 
     def __init__(
         self,
@@ -151,6 +153,8 @@ class PredictiveSimilarity(ReadoutInformation):
         >>> sorted(objective(batch).terms)
         ['mi_ty_nats', 'similarity_error']
     """
+
+    target_kinds: tuple[TargetKind, ...] | None = ("classes",)
 
     features: nn.Module
     readout: nn.Linear  # pyright: ignore[reportIncompatibleVariableOverride]

@@ -7,9 +7,10 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor
 
+from infotorch.data.targets import labelled_samples
 from infotorch.numerics.checks import check_choice, check_positive, shown
 from infotorch.objectives.base import LocalBatch, Loss, Objective, full_precision, nothing_to_learn
-from infotorch.objectives.checks import check_labels
+from infotorch.objectives.checks import check_known, check_labels
 
 
 def psnr_db(output: Tensor, target: Tensor, *, peak: float) -> Tensor:
@@ -49,7 +50,7 @@ class SquaredError(Objective):
     """Mean squared error of the module's own output over rows and entries: the objective of an output module.
 
     Args:
-        target: "y" for the rows' targets: real ones as they are, classes one-hot, of which unlabelled rows (y = -1)
+        target: "y" for the rows' targets: real ones as they are, classes one-hot. Missing ones (NaN, or a class of -1)
             do not count. "x" for the network's raw input, before any noise that the network itself adds to it.
         peak: the range of the target's values; with it the mean of the rows' `psnr_db` is reported.
 
@@ -74,6 +75,7 @@ class SquaredError(Objective):
         self.target, self.peak = target, None if peak is None else float(peak)
         self.needs_labels = target == "y"
         self._of_classes = False
+        self.target_kinds = ("classes", "real") if target == "y" else None
 
     def build(self, example: LocalBatch, labels: Tensor | None) -> None:
         """Check that the output can hold the target.
@@ -94,6 +96,8 @@ class SquaredError(Objective):
                     f"SquaredError: the output must have a column for each class, {highest + 1} or more, got {columns}."
                 )
         else:
+            if self.target == "y" and labels is not None:
+                check_known(labels, where="SquaredError")
             self._wanted(example)
 
     def _wanted(self, batch: LocalBatch) -> Tensor:
@@ -121,13 +125,15 @@ class SquaredError(Objective):
         if self.target == "y" and batch.y is None:
             return nothing_to_learn(output)
         wanted = self._wanted(batch)
-        if self._of_classes:
+        if self.target == "y":
             assert batch.y is not None
-            known = batch.y >= 0
+            known = labelled_samples(batch.y)
             if not known.any():
                 return nothing_to_learn(output)
             output, wanted = output[known], wanted[known]
         loss = F.mse_loss(output, wanted)
+        if self.target == "y" and loss.isnan() and (missing := wanted.isnan()).any():
+            loss = F.mse_loss(output[~missing], wanted[~missing])
         terms = {"squared_error": loss.detach()}
         if self.peak is not None:
             terms["psnr_db"] = psnr_db(output.detach(), wanted, peak=self.peak).mean()

@@ -15,7 +15,7 @@ from infotorch.data.folders import ImageFiles
 from infotorch.data.graph_checks import is_graph
 from infotorch.data.graphs import GraphSamples, NodeSamples, structure_of
 from infotorch.data.loaders import LoaderBatches
-from infotorch.data.targets import kind_of_targets, labelled_samples
+from infotorch.data.targets import kind_of_targets, known_targets, labelled_samples
 from infotorch.numerics.checks import as_tensor
 from infotorch.numerics.kinds import check_kind, check_several
 from infotorch.numerics.named_tensors import NamedTensors
@@ -187,8 +187,8 @@ def evaluate_modules(
             an objective has a score for each of those.
 
     Returns:
-        Module name -> {"loss", its terms (nats where the name says so), "accuracy", a fraction of one, where the
-        objective reads class scores}.
+        Module name -> {"loss", its terms (nats where the name says so), and where the objective predicts y
+        "accuracy", a fraction of one, or "mse" of real targets}.
 
     Example:
         >>> import infotorch
@@ -299,5 +299,11 @@ def _local_numbers(module: LocalModule, batch: LocalBatch) -> Iterator[tuple[str
         yield name, term.item(), rows
     batch = batch.paired(with_labels=True)
     scores = module.objective.scores(batch.output)
-    if scores is not None and batch.y is not None and (known := batch.y >= 0).any():
+    if scores is None or batch.y is None:
+        return
+    known = known_targets(batch.y)
+    if kind_of_targets(batch.y) != "classes":
+        found = prediction_metrics(scores, batch.y)
+        yield from ((name, value, int(known.sum())) for name, value in found.items() if name != "r2")
+    elif known.any():
         yield "accuracy", float((scores.argmax(dim=1) == batch.y)[known].float().mean()), int(known.sum())

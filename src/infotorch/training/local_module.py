@@ -14,6 +14,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from infotorch.data.graph_checks import is_graph
 from infotorch.data.graphs import tensors_of
+from infotorch.data.targets import kind_of_targets
 from infotorch.networks.forward_inputs import called_with, main_output
 from infotorch.networks.segments import Segment
 from infotorch.numerics.checks import check_callable, check_module, shown
@@ -187,7 +188,8 @@ class LocalModule:
             )
         if self.optimizer is refuse_to_make:
             refuse_to_make([])
-        self.num_classes = None if labels is None or labels.is_floating_point() else int(labels.max()) + 1
+        is_classes = labels is not None and kind_of_targets(labels) == "classes"
+        self.num_classes = int(labels.max()) + 1 if labels is not None and is_classes else None
         with streams.as_global("objective", *example.position, device=example.output.device):
             self.objective.build(self.objective.sees(example), labels)
         self.objective.to(example.output.device)
