@@ -155,7 +155,7 @@ def rows_of_objectives():
     return {row[0].strip("`"): row for row in cells}
 
 
-def test_every_objective_of_the_guide_has_its_row_with_its_bound_and_its_need_of_labels():
+def test_every_objective_of_the_guide_has_its_row_with_its_bound_and_its_targets():
     rows = rows_of_objectives()
     assert set(rows) == {name for name, entry in REGISTRY.items() if entry.guide}
     for name, row in rows.items():
@@ -163,7 +163,8 @@ def test_every_objective_of_the_guide_has_its_row_with_its_bound_and_its_need_of
         assert objective is not None
         assert row[2] in {*objective.sides.values(), "–"}, name
         assert (row[2] == "–") is not bool(objective.sides), name
-        assert (row[3] == "yes") is objective.needs_labels, name
+        assert (row[3] == "–") is not objective.needs_labels, name
+        assert row[3] in {"–", ", ".join(objective.target_kinds or ())}, name
 
 
 def test_the_table_of_objectives_is_that_of_the_registry():

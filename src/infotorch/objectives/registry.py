@@ -207,7 +207,7 @@ REGISTRY: dict[str, Registered] = {
         "labels.ReadoutInformation",
         "read-out bound H(Y) - CE on I(Y; T)",
         guide=Guide(
-            "I(Y; T) by a linear read-out: H(Y) less its cross-entropy",
+            "I(Y; T) by a linear read-out: H(Y) less its cross-entropy; of real Y its Gaussian gain",
             "any",
             "the first choice with labels",
             "sees what a linear layer sees; of a grid it sees every location, which the next module may only "
