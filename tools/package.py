@@ -39,7 +39,7 @@ def environment(folder: Path, wanted: argparse.Namespace) -> dict[str, str]:
     subprocess.run([wanted.python, "-m", "venv", *system, str(folder)], check=True)
     (wheel,) = wanted.dist.glob("*.whl")
     extra = [f"torch=={wanted.torch}"] if wanted.torch else ["-c", str(ROOT / "constraints.txt")]
-    subprocess.run([str(folder / "bin" / "pip"), "install", "-q", str(wheel), *extra], check=True)
+    subprocess.run([str(folder / "bin" / "pip"), "install", "-q", f"{wheel}[report]", *extra], check=True)
     kept = {name: os.environ[name] for name in ("HOME", "LANG", "OMP_NUM_THREADS") if name in os.environ}
     return {**kept, "PATH": f"{folder / 'bin'}{os.pathsep}/usr/bin{os.pathsep}/bin"}
 

@@ -16,7 +16,11 @@ def demo(
     code = run_and_show(chosen(["demo"], None, []), directory, seeds, device, resume)
     if code == 130:
         raise typer.Exit(code)
+    from infotorch.figures.page import CANNOT_DRAW, can_draw
     from infotorch.report.page import write_report
 
+    if not can_draw():
+        print(f"no report: {CANNOT_DRAW}")
+        raise typer.Exit(code)
     print(f"report: {write_report([directory], directory / 'report.html', title='infotorch demo')}")
     raise typer.Exit(code)

@@ -100,6 +100,7 @@ def _watch(recipe: Recipe, directory: Path, how: dict[str, Any], *, as_json: boo
         ValueError: as `range_of_recipe`.
     """
     with show_status("starting"):
+        from infotorch.figures.page import CANNOT_DRAW, can_draw
         from infotorch.runs.range import range_of_recipe
         from infotorch.schedules.range_test import RangeOptions
     try:
@@ -124,4 +125,6 @@ def _watch(recipe: Recipe, directory: Path, how: dict[str, Any], *, as_json: boo
     print_columns(tested.ranges())
     print(f"cost: {tested.epochs:.3g} epochs, {tested.found.seconds:.1f} s")
     print(f"range: {directory}")
+    if not can_draw():
+        print(f"no range.html: {CANNOT_DRAW}")
     return 0

@@ -19,7 +19,8 @@ from infotorch.data.assembly import Options, Raw, assemble, limited_samples
 from infotorch.data.reading import MEMORY_LIMIT, check_file, explained
 from infotorch.data.sets import Dataset, Split
 from infotorch.data.splits import holdout, num_samples_of
-from infotorch.numerics.checks import require, shown
+from infotorch.numerics.checks import shown
+from infotorch.numerics.extras import require
 from infotorch.numerics.indices import as_index
 from infotorch.numerics.kinds import check_path
 from infotorch.numerics.seeds import seed_streams

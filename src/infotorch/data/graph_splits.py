@@ -9,7 +9,7 @@ from torch import Tensor
 
 from infotorch.data.graphs import GraphSamples, NodeSamples, select_samples
 from infotorch.data.sets import Dataset, Graph, GraphSet, Split
-from infotorch.numerics.checks import require
+from infotorch.numerics.extras import require
 
 
 def graphs_as_dataset(loaded: Graph | GraphSet, *, label_columns: bool = False) -> Dataset:

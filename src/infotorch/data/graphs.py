@@ -24,7 +24,8 @@ from infotorch.data.graph_checks import (
     check_numbers_nothing,
 )
 from infotorch.data.sets import GraphSet
-from infotorch.numerics.checks import require, shown
+from infotorch.numerics.checks import shown
+from infotorch.numerics.extras import require
 from infotorch.numerics.indices import as_index
 from infotorch.numerics.kinds import check_iterable
 from infotorch.numerics.named_tensors import NamedTensors

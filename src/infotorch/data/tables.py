@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from infotorch.data.reading import LARGEST, check_file, explained, shown
-from infotorch.numerics.checks import require
+from infotorch.numerics.extras import require
 from infotorch.numerics.near_misses import suggest
 
 _NUMPY, _ZIP, _PARQUET = b"\x93NUMPY", b"PK\x03\x04", b"PAR1"

@@ -5,10 +5,16 @@ from __future__ import annotations
 import base64
 import gzip
 from functools import cache
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
+
+from infotorch.numerics.extras import require
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
+
+#: A line for a terminal where `can_draw` is False.
+CANNOT_DRAW = "figures need plotly: pip install 'infotorch[report]'"
 
 _SCRIPT = """
 const packed = atob(document.getElementById("plotly").textContent);
@@ -24,9 +30,24 @@ new Response(stream).text().then((text) => {
 """
 
 
+def can_draw() -> bool:
+    """Whether plotly is installed.
+
+    Example:
+        >>> can_draw()
+        True
+    """
+    return find_spec("plotly") is not None
+
+
 @cache
 def packed_plotly() -> str:
-    """The script of plotly as gzip in base64."""
+    """The script of plotly as gzip in base64.
+
+    Raises:
+        ModuleNotFoundError: plotly is not installed.
+    """
+    require("report", "plotly", "a page with figures")
     from plotly.offline import get_plotlyjs
 
     return base64.b64encode(gzip.compress(get_plotlyjs().encode(), 9, mtime=0)).decode()

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from infotorch.numerics.extras import require
 from infotorch.numerics.process import alone
 
 if TYPE_CHECKING:
@@ -54,12 +55,16 @@ def places(names: Iterable[str], order: Sequence[str] = ()) -> dict[str, int]:
 def new_figure() -> Figure:
     """A figure without style or data; plotly's first import, late as it is slow, leaves the warnings' filters alone.
 
+    Raises:
+        ModuleNotFoundError: plotly is not installed; the message holds the command that installs it.
+
     Example:
         >>> filters = list(warnings.filters)
         >>> len(new_figure().data), warnings.filters == filters
         (0, True)
     """
     with alone(), warnings.catch_warnings():
+        require("report", "plotly", "a figure")
         from plotly.graph_objects import Figure
 
         figure = Figure()

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Literal
 from torch import Tensor, nn
 
 from infotorch.networks.layers import NORMS, LengthNorm, Norm, hidden_layer
-from infotorch.numerics.checks import check_choice, check_module, check_share, check_size, check_widths, require, shown
+from infotorch.numerics.checks import check_choice, check_module, check_share, check_size, check_widths, shown
+from infotorch.numerics.extras import require
 from infotorch.numerics.kinds import check_names
 
 if TYPE_CHECKING:

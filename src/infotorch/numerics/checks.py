@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from collections.abc import Sequence
 from numbers import Integral, Real
-from types import ModuleType
 
 import numpy as np
 import torch
@@ -336,17 +334,3 @@ def shown(value: object) -> str:
     """
     text = repr(value) if isinstance(value, str | bytes | Real | list | tuple | dict | set | None) else ""
     return text if 0 < len(text) <= 60 and "\n" not in text else type(value).__name__
-
-
-def require(extra: str, package: str, purpose: str) -> ModuleType:
-    """Import an optional package.
-
-    Raises:
-        ModuleNotFoundError: it is not installed; the message holds the command that installs it.
-    """
-    try:
-        return importlib.import_module(package)
-    except ModuleNotFoundError as error:
-        if error.name and error.name.split(".")[0] != package.split(".")[0]:
-            raise  # the package is there and one of its own needs is not: that message is the useful one
-        raise ModuleNotFoundError(f"{purpose} needs {package}: pip install 'infotorch[{extra}]'.") from error

@@ -10,7 +10,7 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, MultiStepLR, OneCycleLR
 
-from infotorch.numerics.checks import require
+from infotorch.numerics.extras import require
 from infotorch.recipes.optimizer_settings import OptimizerSettings
 from infotorch.recipes.recipe import Recipe
 from infotorch.schedules.anneal import HoldThenAnneal

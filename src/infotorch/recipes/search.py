@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypedDict
 
-from infotorch.numerics.checks import require
+from infotorch.numerics.extras import require
 from infotorch.recipes.changes import change
 from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.search_settings import SearchRange

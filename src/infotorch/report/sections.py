@@ -97,21 +97,23 @@ def lead(runs: Sequence[Run], rows: Sequence[VariantSummary]) -> str:
     return f'<p class=lead>{what}: {done}, <a class=warn href="#incomplete">{ways}</a>.</p>'
 
 
+_COLUMNS = (
+    "Variant",
+    "Published",
+    "Measured",
+    "± s.e.",
+    "Seeds",
+    "Validation",
+    "Activations, MiB",
+    "Time",
+    "Completed",
+)
+
+
 def summary_table(rows: Sequence[VariantSummary]) -> str:
     """Published beside measured for every recipe, a block of lines per recipe and main metric."""
     blocks = "".join(_block(told, name) for group in by_recipe(rows) for name, told in told_by(group))
-    names = (
-        "Variant",
-        "Published",
-        "Measured",
-        "± s.e.",
-        "Seeds",
-        "Validation",
-        "Activations, MiB",
-        "Time",
-        "Completed",
-    )
-    head = _head(*names, left=("Variant", "Completed")).replace("<th class=number>±", "<th class=error>±")
+    head = _head(*_COLUMNS, left=("Variant", "Completed")).replace("<th class=number>±", "<th class=error>±")
     return _table(head, blocks, "summary") + _notes(rows)
 
 
@@ -137,17 +139,22 @@ def _line(row: VariantSummary, name: str) -> str:
     twin = twin_of(name, "validation")
     validation = row.metrics.get(twin, Measured(twin, {}))
     error = "" if measured.std_error is None else f"± {format_metric(name, measured.std_error)}"
-    cells = (
-        f"<td class=number>{number(format_metric(name, measured.published))}</td>"
-        f'<td class="number mean">{number(format_metric(name, measured.mean))}</td><td class=error>{error}</td>'
-        f"<td class=number>{measured.n}</td><td class=number>{number(format_metric(twin, validation.mean))}</td>"
-        f"<td class=number>{format_mebibytes(row.memory.get(ACTIVATIONS))}</td>"
-        f"<td class=number>{format_seconds(row.seconds)}</td>"
+    kinds_and_cells = [
+        ("number", number(format_metric(name, measured.published))),
+        ("number mean", number(format_metric(name, measured.mean))),
+        ("error", error),
+        ("number", measured.n),
+        ("number", number(format_metric(twin, validation.mean))),
+        ("number", format_mebibytes(row.memory.get(ACTIVATIONS))),
+        ("number", format_seconds(row.seconds)),
+        ("ended warn" if row.incomplete else "ended", format_counts(row.counts)),
+    ]
+    # On a phone each cell has its column's name above it.
+    cells = "".join(
+        f'<td class="{kind}" data-name="{column}">{cell}</td>'
+        for column, (kind, cell) in zip(_COLUMNS[1:], kinds_and_cells, strict=True)
     )
-    kind = "ended warn" if row.incomplete else "ended"
-    return (
-        f'<tr><th scope=row>{escape(row.variant)}</th>{cells}<td class="{kind}">{format_counts(row.counts)}</td></tr>'
-    )
+    return f"<tr><th scope=row>{escape(row.variant)}</th>{cells}</tr>"
 
 
 def _notes(rows: Sequence[VariantSummary]) -> str:
