@@ -150,7 +150,7 @@ def test_divergence_is_a_result(make_mlp, two_blobs):
         (([1.0, 2.0],), TypeError, "data must be the pair"),
         ((torch.full((4, 4), float("nan")), torch.zeros(4, dtype=torch.int64)), ValueError, "x must be finite"),
         ((torch.zeros(4, 4), torch.zeros(3, dtype=torch.int64)), ValueError, "got 4 and 3 rows"),
-        ((torch.zeros(4, 4), torch.zeros(4)), TypeError, "class labels must be integers"),
+        ((torch.zeros(4, 4), torch.zeros(4)), TypeError, "takes classes or several labels a sample, got torch.float32"),
         ((np.array(["a", "b"]), None), TypeError, "must hold real numbers"),
         ((torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64)), ValueError, "has no samples"),
     ],
