@@ -266,19 +266,28 @@ class TestDefaultPlan:
         ("y", "names"),
         [
             (torch.tensor([0, 1, -1]), ["Y:supcon+Y", "Y:supcon+Y", "CE"]),
-            (torch.tensor([0.5, 1.0]), ["X", "X", "Y:squared-error"]),
+            (torch.tensor([0.5, 1.0]), ["Y", "Y", "MSE"]),
+            (torch.tensor([[0, 1], [-1, 1]]), ["Y", "Y", "CE"]),
             (torch.tensor([-1, -1]), ["X", "X", "X"]),
+            (torch.tensor([torch.nan, torch.nan]), ["X", "X", "X"]),
             (None, ["X", "X", "X"]),
         ],
     )
     def test_it_follows_the_targets(self, y, names):
         assert default_objectives(3, y) == names
 
-    def test_without_classes_and_with_numbers(self):
+    def test_without_targets_it_is_about_the_input(self):
         unlabelled = fit(deep_model(3), (X, None), epochs=1)
         assert {name.partition("/")[2] for name in unlabelled.metrics} == {"log_likelihood_nats"}
-        model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
-        assert fit(model, (X, X[:, :1]), epochs=1).diverged is None
+
+    @pytest.mark.parametrize(
+        ("y", "score"), [(X[:, :2] * torch.tensor([1.0, -2.0]), "train_r2"), ((X[:, :2] > 0).long(), "train_accuracy")]
+    )
+    def test_numbers_and_several_labels_are_learnt(self, y, score):
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 2))
+        assert fit(model, (X, y), epochs=100, batch_size=16, lr=1e-2).metrics[score] > 0.9
 
     def test_a_backbone_with_fixed_weights_stays_frozen(self):
         model = deep_model(3)
