@@ -264,7 +264,7 @@ def mixed(pairs):
             "fit: the DataLoader cannot give a batch: stack expects each",
         ),
         (DataLoader([(X[0], None)]), TypeError, "fit: the DataLoader cannot give a batch: default_collate: batch must"),
-        (loader(collate_fn=lambda p: ({"x": p}, p)), TypeError, "fit: x of a DataLoader must be a tensor .*, got dict"),
+        (loader(collate_fn=lambda p: ({"x": p}, p)), TypeError, "fit: x must be a tensor or an array of real"),
         (loader(collate_fn=lambda _: (X, Y[:3])), ValueError, "fit: x and y must be paired row by row, got 65 and 3"),
         (loader(collate_fn=lambda _: (X[0, 0], Y)), ValueError, "fit: x of a DataLoader must have rows"),
     ],
