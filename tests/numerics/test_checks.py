@@ -77,12 +77,6 @@ def test_numbers_are_checked():
         checks.check_paired(torch.ones(2), torch.ones(3), where="f")
 
 
-def test_a_missing_package_names_the_command():
-    with pytest.raises(ModuleNotFoundError, match=r"graphs needs no_such_package: pip install 'infotorch\[graph\]'"):
-        checks.require("graph", "no_such_package", "graphs")
-    assert checks.require("core", "math", "numbers").sqrt(4) == 2
-
-
 def test_rows_are_symbols():
     rows = torch.tensor([[1.5, 0.0], [1.5, -0.0], [0.0, 2.0]])
     assert symbols(rows).tolist() == [1, 1, 0]

@@ -430,7 +430,7 @@ class TestBadData:
             ([*graphs(3), "graph"], TypeError, "graph 3: must be a torch_geometric Data object, got str"),
             ((graphs(6), torch.zeros(5).long()), ValueError, r"a class for each graph, 6 in all, got \(5,\)"),
             ((graphs(6), torch.zeros(6, 2)), ValueError, r"a class for each graph, 6 in all, got \(6, 2\)"),
-            ((graphs(6), torch.zeros(6)), TypeError, "class labels must be integers"),
+            ((graphs(6), torch.zeros(6)), TypeError, "takes classes or several labels a sample, got torch.float32"),
             ((graphs(6), torch.full((6,), -1)), ValueError, "every row is unlabelled"),
             ((one_graph(), torch.zeros(5).long()), ValueError, r"each node of the graph, 30 in all, got \(5,\)"),
             (

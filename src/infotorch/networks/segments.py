@@ -44,9 +44,9 @@ class _Cutting:
         self.rerun: Rerun | None = None
         try:
             self._trace()
-        except Untraceable:
+        except Untraceable as error:
             if not any(is_in_a_list(self.model, cut) for cut in self.cuts):
-                raise
+                raise ValueError(str(error)) from error.__cause__
             self.rerun = Rerun(self.model, self.cuts)
         self.traces += 1
 

@@ -73,11 +73,10 @@ def check_kind_of_targets(labels: Tensor, kinds: Sequence[TargetKind], *, where:
     if kind in kinds:
         return
     way_out = "" if kind is None else f"; {_SAID[kind]} are for {SUGGESTED[kind]}"
-    if tuple(kinds) == ("classes",):
-        said = "class labels must be integers of shape (n,)"
-        way_out += "; targets='classes' of fit and train reads whole numbers as classes" if kind is not None else ""
-    else:
-        said = f"takes {' or '.join(_SAID[each] for each in kinds)}"
+    if "classes" in kinds and kind == "real":
+        way_out += "; targets='classes' of fit and train reads whole numbers as classes"
+    alone = tuple(kinds) == ("classes",)
+    said = "class labels must be integers of shape (n,)" if alone else f"takes {' or '.join(_SAID[k] for k in kinds)}"
     raise TypeError(f"{where}: {said}, got {labels.dtype} of shape {tuple(labels.shape)}{way_out}.")
 
 

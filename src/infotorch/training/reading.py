@@ -119,10 +119,14 @@ def as_batches(
         2
     """
     held = held_pair(data)
-    if not is_read_by_loader(held) and not isinstance(held, tuple | Mapping) and not holds_graphs(held):
+    if callable(getattr(held, "epoch", None)) or not _are_samples(held):
         check_batches(data, where=where)
         if targets != "auto":
             raise ValueError(f"{where}: targets must be 'auto' for batches, whose y says what it is, got {targets!r}.")
         return data
     x, y = training_samples(model, held, batch_size=batch_size, seed=seed, where=where, targets=targets)
     return x if isinstance(x, LoaderBatches) else batches_of(x, y, batch_size=batch_size, seed=seed)
+
+
+def _are_samples(held: Any) -> bool:
+    return is_read_by_loader(held) or isinstance(held, tuple | Mapping) or holds_graphs(held)
