@@ -40,6 +40,21 @@ def test_the_attacks_on_a_linear_decision_are_the_ones_known_in_closed_form():
     assert found.blind == 0.0
 
 
+def test_the_table_has_a_line_for_each_size_and_the_figure_begins_at_unchanged_samples():
+    x, y = two_classes()
+    found = robustness(linear_decision(torch.tensor([1.0, -0.3])), x, y, radii=[0.2, 0.5], streams=STREAMS)
+    lines = [line for line in found.table() if line["change"] == "pgd"]
+    curve = found.curve("pgd")
+    assert [line["size"] for line in lines] == list(curve.sizes)
+    assert [(line["accuracy"], line["std_error"], line["moved"]) for line in lines] == list(
+        zip(curve.accuracy, curve.std_error, curve.moved, strict=True)
+    )
+    drawn = {trace.name: trace for trace in found.figure().data}
+    assert set(drawn) == {each.kind for each in found.curves}
+    assert drawn["pgd"].x == (0.0, *curve.sizes)
+    assert drawn["pgd"].y == pytest.approx((found.accuracy, *curve.accuracy), rel=1e-5)
+
+
 def test_gaussian_noise_on_a_linear_decision_has_its_closed_form():
     x, y = torch.ones(4000, 1) * (2.0 * (torch.arange(4000) % 2) - 1)[:, None], torch.arange(4000) % 2
     found = robustness(linear_decision(torch.tensor([1.0])), x, y, radii=[1.0], streams=STREAMS)

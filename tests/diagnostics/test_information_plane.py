@@ -329,6 +329,9 @@ def test_its_figure_moves_the_marks_by_epochs_and_needs_both_coordinates():
         plane(epoch)
     figure = plane.figure()
     assert [step.label for step in figure.layout.sliders[0].steps] == ["0", "3"]
+    assert [(line["epoch"], line["layer"], line["mi_ty"]) for line in plane.table()] == [
+        (point.epoch, point.layer, point.mi_ty) for point in plane.points
+    ]
     assert list(figure.data[0].x) == pytest.approx([p.mi_xt for p in plane.points if p.layer == "2"], rel=1e-5)
     alone = InformationPlane(network(), (X, None), ["2"], num_bins=4, num_samples=40)
     alone(0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 import torch.nn.functional as F
@@ -14,9 +14,13 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
 from infotorch.assessment.attacks import pgd, slope
+from infotorch.figures.robustness import robustness_figure
 from infotorch.networks.feature_extractor import FeatureExtractor
 from infotorch.numerics.columns import narrowed, spread
 from infotorch.numerics.seeds import SeedStreams
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
 
 #: The largest affine change: degrees, share of the side, share of the size.
 ROTATION, SHIFT, ZOOM = 30.0, 0.1, 0.1
@@ -67,6 +71,20 @@ class Robustness:
     def curve(self, kind: Change) -> Curve | None:
         """The curve of one kind of change, or None."""
         return next((curve for curve in self.curves if curve.kind == kind), None)
+
+    def table(self) -> list[dict[str, str | float]]:
+        """A line for each size of each change, as pandas takes them: "change" and the columns of `Curve`."""
+        return [
+            {"change": curve.kind, "size": size, "accuracy": accuracy, "std_error": error, "moved": moved}
+            for curve in self.curves
+            for size, accuracy, error, moved in zip(
+                curve.sizes, curve.accuracy, curve.std_error, curve.moved, strict=True
+            )
+        ]
+
+    def figure(self) -> Figure:
+        """Accuracy over the size of each change, with standard errors; at size 0 that of unchanged samples (plotly)."""
+        return robustness_figure(self.accuracy, self.table())
 
 
 def layer_robustness(

@@ -13,31 +13,16 @@ import torch
 from torch import Tensor, nn
 
 from infotorch.data.loaders import SampleSource, first_pairs
-from infotorch.data.splits import stratified_samples
 from infotorch.diagnostics.compression import noisy_bounds
 from infotorch.diagnostics.own_noise import OwnNoise, own_noise
+from infotorch.diagnostics.plane_samples import plane_samples
 from infotorch.estimators.binned import binned_mi
 from infotorch.estimators.class_neighbours import ross
 from infotorch.estimators.doubts import unexamined
 from infotorch.estimators.estimate import Estimate
 from infotorch.figures.information_plane import epochs_figure
-from infotorch.networks.feature_extractor import (
-    FeatureExtractor,
-    check_layers,
-    errors_of,
-    layers_that_run,
-    one_tensor,
-)
-from infotorch.numerics.checks import (
-    as_tensor,
-    check_count,
-    check_depth,
-    check_paired,
-    check_positive,
-    check_rows,
-    is_discrete,
-    shown,
-)
+from infotorch.networks.feature_extractor import FeatureExtractor, check_layers, errors_of, layers_that_run
+from infotorch.numerics.checks import check_count, check_depth, check_positive, shown
 from infotorch.numerics.columns import narrowed, spread
 from infotorch.numerics.kinds import check_iterable, check_kind, check_path
 from infotorch.numerics.seeds import seed_streams
@@ -202,7 +187,7 @@ class InformationPlane:
             check_path(out, where=_WHERE, name="out")
         self.out = None if out is None else Path(out)
         self._streams = seed_streams(seed)
-        self.x, self.y = _drawn(*data, num_samples, self._streams.generator("plane rows"))
+        self.x, self.y = plane_samples(*data, num_samples, self._streams.generator("plane rows"), where=_WHERE)
         if layers is None:
             with errors_of(_WHERE), self._streams.as_global_everywhere("plane", device=self.x.device):
                 layers = layers_that_run(model, self.x[:2])
@@ -276,8 +261,12 @@ class InformationPlane:
             "layers": list(self.layers),
             "rows": len(self.x),
             "assumption": {name: value},
-            "points": [asdict(point) for point in self.points],
+            "points": [*self.table()],
         }
+
+    def table(self) -> list[dict[str, Any]]:
+        """A line for each layer at each epoch: the values of `PlanePoint` by their names, as pandas takes them."""
+        return [asdict(point) for point in self.points]
 
     def figure(self) -> Figure:
         """The plane with an epoch slider: a colour and a mark a layer, standard errors, and its path as a thin line.
@@ -285,7 +274,7 @@ class InformationPlane:
         Raises:
             ValueError: no point has both coordinates, as without classes.
         """
-        figure = epochs_figure([asdict(point) for point in self.points])
+        figure = epochs_figure(self.table())
         if figure is None:
             raise ValueError(
                 f"{_WHERE}: figure needs a point with I(X; T) and I(T; Y), got none of {len(self.points)}."
@@ -374,27 +363,3 @@ def _assumption(given: dict[str, Any]) -> tuple[str, Any]:
     else:
         check_positive(value, where=_WHERE, name=name)
     return name, value
-
-
-def _drawn(x: Any, y: Any, num_samples: int, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
-    """The rows that are looked at, copied: the caller may change the data in training."""
-    x = one_tensor(x, where=_WHERE)
-    check_rows(x[:num_samples], where=_WHERE, name="x, and the rows looked at,", at_least=5)
-    if x.is_floating_point() and not bool(torch.isfinite(x).all()):
-        raise ValueError(f"{_WHERE}: x must be finite, got NaN or infinite values.")
-    count = min(num_samples, len(x))
-    if y is None:
-        kept = torch.randperm(len(x), generator=generator)[:count].sort().values
-        return x.detach()[kept.to(x.device)], None
-    y = as_tensor(y, where=_WHERE, name="y")
-    if not is_discrete(y) or y.ndim != 1:
-        raise TypeError(
-            f"{_WHERE}: y must be one class a row, integers of shape (n,), or None, got {y.dtype} {tuple(y.shape)}."
-        )
-    check_paired(x, y, where=_WHERE)
-    y = y.long()
-    kept = stratified_samples(y.cpu(), count, generator)
-    found = y[kept.to(y.device)].to(x.device)
-    if len(found[found >= 0]) <= 3:
-        raise ValueError(f"{_WHERE}: y must label more than 3 of the rows looked at, got {int((found >= 0).sum())}.")
-    return x.detach()[kept.to(x.device)], found

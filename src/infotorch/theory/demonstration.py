@@ -60,10 +60,14 @@ class Demonstrated:
         held = {"claims_that_hold": float(sum(claim.holds for claim in self.claims))} if self.claims else {}
         return {**held, **self.metrics}
 
+    def table(self) -> list[dict[str, str | bool]]:
+        """A line for each claim, as pandas takes them; each of `figures` has a `figure()`."""
+        return [asdict(claim) for claim in self.claims]
+
     def as_dict(self) -> dict[str, Any]:
         """The content of demonstration.json: what JSON has no word for, infinity, is null."""
         figures = [{"kind": type(figure).__name__.lower(), **asdict(figure)} for figure in self.figures]
-        return json_values({"claims": [asdict(claim) for claim in self.claims], "figures": figures})
+        return json_values({"claims": self.table(), "figures": figures})
 
 
 def demonstrate(name: str, values: Mapping[str, int | float]) -> Demonstrated:
