@@ -128,6 +128,11 @@ class TestSoft:
         (lambda: soft_decision_label_mi(torch.zeros(4, 2), [0.5] * 4), TypeError, "labels must be integers"),
     ],
 )
+def test_a_threshold_is_a_number():
+    with pytest.raises(TypeError, match="hard_decisions: threshold must be a number, got str"):
+        hard_decisions([0.2, 0.7], threshold="a half")
+
+
 def test_refused(call, kind, message):
     with pytest.raises(kind, match=message):
         call()

@@ -16,7 +16,7 @@ from torch import Tensor
 from infotorch.estimators.discrete import discrete_entropy, discrete_mi
 from infotorch.estimators.estimate import Estimate, error_of_mean
 from infotorch.estimators.labels import class_labels, log_probabilities
-from infotorch.numerics.checks import as_rows, shown
+from infotorch.numerics.checks import as_rows, check_number, shown
 from infotorch.numerics.typing import ArrayLike
 
 
@@ -32,7 +32,7 @@ def hard_decisions(scores: ArrayLike, *, threshold: float | None = None) -> Tens
 
     Raises:
         ValueError: one score a sample without a threshold, several with one, or NaN or infinite scores.
-        TypeError: scores are not real numbers.
+        TypeError: scores are not real numbers, or the threshold is none.
 
     Source: Amjad & Geiger 2019, arXiv:1802.09766, Sec. 5.1.
 
@@ -49,6 +49,8 @@ def _decided(scores: ArrayLike, threshold: float | None, *, where: str) -> Tenso
         raise ValueError(
             f"{where}: threshold belongs to one score a sample, got {shown(threshold)} for {rows.shape[1]} scores."
         )
+    if threshold is not None:
+        check_number(threshold, where=where, name="threshold")
     if not rows.is_floating_point():
         rows = rows.to(torch.int64)  # not every integer type can be compared
     return rows.argmax(dim=1) if threshold is None else (rows[:, 0] > threshold).long()
