@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sized
 from numbers import Integral
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -86,6 +87,8 @@ class TensorBatches:
             x = NamedTensors(x, where="TensorBatches")
         _check_samples(x, y)
         check_count(batch_size, where="TensorBatches", name="batch_size")
+        check_kind(shuffle, (bool, np.bool_), where="TensorBatches", name="shuffle", said="True or False")
+        check_kind(drop_last, (bool, np.bool_), where="TensorBatches", name="drop_last", said="True or False")
         if drop_last and len(x) < batch_size:
             raise ValueError(f"TensorBatches: drop_last leaves no batch of {batch_size} in {len(x)} samples.")
         check_augmentation(augment, x, where="TensorBatches")

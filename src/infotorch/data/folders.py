@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import repeat
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -22,7 +23,7 @@ from infotorch.data.splits import holdout, num_samples_of
 from infotorch.numerics.checks import shown
 from infotorch.numerics.extras import require
 from infotorch.numerics.indices import as_index
-from infotorch.numerics.kinds import check_path
+from infotorch.numerics.kinds import check_kind, check_path
 from infotorch.numerics.seeds import seed_streams
 from infotorch.records.progress import counted
 
@@ -205,6 +206,7 @@ def image_folders(
         >>> files.train.x[torch.tensor([0, 15])].amax(dim=(1, 2, 3)).tolist()
         [0.0, 1.0]
     """
+    check_kind(name, (str, NoneType), where="image_folders", name="name", said="text or None")
     check_path(folder, where="image_folders", name="folder")
     folder = Path(folder).expanduser()
     if not folder.is_dir():

@@ -13,7 +13,7 @@ from infotorch.numerics.checks import check_choice
 TargetKind = Literal["classes", "real", "multilabel"]
 #: What `fit` and `train` are told of them; "auto" goes by type and axes.
 Targets = Literal["auto", "classes", "real", "multilabel"]
-_CHOICES: tuple[Targets, ...] = ("auto", "classes", "real", "multilabel")
+TARGETS: tuple[Targets, ...] = ("auto", "classes", "real", "multilabel")
 
 
 def kind_of_targets(y: Tensor) -> TargetKind | None:
@@ -98,7 +98,7 @@ def read_targets(y: Tensor, targets: Targets = "auto", *, where: str) -> Tensor:
         >>> read_targets(torch.tensor([3, 7]), "real", where="example")
         tensor([3., 7.])
     """
-    check_choice(targets, _CHOICES, where=where, name="targets")
+    check_choice(targets, TARGETS, where=where, name="targets")
     if y.is_floating_point() and bool(y.isinf().any()):
         raise ValueError(f"{where}: y must be finite, or NaN where a target is missing, got an infinite value.")
     if targets == "real":

@@ -264,7 +264,7 @@ class InformationPlane:
             "points": [*self.table()],
         }
 
-    def table(self) -> list[dict[str, Any]]:
+    def table(self) -> list[dict[str, Json]]:
         """A line for each layer at each epoch: the values of `PlanePoint` by their names, as pandas takes them."""
         return [asdict(point) for point in self.points]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,6 +20,7 @@ from infotorch.estimators.shortfall import pair_reads_too_little
 from infotorch.estimators.subsampling import subsampling_error
 from infotorch.numerics.checks import as_rows, as_samples, check_choice, check_neighbours
 from infotorch.numerics.distances import common_unit
+from infotorch.numerics.kinds import check_kind
 from infotorch.numerics.neighbours import count_within, digamma, nearest_distances
 from infotorch.numerics.symbols import as_symbols, is_constant, multiplicity, symbols
 from infotorch.numerics.typing import ArrayLike
@@ -126,6 +128,7 @@ def conditional_gaussian_mi(x: ArrayLike, y: ArrayLike, z: ArrayLike, *, unbiase
         True
     """
     where = "conditional_gaussian_mi"
+    check_kind(unbiased, (bool, np.bool_), where=where, name="unbiased", said="True or False")
     xs, ys, zs = (as_rows(v, where=where, name=name) for v, name in ((x, "x"), (y, "y"), (z, "z")))
     _check_three(xs, ys, zs, where=where)
     ys, zs = ys.to(xs.device), zs.to(xs.device)

@@ -48,7 +48,7 @@ class Ramp:
     def __call__(self, epoch: int, step: int) -> float:
         """Beta in this step."""
         check_number(epoch, where="Ramp", name="epoch")
-        return self.start + (self.end - self.start) * min(epoch / self.epochs, 1.0)
+        return self.start + (self.end - self.start) * (min(epoch, self.epochs) / self.epochs)
 
 
 class Beta(nn.Module):

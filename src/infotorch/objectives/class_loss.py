@@ -42,8 +42,9 @@ class ClassLoss(nn.Module):
         check_number(label_smoothing, where=where, name="label_smoothing")
         if not 0 <= label_smoothing < 1:
             raise ValueError(f"{where}: label_smoothing must be at least 0 and below 1, got {shown(label_smoothing)}.")
-        if class_weights is not None and class_weights != "balanced":
-            if isinstance(class_weights, str) or not isinstance(class_weights, Sequence | Tensor):
+        if class_weights is not None and not (isinstance(class_weights, str) and class_weights == "balanced"):
+            several = isinstance(class_weights, Tensor) and class_weights.ndim == 1
+            if isinstance(class_weights, str) or not (several or isinstance(class_weights, Sequence)):
                 raise TypeError(
                     f'{where}: class_weights must be a number for each class or "balanced", got {shown(class_weights)}.'
                 )

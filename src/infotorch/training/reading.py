@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from infotorch.data.dict_batches import inputs_and_labels
 from infotorch.data.folders import ImageFiles
 from infotorch.data.loaders import LoaderBatches, SampleSource, as_loader, held_pair, is_read_by_loader
-from infotorch.data.targets import Targets, precision_of_targets, read_targets
+from infotorch.data.targets import TARGETS, Targets, precision_of_targets, read_targets
 from infotorch.networks.forward_inputs import several_inputs, takes_several
 from infotorch.networks.segments import network_of
-from infotorch.numerics.checks import as_tensor
+from infotorch.numerics.checks import as_tensor, check_choice
 from infotorch.numerics.named_tensors import NamedTensors
 from infotorch.training.checks import check_batches
 from infotorch.training.graph_reading import TrainingGraphs, graph_samples, holds_graphs
@@ -118,6 +118,7 @@ def as_batches(
         >>> len(as_batches((torch.eye(4), [0, 1, 0, 1]), nn.Linear(4, 2), batch_size=2, seed=0, where="example"))
         2
     """
+    check_choice(targets, TARGETS, where=where, name="targets")
     held = held_pair(data)
     if callable(getattr(held, "epoch", None)) or not _are_samples(held):
         check_batches(data, where=where)
