@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from infotorch.data.folders import FolderSplit, ImageFiles
 from infotorch.data.graph_checks import is_graph
 from infotorch.data.sets import Split
-from infotorch.figures.page import figure_page
+from infotorch.figures.page import can_draw, figure_page
 from infotorch.numerics.checks import check_positive
 from infotorch.numerics.seeds import seed_streams
 from infotorch.recipes.build import build_network
@@ -105,12 +105,13 @@ class RecipeRange:
         return [("layer", *self.layers), *lines] if len(self.layers) > 1 else lines
 
     def write(self, directory: Path) -> None:
-        """Write range.json, and range.html with the figure."""
+        """Write range.json, and range.html with the figure where plotly is installed."""
         directory.mkdir(parents=True, exist_ok=True)
         write_json(directory / "range.json", self.summary())
-        figure = self.found.figure()
-        figure.update_layout(title=f"{self.recipe.name} {self.recipe.variant}: range test of the learning rate")
-        write_atomic(directory / "range.html", figure_page(figure).encode())
+        if can_draw():
+            figure = self.found.figure()
+            figure.update_layout(title=f"{self.recipe.name} {self.recipe.variant}: range test of the learning rate")
+            write_atomic(directory / "range.html", figure_page(figure).encode())
 
 
 def range_of_recipe(
