@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 import torch
+from tests.networks.segmented import run
 from torch import nn
 
 from infotorch import fit
@@ -15,13 +16,6 @@ def tokens(n=6, width=7, seed=0):
     ids = torch.randint(1, 30, (n, width), generator=generator)
     lengths = torch.randint(2, width + 1, (n, 1), generator=generator)
     return {"input_ids": ids, "attention_mask": (torch.arange(width) < lengths).long()}
-
-
-def run(segments, x):
-    hidden = x
-    for segment in segments:
-        hidden = segment(hidden, x)
-    return hidden
 
 
 class Classifier(nn.Module):

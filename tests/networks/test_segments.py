@@ -4,6 +4,7 @@ import linecache
 import pytest
 import torch
 import torch.nn.functional as F
+from tests.networks.segmented import run
 from torch import nn
 
 from infotorch.networks.segments import check_no_shared_parameters, split, starting_layers
@@ -35,13 +36,6 @@ class Residual(nn.Module):
         h = self.stem(x)
         h = h + self.b(F.relu(self.a(h)))
         return self.out(h + x)
-
-
-def run(segments, x):
-    hidden = x
-    for segment in segments:
-        hidden = segment(hidden, x)
-    return hidden
 
 
 @pytest.mark.parametrize("training", [True, False])

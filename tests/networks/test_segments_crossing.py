@@ -3,6 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from tests.networks.segmented import run
 from torch import nn
 
 from infotorch.networks.segments import split
@@ -71,13 +72,6 @@ class Variational(nn.Module):
         mu, log_var = self.mu(h), self.log_var(h)
         z = mu + torch.randn_like(mu) * (log_var / 2).exp()
         return self.decoder(z), mu, log_var
-
-
-def run(segments, x):
-    hidden = x
-    for segment in segments:
-        hidden = segment(hidden, x)
-    return hidden
 
 
 def sgd(parameters):

@@ -6,19 +6,13 @@ from types import SimpleNamespace
 import pytest
 import torch
 import torch.nn.functional as F
+from tests.networks.segmented import run
 from torch import nn
 
 from infotorch.networks.segments import check_no_shared_parameters, split
 from infotorch.updates.proximal import ProximalSplit
 
 X = torch.rand(6, 4, generator=torch.Generator().manual_seed(0))
-
-
-def run(segments, x):
-    hidden = x
-    for segment in segments:
-        hidden = segment(hidden, x)
-    return hidden
 
 
 class Tempered(nn.Module):
