@@ -42,7 +42,16 @@ def last_digit(number: str) -> float:
     return 10.0 ** -len(number.partition(".")[2])
 
 
-@pytest.mark.parametrize("page", [README, *PAGES], ids=lambda page: page.stem)
+# Their training takes seconds, and the README and the other pages call the same functions.
+LONG = {"get-started", "fit", "data-in", "mole"}
+
+
+def pages():
+    for page in [README, *PAGES]:
+        yield pytest.param(page, id=page.stem, marks=[pytest.mark.slow] * (page.stem in LONG))
+
+
+@pytest.mark.parametrize("page", pages())
 def test_examples_print_what_the_page_shows(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # for those that write a file
     names = {}

@@ -1,8 +1,11 @@
 """The soak, in short, and what it would notice."""
 
+import pytest
+
 from campaign import soak
 
 
+@pytest.mark.slow
 def test_a_short_soak_stays_flat(tmp_path):
     part = soak.run(0, 0.03, tmp_path)
     assert part.failures == []

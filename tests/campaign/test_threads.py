@@ -1,8 +1,11 @@
 """Eight threads, in short."""
 
+import pytest
+
 from campaign import threads
 
 
+@pytest.mark.slow
 def test_eight_threads_get_what_one_gets(tmp_path):
     part = threads.run(0, 0.2, tmp_path)
     assert part.failures == []

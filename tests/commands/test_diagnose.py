@@ -73,7 +73,7 @@ def test_json_holds_null_where_a_number_is_nan(call, monkeypatch):
     assert call("demo", "--variant", "bp", *SMALL, "--json")[0] != 0  # an error, and not NaN, if one ever gets there
 
 
-@pytest.mark.parametrize("width", [80, 60])
+@pytest.mark.parametrize("width", [pytest.param(80, marks=pytest.mark.slow), 60])
 def test_a_terminal_of_few_columns_shows_the_whole_verdict(trained, call, monkeypatch, width):
     monkeypatch.setenv("COLUMNS", str(width))
     monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal

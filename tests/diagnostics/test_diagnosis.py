@@ -20,7 +20,12 @@ def diagnose(model, data, **settings):
     return diagnose_all(model, data, **{"properties": False} | settings)
 
 
-@pytest.mark.parametrize("name", ZOO)
+def verdicts():
+    """Of a linear map behind bits the slow tests try both bends, the quick ones relu alone."""
+    return [pytest.param(name, marks=[pytest.mark.slow] * name.endswith("a linear map and tanh")) for name in ZOO]
+
+
+@pytest.mark.parametrize("name", verdicts())
 def test_the_verdict_is_the_one_that_theory_gives(name):
     network, x, layer, verdict = ZOO[name]
     found = diagnose(network, (x, None), layers=[layer], num_samples=200)[layer]

@@ -180,7 +180,7 @@ def test_channels_multiply_to_one_kernel():
     assert float(one) == pytest.approx(float(renyi_mi(grid, y, bandwidth=3.0)), abs=1e-12)
 
 
-@pytest.mark.parametrize("alpha", [1, 1.01, 1.5, 2, 3])
+@pytest.mark.parametrize("alpha", [1, 1.01, pytest.param(1.5, marks=pytest.mark.slow), 2, 3])
 def test_gradients(alpha):
     x, y = noise(8, 3), noise(8, 2, seed=1)
     x[5] = x[2]  # equal rows: an eigenvalue of 0
@@ -245,7 +245,7 @@ def test_single_precision_is_right_to_1e_4():
             assert single.value.dtype == (torch.float64 if alpha < 1 else torch.float32)
 
 
-@pytest.mark.parametrize("alpha", [1, 1.01, 2])
+@pytest.mark.parametrize("alpha", [pytest.param(1, marks=pytest.mark.slow), 1.01, 2])
 def test_standard_error_is_the_spread_over_samples(alpha):
     generator, rounds = seeded(8), {"entropy": [], "mi": [], "labels": []}
     for _ in range(100):

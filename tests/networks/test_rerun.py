@@ -204,7 +204,7 @@ def test_padded_tokens_do_not_influence_the_classes(made):
     assert torch.allclose(run(segments, changed), run(segments, x), atol=1e-6)
 
 
-@pytest.mark.parametrize("made", [torch_encoder, bert])
+@pytest.mark.parametrize("made", [torch_encoder, pytest.param(bert, marks=pytest.mark.slow)])
 def test_an_encoder_learns_layer_by_layer(made):
     x = tokens(200, 5, seed=2)
     y = (x["input_ids"][:, :2] > 14).any(1).long()

@@ -41,7 +41,13 @@ def test_recorded_settings_have_the_names_of_today(path):
 
 @pytest.mark.parametrize(
     ("table", "runs"),
-    [("demo", 24), ("mole-adult", 42), ("prox-mnist", 84), ("milr-temperature", 33), ("prox-binary", 102)],
+    [
+        ("demo", 24),
+        ("mole-adult", 42),
+        ("prox-mnist", 84),
+        ("milr-temperature", 33),
+        pytest.param("prox-binary", 102, marks=pytest.mark.slow),
+    ],
 )
 def test_a_full_table_is_found_finished(table, runs):
     assert len(collected_outcomes(variants_of(table), RESULTS, 3)) == runs

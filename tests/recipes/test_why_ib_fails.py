@@ -74,7 +74,7 @@ def test_a_row_through_the_command_line_leaves_a_run_directory(variant, call, tm
     assert json.loads((record.directory / "outcome.json").read_text())["metrics"] == outcome.metrics
 
 
-@pytest.mark.parametrize("activation", ["tanh", "relu"])
+@pytest.mark.parametrize("activation", ["tanh", pytest.param("relu", marks=pytest.mark.slow)])
 def test_a_plane_through_the_command_line_keeps_its_planes(activation, call, tmp_path):
     light = ["data.name=digits", "data.limit=100", "epochs=2", 'planes={"bin_width": 0.1, "relative_noise": 0.3}']
     settings = [word for setting in light for word in ("--set", setting)]

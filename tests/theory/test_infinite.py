@@ -1,5 +1,6 @@
 import json
 import math
+from functools import cache, partial
 
 import pytest
 import torch
@@ -9,12 +10,14 @@ from infotorch.figures.demonstration import Curves, Heat
 from infotorch.theory.demonstration import Claim, Demonstrated, in_bits, shown
 from infotorch.theory.infinite import NEURONS, bars, bijection, neuron, noise_to_zero, saturation
 
-TO_ZERO, SATURATED, TURNED = noise_to_zero(), saturation(doublings=4), bijection(num_samples=1000)
+to_zero = cache(noise_to_zero)
+saturated = cache(partial(saturation, doublings=4))
+turned = cache(partial(bijection, num_samples=1000))
 
 
 class TestNoiseToZero:
     def test_every_claim_holds(self):
-        assert [claim.text for claim in TO_ZERO.claims if not claim.holds] == []
+        assert [claim.text for claim in to_zero().claims if not claim.holds] == []
 
     def test_small_noise_by_hand(self):
         # Beside the noise's reach of its borders L has its own density: h(L) - log 2h, plus what the borders add.
@@ -28,7 +31,7 @@ class TestNoiseToZero:
         assert NEURONS["step"].noisy_information(h) == pytest.approx(math.log(2), abs=1e-12)
 
     def test_the_slope_is_the_information_dimension(self):
-        slopes = [TO_ZERO.metrics[f"{name}_bits_a_halving"] for name in ("leaky_relu", "relu", "step")]
+        slopes = [to_zero().metrics[f"{name}_bits_a_halving"] for name in ("leaky_relu", "relu", "step")]
         assert slopes == pytest.approx([1.0, 0.5, 0.0], abs=1e-4)
 
     def test_the_pieces_are_what_the_activations_make_of_x(self):
@@ -47,10 +50,10 @@ class TestNoiseToZero:
 
 class TestSaturation:
     def test_every_claim_holds(self):
-        assert [claim.text for claim in SATURATED.claims if not claim.holds] == []
+        assert [claim.text for claim in saturated().claims if not claim.holds] == []
 
     def test_what_saturates_stands_at_log_n_and_what_does_not_is_far_below(self):
-        found = SATURATED.metrics
+        found = saturated().metrics
         assert found["log_n_bits"] == pytest.approx(math.log2(800))
         for name in ("plug_in", "binned", "tiny_noise"):
             assert found[f"{name}_bits"] == pytest.approx(found["log_n_bits"], abs=0.01)
@@ -61,7 +64,7 @@ class TestSaturation:
         rows = neuron((torch.arange(4000, dtype=torch.float64) + 0.5) / 4000)
         noise = 0.3 * float(rows.std())
         kernel = (-((rows[:, None] - rows) ** 2) / (2 * noise**2)).exp().mean(dim=1)
-        assert SATURATED.metrics["useful_noise_bits"] == pytest.approx(in_bits(float(-kernel.log().mean())), abs=0.05)
+        assert saturated().metrics["useful_noise_bits"] == pytest.approx(in_bits(float(-kernel.log().mean())), abs=0.05)
 
     def test_it_is_the_same_each_time_and_draws_nothing_from_the_caller(self):
         state = torch.get_rng_state()
@@ -76,7 +79,7 @@ class TestSaturation:
 
 class TestBijection:
     def test_the_claims_on_decisions_and_robustness_hold(self):
-        assert [claim.text for claim in TURNED.claims if not claim.holds] == []
+        assert [claim.text for claim in turned().claims if not claim.holds] == []
 
     def test_the_map_can_be_undone_and_keeps_every_volume(self):
         x, _ = bars(200, torch.Generator().manual_seed(3))
@@ -88,7 +91,7 @@ class TestBijection:
         x, y = bars(500, torch.Generator().manual_seed(0))
         assert torch.equal((x[:, 1] > 0).long(), y)
         assert float(x[:, 1].abs().min()) >= 0.1
-        assert TURNED.metrics["before_class_distance"] >= 0.2 > TURNED.metrics["after_class_distance"]
+        assert turned().metrics["before_class_distance"] >= 0.2 > turned().metrics["after_class_distance"]
 
     def test_bad_settings_are_refused(self):
         with pytest.raises(ValueError, match="bijection: num_samples must be at least 100, got 99"):

@@ -287,7 +287,7 @@ class TestDefaultPlan:
         with torch.random.fork_rng():
             torch.manual_seed(0)
             model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 2))
-        assert fit(model, (X, y), epochs=100, batch_size=16, lr=1e-2).metrics[score] > 0.9
+        assert fit(model, (X, y), epochs=30, batch_size=16, lr=3e-2).metrics[score] > 0.9
 
     def test_a_backbone_with_fixed_weights_stays_frozen(self):
         model = deep_model(3)

@@ -119,9 +119,20 @@ LABEL_FREE = [
 ]
 
 
+def in_both_orders(pairs, *, quick=("simultaneous",)):
+    """Modules that are trained together could move one another most: one after another waits for the slow tests.
+
+    An objective for every kind of data, "X:views", is tried in both orders by the quick tests, too.
+    """
+    return [
+        pytest.param(kind, name, order, marks=[] if order in quick or name == "X:views" else pytest.mark.slow)
+        for kind, name in pairs
+        for order in ORDERS
+    ]
+
+
 class TestLabels:
-    @pytest.mark.parametrize("order", ORDERS)
-    @pytest.mark.parametrize(("kind", "name"), LABEL_FREE)
+    @pytest.mark.parametrize(("kind", "name", "order"), in_both_orders(LABEL_FREE))
     def test_a_label_free_module_is_the_same_for_any_labels_bit_for_bit(self, kind, name, order):
         _, y = data(kind)
         some = torch.where(torch.arange(len(y)) % 4 == 0, y, -1)
@@ -133,8 +144,7 @@ class TestLabels:
             assert same(state(results[0][0]), state(other[0]))
             assert not same(weights(results[0][2]), weights(other[2]))
 
-    @pytest.mark.parametrize("order", ORDERS)
-    @pytest.mark.parametrize(("kind", "name"), LABEL_FREE)
+    @pytest.mark.parametrize(("kind", "name", "order"), in_both_orders(LABEL_FREE, quick=()))
     def test_it_is_so_through_fit(self, kind, name, order):
         x, y = data(kind)
         results = []
@@ -155,8 +165,10 @@ class TestLabels:
 
 
 class TestLaterObjectives:
-    @pytest.mark.parametrize("order", ORDERS)
-    @pytest.mark.parametrize(("kind", "name"), [*LABEL_FREE, ("vectors", "Y:supcon+Y"), ("images", "Y:predsim")])
+    @pytest.mark.parametrize(
+        ("kind", "name", "order"),
+        in_both_orders([*LABEL_FREE, ("vectors", "Y:supcon+Y"), ("images", "Y:predsim")]),
+    )
     def test_no_change_of_a_later_objective_moves_a_module(self, kind, name, order):
         results = [
             trained(kind, (name, *later), order=order)[0]
