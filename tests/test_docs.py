@@ -158,22 +158,25 @@ def test_arguments_named_in_the_table_exist():
         assert argument in inspect.signature(getattr(infotorch.estimators, name)).parameters
 
 
-def rows_of_objectives():
+def facts_of_objectives():
     page = (DOCS / "choosing-an-objective.md").read_text(encoding="utf-8")
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line[:3] == "| `"]
-    return {row[0].strip("`"): row for row in cells}
+    lines = [line for line in page.splitlines() if line[:3] == "| `"]
+    return {
+        line.split("`")[1]: dict(re.findall(r"\*(\w+):\* (.+?)(?=<br>| \| |$)", line.removesuffix(" |")))
+        for line in lines
+    }
 
 
 def test_every_objective_of_the_guide_has_its_row_with_its_bound_and_its_targets():
-    rows = rows_of_objectives()
+    rows = facts_of_objectives()
     assert set(rows) == {name for name, entry in REGISTRY.items() if entry.guide}
     for name, row in rows.items():
         objective = objective_from_name(name)
         assert objective is not None
-        assert row[2] in {*objective.sides.values(), "–"}, name
-        assert (row[2] == "–") is not bool(objective.sides), name
-        assert (row[3] == "–") is not objective.needs_labels, name
-        assert row[3] in {"–", ", ".join(objective.target_kinds or ())}, name
+        assert row["bound"] in {*objective.sides.values(), "–"}, name
+        assert (row["bound"] == "–") is not bool(objective.sides), name
+        assert (row["targets"] == "–") is not objective.needs_labels, name
+        assert row["targets"] in {"–", ", ".join(objective.target_kinds or ())}, name
 
 
 def test_the_table_of_objectives_is_that_of_the_registry():
@@ -182,8 +185,8 @@ def test_the_table_of_objectives_is_that_of_the_registry():
 
 def test_the_costs_of_objectives_are_those_of_the_committed_benchmark():
     measured = json.loads((DOCS.parent / "benchmarks/results/objectives.json").read_text())["rows"]
-    for name, row in rows_of_objectives().items():
-        shown = [None if cost == "–" else float(cost) for cost in row[5].split(" / ")]
+    for name, row in facts_of_objectives().items():
+        shown = [None if cost == "–" else float(cost) for cost in row["cost"].split(" / ")]
         expected = [None if cost is None else round(cost, 1) for cost in measured[name].values()]
         assert shown == expected, name
 

@@ -16,10 +16,7 @@ ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "choosing-an-estimator.md"
 #: what benchmarks/estimator_cost.py measured
 COSTS = ROOT / "benchmarks" / "results" / "estimator_cost.json"
-COLUMNS = {
-    "information": "x | y | size | function | side | ceiling | error | gradient | cost | seconds",
-    "dependence": "x | y | size | function | range | error | gradient | cost | seconds",
-}
+HEAD = "| function | takes | gives | costs |\n|---|---|---|---|"
 
 
 def table(name: str, entries: tuple[Entry, ...]) -> str:
@@ -28,9 +25,8 @@ def table(name: str, entries: tuple[Entry, ...]) -> str:
     measured = json.loads(COSTS.read_text(encoding="utf-8"))["rows"]
     for entry in entries:
         lines.setdefault(entry.function, _line(entry, seconds(measured.get(entry.function, []))))
-    heading = f"| {COLUMNS[name]} |"
-    rule = "|" + "---|" * (heading.count("|") - 1)
-    return "\n".join([f"<!-- {name}: `make stubs` -->", heading, rule, *lines.values(), f"<!-- /{name} -->"])
+    shown = ['<div class="long-table">', "", HEAD, *lines.values(), "", "</div>"]
+    return "\n".join([f"<!-- {name}: `make stubs` -->", *shown, f"<!-- /{name} -->"])
 
 
 def seconds(cells: list[dict[str, Any]]) -> str:
@@ -50,10 +46,15 @@ def _cell(cell: dict[str, Any]) -> str:
 
 
 def _line(entry: Entry, measured: str) -> str:
-    side = [entry.side] if entry.side else []
-    gradient = "yes" if entry.gradient else "no"
-    cells = [entry.x, entry.y, entry.size, f"`{entry.function}`", *side, entry.ceiling, entry.error, gradient]
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in [*cells, entry.cost, measured]) + " |"
+    takes = {"x": entry.x, "y": entry.y, "size": entry.size}
+    values = {"side": entry.side, "ceiling": entry.ceiling} if entry.side else {"range": entry.ceiling}
+    gives = values | {"error": entry.error, "gradient": "yes" if entry.gradient else "no"}
+    cells = [_facts(takes), _facts(gives), _facts({"cost": entry.cost, "seconds": measured})]
+    return f"| `{entry.function}` | " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _facts(facts: dict[str, str]) -> str:
+    return "<br>".join(f"*{name}:* {value}" for name, value in facts.items())
 
 
 def page_with_tables(page: str) -> str:

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "choosing-an-objective.md"
 COSTS = ROOT / "benchmarks" / "results" / "objectives.json"
 MARKED = re.compile(r"(<!-- objectives: .*? -->\n).*?(<!-- end -->)", flags=re.DOTALL)
-HEAD = "| name | makes large | bound | targets | takes | cost | use it | beware |\n|---|---|---|---|---|---|---|---|\n"
+HEAD = "| name | maximises | use it, and beware | facts |\n|---|---|---|---|\n"
 
 
 def objectives_table() -> str:
@@ -34,9 +34,12 @@ def objectives_table() -> str:
         kinds = objective.target_kinds if objective.reads_targets else None
         labels = ", ".join(kinds or ()) or "–"
         guide = entry.guide
-        cells = (f"`{name}`", guide.makes_large, side, labels, guide.takes, cost, guide.use, guide.beware)
+        advice = f"*use it:* {guide.use}<br>*beware:* {guide.beware}"
+        facts = {"bound": side, "targets": labels, "takes": guide.takes, "cost": cost}
+        told = "<br>".join(f"*{fact}:* {value}" for fact, value in facts.items())
+        cells = (f"`{name}`", guide.makes_large, advice, told)
         rows.append(f"| {' | '.join(cells)} |\n")
-    return HEAD + "".join(rows)
+    return f'<div class="long-table">\n\n{HEAD}{"".join(rows)}\n</div>\n'
 
 
 def main(*arguments: str) -> int:

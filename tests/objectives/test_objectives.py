@@ -227,7 +227,7 @@ class TestLabels:
                 objective.build(batch, None)
             with pytest.raises(ValueError, match=r"every row is unlabelled"):
                 objective.build(batch, torch.full((4,), -1))
-            with pytest.raises(ValueError, match=r"unlabelled rows are -1, got -100"):
+            with pytest.raises(ValueError, match=r"unlabelled samples are -1, got -100"):
                 objective.build(batch, torch.tensor([0, 1, -100, 2]))
 
     def test_an_output_too_narrow_for_the_classes_is_refused(self):

@@ -68,7 +68,7 @@ def test_the_tables_follow_the_main_one_on_github():
     text = markdown_table([row("bp"), row("vib")])
     assert text.endswith(assessment_markdown([row("bp"), row("vib")]))
     blocks = text.split("\n\n")
-    assert blocks[1].startswith("remedies-mnist, calibration, and strangers told apart")
+    assert blocks[1].startswith("remedies-mnist, calibration, and detection of out-of-distribution samples")
     lines = blocks[2].splitlines()
     assert lines[1] == "| :-- | --: | --: | --: | --: |"
     assert lines[3].startswith("| vib | 98.10 ± 0.10 |")
@@ -100,12 +100,13 @@ def test_the_page_has_the_tables_of_recipes_that_were_assessed(make_run, tmp_pat
     sections = text.split("<section class=recipe")[1:]
     shown, other = (re.sub("<[^>]+>", " ", section.split("Every metric, every seed")[0]) for section in sections)
     for words in (
-        "assessed, calibration, and strangers told apart", "assessed, robustness (P4)", "assessed, the layer T",
+        "assessed, calibration, and detection of out-of-distribution samples",
+        "assessed, robustness (P4)", "assessed, the layer T",
         "test calibration error, %", "1.33 ± 0.10", "PGD 0.1", "31.10 ± 0.10", "I(X; T+ε) ≤, nats", "3.101 ± 0.001",
         "&lt;b&gt;p",
     ):  # fmt: skip
         assert words in shown, words
-    assert "strangers told apart" not in other
+    assert "detection of out-of-distribution" not in other
 
 
 @pytest.mark.parametrize(

@@ -150,7 +150,7 @@ def test_the_section_has_a_panel_for_each_place_in_the_order_of_the_network(make
     captions = re.findall(r"<figcaption>(.*?)<span>(.*?)</span>", text)
     assert captions == [("raw data", "t-SNE"), ("fc1", "t-SNE"), ("out", "its two columns")]
     assert len(specs) == 3
-    assert "6 train rows (dots), 6 test rows (rings); perplexity 30." in text
+    assert "6 train samples (dots), 6 test samples (rings); perplexity 30." in text
     assert "distances between clusters, and the clusters' sizes, mean nothing" in text
 
 

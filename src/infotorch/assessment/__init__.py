@@ -1,1 +1,1 @@
-"""Assessment: how a trained model holds up under attacks and noise and strangers; whether it knows when it errs."""
+"""Assessment: how a trained model holds up under attacks, noise and outliers; whether it knows when it errs."""

@@ -1,4 +1,4 @@
-"""What a trained classifier is worth beside its accuracy: calibration, attacks, noise, and strangers."""
+"""What a trained classifier is worth beside its accuracy: calibration, attacks, noise, out-of-distribution samples."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def assess(
     Example:
         >>> x, y = torch.rand(60, 1, 2, 2, generator=torch.Generator().manual_seed(0)), torch.arange(60) % 2
         >>> found = assess(nn.Sequential(nn.Flatten(), nn.Linear(4, 2)), (x, y), x, pixel_range=(0.0, 1.0))
-        >>> round(found["outlier_auroc_entropy"], 6)  # strangers that are the samples themselves
+        >>> round(found["outlier_auroc_entropy"], 6)  # outliers that are the samples themselves
         0.5
     """
     streams = seed_streams(seed)
@@ -104,15 +104,15 @@ class _Subject:
         with torch.no_grad():
             return torch.cat([self.model(some) for some in x.split(_CHUNK)])
 
-    def trust(self, strangers: Tensor) -> dict[str, float]:
-        """Calibration, and the detection of strangers by their scores."""
+    def trust(self, outliers: Tensor) -> dict[str, float]:
+        """Calibration, and the detection of out-of-distribution samples by their scores."""
         # On the CPU, as Apple's GPUs have no float64.
-        own, y, strangers = self.scores(self.x).cpu(), self.y.cpu(), strangers.cpu()
+        own, y, outliers = self.scores(self.x).cpu(), self.y.cpu(), outliers.cpu()
         return {
             "test_nll_nats": negative_log_likelihood(own, y),
             "test_calibration_error": calibration_error(own, y),
-            "outlier_auroc_probability": auroc(doubt_of_probability(strangers), doubt_of_probability(own)),
-            "outlier_auroc_entropy": auroc(predictive_entropy(strangers), predictive_entropy(own)),
+            "outlier_auroc_probability": auroc(doubt_of_probability(outliers), doubt_of_probability(own)),
+            "outlier_auroc_entropy": auroc(predictive_entropy(outliers), predictive_entropy(own)),
         }
 
     def robust(self, radii: Sequence[float], steps: int) -> dict[str, float]:

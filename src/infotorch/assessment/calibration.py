@@ -13,9 +13,9 @@ NUM_BINS = 15
 
 
 def calibration_error(scores: Tensor, y: Tensor, *, num_bins: int = NUM_BINS) -> float:
-    """Expected calibration error: the mean over rows of |accuracy - mean confidence| of the row's bin, 0 to 1.
+    """Expected calibration error: the mean over samples of |accuracy - mean confidence| of the sample's bin, 0 to 1.
 
-    A row's confidence is the largest of its class probabilities. With few rows in a bin the error is too large.
+    A sample's confidence is the largest of its class probabilities. With few samples in a bin the error is too large.
 
     Args:
         scores: class scores (n, classes), whose softmax are the probabilities; of a network that draws the logarithm of
@@ -25,7 +25,7 @@ def calibration_error(scores: Tensor, y: Tensor, *, num_bins: int = NUM_BINS) ->
 
     Raises:
         TypeError: num_bins is no integer.
-        ValueError: no rows, rows not paired, scores not of shape (n, classes), or num_bins below 1.
+        ValueError: no samples, samples not paired, scores not of shape (n, classes), or num_bins below 1.
 
     Source: Guo, Pleiss, Sun & Weinberger 2017, arXiv:1706.04599, eq. 3, with its 15 bins.
 
@@ -52,7 +52,7 @@ def negative_log_likelihood(scores: Tensor, y: Tensor) -> float:
         y: classes, (n,).
 
     Raises:
-        ValueError: no rows, rows not paired, or scores not of shape (n, classes).
+        ValueError: no samples, samples not paired, or scores not of shape (n, classes).
 
     Example:
         >>> round(negative_log_likelihood(torch.zeros(3, 4), torch.tensor([0, 1, 2])), 4)  # log 4

@@ -13,11 +13,11 @@ def auroc(outside: Tensor, inside: Tensor) -> float:
     """P(outside > inside) + P(outside = inside) / 2: the area under the curve of a detector, 0 to 1; 1/2 is chance.
 
     Args:
-        outside: doubt about rows that are to be detected, (m,).
-        inside: doubt about rows that are not, (n,).
+        outside: doubt about samples that are to be detected, (m,).
+        inside: doubt about samples that are not, (n,).
 
     Raises:
-        ValueError: no rows on a side, or values that are not finite.
+        ValueError: no samples on a side, or values that are not finite.
 
     Example:
         >>> auroc(torch.tensor([2.0, 3.0]), torch.tensor([1.0, 2.0]))  # 3 pairs in order, one tie
@@ -52,7 +52,7 @@ def doubt_of_probability(scores: Tensor) -> Tensor:
 
 
 def predictive_entropy(scores: Tensor) -> Tensor:
-    """Entropy of the class probabilities of every row, in nats, (n,).
+    """Entropy of the class probabilities of every sample, in nats, (n,).
 
     Args:
         scores: class scores, (n, classes).

@@ -38,9 +38,9 @@ class Curve:
     Args:
         kind: "gaussian" noise, "affine" change of images, or the attacks "fgsm" and "pgd".
         sizes: in units of the input's scale; of "affine", the share of the largest change.
-        accuracy: share of the rows whose class is still told.
-        std_error: of each accuracy, over rows.
-        moved: median way of the rows' representations, in units of the layer's spread.
+        accuracy: share of the samples whose class is still told.
+        std_error: of each accuracy, over samples.
+        moved: median way of the samples' representations, in units of the layer's spread.
     """
 
     kind: Change
@@ -55,10 +55,10 @@ class Robustness:
     """P4 of one layer, or of the network's own decision.
 
     Args:
-        accuracy: without any change, on the same rows.
+        accuracy: without any change, on the same samples.
         num_samples: samples that were changed.
         input_scale: root mean square deviation of the input's entries: sizes are in units of it.
-        blind: share of the rows at which the attacks see no gradient; there they prove nothing.
+        blind: share of the samples at which the attacks see no gradient; there they prove nothing.
         curves: one a kind of change.
     """
 
@@ -90,7 +90,7 @@ class Robustness:
 def layer_robustness(
     model: nn.Module, layer: str, x: Tensor, y: Tensor, *, radii: Sequence[float], streams: SeedStreams
 ) -> Robustness | None:
-    """P4 of a layer: a linear probe is fitted to it on half of the rows and decides on the other half, changed.
+    """P4 of a layer: a linear probe is fitted to it on half of the samples and decides on the other half, changed.
 
     Args:
         model: any module that takes one tensor.
@@ -140,7 +140,7 @@ def network_robustness(
 
     Returns:
         None where the output has not one column for each class: an embedding with more columns cannot be told from
-        scores of classes that these rows lack.
+        scores of classes that these samples lack.
     """
     with FeatureExtractor(model, ["output"]) as extract:
 

@@ -48,7 +48,7 @@ def read_cifar100(paths: Mapping[str, Path], seed: int) -> Raw:
 
 
 def _raw(train: Split, test: Split, num_classes: int) -> Raw:
-    note = f"Official split: {len(train)} training and {len(test)} test rows; validation is taken from training."
+    note = f"Official split: {len(train)} training and {len(test)} test samples; validation is taken from training."
     return Raw("images", train, test, num_classes, note, validation=_VALIDATION_ROWS)
 
 

@@ -24,7 +24,7 @@ def read_digits(paths: Mapping[str, Path], seed: int) -> Raw:
 
     Args:
         paths: unused, nothing is read from disk.
-        seed: unused, the test rows are the same for every seed.
+        seed: unused, the test samples are the same for every seed.
     """
     del paths, seed
     from sklearn.datasets import load_digits
@@ -36,5 +36,5 @@ def read_digits(paths: Mapping[str, Path], seed: int) -> Raw:
     count = round(_TEST_FRACTION * len(labels))
     kept, held = holdout(labels, count, seed_streams(_TEST_SEED).generator("test split"))
     every = Split(images, labels)
-    note = f"No official split: {count} test rows, stratified, the same for every seed."
+    note = f"No official split: {count} test samples, stratified, the same for every seed."
     return Raw("images", every.select(kept), every.select(held), 10, note, validation=_VALIDATION_FRACTION)

@@ -24,7 +24,7 @@ def read_idnns(paths: Mapping[str, Path], seed: int) -> Raw:
 
     Args:
         paths: file name -> path.
-        seed: decides the test rows (stream "test split").
+        seed: decides the test samples (stream "test split").
 
     Raises:
         ValueError: not a MATLAB file with bits F (n, d) and labels y (n).
@@ -44,5 +44,5 @@ def read_idnns(paths: Mapping[str, Path], seed: int) -> Raw:
     count = round(_TEST_FRACTION * len(every))
     kept, held = holdout(every.y, count, seed_streams(seed).generator("test split"))
     names = tuple(f"bit {k + 1}" for k in range(bits.shape[1]))
-    note = f"No official split: {count} test rows and as many for validation, stratified, drawn by the seed."
+    note = f"No official split: {count} test samples and as many for validation, stratified, drawn by the seed."
     return Raw("vectors", every.select(kept), every.select(held), 2, note, validation=count, feature_names=names)

@@ -83,7 +83,7 @@ def read_mnist(paths: Mapping[str, Path], seed: int) -> Raw:
     """
     del seed
     train, test = (_paired(paths, part) for part in ("train", "t10k"))
-    note = f"Official split: {len(train)} training and {len(test)} test rows; validation is taken from training."
+    note = f"Official split: {len(train)} training and {len(test)} test samples; validation is taken from training."
     return Raw("images", train, test, num_classes=10, note=note, validation=_VALIDATION_ROWS)
 
 

@@ -1,4 +1,4 @@
-"""Mutual information at a bottleneck: I(X; Z) of the noisy bottleneck, and I(Z; Y), on a few held-out rows."""
+"""Mutual information at a bottleneck: I(X; Z) of the noisy bottleneck, and I(Z; Y), on a few held-out samples."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ def compression(
 
     Args:
         t: the layer, (n, d), n >= 2.
-        y: classes, (n,), -1 for unlabelled rows; or None.
+        y: classes, (n,), -1 for unlabelled samples; or None.
         noise_levels: standard deviations of the noise, in units of the layer's spread.
         num_bins: numbers of bins of a column.
         own: the layer's own noise, see `infotorch.diagnostics.own_noise`; t is then one draw of it for every row.
@@ -131,7 +131,7 @@ def compression(
 
 
 def within_classes(t: Tensor, y: Tensor) -> float | None:
-    """Share of the squared distances from the mean that lies within classes; None where no labelled rows differ.
+    """Share of the squared distances from the mean that lies within classes; None where no labelled samples differ.
 
     Example:
         >>> within_classes(torch.tensor([[0.0], [2], [4], [6]]), torch.tensor([0, 0, 1, 1]))

@@ -200,9 +200,9 @@ def diagnose(
 
     Args:
         model: any module that takes one tensor, in any precision; it is left as it was.
-        data: (x, y): inputs (n, ...), n at least 20, and classes (n,), integers, -1 for unlabelled rows; or None. Of a
-            torch `DataLoader` of such pairs the first num_samples that it gives are looked at, in its own order, which
-            goes on as before; of a `Dataset` of torch as many, drawn by seed; of a data set of `load` training.
+        data: (x, y): inputs (n, ...), n at least 20, and classes (n,), integers, -1 for unlabelled samples; or None. Of
+            a torch `DataLoader` of such pairs the first num_samples that it gives are looked at, in its own order,
+            which goes on as before; of a `Dataset` of torch as many, drawn by seed; of a data set of `load` training.
         layers: names as in `model.named_modules()`, or "output"; None takes the children in the order in which they
             run, and "output" where the forward goes on after them.
         input_kind: "continuous" or "discrete" where the rows do not show it: grey levels that stand for brightness are

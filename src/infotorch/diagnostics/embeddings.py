@@ -1,4 +1,4 @@
-"""The raw data and every module's output as points in the plane, by t-SNE; train and held-out rows together."""
+"""The raw data and every module's output as points in the plane, by t-SNE; train and held-out samples together."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ def embed_modules(
     perplexity: float = 30.0,
     seed: int = 0,
 ) -> list[Embedding]:
-    """The raw data and every module's output as points in the plane, rows of all splits together.
+    """The raw data and every module's output as points in the plane, samples of all splits together.
 
     One place is one t-SNE over the rows of all its splits, as points of two t-SNE runs cannot be compared. A t-SNE
-    shows which rows are neighbours; distances between clusters, and the clusters' sizes, mean nothing.
+    shows which samples are neighbours; distances between clusters, and the clusters' sizes, mean nothing.
 
     Args:
         plan: a trained plan; it is read in evaluation mode, and modes and buffers of its layers come back.
-        splits: name -> (inputs (n, ...), classes (n,), -1 for unlabelled rows, or None), on the plan's device. Inputs
-            may be `GraphSamples`, whose points are means over the nodes of each graph; or `NodeSamples`, whose nodes
-            without a class are left out, so that splits of one graph have their own nodes.
+        splits: name -> (inputs (n, ...), classes (n,), -1 for unlabelled samples, or None), on the plan's device.
+            Inputs may be `GraphSamples`, whose points are means over the nodes of each graph; or `NodeSamples`, whose
+            nodes without a class are left out, so that splits of one graph have their own nodes.
         num_samples: points of one picture at most, shared evenly by the splits; each class keeps its share of a split.
         perplexity: about how many neighbours a row has; no more than a third of the rows.
         seed: decides the rows and the start of t-SNE, which runs on one thread so that its last bits are decided too.

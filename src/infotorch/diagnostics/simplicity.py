@@ -108,7 +108,7 @@ def decisions(t: Tensor, y: Tensor, *, seed: int = 0) -> Decisions | None:
 
     Args:
         t: the layer, (n, d).
-        y: classes, (n,), -1 for unlabelled rows.
+        y: classes, (n,), -1 for unlabelled samples.
         seed: decides the folds and the perceptron's start.
 
     Returns:
@@ -153,7 +153,7 @@ def decisions(t: Tensor, y: Tensor, *, seed: int = 0) -> Decisions | None:
 
 
 def _usable(t: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """The labelled rows of classes that every fold can hold."""
+    """The labelled samples of classes that every fold can hold."""
     t, y = t[y >= 0], y[y >= 0]
     if len(y) == 0:
         return t, y

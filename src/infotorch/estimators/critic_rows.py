@@ -12,7 +12,7 @@ from torch import Tensor
 from infotorch.numerics.checks import as_samples, check_count, check_number, is_discrete
 from infotorch.numerics.symbols import symbols
 
-# A column of integers with more values is read as a number: most values would hardly occur in the training rows.
+# A column of integers with more values is read as a number: most values would hardly occur in the training samples.
 _MOST_CLASSES = 1024
 # What lies further out, in units of the spread, is drawn in: 3 in a thousand rows of a normal column.
 _TAIL = 3.0
@@ -80,11 +80,11 @@ def as_columns(rows: Tensor, *, where: str, name: str) -> Tensor:
 
 
 def standardised(columns: Tensor, train: Tensor) -> Tensor:
-    """Columns in units of their spread over the training rows, long tails drawn in; a column constant there becomes 0.
+    """Columns in units of their spread over the training samples, long tails drawn in; one constant there becomes 0.
 
     The spread is the interquartile range over 1.349, which no tail moves, about the median; or the standard deviation
     about the mean where half of the rows are equal. What lies beyond 3 is drawn in to 3 + log(1 + what is beyond): a
-    one-to-one map, which keeps all information, and without which one outlier among the test rows decides the value.
+    one-to-one map, which keeps all information, and without which one outlier among the test samples decides the value.
 
     Example:
         >>> columns = torch.tensor([[-1.0, 3.0], [0.0, 3.0], [1.0, 3.0], [1000.0, 4.0]])

@@ -18,11 +18,11 @@ CODE_KINDS = ("plain", "additive", "gaussian", "log-normal")
 
 
 class Repeat(nn.Module):
-    """Every row as many times as the noise behind it is to be drawn, side by side; `SampleMean` ends the network.
+    """Every sample as many times as the noise behind it is to be drawn, side by side; `SampleMean` ends the network.
 
     Args:
-        draws: draws of each row in training.
-        evaluation_draws: draws of each row in evaluation; 0 counts as one.
+        draws: draws of each sample in training.
+        evaluation_draws: draws of each sample in evaluation; 0 counts as one.
 
     Raises:
         TypeError: a count that is no integer.
@@ -44,7 +44,7 @@ class Repeat(nn.Module):
         return f"{self.draws}, {self.evaluation_draws}"
 
     def forward(self, x: Tensor) -> Tensor:
-        """(b, ...) -> (b * draws, ...), those of one row together."""
+        """(b, ...) -> (b * draws, ...), those of one sample together."""
         count = self.draws if self.training else self.evaluation_draws
         return x if count <= 1 else x.repeat_interleave(count, dim=0)
 
@@ -65,7 +65,7 @@ def coded_mlp(
     """Hidden ReLU layers, a layer "bottleneck" of `code` units, and a linear layer "head" on it.
 
     Args:
-        inputs: entries of a row; what has more axes is flattened.
+        inputs: entries of a sample; what has more axes is flattened.
         hidden: widths of the hidden layers; one at least.
         code: units of the bottleneck.
         classes: class scores.
@@ -74,8 +74,8 @@ def coded_mlp(
         dropout: share of the hidden layers' outputs set to 0 in training.
         noise_std: of "additive" noise, see `GaussianNoise`.
         scale: its unit.
-        draws: draws of each row in training.
-        evaluation_draws: draws of each row in evaluation, whose probabilities are averaged; 0 draws none of
+        draws: draws of each sample in training.
+        evaluation_draws: draws of each sample in evaluation, whose probabilities are averaged; 0 draws none of
             "gaussian" and "log-normal".
 
     Raises:

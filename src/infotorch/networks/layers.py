@@ -19,7 +19,7 @@ STARTS = ("default", "xavier", "normal")
 
 
 class LengthNorm(nn.Module):
-    """Every row divided by its root mean square: what a row says, and not how loudly.
+    """Every sample divided by its root mean square: what a sample says, and not how loudly.
 
     A layer trained by its goodness (Forward-Forward) must not hand that goodness on.
 
@@ -34,11 +34,11 @@ class LengthNorm(nn.Module):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """The rows, (b, ...), each of root mean square 1; a row of zeros stays one.
+        """The samples, (b, ...), each of root mean square 1; a sample of zeros stays one.
 
         Raises:
             TypeError: x is no dense tensor of real numbers.
-            ValueError: x is a single row.
+            ValueError: x is a single sample.
         """
         x = module_input(x, where="LengthNorm", name="the input")
         if x.ndim < 2:

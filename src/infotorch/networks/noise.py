@@ -104,11 +104,11 @@ class GaussianNoise(_Noise):
         return self.noise_std * (variance + _LEAST_VARIANCE).sqrt()
 
     def gaussian(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation of what is handed on for the rows x, each in the shape of x."""
+        """Mean and standard deviation of what is handed on for the samples x, each in the shape of x."""
         return x, self.std(x).expand_as(x)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The noisy rows, (b, ...).
+        """The noisy samples, (b, ...).
 
         Raises:
             TypeError: x is no dense tensor of real numbers.
@@ -151,7 +151,7 @@ class LogNormalNoise(_Noise):
         super().__init__(noise_std, scale=scale, scales=("fixed", "learned"), width=width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The noisy rows, (b, ...).
+        """The noisy samples, (b, ...).
 
         Raises:
             TypeError: x is no dense tensor of real numbers.
@@ -162,5 +162,5 @@ class LogNormalNoise(_Noise):
 
 
 def _variance(x: Tensor) -> Tensor:
-    """The mean over all entries of the squared deviation from the unit's mean over the rows, 0-d."""
+    """The mean over all entries of the squared deviation from the unit's mean over the samples, 0-d."""
     return (x - x.mean(dim=0)).square().mean()

@@ -79,10 +79,10 @@ class Quantiser(nn.Module):
         return f"{self.levels}, {self.kind if self.limits is None else self.limits}"
 
     def edges(self, x: Tensor) -> Tensor:
-        """The borders of the cells for these rows, rising, (levels + 1,); it moves no running mean.
+        """The borders of the cells for these samples, rising, (levels + 1,); it moves no running mean.
 
         Raises:
-            ValueError: there are no rows to follow.
+            ValueError: there are no samples to follow.
         """
         x = self._input(x)
         if self.limits is not None or not (self.training or not bool(self.started)):
@@ -119,7 +119,7 @@ class Quantiser(nn.Module):
         return x
 
     def follow(self, x: Tensor) -> None:
-        """Let the running mean of the borders count these rows; `forward` does so in training."""
+        """Let the running mean of the borders count these samples; `forward` does so in training."""
         if self.limits is None:
             edges = self.edges(x).to(self.running_edges.dtype)
             self.running_edges.copy_(self.running_edges.lerp(edges, self.momentum) if bool(self.started) else edges)

@@ -1,8 +1,8 @@
 """Stochastic encoders: layers that give the parameters of a distribution and hand on draws from it.
 
-Several draws of a row stand side by side as rows of their own, (b * draws, width), the draws of one input together,
-so that any layer can follow; `SampleMean` brings them together at the end. Noise comes from torch's global generator
-unless one is given, as in `infotorch.networks.noise`.
+Several draws of a sample stand side by side as samples of their own, (b * draws, width), the draws of one input
+together, so that any layer can follow; `SampleMean` brings them together at the end. Noise comes from torch's global
+generator unless one is given, as in `infotorch.networks.noise`.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class LogNormalHeads(nn.Module):
     """Rows -> the pair (f, alpha), (b, width) each, by a linear layer: features, and the deviation of their logarithm.
 
     Args:
-        inputs: entries of a row.
+        inputs: entries of a sample.
         width: units.
         activation: of the features: "relu" or "softplus".
         max_std: alpha = max_std * sigmoid(.), below this.
@@ -99,9 +99,9 @@ class StochasticLayer(nn.Module):
     """A layer that draws from the distribution that its `encoder` gives; subclasses say which.
 
     Args:
-        encoder: rows -> (centre, deviation), (b, width) each.
-        draws: draws of each row in training.
-        evaluation_draws: draws of each row in evaluation; 0 hands on the centre, without noise.
+        encoder: samples -> (centre, deviation), (b, width) each.
+        draws: draws of each sample in training.
+        evaluation_draws: draws of each sample in evaluation; 0 hands on the centre, without noise.
 
     Example:
         >>> layer = GaussianLayer(4, 2, draws=3, evaluation_draws=0)
@@ -121,7 +121,7 @@ class StochasticLayer(nn.Module):
         return f"draws={self.draws}, evaluation_draws={self.evaluation_draws}"
 
     def draw(self, code: tuple[Tensor, Tensor], *, generator: torch.Generator | None = None) -> Tensor:
-        """Draws from the code, (b * draws, width), those of one row together; the centre where none are drawn."""
+        """Draws from the code, (b * draws, width), those of one sample together; the centre where none are drawn."""
         where = type(self).__name__
         if not isinstance(code, tuple | list) or len(code) != 2:
             raise TypeError(f"{where}: the code must be a pair of tensors (centre, deviation), got {shown(code)}.")
@@ -148,7 +148,7 @@ class StochasticLayer(nn.Module):
         raise NotImplementedError
 
     def forward(self, x: Tensor) -> Tensor:
-        """Draws for the rows x, (b, ...) -> (b * draws, width)."""
+        """Draws for the samples x, (b, ...) -> (b * draws, width)."""
         return self.draw(self.encoder(x))
 
 
@@ -156,10 +156,10 @@ class GaussianLayer(StochasticLayer):
     """z = mu(x) + sigma(x) eps, eps of N(0, I): the encoder of the variational bottleneck.
 
     Args:
-        inputs: entries of a row; what has more axes is flattened.
+        inputs: entries of a sample; what has more axes is flattened.
         width: entries of z.
-        draws: draws of each row in training.
-        evaluation_draws: draws of each row in evaluation; 0 hands on mu.
+        draws: draws of each sample in training.
+        evaluation_draws: draws of each sample in evaluation; 0 hands on mu.
 
     Raises:
         TypeError: a count that is no integer.
@@ -179,7 +179,7 @@ class GaussianLayer(StochasticLayer):
         super().__init__(GaussianHeads(inputs, width), draws=draws, evaluation_draws=evaluation_draws)
 
     def gaussian(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean mu and deviation sigma of the rows x, (b, width) each: `pairwise_bounds(mu, sigma)` brackets I(X; Z)."""
+        """Mean mu and deviation sigma of the samples x, (b, width) each; `pairwise_bounds(mu, sigma)` has I(X; Z)."""
         return self.encoder(x)
 
     def _put(self, centre: Tensor, noise: Tensor) -> Tensor:
@@ -190,12 +190,12 @@ class LogNormalLayer(StochasticLayer):
     """z = f(x) exp(alpha(x) eps), eps of N(0, I): the layer of information dropout.
 
     Args:
-        inputs: entries of a row; what has more axes is flattened.
+        inputs: entries of a sample; what has more axes is flattened.
         width: entries of z.
         activation: "relu" or "softplus", of f.
         max_std: alpha stays below it.
-        draws: draws of each row in training.
-        evaluation_draws: draws of each row in evaluation; 0 hands on f, as the published code does.
+        draws: draws of each sample in training.
+        evaluation_draws: draws of each sample in evaluation; 0 hands on f, as the published code does.
 
     Raises:
         TypeError: a count that is no integer, or max_std no number.
@@ -232,7 +232,7 @@ class LogNormalLayer(StochasticLayer):
 
 
 class SampleMean(nn.Module):
-    """The last layer behind a stochastic one: brings the draws of each row together again.
+    """The last layer behind a stochastic one: brings the draws of each sample together again.
 
     In evaluation the class probabilities of the draws are averaged, and their logarithm is handed on: class scores
     (b, classes) whose cross-entropy is at most the mean of the draws' (Amjad & Geiger 2019, eq. 26). In training the
@@ -245,7 +245,7 @@ class SampleMean(nn.Module):
 
     Raises:
         TypeError: a count that is no integer.
-        ValueError: a count below 1, evaluation_draws below 0, or rows that are not a multiple of the draws.
+        ValueError: a count below 1, evaluation_draws below 0, or samples that are not a multiple of the draws.
 
     Example:
         >>> scores = torch.tensor([[9.0, 0.0], [0.0, 9.0]])
@@ -301,13 +301,13 @@ def stochastic_mlp(
     """Hidden ReLU layers, a stochastic layer "bottleneck", a linear layer "head", and "mean", a `SampleMean`.
 
     Args:
-        inputs: entries of a row; what has more axes is flattened.
+        inputs: entries of a sample; what has more axes is flattened.
         hidden: widths of the layers before the code; one at least.
         code: entries of the code.
         classes: class scores.
         kind: "gaussian" for `GaussianLayer`, "log-normal" for `LogNormalLayer`.
-        draws: draws of each row in training.
-        evaluation_draws: draws of each row in evaluation; 0 for the centre.
+        draws: draws of each sample in training.
+        evaluation_draws: draws of each sample in evaluation; 0 for the centre.
 
     Raises:
         TypeError: a count that is no integer.

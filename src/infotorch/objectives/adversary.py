@@ -50,8 +50,8 @@ class LabelDiscriminator(_Discriminator):
     a noise of fixed size, at no cost to I(Y; L).
 
     Args:
-        features: rows that show width, place and initial scale of the layer, (n, d).
-        labels: the classes of all labelled training rows, none below 0.
+        features: samples that show width, place and initial scale of the layer, (n, d).
+        labels: the classes of all labelled training samples, none below 0.
         hidden: widths of the critic's hidden layers.
 
     Source: Belghazi et al. 2018, arXiv:1801.04062; Elad, Haviv, Blau & Michaeli 2019, Fig. 2.
@@ -72,9 +72,9 @@ class LabelDiscriminator(_Discriminator):
         self.register_buffer("log_prior", (counts / counts.sum()).log())
 
     def contrast(self, features: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Scores of every row with its own class, and of every row with every class that the other rows have.
+        """Scores of every sample with its own class, and of every sample with every class that the other samples have.
 
-        Every pair of two rows counts, for one evaluation a row and class: the mean over all derangements.
+        Every pair of two samples counts, for one evaluation a sample and class: the mean over all derangements.
 
         Args:
             features: (n, d), n >= 2.
@@ -106,7 +106,7 @@ class ArchitectureAwareAdversary(_Discriminator):
     first order (the envelope theorem). So the layer's gradient is the one through the second argument.
 
     Args:
-        features: rows that show width, place and initial scale of the layer, (n, d).
+        features: samples that show width, place and initial scale of the layer, (n, d).
         hidden: widths of the critic's hidden layers.
         noise_std: standard deviation of the noise, in units of the features.
 
@@ -143,7 +143,7 @@ class ArchitectureAwareAdversary(_Discriminator):
 
     @torch.no_grad()
     def follow(self, features: Tensor) -> None:
-        """Move centre and unit towards those of these rows."""
+        """Move centre and unit towards those of these samples."""
         for average, value in zip((self.centre, self.variance), _moments(features), strict=True):
             average.lerp_(value, 1 - _DECAY)
 

@@ -79,7 +79,7 @@ class AssociatedLearning(Objective):
         return self.decoder(self.bridge(output.flatten(1)))
 
     def forward(self, batch: LocalBatch) -> Loss:
-        """Association plus decoding, on the labelled rows."""
+        """Association plus decoding, on the labelled samples."""
         if batch.y is None or not (batch.y >= 0).any():
             return nothing_to_learn(batch.output)
         known = batch.y >= 0

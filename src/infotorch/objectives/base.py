@@ -49,14 +49,14 @@ class LocalBatch:
         x: the network's raw input, (b, ...).
         module_input: the previous module's output without its history, (b, ...).
         output: the module's output, (b, ...), with its gradient.
-        y: targets, (b,) class numbers with -1 for unlabelled rows, real (b, ...) with NaN for missing ones, or integers
-            (b, labels) of 0, 1 and -1; or None.
+        y: targets, (b,) class numbers with -1 for unlabelled samples, real (b, ...) with NaN for missing ones, or
+            integers (b, labels) of 0, 1 and -1; or None.
         streams: the run's random streams.
         position: (stage, epoch, step, module), the key of this step's noise; critic steps add their number.
         encode: raw inputs (m, ...) -> this module's output for them, (m, ...), with a gradient in this module alone, as
             `output` has; statistics of batch norm stay as they are. For objectives that look at other inputs than the
-            rows of the batch: augmented views, rows with another label written on them.
-        graph: for graphs, who is joined to whom; None for rows that are independent. Then x are the features of all
+            samples of the batch: augmented views, samples with another label written on them.
+        graph: for graphs, who is joined to whom; None for samples that are independent. Then x are the features of all
             nodes (n, f), the outputs have a row for each node or, behind a read-out, for each graph, y likewise; and
             `encode` takes features (k n, f) of k copies of the graphs.
 
@@ -68,7 +68,7 @@ class LocalBatch:
 
     Raises:
         TypeError: x, module_input, output or y is no dense tensor, or output is not real-valued.
-        ValueError: a single number in place of rows.
+        ValueError: a single number in place of samples.
     """
 
     x: Tensor
@@ -95,7 +95,7 @@ class LocalBatch:
         return self.streams.generator(name, *self.position, device=self.output.device)
 
     def paired(self, *, with_labels: bool) -> LocalBatch:
-        """The batch as independent rows, for objectives that know nothing of graphs.
+        """The batch as independent samples, for objectives that know nothing of graphs.
 
         The rows are graphs, with the means over their nodes, where the output has a row for each graph, or where labels
         count and belong to graphs (no other inputs can be encoded then); else they are nodes.
@@ -143,7 +143,7 @@ class Loss:
 
 
 def nothing_to_learn(output: Tensor) -> Loss:
-    """The loss of rows that teach nothing, such as those without a label: a gradient of zero, and no term.
+    """The loss of samples that teach nothing, such as those without a label: a gradient of zero, and no term.
 
     Example:
         >>> nothing_to_learn(torch.ones(2, 3))
@@ -157,12 +157,12 @@ class Objective(nn.Module):
 
     Attributes:
         sides: for each information term, on which side of the truth its expectation lies.
-        needs_labels: whether rows without a target teach it nothing; a stage of such objectives alone sees none.
+        needs_labels: whether samples without a target teach it nothing; a stage of such objectives alone sees none.
         critic_steps: steps of the critics before each step of the module.
         reads_labels: whether targets enter; None: as `needs_labels`.
         target_kinds: what targets it takes, of "classes", "real" and "multilabel"; others are refused before training.
             None: it looks for itself.
-        knows_graphs: whether it pairs nodes, graphs and targets itself; the others see `LocalBatch.paired` rows.
+        knows_graphs: whether it pairs nodes, graphs and targets itself; the others see `LocalBatch.paired` samples.
 
     Example:
         >>> class MeanSquare(Objective):
@@ -259,7 +259,7 @@ class Objective(nn.Module):
 
         Args:
             example: the shapes, from one forward pass.
-            labels: the targets of all training rows, or None.
+            labels: the targets of all training samples, or None.
         """
 
     def scores(self, output: Tensor) -> Tensor | None:

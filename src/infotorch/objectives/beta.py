@@ -74,7 +74,7 @@ class Beta(nn.Module):
         self.beta, self.where = beta, where
         if callable(beta):
             _check_takes_two(beta, where=where)
-            # What held-out rows, which belong to no epoch, are weighed by. As the bits of a float64: Apple's GPUs have
+            # What held-out samples, of no epoch, are weighed by. As the bits of a float64: Apple's GPUs have
             # none, and a module that is moved to another precision leaves integers alone.
             self.register_buffer("last_bits", _bits(self._of(0, 0)))
         else:

@@ -58,15 +58,16 @@ class InformationBottleneck(ReadoutInformation):
         noise_std: standard deviation of eps, in units of the layer ("fixed": as I(Y; L) is the same at any scale, a
             layer gains by shrinking) or of its root-mean-square deviation over the batch ("relative": scaling changes
             nothing). At 0 the quantity is infinite: no default.
-        penalty: upper bounds: "leave_one_out"; and, where X is one of the rows of the batch, "gaussian" (the Gaussian
-            with the batch's moments) and "pairwise" (Kolchinsky & Tracey, at most log of the batch size). In a layer
-            that is wide for its batch, or under little noise, these two lie below the population's information. Lower
+        penalty: upper bounds: "leave_one_out"; and, where X is one of the samples of the batch, "gaussian" (the
+            Gaussian with the batch's moments) and "pairwise" (Kolchinsky & Tracey, at most log of the batch size). In a
+            layer that is wide for its batch, or under little noise, these two lie below the population's information.
+            Lower
             bounds: "aamine" (architecture-aware MINE: its critic passes x through the layer), "infonce" (with the known
             channel, at most log of the batch size).
         noise: "fixed" or "relative".
         precision: I(Y; L) by "readout", H(Y) - CE of a linear read-out, or by "mine", a MINE on (L, Y). Both bound it
-            from below on rows that were not trained on (a MINE's logarithm of a mean brings a bias up of the order of
-            one over the rows); on training rows a MINE's critic soon knows them by heart.
+            from below on samples that were not trained on (a MINE's logarithm of a mean brings a bias up of the order
+            of one over the samples); on training samples a MINE's critic soon overfits.
         critic_hidden: widths of the critics' hidden layers.
         critic_steps: steps of the critics before each step of the layer.
         lower_bound: "warn" once when the penalty is a lower bound, or "accept" it.
@@ -242,7 +243,7 @@ class InformationBottleneck(ReadoutInformation):
 
 
 def _labelled(features: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor] | None:
-    """The labelled rows and their classes; None where there are no two to be drawn apart."""
+    """The labelled samples and their classes; None where there are no two to be drawn apart."""
     if y is None or int((known := y >= 0).sum()) < 2:
         return None
     return features[known], y[known]

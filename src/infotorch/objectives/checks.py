@@ -18,7 +18,7 @@ _STRANGE = {torch.uint16, torch.uint32, torch.uint64, torch.float8_e4m3fn, torch
 
 
 def check_targets(targets: object, *, where: str, name: str) -> None:
-    """Refuse what are no targets: a dense tensor of rows of numbers.
+    """Refuse what are no targets: a dense tensor of samples of numbers.
 
     Raises:
         TypeError: no dense tensor, or of complex numbers.
@@ -102,11 +102,11 @@ _MOST_CLASSES = 1_000_000
 
 
 def check_labels(labels: Tensor | None, *, where: str) -> Tensor:
-    """The labelled rows' classes.
+    """The labelled samples' classes.
 
     Raises:
         TypeError: there are no labels, or they are not integers.
-        ValueError: no labels, every row is unlabelled, or a label lies below -1 or is no number of a class.
+        ValueError: no labels, every sample is unlabelled, or a label lies below -1 or is no number of a class.
     """
     if labels is None:
         raise TypeError(f"{where}: this objective needs class labels, got y=None.")
@@ -119,7 +119,7 @@ def check_labels(labels: Tensor | None, *, where: str) -> Tensor:
         raise ValueError(f"{where}: class labels must have one row or more, got none.")
     lowest = int(labels.min())
     if lowest < -1:
-        raise ValueError(f"{where}: classes count from 0 and unlabelled rows are -1, got {lowest}.")
+        raise ValueError(f"{where}: classes count from 0 and unlabelled samples are -1, got {lowest}.")
     known = labels[labels >= 0]
     if len(known) == 0:
         raise ValueError(f"{where}: every row is unlabelled (y = -1).")

@@ -12,7 +12,7 @@ from infotorch.objectives.base import LocalBatch, Loss, Objective
 
 
 def gaussian_kl(mean: Tensor, std: Tensor) -> Tensor:
-    """KL(N(mean, diag(std^2)) || N(0, I)) of every row, in nats.
+    """KL(N(mean, diag(std^2)) || N(0, I)) of every sample, in nats.
 
     Args:
         mean: (b, d).
@@ -68,10 +68,10 @@ class CodeDivergence(Objective):
         self._code = code
 
     def forward(self, batch: LocalBatch) -> Loss:
-        """The weighted divergence over the entries of a row of the output; the term is that of a row, in nats.
+        """The weighted divergence over the entries of a sample of the output; the term is that of a sample, in nats.
 
         Raises:
-            ValueError: the encoder has not run for these rows.
+            ValueError: the encoder has not run for these samples.
         """
         code, self._code = self._code, None  # kept, it would keep the step's graph
         if code is None or len(code[0]) != len(batch.output):

@@ -1,4 +1,4 @@
-"""The supervised contrastive objective: the rows of a batch find the other rows of their class."""
+"""The supervised contrastive objective: the samples of a batch find the other samples of their class."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from infotorch.objectives.locations import at_most_locations
 
 
 def cosine_similarities(rows: Tensor) -> Tensor:
-    """The cosine of the angle between every two rows, (b, b); a row of zeros has the cosine 0 with all, itself too.
+    """The cosine of the angle between every two samples, (b, b); a sample of zeros has the cosine 0 with all.
 
     Example:
         >>> cosine_similarities(torch.tensor([[2.0, 0.0], [3.0, 0.0], [0.0, -1.0]]))
@@ -33,13 +33,13 @@ def cosine_similarities(rows: Tensor) -> Tensor:
 
 
 class SupervisedContrastive(Objective):
-    """Minus the supervised contrastive bound on I(Y; T), in nats: rows of a class lie close, the others far.
+    """Minus the supervised contrastive bound on I(Y; T), in nats: samples of a class lie close, the others far.
 
     The scores are cosine similarities over a temperature of a projection of the output, which is trained together with
-    the module. The reported term never exceeds the entropy of the labels of the batch. It is a lower bound for rows
-    that neither module nor projection has seen; on the rows that train them it can overstate the information. Rows
-    whose class occurs once in the batch serve only as wrong answers, so a batch should hold several rows of a class; a
-    batch where no two labelled rows share a class teaches nothing.
+    the module. The reported term never exceeds the entropy of the labels of the batch. It is a lower bound for samples
+    that neither module nor projection has seen; on the samples that train them it can overstate the information. Those
+    whose class occurs once in the batch serve only as wrong answers, so a batch should hold several samples of a class;
+    a batch where no two labelled samples share a class teaches nothing.
 
     Args:
         temperature: divides the cosines, which lie in [-1, 1]: the larger it is, the farther the bound stays below the
@@ -54,7 +54,7 @@ class SupervisedContrastive(Objective):
         ValueError: a width or number of locations below 1, or a temperature not positive.
 
     Source: Khosla et al. 2020, arXiv:2004.11362, eq. 2; the total is their loss less a constant of the labels. Their
-        projection has one hidden layer of the output's width, their training rows come in two views each, and they
+        projection has one hidden layer of the output's width, their training samples come in two views each, and they
         train the classifier afterwards, as the output module is here.
 
     Example:
@@ -99,7 +99,7 @@ class SupervisedContrastive(Objective):
         self.head = nn.Sequential(*layers[:-1]).to(rows.device, rows.dtype)
 
     def forward(self, batch: LocalBatch) -> Loss:
-        """Minus the bound, on the labelled rows."""
+        """Minus the bound, on the labelled samples."""
         y = batch.output.new_empty(0) if batch.y is None else batch.y
         known = y >= 0
         if len(y[known].unique()) == int(known.sum()):

@@ -40,10 +40,10 @@ class Standardised(nn.Module):
             F.batch_norm(columns, self.norm.running_mean, self.norm.running_var, training=True, momentum=1.0)
 
     def forward(self, values: Tensor, *, count: bool = True) -> Tensor:
-        """The rows; `count` says whether a training batch counts in the running averages.
+        """The samples; `count` says whether a training batch counts in the running averages.
 
         Raises:
-            ValueError: rows of other columns than those it was built on.
+            ValueError: samples of other columns than those it was built on.
         """
         columns = _by_channel(values)
         if columns.shape[1] != self.norm.num_features:
@@ -63,21 +63,21 @@ def _by_channel(values: Tensor) -> Tensor:
 class CriticInformation(Objective):
     """Minus a bound on I(T; X) or I(T; Y), in nats, read by a critic that is trained together with the module.
 
-    The critic scores pairs of a row's output with its own X (or label) above pairs drawn apart. It cooperates: module
-    and critic climb the same bound. It sees T and X standardised, by column or by channel of a grid, so that neither
-    their scale nor a growing T changes the bound; grids are flattened, labels are one-hot. Real targets are
+    The critic scores pairs of a sample's output with its own X (or label) above pairs drawn apart. It cooperates:
+    module and critic climb the same bound. It sees T and X standardised, by column or by channel of a grid, so that
+    neither their scale nor a growing T changes the bound; grids are flattened, labels are one-hot. Real targets are
     standardised as X is, and several labels enter as such numbers; then the critic predicts nothing.
 
     Terms: `mi_xt_nats` or `mi_ty_nats`. With "jsd" `jsd_nats`, a Jensen-Shannon divergence of at most log 2 and no
-    information. On training rows all are what the critic has already learnt by heart, too: read them on others.
+    information. On training samples the critic overfits and all are too high: read them on held-out ones.
 
     Args:
         of: "x", the input, label-free; or "y", the class, real targets or several labels. Rows with a missing one are
             then left out.
-        bound: "infonce" (lower bound; every row against all rows of the batch, the mean of both directions; at most
-            log b for b rows, and with classes at most H(Y) on average, since rows of one class count as drawn apart);
-            "mine" (lower bound: Donsker-Varadhan with the gradient by a moving average; the logarithm of a mean over a
-            batch brings a bias up, of the order of one over its rows); "nwj" (lower bound); "jsd".
+        bound: "infonce" (lower bound; every sample against all samples of the batch, the mean of both directions; at
+            most log b for b samples, and with classes at most H(Y) on average, since samples of one class count as
+            drawn apart); "mine" (lower bound: Donsker-Varadhan with the gradient by a moving average; the logarithm of
+            a mean over a batch brings a bias up, of the order of one over its samples); "nwj" (lower bound); "jsd".
         critic: "joint" scores b pairs drawn apart in a batch, a fresh draw each step, "separable" and "bilinear"
             b (b - 1); with "infonce" all score b^2, for which "joint" runs its network b^2 times and "separable" 2 b.
             None: "separable" for "infonce", "joint" for the others.
@@ -199,7 +199,7 @@ class CriticInformation(Objective):
         return -information
 
     def forward(self, batch: LocalBatch) -> Loss:
-        """Minus the bound; zero where fewer than two rows can be paired."""
+        """Minus the bound; zero where fewer than two samples can be paired."""
         information = self._information(batch, count=True)
         if information is None:
             return nothing_to_learn(batch.output)

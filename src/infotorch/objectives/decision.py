@@ -78,7 +78,7 @@ class SoftDecisionInformation(ReadoutInformation):
         return full_precision(output if self.output == "own" else super().scores(output))
 
     def forward(self, batch: LocalBatch) -> Loss:
-        """Minus the precision of the labelled rows plus beta times the compression of all rows."""
+        """Minus the precision of the labelled samples plus beta times the compression of all samples."""
         scores = self.scores(batch.output)
         if not torch.isfinite(scores.detach()).all():
             return Loss(scores.sum() * math.nan, {})  # the run has diverged: a result, where estimators refuse it

@@ -29,11 +29,11 @@ class Registered:
     """An objective that has a name.
 
     Args:
-        home: file of this room and class in it, "critic.CriticInformation"; loaded on first use.
+        home: file of this package and class in it, "critic.CriticInformation"; loaded on first use.
         line: what it is, in one line.
         settings: arguments that the name itself says; the others are options.
         needs: "images" where the output must be a grid, "graphs" where the input must have edges.
-        guide: its row of the guide; None: it has none yet.
+        guide: its line in the guide; None: it has none yet.
     """
 
     home: str

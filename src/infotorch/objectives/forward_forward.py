@@ -77,7 +77,7 @@ class ForwardForward(Objective):
         """Count the classes and find the number that marks a label."""
         if example.graph is not None:
             raise ValueError(
-                "ForwardForward: it passes the labelled rows alone through the module, and nodes of a graph cannot go "
+                "ForwardForward: it passes labelled samples alone through the module, and nodes of a graph cannot go "
                 "without the others; use Y:graph-forward-forward."
             )
         self.classes = int(check_labels(labels, where="ForwardForward").max()) + 1
@@ -129,7 +129,7 @@ class ForwardForward(Objective):
         return torch.stack(guesses, dim=1)
 
     def forward(self, batch: LocalBatch) -> Loss:
-        """The two cross-entropies in nats, for the labelled rows."""
+        """The two cross-entropies in nats, for the labelled samples."""
         if batch.y is None or not (batch.y >= 0).any():
             return nothing_to_learn(batch.output)
         known = batch.y >= 0

@@ -24,7 +24,7 @@ class GraphForwardForward(Objective):
     """Graph Forward-Forward: a high goodness where the right label is written on the nodes, a low one for a wrong one.
 
     A label is a one-hot vector in columns of the nodes' raw features. Where y has a class for each node, it is written
-    on that node; where for each graph, on all nodes of the graph. Goodness is the sum (or mean) of a row's squared
+    on that node; where for each graph, on all nodes of the graph. Goodness is the sum (or mean) of a sample's squared
     activities; where y is of graphs and the output has a row for each node, its mean over a graph's nodes. The loss is
     softplus(threshold - goodness) for right labels plus softplus(goodness - threshold) for wrong ones, drawn anew in
     every step among the other classes: the two cross-entropies, in nats, of telling right from wrong.
@@ -50,8 +50,9 @@ class GraphForwardForward(Objective):
     Raises:
         TypeError: a mark or threshold that is no number; in `build`, labels that are no classes, or an x that is not
             real-valued.
-        ValueError: unknown columns or goodness, a mark or threshold not positive; in `build`, rows that are no graphs,
-            fewer than two classes, too few columns, last columns that are not free, or an output that does not fit y.
+        ValueError: unknown columns or goodness, a mark or threshold not positive; in `build`, samples that are no
+            graphs, fewer than two classes, too few columns, last columns that are not free, or an output that does not
+            fit y.
 
     Source: Paliotta, Alain, Mate & Fleuret 2023, arXiv:2302.05282, for graphs with labels beside the features; Hinton
         2022, arXiv:2212.13345, Sec. 2 and 3.3. Labels of nodes are ours, and wrong labels are equally likely.
@@ -116,7 +117,7 @@ class GraphForwardForward(Objective):
             self._by_target(self.goodness(example.output), graph, of_graphs=len(example.y) == graph.num_graphs)
 
     def write_labels(self, x: Tensor, y: Tensor) -> Tensor:
-        """A copy of the nodes' features (n, f) with their labels (n,); rows with the label -1 stay as they are."""
+        """A copy of the nodes' features (n, f) with their labels (n,); samples with the label -1 stay as they are."""
         x = module_input(x, where=_WHERE, name="x")
         check_targets(y, where=_WHERE, name="y")
         if x.ndim != 2 or x.shape[1] < self.classes or y.shape != x.shape[:1] or y.dtype not in WHOLE:
@@ -130,7 +131,7 @@ class GraphForwardForward(Objective):
         return torch.where((y >= 0)[:, None], torch.cat(parts, dim=1), x)
 
     def goodness(self, output: Tensor) -> Tensor:
-        """Sum or mean of the squared activities of every row, (b,)."""
+        """Sum or mean of the squared activities of every sample, (b,)."""
         output = rows_of_units(output, where=_WHERE, name="output")
         squares = full_precision(output).flatten(1).square()
         return squares.sum(dim=1) if self.kind == "sum" else squares.mean(dim=1)
@@ -173,7 +174,7 @@ class GraphForwardForward(Objective):
         return Loss(loss, terms)
 
     def _by_target(self, goodness: Tensor, graph: GraphStructure, *, of_graphs: bool) -> Tensor:
-        """The goodness (n,) or (g,) of the output's rows as one for each target."""
+        """The goodness (n,) or (g,) of the output's samples as one for each target."""
         if len(goodness) == (graph.num_graphs if of_graphs else graph.num_nodes):
             return goodness
         if of_graphs and len(goodness) == graph.num_nodes:

@@ -74,7 +74,7 @@ class _FeatureInformation(Objective):
         """Make the critics, and measure where standardising starts.
 
         Raises:
-            ValueError: the rows are no graphs, or the output has not a vector for each node.
+            ValueError: the samples are no graphs, or the output has not a vector for each node.
             TypeError: X is not real-valued.
         """
         where = type(self).__name__
@@ -153,7 +153,7 @@ class NodeInformation(_FeatureInformation):
     gradient are zero, and it has no term. Edges do not matter here.
 
     Terms: `mi_xt_nats`; with "jsd" `jsd_nats`, a Jensen-Shannon divergence of at most log 2 and no information. On
-    training graphs all are what the critic has learnt by heart, too: read them on others.
+    training graphs the critic overfits and all are too high: read them on held-out graphs.
 
     Args:
         bound: "infonce" (lower bound, at most log(1 + num_negatives)); "mine" (lower bound: Donsker-Varadhan with the
@@ -168,7 +168,8 @@ class NodeInformation(_FeatureInformation):
 
     Raises:
         ValueError: an unknown bound or target, critic_steps negative, a width, embedding or num_negatives below 1, or
-            decay out of [0, 1); in `build`, rows that are no graphs, or an output that has not a vector for each node.
+            decay out of [0, 1); in `build`, samples that are no graphs, or an output that has not a vector for each
+            node.
         TypeError: a count or width is not an integer, or hidden is no sequence.
 
     Source: van den Oord, Li & Vinyals 2018, arXiv:1807.03748 (infonce); Belghazi et al. 2018, arXiv:1801.04062 (mine);
@@ -256,7 +257,7 @@ class GraphicalInformation(_FeatureInformation):
 
     Raises:
         ValueError: an unknown bound, weighting or target; a weight negative or not finite, or all zero; critic_steps
-            negative; a width, embedding or num_negatives below 1; decay out of [0, 1); in `build`, rows that are no
+            negative; a width, embedding or num_negatives below 1; decay out of [0, 1); in `build`, samples that are no
             graphs, or an output that has not a vector for each node.
         TypeError: a count or width is not an integer, or hidden is no sequence.
 

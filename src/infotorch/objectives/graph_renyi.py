@@ -23,19 +23,19 @@ class GraphRenyiInformation(Objective):
     joint kernel of several variables is the product of their kernels. Without edges N is constant and this is
     I(T; X). Where the output has a row for each graph, X and N are their means over each graph's nodes.
 
-    As `RenyiInformation` a value that is no bound on Shannon's information, grows with the rows and compares at equal
-    rows only; it sits at its ceiling, the log of the rows, without a gradient, where kernels are narrow beside the
-    distances. X and N together tell rows apart more easily than X alone: watch the terms.
+    As `RenyiInformation` a value that is no bound on Shannon's information, grows with the samples and compares at
+    equal rows only; it sits at its ceiling, the log of the rows, without a gradient, where kernels are narrow beside
+    the distances. X and N together tell samples apart more easily than X alone: watch the terms.
 
-    Terms: `renyi_xt_nats`, and with `normalised` `renyi_xt_normalised`. Fewer than two rows teach nothing: the loss and
-    its gradient are zero, and there is no term.
+    Terms: `renyi_xt_nats`, and with `normalised` `renyi_xt_normalised`. Fewer than two samples teach nothing: the loss
+    and its gradient are zero, and there is no term.
 
     Args:
-        num_nodes: at most this many rows (nodes, or graphs), drawn anew in every step, are compared: three sets of
-            eigenvalues, of which each takes the cube of the rows. Neighbours are those of the whole mini-batch.
+        num_nodes: at most this many samples (nodes, or graphs), drawn anew in every step, are compared: three sets of
+            eigenvalues, of which each takes the cube of the samples. Neighbours are those of the whole mini-batch.
         alpha: the order, above 0; 2 needs no eigenvalues.
         bandwidth: a number s for all variables, or the rule that finds one for each in every step: "knn", the mean
-            distance to the 10 nearest rows, or "median". No gradient runs through it.
+            distance to the 10 nearest samples, or "median". No gradient runs through it.
         kernel: "exp(-d2/s)" or "exp(-d2/2s2)"; only the second, with a rule, does not depend on the units.
         normalised: divide by the smaller of S(T) and S(X, N).
 
@@ -81,11 +81,11 @@ class GraphRenyiInformation(Objective):
         self.kernel: Kernel = kernel
 
     def build(self, example: LocalBatch, labels: Tensor | None) -> None:
-        """Check that there are graphs, and rows to compare."""
+        """Check that there are graphs, and samples to compare."""
         _views(example)
 
     def forward(self, batch: LocalBatch) -> Loss:
-        """Minus the information; zero where fewer than two rows can be compared."""
+        """Minus the information; zero where fewer than two samples can be compared."""
         t, views = full_precision(batch.output), _views(batch)
         if len(t) < 2 or self.num_nodes < 2:
             return nothing_to_learn(t)

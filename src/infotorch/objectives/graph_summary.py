@@ -42,8 +42,8 @@ class DeepGraphInfomax(Objective):
 
     Terms: `jsd_nats`, a Jensen-Shannon divergence of at most log 2, which the loss counts twice as `DeepInfoMax` does;
     or with bound "nwj" `kl_nats`, a lower bound on the Kullback-Leibler divergence: with "graphs" that is the
-    information of a node's vector with its graph's summary. On training graphs both are what the discriminator has
-    learnt by heart, too.
+    information of a node's vector with its graph's summary. On training graphs the discriminator overfits and
+    both are too high.
 
     A mini-batch teaches nothing, its loss and gradient are zero and it has no term, where shuffling changes nothing (no
     edges, or fewer than two nodes), or, with "graphs", where fewer than two graphs have nodes. Nodes without an edge
@@ -154,8 +154,8 @@ class InfoGraph(Objective):
 
     With "infonce" and "nwj" the term `mi_xt_nats` is a lower bound on I(X; T), X the graph and T the output for all of
     it, and a loose one: the information of a summary with one node, drawn at random. With "jsd" it is `jsd_nats`, at
-    most log 2 and no information, which the loss counts twice as the paper does. On training graphs all are what the
-    networks have learnt by heart, too.
+    most log 2 and no information, which the loss counts twice as the paper does. On training graphs the networks
+    overfit and all are too high.
 
     A mini-batch where fewer than two graphs have nodes teaches nothing: its loss and gradient are zero, and it has no
     term. Edges play no part but through the module. Of the scores of all nodes with all graphs a block at a time is
@@ -168,7 +168,7 @@ class InfoGraph(Objective):
         embedding: columns of the inner product.
 
     Raises:
-        ValueError: an unknown bound or summary, or a width below 1; in `build`, rows that are no graphs, fewer than
+        ValueError: an unknown bound or summary, or a width below 1; in `build`, samples that are no graphs, fewer than
             two graphs, or an output with neither a row for each node nor for each graph.
         TypeError: a width is not an integer, or hidden is no sequence; in `build`, a graph's output and an x that is
             not real-valued.

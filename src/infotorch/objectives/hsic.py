@@ -93,7 +93,7 @@ class HSICBottleneck(Objective):
         self.num_classes = int(check_labels(labels, where="HSICBottleneck").max()) + 1
 
     def forward(self, batch: LocalBatch) -> Loss:
-        """The dependence on X less the weighted dependence on Y; zero with fewer than two labelled rows."""
+        """The dependence on X less the weighted dependence on Y; zero with fewer than two labelled samples."""
         known = None if batch.y is None else fully_labelled(batch.y)
         if known is None or batch.y is None or int(known.sum()) < 2:
             return nothing_to_learn(batch.output)
@@ -130,6 +130,6 @@ class HSICBottleneck(Objective):
 
 
 def _wide(values: Tensor) -> Tensor:
-    """Flattened rows in float64, which Apple's GPUs do not have: small directions drown in float32."""
+    """Flattened samples in float64, which Apple's GPUs do not have: small directions drown in float32."""
     rows = values.reshape(len(values), -1)
     return rows.float() if rows.device.type == "mps" else rows.double()

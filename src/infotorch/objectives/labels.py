@@ -24,11 +24,11 @@ from infotorch.objectives.locations import at_most_locations
 
 
 def masked_cross_entropy(scores: Tensor, y: Tensor | None) -> Tensor | None:
-    """Mean cross-entropy in nats over the labelled rows; None when there is none.
+    """Mean cross-entropy in nats over the labelled samples; None when there is none.
 
     Args:
         scores: class scores, (b, classes).
-        y: classes, (b,), -1 for unlabelled rows; None when no row has a label.
+        y: classes, (b,), -1 for unlabelled samples; None when no sample has a label.
 
     Example:
         >>> masked_cross_entropy(torch.zeros(3, 4), torch.tensor([0, -1, 2])).item()  # log 4
@@ -107,10 +107,10 @@ class CrossEntropy(Objective):
         return output
 
     def forward(self, batch: LocalBatch) -> Loss:
-        """The mean cross-entropy over the labelled rows.
+        """The mean cross-entropy over the labelled samples.
 
         Raises:
-            ValueError: the output is not (b, classes), as of several draws a row.
+            ValueError: the output is not (b, classes), as of several draws a sample.
         """
         scores = full_precision(batch.output)
         if scores.ndim != 2:

@@ -14,7 +14,7 @@ _PAUSED: ContextVar[bool] = ContextVar("paused", default=False)
 
 @contextmanager
 def hooks_paused() -> Iterator[None]:
-    """A context whose forward passes no `LayerHook` keeps: they are of other rows than the batch's."""
+    """A context whose forward passes no `LayerHook` keeps: they are of other samples than the batch's."""
     token = _PAUSED.set(True)
     try:
         yield

@@ -24,9 +24,9 @@ class GaussianLikelihood(nn.Module):
     The gain is I(Y; T) as long as Y and the residuals are Gaussian and the columns of Y independent. Otherwise it may
     lie above I(Y; T), since the entropy h(Y) of such data is below that of a Gaussian, and is no bound.
 
-    `mi_ty_nats` is a lower bound for every law of Y: InfoNCE over the rows of the batch, whose scores are the
-    log-densities of every row's targets under every row's prediction. It is at most log b for b rows, and on rows that
-    train the read-out it can overstate. Only rows with all their targets count in it.
+    `mi_ty_nats` is a lower bound for every law of Y: InfoNCE over the samples of the batch, whose scores are the
+    log-densities of every sample's targets under every sample's prediction. It is at most log b for b samples, and on
+    samples that train the read-out it can overstate. Only samples with all their targets count in it.
 
     Args:
         labels: the training targets, (n, ...), NaN where one is missing.

@@ -62,7 +62,7 @@ class LossFunction(Objective):
         return output if output.ndim == 2 and 0 < self._num_classes <= output.shape[1] else None
 
     def forward(self, batch: LocalBatch) -> Loss:
-        """The loss of the labelled rows; a gradient of zero, and no term, where there are none.
+        """The loss of the labelled samples; a gradient of zero, and no term, where there are none.
 
         Raises:
             TypeError: the loss is not one number.
@@ -80,7 +80,7 @@ class LossFunction(Objective):
 
 
 def _known(output: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """The rows whose targets are all known, in the type that losses take."""
+    """The samples whose targets are all known, in the type that losses take."""
     several = not y.is_floating_point() and y.ndim == 2 and y.shape == output.shape
     if not (y.is_floating_point() or _are_classes(y) or several):
         return output, y

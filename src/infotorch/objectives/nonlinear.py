@@ -49,8 +49,8 @@ def lagrangian_cost(information: Tensor, kind: Lagrangian, *, rate: float = 1.0)
 class NonlinearBottleneck(PrecisionAndCompression):
     """The nonlinear information bottleneck, minimised: CE - H(Y) + beta u(I(X; T)), T = f(x) + Gaussian noise, in nats.
 
-    I(X; T) is the pairwise upper bound of `pairwise_bounds` on the rows of the batch, at most the logarithm of their
-    number: it holds for the channel whose input is one of these rows.
+    I(X; T) is the pairwise upper bound of `pairwise_bounds` on the samples of the batch, at most the logarithm of their
+    number: it holds for the channel whose input is one of these samples.
 
     Args:
         beta: weight of the compression term: a number, or a function of (epoch, step) such as `Ramp`.

@@ -79,7 +79,7 @@ class PrecisionAndCompression(ReadoutInformation):
             )
 
     def draw_scores(self, output: Tensor) -> Tensor:
-        """Class scores, (b, classes), or of several draws a row (b, draws, classes)."""
+        """Class scores, (b, classes), or of several draws a sample (b, draws, classes)."""
         return output if self.hook is not None else super().scores(output)
 
     def scores(self, output: Tensor) -> Tensor:
@@ -91,7 +91,7 @@ class PrecisionAndCompression(ReadoutInformation):
         """Minus precision plus beta times compression.
 
         Raises:
-            ValueError: the output has another number of rows than the input.
+            ValueError: the output has another number of samples than the input.
         """
         self._check_rows(batch)
         precision, compression = self._precision(batch), self._compression(batch)
@@ -111,7 +111,7 @@ class PrecisionAndCompression(ReadoutInformation):
         return Loss(-information, {"mi_ty_nats": information.detach()})
 
     def _compression(self, batch: LocalBatch) -> Tensor | None:
-        """The compression term, 0-d, in nats; None where these rows have none."""
+        """The compression term, 0-d, in nats; None where these samples have none."""
         raise NotImplementedError
 
     def _cost(self, compression: Tensor) -> Tensor:
@@ -128,7 +128,7 @@ def _cross_entropy(scores: Tensor, y: Tensor, average_first: bool) -> Tensor:
 
 
 def rows_or_nan(values: Tensor) -> Tensor | None:
-    """Features as rows, (b, d), in full precision; None where they are not finite, as of a run that has diverged."""
+    """Features as samples, (b, d), in full precision; None where they are not finite, as of a run that has diverged."""
     rows = full_precision(values.flatten(1))
     return rows if bool(torch.isfinite(rows.detach()).all()) else None
 

@@ -17,7 +17,7 @@ from infotorch.objectives.precision import PrecisionAndCompression, diverged, ro
 
 
 def same_cell(rows: Tensor, quantiser: Quantiser) -> Tensor:
-    """Which two rows share all their cells, (n, n), 1 or 0; the logarithm of a row's mean is that of its frequency.
+    """Which two samples share all their cells, (n, n), 1 or 0; a sample's mean is its cell's frequency.
 
     With `straight_through` the gradient is that of a smooth stand-in, exp(-d^2 / 2), d^2 the mean over columns of the
     squared distance in cells.
@@ -41,7 +41,7 @@ def same_cell(rows: Tensor, quantiser: Quantiser) -> Tensor:
 
 
 def kernel_information(a: Tensor, b: Tensor) -> Tensor:
-    """Plug-in I(A; B) in nats of two discrete variables, from which rows are equal in A, and in B, (n, n) each.
+    """Plug-in I(A; B) in nats of two discrete variables, from which samples are equal in A, and in B, (n, n) each.
 
     Example:
         >>> import torch
@@ -64,8 +64,8 @@ class QuantisedBottleneck(PrecisionAndCompression):
     """Minus I(Y; Q'(L)) plus beta I(Q_X(X); Q(L)), in nats: quantised for the loss alone, the network is not.
 
     The values are those of the frequencies in the batch, exact for these rows: they stand at the logarithm of the
-    number of rows once no two rows share all their cells, so quantise few units, coarsely. They are piecewise constant;
-    what moves the layer is the straight-through gradient of `same_cell`.
+    number of samples once no two samples share all their cells, so quantise few units, coarsely. They are piecewise
+    constant; what moves the layer is the straight-through gradient of `same_cell`.
 
     Args:
         beta: weight of the compression term: a number, or a function of (epoch, step) such as `Ramp`.

@@ -13,10 +13,10 @@ REGISTRY: dict[str, Registered] = {
         "inputs.Reconstruction",
         "reconstruction bound on I(X; T) by a linear decoder",
         guide=Guide(
-            "log-likelihood of X by a linear decoder of T, in nats: I(X; T) less h(X)",
+            "log-likelihood of X under a linear decoder of T, in nats: I(X; T) minus h(X)",
             "X real",
-            "tables, a first try without labels",
-            "keeps what has most variance, like PCA, and that need not be what the label hangs on",
+            "tabular data; a first try without labels",
+            "keeps the directions of largest variance, like PCA, which need not be those that predict the label",
         ),
     ),
     "X:squared-error": Registered(
@@ -24,7 +24,7 @@ REGISTRY: dict[str, Registered] = {
         "squared error of the output and X",
         settings={"target": "x"},
         guide=Guide(
-            "likeness of T and X, entry by entry",
+            "minus the squared error between T and X",
             "T as X, real",
             "the last module of an autoencoder; denoising, where the network adds the noise",
             "T must have as many entries as X",
@@ -35,10 +35,10 @@ REGISTRY: dict[str, Registered] = {
         "InfoNCE bound on I(X; T)",
         settings={"of": "x", "bound": "infonce"},
         guide=Guide(
-            "I(X; T) by a critic that finds the row's own X in the batch",
+            "I(X; T), by a critic that picks the sample's own X out of the batch",
             "X real",
-            "when X is too odd for a decoder",
-            "ceiling log n: a deterministic layer soon reaches it, and then learns nothing more",
+            "inputs that a linear decoder cannot restore",
+            "capped at log n: a deterministic layer soon reaches it and then learns nothing more",
         ),
     ),
     "X:mine": Registered(
@@ -46,10 +46,10 @@ REGISTRY: dict[str, Registered] = {
         "MINE of I(X; T)",
         settings={"of": "x", "bound": "mine"},
         guide=Guide(
-            "I(X; T) by Donsker and Varadhan",
+            "the Donsker-Varadhan bound on I(X; T)",
             "X real",
-            "the published MOLE rows",
-            "variance; on training rows it overstates",
+            "to reproduce the published MOLE results",
+            "high variance; too high on training samples",
         ),
     ),
     "X:nwj": Registered(
@@ -57,9 +57,9 @@ REGISTRY: dict[str, Registered] = {
         "NWJ bound on I(X; T)",
         settings={"of": "x", "bound": "nwj"},
         guide=Guide(
-            "I(X; T) by Nguyen, Wainwright and Jordan",
+            "the Nguyen-Wainwright-Jordan bound on I(X; T)",
             "X real",
-            "for comparison with `X:mine`: unbiased gradient",
+            "for comparison with `X:mine`: its gradient is unbiased",
             "variance grows as exp(I)",
         ),
     ),
@@ -68,10 +68,10 @@ REGISTRY: dict[str, Registered] = {
         "Jensen-Shannon information of X and T",
         settings={"of": "x", "bound": "jsd"},
         guide=Guide(
-            "Jensen-Shannon divergence of pairs together and apart",
+            "Jensen-Shannon divergence between true and shuffled pairs",
             "X real",
-            "the steadiest of the critics to train",
-            "at most log 2, and no information",
+            "the most stable of the critics to train",
+            "at most log 2, and not an estimate of information",
         ),
     ),
     "X:renyi": Registered(
@@ -81,8 +81,8 @@ REGISTRY: dict[str, Registered] = {
         guide=Guide(
             "matrix-based Rényi information of X and T",
             "any",
-            "no critic, small batches",
-            "its value depends on the kernel width; eigenvalues: n³",
+            "no critic to train; small batches",
+            "its value depends on the kernel width; computes eigenvalues: time n³",
         ),
     ),
     "X:dim": Registered(
@@ -91,11 +91,11 @@ REGISTRY: dict[str, Registered] = {
         settings={"scope": "both"},
         needs="images",
         guide=Guide(
-            "Jensen-Shannon divergence of T's locations and patches of X, and of the whole of both",
+            "Jensen-Shannon divergence of pairs: T's locations with patches of X, and all of T with all of X",
             "T grid, X images",
-            "the published DIM rows",
-            "below `X:views` on digits (0.944 against 0.969 in [examples/cnn.py](../examples/cnn.py)); memory n² "
-            "for each place",
+            "to reproduce the published Deep InfoMax results",
+            "less accurate than `X:views` on digits (0.944 against 0.969 in [examples/cnn.py](../examples/cnn.py)); "
+            "memory n² per location",
         ),
     ),
     "X:dim-local": Registered(
@@ -103,7 +103,9 @@ REGISTRY: dict[str, Registered] = {
         "Deep InfoMax with the locations of an image",
         settings={"scope": "local"},
         needs="images",
-        guide=Guide("its local half", "T grid, X images", "as `X:dim`", "as `X:dim`"),
+        guide=Guide(
+            "the local half of `X:dim`: T's locations with patches of X", "T grid, X images", "as `X:dim`", "as `X:dim`"
+        ),
     ),
     "X:dim-global": Registered(
         "spatial.DeepInfoMax",
@@ -111,20 +113,20 @@ REGISTRY: dict[str, Registered] = {
         settings={"scope": "global"},
         needs="images",
         guide=Guide(
-            "its global half",
+            "the global half of `X:dim`: all of T with all of X",
             "T grid, X images",
             "as `X:dim`, cheaper",
-            "few nats say which image it was, and those need not be the useful ones",
+            "a few nats are enough to tell images apart, and they need not be the useful ones",
         ),
     ),
     "X:views": Registered(
         "views.ViewInformation",
-        "InfoNCE between views: moved images, mixed rows",
+        "InfoNCE between views: shifted images, mixed samples",
         guide=Guide(
-            "I(X; T) that two views of the row share, by InfoNCE",
+            "the part of I(X; T) that two augmented views of a sample share, by InfoNCE",
             "X images or vectors, real",
             "images without labels: the first choice",
-            "the views decide what is ignored: turned digits are the same digit, turned letters may not be",
+            "the views decide what is ignored: a rotated digit is the same digit, a rotated letter may not be",
         ),
     ),
     "X:greedy-infomax": Registered(
@@ -132,10 +134,10 @@ REGISTRY: dict[str, Registered] = {
         "Greedy InfoMax: locations of an image predict locations below",
         needs="images",
         guide=Guide(
-            "information between T at a location and T some rows below",
+            "information between T at a location and T at locations further down the image",
             "T grid",
             "large images with structure at many locations",
-            "small receptive fields: neighbours share pixels, and the bound is met without learning",
+            "with small receptive fields neighbours share pixels, and the bound is reached without learning",
         ),
     ),
     "X:node-infonce": Registered(
@@ -144,10 +146,10 @@ REGISTRY: dict[str, Registered] = {
         settings={"bound": "infonce"},
         needs="graphs",
         guide=Guide(
-            "I(h; x) of a node's T and its own features, by a critic that finds them among other graphs'",
+            "I(h; x) of a node's output h and its features x, by a critic that picks them out among other nodes'",
             "T nodes, X real",
-            "graphs: every layer before the read-out, where the node's own kind counts",
-            "edges do not matter to it; ceiling log of the nodes drawn",
+            "graphs: the layers before the read-out, where a node's own features matter",
+            "ignores edges; capped at the log of the number of nodes drawn",
         ),
     ),
     "X:node-mine": Registered(
@@ -156,7 +158,10 @@ REGISTRY: dict[str, Registered] = {
         settings={"bound": "mine"},
         needs="graphs",
         guide=Guide(
-            "the same by Donsker and Varadhan", "T nodes, X real", "the published MOLE rows on graphs", "as `X:mine`"
+            "the same, by the Donsker-Varadhan bound",
+            "T nodes, X real",
+            "to reproduce the published MOLE results on graphs",
+            "as `X:mine`",
         ),
     ),
     "X:gmi": Registered(
@@ -164,10 +169,10 @@ REGISTRY: dict[str, Registered] = {
         "features of a node and its neighbours, and edges",
         needs="graphs",
         guide=Guide(
-            "Jensen-Shannon divergences: T with own and neighbours' features, and edges told by T",
+            "Jensen-Shannon divergences: T with a node's and its neighbours' features, and edges predicted from T",
             "T nodes, X real",
             "graphs with few labelled nodes: the first choice",
-            "with its default bound no information; neighbours' features count even where they are of another class",
+            "with its default bound not an estimate of information; neighbours of another class count as well",
         ),
     ),
     "X:dgi": Registered(
@@ -175,10 +180,10 @@ REGISTRY: dict[str, Registered] = {
         "nodes against a summary, beside corrupted nodes",
         needs="graphs",
         guide=Guide(
-            "Jensen-Shannon divergence of nodes and corrupted nodes, against a summary",
+            "Jensen-Shannon divergence between nodes and corrupted nodes, each paired with the graph's summary",
             "T nodes, X real",
-            "for comparison on one large graph; the cheapest",
-            "a summary of many nodes is nearly the same for all of them",
+            "for comparison on one large graph; the cheapest of the graph objectives",
+            "the summary of many nodes says little about any one of them",
         ),
     ),
     "X:infograph": Registered(
@@ -186,10 +191,10 @@ REGISTRY: dict[str, Registered] = {
         "nodes against the summaries of all graphs",
         needs="graphs",
         guide=Guide(
-            "Jensen-Shannon divergence of nodes with their own graph's summary and with others'",
+            "Jensen-Shannon divergence between nodes paired with their own graph's summary and with another's",
             "T nodes or graphs, X real",
-            "many graphs, before or behind the read-out",
-            "two graphs a batch at least; tells graphs apart by whatever is easiest, their size too",
+            "many graphs, before or after the read-out",
+            "needs two graphs or more in a batch; tells graphs apart by whatever is easiest, such as their size",
         ),
     ),
     "X:graph-renyi": Registered(
@@ -197,21 +202,21 @@ REGISTRY: dict[str, Registered] = {
         "Renyi information, nodes and neighbours",
         needs="graphs",
         guide=Guide(
-            "matrix-based Rényi information of T with nodes and their neighbours' mean",
+            "matrix-based Rényi information of T with a node's features and the mean of its neighbours'",
             "T nodes or graphs, X real",
-            "the published MOLE rows on graphs",
-            "as `X:renyi`; compares some nodes, drawn in every step",
+            "to reproduce the published MOLE results on graphs",
+            "as `X:renyi`; uses a random subset of the nodes in every step",
         ),
     ),
     "Y:readout": Registered(
         "labels.ReadoutInformation",
         "read-out bound H(Y) - CE on I(Y; T)",
         guide=Guide(
-            "I(Y; T) by a linear read-out: H(Y) less its cross-entropy; of real Y its Gaussian gain",
+            "I(Y; T) by a linear read-out: H(Y) minus its cross-entropy; for real Y, the gain of a Gaussian read-out",
             "any",
             "the first choice with labels",
-            "sees what a linear layer sees; of a grid it sees every location, which the next module may only "
-            "average; `locations=4` averages first",
+            "sees only what a linear layer can; on a grid it reads every location, while the next module may only "
+            "average them (`locations=4` averages first)",
         ),
     ),
     "Y:infonce": Registered(
@@ -219,32 +224,39 @@ REGISTRY: dict[str, Registered] = {
         "InfoNCE bound on I(Y; T)",
         settings={"of": "y", "bound": "infonce"},
         guide=Guide(
-            "I(Y; T) by a critic that finds the row's own label in the batch",
+            "I(Y; T), by a critic that picks the sample's own label out of the batch",
             "any",
             "a read-out that is not linear",
-            "H(Y) on average is its ceiling; learns training rows by heart",
+            "at most H(Y) on average; overfits the training samples",
         ),
     ),
     "Y:mine": Registered(
         "critic.CriticInformation",
         "MINE of I(Y; T)",
         settings={"of": "y", "bound": "mine"},
-        guide=Guide("I(Y; T) by Donsker and Varadhan", "any", "the published MOLE and bottleneck rows", "as `X:mine`"),
+        guide=Guide(
+            "the Donsker-Varadhan bound on I(Y; T)",
+            "any",
+            "to reproduce the published MOLE and bottleneck results",
+            "as `X:mine`",
+        ),
     ),
     "Y:nwj": Registered(
         "critic.CriticInformation",
         "NWJ bound on I(Y; T)",
         settings={"of": "y", "bound": "nwj"},
-        guide=Guide("I(Y; T) by Nguyen, Wainwright and Jordan", "any", "for comparison with `Y:mine`", "as `X:nwj`"),
+        guide=Guide(
+            "the Nguyen-Wainwright-Jordan bound on I(Y; T)", "any", "for comparison with `Y:mine`", "as `X:nwj`"
+        ),
     ),
     "Y:jsd": Registered(
         "critic.CriticInformation",
         "Jensen-Shannon information of Y and T",
         settings={"of": "y", "bound": "jsd"},
         guide=Guide(
-            "Jensen-Shannon divergence of pairs together and apart",
+            "Jensen-Shannon divergence between true and shuffled pairs",
             "any",
-            "the steadiest of the critics to train",
+            "the most stable of the critics to train",
             "as `X:jsd`",
         ),
     ),
@@ -255,56 +267,57 @@ REGISTRY: dict[str, Registered] = {
         guide=Guide(
             "matrix-based Rényi information of Y and T",
             "any",
-            "the published MOLE rows",
-            "without batch norm or standardising it can collapse to the majority class; eigenvalues: n³",
+            "to reproduce the published MOLE results",
+            "without batch norm or standardised outputs it can collapse to the majority class; computes eigenvalues: "
+            "time n³",
         ),
     ),
     "Y:supcon": Registered(
         "contrastive.SupervisedContrastive",
         "supervised contrastive bound on I(Y; T)",
         guide=Guide(
-            "I(Y; T) by rows that find their class in the batch",
+            "I(Y; T), by samples that pick out their own class in the batch",
             "any",
             "with `Y` (`Y:supcon+Y`) where `Y` alone is not enough",
-            "needs several rows of a class in a batch",
+            "needs several samples of each class in a batch",
         ),
     ),
     "Y:hsic": Registered(
         "hsic.HSICBottleneck",
         "HSIC bottleneck: dependence on Y, less dependence on X",
         guide=Guide(
-            "HSIC with Y, less HSIC with X over `label_weight`",
+            "HSIC with Y, minus HSIC with X divided by `label_weight`",
             "any",
-            "no part to train beside the module",
-            "its value depends on the kernel width; float64 and an inverse: n³",
+            "nothing to train beside the module",
+            "its value depends on the kernel width; inverts a float64 matrix: time n³",
         ),
     ),
     "Y:kernel": Registered(
         "similarity.KernelAlignment",
         "pairwise kernel of the classes (Duan, Yu & Principe)",
         guide=Guide(
-            'likeness of the cosines of T and "same class or not"',
+            'agreement of the cosine similarities of T with "same class or not"',
             "any",
-            'no part to train, "same or not" is all that is known',
-            "ReLU units may die of it: put a norm before",
+            'nothing to train beside the module; labels that only say "same class or not"',
+            "ReLU units may die: put a norm before them",
         ),
     ),
     "Y:predsim": Registered(
         "similarity.PredictiveSimilarity",
         "similarity matching and a local prediction (Nokland)",
         guide=Guide(
-            "likeness of similarities of T and of labels, and a read-out's bound",
+            "agreement of the similarities of T with those of the labels, plus a read-out's bound",
             "T vectors or grid",
             "convolutions and residual blocks",
-            "0.99 of its weight is on the likeness; the read-out gets the rest (`similarity_weight`)",
+            "0.99 of its weight is on the similarities; the read-out gets the rest (`similarity_weight`)",
         ),
     ),
     "Y:forward-forward": Registered(
         "forward_forward.ForwardForward",
         "Forward-Forward: goodness of right labels",
         guide=Guide(
-            "goodness of right labels written on X, less that of wrong ones",
-            "X real, room for a label",
+            "goodness of inputs with the right label written on X, minus that with wrong labels",
+            "X real, with space for a label",
             "for comparison",
             'every module but the first needs an input of fixed length (`norm="length"`)',
         ),
@@ -314,8 +327,8 @@ REGISTRY: dict[str, Registered] = {
         "Forward-Forward, labels beside the nodes' features",
         needs="graphs",
         guide=Guide(
-            "goodness of right labels written on the nodes, less that of wrong ones",
-            "X real, room for a label",
+            "goodness of graphs with the right label written on the nodes, minus that with wrong labels",
+            "X real, with space for a label",
             "for comparison, on graphs",
             "as `Y:forward-forward`; a node sees the labels written on its neighbours",
         ),
@@ -324,21 +337,21 @@ REGISTRY: dict[str, Registered] = {
         "associated.AssociatedLearning",
         "Associated Learning: a bridge to a code of the label",
         guide=Guide(
-            "likeness of bridged T and a code of the label",
+            "similarity of T, mapped by a bridge, to a learnt code of the label",
             "any",
             "for comparison",
-            "T follows a code that is still being learnt",
+            "T follows a code that is itself still being learnt",
         ),
     ),
     "Y:vib": Registered(
         "variational.VariationalBottleneck",
         "variational bottleneck: a noisy code of T and its rate",
         guide=Guide(
-            "I(Y; Z) of a noisy code Z of T, by a read-out, less beta times the code's rate, a bound from above "
-            "on I(X; Z)",
+            "I(Y; Z) of a noisy code Z of T, by a read-out, minus beta times the code's rate (an upper bound on "
+            "I(X; Z))",
             "any",
-            "compression with a finite price ([remedies](remedies.md))",
-            "code and noise stay in the objective; `layer=...` puts them into the network",
+            "compression with a finite cost ([remedies](remedies.md))",
+            "code and noise stay inside the objective; `layer=...` puts them into the network",
         ),
     ),
     "Y:soft-decision": Registered(
@@ -347,8 +360,8 @@ REGISTRY: dict[str, Registered] = {
         guide=Guide(
             "I(Y; Ŷ), Ŷ drawn from a linear softmax of T, in closed form",
             "any",
-            "as `Y`, where a decision's information is asked for",
-            "does not care which class has which name; for the last module use `CE`",
+            "like `Y`, where the information in a decision is what counts",
+            "does not care which class is called what: for the last module use `CE`",
         ),
     ),
     "Y:squared-error": Registered(
@@ -356,20 +369,20 @@ REGISTRY: dict[str, Registered] = {
         "squared error of the output and one-hot Y",
         settings={"target": "y"},
         guide=Guide(
-            "likeness of T and the target, classes one-hot",
-            "T class scores, or as real Y",
+            "minus the squared error between T and the target, classes as one-hot vectors",
+            "T class scores, or shaped as real Y",
             "the last module: regression; classes where a paper does so",
-            "for classes `CE` is the customary choice",
+            "for classes `CE` is the usual choice",
         ),
     ),
     "CE": Registered(
         "labels.CrossEntropy",
         "cross-entropy of the module's own output: the output module",
         guide=Guide(
-            "likelihood of the label by T itself",
+            "log-likelihood of the label under T itself",
             "T class scores",
             "the last module",
-            "a linear layer alone often wants a larger rate than the modules before it",
+            "a linear layer alone often needs a larger learning rate than the modules before it",
         ),
     ),
 }

@@ -58,7 +58,7 @@ class ConfidencePenalty(Objective):
             )
 
     def forward(self, batch: LocalBatch) -> Loss:
-        """Minus the weighted entropy; of several draws a row, that of their mean probabilities."""
+        """Minus the weighted entropy; of several draws a sample, that of their mean probabilities."""
         scores = full_precision(batch.output)
         log_p = log_mean_probability(scores) if scores.ndim == 3 else scores.log_softmax(dim=1)
         entropy = -(log_p.exp() * log_p).sum(dim=1).mean()
@@ -66,7 +66,7 @@ class ConfidencePenalty(Objective):
 
 
 class _OnLayer(Objective):
-    """A weighted term of a layer's rows."""
+    """A weighted term of a layer's samples."""
 
     #: Its name among the terms.
     term: str
@@ -79,7 +79,7 @@ class _OnLayer(Objective):
         self.hook = None if layer is None else LayerHook(layer, where=where)
 
     def forward(self, batch: LocalBatch) -> Loss:
-        """The weighted term; a gradient of zero, and no term, where the rows have none."""
+        """The weighted term; a gradient of zero, and no term, where the samples have none."""
         layer = batch.output if self.hook is None else self.hook.take()[1]
         if len(layer) != len(batch.x):
             raise ValueError(
@@ -99,7 +99,7 @@ class _OnLayer(Objective):
 
 
 class SameClassPenalty(_OnLayer):
-    """The mean squared distance of two rows of one class, over that of any two rows of the batch: a "hint".
+    """The mean squared distance of two samples of one class, over that of any two samples of the batch: a "hint".
 
     Without the second a layer would meet it by shrinking. It is 0 where every class is one point, and near 1 where
     classes play no part.
@@ -110,7 +110,7 @@ class SameClassPenalty(_OnLayer):
 
     Raises:
         TypeError: weight is no number, layer no module, or there are no integer labels.
-        ValueError: weight not positive, or a layer with other rows than the input.
+        ValueError: weight not positive, or a layer with other samples than the input.
 
     Source: Belharbi, Chatelain, Hérault & Adam 2017, arXiv:1709.01867, without the division, which is ours.
 
@@ -144,9 +144,9 @@ class SameClassPenalty(_OnLayer):
 
 
 class ClusterPenalty(_OnLayer):
-    """The mean squared distance of a row from its class's centre, over that from the centre of all rows.
+    """The mean squared distance of a sample from its class's centre, over that from the centre of all samples.
 
-    The centres are means over past batches, so that rows of one class meet though a batch holds one of them alone.
+    The centres are means over past batches, so that samples of one class meet though a batch holds one of them alone.
     It is 0 where every class is one point.
 
     Args:
@@ -156,7 +156,7 @@ class ClusterPenalty(_OnLayer):
 
     Raises:
         TypeError: weight or momentum is no number, layer no module, or there are no integer labels.
-        ValueError: weight not positive, momentum outside (0, 1], or a layer with other rows than the input.
+        ValueError: weight not positive, momentum outside (0, 1], or a layer with other samples than the input.
 
     Source: Liao, Schwing, Zemel & Urtasun 2016, arXiv:1611.03214, whose clusters are found by k-means and whose
         distances are not divided; by labels as Amjad & Geiger 2019, arXiv:1802.09766, Sec. 7, read it.
@@ -217,8 +217,8 @@ class NuisanceInformation(_OnLayer):
     """An upper bound on I(C; L + eps), in nats: what a layer tells of a nuisance C, to be pushed down.
 
     eps is Gaussian noise in the bound alone: without it the information of a deterministic layer is infinite, or does
-    not move. The bound is that of the channel whose input is one of the rows of the batch, by pairwise distances: an
-    upper bound on the entropy of L + eps less a lower one on that given C. It needs several rows of each value of C.
+    not move. The bound is that of the channel whose input is one of the samples of the batch, by pairwise distances: an
+    upper bound on the entropy of L + eps less a lower one on that given C. It needs several samples of each value of C.
 
     Args:
         nuisance: raw inputs (b, ...) -> values of C, integers (b,), -1 where unknown: a column of x, a source, a group.
@@ -230,7 +230,7 @@ class NuisanceInformation(_OnLayer):
     Raises:
         TypeError: nuisance is no function or gives no integers of shape (b,), noise_std or weight is no number, or
             layer no module.
-        ValueError: noise_std or weight not positive, or a layer with other rows than the input.
+        ValueError: noise_std or weight not positive, or a layer with other samples than the input.
 
     Source: Moyer et al. 2018, arXiv:1805.09458, for the penalty; the bound is of Kolchinsky & Tracey 2017,
         arXiv:1706.02419, Sec. 4, both of its sides.

@@ -23,9 +23,9 @@ GRIDS: tuple[Grids, ...] = get_args(Grids)
 class RenyiInformation(Objective):
     """Minus the matrix-based Renyi information of T and X, or of T and Y: S(T) + S(X) - S(T, X), from kernel matrices.
 
-    No critic and no density; a value in nats that is no bound on Shannon's information, grows with the rows of the
+    No critic and no density; a value in nats that is no bound on Shannon's information, grows with the samples of the
     batch and compares at equal batches only (`renyi_mi`). Labels, and X of integers, have the kernel of symbols: 1
-    between equal rows, 0 between others. The entropy of X moves nothing and is there to be reported.
+    between equal samples, 0 between others. The entropy of X moves nothing and is there to be reported.
 
     A kernel that is narrow beside the distances tells every row apart: S(T) and S(T, X) then sit at log b for b rows,
     the reported information at its ceiling, S(X) or H(Y) of the batch, and the gradient vanishes. The published
@@ -34,10 +34,10 @@ class RenyiInformation(Objective):
     and fix the scale between modules (batch norm), which the value depends on.
 
     Args:
-        of: "x", the input, label-free; or "y", the class. Unlabelled rows are then left out.
+        of: "x", the input, label-free; or "y", the class. Unlabelled samples are then left out.
         alpha: the order, above 0; 2 needs no eigenvalues.
         bandwidth: a number s, or the rule that finds one in every batch: "knn", the mean distance to the 10 nearest
-            rows, or "median". No gradient runs through it.
+            samples, or "median". No gradient runs through it.
         kernel: "exp(-d2/s)" or "exp(-d2/2s2)"; only the second, with a rule, does not depend on the unit of T.
         normalised: divide by the smaller of S(T) and S(X) (or S(Y)).
         grids: how (b, c, h, w) enters: "product" of the channels' kernels, each with a bandwidth of its own (Yu et al.
@@ -97,7 +97,7 @@ class RenyiInformation(Objective):
             check_labels(labels, where="RenyiInformation")
 
     def forward(self, batch: LocalBatch) -> Loss:
-        """Minus the information; zero where fewer than two rows can be compared."""
+        """Minus the information; zero where fewer than two samples can be compared."""
         t, other = full_precision(batch.output), batch.y
         if self.of == "x":
             other = batch.x if self.target == "x" else batch.module_input

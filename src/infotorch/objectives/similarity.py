@@ -1,4 +1,4 @@
-"""Objectives that compare the similarity of rows with that of their labels."""
+"""Objectives that compare the similarity of samples with that of their labels."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class KernelAlignment(Objective):
     """Pairwise learning: the kernel of the output is to say which rows share a class.
 
     The kernel is the cosine of two rows' outputs, which should end in their nonlinearity. The ideal kernel is 1 for two
-    rows of one class and `least` for two of different classes. Only "same class or not" is used, and no part is
+    samples of one class and `least` for two of different classes. Only "same class or not" is used, and no part is
     trained beside the module. What is maximised, the reported term `kernel_<measure>`, is without a unit and at most
     the number in brackets:
 
@@ -35,9 +35,9 @@ class KernelAlignment(Objective):
     - "negative": minus the log of the mean of exp(kernel) over pairs of different classes [-least]; pairs of one class
       are not looked at.
 
-    Batches of one class, and for all but "negative" batches where no two rows share one, teach nothing. A cosine does
-    not see the length of an output, and an output of zeros has the cosine 0 with all: units that end in a ReLU should
-    have a norm before it, or they may die of this objective.
+    Batches of one class, and for all but "negative" batches where no two samples share one, teach nothing. A cosine
+    does not see the length of an output, and an output of zeros has the cosine 0 with all: units that end in a ReLU
+    should have a norm before it, or they may die of this objective.
 
     Args:
         measure: "alignment", "contrastive", "squared_error" or "negative".
@@ -89,7 +89,7 @@ class KernelAlignment(Objective):
         check_labels(labels, where="KernelAlignment")
 
     def forward(self, batch: LocalBatch) -> Loss:
-        """Minus the measure, on the labelled rows."""
+        """Minus the measure, on the labelled samples."""
         if batch.y is None:
             return nothing_to_learn(batch.output)
         known = batch.y >= 0
@@ -121,12 +121,12 @@ def _centred(matrix: Tensor) -> Tensor:
 
 
 class PredictiveSimilarity(ReadoutInformation):
-    """Local error signals: similar rows where labels are similar, and a local prediction of the label.
+    """Local error signals: similar samples where labels are similar, and a local prediction of the label.
 
     The loss is `similarity_weight` times the mean squared difference between the similarities of features and those of
     one-hot labels, plus 1 - `similarity_weight` times the cross-entropy of a linear read-out. A similarity is the
-    cosine of two rows after each has lost its mean. The features of a vector are a linear layer of it; those of a grid
-    the standard deviation over the locations of each channel of a 3 x 3 convolution. The layers are as wide as the
+    cosine of two samples after each has lost its mean. The features of a vector are a linear layer of it; those of a
+    grid the standard deviation over the locations of each channel of a 3 x 3 convolution. The layers are as wide as the
     output and are trained with the module.
 
     The reported terms are `mi_ty_nats`, the bound of the read-out (see `ReadoutInformation`), and `similarity_error`.
@@ -200,7 +200,7 @@ class PredictiveSimilarity(ReadoutInformation):
         return self.readout(self._readout_rows(output))
 
     def forward(self, batch: LocalBatch) -> Loss:
-        """The weighted error of the similarities less the weighted bound, on the labelled rows."""
+        """The weighted error of the similarities less the weighted bound, on the labelled samples."""
         prediction = super().forward(batch)
         if not prediction.terms or batch.y is None:
             return prediction

@@ -152,7 +152,7 @@ class DeepInfoMax(Objective):
         return -self._matching(self.discriminator(codes), batch)
 
     def forward(self, batch: LocalBatch) -> Loss:
-        """Minus the weighted bounds, less how far the codes pass for the prior, weighted; zero for a single row."""
+        """Minus the weighted bounds, less how far the codes pass for the prior, weighted; zero for a single sample."""
         if min(len(batch.x), len(batch.output)) < 2:
             return nothing_to_learn(batch.output)
         values = {scope: self._information(scope, batch) for scope in self.weights}
@@ -254,7 +254,7 @@ class GreedyInfoMax(Objective):
         )
 
     def forward(self, batch: LocalBatch) -> Loss:
-        """Minus the average bound; zero for a single row."""
+        """Minus the average bound; zero for a single sample."""
         if len(batch.x) < 2:
             return nothing_to_learn(batch.output)
         pairs = zip(self.steps, self.predictions, strict=True)

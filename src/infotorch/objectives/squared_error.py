@@ -14,7 +14,7 @@ from infotorch.objectives.checks import check_known, check_labels
 
 
 def psnr_db(output: Tensor, target: Tensor, *, peak: float) -> Tensor:
-    """Peak signal-to-noise ratio of every row, in dB: 10 log10(peak^2 / mean squared error of its entries).
+    """Peak signal-to-noise ratio of every sample, in dB: 10 log10(peak^2 / mean squared error of its entries).
 
     Args:
         output: (b, ...).
@@ -22,7 +22,7 @@ def psnr_db(output: Tensor, target: Tensor, *, peak: float) -> Tensor:
         peak: the range of the target's values, such as 2 for pixels in [-1, 1].
 
     Returns:
-        (b,); infinite where a row is met exactly.
+        (b,); infinite where a sample is met exactly.
 
     Raises:
         ValueError: different shapes, or a peak that is not positive.
@@ -47,12 +47,12 @@ def _check_peak(peak: float, *, where: str) -> None:
 
 
 class SquaredError(Objective):
-    """Mean squared error of the module's own output over rows and entries: the objective of an output module.
+    """Mean squared error of the module's own output over samples and entries: the objective of an output module.
 
     Args:
-        target: "y" for the rows' targets: real ones as they are, classes one-hot. Missing ones (NaN, or a class of -1)
-            do not count. "x" for the network's raw input, before any noise that the network itself adds to it.
-        peak: the range of the target's values; with it the mean of the rows' `psnr_db` is reported.
+        target: "y" for the samples' targets: real ones as they are, classes one-hot. Missing ones (NaN, or a class of
+            -1) do not count. "x" for the network's raw input, before any noise that the network itself adds to it.
+        peak: the range of the target's values; with it the mean of the samples' `psnr_db` is reported.
 
     Raises:
         ValueError: an unknown target, or a peak that is not positive.
@@ -101,7 +101,7 @@ class SquaredError(Objective):
             self._wanted(example)
 
     def _wanted(self, batch: LocalBatch) -> Tensor:
-        """The target, (b, entries), of the output's kind; of unlabelled rows anything."""
+        """The target, (b, entries), of the output's kind; of unlabelled samples anything."""
         columns = batch.output[0].numel()
         wanted = batch.x if self.target == "x" else batch.y
         assert wanted is not None
@@ -120,7 +120,7 @@ class SquaredError(Objective):
         return output.flatten(1) if self._of_classes else None
 
     def forward(self, batch: LocalBatch) -> Loss:
-        """The mean squared error; a gradient of zero, and no term, where no row has a label."""
+        """The mean squared error; a gradient of zero, and no term, where no sample has a label."""
         output = full_precision(batch.output).flatten(1)
         if self.target == "y" and batch.y is None:
             return nothing_to_learn(output)

@@ -19,7 +19,7 @@ from infotorch.objectives.precision import PrecisionAndCompression
 
 
 def log_normal_kl(centre: Tensor, std: Tensor, log_mean: Tensor, log_std: Tensor) -> Tensor:
-    """KL(logN(log centre, std^2) || logN(log_mean, exp(log_std)^2)) of every row, in nats.
+    """KL(logN(log centre, std^2) || logN(log_mean, exp(log_std)^2)) of every sample, in nats.
 
     Args:
         centre: medians, (b, d), positive.
@@ -114,7 +114,7 @@ class VariationalBottleneck(_Variational):
     """The variational information bottleneck, minimised: CE - H(Y) + beta KL(p(z | x) || N(0, I)), in nats.
 
     The rate, the mean divergence of the code from a standard normal, bounds I(X; Z) from above. In training the
-    cross-entropies of a row's draws are averaged; in evaluation their probabilities are, before the logarithm.
+    cross-entropies of a sample's draws are averaged; in evaluation their probabilities are, before the logarithm.
 
     Args:
         beta: weight of the rate: a number, or a function of (epoch, step) such as `Ramp`.
@@ -122,8 +122,8 @@ class VariationalBottleneck(_Variational):
             class scores, behind several draws those of `SampleMean`. None: a local objective with a `GaussianLayer` of
             its own and a linear read-out behind the module's output, which itself goes on without noise.
         code: entries of z, where the layer is the objective's own.
-        draws: draws of each row in training, likewise.
-        evaluation_draws: draws of each row in evaluation, likewise.
+        draws: draws of each sample in training, likewise.
+        evaluation_draws: draws of each sample in evaluation, likewise.
 
     Raises:
         TypeError: layer is no `GaussianLayer`, beta no number or function, or a count no integer.
@@ -219,8 +219,8 @@ class InformationDropout(_Variational):
         layer: the network's `LogNormalLayer`; None: one of the objective's own, see `VariationalBottleneck`.
         code: entries of z, where the layer is the objective's own.
         activation: of f, where the layer is the objective's own: "relu" or "softplus".
-        draws: draws of each row in training, likewise.
-        evaluation_draws: draws of each row in evaluation, likewise.
+        draws: draws of each sample in training, likewise.
+        evaluation_draws: draws of each sample in evaluation, likewise.
 
     Raises:
         TypeError: layer is no `LogNormalLayer`, beta no number or function, or a count no integer.

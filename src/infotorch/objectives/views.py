@@ -76,15 +76,15 @@ def random_affine(
 
 
 def replace_features(rows: Tensor, *, share: float, generator: torch.Generator) -> Tensor:
-    """Rows in which a random share of the values is replaced by the same feature's value in other random rows.
+    """Samples in which a random share of the values is replaced by the same feature's value in other random samples.
 
     Args:
         rows: shape (n, d).
-        share: the probability that a value is replaced, each for itself; the donor may be the row itself.
-        generator: on the device of the rows.
+        share: the probability that a value is replaced, each for itself; the donor may be the sample itself.
+        generator: on the device of the samples.
 
     Source: Bahri, Jiang, Tay & Metzler 2022 (SCARF), arXiv:2106.15147, Algorithm 1. They replace exactly a share of the
-        features and draw from all training rows; we draw from the rows given.
+        features and draw from all training samples; we draw from the samples given.
 
     Example:
         >>> rows = torch.tensor([[1.0, 10.0], [2.0, 20.0], [3.0, 30.0]])
@@ -101,19 +101,19 @@ class ViewInformation(Objective):
     """Minus InfoNCE between the module's outputs for two views of the same raw input, in nats: label-free.
 
     Scores are cosine similarities of the outputs, projected by one network, over the temperature; the loss is the mean
-    of both directions, and at least -log n for n rows.
+    of both directions, and at least -log n for n samples.
 
-    With one view, T of the row itself is set against T' of a view. Given X, the view does not depend on T, so that
+    With one view, T of the sample itself is set against T' of a view. Given X, the view does not depend on T, so that
     I(T; T') <= I(T; X) and `mi_xt_nats` is a lower bound on I(X; T): of that information it finds the part which views
-    share, and ignores the rest. With two views the same holds with a view in the place of the row; of the rows as they
-    are it says nothing, and the term is left out of `bounds`.
+    share, and ignores the rest. With two views the same holds with a view in the place of the sample; of the samples as
+    they are it says nothing, and the term is left out of `bounds`.
 
     Args:
         rotation: images: degrees on either side (see `random_affine`, also for the next three).
         scale: images: least and largest magnification.
         shift: images: share of the width and of the height on either side.
         shear: images: degrees on either side.
-        corruption: vectors: the share of values replaced by those of other rows (see `replace_features`); of graphs,
+        corruption: vectors: the share of values replaced by those of other samples (see `replace_features`); of graphs,
             the features of nodes, on the same edges.
         noise_std: of Gaussian noise on views, in units of the deviation of x over the batch: of a feature, or of
             all pixels.
@@ -128,7 +128,7 @@ class ViewInformation(Objective):
         TypeError: a width or a number of locations that is not an integer, or hidden is no sequence.
 
     Source: InfoNCE by van den Oord, Li & Vinyals 2018, arXiv:1807.03748; two views, cosine and temperature as in Chen,
-        Kornblith, Norouzi & Hinton 2020 (SimCLR), arXiv:2002.05709, where the other rows of the same view are
+        Kornblith, Norouzi & Hinton 2020 (SimCLR), arXiv:2002.05709, where the other samples of the same view are
         negatives too and projections have a hidden layer; vectors as in SCARF, Bahri et al. 2022, arXiv:2106.15147,
         whose share is 0.6 and temperature 1.
 
@@ -198,7 +198,7 @@ class ViewInformation(Objective):
         self.projection = nn.Sequential(*layers[:-1])
 
     def view(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """A random view of every row of x."""
+        """A random view of every sample of x."""
         x = module_input(x, where="ViewInformation.view", name="x")
         as_generator(generator, where="ViewInformation.view")
         if len(x) == 0:
@@ -216,7 +216,7 @@ class ViewInformation(Objective):
         return seen
 
     def forward(self, batch: LocalBatch) -> Loss:
-        """Minus the mean of InfoNCE in both directions; zero for a single row, which has nothing to be told from."""
+        """Minus the mean of InfoNCE in both directions; zero for a single sample, which has nothing to be told from."""
         rows = len(batch.output)  # of graphs: nodes, or graphs behind the read-out
         if rows < 2:
             return nothing_to_learn(batch.output)

@@ -111,7 +111,7 @@ def _variants(layers: tuple[str, ...]) -> dict[str, Variant]:
             **contrasting,
         ),
         "best": Variant(
-            "ours: supcon, and contrast with a random view of every row (images: a small affine map)",
+            "ours: supcon, and contrast with a random view of every sample (images: a small affine map)",
             views,
             **contrasting,
         ),

@@ -13,7 +13,7 @@ def variants() -> list[Demonstration]:
         Demonstration(
             name="milr-sample-size",
             variant=f"sample-size-{name}",
-            title="Mutual information against the number of rows",
+            title="Mutual information against the number of samples",
             description=f"I(X; Y) of {words} by KSG and by Ross, on samples of 100 to 2,000 images",
             source="Vasudevan 2020, Fig. 1",
             values={"draws": 5, "largest": 2000},

@@ -66,7 +66,7 @@ _RANGED = {
     ),
     "best": Variant(
         "ours: LR_top until I(T; Y) stands still, then a line down to LR_min; back to the best weights, and slower, "
-        "where I(T; Y) of validation rows falls",
+        "where I(T; Y) of validation samples falls",
         changes={"optimizer.schedule": "best"},
     ),
     "control": Variant(

@@ -33,7 +33,7 @@ class Embedding:
         place: "raw data" or the module's name.
         method: how the points were made, for people: "t-SNE", "its two columns", "constant" and the like.
         points: (n, 2) float32; NaN where the representation is not finite.
-        labels: (n,) classes, -1 for unlabelled rows.
+        labels: (n,) classes, -1 for unlabelled samples.
         split: (n,) names of the splits that the rows belong to.
         perplexity: t-SNE's, or None without it.
     """

@@ -36,7 +36,7 @@ class AssessmentTable(NamedTuple):
 
 # title, metrics, and what the title says already
 _TABLES = (
-    ("calibration, and strangers told apart", _TRUST, ""),
+    ("calibration, and detection of out-of-distribution samples", _TRUST, ""),
     (
         "robustness (P4): accuracy in % on changed images, sizes in shares of the pixels' range",
         _CHANGED,

@@ -158,7 +158,7 @@ def legend(content: dict[str, Any]) -> str:
         ("mi_ty_nats" in used, "I(T; Y): nats, by the best probe"),
         ("mi_xt_nats" in used, f"I(X; T+ε): nats, ε of {_listed(noises)} of the layer's spread"),
         ("within_classes" in used, "within classes: share of the squared distances"),
-        ("linear_accuracy" in used, "linear, kNN, MLP: % of held-out rows that probes have right"),
+        ("linear_accuracy" in used, "linear, kNN, MLP: % of held-out samples that probes classify correctly"),
         (bool(sizes), f"noise, PGD: % by the linear probe, changes of {_listed(sizes)} of the input's deviation"),
     ]
     return "; ".join(text for is_used, text in words if is_used)
@@ -181,7 +181,7 @@ def title(content: dict[str, Any]) -> str:
     """What was diagnosed, in a line."""
     return (
         f"{content['recipe']} {content['variant']} seed {content['seed']}, weights {content['weights']}, "
-        f"{content['num_samples']} {content['split']} rows"
+        f"{content['num_samples']} {content['split']} samples"
     )
 
 

@@ -13,7 +13,7 @@ from infotorch.report.summaries import VariantSummary
 
 _SIGNS = ("dots", "rings", "crosses", "diamonds")
 _ABOUT = (
-    "Each panel is one embedding of the rows of all splits together. A t-SNE shows which rows are neighbours; "
+    "Each panel is one embedding of the samples of all splits together. A t-SNE shows which samples are neighbours; "
     "distances between clusters, and the clusters' sizes, mean nothing. Axes have no unit."
 )
 
@@ -68,7 +68,8 @@ def _said(embeddings: list[Embedding]) -> str:
     """How many rows of which split, and the perplexity."""
     rows = Counter(embeddings[0].split.tolist())
     said = [
-        f"{count} {name} rows ({sign})" for (name, count), sign in zip(rows.items(), _SIGNS * len(rows), strict=False)
+        f"{count} {name} samples ({sign})"
+        for (name, count), sign in zip(rows.items(), _SIGNS * len(rows), strict=False)
     ]
     perplexities = sorted({e.perplexity for e in embeddings if e.perplexity is not None})
     used = f"; perplexity {', '.join(f'{value:.3g}' for value in perplexities)}" if perplexities else ""

@@ -36,7 +36,7 @@ def information_plane_section(rows: Sequence[VariantSummary], specs: list[str], 
         having = sorted((run for run in row.runs if _planes(run)), key=lambda run: run.seed)
         for name in _planes(having[0]) if having else []:
             content = read_plane(having[0].record, name)
-            note = f"seed {having[0].seed}, {content.get('rows')} rows{_assumed(content)}; the slider is the epoch"
+            note = f"seed {having[0].seed}, {content.get('rows')} samples{_assumed(content)}; the slider is the epoch"
             figures += drawing(epochs_figure(content["points"], order), row.variant, note, specs)
     if not figures:
         return ""

@@ -21,7 +21,7 @@ MI_XT, MI_TY = "mi_xt_nats", "mi_ty_nats"
 _ABOUT = (
     "One line a module. Each starts at its open mark, after the first epoch, and ends at its filled mark; arrowheads "
     "point forward in time. T is the module's output, or the output with noise where noise makes I(X; T) finite. "
-    "Bounds were read on batches: they hold for an input that is drawn from the rows of a batch."
+    "Bounds were read on batches: they hold for an input that is drawn from the samples of a batch."
 )
 
 
@@ -32,7 +32,7 @@ def ways(runs: Sequence[Run]) -> list[Way]:
         runs: runs of one variant, its seeds.
 
     Returns:
-        By run and module: on validation rows where all of these runs report both there, else on training rows.
+        By run and module: on validation samples where all of these runs report both there, else on training samples.
 
     Example:
         >>> from pathlib import Path

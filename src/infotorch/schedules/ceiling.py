@@ -21,7 +21,7 @@ def regression_ceiling(x: Tensor, y: Tensor) -> float:
     They are of x itself, of a least-squares prediction of y from x, and of one from 1000 Gaussian bumps as well. KSG
     falls far short where x has many columns; a prediction has as few as y. By the data-processing inequality it knows
     no more of y than x does, so that each errs downwards, and the largest errs least. It remains an estimate from below
-    of rows outside the fit: a network that learns more, or overfits its rows, exceeds it.
+    of samples outside the fit: a network that learns more, or overfits its samples, exceeds it.
 
     Args:
         x: (n, ...), real. Beyond 4096 columns it is itself the only one that is read.
@@ -67,7 +67,7 @@ def _bumps(columns: Tensor) -> Tensor:
 
 
 def _predictions(features: Tensor, y: Tensor, ridge: float) -> Tensor:
-    """Ridge regressions of y, each row's by the other four fifths of the rows.
+    """Ridge regressions of y, each sample's by the other four fifths of the samples.
 
     Within its own fit a prediction would know of y what x does not.
     """

@@ -1,6 +1,6 @@
 """Learning rates that decay as mutual information grows (Vasudevan 2020, Algorithm 1), for a network or its layers.
 
-After every epoch the caller measures I(T; Y) on a fixed sample of training rows and hands it to `step`. With IXY the
+After every epoch the caller measures I(T; Y) on a fixed sample of training samples and hands it to `step`. With IXY the
 ceiling of that information and e the epoch to come,
 
     d_p = 1 - max(ITY of all epochs before e) / IXY                 how far the best so far is from the ceiling

@@ -1,4 +1,4 @@
-"""Stopping by information: back to the weights that knew most of held-out rows, once a model overfits."""
+"""Stopping by information: back to the weights that knew most of held-out samples, once a model overfits."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Stateful(Protocol):
 
 
 class InformationStopping:
-    """Keeps the state that had most information I(T; Y) about held-out rows, and goes back to it when that falls.
+    """Keeps the state that had most information I(T; Y) about held-out samples, and goes back to it when that falls.
 
-    Information about training rows also grows while a model overfits; that about rows it is not trained on then
+    Information about training samples also grows while a model overfits; that about samples it is not trained on then
     falls. An epoch has fallen where it lies below the best so far by more than `tolerance` of the ceiling;
     after `patience` such epochs in a row everything is as it was after the best, and a lower rate is to be tried.
 
@@ -88,7 +88,7 @@ class InformationStopping:
         """Look at an epoch.
 
         Args:
-            information: I(T; Y) of held-out rows after it, in nats: a number, a 0-d tensor or an `Estimate`.
+            information: I(T; Y) of held-out samples after it, in nats: a number, a 0-d tensor or an `Estimate`.
 
         Returns:
             True where it went back: everything is as it was after the best epoch, and the rate has to be lowered.

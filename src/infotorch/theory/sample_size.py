@@ -29,14 +29,14 @@ CHOSEN = 1000
 
 
 def sample_size(name: str, *, draws: int = 5, largest: int = SIZES[-1]) -> Demonstrated:
-    """I(X; Y) of a data set's inputs and classes, in nats, on samples of 100 to 2,000 training rows.
+    """I(X; Y) of a data set's inputs and classes, in nats, on samples of 100 to 2,000 training samples.
 
     By KSG as in the paper (k = 3, the largest coordinate as the distance, against one-hot classes, with its jitter),
     by Ross's estimator, which `InformationSignal` takes for classes and which counts ties, and the ceiling H(Y).
 
     Args:
         name: of a data set with classes; pixels lie in [0, 1].
-        draws: samples of each size, drawn from the training rows by a fixed seed; at least 2.
+        draws: samples of each size, drawn from the training samples by a fixed seed; at least 2.
         largest: no size above it.
 
     Returns:
