@@ -1,5 +1,6 @@
 """What several test files share."""
 
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -18,6 +19,11 @@ MISSING = ("could not import", "is not installed", "no Chromium")
 
 
 UNSEEN = pytest.StashKey[list[str]]()
+
+
+def pytest_collection_finish():
+    """What is there now stays to the end: Python's collector need not look through it again and again."""
+    gc.freeze()
 
 
 def pytest_sessionfinish(session):

@@ -28,7 +28,9 @@ def inputs(n, d, seed=1):
     return torch.randn(n, d, generator=seeded(seed))
 
 
-@pytest.mark.parametrize(("noise_std", "scale"), [(1.0, 1.0), (0.5, 1.0), (50.0, 100.0)])
+@pytest.mark.parametrize(
+    ("noise_std", "scale"), [(1.0, 1.0), pytest.param(0.5, 1.0, marks=pytest.mark.slow), (50.0, 100.0)]
+)
 def test_a_linear_layer_on_gaussian_input_has_its_closed_form(noise_std, scale):
     layer, truth = linear_layer(6, 3)
     with torch.no_grad():

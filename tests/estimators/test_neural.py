@@ -33,10 +33,10 @@ def product_of_pairs(n, rho, d, seed=0):
     [
         ("infonce", "separable"),
         ("mine", "joint"),
-        ("nwj", "joint"),
+        pytest.param("nwj", "joint", marks=pytest.mark.slow),
         ("jsd", "separable"),
-        ("smile", "joint"),
-        ("infonce", "joint"),
+        pytest.param("smile", "joint", marks=pytest.mark.slow),
+        pytest.param("infonce", "joint", marks=pytest.mark.slow),
     ],
 )
 def test_finds_the_information_of_a_gaussian(bound, critic):

@@ -133,7 +133,7 @@ class TestSplit:
 
 
 class TestTraining:
-    @pytest.mark.parametrize("order", [None, 1, 2, "hybrid"])
+    @pytest.mark.parametrize("order", [None, pytest.param(1, marks=pytest.mark.slow), 2, "hybrid"])
     def test_it_learns_to_take_the_noise_off(self, order):
         x, network = images(), small(noise_std=0.5)
         adam = lambda p: torch.optim.Adam(p, lr=1e-2)  # noqa: E731
