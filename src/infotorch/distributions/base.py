@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
+from scipy.optimize import brentq
 from torch import Tensor
 
 from infotorch.numerics.checks import as_tensor, check_number, check_size
@@ -50,13 +52,28 @@ def as_constants(values: object, *, where: str, name: str) -> Tensor:
     return as_tensor(values, where=where, name=name).detach().to("cpu", torch.float64)
 
 
-def check_information(mi: float, *, where: str) -> None:
-    """Refuse what is not a finite number of nats, at least 0.
+def check_information(
+    mi: float, *, where: str, name: str = "mi", least: float = 0.0, most: float = float("inf")
+) -> None:
+    """Refuse what is not a finite number of nats between `least` and `most`.
 
     Raises:
         TypeError: mi is not a number.
-        ValueError: mi is negative or not finite.
+        ValueError: mi is out of range or not finite.
     """
-    check_number(mi, where=where, name="mi")
-    if not 0 <= mi < float("inf"):
-        raise ValueError(f"{where}: mi must be finite and at least 0 nats, got {mi}.")
+    check_number(mi, where=where, name=name)
+    if most == float("inf") and not 0 <= mi < most:
+        raise ValueError(f"{where}: {name} must be finite and at least 0 nats, got {mi}.")
+    if not least <= mi <= most:
+        raise ValueError(f"{where}: {name} must lie in [{least:.6g}, {most:.6g}] nats, got {mi}.")
+
+
+def parameter_at(excess: Callable[[float], float], low: float, high: float) -> float:
+    """The parameter between low and high at which a law has the wanted information: where its excess is 0.
+
+    Example:
+        >>> round(parameter_at(lambda p: p**2 - 2, 0.0, 2.0), 6)
+        1.414214
+    """
+    found: Any = brentq(excess, low, high, xtol=1e-15)
+    return float(found)

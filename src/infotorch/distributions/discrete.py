@@ -1,12 +1,16 @@
-"""Discrete joint laws: any table of probabilities, and the binary symmetric channel."""
+"""Discrete joint laws: any table of probabilities, and symmetric channels."""
 
 from __future__ import annotations
 
+import math
+from typing import Self
+
 import torch
+from scipy.special import xlogy
 from torch import Tensor
 
-from infotorch.distributions.base import as_constants, generator_for
-from infotorch.numerics.checks import check_number
+from infotorch.distributions.base import as_constants, check_information, generator_for, parameter_at
+from infotorch.numerics.checks import check_number, check_size
 from infotorch.numerics.typing import ArrayLike
 
 
@@ -78,3 +82,64 @@ class BinarySymmetricChannel(DiscreteJoint):
                 raise ValueError(f"BinarySymmetricChannel: {name} must lie in [0, 1], got {value}.")
         stay, flip = 1 - flip_probability, flip_probability
         super().__init__([[(1 - p_one) * stay, (1 - p_one) * flip], [p_one * flip, p_one * stay]])
+
+
+class SymmetricChannel(DiscreteJoint):
+    """X is one of m equally likely symbols, Y mostly the same, else one of the others: I = log m - H(e) - e log(m - 1).
+
+    Args:
+        symbols: m, from 2 to 4096.
+        error_probability: e, the probability that Y differs from X, in [0, 1].
+
+    Raises:
+        ValueError: symbols or error_probability is out of range.
+        TypeError: symbols is no integer, or error_probability no number.
+
+    Source: Cover & Thomas 2006, Sec. 7.2.
+
+    Example:
+        >>> round(SymmetricChannel(10, 0.0).mutual_information(), 4)  # log 10
+        2.3026
+        >>> round(SymmetricChannel.for_information(1.5, 10).mutual_information(), 4)
+        1.5
+    """
+
+    def __init__(self, symbols: int, error_probability: float) -> None:
+        where = type(self).__name__
+        _check_symbols(symbols, where=where)
+        check_number(error_probability, where=where, name="error_probability")
+        if not 0 <= error_probability <= 1:
+            raise ValueError(f"{where}: error_probability must lie in [0, 1], got {error_probability}.")
+        self.error_probability = float(error_probability)
+        table = torch.full((symbols, symbols), error_probability / (symbols - 1), dtype=torch.float64)
+        super().__init__(table.fill_diagonal_(1 - error_probability) / symbols)
+
+    @classmethod
+    def for_information(cls, mi: float, symbols: int) -> Self:
+        """I(X; Y) = mi nats: Y differs from X as often as that takes.
+
+        Args:
+            mi: in nats, between 0 and log(symbols).
+            symbols: m, from 2 to 4096.
+
+        Raises:
+            ValueError: an argument is out of range.
+            TypeError: mi is no number, or symbols no integer.
+        """
+        where = f"{cls.__name__}.for_information"
+        _check_symbols(symbols, where=where)
+        check_information(mi, most=math.log(symbols), where=where)
+        independent = 1 - 1 / symbols
+
+        def excess(e: float) -> float:
+            return math.log(symbols) + float(xlogy(e, e / (symbols - 1)) + xlogy(1 - e, 1 - e)) - mi
+
+        if excess(independent) >= 0 or excess(0.0) <= 0:
+            return cls(symbols, independent if mi < 0.5 else 0.0)
+        return cls(symbols, parameter_at(excess, 0.0, independent))
+
+
+def _check_symbols(symbols: int, *, where: str) -> None:
+    check_size(symbols, where=where, name="symbols")
+    if not 2 <= symbols <= 4096:
+        raise ValueError(f"{where}: symbols must lie in [2, 4096], got {symbols}.")

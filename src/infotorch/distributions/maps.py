@@ -1,7 +1,7 @@
 """One-to-one maps of rows, for `Transformed`: they keep the information and make it harder to see.
 
-`half_cube`, `normal_cdf`, `bimodal` and `wiggly` act on each value, as do `torch.asinh`, `torch.exp` and the like. The
-others mix columns.
+`half_cube`, `heavy_tails`, `normal_cdf`, `bimodal` and `wiggly` act on each value, as do `torch.asinh`, `torch.exp` and
+the like. The others mix columns.
 """
 
 from __future__ import annotations
@@ -33,6 +33,21 @@ def half_cube(rows: Tensor) -> Tensor:
     """
     rows = _numbers(rows, where="half_cube")
     return rows * rows.abs().sqrt()
+
+
+def heavy_tails(rows: Tensor) -> Tensor:
+    """Long tails, x exp(x^2 / 4): of standard normal columns they fall about as t^-2, without a variance.
+
+    In float64 numbers up to 53 have a finite value.
+
+    Source: Tukey's h law with h = 1/2: Hoaglin 1985, Summarizing shape numerically, Sec. 11.
+
+    Example:
+        >>> heavy_tails(torch.tensor([-1.0, 0.0, 4.0])).round(decimals=2)
+        tensor([ -1.2800,   0.0000, 218.3900])
+    """
+    rows = _numbers(rows, where="heavy_tails")
+    return rows * torch.exp(rows**2 / 4)
 
 
 def normal_cdf(rows: Tensor) -> Tensor:

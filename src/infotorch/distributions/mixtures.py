@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
+from typing import Self
 
 import torch
 from torch import Tensor
 
 from infotorch.distributions.base import as_constants, generator_for
 from infotorch.distributions.quadrature import normal_expectation
-from infotorch.numerics.checks import check_positive, paired_samples
+from infotorch.numerics.checks import check_number, check_positive, paired_samples
 from infotorch.numerics.typing import ArrayLike
 
 
@@ -52,6 +53,32 @@ class GaussianMixture:
             raise ValueError("GaussianMixture: covariances must be symmetric and positive definite.")
         self.weights = _probabilities(weights, count, where="GaussianMixture")
         self._factors = factors
+
+    @classmethod
+    def rare_event(cls, probability: float, *, correlation: float, shift: float = 0.0) -> Self:
+        """X and Y are independent and standard normal, but for rare events that couple them.
+
+        Args:
+            probability: of an event, in (0, 1).
+            correlation: of X and Y in an event, in [-0.99, 0.99].
+            shift: how far an event moves X and Y, at most 20; at 0 each alone shows nothing of it.
+
+        Raises:
+            ValueError: an argument is out of range.
+            TypeError: an argument is not a number.
+
+        Example:
+            >>> round(GaussianMixture.rare_event(0.01, correlation=0.9, shift=4.0).mutual_information(), 4)
+            0.0496
+        """
+        given = (("probability", probability), ("correlation", correlation), ("shift", shift))
+        for (name, value), (low, high) in zip(given, ((0, 1), (-0.99, 0.99), (-20, 20)), strict=True):
+            check_number(value, where=f"{cls.__name__}.rare_event", name=name)
+            if not (low <= value <= high and 0 < probability < 1):
+                raise ValueError(f"{cls.__name__}.rare_event: {name} must lie in [{low}, {high}], got {value}.")
+        coupled = [[1.0, correlation], [correlation, 1.0]]
+        covariances = [[[1.0, 0.0], [0.0, 1.0]], coupled]
+        return cls([[0.0, 0.0], [shift, shift]], covariances, [1 - probability, probability])
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """Draw n independent pairs, float64, each of shape (n, 1)."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Self
 
 import torch
 from scipy.special import gammaincinv
 from torch import Tensor
 
-from infotorch.distributions.base import generator_for
+from infotorch.distributions.base import check_information, generator_for
 from infotorch.distributions.gaussian import CorrelatedGaussian
 from infotorch.numerics.checks import check_positive
 from infotorch.numerics.typing import ArrayLike
@@ -50,6 +51,26 @@ class StudentT:
         given = isinstance(dispersion, CorrelatedGaussian)
         self.gaussian = dispersion if given else CorrelatedGaussian(dispersion, dim_x)
         self.dof = float(dof)
+
+    @classmethod
+    def for_information(cls, mi: float, dim: int = 1, *, dof: float) -> Self:
+        """I(X; Y) = mi nats: `dim` pairs of columns, equally correlated; the rest comes of the scale that all share.
+
+        Args:
+            mi: in nats, at least what uncorrelated columns have, for they share their scale.
+            dim: columns of X, and of Y.
+            dof: degrees of freedom, at least 0.1.
+
+        Raises:
+            ValueError: mi is below that, or so large that the correlation rounds to 1; dim or dof is out of range.
+            TypeError: mi or dof is not a number, or dim is not an integer.
+        """
+        where = f"{cls.__name__}.for_information"
+        check_information(mi, where=where)
+        shared = cls(CorrelatedGaussian.for_information(0.0, dim), dof=dof).mutual_information()
+        if mi < shared:
+            raise ValueError(f"{where}: mi must be at least {shared:.4g} nats for dim {dim} and dof {dof}, got {mi}.")
+        return cls(CorrelatedGaussian.for_information(mi - shared, dim), dof=dof)
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """Draw n independent pairs, float64: x of shape (n, d_x) and y of shape (n, d_y)."""

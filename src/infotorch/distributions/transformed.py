@@ -1,4 +1,4 @@
-"""Laws made of laws: one-to-one maps keep the information, independent parts add theirs."""
+"""Laws made of laws: one-to-one maps and idle columns keep the information, independent parts add theirs."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from infotorch.distributions.base import JointLaw
-from infotorch.numerics.kinds import check_function, shown
+from infotorch.distributions.base import JointLaw, generator_for
+from infotorch.numerics.checks import check_size
+from infotorch.numerics.kinds import check_function, check_index, shown
 
 #: Rows to rows, one to one.
 Map = Callable[[Tensor], Tensor]
@@ -95,6 +96,56 @@ class Stacked:
     def mutual_information(self) -> float:
         """I(X; Y) in nats, as exact as the laws'."""
         return sum(law.mutual_information() for law in self.laws)
+
+
+class WithIdleColumns:
+    """Columns of standard normal noise beside those of a law, on either side: I stays what it was.
+
+    Turned by `random_rotation`, no column is idle any more, and the information hides in a few directions.
+
+    Args:
+        law: of (X, Y), with samples of numbers; integers become float64.
+        idle_x: columns that X gets behind its own, at least 0.
+        idle_y: the same of Y.
+
+    Raises:
+        TypeError: no law, or a number of columns that is no integer.
+        ValueError: a number of columns below 0.
+
+    Source: Cover & Thomas 2006, Theorem 2.5.2 (chain rule).
+
+    Example:
+        >>> from infotorch.distributions import CorrelatedGaussian
+        >>> law = WithIdleColumns(CorrelatedGaussian(0.9), 3, 1)
+        >>> x, y = law.sample(5, torch.Generator().manual_seed(0))
+        >>> x.shape, y.shape, round(law.mutual_information(), 4)
+        (torch.Size([5, 4]), torch.Size([5, 2]), 0.8304)
+    """
+
+    def __init__(self, law: JointLaw, idle_x: int = 0, idle_y: int = 0) -> None:
+        _check_law(law, where="WithIdleColumns")
+        for name, idle in (("idle_x", idle_x), ("idle_y", idle_y)):
+            check_index(idle, where="WithIdleColumns", name=name)
+            if idle:
+                check_size(idle, where="WithIdleColumns", name=name)
+        self.law = law
+        self.idle_x = idle_x
+        self.idle_y = idle_y
+
+    def sample(self, n: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+        """Draw n independent pairs, float64, shapes (n, d_x + idle_x) and (n, d_y + idle_y)."""
+        generator = generator_for(n, generator, where="WithIdleColumns.sample")
+        x, y = self.law.sample(n, generator)
+        return _widened(x, self.idle_x, generator), _widened(y, self.idle_y, generator)
+
+    def mutual_information(self) -> float:
+        """I(X; Y) in nats, as exact as the law's."""
+        return self.law.mutual_information()
+
+
+def _widened(values: Tensor, idle: int, generator: torch.Generator) -> Tensor:
+    noise = torch.randn(len(values), idle, generator=generator, dtype=torch.float64, device=generator.device)
+    return torch.cat([values.reshape(len(values), -1).to(torch.float64), noise], dim=1)
 
 
 def _mapped(values: Tensor, transform: Map | None, name: str) -> Tensor:

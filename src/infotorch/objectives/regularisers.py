@@ -230,7 +230,8 @@ class NuisanceInformation(_OnLayer):
     Raises:
         TypeError: nuisance is no function or gives no integers of shape (b,), noise_std or weight is no number, or
             layer no module.
-        ValueError: noise_std or weight not positive, or a layer with other samples than the input.
+        ValueError: noise_std or weight not positive, noise_std above 1e150, or a layer with other samples than the
+            input.
 
     Source: Moyer et al. 2018, arXiv:1805.09458, for the penalty; the bound is of Kolchinsky & Tracey 2017,
         arXiv:1706.02419, Sec. 4, both of its sides.
@@ -257,6 +258,10 @@ class NuisanceInformation(_OnLayer):
         if not callable(nuisance):
             raise TypeError(f"NuisanceInformation: nuisance must be a function of x, got {type(nuisance).__name__}.")
         check_positive(noise_std, where="NuisanceInformation", name="noise_std")
+        if noise_std > 1e150:
+            raise ValueError(
+                f"NuisanceInformation: noise_std must be at most 1e150, whose square is a number, got {noise_std}."
+            )
         self.nuisance, self.noise_std = nuisance, float(noise_std)
 
     def _value(self, rows: Tensor, batch: LocalBatch) -> Tensor | None:
