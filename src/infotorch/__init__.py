@@ -30,7 +30,7 @@ HOMES = {
     "MutualInformationDecay": "schedules.decay",
     "Objective": "objectives.base",
     "Plan": "training.plan",
-    "PlanePoint": "diagnostics.information_plane",
+    "PlanePoint": "diagnostics.plane_point",
     "Position": "training.position",
     "ProximalInfo": "updates.proximal_info",
     "ProximalSplit": "updates.proximal",

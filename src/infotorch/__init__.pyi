@@ -15,7 +15,7 @@ from infotorch.diagnostics.diagnosis import Diagnosis as Diagnosis
 from infotorch.diagnostics.diagnosis import LayerDiagnosis as LayerDiagnosis
 from infotorch.diagnostics.diagnosis import diagnose as diagnose
 from infotorch.diagnostics.information_plane import InformationPlane as InformationPlane
-from infotorch.diagnostics.information_plane import PlanePoint as PlanePoint
+from infotorch.diagnostics.plane_point import PlanePoint as PlanePoint
 from infotorch.estimators.architecture import architecture_aware_mine as architecture_aware_mine
 from infotorch.estimators.binned import binned_mi as binned_mi
 from infotorch.estimators.channel import pairwise_bounds as pairwise_bounds

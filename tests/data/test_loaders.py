@@ -6,7 +6,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 import infotorch
-from infotorch.data.loaders import first_pairs
+from infotorch.data.samples import read_samples
 
 X = torch.randn(300, 4, generator=torch.Generator().manual_seed(0))
 Y = (X[:, 0] > 0).long()
@@ -65,7 +65,7 @@ def test_no_more_is_read_than_is_held_and_unlabelled_samples_are_left_out():
             read.append(row)
             return X[row], torch.tensor(-1) if row % 2 else Y[row]
 
-    x, y = first_pairs(DataLoader(Counting(), batch_size=10), net(), 25, seed=0, where="here", labelled=True)
+    x, y = read_samples(DataLoader(Counting(), batch_size=10), net(), 25, seed=0, where="here", labelled=True)
     assert torch.equal(x, X[:50:2])
     assert torch.equal(y, Y[:50:2])
     assert read == list(range(50))

@@ -105,7 +105,7 @@ def test_a_class_of_any_number_costs_what_its_samples_cost():
     [
         (nn.LazyLinear(2), X, ValueError, "the network has no weights yet; run the model on some rows first"),
         (perceptron().to("meta"), X, ValueError, "layer '0' is on the meta device, which holds no numbers"),
-        (perceptron(), {"left": X}, TypeError, "x must be one tensor or array, got a dict; wrap a model of several"),
+        (perceptron(), {"left": X}, ValueError, "does not run on x of .* must be Tensor, not dict"),
         (perceptron(), (X, X), TypeError, "x must be one tensor or array, got a tuple"),
         (Apply(lambda x: {}["left"]), X, ValueError, "does not run on x of .*: KeyError: 'left'"),
         (Apply(lambda x: x.sum()), X, ValueError, "layers: 'output' gives no tensor with a row for each of the"),

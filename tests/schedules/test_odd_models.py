@@ -83,7 +83,7 @@ def test_ksg_counts_classes_and_not_their_numbers():
         (perceptron(), X.to_sparse(), TypeError, "x must be a dense tensor of numbers"),
         (perceptron(), X / 0, ValueError, "x must be finite, got NaN or infinite values"),
         (perceptron(), (X, X), TypeError, "x must be a tensor or an array, got tuple; wrap a model of several inputs"),
-        (perceptron(), {"x": X}, TypeError, "x must be a tensor or an array, got dict; wrap a model of several"),
+        (perceptron(), {"x": X}, ValueError, r"the network does not run on x of several inputs, x \(50, 4\)"),
     ],
 )
 def test_what_a_signal_cannot_measure_is_told_in_one_line(model, x, kind, words):

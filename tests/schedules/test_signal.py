@@ -149,7 +149,7 @@ def test_wrong_use_is_refused():
         (lambda: InformationSignal(model, (x, -torch.ones_like(y)), num_samples=2), "y holds no label: all 400 are -1"),
         (
             lambda: InformationSignal(model, (x, x[:, :1]), num_samples=401),
-            "num_samples must be at most the number of samples, 400",
+            "num_samples must be at most the number of samples with a target, 400",
         ),
         (lambda: InformationSignal(model, (x, y[:10])), "paired row by row"),
         (lambda: InformationSignal(model, (x, y), num_samples=10, columns=0), "columns must be at least 1, got 0"),
@@ -263,7 +263,7 @@ class TestOutputsOfManyKinds:
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"y": torch.ones(120, 1).long()}, ValueError, r"class labels must have shape \(n,\), got \(120, 1\)"),
+        ({"y": torch.ones(120, 1, 1).long()}, ValueError, r"y must be classes \(n,\), or labels \(n, labels\), got"),
         ({"data": torch.ones(2, 5)}, TypeError, r"data must be a pair \(x, y\), got Tensor"),
         ({"y": [0, 1] * 60}, TypeError, "y must be a tensor or an array, got list"),
         (

@@ -8,7 +8,7 @@ from infotorch.estimators.class_neighbours import ross
 from infotorch.estimators.kraskov import ksg
 from infotorch.numerics.seeds import derive_seed
 from infotorch.recipes.registry import variants_of
-from infotorch.schedules.signal import JITTER
+from infotorch.schedules.signal_samples import JITTER
 from infotorch.theory.demonstration import DEMONSTRATIONS
 from infotorch.theory.sample_size import sample_size
 

@@ -23,7 +23,6 @@ from infotorch.data.sets import Dataset, Split
 from infotorch.data.targets import (
     Targets,
     kind_of_targets,
-    known_targets,
     labelled_samples,
     precision_of_targets,
     read_targets,
@@ -42,8 +41,6 @@ SampleSource: TypeAlias = (
     "tuple[ArrayLike, ArrayLike | None] | DataLoader[object] | TorchDataset[object] | Split | Dataset | ImageFolders"
 )
 _END = object()
-#: Samples a step of the loader that reads a `Dataset` for a look.
-_READ = 100
 
 
 def held_pair(data: Any) -> Any:
@@ -68,57 +65,8 @@ def is_read_by_loader(data: object) -> bool:
     return isinstance(data, DataLoader | TorchDataset)
 
 
-def first_pairs(data: Any, model: object, num_samples: int, *, seed: int, where: str, labelled: bool = False) -> Any:
-    """The first samples that a `DataLoader` gives, or as many drawn from a `Dataset`, as one pair (x, y).
-
-    What already is a pair, and what is none of these, is handed back as it is. Nothing that decides the loader's order
-    is moved.
-
-    Args:
-        data: what a user gave.
-        model: decides device and precision of x.
-        num_samples: rows at most.
-        seed: decides what is drawn from a `Dataset`, and what a loader draws that has no generator of its own.
-        where: for messages.
-        labelled: leave out samples without a target.
-
-    Raises:
-        TypeError: batches that are no pairs of numbers.
-        ValueError: no samples, rows that do not pair, or NaN.
-
-    Example:
-        >>> samples = TensorDataset(torch.arange(6.0)[:, None], torch.tensor([0, 1, 0, 1, 0, 1]))
-        >>> x, y = first_pairs(DataLoader(samples, batch_size=2), nn.Linear(1, 2), 3, seed=0, where="example")
-        >>> x.flatten().tolist(), y.tolist()
-        ([0.0, 1.0, 2.0], [0, 1, 0])
-    """
-    data = held_pair(data)
-    if not is_read_by_loader(data):
-        return data
-    loader = as_loader(data, batch_size=_READ, where=where)
-    xs: list[Tensor | NamedTensors] = []
-    ys: list[Tensor] = []
-    with _order_kept(loader):
-        for x, y in read_pairs(loader, seed_streams(seed), 0, where=where, model=model):
-            if is_graph(x):
-                raise TypeError(f"{where}: a DataLoader must give tensors here, got graphs; fit and train take them.")
-            known = labelled_samples(y) if labelled else ...
-            xs.append(x[known])
-            ys.append(y[known])
-            _check_alike(ys[-1], ys[0], where=where)
-            if sum(map(len, ys)) >= num_samples:
-                break
-    if not xs:
-        raise ValueError(f"{where}: the DataLoader has no samples.")
-    device, dtype = place_of(model)
-    if any(y.is_floating_point() and not known_targets(y).all() for y in ys):
-        raise ValueError(f"{where}: y of a DataLoader must be finite, got NaN.")
-    with _told_in_a_line(where):  # batches of several lengths
-        x = joined(xs)[:num_samples]
-    return _placed(x, device, dtype), torch.cat(ys)[:num_samples].to(device)
-
-
-def _placed(x: Inputs, device: torch.device, dtype: torch.dtype | None) -> Any:
+def placed(x: Inputs, device: torch.device, dtype: torch.dtype | None) -> Any:
+    """One input of a network on a device; its real numbers in a precision."""
     if is_graph(x):
         return placed_graph(x, device, dtype)
     if isinstance(x, NamedTensors):
@@ -210,7 +158,7 @@ class LoaderBatches:
                 self.example = batch.x if is_graph(batch.x) else batch.x[:1].clone()
             ys.append(batch.y)
             shapes.add(batch.x.shape[1:] if isinstance(batch.x, Tensor) else None)
-            _check_alike(batch.y, ys[0], where=where)
+            check_same_kind(batch.y, ys[0], where=where)
             if len(ys) > most:
                 raise ValueError(f"{where}: the DataLoader must give as many batches as its length, {most}, got more.")
         if not ys:
@@ -234,7 +182,7 @@ class LoaderBatches:
 
     def look(self) -> Iterator[Batch]:
         """A pass over the samples after which the loader's order goes on as if there had been none."""
-        with _order_kept(self.loader):
+        with order_kept(self.loader):
             yield from self._batches(0)
 
     def epoch(self, epoch: int, *, start: int = 0) -> Iterator[Batch]:
@@ -246,7 +194,7 @@ class LoaderBatches:
         """
         check_position(epoch, start, where=f"{self.where}: epoch")
         check_start(self, start, where=self.where)
-        with _order_kept(self.loader) as order:
+        with order_kept(self.loader) as order:
             step = -1
             for step, batch in enumerate(self._batches(epoch)):
                 self._check(step, batch.y)
@@ -270,20 +218,20 @@ class LoaderBatches:
         lone = len(waiting) == 2 and len(waiting[1][1]) == 1 < len(waiting[0][1])
         if lone and not is_graph(waiting[1][0]):  # of graphs a batch norm sees the nodes
             (x, y), (last, its_y) = waiting
-            with _told_in_a_line(self.where):
+            with told_in_a_line(self.where):
                 waiting = [(joined([x, last]), torch.cat([y, its_y]))]
         for pair in waiting:
             yield self._placed(*pair)
 
     def _placed(self, x: Inputs, y: Tensor) -> Batch:
         dtype = precision_of_targets(self.dtype) if y.is_floating_point() else None
-        return Batch(_placed(x, self.device, self.dtype), y.to(self.device, dtype))
+        return Batch(placed(x, self.device, self.dtype), y.to(self.device, dtype))
 
     def _check(self, step: int, y: Tensor | None) -> None:
         """Refuse what the first pass did not show: read-outs are built for its targets, schedules for its steps."""
         assert y is not None
         assert self.y is not None
-        _check_alike(y, self.y, where=self.where)
+        check_same_kind(y, self.y, where=self.where)
         if step >= len(self):
             raise ValueError(f"{self.where}: the DataLoader must give {len(self)} batches an epoch, got more.")
         if kind_of_targets(y) == "classes" and int(y.max()) > int(self.y.max()):
@@ -322,7 +270,7 @@ def read_pairs(
         with streams.as_global_everywhere("loader", epoch):
             iterator = iter(loader)
         for step in count():
-            with streams.as_global_everywhere("loader", epoch, step), _told_in_a_line(where):
+            with streams.as_global_everywhere("loader", epoch, step), told_in_a_line(where):
                 item = next(iterator, _END)
             if item is _END:
                 return
@@ -334,7 +282,7 @@ def read_pairs(
 
 
 @contextmanager
-def _told_in_a_line(where: str) -> Iterator[None]:
+def told_in_a_line(where: str) -> Iterator[None]:
     """A context in which what a data set or its stacking raises, in a worker with a page of traceback, is one line."""
     try:
         yield
@@ -377,7 +325,7 @@ def _several(item: Any, model: nn.Module, targets: Targets, *, where: str) -> tu
     return x, read_targets(y, targets, where=where)
 
 
-def _check_alike(y: Tensor, first: Tensor, *, where: str) -> None:
+def check_same_kind(y: Tensor, first: Tensor, *, where: str) -> None:
     """Refuse targets that are of another kind or shape than those before them."""
     if y.is_floating_point() != first.is_floating_point():
         raise TypeError(f"{where}: y must be of one kind in all batches, got {first.dtype} and {y.dtype}.")
@@ -387,7 +335,7 @@ def _check_alike(y: Tensor, first: Tensor, *, where: str) -> None:
 
 
 @contextmanager
-def _order_kept(loader: DataLoader[Any]) -> Iterator[list[tuple[torch.Generator, Tensor]]]:
+def order_kept(loader: DataLoader[Any]) -> Iterator[list[tuple[torch.Generator, Tensor]]]:
     """A context after which the loader's own generators are as before; of those taken off the list, as they are."""
     holders = (loader, loader.sampler, loader.batch_sampler, getattr(loader.batch_sampler, "sampler", None))
     held = [getattr(holder, "generator", None) for holder in holders]

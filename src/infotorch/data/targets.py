@@ -66,6 +66,20 @@ def fully_labelled(y: Tensor) -> Tensor:
     return known if y.ndim == 1 else known.flatten(1).all(dim=1)
 
 
+def combined_labels(y: Tensor) -> Tensor:
+    """Several labels a sample, (n, labels), as one class, -1 where one is missing; other targets as they are.
+
+    Example:
+        >>> combined_labels(torch.tensor([[0, 1], [1, 1], [0, 1], [1, -1]])).tolist()
+        [0, 1, 0, -1]
+    """
+    if kind_of_targets(y) != "multilabel":
+        return y
+    combined, known = torch.full((len(y),), -1, dtype=torch.int64, device=y.device), fully_labelled(y)
+    combined[known] = y[known].unique(dim=0, return_inverse=True)[1]
+    return combined
+
+
 def precision_of_targets(dtype: torch.dtype | None) -> torch.dtype:
     """The precision of real targets beside weights of `dtype`: float64 beside such, else float32, as losses have it.
 

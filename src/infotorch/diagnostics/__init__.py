@@ -11,7 +11,7 @@ HOMES = {
     "InformationPlane": "information_plane",
     "LayerDiagnosis": "diagnosis",
     "NoisyInformation": "compression",
-    "PlanePoint": "information_plane",
+    "PlanePoint": "plane_point",
     "Probe": "simplicity",
     "QuantisedEntropy": "compression",
     "Sensitivity": "sensitivity",

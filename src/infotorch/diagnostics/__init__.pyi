@@ -12,8 +12,8 @@ from infotorch.diagnostics.dimension import information_dimension as information
 from infotorch.diagnostics.embeddings import embed_modules as embed_modules
 from infotorch.diagnostics.evidence import Evidence as Evidence
 from infotorch.diagnostics.information_plane import InformationPlane as InformationPlane
-from infotorch.diagnostics.information_plane import PlanePoint as PlanePoint
 from infotorch.diagnostics.information_plane import log_epochs as log_epochs
+from infotorch.diagnostics.plane_point import PlanePoint as PlanePoint
 from infotorch.diagnostics.sensitivity import Sensitivity as Sensitivity
 from infotorch.diagnostics.simplicity import Decisions as Decisions
 from infotorch.diagnostics.simplicity import Probe as Probe

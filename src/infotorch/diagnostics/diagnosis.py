@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from infotorch.assessment.robustness import Change, Robustness, layer_robustness, network_robustness
-from infotorch.data.loaders import SampleSource, first_pairs
-from infotorch.data.splits import stratified_samples
+from infotorch.data.samples import LookSource, read_samples
+from infotorch.data.targets import TARGETS, Targets
 from infotorch.diagnostics.compression import Compression, compression
 from infotorch.diagnostics.continuity import InputKind
+from infotorch.diagnostics.diagnosed_samples import as_one_input, checked_pair, drawn, is_real
 from infotorch.diagnostics.evidence import Evidence, gather_evidence
 from infotorch.diagnostics.own_noise import own_noise
 from infotorch.diagnostics.simplicity import Decisions, decisions
@@ -25,21 +26,19 @@ from infotorch.networks.feature_extractor import (
     check_layers,
     errors_of,
     layers_that_run,
-    one_tensor,
 )
+from infotorch.networks.one_input import name_within, name_without
 from infotorch.numerics.checks import (
-    as_tensor,
     check_choice,
     check_count,
-    check_paired,
     check_positive,
     check_rows,
-    is_discrete,
     shown,
 )
 from infotorch.numerics.columns import narrowed
 from infotorch.numerics.kinds import check_kind
 from infotorch.numerics.model_copy import model_copy
+from infotorch.numerics.named_tensors import NamedTensors
 from infotorch.numerics.seeds import seed_streams
 from infotorch.records.files import Json, json_values
 
@@ -166,7 +165,7 @@ class Diagnosis:
 
 def diagnose(
     model: nn.Module,
-    data: SampleSource,
+    data: LookSource,
     *,
     layers: Sequence[str] | None = None,
     input_kind: InputKind | None = None,
@@ -175,6 +174,7 @@ def diagnose(
     properties: bool = True,
     num_samples: int = 1000,
     seed: int = 0,
+    targets: Targets = "auto",
 ) -> Diagnosis:
     """Say of every layer T of a network whether I(X; T) is a number that means anything, and what to use instead.
 
@@ -199,10 +199,12 @@ def diagnose(
     What is seen on these rows need not hold elsewhere: a unit that is dead here may live on other inputs.
 
     Args:
-        model: any module that takes one tensor, in any precision; it is left as it was.
-        data: (x, y): inputs (n, ...), n at least 20, and classes (n,), integers, -1 for unlabelled samples; or None. Of
-            a torch `DataLoader` of such pairs the first num_samples that it gives are looked at, in its own order,
-            which goes on as before; of a `Dataset` of torch as many, drawn by seed; of a data set of `load` training.
+        model: any module, in any precision; it is left as it was.
+        data: what `fit` takes but graphs, of at least 20 samples. (x, y): inputs (n, ...), and classes (n,), integers,
+            -1 for unlabelled samples; or None. x may be a dict or tuple of several inputs: X is then all of them, whose
+            real numbers make the small steps, and integers, such as token ids, none. Of a torch `DataLoader` the first
+            num_samples that it gives are looked at, in its own order, which goes on as before; of a `Dataset` as many,
+            drawn by seed; of a data set of `load` training.
         layers: names as in `model.named_modules()`, or "output"; None takes the children in the order in which they
             run, and "output" where the forward goes on after them.
         input_kind: "continuous" or "discrete" where the rows do not show it: grey levels that stand for brightness are
@@ -214,13 +216,14 @@ def diagnose(
         properties: whether P1 to P4 are measured too, which takes most of the time.
         num_samples: samples that are looked at, drawn in the proportions of the classes; P4 looks at 400 of them.
         seed: decides the samples and every draw.
+        targets: "classes" for class numbers that are stored as floats, see `fit`.
 
     Raises:
-        TypeError: data is no pair, x is no tensor of numbers, classes are not integers, num_samples is not an integer,
-            or noise_levels or radii is no list.
+        TypeError: data is no pair, x is no tensor of numbers, or graphs, whose layers do not follow from a sample's own
+            x alone, classes are not integers, num_samples is not an integer, or noise_levels or radii is no list.
         ValueError: fewer than 20 rows, rows not paired, NaN or infinite values, an unknown layer or input_kind,
-            "continuous" integers, no noise_levels or radii or one that is not positive, or a network that does not run
-            on x or gives NaN.
+            "continuous" integers, no noise_levels or radii or one that is not positive, y that is not what targets
+            says, or a network that does not run on x or gives NaN.
 
     Source: Amjad & Geiger 2019, arXiv:1802.09766.
 
@@ -233,19 +236,25 @@ def diagnose(
     """
     check_count(num_samples, where=_WHERE, name="num_samples")
     check_kind(properties, (bool, np.bool_), where=_WHERE, name="properties", said="True or False")
-    x, y = _checked(model, first_pairs(data, model, num_samples, seed=seed, where=_WHERE))
-    check_rows(x[:num_samples], where=_WHERE, name="x, and the rows looked at,", at_least=FEWEST_SAMPLES)
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"{_WHERE}: model must be a torch.nn.Module, got {type(model).__name__}.")
+    check_choice(targets, TARGETS, where=_WHERE, name="targets")
+    data = read_samples(data, model, num_samples, seed=seed, where=_WHERE, targets=targets)
+    x, y = checked_pair(data, targets, where=_WHERE)
+    check_rows(
+        range(min(num_samples, len(x))), where=_WHERE, name="x, and the rows looked at,", at_least=FEWEST_SAMPLES
+    )
     if input_kind is not None:
         check_choice(input_kind, ("continuous", "discrete"), where=_WHERE, name="input_kind")
-    if input_kind == "continuous" and not x.is_floating_point():
+    if input_kind == "continuous" and not is_real(x):
         raise ValueError(
             f"{_WHERE}: input_kind must not be continuous for integers, which make no small steps: give x.float(), "
-            f"got {x.dtype}."
+            f"got {getattr(x, 'dtype', x)}."
         )
     _check_sizes(noise_levels, radii)
     streams = seed_streams(seed)
     num_classes = None if y is None else int(y.max()) + 1
-    x, y = _chosen(x, y, num_samples, streams.generator("diagnosed rows"))
+    x, y = drawn(x, y, num_samples, streams.generator("diagnosed rows"))
     # The attacks need gradients, whatever the caller has turned off.
     with (
         torch.inference_mode(mode=False),
@@ -253,27 +262,36 @@ def diagnose(
         streams.as_global_everywhere("diagnosed", device=x.device),
     ):
         twin, x, y = _copied(model), x.clone(), None if y is None else y.clone()
+        several = isinstance(x, NamedTensors)
+        twin, x, movable = as_one_input(twin, x)
         with errors_of(_WHERE):
-            names = layers_that_run(twin, x[:2]) if layers is None else check_layers(model, layers, where=_WHERE)
+            if layers is not None:
+                layers = check_layers(model, layers, where=_WHERE)
+                layers = [name_within(name) for name in layers] if several else layers
+            names = layers_that_run(twin, x[:2]) if layers is None else layers
             outputs = _outputs(twin, x, names)
-        seen = gather_evidence(twin, x, names, outputs, data=input_kind, streams=streams)
+        seen = gather_evidence(twin, x, names, outputs, data=input_kind, streams=streams, movable=movable)
         found = tuple(_layer(name, outputs[name], seen[name]) for name in names)
-        if not properties:
-            return Diagnosis(found, len(x))
-        attacked = None if y is None or not x.is_floating_point() else _labelled(x, y)
-        changes = {"radii": radii, "streams": streams}
-        own = attacked and network_robustness(twin, *attacked, num_classes=num_classes, **changes)
-        noises = own_noise(twin, x, names, streams=streams)
-        full = []
-        for layer in found:
-            t = outputs[layer.name]
-            full.append(replace(
-                layer,
-                decisions=None if y is None else decisions(t, y, seed=seed % 2**32),
-                compression=compression(t, y, noise_levels=noise_levels, own=noises.get(layer.name)),
-                robustness=attacked and layer_robustness(twin, layer.name, *attacked, **changes),
-            ))  # fmt: skip
-    return Diagnosis(tuple(full), len(x), own)
+        own = None
+        if properties:
+            attacked = _labelled(x, y) if y is not None and movable is None and x.is_floating_point() else None
+            changes = {"radii": radii, "streams": streams}
+            own = attacked and network_robustness(twin, *attacked, num_classes=num_classes, **changes)
+            noises = own_noise(twin, x, names, streams=streams)
+            found = tuple(
+                replace(
+                    layer,
+                    decisions=None if y is None else decisions(outputs[layer.name], y, seed=seed % 2**32),
+                    compression=compression(
+                        outputs[layer.name], y, noise_levels=noise_levels, own=noises.get(layer.name)
+                    ),
+                    robustness=attacked and layer_robustness(twin, layer.name, *attacked, **changes),
+                )
+                for layer in found
+            )
+    if several:
+        found = tuple(replace(layer, name=name_without(layer.name)) for layer in found)
+    return Diagnosis(found, len(x), own)
 
 
 def _layer(name: str, t: Tensor, seen: Evidence) -> LayerDiagnosis:
@@ -323,37 +341,6 @@ def _check_sizes(noise_levels: Sequence[float], radii: Sequence[float]) -> None:
             raise ValueError(f"{_WHERE}: {name} must hold one number or more, got none.")
         for value in values:
             check_positive(value, where=_WHERE, name=name)
-
-
-def _checked(model: nn.Module, data: Any) -> tuple[Tensor, Tensor | None]:
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"{_WHERE}: model must be a torch.nn.Module, got {type(model).__name__}.")
-    if not isinstance(data, tuple | list) or len(data) != 2:
-        raise TypeError(f"{_WHERE}: data must be a pair (x, y), y classes or None, got {type(data).__name__}.")
-    x = one_tensor(data[0], where=_WHERE)
-    if x.is_floating_point() and not bool(torch.isfinite(x).all()):
-        raise ValueError(f"{_WHERE}: x must be finite, got NaN or infinite values.")
-    if data[1] is None:
-        return x, None
-    y = as_tensor(data[1], where=_WHERE, name="y")
-    if not is_discrete(y) or y.ndim != 1:
-        raise TypeError(
-            f"{_WHERE}: y must be one class a row, integers of shape (n,), or None, got {y.dtype} {tuple(y.shape)}."
-        )
-    check_paired(x, y, where=_WHERE)
-    return x, y.long()
-
-
-def _chosen(x: Tensor, y: Tensor | None, num_samples: int, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
-    """At most so many rows, in a random order, as the first few are looked at more closely."""
-    count = min(num_samples, len(x))
-    kept = (
-        torch.randperm(len(x), generator=generator)[:count]
-        if y is None
-        else stratified_samples(y.cpu(), count, generator)
-    )
-    kept = kept[torch.randperm(count, generator=generator)]
-    return x.detach()[kept.to(x.device)], None if y is None else y[kept.to(y.device)].to(x.device)
 
 
 def _copied(model: nn.Module) -> nn.Module:

@@ -12,13 +12,13 @@ from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
+from infotorch.data.graph_reading import is_graph_samples
 from infotorch.data.graphs import GraphSamples, NodeSamples, structure_of
 from infotorch.networks.model_state import ModelState
 from infotorch.numerics.checks import as_tensor, check_count, check_paired, check_positive, is_discrete, shown
 from infotorch.numerics.kinds import check_kind
 from infotorch.numerics.seeds import SeedStreams, derive_seed, seed_streams
 from infotorch.records.embedding import Embedding
-from infotorch.training.inputs import is_graph_samples
 from infotorch.training.plan import Plan, evaluating
 
 __all__ = ["Embedding", "embed_modules", "embed_rows"]

@@ -106,6 +106,7 @@ def gather_evidence(
     *,
     data: InputKind | None,
     streams: SeedStreams,
+    movable: Tensor | None = None,
 ) -> dict[str, Evidence]:
     """Evidence on every layer.
 
@@ -116,12 +117,15 @@ def gather_evidence(
         outputs: layer -> what it gives for x, (n, columns), in the network's own precision.
         data: what kind of input x is, where the caller knows; None looks.
         streams: the source of all chance.
+        movable: columns of x that are not integers; None for all, or as x says.
     """
     continuous = continuous_columns(x)
     if data == "discrete":
         continuous = torch.zeros_like(continuous)
     elif data == "continuous":
         continuous = (x != x[:1]).reshape(len(x), -1).any(dim=0).cpu()
+    if movable is not None:
+        continuous = continuous & movable
     kind = input_kind(continuous, x)
     twin, rows = in_double(model, x)
     moves = movements(twin, rows, layers, continuous=continuous, streams=streams)

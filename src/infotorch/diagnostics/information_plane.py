@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,18 +12,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from infotorch.data.loaders import SampleSource, first_pairs
-from infotorch.diagnostics.compression import noisy_bounds
-from infotorch.diagnostics.own_noise import OwnNoise, own_noise
+from infotorch.data.looks import first_look, looks
+from infotorch.data.samples import LookSource, read_samples
+from infotorch.data.targets import TARGETS, Targets
+from infotorch.diagnostics.own_noise import own_noise
+from infotorch.diagnostics.plane_point import LayerAt, PlanePoint
 from infotorch.diagnostics.plane_samples import plane_samples
-from infotorch.estimators.binned import binned_mi
-from infotorch.estimators.class_neighbours import ross
-from infotorch.estimators.doubts import unexamined
-from infotorch.estimators.estimate import Estimate
 from infotorch.figures.information_plane import epochs_figure
 from infotorch.networks.feature_extractor import FeatureExtractor, check_layers, errors_of, layers_that_run
-from infotorch.numerics.checks import check_count, check_depth, check_positive, shown
-from infotorch.numerics.columns import narrowed, spread
+from infotorch.numerics.checks import check_choice, check_count, check_depth, check_positive, shown
+from infotorch.numerics.columns import narrowed
 from infotorch.numerics.kinds import check_iterable, check_kind, check_path
 from infotorch.numerics.seeds import seed_streams
 from infotorch.records.files import Json, write_json
@@ -35,50 +33,6 @@ if TYPE_CHECKING:
 _WHERE = "InformationPlane"
 # Rows a forward pass.
 _CHUNK = 250
-# Where a layer draws anew in every pass, and its law is not known: the value is that of one draw.
-_LEFT_OUT = "; the layer's own noise is left out, so that I(X; T) is less"
-
-
-@dataclass(frozen=True)
-class PlanePoint:
-    """One layer T at one epoch, in nats.
-
-    None where a number has no meaning: I(T; Y) without classes, all of them where T is not finite, as in a training
-    that diverges, and a standard error from too few rows.
-
-    Args:
-        epoch: as the caller counts; 0 is before training.
-        layer: the layer's name.
-        mi_xt: I(X; T) under the assumption.
-        mi_xt_error: its standard error, over the rows.
-        mi_xt_lower: a lower bound where `mi_xt` is an upper one.
-        mi_ty: I(T; Y).
-        mi_ty_error: its standard error.
-        assumption: what makes I(X; T) finite, in the units of the layer at this epoch, and whether noise of the layer's
-            own is counted.
-        xt_estimator: estimator of I(X; T), with its direction if it is a bound; None where it was not asked.
-        ty_estimator: estimator of I(T; Y), likewise.
-        ceiling: what I(X; T) cannot exceed with so few rows, log n.
-
-    Example:
-        >>> x = torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
-        >>> plane = InformationPlane(nn.Sequential(nn.Linear(2, 2)), (x, (x[:, 0] > 0).long()), num_bins=2)
-        >>> point = plane(0)[0]
-        >>> point.epoch, point.layer, point.mi_xt <= point.ceiling
-        (0, '0', True)
-    """
-
-    epoch: int
-    layer: str
-    mi_xt: float | None
-    mi_xt_error: float | None
-    mi_xt_lower: float | None
-    mi_ty: float | None
-    mi_ty_error: float | None
-    assumption: str
-    xt_estimator: str | None
-    ty_estimator: str | None
-    ceiling: float
 
 
 def log_epochs(last: int, *, per_decade: int = 10) -> tuple[int, ...]:
@@ -113,24 +67,30 @@ class InformationPlane:
     I(X; T) of a deterministic layer is infinite or stuck (see `diagnose`), so exactly one assumption is named, and
     stands beside every value: noise_std, relative_noise, bin_width or num_bins. With noise the value is an upper bound
     (Kolchinsky & Tracey 2017) for an input that is one of the rows, and I(T; Y) is that of T without noise by
-    neighbours (Ross 2014); with bins both are those of the binned layer. Noise of a layer's own is counted where it is
-    that of `GaussianLayer` or `GaussianNoise` and the assumption is noise too; any other is left out, which the
-    assumption then says: I(X; T) is less than the value, and has no lower bound.
+    neighbours (Ross 2014; of real targets KSG); with bins both are those of the binned layer. Noise of a layer's own is
+    counted where it is that of `GaussianLayer` or `GaussianNoise` and the assumption is noise too; any other is left
+    out, which the assumption then says: I(X; T) is less than the value, and has no lower bound. What is known to speak
+    against a value stands beside it, `mi_xt_reason` and `mi_xt_reliable`, without a warning at every look.
 
     Args:
-        model: any module that takes one tensor, in any precision; it may be in training.
-        data: (x, y): inputs (n, ...), n at least 5, and classes (n,), integers, -1 for unlabelled samples; or None. Of
-            a torch `DataLoader` of such pairs the first num_samples that it gives are kept, and its order goes on as
-            before; of a `Dataset` of torch as many, drawn by seed; of a data set of `load` the training part counts.
+        model: any module, in any precision; it may be in training.
+        data: what `fit` takes, of at least 5 samples; targets may be None. (x, y) of arrays; x a dict or tuple of
+            several inputs, each of which the model is handed; a torch `DataLoader`, of which the first num_samples are
+            kept and whose order goes on as before; a `Dataset`, of which as many are drawn by seed; the training part
+            of a data set of `load`; graphs, whose samples are the graphs where they have a target each, and else their
+            nodes. Of graphs with a target each, T of a layer that runs before pooling is the mean over the nodes; of
+            parts of a graph, as `NeighborLoader` gives them, the first batch_size nodes count.
         layers: names as in `model.named_modules()`, or "output"; None takes those that `diagnose` takes.
         noise_std: standard deviation of Gaussian noise in every column, in the layer's own units, which scaling cheats.
         relative_noise: the same in units of the layer's spread at each epoch.
         bin_width: width of bins in every column, in its units; 2 / 30 for 30 bins of tanh.
         num_bins: bins of equal width between each column's ends at each epoch.
         epochs: those that are measured, such as `log_epochs(100)`; calls with others do nothing. None: every call.
-        num_samples: samples that are drawn once, in the proportions of the classes.
+        num_samples: samples that are drawn once, in the proportions of the classes; only these are held.
         out: where the points are written on exit; "information_plane.json" in a run directory is drawn by its report.
         seed: decides the samples, and the noise of a stochastic network, which is the same at every look.
+        targets: what y is, as in `fit`. I(T; Y) is that of the samples whose targets are all known; several labels
+            count as one class, their combination. Real targets need noise, or num_bins, which cuts them too.
 
     Attributes:
         points: what was measured so far, one `PlanePoint` a layer and epoch.
@@ -139,7 +99,7 @@ class InformationPlane:
         TypeError: model is no module, data is no pair, x or y is not made of numbers of the right kind, an assumption
             is not a number, or epochs is no list.
         ValueError: no assumption or several, one that is not positive, too few rows, rows not paired, NaN, an unknown
-            layer, or a network that does not run on x or has no weights yet.
+            layer, bin_width with real targets, or a network that does not run on x or has no weights yet.
 
     Source: Shwartz-Ziv & Tishby 2017, arXiv:1703.00810 (the plane); Saxe et al. 2018, ICLR, and Amjad & Geiger 2019,
         arXiv:1802.09766 (why the assumption must be said).
@@ -157,7 +117,7 @@ class InformationPlane:
     def __init__(
         self,
         model: nn.Module,
-        data: SampleSource,
+        data: LookSource,
         layers: Sequence[str] | None = None,
         *,
         noise_std: float | None = None,
@@ -168,15 +128,17 @@ class InformationPlane:
         num_samples: int = 1000,
         out: Path | str | None = None,
         seed: int = 0,
+        targets: Targets = "auto",
     ) -> None:
         given = {
             "noise_std": noise_std, "relative_noise": relative_noise, "bin_width": bin_width, "num_bins": num_bins
         }  # fmt: skip
         self.assumption = _assumption(given)
         check_count(num_samples, where=_WHERE, name="num_samples")
-        data = first_pairs(data, model, num_samples, seed=seed, where=_WHERE)
+        check_choice(targets, TARGETS, where=_WHERE, name="targets")
+        data = read_samples(data, model, num_samples, seed=seed, where=_WHERE, targets=targets)
         if not isinstance(data, tuple | list) or len(data) != 2:
-            raise TypeError(f"{_WHERE}: data must be a pair (x, y), y classes or None, got {type(data).__name__}.")
+            raise TypeError(f"{_WHERE}: data must be a pair (x, y), y targets or None, got {type(data).__name__}.")
         listed = isinstance(epochs, Collection) and getattr(epochs, "ndim", 1) == 1
         if epochs is not None and not (listed and all(isinstance(epoch, Real) for epoch in epochs)):
             raise TypeError(f"{_WHERE}: epochs must be a list of epochs, such as log_epochs(100), got {shown(epochs)}.")
@@ -187,10 +149,17 @@ class InformationPlane:
             check_path(out, where=_WHERE, name="out")
         self.out = None if out is None else Path(out)
         self._streams = seed_streams(seed)
-        self.x, self.y = plane_samples(*data, num_samples, self._streams.generator("plane rows"), where=_WHERE)
+        draw = self._streams.generator("plane rows")
+        x, y = data
+        self.x, self.y = plane_samples(x, y, num_samples, draw, where=_WHERE, targets=targets)
+        if bin_width is not None and self.y is not None and self.y.is_floating_point():
+            raise ValueError(
+                f"{_WHERE}: bin_width must be left out for real targets, whose units are others than the layer's; give "
+                "noise_std, relative_noise or num_bins, or y=None."
+            )
         if layers is None:
             with errors_of(_WHERE), self._streams.as_global_everywhere("plane", device=self.x.device):
-                layers = layers_that_run(model, self.x[:2])
+                layers = layers_that_run(model, first_look(self.x, 2).x)
         self.layers = check_layers(model, layers, where=_WHERE)
         self.points: list[PlanePoint] = []
 
@@ -215,7 +184,8 @@ class InformationPlane:
         with errors_of(_WHERE):
             noises = own_noise(self.model, self.x, self.layers, streams=self._streams)
             outputs = self._outputs()
-        found = [self._point(epoch, name, t, noises.get(name)) for name, t in outputs.items()]
+        layers = [LayerAt(int(epoch), name, t, noises.get(name)) for name, t in outputs.items()]
+        found = [layer.point(self.assumption, self.y) for layer in layers]
         self.points += found
         return found
 
@@ -300,54 +270,11 @@ class InformationPlane:
             self._streams.as_global_everywhere("plane", device=self.x.device),
             FeatureExtractor(self.model, self.layers) as extract,
         ):
-            for rows in self.x.split(_CHUNK):
-                for name, t in extract(rows).items():
-                    parts[name].append(narrowed(t).float())
+            for look in looks(self.x, _CHUNK):
+                extract.run(look.x)
+                for name in self.layers:
+                    parts[name].append(narrowed(look.columns(extract.features.get(name), name)).float())
         return {name: torch.cat(values) for name, values in parts.items()}
-
-    def _point(self, epoch: int, layer: str, t: Tensor, own: OwnNoise | None) -> PlanePoint:
-        xt = lower = ty = None
-        said = "{}={}".format(*self.assumption)
-        if bool(torch.isfinite(t).all()):
-            with unexamined():  # in every epoch, of every layer: a plane compares
-                xt, lower, said = self._of_inputs(t, own)
-                ty = self._of_classes(t)
-        return PlanePoint(
-            epoch=epoch,
-            layer=layer,
-            mi_xt=_number(xt),
-            mi_xt_error=_number(xt and xt.std_error),
-            mi_xt_lower=_number(lower),
-            mi_ty=_number(ty),
-            mi_ty_error=_number(ty and ty.std_error),
-            assumption=said,
-            xt_estimator=xt and xt.estimator,
-            ty_estimator=ty and ty.estimator,
-            ceiling=math.log(len(t)),
-        )
-
-    def _of_inputs(self, t: Tensor, own: OwnNoise | None) -> tuple[Estimate, Estimate | None, str]:
-        """I(X; T), its lower bound if it is an upper one, and the assumption in the layer's units."""
-        name, value = self.assumption
-        if name in {"bin_width", "num_bins"}:
-            binned = binned_mi(torch.arange(len(t), device=t.device), t, **{name: value})
-            return binned, None, f"{name}={value}" + ("" if own is None else _LEFT_OUT)
-        noise_std = value if name == "noise_std" else value * (spread(t) or 1.0)
-        lower, upper = noisy_bounds(t, noise_std, own)
-        beside = "" if own is None else _LEFT_OUT if own.gaussian is None else ", beside the layer's own noise"
-        return upper, lower, f"noise_std={noise_std:.6g}{beside}"
-
-    def _of_classes(self, t: Tensor) -> Estimate | None:
-        if self.y is None:
-            return None
-        t, y = t[self.y >= 0], self.y[self.y >= 0]
-        name, value = self.assumption
-        return binned_mi(t, y, **{name: value}) if name in {"bin_width", "num_bins"} else ross(t, y)
-
-
-def _number(value: Estimate | float | None) -> float | None:
-    """None where the number has no meaning, such as the error of too few rows."""
-    return None if value is None or not math.isfinite(float(value)) else float(value)
 
 
 def _assumption(given: dict[str, Any]) -> tuple[str, Any]:

@@ -9,7 +9,9 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from infotorch.networks.feature_extractor import OUTPUT, FeatureExtractor, as_columns
+from infotorch.data.graphs import GraphSamples
+from infotorch.data.looks import Held, Look, first_look, looks
+from infotorch.networks.feature_extractor import OUTPUT, FeatureExtractor
 from infotorch.numerics.columns import MOST_COLUMNS
 from infotorch.numerics.seeds import SeedStreams
 
@@ -38,12 +40,12 @@ class OwnNoise:
     gaussian: tuple[Tensor, Tensor] | None
 
 
-def own_noise(model: nn.Module, x: Tensor, layers: Sequence[str], *, streams: SeedStreams) -> dict[str, OwnNoise]:
+def own_noise(model: nn.Module, x: Held, layers: Sequence[str], *, streams: SeedStreams) -> dict[str, OwnNoise]:
     """The noise of the layers that draw anew in every pass; layers without noise are left out.
 
     Args:
-        model: any module that takes one tensor; it is left as it was.
-        x: inputs, (n, ...).
+        model: any module; it is left as it was.
+        x: samples; of graphs, whose layers are means over nodes, no noise is known.
         layers: names of layers.
         streams: the source of all chance.
 
@@ -55,14 +57,16 @@ def own_noise(model: nn.Module, x: Tensor, layers: Sequence[str], *, streams: Se
         >>> {name: noise.gaussian and noise.gaussian[1][0].tolist() for name, noise in found.items()}
         {'1': [0.5, 0.5, 0.5], '2': None}
     """
-    known = [name for name in layers if name != OUTPUT and isinstance(model.get_submodule(name), GaussianChannel)]
+    # The mean over a graph's nodes has less noise than a node.
+    inside = () if isinstance(x, GraphSamples) else layers
+    known = [name for name in inside if name != OUTPUT and isinstance(model.get_submodule(name), GaussianChannel)]
     passes = [_Pass(model, layers, known, streams, draw) for draw in (0, 1)]
-    (first, came), (second, came_again) = (one(x[:_FEW]) for one in passes)
+    (first, came), (second, came_again) = (one(first_look(x, _FEW)) for one in passes)
     noisy = [name for name in layers if not torch.equal(first[name], second[name])]
     clean = [name for name in noisy if name in known and all(map(torch.equal, came[name], came_again[name]))]
     found = dict.fromkeys(noisy, OwnNoise(None))
     if clean:
-        parts = [passes[0](rows)[1] for rows in x.split(_CHUNK)]
+        parts = [passes[0](look)[1] for look in looks(x, _CHUNK)]
         for name in clean:
             mean, noise_std = (torch.cat(rows) for rows in zip(*(part[name] for part in parts), strict=True))
             if mean.shape[1] <= MOST_COLUMNS:
@@ -80,12 +84,12 @@ class _Pass:
     streams: SeedStreams
     draw: int
 
-    def __call__(self, rows: Tensor) -> tuple[dict[str, Tensor], dict[str, tuple[Tensor, Tensor]]]:
+    def __call__(self, look: Look) -> tuple[dict[str, Tensor], dict[str, tuple[Tensor, Tensor]]]:
         came: dict[str, tuple[Tensor, Tensor]] = {}
 
         def note(name: str) -> Any:
             def hook(layer: Any, inputs: tuple[Any, ...]) -> None:
-                mean, noise_std = (as_columns(part, name, len(rows)).clone() for part in layer.gaussian(inputs[0]))
+                mean, noise_std = (look.columns(part, name).clone() for part in layer.gaussian(inputs[0]))
                 came[name] = (mean, noise_std)
 
             return hook
@@ -94,10 +98,11 @@ class _Pass:
         try:
             with (
                 torch.no_grad(),
-                self.streams.as_global_everywhere("own noise", self.draw, device=rows.device),
+                self.streams.as_global_everywhere("own noise", self.draw, device=look.device),
                 FeatureExtractor(self.model, self.layers) as extract,
             ):
-                return extract(rows), came
+                extract.run(look.x)
+                return {name: look.columns(extract.features.get(name), name) for name in self.layers}, came
         finally:
             for handle in handles:
                 handle.remove()

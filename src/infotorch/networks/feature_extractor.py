@@ -11,25 +11,27 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from infotorch.networks.forward_inputs import result_of
 from infotorch.networks.model_state import ModelState
 from infotorch.numerics.checks import as_tensor, check_callable, check_module
 from infotorch.numerics.columns import as_real
 from infotorch.numerics.kinds import check_names
 from infotorch.numerics.model_copy import model_copy
+from infotorch.numerics.named_tensors import NamedTensors
 from infotorch.numerics.nested import map_tensors, tensors_in
 
 #: Name of what the network returns, where that is not the last child's own output.
 OUTPUT = "output"
 
 
-def layers_that_run(model: nn.Module, x: Tensor) -> tuple[str, ...]:
+def layers_that_run(model: nn.Module, x: object) -> tuple[str, ...]:
     """The children of a network in the order in which they first run, and "output" where it goes on after them.
 
     A network that is wrapped in another one is unwrapped. A network without children has its output alone.
 
     Args:
-        model: any module that takes one tensor; it is left as it was.
-        x: inputs to run it on; two rows do.
+        model: any module; it is left as it was.
+        x: inputs to run it on, a tensor, several by name or a graph; two rows do.
 
     Raises:
         ValueError: the network does not run on x.
@@ -89,7 +91,7 @@ class FeatureExtractor:
     stand side by side, but for the state of a recurrent layer, which is left out.
 
     Args:
-        model: any module that takes one tensor.
+        model: any module.
         layers: names of layers, or "output".
         keep: what is kept of a layer's result; a copy where it is left out, as a later layer may change it in place.
 
@@ -162,10 +164,11 @@ class FeatureExtractor:
                 x.copy_(before)
         return result
 
-    def _passed(self, x: object, before: object) -> object:
+    def _passed(self, x: Any, before: object) -> object:
         self.features.clear()
         try:
-            return self.model(x)
+            # Of what is no tensor a copy is passed, as forward may change it in place.
+            return result_of(self.model, x.clone() if isinstance(x, NamedTensors) or hasattr(x, "edge_index") else x)
         except Exception:
             given = _as_weights(before, self.model)
             if given is before:
@@ -266,6 +269,8 @@ def _rows_first(layer: nn.Module, output: Any) -> Any:
 
 
 def _described(x: Any) -> str:
+    if isinstance(x, NamedTensors):
+        return "several inputs, " + ", ".join(f"{name} {tuple(x[name].shape)}" for name in x.keys())
     return f"shape {tuple(x.shape)}, {x.dtype}" if isinstance(x, Tensor) else type(x).__name__
 
 

@@ -181,6 +181,21 @@ def main_output(output: Any) -> Any:
     return output
 
 
+def result_of(model: nn.Module, x: Any) -> Any:
+    """What the network gives for any input: several by name, a graph, also where it takes its tensors, or one tensor.
+
+    Example:
+        >>> x = NamedTensors({"input1": torch.ones(3, 2), "input2": torch.ones(3, 2)})
+        >>> result_of(nn.Bilinear(2, 2, 1), x).shape
+        torch.Size([3, 1])
+    """
+    if isinstance(x, NamedTensors):
+        return main_output(called_with(model, x))
+    if not isinstance(x, Tensor) and hasattr(x, "edge_index") and takes_graph_tensors(model):
+        return FromGraph(model)(x)
+    return model(x)
+
+
 def _is_graph_tensor(model: nn.Module, name: str) -> bool:
     argument = inspect.signature(model.forward).parameters.get(name)
     return argument is not None and (argument.default is argument.empty or name in _GRAPH_TENSORS)

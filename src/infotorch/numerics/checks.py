@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from numbers import Integral, Real
 
 import numpy as np
@@ -223,7 +223,7 @@ def is_discrete(values: Tensor) -> bool:
     return not values.is_floating_point()
 
 
-def check_paired(x: Tensor, y: Tensor, *, where: str) -> None:
+def check_paired(x: Sized, y: Sized, *, where: str) -> None:
     """Refuse x and y with different numbers of rows.
 
     Raises:
@@ -267,7 +267,7 @@ def check_share(value: float, *, where: str, name: str) -> None:
         raise ValueError(f"{where}: {name} must be at least 0 and below 1, got {shown(value)}.")
 
 
-def check_rows(values: Tensor, *, where: str, name: str, at_least: int) -> None:
+def check_rows(values: Sized, *, where: str, name: str, at_least: int) -> None:
     """Refuse too few rows.
 
     Raises:

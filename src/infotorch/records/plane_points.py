@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infotorch.records.forms import COUNT, NUMBER, NUMBER_OR_NULL, TEXT, TEXT_OR_NULL, Each, Optional
+from infotorch.records.forms import COUNT, NUMBER, NUMBER_OR_NULL, TEXT, TEXT_OR_NULL, TRUTH, Each, Optional
 
 #: One point, as `PlanePoint` has it.
 POINT = {
@@ -14,6 +14,9 @@ POINT = {
     "xt_estimator": TEXT_OR_NULL,
     "ty_estimator": TEXT_OR_NULL,
     "ceiling": Optional(NUMBER),
+    # Files from before these were kept lack them.
+    **dict.fromkeys(("mi_xt_reason", "mi_ty_reason"), Optional(TEXT)),
+    **dict.fromkeys(("mi_xt_reliable", "mi_ty_reliable"), Optional(TRUTH)),
 }
 #: information_plane*.json.
 PLANE = {"points": [POINT], "assumption": Optional(Each(NUMBER)), "rows": Optional(COUNT)}

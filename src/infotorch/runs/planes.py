@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+from dataclasses import MISSING, asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from infotorch.data.sets import Dataset
-from infotorch.diagnostics.information_plane import InformationPlane, PlanePoint, log_epochs
+from infotorch.diagnostics.information_plane import InformationPlane, log_epochs
+from infotorch.diagnostics.plane_point import PlanePoint
 from infotorch.networks.layers import ACTIVATIONS
 from infotorch.numerics.states import check_keys
 from infotorch.recipes.recipe import Recipe
@@ -68,9 +69,12 @@ class RunPlanes:
             ValueError: the state is of other planes.
         """
         check_form(state, {name: [POINT] for name in self.planes}, where=Path("its planes"))
+        # A state from before reasons were kept lacks them.
+        later = {field.name for field in fields(PlanePoint) if field.default is not MISSING}
+        needed = [field.name for field in fields(PlanePoint) if field.name not in later]
         for name in self.planes:
             for point in state[name]:
-                check_keys(point, [field.name for field in fields(PlanePoint)], where=f"its plane {name}")
+                check_keys({key: point[key] for key in point if key not in later}, needed, where=f"its plane {name}")
         for name, points in state.items():
             self.planes[name].points = [PlanePoint(**point) for point in points]
         self._write()

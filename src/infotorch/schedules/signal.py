@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, get_args
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
-from infotorch.data.loaders import SampleSource, first_pairs
-from infotorch.data.splits import stratified_samples
+from infotorch.data.looks import Look, chosen, flat_rows, looks
+from infotorch.data.samples import LookSource, read_samples
+from infotorch.data.targets import TARGETS, Targets, combined_labels, fully_labelled, kind_of_targets
 from infotorch.estimators.class_neighbours import ross
 from infotorch.estimators.discrete import discrete_entropy
-from infotorch.estimators.doubts import unexamined
+from infotorch.estimators.doubts import noting, unexamined
 from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.kraskov import ksg
 from infotorch.estimators.registry import named
 from infotorch.estimators.renyi import renyi_mi
 from infotorch.networks.feature_extractor import OUTPUT, FeatureExtractor, check_weights, errors_of, layer_of
-from infotorch.numerics.checks import as_tensor, check_choice, check_count, check_module, check_paired, shown
+from infotorch.networks.forward_inputs import result_of
+from infotorch.numerics.checks import check_choice, check_count, check_module, shown
 from infotorch.numerics.columns import as_real
 from infotorch.numerics.kinds import check_names
-from infotorch.numerics.seeds import SeedStreams, seed_streams
+from infotorch.numerics.named_tensors import NamedTensors
+from infotorch.numerics.seeds import SeedStreams
 from infotorch.schedules.ceiling import regression_ceiling
+from infotorch.schedules.signal_samples import drawn, inputs_and_targets, jittered, numbers
 
 _WHERE = "InformationSignal"
 #: Columns of a layer that neighbours are searched in, unless the caller says otherwise.
 MOST_COLUMNS = 1024
-#: Deviation of the noise that breaks ties of an estimated ceiling (Vasudevan 2020, Sec. 4).
-JITTER = math.exp(-10)
 
 Estimator = Literal["ross", "ksg", "readout", "renyi"]
 #: (t of shape (n, d), y) -> I(T; Y) in nats
@@ -114,13 +114,14 @@ class InformationSignal:
 
     Args:
         model: what is trained.
-        data: the training data as a pair (x, y) of tensors or numpy arrays. x: inputs, shape (n, ...); arrays take the
-            precision of the network's weights, and so do tensors on which it does not run as they are. y: class labels
-            of shape (n,), integers, -1 for unlabelled ones, which are not drawn; or real targets of shape (n, ...). The
-            dtype decides: labels as floating-point numbers are real targets. Of a torch `DataLoader` of such pairs the
-            first num_samples are kept, labelled ones alone, and its order goes on as before; of a `Dataset` of torch as
-            many, drawn by seed; of a data set of `load` the training part counts.
-        num_samples: samples that are drawn once, in equal proportions from the classes; at least 2.
+        data: the training data, what `fit` takes. (x, y) of tensors or numpy arrays: inputs (n, ...), where arrays take
+            the precision of the network's weights, and so do tensors on which it does not run as they are; and classes
+            (n,), several labels (n, labels) or real targets (n, ...), see targets. x may be a dict or tuple of several
+            inputs. Of a torch `DataLoader` the first num_samples that have a target are kept, and its order goes on as
+            before; of a `Dataset` as many, drawn by seed; of a data set of `load` the training part counts. Of graphs,
+            the samples are the graphs where they have a target each, and a layer before pooling is read as the mean
+            over its nodes; else the samples are the nodes that have one.
+        num_samples: samples with a target that are drawn once, in equal proportions from the classes; at least 2.
         layers: names of layers, see `parameterised_layers`; None for the network's output.
         estimator: "ross" for labels (nearest neighbours within each class, ties counted), "ksg" for real targets and as
             the paper has it for labels too (against one-hot columns), "readout" (H(Y) - CE, the output's own; of the
@@ -132,20 +133,24 @@ class InformationSignal:
             wide, the time of a measurement grows with it.
         ceiling: "estimate": for labels too, I(X; Y) of the drawn samples by the same estimator, as the paper has it;
             with "ksg" after its jitter of e^-10. Of many columns it lies far below H(Y), and the signal above it.
+        targets: what y is, as in `fit`: integers are classes, other numbers real; of missing ones, -1 or NaN, no sample
+            is drawn. Several labels count as one class, their combination.
 
     Attributes:
         ceiling: what the signal can reach: for "ross" its largest value on the drawn labels, which is H(Y) but for a
             bias that shrinks with the samples of a class; H(Y) for "ksg" and "readout"; S(Y) for "renyi"; for real
             targets and functions I(X; Y), by the same estimator, of all samples, at most 10,000. With "ksg" it is the
             largest of those of x and of two predictions from it (`schedules.ceiling`). All err downwards, so that a
-            network that learns more, or overfits, exceeds it.
+            network that learns more, or overfits, exceeds it. Several inputs stand side by side there; of a graph the
+            mean of its nodes' features is read, and of a node its own.
 
     Raises:
         TypeError: data is no pair, num_samples, columns or batch_size is not an integer, x is a list, y is no tensor of
             real numbers, layers is one name.
-        ValueError: num_samples below 2 or more than the labelled samples, columns or batch_size below 1, labels that
-            are not of shape (n,), an unknown layer, estimator or ceiling, an estimator that does not fit the targets,
-            layers or ceiling, or targets that are all the same.
+        ValueError: num_samples below 2 or more than the labelled samples, columns or batch_size below 1, integers of
+            other shapes than (n,) and (n, labels), an unknown layer, estimator, ceiling or targets, an estimator that
+            does not fit the targets, layers or ceiling, targets that are all the same, or inputs that the model does
+            not take.
 
     Source: Vasudevan 2020, Entropy 22(5):560, Sec. 3 (KSG with k = 3 on 1000 samples); Ross 2014 for labels is ours, as
         KSG against one-hot columns depends on the scale of x.
@@ -160,7 +165,7 @@ class InformationSignal:
     def __init__(
         self,
         model: nn.Module,
-        data: SampleSource,
+        data: LookSource,
         *,
         num_samples: int = 1000,
         layers: Sequence[str] | None = None,
@@ -169,35 +174,41 @@ class InformationSignal:
         batch_size: int = 500,
         columns: int = MOST_COLUMNS,
         ceiling: Literal["estimate"] | None = None,
+        targets: Targets = "auto",
     ) -> None:
         check_count(num_samples, where=_WHERE, name="num_samples")
         if num_samples < 2:
             raise ValueError(f"{_WHERE}: num_samples must be at least 2, got {num_samples}.")
         check_count(columns, where=_WHERE, name="columns")
         check_count(batch_size, where=_WHERE, name="batch_size")
-        data = first_pairs(data, model, num_samples, seed=seed, where=_WHERE, labelled=True)
-        x, y = _inputs_and_targets(data, model)
+        check_choice(targets, TARGETS, where=_WHERE, name="targets")
+        data = read_samples(data, model, num_samples, seed=seed, where=_WHERE, labelled=True, targets=targets)
+        x, y = inputs_and_targets(data, model, targets)
+        if kind_of_targets(y) == "multilabel" and estimator == "readout":
+            raise ValueError(f"{_WHERE}: 'readout' reads scores of classes, and y holds several labels; use 'ross'.")
+        y = combined_labels(y)
         self.model, self.batch_size, self.columns = model, batch_size, columns
         self.layers = None if layers is None else _known(model, layers)
         discrete = not y.is_floating_point()
-        chosen = estimator if estimator is not None else "ross" if discrete else "ksg"
-        self._information = _function(chosen, discrete, of_layers=layers is not None)
+        measure = estimator if estimator is not None else "ross" if discrete else "ksg"
+        self._information = _function(measure, discrete, of_layers=layers is not None)
         check_choice(ceiling, (None, "estimate"), where=_WHERE, name="ceiling")
-        if ceiling and chosen == "readout":
+        if ceiling and measure == "readout":
             raise ValueError(f"{_WHERE}: 'readout' reads class scores, which x is not; leave ceiling out.")
-        rows = _drawn(y, num_samples, seed, discrete)
-        self.x, self.y = x[rows], y[rows]
-        for name, values in (("x", self.x), ("y", self.y)):
+        self._seen: list[dict[str, str | float | bool | None]] = []
+        rows = drawn(y, num_samples, seed, discrete)
+        self.x, self.y = x[rows] if isinstance(x, Tensor) else chosen(x, rows), y[rows]
+        for name, values in (*(("x", values) for values in numbers(self.x)), ("y", self.y)):
             if not bool(values.isfinite().all()):
                 raise ValueError(f"{_WHERE}: {name} must be finite, got NaN or infinite values.")
         if bool((self.y == self.y[:1]).all()):
             raise ValueError(f"{_WHERE}: y is the same in every row, and nothing can be told of it.")
         with unexamined():
             if ceiling and discrete:
-                inputs = _jittered(self.x) if chosen == "ksg" else _flat(self.x)
+                inputs = jittered(self.x) if measure == "ksg" else flat_rows(self.x)
                 self.ceiling = float(self._information(inputs, self.y))
             else:
-                self.ceiling = self._ceiling(chosen, x, y, discrete)
+                self.ceiling = self._ceiling(measure, x, y, discrete)
 
     def __repr__(self) -> str:
         of = "the output" if self.layers is None else f"{len(self.layers)} layers ({', '.join(self.layers)})"
@@ -211,14 +222,24 @@ class InformationSignal:
                 call, or an output without one row for each row of x, or with numbers that are not finite.
             TypeError: an output that is neither a tensor nor begins with one.
         """
-        with unexamined():  # a warning in every epoch would tell the same
-            found = [float(self._information(t, self.y)) for t in self._outputs()]
-        return found[0] if self.layers is None else found
+        with noting():  # a warning in every epoch would tell the same
+            found = [self._information(t, self.y) for t in self._outputs()]
+        values = [float(value) for value in found]
+        self._seen = [_line(*named) for named in zip(self.layers or (OUTPUT,), found, strict=True)]
+        return values[0] if self.layers is None else values
+
+    def table(self) -> list[dict[str, str | float | bool | None]]:
+        """A line for each layer of the last measurement, as pandas takes them; none before the first.
+
+        "layer", "mi_ty" in nats, and of the estimate "reason", what is known to decide the value or to speak against
+        it, and "reliable", False where something speaks against it; None from a function that gives plain numbers.
+        """
+        return [dict(line) for line in self._seen]
 
     def _outputs(self) -> list[Tensor]:
         """What every layer gives for the drawn samples, as (n, columns)."""
         # One level down, as a layer may be named "output", which the extractor takes for the whole model's.
-        within, names, places = nn.Sequential(self.model), [OUTPUT], ["the network"]
+        within, names, places = _Whole(self.model), [OUTPUT], ["the network"]
         if self.layers is not None:
             names = [f"0.{layer}".removesuffix(".") for layer in self.layers]
             places = [f"layer {layer!r}" for layer in self.layers]
@@ -232,10 +253,10 @@ class InformationSignal:
             errors_of(_WHERE),
             FeatureExtractor(within, names, keep=_first_copied) as extract,
         ):
-            for x in self.x.split(self.batch_size):
-                extract.run(x)
+            for look in looks(self.x, self.batch_size):
+                extract.run(look.x)
                 given = [_called(extract, name, place) for name, place in zip(names, places, strict=True)]
-                rows = [_rows_of(t, place, len(x)) for t, place in zip(given, places, strict=True)]
+                rows = [_rows_of(t, place, look) for t, place in zip(given, places, strict=True)]
                 parts.append([_as_columns(t, self.columns) for t in rows])
         outputs = [torch.cat(part) for part in zip(*parts, strict=True)]
         for t, place in zip(outputs, places, strict=True):
@@ -243,61 +264,42 @@ class InformationSignal:
                 raise ValueError(f"{_WHERE}: {place} gives NaN or infinite values, of which nothing can be measured.")
         return outputs
 
-    def _ceiling(self, chosen: str | InformationOf, x: Tensor, y: Tensor, discrete: bool) -> float:
-        if discrete and chosen == "renyi":
+    def _ceiling(self, measure: str | InformationOf, x: Any, y: Tensor, discrete: bool) -> float:
+        if discrete and measure == "renyi":
             return float(renyi_mi(self.y, self.y))
-        if discrete and chosen == "ross":
+        if discrete and measure == "ross":
             return float(ross(self.y.double(), self.y).ceiling)
-        if discrete and isinstance(chosen, str):
+        if discrete and isinstance(measure, str):
             return float(discrete_entropy(self.y))
-        x, y = _flat(x[:10_000]), y[:10_000]
-        return regression_ceiling(x, y) if chosen == "ksg" else float(self._information(x, y))
+        if bool((known := fully_labelled(y)).all()) or discrete:
+            x, y = x[:10_000] if isinstance(x, Tensor) else chosen(x, torch.arange(min(len(x), 10_000))), y[:10_000]
+        else:
+            kept = known.nonzero().flatten()[:10_000]
+            x, y = chosen(x, kept), y[kept]
+        x = flat_rows(x)
+        return regression_ceiling(x, y) if measure == "ksg" else float(self._information(x, y))
 
 
-def _inputs_and_targets(data: Any, model: nn.Module) -> tuple[Tensor, Tensor]:
-    if not isinstance(data, tuple | list) or len(data) != 2:
-        raise TypeError(f"{_WHERE}: data must be a pair (x, y), got {type(data).__name__}.")
-    x, y = _as_tensor(data[0], model, "x"), _as_tensor(data[1], model, "y")
-    _check_targets(y)
-    check_paired(x, y, where=_WHERE)
-    return x, y
+def _line(layer: str, found: Any) -> dict[str, str | float | bool | None]:
+    known = isinstance(found, Estimate)
+    return {
+        "layer": layer,
+        "mi_ty": float(found),
+        "reason": found.reason if known else "",
+        "reliable": found.reliable if known else None,
+    }
 
 
-def _as_tensor(values: Any, model: nn.Module, name: str) -> Any:
-    """An array as a tensor where the network is; pictures on disk and tensors as they are."""
-    if isinstance(values, list | tuple | Mapping):
-        several = "; wrap a model of several inputs in one whose forward takes a single tensor and splits it"
-        raise TypeError(
-            f"{_WHERE}: {name} must be a tensor or an array, got {type(values).__name__}{several * (name == 'x')}."
-        )
-    if not isinstance(values, np.ndarray):
-        # Complex inputs are for complex weights; what is sparse or on the meta device has no rows to draw.
-        is_complex = isinstance(values, Tensor) and values.is_complex()
-        return as_tensor(values, where=_WHERE, name=name) if isinstance(values, Tensor) and not is_complex else values
-    tensor = as_tensor(values, where=_WHERE, name=name)
-    weight = next((weight for weight in model.parameters() if not weight.is_meta), tensor)
-    return tensor.to(weight.device, weight.dtype if tensor.is_floating_point() else torch.long)
+class _Whole(nn.Module):
+    """The network as a layer named "0", handed whatever it takes."""
 
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.add_module("0", network)
 
-def _flat(x: Tensor) -> Tensor:
-    return x.reshape(len(x), -1).float()
-
-
-def _jittered(x: Tensor) -> Tensor:
-    """Pixels come in steps, and KSG counts strictly nearer rows: equal distances would carry it above H(Y)."""
-    flat = _flat(x).double()
-    noise = torch.randn(flat.shape, generator=SeedStreams(0).generator("jitter"), dtype=flat.dtype)
-    return flat + JITTER * noise.to(flat.device)
-
-
-def _check_targets(y: Any) -> None:
-    if y is None:
-        raise TypeError(f"{_WHERE}: information about Y needs y, class labels or real targets, got None.")
-    if not isinstance(y, Tensor) or y.is_complex():
-        got = y.dtype if isinstance(y, Tensor) else type(y).__name__
-        raise TypeError(f"{_WHERE}: y must be a tensor of class labels or real targets, got {got}.")
-    if not y.is_floating_point() and y.ndim != 1:
-        raise ValueError(f"{_WHERE}: class labels must have shape (n,), got {tuple(y.shape)}.")
+    def forward(self, everything: Any) -> Any:
+        several = isinstance(everything, dict)
+        return result_of(self.get_submodule("0"), NamedTensors(everything) if several else everything)
 
 
 def _known(model: nn.Module, layers: Sequence[str]) -> tuple[str, ...]:
@@ -311,22 +313,6 @@ def _known(model: nn.Module, layers: Sequence[str]) -> tuple[str, ...]:
     if not layers:
         raise ValueError(f"{_WHERE}: layers must name one layer at least.")
     return layers
-
-
-def _drawn(y: Tensor, n: int, seed: int, discrete: bool) -> Tensor:
-    generator = seed_streams(seed).generator("information")
-    if not discrete:
-        if n > len(y):
-            raise ValueError(f"{_WHERE}: num_samples must be at most the number of samples, {len(y)}, got {n}.")
-        return torch.randperm(len(y), generator=generator)[:n].to(y.device)
-    known = (y >= 0).nonzero().flatten()
-    if not len(known):
-        raise ValueError(f"{_WHERE}: y holds no label: all {len(y)} are -1, and information about Y needs some.")
-    if n > len(known):
-        raise ValueError(
-            f"{_WHERE}: num_samples must be at most the number of labelled samples, {len(known)}, got {n}."
-        )
-    return known[stratified_samples(y[known].cpu(), n, generator).to(y.device)]
 
 
 def _function(chosen: str | InformationOf, discrete: bool, *, of_layers: bool) -> InformationOf:
@@ -362,13 +348,14 @@ def _first_copied(output: Any) -> Any:
     return first.detach().clone() if isinstance(first, Tensor) else first
 
 
-def _rows_of(t: Any, place: str, rows: int) -> Tensor:
-    """What a layer gave, a row for each row of x."""
+def _rows_of(t: Any, place: str, look: Look) -> Tensor:
+    """What a layer gave, a row for each sample."""
     if not isinstance(t, Tensor):
         raise TypeError(
             f"{_WHERE}: {place} must give a tensor, or a tuple that begins with one, got {type(t).__name__}; or give "
             "layers that do."
         )
+    t, rows = look.of_samples(t), look.count
     if t.ndim == 0 or len(t) != rows:
         raise ValueError(f"{_WHERE}: {place} must give a row for each of {rows} rows of x, got {tuple(t.shape)}.")
     return t

@@ -19,7 +19,7 @@ from infotorch.estimators.kraskov import ksg
 from infotorch.figures.demonstration import Curves
 from infotorch.numerics.checks import check_count
 from infotorch.numerics.seeds import SeedStreams
-from infotorch.schedules.signal import JITTER
+from infotorch.schedules.signal_samples import JITTER
 from infotorch.theory.demonstration import Demonstrated
 
 _WHERE = "sample_size"

@@ -12,7 +12,6 @@ from infotorch.data.augment import Augmentation, check_augmentation
 from infotorch.data.batches import TensorBatches
 from infotorch.data.graph_checks import is_graph
 from infotorch.data.graphs import (
-    GraphSamples,
     NodeBatches,
     NodeSamples,
     features_of,
@@ -25,8 +24,6 @@ from infotorch.numerics.seeds import SeedStreams
 from infotorch.objectives.base import LocalBatch
 
 if TYPE_CHECKING:
-    from typing_extensions import TypeIs
-
     from infotorch.data.typing import Inputs, Samples
 
 
@@ -99,8 +96,3 @@ def describe_input(x: Inputs) -> str:
         return f"a tensor of shape {tuple(x.shape)}, {x.dtype}" if isinstance(x, Tensor) else f"a {type(x).__name__}"
     nodes, edges = features_of(x), structure_of(x).edge_index
     return f"a graph of {len(nodes)} nodes with {nodes.shape[1]} features and {edges.shape[1]} edges"
-
-
-def is_graph_samples(x: object) -> TypeIs[GraphSamples | NodeSamples]:
-    """Whether samples are graphs, or nodes of a graph."""
-    return isinstance(x, GraphSamples | NodeSamples)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from infotorch.data.dict_batches import inputs_and_labels
 from infotorch.data.folders import ImageFiles
+from infotorch.data.graph_reading import TrainingGraphs, graph_samples, holds_graphs
 from infotorch.data.loaders import LoaderBatches, SampleSource, as_loader, held_pair, is_read_by_loader
 from infotorch.data.targets import TARGETS, Targets, precision_of_targets, read_targets
 from infotorch.networks.forward_inputs import several_inputs, takes_several
@@ -17,7 +18,6 @@ from infotorch.networks.segments import network_of
 from infotorch.numerics.checks import as_tensor, check_choice
 from infotorch.numerics.named_tensors import NamedTensors
 from infotorch.training.checks import check_batches
-from infotorch.training.graph_reading import TrainingGraphs, graph_samples, holds_graphs
 from infotorch.training.inputs import batches_of
 
 if TYPE_CHECKING:

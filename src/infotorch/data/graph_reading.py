@@ -1,4 +1,4 @@
-"""Graphs that users bring, one, a list or a data set of them, as the samples that training reads."""
+"""Graphs that users bring, one, a list or a data set of them, as samples."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from torch.utils.data import Dataset as TorchDataset
 
 from infotorch.data.graph_checks import is_graph
 from infotorch.data.graphs import GraphSamples, NodeSamples
+from infotorch.data.loaders import place_of
 from infotorch.numerics.checks import as_tensor
 from infotorch.numerics.seeds import SeedStreams
-from infotorch.training.inputs import is_graph_samples
 
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 TrainingGraphs: TypeAlias = (
     "tuple[Graphs | GraphSamples | NodeSamples, ArrayLike | None] | Graphs | GraphSamples | NodeSamples"
 )
+
+
+def is_graph_samples(x: object) -> TypeIs[GraphSamples | NodeSamples]:
+    """Whether samples are graphs, or nodes of a graph."""
+    return isinstance(x, GraphSamples | NodeSamples)
 
 
 def holds_graphs(data: object) -> bool:
@@ -63,15 +68,15 @@ def graph_samples(model: nn.Module, data: Any, *, where: str) -> tuple[GraphSamp
         TypeError: no numbers.
         ValueError: no class for each graph or node.
     """
-    parameter = next(model.parameters())
+    device, dtype = place_of(model)
     data = _unbatched(data)
     x, y = data if _is_pair(data) else (data, _own_classes(data, where=where))
     rows = _rows_of(x)
-    y = None if y is None else as_tensor(y, where=where, name="y").to(parameter.device)
+    y = None if y is None else as_tensor(y, where=where, name="y").to(device)
     if y is not None and (y.ndim != 1 or len(y) != len(rows)):
         what = "node of the graph" if isinstance(rows, NodeSamples) else "graph"
         raise ValueError(f"{where}: y must have a class for each {what}, {len(rows)} in all, got {tuple(y.shape)}.")
-    rows = rows.to(parameter.device).to(parameter.dtype)
+    rows = rows.to(device) if dtype is None else rows.to(device).to(dtype)
     return rows, y if y is None or y.is_floating_point() else y.long()
 
 
