@@ -66,8 +66,12 @@ def column_scales(rows: Tensor) -> Tensor:
     """
     wide = in_float64(rows.detach()[:: max(1, len(rows) // _ENOUGH)])
     largest = wide.abs().amax().clamp_min(torch.finfo(wide.dtype).tiny)
-    ordered = (wide / largest).T.contiguous().sort(dim=1).values  # of the largest numbers differences would overflow
+    columns = (wide / largest).T.contiguous()  # of the largest numbers differences would overflow
     n = len(wide)
-    quartiles = (ordered[:, n - 1 - n // 4] - ordered[:, n // 4]) / _NORMAL_QUARTILES
-    deviation = ordered.std(dim=1) if n > 1 else torch.zeros_like(quartiles)
-    return torch.where(quartiles > 0, quartiles, deviation) * largest * (ordered[:, -1] > ordered[:, 0])
+    high, low = (columns.kthvalue(k, dim=1).values for k in (n - n // 4, n // 4 + 1))
+    quartiles = (high - low) / _NORMAL_QUARTILES
+    deviation, level = torch.zeros_like(quartiles), ~(quartiles > 0)
+    if n > 1 and bool(level.any()):
+        deviation[level] = columns[level].sort(dim=1).values.std(dim=1)
+    varies = columns.amax(dim=1) > columns.amin(dim=1)
+    return torch.where(quartiles > 0, quartiles, deviation) * largest * varies
