@@ -1,6 +1,9 @@
 """Distributions: joint laws whose mutual information is known exactly: `sample` and `mutual_information`, in nats."""
 
 from infotorch.distributions.base import JointLaw as JointLaw
+from infotorch.distributions.benchmarking import BenchmarkResult as BenchmarkResult
+from infotorch.distributions.benchmarking import LawOutcome as LawOutcome
+from infotorch.distributions.benchmarking import benchmark as benchmark
 from infotorch.distributions.class_pairs import ClassPairs as ClassPairs
 from infotorch.distributions.class_pairs import LabelledSamples as LabelledSamples
 from infotorch.distributions.clusters import SharedClusters as SharedClusters
@@ -45,6 +48,7 @@ __all__ = [
     "AdditiveNormalNoise",
     "AdditiveUniformNoise",
     "AmplitudeImages",
+    "BenchmarkResult",
     "BinarySymmetricChannel",
     "ClassPairs",
     "CorrelatedGaussian",
@@ -55,6 +59,7 @@ __all__ = [
     "JointLaw",
     "LabelledClusters",
     "LabelledSamples",
+    "LawOutcome",
     "Linear",
     "LogGammaExponential",
     "PatternImages",
@@ -67,6 +72,7 @@ __all__ = [
     "Transformed",
     "WithIdleColumns",
     "ZeroInflatedPoisson",
+    "benchmark",
     "bimodal",
     "gaussian_images",
     "half_cube",

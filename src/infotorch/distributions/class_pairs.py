@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,6 +13,7 @@ from infotorch.distributions.generated_classes import check_classes
 from infotorch.numerics.checks import as_tensor, check_rows
 from infotorch.numerics.kinds import check_function, check_kind, shown
 from infotorch.numerics.seeds import as_generator
+from infotorch.numerics.typing import ArrayLike
 
 #: Classes, int64 of shape (n,), and a generator on their device -> one sample of each class, shape (n, ...).
 Draw = Callable[[Tensor, torch.Generator], Tensor]
@@ -105,7 +105,7 @@ class LabelledSamples:
         tensor([1., 3., 5.])
     """
 
-    def __init__(self, samples: Any, labels: Any, *, classes_overlap: bool) -> None:
+    def __init__(self, samples: ArrayLike, labels: ArrayLike, *, classes_overlap: bool) -> None:
         where = "LabelledSamples"
         self.samples = as_tensor(samples, where=where, name="samples").detach()
         self.labels = as_tensor(labels, where=where, name="labels").detach().cpu()
