@@ -75,13 +75,14 @@ def summary(table: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
         cells = found.setdefault(row["way"], {})
         cells.setdefault(f"{row['data']}, {row['modules']} modules", []).append(100 * row["accuracy"])
     return {
-        way: {cell: f"{mean(values):.2f} ± {_error(values):.2f}" for cell, values in cells.items()}
+        way: {cell: f"{mean(values):.2f} ± {standard_error(values):.2f}" for cell, values in cells.items()}
         | {"mean": f"{mean(mean(values) for values in cells.values()):.2f}"}
         for way, cells in found.items()
     }
 
 
-def _error(values: list[float]) -> float:
+def standard_error(values: list[float]) -> float:
+    """Of the mean over seeds; nan of one seed."""
     return stdev(values) / len(values) ** 0.5 if len(values) > 1 else float("nan")
 
 

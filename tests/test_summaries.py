@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
 from infotorch import InformationPlane, InformationSignal, LocalBatch, Plan, TensorBatches, diagnose
 from infotorch.data.folders import FolderSplit, ImageFiles
+from infotorch.data.loaders import LoaderBatches
 from infotorch.data.sets import Dataset, Graph, GraphSet, Split
 from infotorch.objectives.labels import CrossEntropy
 from infotorch.schedules.anneal import HoldThenAnneal
@@ -73,6 +75,10 @@ def stopped():
         (
             lambda: TensorBatches(X, None, batch_size=8),
             "TensorBatches(x=float32 (20, 4), y=None; 3 steps of 8)",
+        ),
+        (
+            lambda: LoaderBatches(DataLoader(TensorDataset(X, Y), batch_size=8), nn.Linear(4, 3)),
+            "LoaderBatches(x=float32 (1, 4), y=int64 (20,); 3 steps an epoch of 8)",
         ),
         (
             lambda: LocalBatch(x=X, module_input=X, output=X, y=Y),

@@ -61,6 +61,12 @@ class TestARecipe:
         assert best > 0.3  # in 6 steps, where chance is 0.1
         assert found.probes[0].last("accuracy") < 0.3  # 1e-5
 
+    def test_table_and_figure_are_those_of_the_range_test(self, tested):
+        assert tested.table() == tested.found.table() == tested.summary()["table"]
+        pytest.importorskip("plotly")
+        assert tested.figure().layout.title.text.endswith("range test of the learning rate")
+        assert len(tested.figure().data) == len(tested.found.figure().data)
+
     def test_no_number_depends_on_test_rows(self, tested, monkeypatch):
         def spoiled(recipe, seed):
             rows = load_samples(recipe, seed)

@@ -66,11 +66,42 @@ def test_a_plan_of_ones_own(make_mlp, two_blobs):
 
 
 def test_a_network_that_ends_in_a_readout_is_told_of(make_mlp, two_blobs):
-    with pytest.warns(UserWarning, match="fit: ReadoutInformation decides by a read-out of its own, and nothing has"):
+    with pytest.warns(UserWarning, match="fit: ReadoutInformation predicts by a read-out of its own, and nothing has"):
         fit(make_mlp(), two_blobs, plan=["Y"], cuts=(), epochs=1)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         fit(make_mlp(), two_blobs, plan="Y,Y,CE", epochs=1)
+
+
+@pytest.mark.parametrize(
+    ("y", "said"),
+    [
+        (torch.tensor([[0.5, 1.0], [1.5, 0.0]] * 20), 'predictions of y, which train_mse is of; end the plan in "MSE"'),
+        (
+            torch.tensor([[0, 1], [1, 0]] * 20),
+            'a logit for each label, which train_accuracy is of; end the plan in "CE"',
+        ),
+    ],
+)
+def test_what_a_network_that_ends_in_a_readout_lacks_is_said_by_the_kind_of_targets(y, said):
+    x = torch.randn(40, 3, generator=torch.Generator().manual_seed(0))
+    with pytest.warns(UserWarning, match=said):
+        fit(torch.nn.Linear(3, 2), (x, y), plan=["Y"], cuts=(), epochs=1)
+
+
+def test_the_search_of_a_plan_trains_in_the_precision_of_fit(make_mlp, two_blobs):
+    class Seen(nn.Module):
+        def forward(self, x):
+            in_half.append(torch.is_autocast_enabled("cpu"))
+            return x
+
+    counts = []
+    for plan in ("auto", "Y,CE"):
+        in_half = []
+        watched = nn.Sequential(Seen(), *make_mlp())
+        fit(watched, two_blobs, plan=plan, cuts=("3",), epochs=1, precision="bf16-mixed")
+        counts.append(sum(in_half))
+    assert counts[0] > 2 * counts[1] > 0  # both assignments were tried before the chosen one was trained
 
 
 def test_a_list_of_objectives_is_the_plan_of_their_names(make_mlp, two_blobs):

@@ -31,6 +31,7 @@ from infotorch.networks.forward_inputs import several_inputs, takes_several
 from infotorch.numerics.checks import as_tensor, check_paired
 from infotorch.numerics.named_tensors import NamedTensors, joined
 from infotorch.numerics.seeds import SeedStreams, seed_streams
+from infotorch.numerics.sketches import sketch
 
 if TYPE_CHECKING:
     from infotorch.data.typing import Inputs
@@ -169,6 +170,10 @@ class LoaderBatches:
     def __len__(self) -> int:
         """Steps in an epoch."""
         return self._steps
+
+    def __repr__(self) -> str:
+        size = f" of {self.loader.batch_size}" if self.loader.batch_size else ""
+        return f"LoaderBatches(x={sketch(self.example)}, y={sketch(self.y)}; {len(self)} steps an epoch{size})"
 
     def labelled(self) -> LoaderBatches | LabelledOfLoader:
         """As many steps an epoch, from the labelled samples alone, where fewer than half have a target.

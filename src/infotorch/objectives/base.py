@@ -163,6 +163,7 @@ class Objective(nn.Module):
         target_kinds: what targets it takes, of "classes", "real" and "multilabel"; others are refused before training.
             None: it looks for itself.
         knows_graphs: whether it pairs nodes, graphs and targets itself; the others see `LocalBatch.paired` samples.
+        asked: the name in a plan string that it was made for, or None.
 
     Example:
         >>> class MeanSquare(Objective):
@@ -179,6 +180,7 @@ class Objective(nn.Module):
     reads_labels: bool | None = None
     target_kinds: tuple[TargetKind, ...] | None = None
     knows_graphs: bool = False
+    asked: str | None = None
     #: Of the output that the parts were built on: its type, axes, columns and entries of a row.
     _built_on: tuple[torch.dtype, int, int, int] | None = None
     #: Of the targets: what they are, and the axes of a row; None where there were none.

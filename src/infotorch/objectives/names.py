@@ -67,14 +67,19 @@ def objective_from_name(name: str, options: Mapping[str, Mapping[str, object]] |
             parts = [objective_from_name(part, options) for part in name.split(sign)]
             if None in parts:
                 raise ValueError(f"objective: {FROZEN!r} stands alone, got {shown(name)}.")
-            return together([part for part in parts if part is not None])
+            return _asked(together([part for part in parts if part is not None]), name)
     full = _full_name(name.strip())
     if full == FROZEN:
         return None
     module, kind = REGISTRY[full].home.split(".")
     made = getattr(importlib.import_module(f"infotorch.objectives.{module}"), kind)
     settings = REGISTRY[full].settings
-    return made(**settings, **_options(full, made, settings, options or {}))
+    return _asked(made(**settings, **_options(full, made, settings, options or {})), name)
+
+
+def _asked(objective: Objective, name: str) -> Objective:
+    objective.asked = name.strip()
+    return objective
 
 
 def _options(

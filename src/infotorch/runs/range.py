@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +35,9 @@ from infotorch.training.evaluate import evaluate_modules
 from infotorch.training.loop import train
 from infotorch.training.plan import Batches
 from infotorch.updates.gradient import GradientUpdate
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
 
 _WHERE = "lr-range"
 #: Share of an epoch that counts as one in the cheap test: for 60,000 images some 30 steps of 128.
@@ -76,7 +79,17 @@ class RecipeRange:
         tested |= {"attribute": found.attribute, "layers": list(self.layers)}
         ends = {name: getattr(found, name) for name in ("lr_min", "lr_top", "lr_max", "threshold", "edges")}
         cost = {"part": self.part, "epochs": self.epochs, "seconds": round(found.seconds, 3)}
-        return tested | ends | {"c1": how.c1, "c2": how.c2, "search": how.search} | cost | {"table": found.table()}
+        return tested | ends | {"c1": how.c1, "c2": how.c2, "search": how.search} | cost | {"table": self.table()}
+
+    def table(self) -> list[dict[str, Any]]:
+        """One line for each candidate of each trial, see `RangeTest.table`."""
+        return self.found.table()
+
+    def figure(self) -> Figure:
+        """The figure of the range test, with the recipe's name, see `RangeTest.figure`."""
+        figure = self.found.figure()
+        figure.update_layout(title=f"{self.recipe.name} {self.recipe.variant}: range test of the learning rate")
+        return figure
 
     def columns(self) -> list[tuple[str, ...]]:
         """What a person reads: for each rate and trial the last value of what chose, and after how many parts."""
@@ -109,9 +122,7 @@ class RecipeRange:
         directory.mkdir(parents=True, exist_ok=True)
         write_json(directory / "range.json", self.summary())
         if can_draw():
-            figure = self.found.figure()
-            figure.update_layout(title=f"{self.recipe.name} {self.recipe.variant}: range test of the learning rate")
-            write_atomic(directory / "range.html", figure_page(figure).encode())
+            write_atomic(directory / "range.html", figure_page(self.figure()).encode())
 
 
 def range_of_recipe(

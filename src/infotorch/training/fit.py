@@ -13,13 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from infotorch.data.loaders import LoaderBatches
-from infotorch.data.targets import Targets
+from infotorch.data.targets import TargetKind, Targets, kind_of_targets
 from infotorch.networks.segments import starting_layers
 from infotorch.numerics.checks import check_callable, check_count, check_number
 from infotorch.numerics.kinds import check_iterable, check_kind, check_names
 from infotorch.numerics.seeds import seed_streams
 from infotorch.objectives.checks import check_labels, check_weight
-from infotorch.objectives.names import FROZEN, ObjectiveLike
+from infotorch.objectives.names import FROZEN, OUTPUT_NAMES, ObjectiveLike
 from infotorch.records.progress import bar_for_long_work
 from infotorch.training.assignment import AUTO, choose_assignment
 from infotorch.training.checks import check_makes_optimizers, check_model, check_one_process, check_weights
@@ -36,9 +36,17 @@ from infotorch.training.validation import HeldOut
 from infotorch.updates.gradient import OptimizerFactory, SchedulerFactory
 
 if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
     from infotorch.data.typing import Samples
 
 _RATE = 1e-3
+#: What the output of a network is to be, and which scores of fit are of it.
+_PREDICTIONS: dict[TargetKind, str] = {
+    "classes": "class scores, which train_accuracy is of",
+    "multilabel": "a logit for each label, which train_accuracy is of",
+    "real": "predictions of y, which train_mse is of",
+}
 
 
 def fit(
@@ -135,7 +143,7 @@ def fit(
         _check_adam_can(model)
     x, y = training_samples(model, data, batch_size=batch_size, seed=settings.seed, where="fit", targets=targets)
     held = None if validation is None else HeldOut.read(model, validation, y, batch_size=batch_size, targets=targets)
-    made, tried = _make_plan(model, plan, x, y, settings)
+    made, tried = _make_plan(model, plan, x, y, settings, fabric)
     if held is not None:
         held.check(made)
     batches = x if isinstance(x, LoaderBatches) else batches_of(x, y, batch_size=batch_size, seed=settings.seed)
@@ -148,7 +156,7 @@ def fit(
             tell(", ".join(info.losses), info.next.steps, len(made.stages()) * epochs * len(batches))
     scores = {} if y is None else plan_metrics(made, x, y)
     if scores:
-        _warn_of_a_readout(made, x)
+        _warn_of_a_readout(made, x, y)
     metrics = history.metrics | {f"train_{name}": value for name, value in scores.items()}
     if held is not None:
         metrics |= {f"validation_{name}": value for name, value in held.scores(made).items()}
@@ -223,6 +231,7 @@ def _make_plan(
     x: Samples | LoaderBatches,
     y: Tensor | None,
     settings: _Settings,
+    fabric: Fabric | None,
 ) -> tuple[Plan, dict[str, float]]:
     """The plan that is trained, and the assignments that were tried for it."""
     if isinstance(plan, Plan):
@@ -236,7 +245,7 @@ def _make_plan(
             "fit: a plan of 'auto' holds samples out by their numbers, which a DataLoader does not give; give the "
             'pair (x, y), or a plan such as "X,Y,CE".'
         )
-    best, tried = _choose(model, x, y, settings)
+    best, tried = _choose(model, x, y, settings, fabric)
     return settings.plan(model, best), tried
 
 
@@ -252,7 +261,9 @@ def _default_plan(model: nn.Module, y: Tensor | None, settings: _Settings) -> Pl
     return plan
 
 
-def _choose(model: nn.Module, x: Samples, y: Tensor | None, settings: _Settings) -> tuple[str, dict[str, float]]:
+def _choose(
+    model: nn.Module, x: Samples, y: Tensor | None, settings: _Settings, fabric: Fabric | None
+) -> tuple[str, dict[str, float]]:
     """The assignment that is best on samples held out, and the accuracy of each."""
 
     def train_and_score(
@@ -261,7 +272,8 @@ def _choose(model: nn.Module, x: Samples, y: Tensor | None, settings: _Settings)
         plan = settings.plan(copied, objectives)
         batches = batches_of(*rows, batch_size=settings.batch_size, seed=settings.seed)
         with _keeping_modes(plan):
-            diverged = [info.diverged for info in train(plan, batches, epochs=settings.epochs, seed=settings.seed)][-1]
+            steps = train(plan, batches, epochs=settings.epochs, seed=settings.seed, fabric=fabric)
+            diverged = [info.diverged for info in steps][-1]
         return 0.0 if diverged else plan_accuracy(plan, *held_out)
 
     check_labels(y, where="fit")
@@ -283,16 +295,18 @@ def _keeping_modes(plan: Plan) -> Iterator[None]:
             layer.training = training
 
 
-def _warn_of_a_readout(plan: Plan, x: Samples | LoaderBatches) -> None:
-    """Tell of a network that ends in an objective with a read-out of its own: nothing has trained its class scores."""
+def _warn_of_a_readout(plan: Plan, x: Samples | LoaderBatches, y: Tensor | None) -> None:
+    """Tell of a network that ends in an objective with a read-out of its own: nothing has trained its predictions."""
     objective, output = plan[-1].objective, first_output(plan, x)
     with torch.no_grad():
         scores = None if objective is None else objective.scores(output)
     if scores is not None and not (scores.shape == output.shape and torch.equal(scores, output)):
+        kind = (None if y is None else kind_of_targets(y)) or "classes"
+        wanted = _PREDICTIONS[kind]
         warnings.warn(
-            f"fit: {type(objective).__name__} decides by a read-out of its own, and nothing has trained the network's "
-            'output as class scores, which train_accuracy is of; end the plan in "CE", or, of objectives that have '
-            "it, give layer=..., the layer that is compressed.",
+            f"fit: {type(objective).__name__} predicts by a read-out of its own, and nothing has trained the network's "
+            f'output as {wanted}; end the plan in "{OUTPUT_NAMES[kind]}", or, of objectives that have it, give '
+            "layer=..., the layer that is compressed.",
             UserWarning,
             stacklevel=3,
         )

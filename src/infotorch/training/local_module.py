@@ -115,7 +115,9 @@ class LocalModule:
         self.critic_update: GradientUpdate | None = None
 
     def __str__(self) -> str:
-        return f"{self.name} ({'frozen' if self.objective is None else type(self.objective).__name__})"
+        objective = self.objective
+        told = "frozen" if objective is None else objective.asked or type(objective).__name__
+        return f"{self.name} ({told})"
 
     def __repr__(self) -> str:
         return f"LocalModule {self}"

@@ -87,7 +87,7 @@ class Plan:
         >>> model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
         >>> plan = Plan.layerwise(model, objectives="Y,CE", optimizer=lambda p: torch.optim.Adam(p, lr=1e-3))
         >>> plan
-        Plan, sequential: 0 (ReadoutInformation), 2 (CrossEntropy)
+        Plan, sequential: 0 (Y), 2 (CE)
     """
 
     def __init__(self, modules: Sequence[LocalModule], *, order: Order = "sequential", isolated: bool = True) -> None:
