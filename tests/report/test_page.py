@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import json
 import re
 import shutil
 import subprocess
@@ -18,10 +19,19 @@ BROWSER = next(
 
 
 PACKED = re.compile(r'(?<=id="plotly">)[A-Za-z0-9+/=]+')
+FIGURES = re.compile(r'(?<=id="figures">)[A-Za-z0-9+/=]+')
 
 
 def own_text(page: Path) -> str:
     return PACKED.sub("", page.read_text(encoding="utf-8"))
+
+
+def test_the_figures_data_travel_compressed(report):
+    text = own_text(report)
+    [packed] = FIGURES.findall(text)
+    specs = gzip.decompress(base64.b64decode(packed))
+    assert len(json.loads(specs)) == text.count("<figure>")
+    assert len(packed) < 0.5 * len(specs)
 
 
 def test_the_page_holds_every_number(report):
@@ -150,7 +160,7 @@ def browse(page: Path, *options: str) -> subprocess.CompletedProcess[str]:
 def test_a_browser_draws_the_figures_without_a_complaint(report, width):
     shown = browse(report, f"--window-size={width},900", "--dump-dom")
     figures = own_text(report).count("<figure>")
-    visible = shown.stdout.split('<script type="application/json"')[0]
+    visible = shown.stdout.split('<script type="text/plain"')[0]
     assert 'class="main-svg"' in visible
     drawn = visible.count('data-drawn="yes"')
     assert 5 <= drawn <= figures  # the folded ones wait

@@ -50,7 +50,17 @@ def packed_plotly() -> str:
     require("report", "plotly", "a page with figures")
     from plotly.offline import get_plotlyjs
 
-    return base64.b64encode(gzip.compress(get_plotlyjs().encode(), 9, mtime=0)).decode()
+    return packed(get_plotlyjs())
+
+
+def packed(text: str) -> str:
+    """A text as gzip in base64, which a script element can hold whatever the text is.
+
+    Example:
+        >>> gzip.decompress(base64.b64decode(packed("</script>"))).decode()
+        '</script>'
+    """
+    return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
 
 
 def figure_page(figure: Figure) -> str:

@@ -1,6 +1,6 @@
 "use strict";
 // Each figure is drawn when it can be seen: inside closed details a plot has no width to fill.
-const specs = JSON.parse(document.getElementById("figures").textContent);
+let specs = [];
 const config = {
   displaylogo: false,
   responsive: true,
@@ -23,13 +23,19 @@ function drawVisible() {
   });
 }
 
-// plotly's script stands in the page as gzip in base64. Without DecompressionStream (before 2023) the tables remain.
-async function unpack() {
-  const packed = atob(document.getElementById("plotly").textContent);
+// plotly's script and the figures stand in the page as gzip in base64. Without DecompressionStream (before 2023) the
+// tables remain.
+async function unpacked(id) {
+  const packed = atob(document.getElementById(id).textContent);
   const bytes = Uint8Array.from(packed, (letter) => letter.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Response(stream).text();
+}
+
+async function unpack() {
+  specs = JSON.parse(await unpacked("figures"));
   const script = document.createElement("script");
-  script.textContent = await new Response(stream).text();
+  script.textContent = await unpacked("plotly");
   document.head.append(script);
 }
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 
-from infotorch.figures.page import packed_plotly
+from infotorch.figures.page import packed, packed_plotly
 from infotorch.records.files import write_atomic
 from infotorch.records.finding import find_runs
 from infotorch.report.assessment import assessment_section
@@ -107,9 +107,8 @@ def _document(heading: str, body: str, specs: Sequence[str]) -> str:
     style = folder.joinpath("page.css").read_text(encoding="utf-8")
     script = folder.joinpath("page.js").read_text(encoding="utf-8")
     plotly = f'<script type="text/plain" id="plotly">{packed_plotly()}</script>' if specs else ""
-    # "<" as an escape: a run's text cannot close the script element.
-    figures = f"[{','.join(specs)}]".replace("<", "\\u003c")
-    drawing = f'{plotly}<script type="application/json" id="figures">{figures}</script><script>{script}</script>'
+    figures = packed(f"[{','.join(specs)}]")
+    drawing = f'{plotly}<script type="text/plain" id="figures">{figures}</script><script>{script}</script>'
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
