@@ -12,6 +12,7 @@ from infotorch.recipes.changes import change
 from infotorch.recipes.registry import find_recipe
 from infotorch.recipes.search_settings import SearchRange, SearchSettings
 from infotorch.records.run_record import RunRecord
+from infotorch.report.information_plane import read_plane
 from infotorch.runs.planes import RunPlanes
 from infotorch.runs.runner import run
 from infotorch.runs.setup import Setup
@@ -90,6 +91,29 @@ def test_every_row_of_the_data_is_looked_at(watched):
     alone = InformationPlane(setup.model, (x, y), ["fc1_tanh"], bin_width=1e-6, num_samples=len(x))
     made.planes["bin_width"](0)
     assert made.planes["bin_width"].points[0].mi_xt == pytest.approx(alone(0)[0].mi_xt)
+
+
+def test_a_state_and_a_file_from_before_reasons_were_kept_are_read(watched, tmp_path):
+    later = {"mi_xt_reason", "mi_xt_reliable", "mi_ty_reason", "mi_ty_reliable"}
+    written = json.loads(planes(watched)["bin_width"])
+    assert all(later <= point.keys() for point in written["points"])
+    assert {point["mi_xt_reliable"] for point in written["points"]} <= {True, False}
+    old = {
+        name: [{key: value for key, value in point.items() if key not in later} for point in json.loads(file)["points"]]
+        for name, file in planes(watched).items()
+    }
+    found = RunPlanes(Setup(light(), 0, "cpu"), tmp_path)
+    found.load_state_dict(old)
+    assert found.metrics() == pytest.approx(read_metrics(watched))
+    (tmp_path / "information_plane.json").write_text(json.dumps(written | {"points": old["bin_width"]}))
+    assert len(read_plane(RunRecord(tmp_path), "information_plane.json")["points"]) == len(written["points"])
+    with pytest.raises(ValueError, match=r"its plane bin_width: layer_name is unknown"):
+        found.load_state_dict(old | {"bin_width": [old["bin_width"][0] | {"layer_name": "1"}]})
+
+
+def read_metrics(directory):
+    metrics = RunRecord(directory).outcome().metrics
+    return {name: value for name, value in metrics.items() if name.endswith("fall_nats")}
 
 
 def test_the_trials_of_a_search_are_not_watched(tmp_path):
