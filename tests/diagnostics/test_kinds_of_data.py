@@ -137,6 +137,35 @@ class TestSeveralInputs:
         assert [p.mi_ty for p in watched(0)] == [p.mi_ty for p in watched(1)]
         assert torch.equal(inputs["left"], PARTS["left"])
 
+    def test_a_transformer_keeps_padded_sequences_at_one_length(self):
+        class Encoder(nn.Module):
+            def __init__(self):
+                super().__init__()
+                torch.manual_seed(0)
+                self.embed, self.out = nn.Embedding(20, 8), nn.Linear(8, 2)
+                layer = nn.TransformerEncoderLayer(8, nhead=2, dim_feedforward=16, dropout=0.0, batch_first=True)
+                self.encoder = nn.TransformerEncoder(layer, num_layers=2)
+
+            def forward(self, ids, mask=None):
+                mask = torch.arange(6) < 3 + ids[:, :1] % 4 if mask is None else mask
+                hidden = self.encoder(self.embed(ids), src_key_padding_mask=~mask.bool())
+                return self.out((hidden * mask[:, :, None]).sum(1))
+
+        ids = torch.randint(0, 20, (80, 6), generator=torch.Generator().manual_seed(0))
+        mask, y = (torch.arange(6) < 3 + ids[:, :1] % 4).long(), (ids[:, 0] > 9).long()
+        model = Encoder()
+        t = model.train().encoder.layers[0](model.embed(ids), src_key_padding_mask=mask == 0)
+        (found,) = plane(model, ({"ids": ids, "mask": mask}, y), ["encoder.layers.0"])
+        same(found, t.flatten(1), y)
+        signal = InformationSignal(model, ({"ids": ids, "mask": mask}, y), num_samples=80, layers=["encoder.layers.0"])
+        assert signal()[0] == pytest.approx(found.mi_ty, abs=1e-6)
+        assert torch.backends.mha.get_fastpath_enabled()
+        if Encoder().eval().encoder.enable_nested_tensor:  # a mask of the model's own is packed as before
+            for call in (lambda: plane(model, (ids, y), ["encoder.layers.0"]),
+                         InformationSignal(model, (ids, y), num_samples=80, layers=["encoder.layers.0"])):  # fmt: skip
+                with pytest.raises(ValueError, match="gives a nested tensor, whose samples differ in length"):
+                    call()
+
     def test_names_that_forward_does_not_take_are_refused(self):
         for call in (
             lambda data: plane(Split(), data),

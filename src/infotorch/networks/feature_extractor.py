@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -318,6 +318,7 @@ def as_columns(value: Any, name: str, n: int) -> Tensor:
         [[1.0], [2.0]]
     """
     whole = [tensor for tensor in tensors_in(value) if tensor.ndim > 0]
+    check_unpacked(whole, name)
     drawn = [tensor[:: len(tensor) // n] for tensor in whole if n and len(tensor) and len(tensor) % n == 0]
     tensors = [tensor for tensor in whole if len(tensor) == n] or drawn
     if not tensors:
@@ -326,6 +327,19 @@ def as_columns(value: Any, name: str, n: int) -> Tensor:
     real = [part if part.is_floating_point() else part.to(torch.get_default_dtype()) for part in flat]
     wide = [part if part.element_size() > 2 else part.float() for part in real]  # 16 bits are for the network alone
     return wide[0] if len(wide) == 1 else torch.cat(wide, dim=1)
+
+
+def check_unpacked(tensors: Iterable[Tensor], name: str) -> None:
+    """Refuse padded sequences that a layer has packed.
+
+    Raises:
+        ValueError: a nested tensor.
+    """
+    if any(tensor.is_nested for tensor in tensors):
+        raise ValueError(
+            f"layers: {name!r} gives a nested tensor, whose samples differ in length; "
+            "torch.backends.mha.set_fastpath_enabled(False) keeps padded sequences at one."
+        )
 
 
 def in_double(model: nn.Module, x: Tensor) -> tuple[nn.Module, Tensor]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -181,6 +182,17 @@ def main_output(output: Any) -> Any:
     return output
 
 
+@contextmanager
+def unpacked() -> Iterator[None]:
+    """A context in which `nn.TransformerEncoder` keeps padded sequences at one length, as in training."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
+
+
 def result_of(model: nn.Module, x: Any) -> Any:
     """What the network gives for any input: several by name, a graph, also where it takes its tensors, or one tensor.
 
@@ -190,7 +202,8 @@ def result_of(model: nn.Module, x: Any) -> Any:
         torch.Size([3, 1])
     """
     if isinstance(x, NamedTensors):
-        return main_output(called_with(model, x))
+        with unpacked():
+            return main_output(called_with(model, x))
     if not isinstance(x, Tensor) and hasattr(x, "edge_index") and takes_graph_tensors(model):
         return FromGraph(model)(x)
     return model(x)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from infotorch.networks.feature_extractor import OUTPUT
-from infotorch.networks.forward_inputs import called_with, main_output
+from infotorch.networks.forward_inputs import called_with, main_output, unpacked
 from infotorch.numerics.named_tensors import NamedTensors
 
 _INNER = "network"
@@ -46,7 +46,8 @@ class OneInput(nn.Module):
             part = part if part.dtype == wanted else part.to(wanted)
             found[name] = part if part.shape[1:] == shape else part.reshape(len(x), *shape)
             start += columns
-        return main_output(called_with(self.network, found))
+        with unpacked():
+            return main_output(called_with(self.network, found))
 
 
 def packed(inputs: NamedTensors) -> Tensor:

@@ -20,7 +20,14 @@ from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.kraskov import ksg
 from infotorch.estimators.registry import named
 from infotorch.estimators.renyi import renyi_mi
-from infotorch.networks.feature_extractor import OUTPUT, FeatureExtractor, check_weights, errors_of, layer_of
+from infotorch.networks.feature_extractor import (
+    OUTPUT,
+    FeatureExtractor,
+    check_unpacked,
+    check_weights,
+    errors_of,
+    layer_of,
+)
 from infotorch.networks.forward_inputs import result_of
 from infotorch.numerics.checks import check_choice, check_count, check_module, shown
 from infotorch.numerics.columns import as_real
@@ -355,6 +362,7 @@ def _rows_of(t: Any, place: str, look: Look) -> Tensor:
             f"{_WHERE}: {place} must give a tensor, or a tuple that begins with one, got {type(t).__name__}; or give "
             "layers that do."
         )
+    check_unpacked([t], place)
     t, rows = look.of_samples(t), look.count
     if t.ndim == 0 or len(t) != rows:
         raise ValueError(f"{_WHERE}: {place} must give a row for each of {rows} rows of x, got {tuple(t.shape)}.")
