@@ -3,9 +3,11 @@ import math
 import pytest
 import torch
 
+from infotorch.data.loading import load
 from infotorch.distributions.class_pairs import ClassPairs, LabelledSamples
 from infotorch.distributions.discrete import BinarySymmetricChannel, SymmetricChannel
 from infotorch.distributions.generated_classes import GlyphImages, TokenSentences
+from infotorch.estimators.discrete import discrete_mi
 
 
 def seeded(seed=0):
@@ -72,6 +74,20 @@ def test_samples_that_one_has_are_drawn_by_their_labels():
     assert torch.equal(drawn[:, 0].long() % 3, torch.tensor([0, 1, 2] * 4))
     again = pool(torch.zeros(10, dtype=torch.int64), seeded(1))[:, 0].long()
     assert sorted(torch.bincount(again)[::3].tolist()) == [2, 2, 3, 3]
+
+
+@pytest.mark.data
+def test_pairs_of_mnist_are_different_images_whose_labels_have_the_information(real):
+    train = load("mnist", root=real("mnist")).train
+    channel, pool = SymmetricChannel.for_information(1.5, 10), LabelledSamples(train.x, train.y, classes_overlap=False)
+    x, y = ClassPairs(channel, pool).sample(10_000, seeded(3))
+    assert x.shape == y.shape == (10_000, 1, 28, 28)
+    label = {image.numpy().tobytes(): int(digit) for image, digit in zip(train.x, train.y, strict=True)}
+    assert len(label) == len(train.x)  # no image stands under two labels
+    of_x, of_y = (torch.tensor([label[image.numpy().tobytes()] for image in side]) for side in (x, y))
+    assert len({image.numpy().tobytes() for image in x}) == 10_000
+    estimate = discrete_mi(of_x, of_y, correction="miller-madow")
+    assert float(estimate) == pytest.approx(1.5, abs=4 * estimate.std_error)
 
 
 def test_overlapping_classes_say_that_the_truth_is_a_limit():

@@ -35,6 +35,15 @@ def test_every_law_has_the_information_asked_for(nats):
             assert all(len(column.unique()) == 500 for column in side.T), name
 
 
+@pytest.mark.parametrize("family", ["smoothed uniform", "uniform plus normal", "log-gamma"])
+def test_no_column_is_louder_than_the_idle_ones(family):
+    for shape in ("3+20", "1+0"):
+        for side in high_information_suite(2.0)[f"{family} {shape}"].sample(20_000, seeded(8)):
+            moments = torch.cov(side.T).reshape(side.shape[1], -1)
+            expected = torch.eye(side.shape[1], dtype=torch.float64)
+            assert torch.allclose(moments, expected, atol=0.09)  # standard error 0.02 where tails are long
+
+
 def test_a_law_samples_what_its_generator_says():
     first, second = (high_information_suite(3.0)["mixture 3+20"].sample(30, seeded(1)) for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))

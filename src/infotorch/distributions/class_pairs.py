@@ -87,7 +87,8 @@ class ClassPairs:
 class LabelledSamples:
     """Draws from samples that one has, such as the images of MNIST, by their labels; for `ClassPairs`.
 
-    In one draw no sample comes twice before all of its class have come once.
+    In one draw no sample comes twice before all of its class have come once. Samples keep their dtype and device.
+    `data = infotorch.data.load("mnist")` has them in `data.train.x` and `data.train.y`.
 
     Args:
         samples: shape (n, ...), images or other numbers.

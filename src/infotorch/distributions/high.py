@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import torch
+from scipy.special import polygamma
 
 from infotorch.distributions.base import JointLaw, check_information
 from infotorch.distributions.clusters import SharedClusters
 from infotorch.distributions.gamma import LogGammaExponential
 from infotorch.distributions.gaussian import CorrelatedGaussian
-from infotorch.distributions.maps import Spiral, half_cube, heavy_tails, normal_cdf, random_rotation, wiggly
+from infotorch.distributions.maps import Linear, Spiral, half_cube, heavy_tails, normal_cdf, random_rotation, wiggly
 from infotorch.distributions.student import StudentT
 from infotorch.distributions.transformed import Map, Stacked, Transformed, WithIdleColumns
 from infotorch.distributions.uniform import AdditiveNormalNoise, AdditiveUniformNoise
@@ -58,7 +59,8 @@ def high_information_suite(nats: float = 5.0) -> dict[str, JointLaw]:
 
     The name says family, informative and idle columns: "normal 10+15". X and Y are rotated at random, idle columns
     included; margins that a family is named for (uniform, wiggly, half-cube, heavy-tailed, spiral) are made thereafter.
-    Nothing may be tuned on it.
+    Before the rotation
+    informative columns have variance 1, as idle ones, or more (Student, mixture). Nothing may be tuned on it.
 
     Args:
         nats: I(X; Y) of every law, between 1 and 10.
@@ -84,10 +86,26 @@ def high_information_suite(nats: float = 5.0) -> dict[str, JointLaw]:
     return laws
 
 
-def _copies(of_information: Callable[[float], JointLaw], nats: float, dim: int) -> JointLaw:
-    """Independent columns of one law that share the information."""
-    law = of_information(nats / dim)
-    return law if dim == 1 else Stacked(*[law] * dim)
+def _smoothed_uniform(nats: float, dim: int) -> JointLaw:
+    law = AdditiveUniformNoise.for_information(nats / dim)
+    return _copies(law, dim, 1 / 12, 1 / 12 + law.half_width**2 / 3)
+
+
+def _uniform_plus_normal(nats: float, dim: int) -> JointLaw:
+    law = AdditiveNormalNoise.for_information(nats / dim)
+    return _copies(law, dim, 1 / 12, 1 / 12 + law.noise_std**2)
+
+
+def _log_gamma(nats: float, dim: int) -> JointLaw:
+    law = LogGammaExponential.for_information(nats / dim)
+    variance = float(polygamma(1, law.shape))
+    return _copies(law, dim, variance, variance + float(polygamma(1, 1)))
+
+
+def _copies(law: JointLaw, dim: int, variance_x: float, variance_y: float) -> JointLaw:
+    """Independent columns of one law, of variance 1, as the idle ones have."""
+    scaled = Transformed(law, Linear([variance_x**-0.5]), Linear([variance_y**-0.5]))
+    return scaled if dim == 1 else Stacked(*[scaled] * dim)
 
 
 def _same(map_: Map, columns: int) -> Map:
@@ -106,9 +124,9 @@ _FAMILIES = {
     "normal": _Family(_NORMAL),
     "student": _Family(partial(StudentT.for_information, dof=_DOF)),
     "uniform": _Family(_NORMAL, partial(_same, normal_cdf)),
-    "smoothed uniform": _Family(partial(_copies, AdditiveUniformNoise.for_information)),
-    "uniform plus normal": _Family(partial(_copies, AdditiveNormalNoise.for_information)),
-    "log-gamma": _Family(partial(_copies, LogGammaExponential.for_information)),
+    "smoothed uniform": _Family(_smoothed_uniform),
+    "uniform plus normal": _Family(_uniform_plus_normal),
+    "log-gamma": _Family(_log_gamma),
     "mixture": _Family(SharedClusters.for_information),
     "wiggly": _Family(_NORMAL, partial(_same, wiggly)),
     "half-cube": _Family(_NORMAL, partial(_same, half_cube)),
