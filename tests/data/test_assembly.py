@@ -222,7 +222,7 @@ class TestImages:
         with pytest.raises(ValueError, match=message):
             assemble(vectors(), "toy", Options(**option))
 
-    @pytest.mark.parametrize(("size", "error"), [(0, ValueError), (2.5, TypeError)])
+    @pytest.mark.parametrize(("size", "error"), [(0, ValueError), (2**62, ValueError), (2.5, TypeError)])
     def test_a_size_that_is_none(self, size, error):
         with pytest.raises(error, match="load: image_size must be"):
             assemble(images(), "toy", Options(image_size=size))

@@ -100,6 +100,13 @@ def test_overlapping_classes_say_that_the_truth_is_a_limit():
     assert ClassPairs(channel, overlapping).mutual_information() == channel.mutual_information()
 
 
+def test_classes_of_any_integer_dtype_will_do():
+    for dtype in (torch.uint8, torch.uint64, torch.int32):
+        for draw in (GlyphImages(), TokenSentences()):
+            classes = torch.tensor([3, 1, 9])
+            assert torch.equal(draw(classes.to(dtype), seeded()), draw(classes, seeded()))
+
+
 def test_wrong_input_is_refused():
     channel = SymmetricChannel(2, 0.1)
     with pytest.raises(TypeError, match=r"ClassPairs: channel must be a DiscreteJoint, got 0\.1"):

@@ -83,6 +83,7 @@ def test_wrong_shapes_are_refused():
         CorrelatedGaussian.low_rank([[1.0]], [[1.0, 2.0]])
     with pytest.raises(ValueError, match="low_rank: noise_std must be positive and finite, got 0"):
         CorrelatedGaussian.low_rank([[1.0]], [[1.0]], noise_std=0)
+    assert CorrelatedGaussian.low_rank([[1.0]], [[1.0]], noise_std=2**62).mutual_information() == pytest.approx(0)
     with pytest.raises(ValueError, match="for_information: mi must be finite and at least 0 nats, got -1"):
         CorrelatedGaussian.for_information(-1)
     with pytest.raises(TypeError, match="for_information: mi must be a number, got str"):

@@ -167,13 +167,15 @@ def resized(images: Tensor, size: int) -> Tensor:
 
     Raises:
         TypeError: size is not an integer.
-        ValueError: size is below 1.
+        ValueError: size is below 1 or above 16384.
 
     Example:
         >>> resized(torch.ones(2, 1, 28, 28), 32).shape
         torch.Size([2, 1, 32, 32])
     """
     check_count(size, where="load", name="image_size")
+    if size > 2**14:
+        raise ValueError(f"load: image_size must be at most {2**14} pixels, got {size}.")
     return F.interpolate(images, size=(size, size), mode="bilinear", antialias=True)
 
 

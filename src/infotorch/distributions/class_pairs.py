@@ -136,7 +136,7 @@ class LabelledSamples:
             ValueError: a class does not occur among the labels.
             TypeError: classes is no tensor of integers, or generator is something else.
         """
-        check_classes(classes, len(self._members), where="LabelledSamples")
+        classes = check_classes(classes, len(self._members), where="LabelledSamples")
         generator = as_generator(generator, where="LabelledSamples")
         rows = torch.empty(len(classes), dtype=torch.int64)
         for label, members in enumerate(self._members):

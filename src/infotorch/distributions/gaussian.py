@@ -131,7 +131,7 @@ class CorrelatedGaussian:
                 f"got shapes {tuple(a.shape)} and {tuple(b.shape)}."
             )
         both = torch.cat([a, b])
-        return cls(both @ both.T + noise_std**2 * torch.eye(len(both), dtype=torch.float64), len(a))
+        return cls(both @ both.T + float(noise_std) ** 2 * torch.eye(len(both), dtype=torch.float64), len(a))
 
     @classmethod
     def for_information(cls, mi: float, dim: int = 1) -> Self:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from infotorch.numerics.checks import check_number, check_size
+from infotorch.numerics.checks import check_dense, check_number, check_size
+from infotorch.numerics.kinds import check_kind
 from infotorch.numerics.seeds import as_generator
 
 # Seven segments of a digit, (rows, columns) of a 7 x 5 glyph: top, middle, bottom, upper and lower left and right.
@@ -63,7 +64,7 @@ class GlyphImages:
             ValueError: a class is not one of 0 to 9.
             TypeError: classes is no tensor of integers, or generator is something else.
         """
-        check_classes(classes, len(self.glyphs), where="GlyphImages")
+        classes = check_classes(classes, len(self.glyphs), where="GlyphImages")
         generator = as_generator(generator, where="GlyphImages")
         n, device = len(classes), generator.device
         top = torch.randint(_SIZE - _HEIGHT + 1, (n, 1, 1), generator=generator, device=device)
@@ -117,7 +118,7 @@ class TokenSentences:
             ValueError: a class is not one of 0 to m - 1.
             TypeError: classes is no tensor of integers, or generator is something else.
         """
-        check_classes(classes, self.classes, where="TokenSentences")
+        classes = check_classes(classes, self.classes, where="TokenSentences")
         generator = as_generator(generator, where="TokenSentences")
         shape, device = (len(classes), self.length), generator.device
         of_topic = torch.rand(shape, generator=generator, device=device) < 0.5
@@ -127,20 +128,24 @@ class TokenSentences:
         return torch.where(of_topic, self.common + self.own * classes.to(device)[:, None] + own, common)
 
 
-def check_classes(classes: Tensor, count: int, *, where: str) -> None:
-    """Refuse classes that are not integers of 0 to count - 1.
+def check_classes(classes: Tensor, count: int, *, where: str) -> Tensor:
+    """Classes as int64; refuse what are not integers of 0 to count - 1.
 
     Raises:
         TypeError: no tensor of integers.
         ValueError: out of range, or not one a sample.
     """
-    if not isinstance(classes, Tensor) or classes.is_floating_point() or classes.dtype == torch.bool:
-        raise TypeError(f"{where}: classes must be a tensor of integers.")
+    check_kind(classes, Tensor, where=where, name="classes", said="a tensor of integers")
+    check_dense(classes, where=where, name="classes")
+    if classes.is_floating_point() or classes.is_complex() or classes.dtype == torch.bool:
+        raise TypeError(f"{where}: classes must be a tensor of integers, got {classes.dtype}.")
+    classes = classes.to(torch.int64)
     if classes.ndim != 1 or (len(classes) and not 0 <= int(classes.min()) <= int(classes.max()) < count):
         raise ValueError(
             f"{where}: classes must be integers from 0 to {count - 1}, shape (n,), got shape {tuple(classes.shape)} "
             f"with {sorted(set(classes.flatten().tolist()))[:5]}."
         )
+    return classes
 
 
 def _zipf(size: int, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
