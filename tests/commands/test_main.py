@@ -116,7 +116,8 @@ WRONG = {
     "list variants demoo": "there is no recipe 'demoo'; did you mean demo?",
     "list data mnist": "list data: takes no name, got 'mnist'; only `list variants RECIPE` does.",
     "measure a.npy b.npy --estimator kgs": "there is no estimator 'kgs'; did you mean ksg or ksg-2? Allowed: "
-    "auto, ksg, ksg-2, ksg-ensemble, ross, mixed-ksg, discrete, gaussian, gaussian-copula, neural, renyi.",
+    "auto, ksg, ksg-2, ksg-ensemble, gaussianised, ross, mixed-ksg, discrete, gaussian, gaussian-copula, neural, "
+    "renyi.",
     "measure a.npy b.npy": "a.npy does not exist.",
     "report": "report: DIR is missing: run folders, folders above them, or tables' files.",
     "report nowhere": "nowhere is not a directory, and no table's file.",

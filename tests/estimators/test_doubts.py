@@ -3,6 +3,7 @@
 import math
 import pickle
 import warnings
+from functools import partial
 
 import pytest
 import torch
@@ -100,9 +101,12 @@ def test_mutual_information_holds_under_units_of_every_column(factor):
     expected = quietly(infotorch.mutual_information, x, y)
     for a, b in ((factor * x, y), (x, factor * y), (x * torch.tensor([1.0, factor]), y), (factor * x, factor * y)):
         found = quietly(infotorch.mutual_information, a, b)
-        assert float(found) == float(expected)
+        # Units round the last digits, and Gaussianisation iterates; ranks feel nothing.
+        assert float(found) == pytest.approx(float(expected), abs=1e-6)
         assert found.reason == expected.reason
-        assert found.std_error == expected.std_error
+        assert found.std_error == pytest.approx(expected.std_error, abs=1e-6)
+        by_ranks, wanted = (quietly(infotorch.mutual_information, *pair, effort="fast") for pair in ((a, b), (x, y)))
+        assert float(by_ranks) == float(wanted)
 
 
 def test_neighbours_that_all_read_the_same_tell_no_error():
@@ -114,11 +118,12 @@ def test_neighbours_that_all_read_the_same_tell_no_error():
     assert infotorch.ksg(torch.zeros(1000), x).std_error == 0  # nothing is known exactly
 
 
-@pytest.mark.parametrize("measure", [infotorch.mutual_information, *NEIGHBOURS])
+@pytest.mark.parametrize("measure", [partial(infotorch.mutual_information, effort="fast"), *NEIGHBOURS])
 def test_information_in_idle_columns_is_doubted(measure):
     """0.4 to 1.6 nats of 5 without a word."""
     x, y = in_idle_columns(5.0)
-    with pytest.warns(UserWarning, match=f"{measure.__name__}: neighbours fall short: correlations alone tell more"):
+    name = getattr(measure, "__name__", "mutual_information")
+    with pytest.warns(UserWarning, match=f"{name}: neighbours fall short: correlations alone tell more"):
         e = measure(x, y)
     assert float(e) < 2
     assert not e.reliable

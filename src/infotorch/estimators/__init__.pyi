@@ -43,6 +43,7 @@ from infotorch.estimators.gaussian import canonical_correlations as canonical_co
 from infotorch.estimators.gaussian import gaussian_copula_mi as gaussian_copula_mi
 from infotorch.estimators.gaussian import gaussian_mi as gaussian_mi
 from infotorch.estimators.gaussian import gaussian_mi_cca as gaussian_mi_cca
+from infotorch.estimators.gaussianised import gaussianised_mi as gaussianised_mi
 from infotorch.estimators.kraskov import ksg as ksg
 from infotorch.estimators.labels import readout_mi as readout_mi
 from infotorch.estimators.labels import soft_decision_mi as soft_decision_mi
@@ -115,6 +116,7 @@ __all__ = [
     "gaussian_log_likelihood",
     "gaussian_mi",
     "gaussian_mi_cca",
+    "gaussianised_mi",
     "hard_decision_mi",
     "hard_decisions",
     "hsic",

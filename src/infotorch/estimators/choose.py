@@ -4,40 +4,27 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
-from typing import Literal
+from typing import Literal, get_args
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from infotorch.estimators.class_neighbours import ross
 from infotorch.estimators.discrete import discrete_mi
-from infotorch.estimators.doubts import examined, unexamined
-from infotorch.estimators.ensemble import ksg_ensemble
 from infotorch.estimators.estimate import Estimate
-from infotorch.estimators.kraskov import ksg
-from infotorch.estimators.shortfall import SCATTER, SCATTER_OF_SEVERAL, neighbours_fall_short
-from infotorch.numerics.checks import as_samples, check_neighbours, is_discrete, paired_rows
+from infotorch.estimators.weighed import TIED, Effort, K, numbers_with_numbers
+from infotorch.numerics.checks import check_choice, check_neighbours, is_discrete, paired_rows
 from infotorch.numerics.kinds import check_kind
-from infotorch.numerics.seeds import as_generator, derive_seed
+from infotorch.numerics.seeds import as_generator
 from infotorch.numerics.symbols import multiplicity, symbols
 from infotorch.numerics.typing import ArrayLike
 
 Kind = Literal["discrete", "continuous", "continuous with ties"]
 
-_K = 3
 # A symbol that occurs less often on average says little about its frequency; such integers are treated as numbers.
 _ROWS_PER_INTEGER = 2
 # Share of samples with a pair of symbols of their own, above which frequencies of pairs say little.
 _SPARSE = 0.2
-# Share of samples that occur more than once: beyond rounding, the variable has atoms.
-_TIED = 0.05
-_KS = (1, 2, 4, 8)
-# With one column on each side KSG has next to no bias, and a weighted sum would only add variance.
-_TWO_COLUMNS = 2
-# Pixels and the like: to give each column the same weight would turn their smallest noise into the largest distances.
-_MANY_COLUMNS = 40
 # Samples beyond which some are drawn, each some 25 seconds of one core (measured): of single columns, of columns that a
 # k-d tree takes, and differences of numbers where all distances are taken, a distance costing as much as 60 of them.
 _MOST_SINGLE, _MOST_BY_TREE, _TREE_COLUMNS = 2_000_000, 1_000_000, 10
@@ -50,17 +37,25 @@ def mutual_information(
     *,
     discrete_x: bool | None = None,
     discrete_y: bool | None = None,
+    effort: Effort = "default",
     generator: torch.Generator | None = None,
 ) -> Estimate:
     """Mutual information of x and y, in nats, by the estimator that suits their types and dimensions.
 
     Discrete with discrete: `discrete_mi` with Miller and Madow's correction. Discrete with anything else: `ross`.
-    Otherwise, up to 40 columns together, each column's ranks are mapped to a normal distribution, ties broken at
-    random, and `ksg` (two single columns) or `ksg_ensemble` (more) is taken. The map changes no information, makes
-    units and heavy tails harmless, and serves rounded variables and those with atoms (the output of a ReLU). Beyond 40
-    columns `ksg_ensemble` takes x and y as they are, each divided by its length; there the value is far too low. With
-    few columns it is so where one pair of columns holds much: a warning, `reason` and `reliable` tell where that is
-    known. Against symbols the units of several columns of x relative to each other matter, as for `ross`.
+    Numbers with numbers, several estimates, of which the larger weigh more where they differ, as each errs low where it
+    errs; where they agree the value is about their mean:
+
+    - Neighbours. Up to 40 columns together each column's ranks are mapped to a normal distribution, ties broken at
+      random, and `ksg` (two single columns) or `ksg_ensemble` (more) is taken. The map changes no information, makes
+      units and heavy tails harmless, and serves rounded variables and those with atoms (the output of a ReLU). Beyond
+      40 columns `ksg_ensemble` takes x and y as they are, each divided by its length.
+    - `gaussianised_mi`, up to 100 columns together, with each column made normal first and with columns as they are:
+      for high values, idle columns, mixed signals. Of columns with ties, of the ranks alone.
+    - With `effort="thorough"` also `neural_mi` on held-out samples.
+
+    A warning, `reason` and `reliable` tell where the value is known to be far too low, and where the largest estimate
+    stands alone. Against symbols the units of several columns of x relative to each other matter, as for `ross`.
 
     Neighbours of very many samples would take minutes to days: beyond 2,000,000 samples of one column (each), 1,000,000
     divided by the columns for 3 to 10 of them, and some 37,000 for more (fewer in hundreds of columns), so many are
@@ -76,6 +71,8 @@ def mutual_information(
         discrete_x: True: equal samples of x are one symbol, and symbols have no order (class numbers in floats). False:
             x is numbers (ages, counts); only a constant, which has 0 nats either way, stays one symbol. None: as above.
         discrete_y: the same of y.
+        effort: of numbers with numbers: "fast", neighbours alone, which no increasing map of a column changes;
+            "default", at most seconds; "thorough", up to a minute.
         generator: draws the samples where there are too many; None: others in every call.
 
     Returns:
@@ -96,8 +93,9 @@ def mutual_information(
         'x is continuous with ties as told (1 column), y is discrete (1 column)'
     """
     generator = as_generator(generator, where="mutual_information")
+    check_choice(effort, get_args(Effort), where="mutual_information", name="effort")
     xs, ys = paired_rows(x, y, where="mutual_information")
-    check_neighbours(_K, len(xs), where="mutual_information")
+    check_neighbours(K, len(xs), where="mutual_information")
     xs, ys = xs.detach(), ys.detach()
     kinds = _kind(xs, discrete_x, "x"), _kind(ys, discrete_y, "y")
     told = [
@@ -114,7 +112,7 @@ def mutual_information(
     elif "discrete" in kinds:
         estimate = _against_symbols(xs, ys) if kinds[1] == "discrete" else _against_symbols(ys, xs)
     else:
-        estimate = _both_numbers(xs, ys)
+        estimate = numbers_with_numbers(xs, ys, effort=effort)
     shape = f"x is {kinds[0]}{told[0]} ({_columns(xs)}), y is {kinds[1]}{told[1]} ({_columns(ys)})"
     few = f"; of {most:,} of the {n:,} samples, drawn at random, so that it takes seconds" * (n > most)
     return dataclasses.replace(estimate, reason=f"{shape}: {estimate.reason}{few}")
@@ -124,7 +122,7 @@ def _most_samples(columns: int) -> float:
     """Among how many samples neighbours are sought, for so many columns of numbers."""
     if columns == 0:  # counts of symbols
         return math.inf
-    if columns <= _TWO_COLUMNS:
+    if columns <= 2:
         return _MOST_SINGLE
     if columns <= _TREE_COLUMNS:
         return _MOST_BY_TREE // columns
@@ -158,7 +156,7 @@ def _kind(rows: Tensor, discrete: bool | None, name: str) -> Kind:
 
 def _numbers(count: Tensor) -> Kind:
     """Of numbers, by how often each sample occurs."""
-    return "continuous with ties" if float((count > 1).double().mean()) > _TIED else "continuous"
+    return "continuous with ties" if float((count > 1).double().mean()) > TIED else "continuous"
 
 
 def _one_hot(rows: Tensor) -> bool:
@@ -174,68 +172,7 @@ def _both_discrete(x: Tensor, y: Tensor) -> Estimate:
 
 
 def _against_symbols(x: Tensor, labels: Tensor) -> Estimate:
-    estimate = ross(x, symbols(labels), k=_K)
+    estimate = ross(x, symbols(labels), k=K)
     alone = len(x) - estimate.n
     why = "neighbours within each class, ties counted" + f"; {alone} classes of one sample left out" * (alone > 0)
     return dataclasses.replace(estimate, reason="; ".join(part for part in (why, estimate.reason) if part))
-
-
-def _both_numbers(x: Tensor, y: Tensor) -> Estimate:
-    x, y = (as_samples(v, where="mutual_information", name="x") for v in (x, y))
-    columns, few_rows = x.shape[1] + y.shape[1], len(x) <= max(_KS)
-    copied = float((multiplicity(torch.cat([x, y], dim=1)) > 1).double().mean())
-    copies = f"; {copied:.0%} of the samples occur twice: if as copies of samples, the value is too high" * (
-        copied > _TIED
-    )
-    if few_rows or columns > _MANY_COLUMNS:
-        x, y = _of_length_one(x), _of_length_one(y)
-        with unexamined():
-            estimate = ksg(x, y, k=_K, metric="euclidean") if few_rows else ksg_ensemble(x, y, ks=_KS)
-        few = "with so few samples" if few_rows else "in so many columns"
-        why = f"nearest neighbours, x and y each divided by its length{copies}"
-        return _told(estimate, why, lambda: f"{few} the value is far too low")
-    mapped = "after each column's ranks are mapped to a normal distribution, ties broken at random"
-    # In the order of their values, so that how ties are broken does not depend on the order of the samples.
-    order = torch.from_numpy(np.lexsort(torch.cat([x, y], dim=1).T.cpu().numpy())).to(x.device)
-    x, y = _normal_scores(x[order], "x"), _normal_scores(y[order], "y")
-    single = x.shape[1] + y.shape[1] == _TWO_COLUMNS
-    with unexamined():
-        estimate = ksg(x, y, k=_K) if single else ksg_ensemble(x, y, ks=_KS)
-    several = "for several k, weighted so that their biases cancel, " * (not single)
-    scatter = SCATTER if single else SCATTER_OF_SEVERAL
-    why = f"nearest neighbours {several}{mapped}{copies}"
-    return _told(estimate, why, lambda: neighbours_fall_short(estimate, x, y, scatter=scatter))
-
-
-def _told(estimate: Estimate, why: str, short: Callable[[], str]) -> Estimate:
-    """With the reason, and what there is to say against it."""
-    return examined(dataclasses.replace(estimate, reason=why), {}, short=short, name="mutual_information")
-
-
-def _of_length_one(rows: Tensor) -> Tensor:
-    """Rows about their mean, divided by their root-mean-square length.
-
-    Otherwise the longer of x and y alone would decide who is a neighbour. One factor for all columns keeps pixels that
-    hardly vary small.
-    """
-    centered = rows / rows.abs().amax().clamp_min(torch.finfo(rows.dtype).tiny)
-    centered = centered - centered.mean(dim=0)
-    length = centered.square().sum(dim=1).mean().sqrt()
-    return centered / torch.where(length > 0, length, 1)
-
-
-def _normal_scores(rows: Tensor, name: str) -> Tensor:
-    """Each column's ranks as quantiles of N(0, 1); constant columns, which hold no information, are left out.
-
-    Breaking ties at random appends to a value an independent number that says nothing: all information stays, and
-    nothing is tied any more. The order is always the same one.
-    """
-    n = len(rows)
-    generator = torch.Generator().manual_seed(derive_seed(0, "ties", ord(name)))
-    scores = torch.special.ndtri(torch.arange(1, n + 1, dtype=torch.float64, device=rows.device) / (n + 1))
-    varying = rows[:, (rows != rows[0]).any(dim=0)]
-    columns = torch.empty_like(varying)
-    for column, out in zip(varying.T, columns.T, strict=True):
-        shuffled = torch.randperm(n, generator=generator, device="cpu").to(rows.device)
-        out[shuffled[column[shuffled].argsort(stable=True)]] = scores
-    return columns

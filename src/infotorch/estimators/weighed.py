@@ -1,0 +1,206 @@
+"""Numbers against numbers: several estimates of the same information, and how far each is believed.
+
+Every one of them errs low where it errs: neighbours in many columns and at high values, Gaussianisation where
+relations bend, a critic where it learns too little. Where they agree their mean scatters least, so that the weights are
+those of a soft maximum, as wide as the chance of so many samples.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from infotorch.estimators.doubts import examined, unexamined
+from infotorch.estimators.ensemble import ksg_ensemble
+from infotorch.estimators.estimate import Estimate
+from infotorch.estimators.gaussianised import NotContinuous, enough_samples, gaussianised, independent_columns
+from infotorch.estimators.kraskov import ksg
+from infotorch.estimators.neural import neural_mi
+from infotorch.estimators.shortfall import SCATTER, SCATTER_OF_SEVERAL, neighbours_fall_short
+from infotorch.numerics.checks import as_samples
+from infotorch.numerics.seeds import derive_seed
+from infotorch.numerics.symbols import multiplicity
+
+Effort = Literal["fast", "default", "thorough"]
+
+K = 3
+# Share of samples that occur more than once: beyond rounding, the variable has atoms.
+TIED = 0.05
+_KS = (1, 2, 4, 8)
+# With one column on each side KSG has next to no bias, and a weighted sum would only add variance.
+_TWO_COLUMNS = 2
+# Pixels and the like: to give each column the same weight would turn their smallest noise into the largest distances.
+_MANY_COLUMNS = 40
+# Columns beyond which rotations take longer than all else, and a critic, or neighbours alone, are left.
+_MOST_COLUMNS = 100
+# Width of the soft maximum, in nats times root n: chosen on `tuning_suite` and independent columns.
+_WIDTH = 2.5
+_NEIGHBOURS_OF_REST = 4
+# A weight below this is not worth a word.
+_LEAST_WEIGHT = 0.01
+# The largest estimate is doubted where no other comes as near: in nats, and as a share of it.
+_ALONE, _ALONE_SHARE = 0.2, 0.1
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """An estimate, and what it is in words: when it is the only one, and in a list."""
+
+    said: str
+    short: str
+    estimate: Estimate
+
+
+def numbers_with_numbers(x: Tensor, y: Tensor, *, effort: Effort) -> Estimate:
+    """The estimate for paired samples of numbers, any shapes, with what was tried and believed in `reason`."""
+    x, y = (as_samples(v, where="mutual_information", name="x") for v in (x, y))
+    copied = float((multiplicity(torch.cat([x, y], dim=1)) > 1).double().mean())
+    columns = x.shape[1] + y.shape[1]
+    few, many = len(x) <= max(_KS), columns > _MANY_COLUMNS
+    a, b = (_of_length_one(x), _of_length_one(y)) if few or many else _scores_of(x, y)
+    neighbours = _by_neighbours(a, b, few=few, many=many)
+    candidates = [neighbours]
+    if effort != "fast" and copied <= TIED and columns <= _MOST_COLUMNS:
+        candidates += _gaussianised(x, y)
+    if effort == "thorough":
+        candidates.append(_by_critic(a, b))
+    copies = f"; {copied:.0%} of the samples occur twice: if as copies of samples, the value is too high"
+    found, weights = _weighed(candidates)
+    found = replace(found, reason=found.reason + copies * (copied > TIED))
+    return examined(found, {}, short=lambda: _doubts(found, candidates, weights, a, b), name="mutual_information")
+
+
+def _by_neighbours(x: Tensor, y: Tensor, *, few: bool, many: bool) -> _Candidate:
+    single = x.shape[1] + y.shape[1] == _TWO_COLUMNS
+    with unexamined():
+        if few:
+            estimate = ksg(x, y, k=K, metric="euclidean")
+        else:
+            estimate = ksg(x, y, k=K) if single and not many else ksg_ensemble(x, y, ks=_KS)
+    if few or many:
+        return _Candidate("nearest neighbours, x and y each divided by its length", "nearest neighbours", estimate)
+    several = "for several k, weighted so that their biases cancel, " * (not single)
+    mapped = "after each column's ranks are mapped to a normal distribution, ties broken at random"
+    return _Candidate(f"nearest neighbours {several}{mapped}", "nearest neighbours of ranks", estimate)
+
+
+def _gaussianised(x: Tensor, y: Tensor) -> list[_Candidate]:
+    """With margins made normal and as they are; of columns with ties, ranks alone."""
+    if _tied(x) or _tied(y):
+        ways = {"Gaussianisation of ranks, ties broken at random": (*_scores_of(x, y), False)}
+    else:
+        ways = {"Gaussianisation": (x, y, True), "the same without margins": (x, y, False)}
+    found = []
+    for said, (a, b, margins) in ways.items():
+        a, b = independent_columns(a), independent_columns(b)
+        if 0 in (a.shape[1], b.shape[1]) or not enough_samples(len(a), a.shape[1] + b.shape[1]):
+            continue
+        try:
+            value = gaussianised(a, b, k=_NEIGHBOURS_OF_REST, margins=margins)
+        except NotContinuous:  # neighbours say how much so many samples can tell
+            continue
+        estimate = Estimate(
+            torch.tensor(value.value, dtype=torch.float64, device=x.device),
+            side="none",
+            n=len(x),
+            estimator=f"gaussianised_mi k={_NEIGHBOURS_OF_REST} margins={margins}",
+            error=lambda value=value: value.error,
+        )
+        found.append(_Candidate(said, said, estimate))
+    return found
+
+
+def _by_critic(x: Tensor, y: Tensor) -> _Candidate:
+    generator = torch.Generator().manual_seed(derive_seed(0, "critic of mutual_information"))
+    said = "a critic on held-out samples"
+    return _Candidate(said, said, neural_mi(x, y, generator=generator))
+
+
+def _weighed(candidates: Sequence[_Candidate]) -> tuple[Estimate, Tensor]:
+    values = torch.stack([candidate.estimate.value.double().cpu() for candidate in candidates])
+    n = candidates[0].estimate.n
+    weights = torch.softmax(values / (_WIDTH / math.sqrt(n)), dim=0)
+    weights = torch.where(weights < _LEAST_WEIGHT, 0, weights)
+    weights = weights / weights.sum()
+    believed = [(c, w) for c, w in zip(candidates, weights.tolist(), strict=True) if w]
+    if len(candidates) == 1:
+        return replace(candidates[0].estimate, reason=candidates[0].said), weights
+    told = ", ".join(
+        f"{candidate.short} {float(candidate.estimate):.3g} ({weight:.0%})"
+        for candidate, weight in zip(candidates, weights.tolist(), strict=True)
+    )
+    names = dict.fromkeys(c.estimate.estimator.split()[0] for c, _ in believed)
+    first, value = candidates[0].estimate.value, (weights * values).sum()
+    estimate = Estimate(
+        value.to(first.device, first.dtype),
+        side="none",
+        n=n,
+        estimator="+".join(names),
+        reason=f"a mean in which the larger weigh more: {told}",
+        error=lambda: sum(weight * candidate.estimate.std_error for candidate, weight in believed),
+        ceiling=max(candidate.estimate.ceiling for candidate, _ in believed),
+    )
+    return estimate, weights
+
+
+def _doubts(found: Estimate, candidates: Sequence[_Candidate], weights: Tensor, x: Tensor, y: Tensor) -> str:
+    """What speaks against the value; "" where nothing does."""
+    by_neighbours = float(weights[0]) > 0.5
+    columns = x.shape[1] + y.shape[1]
+    if by_neighbours and len(x) <= max(_KS):
+        return "with so few samples the value is far too low"
+    if by_neighbours and columns > _MANY_COLUMNS:
+        return "in so many columns the value is far too low"
+    values = sorted((float(candidate.estimate) for candidate in candidates), reverse=True)
+    if len(values) > 1 and values[0] - values[1] > max(_ALONE, _ALONE_SHARE * values[0]):
+        return f"estimates disagree: one tells {values[0]:.2g} nats, the next {values[1]:.2g}"
+    if not by_neighbours:
+        return ""
+    scatter = SCATTER if columns == _TWO_COLUMNS else SCATTER_OF_SEVERAL
+    return neighbours_fall_short(found, x, y, scatter=scatter)
+
+
+def _tied(rows: Tensor) -> bool:
+    """Whether a column has atoms, or was rounded."""
+    return any(float((multiplicity(column[:, None]) > 1).double().mean()) > TIED for column in rows.T)
+
+
+def _of_length_one(rows: Tensor) -> Tensor:
+    """Rows about their mean, divided by their root-mean-square length.
+
+    Otherwise the longer of x and y alone would decide who is a neighbour. One factor for all columns keeps pixels that
+    hardly vary small.
+    """
+    centered = rows / rows.abs().amax().clamp_min(torch.finfo(rows.dtype).tiny)
+    centered = centered - centered.mean(dim=0)
+    length = centered.square().sum(dim=1).mean().sqrt()
+    return centered / torch.where(length > 0, length, 1)
+
+
+def _scores_of(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    # In the order of their values, so that how ties are broken does not depend on the order of the samples.
+    order = torch.from_numpy(np.lexsort(torch.cat([x, y], dim=1).T.cpu().numpy())).to(x.device)
+    return _normal_scores(x[order], "x"), _normal_scores(y[order], "y")
+
+
+def _normal_scores(rows: Tensor, name: str) -> Tensor:
+    """Each column's ranks as quantiles of N(0, 1); constant columns, which hold no information, are left out.
+
+    Breaking ties at random appends to a value an independent number that says nothing: all information stays, and
+    nothing is tied any more. The order is always the same one.
+    """
+    n = len(rows)
+    generator = torch.Generator().manual_seed(derive_seed(0, "ties", ord(name)))
+    scores = torch.special.ndtri(torch.arange(1, n + 1, dtype=torch.float64, device=rows.device) / (n + 1))
+    varying = rows[:, (rows != rows[0]).any(dim=0)]
+    columns = torch.empty_like(varying)
+    for column, out in zip(varying.T, columns.T, strict=True):
+        shuffled = torch.randperm(n, generator=generator, device="cpu").to(rows.device)
+        out[shuffled[column[shuffled].argsort(stable=True)]] = scores
+    return columns
