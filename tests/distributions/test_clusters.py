@@ -86,7 +86,7 @@ def test_wrong_input_is_refused():
         SharedClusters(CorrelatedGaussian.for_information(1.0, 2), torch.eye(4))
     with pytest.raises(ValueError, match="weights must be 3 probabilities that sum to 1"):
         SharedClusters(noise, PLACES, [0.5, 0.5, 0.5])
-    with pytest.raises(ValueError, match=r"SharedClusters\.for_information: mi must lie in \[0\.7, 15\] nats, got 0"):
+    with pytest.raises(ValueError, match=r"SharedClusters\.for_information: mi must lie in \[0\.7, 11\] nats, got 0"):
         SharedClusters.for_information(0.0)
     for wrong in ({"probability": 0}, {"correlation": 1.0}, {"shift": math.inf}):
         settings = {"probability": 0.1, "correlation": 0.9} | wrong

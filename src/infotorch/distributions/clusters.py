@@ -67,14 +67,14 @@ class SharedClusters:
         The clusters lie on a line, along which every column grows; their probabilities are 0.5, 0.3 and 0.2.
 
         Args:
-            mi: in nats, between 0.7 and 15.
+            mi: in nats, between 0.7 and 11.
             dim: columns of X, and of Y.
 
         Raises:
             ValueError: mi is out of range, or dim is below 1.
             TypeError: mi is not a number, or dim is not an integer.
         """
-        check_information(mi, least=0.7, most=15.0, where=f"{cls.__name__}.for_information")
+        check_information(mi, least=0.7, most=11.0, where=f"{cls.__name__}.for_information")
 
         def law(pairs: float) -> Self:
             noise = CorrelatedGaussian.for_information(pairs, dim)
