@@ -7,6 +7,7 @@ from infotorch.data.loading import load
 from infotorch.distributions.class_pairs import ClassPairs, LabelledSamples
 from infotorch.distributions.discrete import BinarySymmetricChannel, SymmetricChannel
 from infotorch.distributions.generated_classes import GlyphImages, TokenSentences
+from infotorch.distributions.transformed import Stacked, Transformed, WithIdleColumns
 from infotorch.estimators.discrete import discrete_mi
 
 
@@ -97,6 +98,11 @@ def test_overlapping_classes_say_that_the_truth_is_a_limit():
     assert not ClassPairs(channel, disjoint).is_upper_limit
     assert ClassPairs(channel, overlapping).is_upper_limit
     assert ClassPairs(channel, disjoint, overlapping).is_upper_limit
+    law = ClassPairs(channel, overlapping)
+    assert Transformed(law).is_upper_limit
+    assert WithIdleColumns(law, 1).is_upper_limit
+    assert Stacked(BinarySymmetricChannel(0.1), law).is_upper_limit
+    assert not Stacked(BinarySymmetricChannel(0.1)).is_upper_limit
     assert ClassPairs(channel, overlapping).mutual_information() == channel.mutual_information()
 
 

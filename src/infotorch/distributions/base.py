@@ -17,6 +17,9 @@ from infotorch.numerics.seeds import as_generator
 class JointLaw(Protocol):
     """A joint law of (X, Y) with known mutual information.
 
+    A law of which only an upper limit is known, as of classes that overlap, has an attribute `is_upper_limit` that is
+    True; laws made of it have it too.
+
     Example:
         >>> from infotorch.distributions.discrete import BinarySymmetricChannel
         >>> isinstance(BinarySymmetricChannel(0.1), JointLaw)
@@ -30,6 +33,17 @@ class JointLaw(Protocol):
     def mutual_information(self) -> float:
         """I(X; Y) in nats: a closed form, or deterministic quadrature whose error the law states."""
         ...
+
+
+def is_upper_limit(*laws: object) -> bool:
+    """Whether `mutual_information` of one of the laws is only an upper limit.
+
+    Example:
+        >>> from infotorch.distributions.discrete import BinarySymmetricChannel
+        >>> is_upper_limit(BinarySymmetricChannel(0.1))
+        False
+    """
+    return any(getattr(law, "is_upper_limit", False) is True for law in laws)
 
 
 def generator_for(n: int, generator: torch.Generator | None, *, where: str) -> torch.Generator:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import torch
 from torch import Tensor
 
-from infotorch.distributions.base import JointLaw
+from infotorch.distributions.base import JointLaw, is_upper_limit
 from infotorch.distributions.high import high_information_suite
 from infotorch.distributions.suites import mixed_suite, suite, tuning_suite
 from infotorch.distributions.unstructured import image_suite, token_suite
@@ -256,8 +256,9 @@ def _outcome(estimator: Callable[[Tensor, Tensor], object], name: str, law: Join
         unreliable += getattr(estimate, "reliable", True) is False
         if interval is not None:
             covered.append(interval[0] <= truth <= interval[1])
-    limit = bool(getattr(law, "is_upper_limit", False))
-    return LawOutcome(name, truth, limit, tuple(errors), tuple(covered), unreliable, tuple(seconds), tuple(failures))
+    return LawOutcome(
+        name, truth, is_upper_limit(law), tuple(errors), tuple(covered), unreliable, tuple(seconds), tuple(failures)
+    )
 
 
 def _value(estimate: object) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from infotorch.distributions.base import JointLaw, generator_for
+from infotorch.distributions.base import JointLaw, generator_for, is_upper_limit
 from infotorch.numerics.checks import check_size
 from infotorch.numerics.kinds import check_function, check_index, shown
 
@@ -48,6 +48,7 @@ class Transformed:
         self.law = law
         self.transform_x = transform_x
         self.transform_y = transform_y
+        self.is_upper_limit = is_upper_limit(law)
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """Draw n independent pairs of the law and map them."""
@@ -85,6 +86,7 @@ class Stacked:
         for law in laws:
             _check_law(law, where="Stacked")
         self.laws = laws
+        self.is_upper_limit = is_upper_limit(*laws)
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """Draw n independent pairs: the columns of the laws in their order, shapes (n, sum of d)."""
@@ -131,6 +133,7 @@ class WithIdleColumns:
         self.law = law
         self.idle_x = idle_x
         self.idle_y = idle_y
+        self.is_upper_limit = is_upper_limit(law)
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """Draw n independent pairs, float64, shapes (n, d_x + idle_x) and (n, d_y + idle_y)."""
