@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from infotorch.numerics.checks import require
+from infotorch.numerics.extras import require
 
 Json = dict[str, Any]
 

@@ -27,7 +27,7 @@ import infotorch
 from infotorch.estimators.architecture import architecture_aware_mine
 from infotorch.estimators.channel import infonce_known_channel, leave_one_out_bound, pairwise_bounds
 from infotorch.estimators.neural import neural_mi
-from infotorch.numerics.checks import require
+from infotorch.numerics.extras import require
 from infotorch.numerics.seeds import SeedStreams
 
 Json = dict[str, Any]

@@ -42,7 +42,7 @@ from infotorch.data.sets import Dataset
 from infotorch.diagnostics.embeddings import embed_rows, stratified
 from infotorch.estimators.channel import pairwise_bounds
 from infotorch.networks.perceptron import mlp
-from infotorch.numerics.checks import require
+from infotorch.numerics.extras import require
 from infotorch.numerics.seeds import SeedStreams, derive_seed
 from infotorch.objectives.bottleneck import InformationBottleneck
 from infotorch.report.embeddings import CLASS_COLOURS

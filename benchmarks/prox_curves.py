@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
 
-from infotorch.numerics.checks import require
+from infotorch.numerics.extras import require
 from infotorch.records.finding import find_runs
 from infotorch.records.run_record import RunRecord
 

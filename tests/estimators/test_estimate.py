@@ -161,3 +161,32 @@ def test_a_value_is_one_real_number():
         Estimate(torch.zeros(2), side="none", n=8, estimator="example")
     with pytest.raises(TypeError, match=r"Estimate: value must be a 0-d tensor, got 1\.0"):
         Estimate(1.0, side="none", n=8, estimator="example")  # pyright: ignore[reportArgumentType]
+
+
+def of(value, *, error=0.1, side="none", ceiling=math.inf, bias_std=0.0):
+    known = None if error is None else lambda: error
+    return Estimate(
+        torch.tensor(value), side=side, n=10, estimator="example", ceiling=ceiling, error=known, bias_std=bias_std
+    )
+
+
+def test_an_interval_is_of_chance_and_of_what_is_known_of_bias():
+    assert of(1.0).interval(0.95) == pytest.approx((1 - 0.19600, 1 + 0.19600), abs=1e-5)
+    assert of(1.0, error=0.3, bias_std=0.4).interval(0.6827) == pytest.approx(
+        (0.5, 1.5), abs=1e-4
+    )  # one deviation: 0.5
+    assert all(math.isnan(end) for end in of(1.0, error=None).interval())
+
+
+def test_the_interval_of_a_bound_is_open_on_the_other_side():
+    assert of(1.0, side="lower").interval() == (pytest.approx(0.804, abs=1e-3), math.inf)
+    assert of(1.0, side="upper").interval() == (-math.inf, pytest.approx(1.196, abs=1e-3))
+    assert of(2.29, ceiling=2.3).interval()[1] == math.inf
+
+
+def test_a_level_out_of_range_is_refused():
+    for level in (0.0, 1, 95):
+        with pytest.raises(ValueError, match=f"Estimate.interval: level must lie between 0 and 1, got {level}"):
+            of(1.0).interval(level)
+    with pytest.raises(TypeError, match="Estimate.interval: level must be a number"):
+        of(1.0).interval("0.95")  # pyright: ignore[reportArgumentType]

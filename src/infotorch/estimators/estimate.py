@@ -6,12 +6,13 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from statistics import NormalDist
 from typing import Literal
 
 from torch import Tensor
 
 from infotorch.estimators.arithmetic import RealNumber, is_number
-from infotorch.numerics.checks import check_callable
+from infotorch.numerics.checks import check_callable, check_number
 from infotorch.numerics.kinds import check_kind
 
 #: on which side of the truth a value lies on average
@@ -54,6 +55,8 @@ class Estimate(RealNumber):
             what speaks against it.
         error: computes the standard error in nats, or None when the estimator has none.
         reliable: False where something is known to speak against the value; `reason` says what. True is no proof.
+        bias_std: how far the value may be off for other reasons than chance, in nats, as one standard deviation; 0 where
+            nothing tells. `mutual_information` has it from how far its estimates disagree.
 
     Raises:
         TypeError: value is no tensor or error no function; or, of arithmetic, see above.
@@ -78,6 +81,7 @@ class Estimate(RealNumber):
     reason: str = ""
     error: Callable[[], float] | None = field(default=None, repr=False, compare=False)
     reliable: bool = True
+    bias_std: float = 0.0
 
     def __post_init__(self) -> None:
         check_kind(self.value, Tensor, where="Estimate", name="value", said="a 0-d tensor")
@@ -113,7 +117,8 @@ class Estimate(RealNumber):
         return hash((self.estimator, self.n) if math.isnan(float(self)) else float(self))
 
     def _facts(self) -> tuple[object, ...]:
-        return (float(self), self.side, self.n, self.estimator, self.ceiling, self.reason, self.reliable)
+        facts = (self.side, self.n, self.estimator, self.ceiling, self.reason, self.reliable, self.bias_std)
+        return (float(self), *facts)
 
     def __repr__(self) -> str:
         """Such as "0.98 ± 0.03 nats (ross)"; the standard error is computed if it was not yet."""
@@ -134,6 +139,38 @@ class Estimate(RealNumber):
     def std_error(self) -> float:
         """Standard error in nats, computed when first asked for; NaN when the estimator has none."""
         return math.nan if self.error is None else self.error()
+
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Where the truth lies, in nats, for so large a share of samples: of chance, and of bias where `bias_std` knows.
+
+        Normal about the value, with the variances of `std_error` and `bias_std` together. A value that is a bound, or
+        that has reached its ceiling, says nothing about the other side, which is infinite. NaN without standard error.
+        It does not know of biases that nothing told it of; `infotorch.distributions.benchmark` counts how often the
+        truth lies inside.
+
+        Args:
+            level: between 0 and 1.
+
+        Raises:
+            ValueError: level is not between 0 and 1.
+            TypeError: level is no number.
+
+        Example:
+            >>> import torch
+            >>> e = Estimate(torch.tensor(0.5), side="none", n=100, estimator="example", error=lambda: 0.1)
+            >>> tuple(round(end, 2) for end in e.interval(0.95))
+            (0.3, 0.7)
+        """
+        check_number(level, where="Estimate.interval", name="level")
+        if not 0 < level < 1:
+            raise ValueError(f"Estimate.interval: level must lie between 0 and 1, got {level}.")
+        half = NormalDist().inv_cdf((1 + level) / 2) * math.hypot(self.std_error, self.bias_std)
+        if math.isnan(half):
+            return math.nan, math.nan
+        value = float(self)
+        low = -math.inf if self.side == "upper" else value - half
+        high = math.inf if self.side == "lower" or self.saturated else value + half
+        return low, high
 
     @property
     def saturated(self) -> bool:
