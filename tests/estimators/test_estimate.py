@@ -186,7 +186,7 @@ def test_the_interval_of_a_bound_is_open_on_the_other_side():
 
 def test_a_level_out_of_range_is_refused():
     for level in (0.0, 1, 95):
-        with pytest.raises(ValueError, match=f"Estimate.interval: level must lie between 0 and 1, got {level}"):
+        with pytest.raises(ValueError, match=rf"Estimate\.interval: level must lie between 0 and 1, got {level}"):
             of(1.0).interval(level)
-    with pytest.raises(TypeError, match="Estimate.interval: level must be a number"):
+    with pytest.raises(TypeError, match=r"Estimate\.interval: level must be a number"):
         of(1.0).interval("0.95")  # pyright: ignore[reportArgumentType]

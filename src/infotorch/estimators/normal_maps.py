@@ -23,7 +23,7 @@ _STEP = 0.4
 _LEAST_GAP = 1e-12
 _LEAST_SLOPE = 1e-12
 # Rotations are sought among so many samples.
-_MOST_FOR_ROTATION = 3000
+_MOST_FOR_ROTATION = 10_000
 _ROUNDS, _TOLERANCE = 50, 1e-4
 
 

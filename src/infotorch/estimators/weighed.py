@@ -48,17 +48,20 @@ _LEAST_WEIGHT = 0.01
 # (at most 1 nat of it), and in nats times root (n / columns) what agreement does not show. Chosen on `tuning_suite` (n =
 # 500 and 3,000), independent columns and normal pairs of 5 nats, so that 85 to 100 % of 95 % intervals hold the truth.
 _OF_SECOND, _OF_LEAST, _UNSEEN, _MOST_OF_LEAST = 0.7, 0.1, 0.2, 1.0
+# Up to so many columns neighbours read what is left.
+_FEW_COLUMNS = 4
 # The largest estimate is doubted where no other comes as near: in nats, and as a share of it.
 _ALONE, _ALONE_SHARE = 0.2, 0.1
 
 
 @dataclass(frozen=True)
 class _Candidate:
-    """An estimate, and what it is in words: when it is the only one, and in a list."""
+    """An estimate, what it is in words, alone and in a list, and of maps whether they left nothing to neighbours."""
 
     said: str
     short: str
     estimate: Estimate
+    complete: bool | None = None
 
 
 def numbers_with_numbers(x: Tensor, y: Tensor, *, effort: Effort) -> Estimate:
@@ -75,9 +78,9 @@ def numbers_with_numbers(x: Tensor, y: Tensor, *, effort: Effort) -> Estimate:
     if effort == "thorough":
         candidates.append(_by_critic(a, b))
     copies = f"; {copied:.0%} of the samples occur twice: if as copies of samples, the value is too high"
-    found, weights = _weighed(candidates, columns)
+    found = _weighed(candidates, columns)
     found = replace(found, reason=found.reason + copies * (copied > TIED))
-    return examined(found, {}, short=lambda: _doubts(found, candidates, weights, a, b), name="mutual_information")
+    return examined(found, {}, short=lambda: _doubts(found, candidates, a, b), name="mutual_information")
 
 
 def _by_neighbours(x: Tensor, y: Tensor, *, few: bool, many: bool) -> _Candidate:
@@ -116,7 +119,7 @@ def _gaussianised(x: Tensor, y: Tensor) -> list[_Candidate]:
             estimator=f"gaussianised_mi k={_NEIGHBOURS_OF_REST} margins={margins}",
             error=lambda value=value: value.error,
         )
-        found.append(_Candidate(said, said, estimate))
+        found.append(_Candidate(said, said, estimate, value.complete))
     return found
 
 
@@ -126,7 +129,7 @@ def _by_critic(x: Tensor, y: Tensor) -> _Candidate:
     return _Candidate(said, said, neural_mi(x, y, generator=generator))
 
 
-def _weighed(candidates: Sequence[_Candidate], columns: int) -> tuple[Estimate, Tensor]:
+def _weighed(candidates: Sequence[_Candidate], columns: int) -> Estimate:
     values = torch.stack([candidate.estimate.value.double().cpu() for candidate in candidates])
     n = candidates[0].estimate.n
     weights = torch.softmax(values / (_WIDTH / math.sqrt(n)), dim=0)
@@ -134,7 +137,7 @@ def _weighed(candidates: Sequence[_Candidate], columns: int) -> tuple[Estimate, 
     weights = weights / weights.sum()
     believed = [(c, w) for c, w in zip(candidates, weights.tolist(), strict=True) if w]
     if len(candidates) == 1:
-        return replace(candidates[0].estimate, reason=candidates[0].said), weights
+        return replace(candidates[0].estimate, reason=candidates[0].said)
     told = ", ".join(
         f"{candidate.short} {float(candidate.estimate):.3g} ({weight:.0%})"
         for candidate, weight in zip(candidates, weights.tolist(), strict=True)
@@ -151,7 +154,7 @@ def _weighed(candidates: Sequence[_Candidate], columns: int) -> tuple[Estimate, 
         ceiling=max(candidate.estimate.ceiling for candidate, _ in believed),
         bias_std=_bias(float(value), values, columns / n),
     )
-    return estimate, weights
+    return estimate
 
 
 def _bias(value: float, values: Tensor, columns_per_sample: float) -> float:
@@ -160,17 +163,23 @@ def _bias(value: float, values: Tensor, columns_per_sample: float) -> float:
     return math.hypot(_OF_SECOND * above_second, _OF_LEAST * above_least, _UNSEEN * math.sqrt(columns_per_sample))
 
 
-def _doubts(found: Estimate, candidates: Sequence[_Candidate], weights: Tensor, x: Tensor, y: Tensor) -> str:
+def _doubts(found: Estimate, candidates: Sequence[_Candidate], x: Tensor, y: Tensor) -> str:
     """What speaks against the value; "" where nothing does."""
-    by_neighbours = float(weights[0]) > 0.5
     columns = x.shape[1] + y.shape[1]
+    leading = max(candidates, key=lambda candidate: float(candidate.estimate))
+    by_neighbours = leading is candidates[0]
     if by_neighbours and len(x) <= max(_KS):
         return "with so few samples the value is far too low"
     if by_neighbours and columns > _MANY_COLUMNS:
         return "in so many columns the value is far too low"
+    if leading.complete:
+        return ""
     values = sorted((float(candidate.estimate) for candidate in candidates), reverse=True)
     if len(values) > 1 and values[0] - values[1] > max(_ALONE, _ALONE_SHARE * values[0]):
         return f"estimates disagree: one tells {values[0]:.2g} nats, the next {values[1]:.2g}"
+    if leading.complete is False:
+        many = columns > _FEW_COLUMNS
+        return f"what no map made normal is left to neighbours, too little in {columns} columns" * many
     if not by_neighbours:
         return ""
     scatter = SCATTER if columns == _TWO_COLUMNS else SCATTER_OF_SEVERAL
