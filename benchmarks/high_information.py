@@ -3,8 +3,8 @@
     python benchmarks/high_information.py [--seeds 1] [--efforts fast default]        about an hour on one core
 
 The laws are those of `infotorch.distributions.high_information_suite`: eleven families, rotated, on which nothing is
-tuned; n = 10,000. Writes results/high_information.json and .md: error of each law, median and worst, coverage of the 95 %
-intervals, and how well `reliable` tells errors above 0.2 nats. Goes on where it stopped.
+tuned; n = 10,000. Writes results/high_information.json and .md: error of each law, median and worst, coverage of the
+95 % intervals, and how well `reliable` tells errors above 0.2 nats. Goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ def report(done: list[Json]) -> str:
         "# High information: error in nats",
         "",
         f"Made by `python benchmarks/high_information.py`; numbers in `high_information.json`. n = {N:,}, seeds: "
-        f"{done[0]['seeds']}. Laws of `high_information_suite`, on which nothing is tuned; a law's name has its informative "
-        "and its idle columns. Error is estimate - truth; * where `reliable` is False.",
+        f"{done[0]['seeds']}. Laws of `high_information_suite`, on which nothing is tuned; a law's name has its "
+        "informative and its idle columns. Error is estimate - truth; * where `reliable` is False.",
         "",
         "| effort | nats | laws | median error | mean error | worst | 95 % intervals that hold the truth "
         f"| errors above {FAR} | of these flagged | others flagged |",

@@ -55,8 +55,8 @@ class Estimate(RealNumber):
             what speaks against it.
         error: computes the standard error in nats, or None when the estimator has none.
         reliable: False where something is known to speak against the value; `reason` says what. True is no proof.
-        bias_std: how far the value may be off for other reasons than chance, in nats, as one standard deviation; 0 where
-            nothing tells. `mutual_information` has it from how far its estimates disagree.
+        bias_std: how far the value may be off for other reasons than chance, in nats, as one standard deviation; 0
+            where nothing tells. `mutual_information` has it from how far its estimates disagree.
 
     Raises:
         TypeError: value is no tensor or error no function; or, of arithmetic, see above.
@@ -143,8 +143,8 @@ class Estimate(RealNumber):
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """Where the truth lies, in nats, for so large a share of samples: of chance, and of bias where `bias_std` knows.
 
-        Normal about the value, with the variances of `std_error` and `bias_std` together. A value that is a bound, or
-        that has reached its ceiling, says nothing about the other side, which is infinite. NaN without standard error.
+        Normal about the value, with the variances of `std_error` and `bias_std` together. A value that is a bound,
+        or has reached its ceiling, says nothing about the other side, which is infinite. NaN without standard error.
         It does not know of biases that nothing told it of; `infotorch.distributions.benchmark` counts how often the
         truth lies inside.
 

@@ -44,9 +44,10 @@ _WIDTH = 2.5
 _NEIGHBOURS_OF_REST = 4
 # A weight below this is not worth a word.
 _LEAST_WEIGHT = 0.01
-# What may be wrong beside chance: shares of how far the value lies above the second largest estimate and above the least
-# (at most 1 nat of it), and in nats times root (n / columns) what agreement does not show. Chosen on `tuning_suite` (n =
-# 500 and 3,000), independent columns and normal pairs of 5 nats, so that 85 to 100 % of 95 % intervals hold the truth.
+# What may be wrong beside chance: shares of how far the value lies above the second largest estimate and above the
+# least (at most 1 nat of it), and in nats times root (n / columns) what agreement does not show. Chosen on
+# `tuning_suite` (n = 500 and 3,000), independent columns and pairs of 5 nats, where 85 to 100 % of 95 % intervals hold
+# the truth.
 _OF_SECOND, _OF_LEAST, _UNSEEN, _MOST_OF_LEAST = 0.7, 0.1, 0.2, 1.0
 # Up to so many columns neighbours read what is left.
 _FEW_COLUMNS = 4
