@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import html
 import json
 import re
 import shutil
@@ -165,6 +166,50 @@ def test_a_browser_draws_the_figures_without_a_complaint(report, width):
     drawn = visible.count('data-drawn="yes"')
     assert 5 <= drawn <= figures  # the folded ones wait
     assert not re.findall(r"CONSOLE.*", shown.stderr)
+
+
+# On screen, on paper and back on screen, of every legend: how much of it scrolls, how far it ends above the lower edge
+# of its figure, and which share of the width the names leave to the plot.
+LOOK_AT_LEGENDS = """<script>
+const seen = {};
+const withLegend = () => [...document.querySelectorAll(".plot[data-drawn]")].filter((p) => p.querySelector(".legend"));
+const look = (medium) => {
+  seen[medium] = withLegend().map((place) => {
+    const box = (part) => place.querySelector(part).getBoundingClientRect();
+    const edge = place.getBoundingClientRect();
+    return {
+      names: place.querySelectorAll(".legendtext").length,
+      hidden: Number(place.querySelector(".legend .scrollbar").getAttribute("height")),
+      spare: Math.round(edge.bottom - box(".legend .bg").bottom),
+      share: box(".nsewdrag").width / edge.width,
+    };
+  });
+};
+setTimeout(() => {
+  look("screen");
+  for (const event of ["beforeprint", "afterprint"]) { window.dispatchEvent(new Event(event)); look(event); }
+  document.title = JSON.stringify(seen);
+}, 5000);
+</script>"""
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium on PATH")
+@pytest.mark.parametrize("width", [1366, 500])
+def test_no_name_of_a_long_legend_is_cut_off(make_run, tmp_path, width):
+    for place in range(24):
+        make_run(variant=f"a variant with a long name, {place}", metrics={"test_accuracy": 0.9 + place / 1000})
+    page = write_report([tmp_path / "runs"], tmp_path / "report.html")
+    page.write_text(page.read_text(encoding="utf-8").replace("</body>", f"{LOOK_AT_LEGENDS}</body>"), encoding="utf-8")
+    shown = browse(page, f"--window-size={width},900", "--dump-dom").stdout
+    seen = json.loads(html.unescape(re.findall(r"<title>(.*?)</title>", shown)[0]))
+    for medium in ("screen", "beforeprint", "afterprint"):
+        assert max(figure["names"] for figure in seen[medium]) == 24
+        for figure in seen[medium]:
+            assert figure["hidden"] == 0, (medium, figure)
+            assert figure["spare"] >= -1, (medium, figure)
+    assert all(figure["share"] > 0.4 for figure in seen["beforeprint"])
 
 
 @pytest.mark.slow

@@ -14,7 +14,16 @@ function draw(place) {
   const spec = specs[Number(place.dataset.figure)];
   // On a touch screen a drag should scroll the page.
   if (narrow()) spec.layout.dragmode = false;
+  place.dataset.height = spec.layout.height; // plotly changes the layout that it is given
   Plotly.newPlot(place, spec.data, spec.layout, config);
+  showWholeLegend(place);
+}
+
+// plotly gives a legend half of the figure and lets the rest scroll, which paper cannot: the figure grows instead.
+function showWholeLegend(place) {
+  const { legend, height } = place._fullLayout;
+  const hidden = legend ? Math.ceil(legend._height - legend._effHeight) : 0;
+  if (hidden > 0) Plotly.relayout(place, { height: height + hidden, "legend.maxheight": legend._height + 1 });
 }
 
 function drawVisible() {
@@ -51,10 +60,15 @@ unpack().then(start, () => {
 });
 
 // Two figures or three panels fit beside each other on A4: 96 pixels an inch, less the margins of the style sheet.
-const paperWidth = (place) => (place.closest(".panels") ? 212 : 324);
-const resize = (layout) => {
-  document.querySelectorAll(".plot[data-drawn]").forEach((place) => Plotly.relayout(place, layout(place)));
+const paperWidth = (place) => (place.closest(".panels") ? 212 : place.closest(".whole-row") ? 672 : 324);
+const resize = (places, layout) => {
+  document.querySelectorAll(places).forEach((place) => {
+    const height = Number(place.dataset.height);
+    Plotly.relayout(place, { height, "legend.maxheight": null, ...layout(place) });
+    showWholeLegend(place);
+  });
 };
+const resizeForPaper = (places) => resize(places, (place) => ({ width: paperWidth(place), autosize: false }));
 
 // On paper nothing unfolds later.
 window.addEventListener("beforeprint", () => {
@@ -63,10 +77,16 @@ window.addEventListener("beforeprint", () => {
     part.dataset.unfolded = "yes";
   });
   drawVisible();
-  resize((place) => ({ width: paperWidth(place), autosize: false }));
+  resizeForPaper(".plot[data-drawn]");
+  // Long names leave a figure little room: it takes both columns.
+  document.querySelectorAll(".figures:not(.panels) .plot[data-drawn]").forEach((place) => {
+    const { width, _size } = place._fullLayout;
+    place.closest("figure").classList.toggle("whole-row", _size.w < width / 2);
+  });
+  resizeForPaper(".whole-row .plot");
 });
 window.addEventListener("afterprint", () => {
-  resize(() => ({ width: null, autosize: true }));
+  resize(".plot[data-drawn]", () => ({ width: null, autosize: true }));
   document.querySelectorAll("details[data-unfolded]").forEach((part) => {
     part.open = false;
     delete part.dataset.unfolded;
