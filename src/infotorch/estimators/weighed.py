@@ -42,6 +42,8 @@ _MOST_COLUMNS = 100
 # Width of the soft maximum, in nats times root n: chosen on `tuning_suite` and independent columns.
 _WIDTH = 2.5
 _NEIGHBOURS_OF_REST = 4
+# As much, as a share of the value.
+_ABOUT = 0.1
 # A weight below this is not worth a word.
 _LEAST_WEIGHT = 0.01
 # What may be wrong beside chance: shares of how far the value lies above the second largest estimate and above the
@@ -133,7 +135,8 @@ def _by_critic(x: Tensor, y: Tensor) -> _Candidate:
 def _weighed(candidates: Sequence[_Candidate], columns: int) -> Estimate:
     values = torch.stack([candidate.estimate.value.double().cpu() for candidate in candidates])
     n = candidates[0].estimate.n
-    weights = torch.softmax(values / (_WIDTH / math.sqrt(n)), dim=0)
+    width = _WIDTH / math.sqrt(n)
+    weights = torch.softmax(torch.where(_needed(candidates, width), values, -math.inf) / width, dim=0)
     weights = torch.where(weights < _LEAST_WEIGHT, 0, weights)
     weights = weights / weights.sum()
     believed = [(c, w) for c, w in zip(candidates, weights.tolist(), strict=True) if w]
@@ -156,6 +159,16 @@ def _weighed(candidates: Sequence[_Candidate], columns: int) -> Estimate:
         bias_std=_bias(float(value), values, columns / n),
     )
     return estimate
+
+
+def _needed(candidates: Sequence[_Candidate], width: float) -> Tensor:
+    """Whether each is asked at all: neighbours are not where maps left nothing to them and tell about as much.
+
+    Of high values neighbours for several k tell a little too much, and of all they scatter more.
+    """
+    told = [float(candidate.estimate) for candidate in candidates if candidate.complete]
+    confirmed = bool(told) and float(candidates[0].estimate) - max(told) < max(width, _ABOUT * max(told))
+    return torch.tensor([not confirmed] + [True] * (len(candidates) - 1))
 
 
 def _bias(value: float, values: Tensor, columns_per_sample: float) -> float:
