@@ -141,7 +141,7 @@ class Estimate(RealNumber):
         return math.nan if self.error is None else self.error()
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
-        """Where the truth lies, in nats, for so large a share of samples: of chance, and of bias where `bias_std` knows.
+        """Where the truth lies, in nats, in so large a share of samples: of chance, and of bias where it is known.
 
         Normal about the value, with the variances of `std_error` and `bias_std` together. A value that is a bound,
         or has reached its ceiling, says nothing about the other side, which is infinite. NaN without standard error.

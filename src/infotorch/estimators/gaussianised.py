@@ -32,7 +32,7 @@ _LEAST_SAMPLES = 50
 _LAYERS = 2
 # A column is mapped where that pays by so many standard errors on samples that did not make the map.
 _ERRORS = 2.0
-# What neighbours read of x and y together, in nats and times root n, where maps have left nothing. Seen on
+# What negentropy neighbours read of x and y together, in nats and times root n, where maps have left nothing. Seen on
 # `tuning_suite` and mixed uniform signals.
 _LEFT, _LEFT_BY_CHANCE = 0.03, 2.0
 # Neighbours in many columns read next to nothing whatever n is, and the time grows as n squared.
@@ -142,7 +142,7 @@ def gaussianised(x: Tensor, y: Tensor, *, k: int, margins: bool) -> Found:
     noise = sum(sign * part.noise[:least] for sign, part in zip((1, 1, -1), terms, strict=True))
     error = (of_maps[:least] + noise).std() / math.sqrt(least)
     together = terms[2].rest
-    complete = abs(together.mean()) <= _LEFT + _LEFT_BY_CHANCE / math.sqrt(len(together))
+    complete = -together.mean() <= _LEFT + _LEFT_BY_CHANCE / math.sqrt(len(together))
     return Found(float(of_maps.mean() + rest), float(error), len(a), bool(complete))
 
 

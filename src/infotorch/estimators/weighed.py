@@ -168,7 +168,7 @@ def _needed(candidates: Sequence[_Candidate], width: float) -> Tensor:
     """
     told = [float(candidate.estimate) for candidate in candidates if candidate.complete]
     confirmed = bool(told) and float(candidates[0].estimate) - max(told) < max(width, _ABOUT * max(told))
-    return torch.tensor([not confirmed] + [True] * (len(candidates) - 1))
+    return torch.tensor([not confirmed] + [True] * (len(candidates) - 1), device="cpu")
 
 
 def _bias(value: float, values: Tensor, columns_per_sample: float) -> float:
