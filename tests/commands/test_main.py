@@ -365,7 +365,8 @@ class TestWithoutPlotly:
     def test_the_demo_ends_with_how_to_have_its_report(self, call, monkeypatch):
         monkeypatch.setattr("infotorch.commands.demo.run_and_show", lambda *_: 0)
         code, out, _ = call("demo", "--out", "d")
-        assert (code, out) == (0, "no report: figures need plotly: pip install 'infotorch[report]'\n")
+        told = "figures need plotly: pip install 'infotorch[report]', then infotorch report d"
+        assert (code, out) == (0, f"no report: {told}\n")
 
     def test_information_is_measured(self, call):
         np.save("x.npy", np.arange(100) % 2)

@@ -20,7 +20,7 @@ def demo(
     from infotorch.report.page import write_report
 
     if not can_draw():
-        print(f"no report: {CANNOT_DRAW}")
+        print(f"no report: {CANNOT_DRAW}, then infotorch report {directory}")
         raise typer.Exit(code)
     print(f"report: {write_report([directory], directory / 'report.html', title='infotorch demo')}")
     raise typer.Exit(code)
