@@ -538,8 +538,8 @@ class TestMeasure:
         assert found["value_nats"] == pytest.approx(0.8304, abs=0.08)  # -log(1 - 0.81) / 2; three s.e. at n = 2000
         assert found["value_bits"] == pytest.approx(found["value_nats"] / np.log(2))
         assert set(found) == {
-            "value_nats", "value_bits", "std_error_nats", "side", "ceiling_nats", "saturated", "reliable", "n",
-            "estimator", "reason",
+            "value_nats", "value_bits", "std_error_nats", "interval_95_nats", "side", "ceiling_nats", "saturated",
+            "reliable", "n", "estimator", "reason",
         }  # fmt: skip
         assert found["n"] == 2000
 
@@ -551,6 +551,22 @@ class TestMeasure:
         code, _, err = call("measure", "x.npy", "y.npy", "--discrete-x", "--estimator", "ksg")
         assert code == 2
         assert "discrete_x must be left out where an estimator is named" in err
+
+    def test_effort_and_the_interval(self, call):
+        fast, default = (
+            json.loads(call("measure", "x.npy", "y.npy", *more, "--json")[1]) for more in (["--effort", "fast"], [])
+        )
+        assert fast["estimator"].startswith("ksg k=3")
+        assert default["estimator"] == "gaussianised_mi"
+        low, high = default["interval_95_nats"]
+        assert low < default["value_nats"] < high
+        assert " to " in call("measure", "x.npy", "y.npy")[1]
+        code, _, err = call("measure", "x.npy", "y.npy", "--effort", "some")
+        assert code == 2
+        assert "effort must be" in err
+        code, _, err = call("measure", "x.npy", "y.npy", "--effort", "fast", "--estimator", "ksg")
+        assert code == 2
+        assert "effort must be left out where an estimator is named" in err
 
     @pytest.mark.slow
     def test_a_critic_is_trained_alike_at_every_call(self, call):
@@ -580,10 +596,11 @@ class TestMeasure:
     def test_for_people_it_is_one_line_a_number(self, call):
         code, out, errors = call("measure", "x.npy", "y.npy")
         assert (code, errors) == (0, "")
-        assert [line.split()[0] for line in out.splitlines()][:4] == [
+        assert [line.split()[0] for line in out.splitlines()][:5] == [
             "value_nats",
             "value_bits",
             "std_error_nats",
+            "interval_95_nats",
             "side",
         ]
         assert re.search(r"^saturated +no$", out, re.MULTILINE)

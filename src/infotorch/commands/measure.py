@@ -60,6 +60,10 @@ def measure(
     discrete_y: Annotated[
         bool | None, typer.Option("--discrete-y/--no-discrete-y", help="The same of Y; with --estimator auto.")
     ] = None,
+    effort: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="fast, default or thorough (up to a minute); with --estimator auto."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object; null where a number is not known.")] = False,
     quiet: Quiet = False,
 ) -> None:
@@ -78,14 +82,21 @@ def measure(
             estimator=estimator,
             discrete_x=discrete_x,
             discrete_y=discrete_y,
+            effort=effort,
             show=show,
         )
     if as_json:
         print(json.dumps(found))
         return
-    shown = {name: f"{value:.6g}" if isinstance(value, float) else value for name, value in found.items()}
-    words = {None: "none", True: "yes", False: "no"}
-    print_columns([(name, words.get(value, str(value))) for name, value in shown.items()])
+    print_columns([(name, _in_words(value)) for name, value in found.items()])
+
+
+def _in_words(value: object) -> str:
+    if isinstance(value, list):
+        return " to ".join("open" if end is None else _in_words(end) for end in value)
+    if isinstance(value, bool) or value is None:
+        return {None: "none", True: "yes", False: "no"}[value]
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def measure_files(
@@ -97,6 +108,7 @@ def measure_files(
     estimator: str = "auto",
     discrete_x: bool | None = None,
     discrete_y: bool | None = None,
+    effort: str | None = None,
     show: Progress | None = None,
 ) -> dict[str, Any]:
     """Mutual information of the arrays in two files, or in columns of one, whose rows are paired samples.
@@ -109,16 +121,18 @@ def measure_files(
         estimator: a name of `infotorch.estimators.registry.describe_estimators`.
         discrete_x: see `mutual_information`, which alone takes it; None: the type of x decides.
         discrete_y: the same of y.
+        effort: see `mutual_information`, which alone takes it; None: its default.
         show: called with (what, done, total) while a critic is trained.
 
     Returns:
-        Plain values that JSON can hold: `value_nats`, `value_bits`, `std_error_nats` (None: not known), `side`,
-        `ceiling_nats` (None: there is none), `saturated`, `reliable`, `n`, `estimator`, `reason`.
+        Plain values that JSON can hold: `value_nats`, `value_bits`, `std_error_nats` (None: not known),
+        `interval_95_nats` (both ends; None: open, or not known), `side`, `ceiling_nats` (None: there is none),
+        `saturated`, `reliable`, `n`, `estimator`, `reason`.
 
     Raises:
         FileNotFoundError: a file does not exist.
         ValueError: a file is not one array of numbers, has no such column, the arrays do not fit the estimator, or a
-            type is forced where an estimator is named.
+            type or effort is set where an estimator is named.
         TypeError: an array does not fit the estimator's kind of data.
 
     Example:
@@ -132,8 +146,8 @@ def measure_files(
     names = describe_estimators()
     if estimator not in names:
         raise ValueError(f"measure: estimator must be one of {', '.join(names)}, got {estimator!r}.")
-    types = {"discrete_x": discrete_x, "discrete_y": discrete_y}
-    forced = {name: value for name, value in types.items() if value is not None}
+    settings = {"discrete_x": discrete_x, "discrete_y": discrete_y, "effort": effort}
+    forced = {name: value for name, value in settings.items() if value is not None}
     if forced and estimator != "auto":
         raise ValueError(
             f"measure: {' and '.join(forced)} must be left out where an estimator is named, got {estimator!r}."
@@ -146,6 +160,7 @@ def measure_files(
         "value_nats": float(found),
         "value_bits": found.bits,
         "std_error_nats": _finite(found.std_error),
+        "interval_95_nats": [_finite(end) for end in found.interval()],
         "side": found.side,
         "ceiling_nats": _finite(found.ceiling),
         "saturated": found.saturated,
@@ -181,7 +196,7 @@ def _standard_input() -> bytes:
     return content
 
 
-def _measured(entry: Entry, x: np.ndarray, y: np.ndarray, show: Progress, forced: dict[str, bool]) -> Estimate:
+def _measured(entry: Entry, x: np.ndarray, y: np.ndarray, show: Progress, forced: dict[str, object]) -> Estimate:
     """By what the function takes: a critic has the same split and the same start at every call."""
     import torch
 
