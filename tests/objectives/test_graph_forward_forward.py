@@ -97,6 +97,8 @@ class TestLabels:
         written = built(batch).write_labels(batch.x, OF_NODES)
         assert written[0, 4:].tolist() == [1.0, 0.0, 0.0]
         assert written[4, 4:].tolist() == [7.0] * 3
+        with pytest.raises(ValueError, match="y must lie below"):
+            built(batch).write_labels(batch.x, torch.full_like(OF_NODES, 2**62))
 
     def test_wrong_labels_are_every_other_class_equally_often(self):
         """600 draws of two classes: 300 each, standard deviation 12."""

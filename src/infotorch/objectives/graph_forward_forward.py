@@ -126,6 +126,8 @@ class GraphForwardForward(Objective):
                 f"{tuple(x.shape)} and y of {y.dtype} and shape {tuple(y.shape)}."
             )
         y = y.long()
+        if len(y) and int(y.max()) >= self.classes:
+            raise ValueError(f"{_WHERE}: y must lie below {self.classes}, or be -1, got {int(y.max())}.")
         marks = self.mark * F.one_hot(y.clamp(min=0), self.classes).to(x.dtype)
         parts = [x[:, : -self.classes], marks] if self.columns == "last" else [marks, x[:, self.classes :]]
         return torch.where((y >= 0)[:, None], torch.cat(parts, dim=1), x)
