@@ -236,6 +236,11 @@ def test_a_diverged_layer_ends_the_run():
         (lambda: SameClassPenalty(layer="fc1"), TypeError, "layer must be a layer of the network, got str"),
         (lambda: ClusterPenalty(momentum=1.5), ValueError, "ClusterPenalty: momentum must be at most 1, got 1.5"),
         (lambda: NuisanceInformation(3, noise_std=1.0), TypeError, "nuisance must be a function of x, got int"),
+        (
+            lambda: NuisanceInformation(int, noise_std=1.0)(batch_of(draw(12, 2))),
+            TypeError,
+            r"nuisance must be a function of x \(n, ...\): [^\n]*",
+        ),
         (lambda: NuisanceInformation(len, noise_std=0.0), ValueError, "noise_std must be positive"),
         (lambda: NuisanceInformation(len, noise_std=1e308), ValueError, "noise_std must be at most 1e150"),
         (

@@ -135,10 +135,54 @@ def test_real_targets_of_graphs():
     assert result.diverged is None
 
 
+def test_a_list_takes_the_targets_that_a_loader_of_it_takes():
+    generator = torch.Generator().manual_seed(3)
+    kinds = (lambda: torch.randn(1, 2, generator=generator), lambda: torch.tensor([[0, 1]]))
+    for draw in kinds:
+        made = graphs()
+        for graph in made:
+            graph.y = draw()
+        trained = []
+        for data in (made, GraphLoader(made, batch_size=len(made)), (made, torch.cat([graph.y for graph in made]))):
+            model = Network(pooled=True)
+            result = fit(model, data, cuts=(), epochs=2, optimizer=lambda p: torch.optim.SGD(p, lr=0.1))
+            trained.append([*weights(model).flatten().tolist(), *result.metrics.values()])
+        assert trained[1] == pytest.approx(trained[0], abs=1e-5)  # the order of the graphs is another
+        assert trained[2] == pytest.approx(trained[0], abs=1e-5)
+
+
+def test_a_graph_of_a_list_without_real_targets_teaches_nothing():
+    made, fewer = graphs(), graphs()[1:]
+    for held in (made, fewer):
+        for graph in held:
+            graph.y = torch.tensor([[1.5, 2.5]])
+    made[0].y = None
+    scores = [fit(Network(pooled=True), held, plan="MSE", cuts=(), epochs=1, lr=0.0).metrics for held in (made, fewer)]
+    assert scores[0]["train_mse"] == pytest.approx(scores[1]["train_mse"])
+
+
+def test_several_targets_of_nodes_and_their_mask():
+    graph = one_graph(5)
+    graph.y, graph.train_mask = torch.arange(10.0).reshape(5, 2), torch.arange(5) < 3
+    masked = fit(Network(), graph, plan="MSE", cuts=(), epochs=1, lr=0.0).metrics
+    given = (graph, torch.where(graph.train_mask[:, None], graph.y, torch.nan))
+    assert masked == fit(Network(), given, plan="MSE", cuts=(), epochs=1, lr=0.0).metrics
+
+
+def test_graphs_without_targets_learn_where_none_is_needed():
+    made = graphs()
+    for graph in made:
+        del graph.y
+    for data in (made, GraphLoader(made, batch_size=4)):
+        assert fit(Network(pooled=True), data, plan="X", cuts=(), epochs=1).diverged is None
+        assert fit(Network(pooled=True), data, cuts=(), epochs=1).diverged is None
+        with pytest.raises((TypeError, ValueError), match=r"^CrossEntropy: [^\n]*label"):
+            fit(Network(pooled=True), data, plan="CE", cuts=(), epochs=1)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"y": None}, "the graphs of a DataLoader must hold their targets, y, got none"),
         ({"y": torch.zeros(3).long()}, r"y must have a target for each of 1 graphs or 5 nodes, got shape \(3,\)"),
         ({"x": torch.full((5, 4), torch.nan)}, "node features x must be finite"),
         ({"y": torch.zeros(5).long(), "train_mask": torch.ones(3).bool()}, "train_mask must say of each of 5 nodes"),

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
-from infotorch import Plan, TensorBatches, fit, train
+from infotorch import InformationPlane, Plan, TensorBatches, diagnose, fit, train
 from infotorch.networks.segments import split
 from infotorch.numerics.named_tensors import NamedTensors
 
@@ -178,6 +178,24 @@ def test_a_tuple_is_inputs_in_the_order_of_forward():
         tuple(torch.stack(part) for part in list(zip(*rows, strict=True))[:2]), torch.stack([row[2] for row in rows])
     ))  # fmt: skip
     fit(Two(), loader, plan="CE", cuts=(), epochs=1)
+
+
+@pytest.mark.slow  # torch.compile takes seconds to load
+def test_a_compiled_model_takes_them_by_the_names_of_the_model_within():
+    x, y = tokens()
+    scores = []
+    for wrap in (lambda model: model, lambda model: torch.compile(model, backend="eager")):
+        result = fit(wrap(Pooled()), (x, y), plan="CE", cuts=(), epochs=2)
+        scores.append(list(result.metrics.values()))
+    assert scores[1] == pytest.approx(scores[0], abs=1e-6)
+    layers = ["_orig_mod.mix"]
+    found = [
+        diagnose(torch.compile(Pooled(), backend="eager"), (x, y), layers=layers, properties=False)[layers[0]],
+        diagnose(Pooled(), (x, y), layers=["mix"], properties=False)["mix"],
+    ]
+    assert found[0].verdict == found[1].verdict
+    watched = InformationPlane(torch.compile(Pooled(), backend="eager"), (x, y), layers, num_bins=3)(0)
+    assert watched[0].mi_ty == InformationPlane(Pooled(), (x, y), ["mix"], num_bins=3)(0)[0].mi_ty
 
 
 def test_views_of_the_main_input_meet_the_same_others():

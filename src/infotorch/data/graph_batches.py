@@ -20,16 +20,17 @@ def graph_and_targets(graph: Data, targets: Targets, *, where: str) -> tuple[Dat
     """A batch without its labels, and the targets of its graphs or nodes.
 
     Of a part of a graph, as `NeighborLoader` gives, the first `batch_size` nodes are the samples: the nodes behind them
-    serve as neighbours, and their targets count as missing. Elsewhere nodes outside a train_mask have none.
+    serve as neighbours, and their targets count as missing. Elsewhere nodes outside a train_mask have none. Without y
+    all targets are missing: of the graphs of a `Batch`, and else of the nodes.
 
     Args:
-        graph: with targets y.
+        graph: with targets y, or without.
         targets: what y is, see `read_targets`.
         where: for messages.
 
     Raises:
         TypeError: features or targets of another kind than numbers.
-        ValueError: no targets, or other than one for each graph or node.
+        ValueError: targets, but other than one for each graph or node.
 
     Example:
         >>> from torch_geometric.data import Data
@@ -40,11 +41,12 @@ def graph_and_targets(graph: Data, targets: Targets, *, where: str) -> tuple[Dat
     """
     check_graph(graph, where=where)
     check_batch(graph, where=where)
-    if getattr(graph, "y", None) is None:
-        raise ValueError(f"{where}: the graphs of a DataLoader must hold their targets, y, got none.")
-    y = read_targets(as_tensor(graph.y, where=where, name="y"), targets, where=where)
     nodes = len(graph.x) if graph.x is not None else 0
     count = 1 if graph.batch is None else int(getattr(graph, "num_graphs", None) or graph.batch.max() + 1)
+    if getattr(graph, "y", None) is None:
+        y = torch.full((nodes if graph.batch is None else count,), -1)
+    else:
+        y = read_targets(as_tensor(graph.y, where=where, name="y"), targets, where=where)
     if y.ndim == 0 or len(y) not in {nodes, count}:
         raise ValueError(
             f"{where}: y must have a target for each of {count} graphs or {nodes} nodes, got shape {tuple(y.shape)}."

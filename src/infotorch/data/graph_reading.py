@@ -57,7 +57,7 @@ def _are_graphs(x: object) -> bool:
 
 
 def graph_samples(model: nn.Module, data: Any, *, where: str) -> tuple[GraphSamples | NodeSamples, Tensor | None]:
-    """The graphs, and the classes of graphs or nodes: those given, or the graphs' own.
+    """The graphs, and the targets of graphs or nodes: those given, or the graphs' own.
 
     Args:
         model: decides device and precision.
@@ -66,18 +66,23 @@ def graph_samples(model: nn.Module, data: Any, *, where: str) -> tuple[GraphSamp
 
     Raises:
         TypeError: no numbers.
-        ValueError: no class for each graph or node.
+        ValueError: no target for each graph or node.
     """
     device, dtype = place_of(model)
     data = _unbatched(data)
-    x, y = data if _is_pair(data) else (data, _own_classes(data, where=where))
+    x, y = data if _is_pair(data) else (data, _own_targets(data, where=where))
     rows = _rows_of(x)
     y = None if y is None else as_tensor(y, where=where, name="y").to(device)
-    if y is not None and (y.ndim != 1 or len(y) != len(rows)):
+    if y is not None and (y.ndim == 0 or len(y) != len(rows) or _is_column_of_classes(y)):
         what = "node of the graph" if isinstance(rows, NodeSamples) else "graph"
         raise ValueError(f"{where}: y must have a class for each {what}, {len(rows)} in all, got {tuple(y.shape)}.")
     rows = rows.to(device) if dtype is None else rows.to(device).to(dtype)
     return rows, y if y is None or y.is_floating_point() else y.long()
+
+
+def _is_column_of_classes(y: Tensor) -> bool:
+    """Whether a column of integers might be classes as well as one label of several."""
+    return not y.is_floating_point() and tuple(y.shape[1:]) == (1,)
 
 
 def _unbatched(data: Any) -> Any:
@@ -93,30 +98,47 @@ def _rows_of(x: Any) -> GraphSamples | NodeSamples:
     return x if is_graph_samples(x) else NodeSamples(x) if is_graph(x) else GraphSamples(x)
 
 
-def _own_classes(data: Any, *, where: str) -> Tensor | None:
+def _own_targets(data: Any, *, where: str) -> Tensor | None:
     """The classes that graphs hold themselves; nodes outside the train_mask are unlabelled."""
     if is_graph_samples(data):
         return None
     if not is_graph(data):
-        classes = [getattr(graph, "y", None) for graph in data]
-        if all(y is None for y in classes):
-            return None
-        classes = [-1 if y is None else y for y in classes]  # a graph without a class is unlabelled
-        for number, y in enumerate(classes):
-            if not isinstance(y, Tensor | int) or torch.as_tensor(y).numel() != 1:
-                got = f"shape {tuple(y.shape)}" if isinstance(y, Tensor) else type(y).__name__
-                raise ValueError(
-                    f"{where}: y of each graph must be its one class, got {got} for graph {number}. The classes of the "
-                    "nodes of one graph: give the graph itself, not a list."
-                )
-        return torch.cat([torch.as_tensor(y).reshape(1) for y in classes])
+        return _targets_of_graphs([getattr(graph, "y", None) for graph in data], where=where)
     y, mask = getattr(data, "y", None), getattr(data, "train_mask", None)
-    if y is None or mask is None or y.ndim != 1:
+    if y is None or mask is None or y.ndim == 0:
         return y
-    if mask.shape != y.shape:
+    if mask.shape != y.shape[:1]:
         raise ValueError(
             f"{where}: train_mask must say of each node whether its class is known, got shape {tuple(mask.shape)} for "
             f"y of shape {tuple(y.shape)}; choose one of several splits."
         )
     y = y if y.is_floating_point() else y.long()  # an unsigned type has no -1
-    return torch.where(mask.bool(), y, -1)
+    missing = torch.nan if y.is_floating_point() else -1
+    return torch.where(mask.bool().reshape(-1, *[1] * (y.ndim - 1)), y, missing)
+
+
+def _targets_of_graphs(held: list[Any], *, where: str) -> Tensor | None:
+    """The targets of graphs, (n,) or (n, targets); a graph without one is unlabelled."""
+    rows: dict[int, Tensor] = {}
+    for number, y in enumerate(held):
+        if y is None:
+            continue
+        row = torch.as_tensor(y) if isinstance(y, Tensor | int | float) else None
+        row = row.reshape(1) if row is not None and row.numel() == 1 else row
+        if row is None or row.ndim == 0 or len(row) != 1:
+            got = f"shape {tuple(y.shape)}" if isinstance(y, Tensor) else type(y).__name__
+            raise ValueError(
+                f"{where}: y of each graph must be its one target, or a row (1, targets) of several, got {got} for "
+                f"graph {number}. The classes of the nodes of one graph: give the graph itself, not a list."
+            )
+        rows[number] = row
+    if not rows:
+        return None
+    first = next(iter(rows.values()))
+    for number, row in rows.items():
+        if row.shape != first.shape:
+            shapes = f"{tuple(first.shape)} and {tuple(row.shape)} for graph {number}"
+            raise ValueError(f"{where}: y must have one shape in all graphs, got {shapes}.")
+    real = any(row.is_floating_point() for row in rows.values())
+    missing = torch.full(first.shape, torch.nan if real else -1, device=first.device)
+    return torch.cat([rows.get(number, missing) for number in range(len(held))])

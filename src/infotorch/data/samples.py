@@ -25,7 +25,7 @@ from infotorch.data.loaders import (
     told_in_a_line,
 )
 from infotorch.data.looks import GraphNodes
-from infotorch.data.targets import Targets, fully_labelled
+from infotorch.data.targets import Targets, fully_labelled, labelled_samples
 from infotorch.networks.forward_inputs import several_inputs, takes_several
 from infotorch.networks.segments import network_of
 from infotorch.numerics.named_tensors import joined
@@ -92,7 +92,7 @@ def read_samples(
 
 def _of_loader(
     data: Any, model: object, num_samples: int, seed: int, *, where: str, labelled: bool, targets: Targets
-) -> tuple[Any, Tensor]:
+) -> tuple[Any, Tensor | None]:
     loader = as_loader(data, batch_size=_READ, where=where)
     xs: list[Any] = []
     ys: list[Tensor] = []
@@ -113,7 +113,9 @@ def _of_loader(
     device, dtype = place_of(model)
     with told_in_a_line(where):  # batches of several lengths
         x = _joined(xs, num_samples, where=where)
-    return _placed(x, device, dtype), torch.cat(ys)[:num_samples].to(device)
+    y = torch.cat(ys)[:num_samples].to(device)
+    untold = isinstance(x, GraphSamples | GraphNodes) and not bool(labelled_samples(y).any())
+    return _placed(x, device, dtype), None if untold else y
 
 
 def _samples_of(x: Any, y: Tensor) -> tuple[Any, Tensor]:

@@ -27,13 +27,17 @@ def arguments_of(model: nn.Module) -> list[inspect.Parameter]:
     """
     if isinstance(model, torch.jit.ScriptModule):
         return []
-    arguments = inspect.signature(model.forward).parameters.values()
-    return [one for one in arguments if one.kind not in {one.VAR_POSITIONAL, one.VAR_KEYWORD}]
+    return [one for one in _parameters(model).values() if one.kind not in {one.VAR_POSITIONAL, one.VAR_KEYWORD}]
+
+
+def _parameters(model: nn.Module) -> Mapping[str, inspect.Parameter]:
+    """What forward takes; of what torch.compile made, whose own forward takes anything, that of the model within."""
+    return inspect.signature(getattr(model, "_orig_mod", model).forward).parameters
 
 
 def takes_graph_tensors(model: nn.Module) -> bool:
     """Whether forward takes a graph as several tensors, by the names that torch_geometric gives them."""
-    names = [] if isinstance(model, torch.jit.ScriptModule) else list(inspect.signature(model.forward).parameters)
+    names = [] if isinstance(model, torch.jit.ScriptModule) else list(_parameters(model))
     return "edge_index" in names and len(names) > 1
 
 
@@ -108,7 +112,7 @@ class TracedInputs:
         if self.names is not None:
             _read_from_one_object(graph, self.names, read_input)
         elif takes_graph_tensors(self.model):
-            names = [name for name in inspect.signature(self.model.forward).parameters]
+            names = list(_parameters(self.model))
             _read_from_one_object(graph, [n for n in names if _is_graph_tensor(self.model, n)], getattr)
         _drop_defaulted_inputs(graph)
 
@@ -119,7 +123,7 @@ def traced_inputs(model: nn.Module, names: Sequence[str] | None) -> TracedInputs
     Raises:
         TypeError: forward takes nothing.
     """
-    arguments = list(inspect.signature(model.forward).parameters.values())
+    arguments = list(_parameters(model).values())
     if names is not None:
         held = arguments_of(model)
         return TracedInputs(model, tuple(names), {one.name: one.default for one in held if one.name not in names})
@@ -143,7 +147,7 @@ class FromGraph(nn.Module):
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.model = model
-        self._names = [name for name in inspect.signature(model.forward).parameters if _is_graph_tensor(model, name)]
+        self._names = [name for name in _parameters(model) if _is_graph_tensor(model, name)]
 
     def forward(self, data: Any) -> Tensor:
         """The model's output for the data's own tensors."""
@@ -210,7 +214,7 @@ def result_of(model: nn.Module, x: Any) -> Any:
 
 
 def _is_graph_tensor(model: nn.Module, name: str) -> bool:
-    argument = inspect.signature(model.forward).parameters.get(name)
+    argument = _parameters(model).get(name)
     return argument is not None and (argument.default is argument.empty or name in _GRAPH_TENSORS)
 
 

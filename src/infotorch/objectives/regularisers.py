@@ -265,7 +265,10 @@ class NuisanceInformation(_OnLayer):
         self.nuisance, self.noise_std = nuisance, float(noise_std)
 
     def _value(self, rows: Tensor, batch: LocalBatch) -> Tensor | None:
-        values = self.nuisance(batch.x)
+        try:
+            values = self.nuisance(batch.x)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"NuisanceInformation: nuisance must be a function of x (n, ...): {error}") from error
         if not isinstance(values, Tensor) or values.is_floating_point() or tuple(values.shape) != (len(batch.x),):
             got = f"{values.dtype} of shape {tuple(values.shape)}" if isinstance(values, Tensor) else repr(values)
             raise TypeError(f"NuisanceInformation: nuisance must give integers of shape ({len(batch.x)},), got {got}.")

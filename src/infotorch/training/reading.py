@@ -58,7 +58,7 @@ def training_samples(
         raise ValueError(f"{where}: the model has no parameters to train.")
     if holds_graphs(data):
         x, y = graph_samples(model, data, where=where)
-        return x, None if y is None else read_targets(y, targets, where=where)
+        return x, None if y is None else _told(y, model, targets, where=where)
     if is_read_by_loader(data):
         loader = as_loader(data, batch_size=batch_size, where=where)
         batches = LoaderBatches(loader, network_of(model), seed=seed, where=where, targets=targets)
@@ -93,8 +93,13 @@ def _arrays(
         raise ValueError(f"{where}: x and y must be paired row by row, got {len(x)} and {len(y)} rows.")
     if y is None:
         return x, None
+    return x, _told(y, model, targets, where=where)
+
+
+def _told(y: Tensor, model: nn.Module, targets: Targets, *, where: str) -> Tensor:
+    """Targets in the type that says what they are, real ones in the precision of losses."""
     y = read_targets(y, targets, where=where)
-    return x, y.to(precision_of_targets(parameter.dtype)) if y.is_floating_point() else y
+    return y.to(precision_of_targets(next(model.parameters()).dtype)) if y.is_floating_point() else y
 
 
 def as_batches(
