@@ -325,8 +325,10 @@ class TestGraphs:
 
         with pytest.raises(ValueError, match=r"'output' gives no tensor with a row for each of the graph's nodes"):
             plane(Whole(), one_graph(), ["output"])
-        with pytest.raises(TypeError, match=r"diagnose: x must be tensors, got graphs: .* InformationPlane and"):
-            diagnose(Nodes(), one_graph())
+        with pytest.raises(
+            ValueError, match=r"diagnose: layers: 'output' gives no tensor with a row for each of the gra"
+        ):
+            diagnose(Whole(), one_graph(), layers=["output"])
 
     def test_a_look_leaves_the_graph_and_the_model_as_they_were(self):
         model, graph = Nodes().train(), one_graph()

@@ -31,7 +31,8 @@ _FUNCTIONS: dict[Kind, str] = {
     "affine": """conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d avg_pool1d avg_pool2d
         avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d mean sum cumsum getitem narrow chunk
         split unbind stack cat concat pad interpolate upsample pixel_shuffle roll flip repeat matmul mm bmm einsum
-        embedding index_select gather movedim swapaxes select zeros_like ones_like full_like""",
+        embedding index_select gather movedim swapaxes select zeros_like ones_like full_like new_zeros new_ones
+        scatter_add index_add expand_as""",
     "smooth": """gelu silu mish softmax log_softmax layer_norm group_norm instance_norm rms_norm normalize pow square
         sin cos tan rsqrt cosh reciprocal tanhshrink logsumexp scaled_dot_product_attention multi_head_attention_forward
         bilinear log log1p norm std var lstm gru rnn_tanh product""",

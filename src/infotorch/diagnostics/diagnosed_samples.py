@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from infotorch.data.graphs import GraphSamples
 from infotorch.data.looks import GraphNodes, chosen
 from infotorch.data.splits import stratified_samples
 from infotorch.data.targets import Targets, read_targets
@@ -18,19 +17,14 @@ from infotorch.numerics.named_tensors import NamedTensors
 
 
 def checked_pair(data: Any, targets: Targets, *, where: str) -> tuple[Any, Tensor | None]:
-    """Samples as tensors, one or several by name, or pictures on disk; and classes, (n,), or None.
+    """Samples as tensors, one or several by name, pictures on disk or graphs; and classes, (n,), or None.
 
     Raises:
-        TypeError: no pair, graphs, no numbers, or targets that are no classes.
+        TypeError: no pair, no numbers, or targets that are no classes.
         ValueError: values that are not finite, rows that do not pair, or targets that are not what `targets` says.
     """
     if not isinstance(data, tuple | list) or len(data) != 2:
         raise TypeError(f"{where}: data must be a pair (x, y), y classes or None, got {type(data).__name__}.")
-    if isinstance(data[0], GraphSamples | GraphNodes):
-        raise TypeError(
-            f"{where}: x must be tensors, got graphs: its verdicts follow from small steps of each sample's own x; "
-            "InformationPlane and InformationSignal take graphs."
-        )
     x = checked_inputs(data[0], where=where)
     if data[1] is None:
         return x, None
@@ -55,6 +49,7 @@ def drawn(x: Any, y: Tensor | None, num_samples: int, generator: torch.Generator
         else stratified_samples(y.cpu(), count, generator)
     )
     kept = kept[torch.randperm(count, generator=generator)]
+    kept = kept.sort().values if isinstance(x, GraphNodes) else kept  # which has no other order
     return chosen(x, kept), None if y is None else y[kept.to(y.device)].to(x.device)
 
 
@@ -64,8 +59,8 @@ def is_real(x: Any) -> bool:
     return not tensors or any(tensor.is_floating_point() for tensor in tensors)
 
 
-def as_one_input(model: nn.Module, x: Tensor | NamedTensors) -> tuple[nn.Module, Tensor, Tensor | None]:
-    """A model of one tensor, that tensor, and of several inputs which of its columns may move; None for all."""
+def as_one_input(model: nn.Module, x: Any) -> tuple[nn.Module, Any, Tensor | None]:
+    """A model of one tensor or graph, its input, and of several inputs which of its columns may move; None for all."""
     if not isinstance(x, NamedTensors):
         return model, x, None
     movable = real_columns(x)

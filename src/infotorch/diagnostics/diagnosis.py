@@ -11,12 +11,15 @@ import torch
 from torch import Tensor, nn
 
 from infotorch.assessment.robustness import Change, Robustness, layer_robustness, network_robustness
+from infotorch.data.graphs import GraphSamples
+from infotorch.data.looks import GraphNodes, Held, first_look, looks
 from infotorch.data.samples import LookSource, read_samples
 from infotorch.data.targets import TARGETS, Targets
 from infotorch.diagnostics.compression import Compression, compression
 from infotorch.diagnostics.continuity import InputKind
 from infotorch.diagnostics.diagnosed_samples import as_one_input, checked_pair, drawn, is_real
 from infotorch.diagnostics.evidence import Evidence, gather_evidence
+from infotorch.diagnostics.graph_evidence import GraphEvidence, gather_graph_evidence
 from infotorch.diagnostics.own_noise import own_noise
 from infotorch.diagnostics.simplicity import Decisions, decisions
 from infotorch.diagnostics.verdict import Verdict, decide, remedy_for
@@ -71,7 +74,8 @@ class LayerDiagnosis:
         remedy: what to measure or to train on instead.
         decisions: P1 and P3, what probes tell of the classes; None without classes.
         compression: P2; None where the properties were not asked for.
-        robustness: P4 of a linear probe on this layer; None without classes, or for inputs that are no real numbers.
+        robustness: P4 of a linear probe on this layer; None without classes, or for inputs that are no real numbers, or
+            graphs.
 
     Example:
         >>> x = torch.randn(40, 2, generator=torch.Generator().manual_seed(0))
@@ -200,11 +204,14 @@ def diagnose(
 
     Args:
         model: any module, in any precision; it is left as it was.
-        data: what `fit` takes but graphs, of at least 20 samples. (x, y): inputs (n, ...), and classes (n,), integers,
+        data: what `fit` takes, of at least 20 samples. (x, y): inputs (n, ...), and classes (n,), integers,
             -1 for unlabelled samples; or None. x may be a dict or tuple of several inputs: X is then all of them, whose
             real numbers make the small steps, and integers, such as token ids, none. Of a torch `DataLoader` the first
             num_samples that it gives are looked at, in its own order, which goes on as before; of a `Dataset` as many,
-            drawn by seed; of a data set of `load` training.
+            drawn by seed; of a data set of `load` training. Of graphs X is a graph, whose nodes' features make the
+            small steps while its edges stay. Samples are the graphs where they have a target each (T is then the mean
+            over the nodes of a layer that runs before pooling), else the nodes, of which X holds all. "unknown" says
+            of graphs what was "not tested"; P4 is not measured.
         layers: names as in `model.named_modules()`, or "output"; None takes the children in the order in which they
             run, and "output" where the forward goes on after them.
         input_kind: "continuous" or "discrete" where the rows do not show it: grey levels that stand for brightness are
@@ -219,8 +226,8 @@ def diagnose(
         targets: "classes" for class numbers that are stored as floats, see `fit`.
 
     Raises:
-        TypeError: data is no pair, x is no tensor of numbers, or graphs, whose layers do not follow from a sample's own
-            x alone, classes are not integers, num_samples is not an integer, or noise_levels or radii is no list.
+        TypeError: data is no pair, x is no tensor of numbers, classes are not integers, num_samples is not an
+            integer, or noise_levels or radii is no list.
         ValueError: fewer than 20 rows, rows not paired, NaN or infinite values, an unknown layer or input_kind,
             "continuous" integers, no noise_levels or radii or one that is not positive, y that is not what targets
             says, or a network that does not run on x or gives NaN.
@@ -261,20 +268,26 @@ def diagnose(
         torch.enable_grad(),
         streams.as_global_everywhere("diagnosed", device=x.device),
     ):
-        twin, x, y = _copied(model), x.clone(), None if y is None else y.clone()
-        several = isinstance(x, NamedTensors)
+        several, of_graphs = isinstance(x, NamedTensors), isinstance(x, GraphSamples | GraphNodes)
+        twin, x, y = _copied(model), x if of_graphs else x.clone(), None if y is None else y.clone()
         twin, x, movable = as_one_input(twin, x)
         with errors_of(_WHERE):
             if layers is not None:
                 layers = check_layers(model, layers, where=_WHERE)
                 layers = [name_within(name) for name in layers] if several else layers
-            names = layers_that_run(twin, x[:2]) if layers is None else layers
+            names = layers_that_run(twin, first_look(x, 2).x) if layers is None else layers
             outputs = _outputs(twin, x, names)
-        seen = gather_evidence(twin, x, names, outputs, data=input_kind, streams=streams, movable=movable)
-        found = tuple(_layer(name, outputs[name], seen[name]) for name in names)
+        known = {"data": input_kind, "streams": streams}
+        if of_graphs:
+            told = gather_graph_evidence(twin, x, names, outputs, **known)
+            found = tuple(_layer(name, outputs[name], told[name].seen, told[name]) for name in names)
+        else:
+            seen = gather_evidence(twin, x, names, outputs, movable=movable, **known)
+            found = tuple(_layer(name, outputs[name], seen[name]) for name in names)
         own = None
         if properties:
-            attacked = _labelled(x, y) if y is not None and movable is None and x.is_floating_point() else None
+            can_be = movable is None and not of_graphs and x.is_floating_point()
+            attacked = _labelled(x, y) if y is not None and can_be else None
             changes = {"radii": radii, "streams": streams}
             own = attacked and network_robustness(twin, *attacked, num_classes=num_classes, **changes)
             noises = own_noise(twin, x, names, streams=streams)
@@ -294,8 +307,10 @@ def diagnose(
     return Diagnosis(found, len(x), own)
 
 
-def _layer(name: str, t: Tensor, seen: Evidence) -> LayerDiagnosis:
+def _layer(name: str, t: Tensor, seen: Evidence, graphs: GraphEvidence | None = None) -> LayerDiagnosis:
     verdict, reason = decide(seen)
+    if graphs is not None:
+        verdict, reason = graphs.limited(verdict, reason)
     return LayerDiagnosis(name, t.shape[1], verdict, reason, seen, remedy_for(verdict))
 
 
@@ -350,12 +365,13 @@ def _copied(model: nn.Module) -> nn.Module:
         return model  # it holds what cannot be copied; FeatureExtractor puts back what a pass changes
 
 
-def _outputs(model: nn.Module, x: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+def _outputs(model: nn.Module, x: Held, layers: Sequence[str]) -> dict[str, Tensor]:
     parts: dict[str, list[Tensor]] = {name: [] for name in layers}
     with torch.no_grad(), FeatureExtractor(model, layers) as extract:
-        for some in x.split(_CHUNK):
-            for name, t in extract(some).items():
-                parts[name].append(narrowed(t))
+        for look in looks(x, _CHUNK):
+            extract.run(look.x)
+            for name in layers:
+                parts[name].append(narrowed(look.columns(extract.features.get(name), name)))
     found = {name: torch.cat(values) for name, values in parts.items()}
     for name, t in found.items():
         if not bool(torch.isfinite(t).all()):

@@ -133,16 +133,20 @@ def gather_evidence(
     different = _different_rows(rows)
     counts = _distinct(twin, rows[different], layers, streams)
     return {
-        name: _evidence(len(x), kind, len(different), counts[name], moves[name], ways[name], narrowed(outputs[name]))
+        name: evidence_of(len(x), kind, len(different), counts[name], moves[name], ways[name], narrowed(outputs[name]))
         for name in layers
     }
 
 
 def _different_rows(x: Tensor) -> Tensor:
     """Numbers of rows that hold every value of x once."""
-    numbers = symbols(x.flatten(1) if x.ndim > 1 else x[:, None]).cpu()
+    return first_of_each(symbols(x.flatten(1) if x.ndim > 1 else x[:, None]).cpu()).to(x.device)
+
+
+def first_of_each(numbers: Tensor) -> Tensor:
+    """The place at which each of the numbers 0, 1, ... comes first."""
     first = torch.full((int(numbers.max()) + 1,), len(numbers))
-    return first.scatter_reduce(0, numbers, torch.arange(len(numbers)), "amin").to(x.device)
+    return first.scatter_reduce(0, numbers, torch.arange(len(numbers)), "amin")
 
 
 def _distinct(model: nn.Module, x: Tensor, layers: Sequence[str], streams: SeedStreams) -> dict[str, int]:
@@ -155,23 +159,25 @@ def _distinct(model: nn.Module, x: Tensor, layers: Sequence[str], streams: SeedS
     ):
         for rows in x.split(_CHUNK):
             for name, t in extract(rows).items():
-                generator = streams.generator("projection")
-                # On a random line equal rows stay equal and others do not meet.
-                line = torch.randn(t.shape[1], generator=generator, dtype=torch.float64)
-                parts[name].append(
-                    t.double() @ line.to(t.device) if t.device.type != "mps" else t.cpu().double() @ line
-                )
-    return {name: _count_apart(torch.cat(values)) for name, values in parts.items()}
+                parts[name].append(on_a_line(t, streams))
+    return {name: count_apart(torch.cat(values)) for name, values in parts.items()}
 
 
-def _count_apart(values: Tensor) -> int:
+def on_a_line(t: Tensor, streams: SeedStreams) -> Tensor:
+    """Rows on a random line, where equal ones stay equal and others do not meet."""
+    line = torch.randn(t.shape[1], generator=streams.generator("projection"), dtype=torch.float64)
+    return t.double() @ line.to(t.device) if t.device.type != "mps" else t.cpu().double() @ line
+
+
+def count_apart(values: Tensor) -> int:
+    """How many values differ by more than rounding."""
     ordered = values.sort().values
     span = float(ordered[-1] - ordered[0])
     floor = max(_SAME * span, 1e-12 * float(ordered.abs().max()))
     return 1 + int((ordered.diff() > floor).sum())
 
 
-def _evidence(
+def evidence_of(
     n: int,
     kind: InputKind,
     distinct_inputs: int,
@@ -180,6 +186,17 @@ def _evidence(
     path: Path,
     t: Tensor,
 ) -> Evidence:
+    """All that was seen of a layer.
+
+    Args:
+        n: samples.
+        kind: of the input.
+        distinct_inputs: different samples.
+        distinct: different rows of T among them.
+        moves: by small steps of x.
+        path: how the layer comes about.
+        t: the layer at the samples, (n, columns).
+    """
     dimension = information_dimension(t)
     steps = path.steps or ()
     return Evidence(

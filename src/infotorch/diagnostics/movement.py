@@ -71,7 +71,7 @@ def movements(
     """
     rows = x[:MOVED_ROWS]
     ways = _ways(rows, continuous, streams)
-    parts: dict[str, list[_Part]] = {name: [] for name in layers}
+    parts: dict[str, list[Part]] = {name: [] for name in layers}
     with torch.no_grad(), FeatureExtractor(model, layers) as extract:
 
         def outputs(inputs: Tensor, *draw: int) -> dict[str, Tensor]:
@@ -89,7 +89,7 @@ def movements(
             ]
             for name in layers:
                 first, again, turned, *there = (passed[name] for passed in found)
-                parts[name].append(_movement(first, again, turned, there))
+                parts[name].append(movement_of(first, again, turned, there))
         mixing = _mixing(outputs, rows[:_CHUNK])
         # In a batch of their own, as their noise is drawn: rounding is then the same.
         few = rows[:NOISY_ROWS]
@@ -98,7 +98,7 @@ def movements(
         noisy = [name for name, t in outputs(few, 1).items() if not torch.equal(t, starts[name])]
         noise = noise_directions(lambda: outputs(few), noisy, streams=streams) if noisy else {}
     return {
-        name: _together(
+        name: together(
             parts[name],
             starts[name],
             [end[name] for end in ends],
@@ -113,11 +113,11 @@ def _mixing(outputs: Callable[[Tensor], dict[str, Tensor]], rows: Tensor) -> dic
     """Layer -> whether its first two rows change when the rows beside them do."""
     # The same two rows over and over: a batch of the old size, so that the noise stays the same.
     apart, alone = outputs(rows), outputs(rows[torch.arange(len(rows)) % 2])
-    return {name: not _same(apart[name][:2], alone[name][:2]) for name in apart}
+    return {name: not same(apart[name][:2], alone[name][:2]) for name in apart}
 
 
 @dataclass(frozen=True)
-class _Part:
+class Part:
     """Some rows of a layer, as in `Movement`: which rows, and whether it differs between them."""
 
     smooth: Tensor
@@ -126,14 +126,23 @@ class _Part:
     depends: bool
 
 
-def _together(parts: list[_Part], here: Tensor, there: list[Tensor], *, mixes: bool, noise: Tensor) -> Movement:
+def together(parts: list[Part], here: Tensor, there: list[Tensor], *, mixes: bool, noise: Tensor) -> Movement:
+    """The movement of a layer: shares over all rows, and what is looked at more closely at the first.
+
+    Args:
+        parts: of all rows.
+        here: the layer at the first rows.
+        there: the same after a long step, and after a short one; none where no step can be made.
+        mixes: as in `Movement`.
+        noise: as in `Movement`.
+    """
     smooth, jumps, bare = (
         float(torch.cat(rows).double().mean())
         for rows in zip(*((p.smooth, p.jumps, p.bare) for p in parts), strict=True)
     )
     ways = torch.zeros_like(here).double()
     if there:
-        moves = _movement(here, here, here, there).smooth
+        moves = movement_of(here, here, here, there).smooth
         ways[moves] = (there[0] - here).double()[moves]
     return Movement(smooth, jumps, bare, any(part.depends for part in parts), mixes, here, ways, noise)
 
@@ -143,21 +152,26 @@ def _ways(rows: Tensor, continuous: Tensor, streams: SeedStreams) -> list[Tensor
     if not rows.is_floating_point():
         return []
     scale = rows.reshape(len(rows), -1).double().std(dim=0) * continuous.to(rows.device)
-    generator = streams.generator("movement directions")
+    return steps_of(rows, scale, streams.generator("movement directions"))
+
+
+def steps_of(rows: Tensor, scale: Tensor, generator: torch.Generator) -> list[Tensor]:
+    """A long and a short step away from every row, at random in units of each column's scale."""
     signs = torch.randn((len(rows), len(scale)), generator=generator, dtype=torch.float64).to(rows.device)
     return [(step * scale * signs).reshape(rows.shape).to(rows.dtype) for step in _STEPS.get(rows.dtype, _COARSE)]
 
 
-def _movement(here: Tensor, again: Tensor, turned: Tensor, there: list[Tensor]) -> _Part:
-    depends = not _same(here, turned)
+def movement_of(here: Tensor, again: Tensor, turned: Tensor, there: list[Tensor]) -> Part:
+    """What passes of some rows show: as they are, with noise drawn again, in another order, and after the steps."""
+    depends = not same(here, turned)
     if not there:
         nowhere = torch.zeros(len(here), dtype=torch.bool)
-        return _Part(nowhere, nowhere, nowhere, depends)
+        return Part(nowhere, nowhere, nowhere, depends)
     far, near = ((moved - here).double() for moved in there)
     smooth = _in_proportion(far.norm(dim=1), near.norm(dim=1), here)
     jumps = (far.norm(dim=1) > _rounding(here)) & ~smooth
     bare = (_in_proportion(far.abs(), near.abs(), here) & (again == here)).any(dim=1)
-    return _Part(smooth, jumps, bare, depends)
+    return Part(smooth, jumps, bare, depends)
 
 
 def _in_proportion(far: Tensor, near: Tensor, here: Tensor) -> Tensor:
@@ -173,7 +187,8 @@ def _rounding(values: Tensor) -> float:
     return 1e3 * limits.eps * float(values.abs().max().clamp_min(limits.tiny))
 
 
-def _same(here: Tensor, there: Tensor) -> bool:
+def same(here: Tensor, there: Tensor) -> bool:
+    """Whether rows differ by rounding alone."""
     return bool(((here - there).norm(dim=1) <= _rounding(here)).all())
 
 

@@ -9,9 +9,11 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from infotorch.data.graphs import features_of
+from infotorch.data.looks import Look
 from infotorch.diagnostics.activations import RecordSteps, Step
 from infotorch.diagnostics.dimension import information_dimension
-from infotorch.networks.feature_extractor import FeatureExtractor, as_columns, copied
+from infotorch.networks.feature_extractor import FeatureExtractor, copied
 from infotorch.numerics.seeds import SeedStreams
 
 NoiseKind = Literal["none", "with a density", "of few values", "unknown"]
@@ -58,12 +60,12 @@ class Path:
     draws: Tensor
 
 
-def paths(model: nn.Module, x: Tensor, layers: Sequence[str], *, streams: SeedStreams) -> dict[str, Path]:
+def paths(model: nn.Module, x: Tensor | Look, layers: Sequence[str], *, streams: SeedStreams) -> dict[str, Path]:
     """The steps to every layer, and its noise: looked at step by step, as a linear map of dropout looks continuous.
 
     Args:
-        model: any module that takes one tensor, in any mode; evaluation mode is what is looked at.
-        x: inputs; the first four rows are used.
+        model: any module that takes one tensor, or a graph, in any mode; evaluation mode is what is looked at.
+        x: inputs, or a look at graphs; the first four samples are used.
         layers: names of layers.
         streams: the source of all chance.
 
@@ -74,11 +76,12 @@ def paths(model: nn.Module, x: Tensor, layers: Sequence[str], *, streams: SeedSt
         >>> [step.name for step in found.steps], found.noise
         (['linear', 'dropout', 'tanh'], 'none')
     """
-    first = [_draw(model, x[:NOISY_ROWS], layers, streams, draw) for draw in (0, 1)]
+    look = x if isinstance(x, Look) else Look(x[:NOISY_ROWS], len(x[:NOISY_ROWS]))
+    first = [_draw(model, look, layers, streams, draw) for draw in (0, 1)]
     if all(torch.equal(first[0].outputs[name], first[1].outputs[name]) for name in layers):
         draws = first[:1]
     else:
-        draws = first + [_draw(model, x[:NOISY_ROWS], layers, streams, draw) for draw in range(2, _DRAWS)]
+        draws = first + [_draw(model, look, layers, streams, draw) for draw in range(2, _DRAWS)]
     kinds = _kinds_of_steps([draw.record for draw in draws])
     odds = _odds_by_x(draws[0].record, kinds)
     return {name: _path(name, draws, kinds, odds) for name in layers}
@@ -93,17 +96,17 @@ class _Draw:
     made_by: dict[str, int | None]
 
 
-def _draw(model: nn.Module, rows: Tensor, layers: Sequence[str], streams: SeedStreams, draw: int) -> _Draw:
-    record = RecordSteps(rows)
+def _draw(model: nn.Module, look: Look, layers: Sequence[str], streams: SeedStreams, draw: int) -> _Draw:
+    record = RecordSteps(look.x if look.structure is None else features_of(look.x))
     with (
         torch.no_grad(),
         FeatureExtractor(model, layers, keep=lambda result: (record.number(result), copied(result))) as extract,
-        streams.as_global_everywhere("diagnosed noise", draw, device=rows.device),
+        streams.as_global_everywhere("diagnosed noise", draw, device=look.device),
         record,
     ):
-        extract.run(rows.clone())  # step 0: what is given x is given the result of a step
+        extract.run(look.x.clone())  # step 0: what is given x is given the result of a step
     passed = {name: extract.features.get(name, (None, None)) for name in layers}
-    outputs = {name: as_columns(value, name, len(rows)) for name, (_, value) in passed.items()}
+    outputs = {name: look.columns(value, name)[:NOISY_ROWS] for name, (_, value) in passed.items()}
     return _Draw(record, outputs, {name: number for name, (number, _) in passed.items()})
 
 
