@@ -9,7 +9,9 @@ from torch import nn
 
 from infotorch import fit
 from infotorch.data.batches import TensorBatches
+from infotorch.data.graph_splits import graphs_as_dataset
 from infotorch.data.graphs import GraphSamples, GraphStructure, NodeBatches, NodeSamples
+from infotorch.data.sets import Graph
 from infotorch.networks.forward_inputs import FromGraph
 from infotorch.networks.segments import split
 from infotorch.objectives.base import LocalBatch, Loss, Objective
@@ -769,3 +771,31 @@ class TestPaired:
         list(train(plan, TensorBatches(GraphSamples(graphs(8)), torch.arange(8) % 2, batch_size=8), epochs=1))
         for batch in (objective.built, objective.told, objective.seen[0]):
             assert len(batch.output) == len(batch.x) == len(batch.module_input) == 8
+
+
+class TwoConvolutions(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = gnn.GCNConv(5, 8), gnn.GCNConv(8, 2)
+
+    def forward(self, x, edge_index):
+        return self.second(self.first(x, edge_index).relu(), edge_index)
+
+
+def test_a_loaded_graph_is_its_training_part():
+    """All nodes, of which those of validation and test are unlabelled: weight for weight as the part itself."""
+    torch.manual_seed(0)
+    nodes = torch.arange(12)
+    edges = torch.stack([nodes[:-1], nodes[1:]])
+    loaded = Graph(
+        "path", torch.randn(12, 5), torch.cat([edges, edges.flip(0)], 1), nodes % 2, nodes[:6], nodes[6:9], nodes[9:],
+        num_classes=2,
+    )  # fmt: skip
+    weights = []
+    for data in (loaded, graphs_as_dataset(loaded).train):
+        torch.manual_seed(1)
+        model = TwoConvolutions()
+        result = fit(model, data, plan="Y,CE", epochs=2, validation=graphs_as_dataset(loaded).validation)
+        weights.append([weight.detach().clone() for weight in model.parameters()])
+        assert 0 <= result.evaluate(graphs_as_dataset(loaded).test)["accuracy"] <= 1
+    assert all(torch.equal(a, b) for a, b in zip(*weights, strict=True))

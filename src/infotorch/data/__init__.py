@@ -22,6 +22,7 @@ HOMES = {
     "data_root": "fetch",
     "describe": "inventory",
     "get": "inventory",
+    "graphs_as_dataset": "graph_splits",
     "image_folders": "folders",
     "load": "loading",
     "names": "catalogue",

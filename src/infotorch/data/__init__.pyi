@@ -9,6 +9,7 @@ from infotorch.data.fetch import data_root as data_root
 from infotorch.data.folders import ImageFiles as ImageFiles
 from infotorch.data.folders import ImageFolders as ImageFolders
 from infotorch.data.folders import image_folders as image_folders
+from infotorch.data.graph_splits import graphs_as_dataset as graphs_as_dataset
 from infotorch.data.graphs import GraphSamples as GraphSamples
 from infotorch.data.graphs import NodeSamples as NodeSamples
 from infotorch.data.inventory import Entry as Entry
@@ -41,6 +42,7 @@ __all__ = [
     "data_root",
     "describe",
     "get",
+    "graphs_as_dataset",
     "image_folders",
     "load",
     "names",

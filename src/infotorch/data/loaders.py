@@ -18,8 +18,9 @@ from infotorch.data.dict_batches import inputs_and_labels
 from infotorch.data.folders import FolderSplit, ImageFolders
 from infotorch.data.graph_batches import graph_and_targets, placed_graph
 from infotorch.data.graph_checks import is_graph
+from infotorch.data.graph_splits import graphs_as_dataset
 from infotorch.data.labelled import LabelledOfLoader
-from infotorch.data.sets import Dataset, Split
+from infotorch.data.sets import Dataset, Graph, GraphSet, Split
 from infotorch.data.targets import (
     Targets,
     kind_of_targets,
@@ -47,11 +48,15 @@ _END = object()
 def held_pair(data: Any) -> Any:
     """The pair (x, y) that a split, the training part of a data set or a `TensorDataset` holds; all else as it is.
 
+    Of one graph all nodes, of which those of the other parts are unlabelled.
+
     Example:
         >>> x, y = held_pair(Split(torch.zeros(3, 2), torch.tensor([0, 1, 0])))
         >>> x.shape, y.tolist()
         (torch.Size([3, 2]), [0, 1, 0])
     """
+    if isinstance(data, Graph | GraphSet):
+        data = graphs_as_dataset(data)
     if isinstance(data, Dataset | ImageFolders):
         data = data.train
     if isinstance(data, Split | FolderSplit):

@@ -51,7 +51,7 @@ _LEAST_WEIGHT = 0.01
 # `tuning_suite` (n = 500 and 3,000), independent columns and pairs of 5 nats, where 85 to 100 % of 95 % intervals hold
 # the truth.
 _OF_SECOND, _OF_LEAST, _UNSEEN, _MOST_OF_LEAST = 0.7, 0.1, 0.2, 1.0
-# Up to so many columns neighbours read what is left.
+# Up to so many columns neighbours read what maps leave, and are believed alone.
 _FEW_COLUMNS = 4
 # The largest estimate is doubted where no other comes as near: in nats, and as a share of it.
 _ALONE, _ALONE_SHARE = 0.2, 0.1
@@ -189,7 +189,9 @@ def _doubts(found: Estimate, candidates: Sequence[_Candidate], x: Tensor, y: Ten
     if leading.complete:
         return ""
     values = sorted((float(candidate.estimate) for candidate in candidates), reverse=True)
-    if len(values) > 1 and values[0] - values[1] > max(_ALONE, _ALONE_SHARE * values[0]):
+    chance = 2 * _WIDTH / math.sqrt(len(x))
+    apart = len(values) > 1 and values[0] - values[1] > max(_ALONE, _ALONE_SHARE * values[0], chance)
+    if apart and (columns > _FEW_COLUMNS or not by_neighbours):
         return f"estimates disagree: one tells {values[0]:.2g} nats, the next {values[1]:.2g}"
     if leading.complete is False:
         many = columns > _FEW_COLUMNS
