@@ -31,7 +31,7 @@ CHANNEL = ("channel of 1", "channel of 5", "channel of 20")
 COVERAGE = {
     "ksg k=3 variant 1": ("normal 1x1", "normal 2x2", "cross 1x1", "independent 5x5"),
     "ksg k=3 variant 2": ("normal 1x1", "normal 2x2", "cross 1x1", "independent 5x5"),
-    "mutual_information": ("normal 1x1", "normal 2x2", "cross 1x1", "independent 5x5"),
+    "mutual_information effort=fast": ("normal 1x1", "normal 2x2", "cross 1x1", "independent 5x5"),
     "mixed_ksg k=3": ("normal 1x1", "symbols plus uniform", "poisson"),
     "ross k=3": ("labels of 1 column", "labels of 5 columns", "symbols plus uniform"),
     "kozachenko_leonenko_entropy chebyshev": ("entropy of 1", "entropy of 2"),
@@ -103,7 +103,13 @@ def neighbours() -> list[Row]:
         Row("ksg k=3 variant 1", "neighbours", ("ksg",), of_pairs("ksg"), laws),
         Row("ksg k=3 variant 2", "neighbours", ("ksg",), of_pairs("ksg", variant=2), laws),
         Row("ksg k=3 euclidean", "neighbours", ("ksg",), of_pairs("ksg", metric="euclidean"), laws),
-        Row("mutual_information", "neighbours", ("mutual_information",), of_pairs("mutual_information"), laws),
+        Row(
+            "mutual_information effort=fast",
+            "neighbours",
+            ("mutual_information",),
+            of_pairs("mutual_information", effort="fast"),
+            laws,
+        ),
         Row("mixed_ksg k=3", "labels and atoms", ("mixed_ksg",), of_pairs("mixed_ksg"), (*MIXED, "normal 1x1")),
         Row("ross k=3", "labels and atoms", ("ross",), label_last, MIXED),
         Row(
