@@ -12,8 +12,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-import infotorch
 from accuracy_cases import Sample
+from infotorch import estimators
 from infotorch.estimators.estimate import Estimate
 
 SMALL, LARGE = (100, 300, 1000), (100, 300, 1000, 3000, 10_000)
@@ -78,23 +78,23 @@ class Row:
 
 def of_pairs(name: str, **settings: Any) -> Callable[[Sample], Estimate]:
     """The function of that name on x and y."""
-    return lambda sample: getattr(infotorch, name)(sample.x, sample.y, **settings)
+    return lambda sample: getattr(estimators, name)(sample.x, sample.y, **settings)
 
 
 def of_features(name: str, **settings: Any) -> Callable[[Sample], Estimate]:
     """The function of that name on clean features and the noise's standard deviation."""
-    return lambda sample: getattr(infotorch, name)(sample.x, sample.noise_std, **settings)
+    return lambda sample: getattr(estimators, name)(sample.x, sample.noise_std, **settings)
 
 
 def of_features_noisily(name: str) -> Callable[[Sample], Estimate]:
     """The same for one that draws the noise itself."""
-    return lambda sample: getattr(infotorch, name)(sample.x, sample.noise_std, generator=sample.generator)
+    return lambda sample: getattr(estimators, name)(sample.x, sample.noise_std, generator=sample.generator)
 
 
 def label_last(sample: Sample) -> Estimate:
     """Ross takes the continuous side first."""
     x, y = (sample.y, sample.x) if not sample.x.is_floating_point() else (sample.x, sample.y)
-    return infotorch.ross(x, y)
+    return estimators.ross(x, y)
 
 
 def neighbours() -> list[Row]:
@@ -124,7 +124,7 @@ def neighbours() -> list[Row]:
                 f"kozachenko_leonenko_entropy {metric}",
                 "entropy",
                 ("kozachenko_leonenko_entropy",),
-                lambda s, metric=metric: infotorch.estimators.kozachenko_leonenko_entropy(s.x, metric=metric),
+                lambda s, metric=metric: estimators.kozachenko_leonenko_entropy(s.x, metric=metric),
                 ("entropy of 1", "entropy of 2", "entropy of 5", "entropy of 10"),
             )
             for metric in ("chebyshev", "euclidean")
@@ -141,7 +141,7 @@ def given_z() -> list[Row]:
         "conditional_discrete_mi": symbols,
     }
     return [
-        Row(name, "given z", (name,), lambda s, name=name: getattr(infotorch, name)(s.x, s.y, s.z), laws)
+        Row(name, "given z", (name,), lambda s, name=name: getattr(estimators, name)(s.x, s.y, s.z), laws)
         for name, laws in kinds.items()
     ]
 
@@ -150,15 +150,15 @@ def scores() -> list[Row]:
     """Bounds read with the best critic there is: what is left is the bound's own bias and variance."""
     laws = tuple(f"true scores, {mi}{shape}" for mi in ("1 nat", "4 nats") for shape in ("", ", 10x10"))
     bounds = {
-        "infonce": lambda s: infotorch.estimators.infonce(s.x),
-        "donsker_varadhan": lambda s: infotorch.estimators.donsker_varadhan(s.x),
-        "nwj": lambda s: infotorch.estimators.nwj(1 + s.x),
-        "smile": lambda s: infotorch.estimators.smile(s.x),
-        "leave_one_out_upper": lambda s: infotorch.estimators.leave_one_out_upper(s.y),
-        "club": lambda s: infotorch.estimators.club(s.y),
+        "infonce": lambda s: estimators.infonce(s.x),
+        "donsker_varadhan": lambda s: estimators.donsker_varadhan(s.x),
+        "nwj": lambda s: estimators.nwj(1 + s.x),
+        "smile": lambda s: estimators.smile(s.x),
+        "leave_one_out_upper": lambda s: estimators.leave_one_out_upper(s.y),
+        "club": lambda s: estimators.club(s.y),
         # A map of four places that all show the pair: its average must be the bound's own value.
-        "dim_local": lambda s: infotorch.estimators.dim_local(s.x[..., None].expand(-1, -1, 4)),
-        "dim_global": lambda s: infotorch.estimators.dim_global(s.x),
+        "dim_local": lambda s: estimators.dim_local(s.x[..., None].expand(-1, -1, 4)),
+        "dim_global": lambda s: estimators.dim_global(s.x),
     }
     return [
         *(Row(name, "true critic", (name,), estimate, laws, SMALL) for name, estimate in bounds.items()),
@@ -167,7 +167,7 @@ def scores() -> list[Row]:
             "soft_decision_mi",
             "true read-out",
             ("soft_decision_mi",),
-            lambda s: infotorch.estimators.soft_decision_mi(s.x),
+            lambda s: estimators.soft_decision_mi(s.x),
             POSTERIOR,
         ),
         Row(
@@ -182,7 +182,7 @@ def scores() -> list[Row]:
             "reconstruction_bound",
             "true read-out",
             ("reconstruction_bound",),
-            lambda s: infotorch.estimators.reconstruction_bound(s.x, entropy=2.5 * math.log(2 * math.pi * math.e)),
+            lambda s: estimators.reconstruction_bound(s.x, entropy=2.5 * math.log(2 * math.pi * math.e)),
             ("true decoder, 5x5",),
         ),
     ]
@@ -191,17 +191,17 @@ def scores() -> list[Row]:
 def contrast_of_posteriors(sample: Sample) -> Tensor:
     """The best scores between rows: log p(t, t') / p(t) p(t') of two rows of one class, three equal classes."""
     p = sample.x.softmax(dim=1)
-    return infotorch.estimators.supervised_contrastive((3 * p @ p.T).log(), sample.y)
+    return estimators.supervised_contrastive((3 * p @ p.T).log(), sample.y)
 
 
 def renyi() -> list[Row]:
     """Symbols against the table's own Rényi information; randomised traces against the exact eigenvalues."""
 
     def exact(s: Sample) -> float:
-        return float(infotorch.renyi_mi(s.x, s.y))
+        return float(estimators.renyi_mi(s.x, s.y))
 
     def randomised(s: Sample) -> Estimate:
-        return infotorch.estimators.renyi_mi_randomised(s.x, s.y, generator=s.generator)
+        return estimators.renyi_mi_randomised(s.x, s.y, generator=s.generator)
 
     return [
         *(
@@ -227,7 +227,7 @@ def trained() -> list[Row]:
 
     def row(bound: str, critic: str, laws: tuple[str, ...], sizes: tuple[int, ...]) -> Row:
         def estimate(s: Sample) -> Estimate:
-            return infotorch.neural_mi(s.x.float(), s.y.float(), bound=bound, critic=critic, generator=s.generator)
+            return estimators.neural_mi(s.x.float(), s.y.float(), bound=bound, critic=critic, generator=s.generator)
 
         return Row(f"neural_mi {bound} {critic}", "trained critic", ("neural_mi",), estimate, laws, sizes, seeds=3)
 
@@ -239,7 +239,7 @@ def trained() -> list[Row]:
             "architecture_aware_mine",
             "known channel",
             ("architecture_aware_mine",),
-            lambda s: infotorch.architecture_aware_mine(
+            lambda s: estimators.architecture_aware_mine(
                 nn.Identity(), s.x.float(), s.noise_std, hidden=(128, 128), generator=s.generator
             ),
             CHANNEL,
@@ -286,7 +286,7 @@ def known_channel() -> list[Row]:
                 f"pairwise_bounds {side}",
                 "known channel",
                 ("pairwise_bounds",),
-                lambda s, i=i: infotorch.pairwise_bounds(s.x, s.noise_std)[i],
+                lambda s, i=i: estimators.pairwise_bounds(s.x, s.noise_std)[i],
                 CHANNEL,
                 sizes,
             )
@@ -316,7 +316,7 @@ def available_rows() -> list[Row]:
     """The rows whose functions exist; the others are named on stdout."""
     rows = all_rows()
     for row in rows:
-        missing = [name for name in row.needs if not hasattr(infotorch, name)]
+        missing = [name for name in row.needs if not hasattr(estimators, name)]
         if missing:
-            print(f"left out: {row.name} (infotorch has no {', '.join(missing)})", flush=True)
-    return [row for row in rows if all(hasattr(infotorch, name) for name in row.needs)]
+            print(f"left out: {row.name} (infotorch.estimators has no {', '.join(missing)})", flush=True)
+    return [row for row in rows if all(hasattr(estimators, name) for name in row.needs)]

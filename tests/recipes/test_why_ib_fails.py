@@ -5,6 +5,7 @@ import sys
 
 import pytest
 from pydantic import ValidationError
+from tests.report.packed import figures_of
 
 from infotorch.commands.main import main
 from infotorch.recipes.demonstration import Demonstration, change_demonstration, trained
@@ -113,7 +114,7 @@ def test_a_report_of_demonstrations_shows_claims_and_figures(call, tmp_path):
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "3 of 3 claims hold" in page
     assert "2 of 4 claims hold" in page
-    assert page.count('"type":"heatmap"') == 3
+    assert figures_of(page).count('"type":"heatmap"') == 3
     assert "the second is the more robust one" in page
 
 
