@@ -254,3 +254,30 @@ def test_types_that_cannot_be_are_refused():
         mutual_information(LABELS, NOISE, discrete_y=True)
     with pytest.raises(TypeError, match="mutual_information: discrete_x must be True, False or None, got 'yes'"):
         mutual_information(LABELS, LABELS, discrete_x="yes")  # pyright: ignore[reportArgumentType]
+
+
+def test_thorough_asks_a_critic_too_and_is_the_same_at_every_call():
+    law = CorrelatedGaussian(0.9)
+    x, y = law.sample(600, seeded(12))
+    found = [mutual_information(x, y, effort="thorough") for _ in range(2)]
+    assert "a critic on held-out samples" in found[0].reason
+    assert float(found[0]) == float(found[1]) == pytest.approx(law.mutual_information(), abs=0.12)  # spread 0.04
+
+
+def test_thorough_is_no_harm_where_there_is_little_to_learn_from():
+    few = mutual_information(NOISE[:60, 0], NOISE[:60, 1], effort="thorough")
+    assert "critic" not in few.reason
+    assert float(mutual_information(torch.ones(N), NOISE, effort="thorough")) == pytest.approx(0, abs=1e-12)
+    twice = mutual_information(NOISE[:200, :2].repeat(2, 1), NOISE[:200, 2:4].repeat(2, 1), effort="thorough")
+    assert "critic" not in twice.reason  # it would know copies of what it has learnt from
+    with pytest.raises(ValueError, match="effort must be one of"):
+        mutual_information(NOISE[:, 0], NOISE[:, 1], effort="most")  # pyright: ignore[reportArgumentType]
+
+
+def test_a_function_without_noise_is_no_confident_number():
+    """The truth is infinite: by correlations it cannot be written down, and neighbours are doubted."""
+    x = NOISE[:, :1]
+    for y in (3 * x + 1, x.sin()):
+        found = mutual_information(x, y)
+        assert float(found) > 3
+        assert not found.reliable

@@ -122,3 +122,14 @@ def test_what_has_no_density_and_too_few_samples_are_refused():
         gaussianised_mi(torch.randn(104, 20, generator=seeded()), y[:104, 0])
     with pytest.raises(TypeError, match="gaussianised_mi: margins must be True or False, got 'yes'"):
         gaussianised_mi(x, y, margins="yes")  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("columns", [1, 3])
+def test_functions_without_noise_are_told(columns):
+    x = torch.randn(1000, columns, generator=seeded(13), dtype=torch.float64)
+    for y in (x.sin(), x.square() + x):
+        found = gaussianised_mi(x, y)
+        assert not found.reliable
+        assert "without noise" in found.reason
+    noisy = gaussianised_mi(x, x.sin() + 0.1 * torch.randn(1000, columns, generator=seeded(14), dtype=torch.float64))
+    assert noisy.reliable

@@ -35,6 +35,8 @@ _ERRORS = 2.0
 # What negentropy neighbours read of x and y together, in nats and times root n, where maps have left nothing. Seen on
 # `tuning_suite` and mixed uniform signals.
 _LEFT, _LEFT_BY_CHANCE = 0.03, 2.0
+# Numbers of neighbours, samples, and share of the step of a line in a plane, by which a surface is told.
+_NEAR, _FAR, _MOST_FOR_THIN, _THIN = 4, 32, 2000, 0.5
 # Neighbours in many columns read next to nothing whatever n is, and the time grows as n squared.
 _MANY_COLUMNS, _MOST_IN_MANY = 12, 4000
 # What is left of a column beside the others, as a share of its length, below which it is rounding.
@@ -42,6 +44,12 @@ _DEPENDENT = 1e-7
 # Samples beyond which some are drawn: maps and neighbours have then far less error than 0.02 nats by chance.
 _MOST_SAMPLES = 20_000
 _NODES = 40
+
+
+#: What is said of samples that lie on a surface.
+THIN = (
+    "x and y may follow from each other without noise: the value grows with every sample, and the truth may be infinite"
+)
 
 
 class NotContinuous(ValueError):
@@ -68,7 +76,8 @@ def gaussianised_mi(x: ArrayLike, y: ArrayLike, *, k: int = 4, margins: bool = T
 
     Returns:
         No bound, not clamped: it may be negative. Computed in float64 on the CPU, of 20,000 samples at most. 0 where x
-        or y is constant. Standard error from the terms of the samples.
+        or y is constant. Standard error from the terms of the samples. `reason` and `reliable` tell where x and y lie
+        on a surface, as functions without noise do.
 
     Raises:
         ValueError: samples not paired, too few, NaN or infinite values, samples that coincide, or a column that
@@ -103,17 +112,28 @@ def gaussianised_mi(x: ArrayLike, y: ArrayLike, *, k: int = 4, margins: bool = T
         n=found.n,
         estimator=f"gaussianised_mi k={k} margins={margins}",
         error=lambda: found.error,
+        reason=THIN * found.thin,
+        reliable=not found.thin,
     )
 
 
 @dataclass(frozen=True)
 class Found:
-    """The estimate and its standard error, in nats, and whether x and y together were made normal but for chance."""
+    """The estimate.
+
+    Args:
+        value: in nats.
+        error: its standard error, in nats.
+        n: samples used.
+        complete: whether x and y together were made normal but for chance.
+        thin: whether they lie on a surface as finely as these samples tell.
+    """
 
     value: float
     error: float
     n: int
     complete: bool = True
+    thin: bool = False
 
 
 def enough_samples(n: int, columns: int) -> bool:
@@ -143,7 +163,7 @@ def gaussianised(x: Tensor, y: Tensor, *, k: int, margins: bool) -> Found:
     error = (of_maps[:least] + noise).std() / math.sqrt(least)
     together = terms[2].rest
     complete = -together.mean() <= _LEFT + _LEFT_BY_CHANCE / math.sqrt(len(together))
-    return Found(float(of_maps.mean() + rest), float(error), len(a), bool(complete))
+    return Found(float(of_maps.mean() + rest), float(error), len(a), bool(complete), _is_thin(terms[2].white))
 
 
 @dataclass(frozen=True)
@@ -154,11 +174,13 @@ class _Terms:
         of_maps: logs of slopes, shape (n,).
         rest: of the mapped samples, by neighbours, shape (m,), m at most n.
         noise: the same less what whitening takes back, so that `of_maps + noise` has the variance of the sum.
+        white: the mapped samples, shape (m, d).
     """
 
     of_maps: Rows
     rest: Rows
     noise: Rows
+    white: Rows
 
 
 def _entropy_terms(rows: Rows, k: int) -> _Terms:
@@ -172,7 +194,7 @@ def _entropy_terms(rows: Rows, k: int) -> _Terms:
     most = _MOST_IN_MANY if rows.shape[1] > _MANY_COLUMNS else len(rows)
     used = white[:most]
     rest = _neighbour_terms(used, k)
-    return _Terms(terms, rest, rest - 0.5 * np.square(used).sum(axis=1))
+    return _Terms(terms, rest, rest - 0.5 * np.square(used).sum(axis=1), used)
 
 
 def _mapped_where_it_pays(white: Rows) -> tuple[Rows | None, Rows]:
@@ -212,6 +234,17 @@ def _neighbour_terms(white: Rows, k: int) -> Rows:
     if not radius.all():
         raise NotContinuous("samples that coincide")
     return white.shape[1] * (np.log(radius) - mean_log_distance(*white.shape, k))
+
+
+def _is_thin(white: Rows) -> bool:
+    """Whether samples fill fewer dimensions than they have columns, so that what is read grows with every sample.
+
+    From few neighbours to many a density reads about the same, a surface of e dimensions among d columns d / e - 1
+    times the log of their ratio more.
+    """
+    used = white[:_MOST_FOR_THIN]
+    few, many = (float(_neighbour_terms(used, min(k, len(used) - 1)).mean()) for k in (_NEAR, _FAR))
+    return many - few > _THIN * math.log(_FAR / _NEAR)
 
 
 @functools.cache

@@ -19,7 +19,7 @@ from torch import Tensor
 from infotorch.estimators.doubts import examined, unexamined
 from infotorch.estimators.ensemble import ksg_ensemble
 from infotorch.estimators.estimate import Estimate
-from infotorch.estimators.gaussianised import NotContinuous, enough_samples, gaussianised, independent_columns
+from infotorch.estimators.gaussianised import THIN, NotContinuous, enough_samples, gaussianised, independent_columns
 from infotorch.estimators.kraskov import ksg
 from infotorch.estimators.neural import neural_mi
 from infotorch.estimators.shortfall import SCATTER, SCATTER_OF_SEVERAL, neighbours_fall_short
@@ -42,6 +42,8 @@ _MOST_COLUMNS = 100
 # Width of the soft maximum, in nats times root n: chosen on `tuning_suite` and independent columns.
 _WIDTH = 2.5
 _NEIGHBOURS_OF_REST = 4
+# A critic of fewer samples learns nothing, and of more takes longer than a minute.
+_LEAST_FOR_CRITIC, _MOST_FOR_CRITIC = 100, 20_000
 # As much, as a share of the value.
 _ABOUT = 0.1
 # A weight below this is not worth a word.
@@ -59,12 +61,13 @@ _ALONE, _ALONE_SHARE = 0.2, 0.1
 
 @dataclass(frozen=True)
 class _Candidate:
-    """An estimate, what it is in words, alone and in a list, and of maps whether they left nothing to neighbours."""
+    """An estimate, what it is in words, alone and in a list, and of maps what `gaussianised` found."""
 
     said: str
     short: str
     estimate: Estimate
     complete: bool | None = None
+    thin: bool = False
 
 
 def numbers_with_numbers(x: Tensor, y: Tensor, *, effort: Effort) -> Estimate:
@@ -78,7 +81,7 @@ def numbers_with_numbers(x: Tensor, y: Tensor, *, effort: Effort) -> Estimate:
     candidates = [neighbours]
     if effort != "fast" and copied <= TIED and columns <= _MOST_COLUMNS:
         candidates += _gaussianised(x, y)
-    if effort == "thorough":
+    if effort == "thorough" and copied <= TIED and len(x) >= _LEAST_FOR_CRITIC and a.shape[1] and b.shape[1]:
         candidates.append(_by_critic(a, b))
     copies = f"; {copied:.0%} of the samples occur twice: if as copies of samples, the value is too high"
     found = _weighed(candidates, columns)
@@ -122,12 +125,14 @@ def _gaussianised(x: Tensor, y: Tensor) -> list[_Candidate]:
             estimator=f"gaussianised_mi k={_NEIGHBOURS_OF_REST} margins={margins}",
             error=lambda value=value: value.error,
         )
-        found.append(_Candidate(said, said, estimate, value.complete))
+        found.append(_Candidate(said, said, estimate, value.complete, value.thin))
     return found
 
 
 def _by_critic(x: Tensor, y: Tensor) -> _Candidate:
     generator = torch.Generator().manual_seed(derive_seed(0, "critic of mutual_information"))
+    drawn = torch.randperm(len(x), generator=generator, device="cpu")[:_MOST_FOR_CRITIC].to(x.device)
+    x, y = x[drawn], y[drawn]
     said = "a critic on held-out samples"
     return _Candidate(said, said, neural_mi(x, y, generator=generator))
 
@@ -186,6 +191,8 @@ def _doubts(found: Estimate, candidates: Sequence[_Candidate], x: Tensor, y: Ten
         return "with so few samples the value is far too low"
     if by_neighbours and columns > _MANY_COLUMNS:
         return "in so many columns the value is far too low"
+    if leading.thin:
+        return THIN
     if leading.complete:
         return ""
     values = sorted((float(candidate.estimate) for candidate in candidates), reverse=True)
