@@ -305,6 +305,7 @@ EXAMPLES: dict[str, Any] = {
     "Graph.validation": lambda: torch.tensor([1]),
     "Graph.test": lambda: torch.tensor([2]),
     **{f"GraphSet.{name}": functools.partial(part_of_set, name) for name in GRAPH_SET},
+    "loaded": graph_set,
     "from_set.graphs": graph_set,
     "GraphSamples.from_set.graphs": graph_set,
     "GraphSamples.from_set.rows": lambda: torch.tensor([0]),

@@ -110,3 +110,8 @@ class TestRealSets:
             own = loaded.graph_index[loaded.edge_index[0]] == number
             assert torch.equal(batch.edge_index, loaded.edge_index[:, own] - nodes[0])
             assert torch.equal(batch.edge_attr, loaded.edge_features[own])
+
+
+def test_what_is_no_loaded_graph_is_refused():
+    with pytest.raises(TypeError, match="graphs_as_dataset: loaded must be a Graph or a GraphSet, got"):
+        graphs_as_dataset(torch.zeros(3))  # pyright: ignore[reportArgumentType]

@@ -10,6 +10,7 @@ from torch import Tensor
 from infotorch.data.graphs import GraphSamples, NodeSamples, select_samples
 from infotorch.data.sets import Dataset, Graph, GraphSet, Split
 from infotorch.numerics.extras import require
+from infotorch.numerics.kinds import check_kind
 
 
 def graphs_as_dataset(loaded: Graph | GraphSet, *, label_columns: bool = False) -> Dataset:
@@ -21,6 +22,7 @@ def graphs_as_dataset(loaded: Graph | GraphSet, *, label_columns: bool = False) 
 
     Raises:
         ModuleNotFoundError: torch_geometric is not installed.
+        TypeError: loaded is no graph that `load` returned, or label_columns no bool.
 
     Example:
         >>> nodes = torch.tensor([[0], [1], [2]])
@@ -29,6 +31,8 @@ def graphs_as_dataset(loaded: Graph | GraphSet, *, label_columns: bool = False) 
         >>> splits.train.y.tolist(), splits.test.y.tolist()
         ([0, -1, -1], [-1, -1, 1])
     """
+    check_kind(loaded, (Graph, GraphSet), where="graphs_as_dataset", name="loaded", said="a Graph or a GraphSet")
+    check_kind(label_columns, bool, where="graphs_as_dataset", name="label_columns", said="True or False")
     pyg = require("graph", "torch_geometric.data", "training on graphs")
     parts = (loaded.train, loaded.validation, loaded.test)
     if isinstance(loaded, Graph):
