@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import scipy.stats
+from sklearn.decomposition import fastica
 
 from infotorch.estimators.normal_maps import NormalMap, independent_directions, normal_margins, whitened
 
@@ -73,3 +74,10 @@ def test_mixed_sources_are_found_again(columns):
     likeness = np.abs(np.corrcoef((white @ rotation.T).T, sources.T)[:columns, columns:])
     assert (likeness.max(axis=1) > 0.99).all()
     assert sorted(likeness.argmax(axis=1)) == list(range(columns))
+
+
+def test_the_rotation_is_scikit_learns():
+    white, _ = whitened(drawn(4).uniform(-1, 1, (2000, 3)) @ drawn(5).standard_normal((3, 3)))
+    start = np.linalg.qr(np.random.default_rng(0).standard_normal((3, 3)))[0]
+    _, wanted, _ = fastica(white, whiten=False, max_iter=50, tol=1e-4, w_init=start)  # pyright: ignore[reportArgumentType]
+    assert np.allclose(independent_directions(white), wanted, atol=1e-6)
