@@ -269,7 +269,7 @@ def test_order_of_rows_does_not_matter(case, seed, n, ties):
 @GENERATED
 @given(seed=seeds, powers=st.lists(st.integers(-660, 660), min_size=3, max_size=3), columns=st.integers(1, 2))
 def test_units_do_not_matter(case, seed, powers, columns):
-    arguments = case.draw(24, seed, columns)
+    arguments = case.draw(max(24, 2 * case.at_least), seed, columns)
     expected = value_of(case.call(*arguments))
     if case.scales != "each":
         powers = powers[:1] * 3
@@ -291,7 +291,7 @@ def test_constants_tell_nothing(case, seed, constant, n):
     for position, (name, role) in enumerate(case.roles.items()):
         most = 1e6 if role in SCORES | {"classes", "grid", "numbers"} else case.largest
         constant = min(most, max(-most, constant))
-        arguments = case.draw(n, seed)
+        arguments = case.draw(max(n, case.at_least), seed)
         arguments[position] = torch.full_like(arguments[position], int(constant > 0) if role not in REAL else constant)
         if case.constant == "refused":
             assert isinstance(outcome(case, arguments), str)
