@@ -50,8 +50,7 @@ _ABOUT = 0.1
 _LEAST_WEIGHT = 0.01
 # What may be wrong beside chance: shares of how far the value lies above the second largest estimate and above the
 # least (at most 1 nat of it), and in nats times root (n / columns) what agreement does not show. Chosen on
-# `tuning_suite` (n = 500 and 3,000), independent columns and pairs of 5 nats, where 85 to 100 % of 95 % intervals hold
-# the truth.
+# `tuning_suite` (n = 500 and 3,000), independent columns and pairs of 5 nats.
 _OF_SECOND, _OF_LEAST, _UNSEEN, _MOST_OF_LEAST = 0.7, 0.1, 0.2, 1.0
 # Up to so many columns neighbours read what maps leave, and are believed alone.
 _FEW_COLUMNS = 4
@@ -153,7 +152,7 @@ def _weighed(candidates: Sequence[_Candidate], columns: int) -> Estimate:
     )
     names = dict.fromkeys(c.estimate.estimator.split()[0] for c, _ in believed)
     first, value = candidates[0].estimate.value, (weights * values).sum()
-    estimate = Estimate(
+    return Estimate(
         value.to(first.device, first.dtype),
         side="none",
         n=n,
@@ -163,7 +162,6 @@ def _weighed(candidates: Sequence[_Candidate], columns: int) -> Estimate:
         ceiling=max(candidate.estimate.ceiling for candidate, _ in believed),
         bias_std=_bias(float(value), values, columns / n),
     )
-    return estimate
 
 
 def _needed(candidates: Sequence[_Candidate], width: float) -> Tensor:
