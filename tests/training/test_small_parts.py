@@ -1,13 +1,16 @@
 """Devices, evaluation and the cache: one behaviour a test."""
 
 import os
+from pathlib import Path
 
 import pytest
 import torch
 
+import infotorch
 from infotorch.data.batches import TensorBatches
 from infotorch.objectives.base import Loss
 from infotorch.objectives.bottleneck import InformationBottleneck
+from infotorch.records.commit import commit_of
 from infotorch.training.cache import OutputCache
 from infotorch.training.devices import environment, launch, peak_device_bytes, resolve_device
 from infotorch.training.epoch_means import EpochMeans
@@ -37,6 +40,10 @@ class TestDevices:
         found = environment(torch.device("cpu"), "32-true")
         assert found["device"] == "cpu"
         assert not any(os.sep in str(value) for value in found.values())
+
+    def test_the_environment_has_the_commit_of_this_package(self):
+        found = environment(torch.device("cpu"), "32-true")["commit"]
+        assert found == commit_of(Path(infotorch.__file__).parent)
 
     def test_a_cpu_has_no_device_peak(self):
         assert peak_device_bytes(torch.device("cpu")) is None

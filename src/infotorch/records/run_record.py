@@ -1,7 +1,7 @@
 """The run directory: what a run decided, where it ran, what happened and how it ended. Plain files, no torch.
 
     recipe.json        everything that decides a number of the run
-    environment.json   versions, device, threads, precision, when it started
+    environment.json   versions, commit (null outside a checkout), device, threads, precision, when it started
     metrics.jsonl      one flat JSON object a line, in the order of training; no wall-clock time, so that a run and its
                        resumed twin are equal byte for byte
     outcome.json       how it ended and its final numbers; absent while the run goes on
@@ -37,7 +37,7 @@ from infotorch.records.files import (
     write_atomic,
     write_json,
 )
-from infotorch.records.forms import PLAIN, TEXT, WHOLE, Each, Optional, check_form
+from infotorch.records.forms import PLAIN, TEXT, TRUTH, WHOLE, Each, Optional, check_form
 from infotorch.records.lock import LOCK
 from infotorch.records.outcome import Outcome, parse_outcome
 
@@ -45,7 +45,7 @@ from infotorch.records.outcome import Outcome, parse_outcome
 _RECIPE = {"name": TEXT, "seed": Optional(WHOLE)} | {
     name: Optional(TEXT) for name in ("variant", "title", "description", "source")
 }
-ENVIRONMENT = {"started": Optional(TEXT)}
+ENVIRONMENT = {"started": Optional(TEXT), "commit": Optional({"hash": TEXT, "dirty": TRUTH})}
 
 
 def check_recipe(content: dict[str, Any], *, where: Path) -> dict[str, Any]:

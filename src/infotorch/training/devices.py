@@ -10,6 +10,8 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, get_args
 
@@ -21,6 +23,7 @@ import infotorch
 from infotorch.numerics.checks import shown
 from infotorch.numerics.kinds import check_kind
 from infotorch.numerics.process import alone
+from infotorch.records.commit import commit_of
 
 #: float32, float64, or float32 weights whose forward passes run in bfloat16.
 Precision = Literal["32-true", "64-true", "bf16-mixed"]
@@ -135,10 +138,17 @@ def peak_device_bytes(device: torch.device) -> int | None:
     return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
 
 
+@cache
+def _commit() -> dict[str, Any] | None:
+    """The commit of this package, as it was when a run was first begun: what a process has loaded stays."""
+    return commit_of(Path(infotorch.__file__).parent)
+
+
 def environment(device: torch.device, precision: Precision) -> dict[str, Any]:
     """The content of environment.json; no names of people, machines or folders."""
     return {
         "infotorch": infotorch.__version__,
+        "commit": _commit(),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "platform": f"{platform.system()} {platform.machine()}",
