@@ -26,8 +26,9 @@ RULE = (
     "The difference is taken seed by seed, row minus reference, with its 95 % t-interval. The interval alone decides "
     "“ahead” and “below”: it lies on the better or on the worse side of 0. Where it holds 0, a row is “above on every "
     "seed” or “below on every seed” if all seeds agree, and else “level”: these seeds show no difference, and the "
-    "interval says how large one can be. “Not below” is what is ahead, above on every seed or level. With fewer than "
-    "three pairs there is no word."
+    "interval says how large one can be. All of three seeds agree for one pair of equal rows in four, all of five for "
+    "one in sixteen. “Not below” is what is ahead, above on every seed or level. With fewer than three pairs there is "
+    "no word."
 )
 
 

@@ -1,7 +1,11 @@
 """Tables' files -> the measured parts of pages: what stands between two markers is written, all else is left alone.
 
     <!-- table: milr-mnist epochs=10 -->            published beside measured, of the runs with these settings
+    <!-- table: mole-mnist against=random -->       the same, compared with this row in place of `reference_of`
     <!-- numbers: mole-mnist best bp -->            the main metric of some variants, within a line of text
+    <!-- differences: mole-mnist mine/random -->    paired differences of rows that a claim names, within a line;
+                                                    with metric=NAME of another metric than the main one
+    <!-- rule: words -->                            how the words for differences are chosen
     <!-- falls: why-ib-fails -->                    how far I(X; T) fell, for each assumption that makes it finite
     <!-- sizes: milr-sample-size -->                information by number of samples
     <!-- pictures: prox-vae-mnist -->               the pictures of denoisers
@@ -23,13 +27,24 @@ from pathlib import Path
 from infotorch.records.files import write_atomic
 from infotorch.records.searches import searches_file
 from infotorch.records.table_file import TableFile, curves_file
+from infotorch.report.comparisons import (
+    Reference,
+    compare_pairs,
+    counted_pairs,
+    format_difference,
+    format_word,
+    reference_of,
+)
+from infotorch.report.differences import RULE
 from infotorch.report.numbers import ABSENT, flatten, format_measured, format_metric, format_setting, metric_label
 from infotorch.report.points import draw_points
 from infotorch.report.runs import Run, load_runs
 from infotorch.report.summaries import VariantSummary, by_recipe, main_metrics, summaries_of
 from infotorch.report.table import markdown_table
 
-_MARKED = re.compile(r"<!-- (\w+): ([\w.-]+)((?: [\w.=-]+)*) -->(.*?)<!-- end -->", re.DOTALL)
+_MARKED = re.compile(r"<!-- (\w+): ([\w.-]+)((?: [\w.=/-]+)*) -->(.*?)<!-- end -->", re.DOTALL)
+#: Words of a marker that are no settings of runs.
+_OPTIONS = ("against", "metric")
 # What makes I(X; T) of a plane finite, as its metrics name it and in words.
 _ASSUMED = {
     "bin_width": "bins of 2/30",
@@ -101,7 +116,7 @@ def _runs(path: Path, words: Sequence[str]) -> list[Run]:
     if not path.exists():
         raise ValueError(f"{path} does not exist: the marker names no table.")
     runs = _runs_of(path, path.stat().st_mtime_ns)
-    for key, value in (word.split("=") for word in words if "=" in word):
+    for key, value in (word.split("=") for word in words if "=" in word and not word.startswith(_OPTIONS)):
         runs = [run for run in runs if format_setting(flatten(run.recipe).get(key)) == value]
     if not runs:
         raise ValueError(f"{path} has no run with {' '.join(words)}.")
@@ -122,10 +137,40 @@ def _named(path: Path, words: Sequence[str]) -> list[tuple[str, VariantSummary]]
 
 
 def _table(path: Path, words: Sequence[str], page: Path) -> str:
-    table = markdown_table(summaries_of(_runs(path, words)))
+    table = markdown_table(summaries_of(_runs(path, words)), _reference(path, words))
     files = {"runs": path, "curves": curves_file(path), "searches": searches_file(path)}
     there = ", ".join(f"[{what}]({_link(file, page)})" for what, file in files.items() if file.exists())
     return f"\n\n{table}\nEvery number comes from these files: {there}.\n\n"
+
+
+def _option(words: Sequence[str], name: str) -> str:
+    return next((word.removeprefix(f"{name}=") for word in words if word.startswith(f"{name}=")), "")
+
+
+def _reference(path: Path, words: Sequence[str]) -> Reference:
+    """What rows are compared with: the row that a marker names, in all its settings."""
+    asked = _option(words, "against")
+    if not asked:
+        return reference_of
+    _named(path, [*(word for word in words if "=" in word), asked])  # a row that is not there is refused
+    return lambda variant, _: None if variant == asked else asked
+
+
+def _differences(path: Path, words: Sequence[str], _page: Path) -> str:
+    pairs = [word.split("/") for word in words if "=" not in word]
+    if any(len(pair) != 2 for pair in pairs) or not pairs:
+        raise ValueError(f"{path}: differences must name pairs such as best/bp, got {' '.join(words)}.")
+    rows = dict(_named(path, [word for word in words if "=" in word] + [name for pair in pairs for name in pair]))
+    name = _option(words, "metric") or main_metrics(list(rows.values()))[0]
+    if missing := [row.variant for row in rows.values() if name not in row.metrics]:
+        raise ValueError(f"{path} has no {name} of {', '.join(missing)}.")
+    made = compare_pairs([(rows[variant], rows[reference], name) for variant, reference in pairs])
+    said = [f"`{one.variant}` {format_difference(one)} {format_word(one)}".strip() for one in made]
+    return f"{metric_label(name)}, paired: {', '.join(said)} ({counted_pairs(made)})"
+
+
+def _rule(_path: Path, _words: Sequence[str], _page: Path) -> str:
+    return f"\n\n{RULE}\n\n"
 
 
 def _numbers(path: Path, words: Sequence[str], _page: Path) -> str:
@@ -188,6 +233,8 @@ def _link(path: Path, page: Path) -> str:
 _KINDS: dict[str, Callable[[Path, Sequence[str], Path], str]] = {
     "table": _table,
     "numbers": _numbers,
+    "differences": _differences,
+    "rule": _rule,
     "falls": _falls,
     "sizes": _sizes,
     "pictures": _pictures,

@@ -7,6 +7,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from infotorch.report.comparisons import (
+    Comparison,
+    compare_rows,
+    counted_comparisons,
+    format_difference,
+    format_word,
+)
+from infotorch.report.differences import RULE
 from infotorch.report.numbers import (
     ABSENT,
     better,
@@ -34,6 +42,7 @@ READING = (
     "and are named.",
     "<b>Published</b> is the value that the paper prints. The papers rarely state an error, and their seeds and splits "
     "can differ from these.",
+    f"<b>Paired difference</b>. {RULE} Holm's correction is for all comparisons of a table.",
     "<b>Information</b> is in nats (1 nat = 1.4427 bits). An estimate can be a bound: a lower bound close to its "
     "ceiling, log n for InfoNCE, means “at least this much”, and an upper bound means “at most”.",
     "<b>Validation</b> is what choices are made on, such as settings and the number of epochs; test data gives the "
@@ -103,6 +112,7 @@ _COLUMNS = (
     "Measured",
     "± s.e.",
     "Seeds",
+    "Paired difference",
     "Validation",
     "Activations, MiB",
     "Time",
@@ -112,16 +122,20 @@ _COLUMNS = (
 
 def summary_table(rows: Sequence[VariantSummary]) -> str:
     """Published beside measured for every recipe, a block of lines per recipe and main metric."""
-    blocks = "".join(_block(told, name) for group in by_recipe(rows) for name, told in told_by(group))
+    blocks = ""
+    for group in by_recipe(rows):
+        compared = compare_rows(group)
+        blocks += "".join(_block(told, name, compared) for name, told in told_by(group))
     head = _head(*_COLUMNS, left=("Variant", "Completed")).replace("<th class=number>±", "<th class=error>±")
     return _table(head, blocks, "summary") + _notes(rows)
 
 
-def _block(rows: Sequence[VariantSummary], name: str) -> str:
+def _block(rows: Sequence[VariantSummary], name: str, compared: Mapping[tuple[str, str], Comparison]) -> str:
     said = f"{escape(metric_label(name))}{_aim(rows, name)}" if name else "no run has completed"
     title = f"{escape(rows[0].recipe)}<span class=quiet>{said}</span>"
-    head = f"<tr class=group><th colspan=9 scope=rowgroup>{title}</th></tr>"
-    return f"<tbody>{head}{''.join(_line(row, name) for row in rows)}</tbody>"
+    head = f"<tr class=group><th colspan={len(_COLUMNS)} scope=rowgroup>{title}</th></tr>"
+    lines = "".join(_line(row, name, compared.get((row.variant, name))) for row in rows)
+    return f"<tbody>{head}{lines}</tbody>"
 
 
 def _aim(rows: Sequence[VariantSummary], name: str) -> str:
@@ -134,7 +148,7 @@ def _aim(rows: Sequence[VariantSummary], name: str) -> str:
     return aim + (f"; the majority class alone gives {shares.pop()}" if is_fraction(name) and len(shares) == 1 else "")
 
 
-def _line(row: VariantSummary, name: str) -> str:
+def _line(row: VariantSummary, name: str, comparison: Comparison | None) -> str:
     measured = row.metrics.get(name, Measured(name, {}))
     twin = twin_of(name, "validation")
     validation = row.metrics.get(twin, Measured(twin, {}))
@@ -144,6 +158,7 @@ def _line(row: VariantSummary, name: str) -> str:
         ("number mean", number(format_metric(name, measured.mean))),
         ("error", error),
         ("number", measured.n),
+        ("number", _difference(comparison)),
         ("number", number(format_metric(twin, validation.mean))),
         ("number", format_mebibytes(row.memory.get(ACTIVATIONS))),
         ("number", format_seconds(row.seconds)),
@@ -157,8 +172,16 @@ def _line(row: VariantSummary, name: str) -> str:
     return f"<tr><th scope=row>{escape(row.variant)}</th>{cells}</tr>"
 
 
+def _difference(comparison: Comparison | None) -> str:
+    if comparison is None:
+        return ABSENT
+    return f"{number(format_difference(comparison))}<span class=source>{escape(format_word(comparison))}</span>"
+
+
 def _notes(rows: Sequence[VariantSummary]) -> str:
-    notes = [
+    counted = {group[0].recipe: counted_comparisons(compare_rows(group).values()) for group in by_recipe(rows)}
+    notes = [f"<b>{escape(recipe)}</b>: {escape(said)}." for recipe, said in counted.items() if said]
+    notes += [
         f"<b>{escape(row.recipe)}, {escape(row.variant)}</b>: {escape(note)}" for row in rows for note in row.notes
     ]
     return f"<ul class=notes>{''.join(f'<li>{note}</li>' for note in notes)}</ul>" if notes else ""

@@ -7,7 +7,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from infotorch.report.assessment import assessment_markdown
+from infotorch.report.comparisons import (
+    Comparison,
+    Reference,
+    compare_rows,
+    counted_comparisons,
+    format_difference,
+    format_word,
+    reference_of,
+)
 from infotorch.report.demonstration import demonstration_markdown
+from infotorch.report.differences import RULE
 from infotorch.report.numbers import (
     ABSENT,
     format_counts,
@@ -25,7 +35,8 @@ if TYPE_CHECKING:
 __all__ = ["markdown_table", "summarise", "terminal_table"]
 
 
-_LEFT = frozenset({"recipe", "variant", "metric", "runs"})
+_COMPARED = "paired difference (95 %)"
+_LEFT = frozenset({"recipe", "variant", "metric", _COMPARED, "runs"})
 
 
 def _lines(rows: Sequence[VariantSummary]) -> list[tuple[VariantSummary, str]]:
@@ -33,9 +44,16 @@ def _lines(rows: Sequence[VariantSummary]) -> list[tuple[VariantSummary, str]]:
     return [(row, name) for group in groups for name, told in told_by(group) for row in told]
 
 
-def _columns(rows: Sequence[VariantSummary]) -> list[tuple[str, list[str]]]:
+def _compared(rows: Sequence[VariantSummary], against: Reference) -> dict[tuple[str, str, str], Comparison]:
+    """Recipe, variant and metric -> the comparison; those of one recipe are made together."""
+    groups = by_recipe(rows)
+    return {(group[0].recipe, *key): one for group in groups for key, one in compare_rows(group, against).items()}
+
+
+def _columns(rows: Sequence[VariantSummary], against: Reference) -> list[tuple[str, list[str]]]:
     """Header and cells of each column; a line per row and main metric of its recipe."""
     lines = _lines(rows)
+    compared = _compared(rows, against)
     names = list(dict.fromkeys(name for _, name in lines))
     one = names[0] if len(names) == 1 else ""
     columns = [("recipe", [row.recipe for row, _ in lines])] if len({row.recipe for row in rows}) > 1 else []
@@ -46,6 +64,7 @@ def _columns(rows: Sequence[VariantSummary]) -> list[tuple[str, list[str]]]:
     columns += [
         (f"published {metric_label(one)}".strip(), [_published(row, name) for row, name in lines]),
         (f"measured {metric_label(one)}".strip(), [_measured(row, name) for row, name in lines]),
+        (_COMPARED, [_difference(compared.get((row.recipe, row.variant, name))) for row, name in lines]),
         *(
             (header, [_measured(row, twin_of(name, split), count=False) for row, name in lines])
             for split, header in others.items()
@@ -54,7 +73,15 @@ def _columns(rows: Sequence[VariantSummary]) -> list[tuple[str, list[str]]]:
         ("time", [format_seconds(row.seconds) for row, _ in lines]),
         ("runs", [format_counts(row.counts) for row, _ in lines]),
     ]
-    return [(header, cells) for header, cells in columns if header not in others.values() or set(cells) != {ABSENT}]
+    optional = {*others.values(), _COMPARED}
+    return [(header, cells) for header, cells in columns if header not in optional or set(cells) != {ABSENT}]
+
+
+def _difference(comparison: Comparison | None, *, interval: bool = True) -> str:
+    if comparison is None:
+        return ABSENT
+    shown, word = format_difference(comparison, interval=interval), format_word(comparison)
+    return f"{shown}: {word}" if word else shown
 
 
 def _published(row: VariantSummary, name: str) -> str:
@@ -65,6 +92,11 @@ def _measured(row: VariantSummary, name: str, *, count: bool = True) -> str:
     measured = row.metrics.get(name, Measured(name, {}))
     shown = format_measured(name, measured.mean, measured.std_error)
     return f"{shown} (n = {measured.n})" if count and measured.n else shown
+
+
+def _counted(rows: Sequence[VariantSummary], against: Reference) -> list[str]:
+    found = [(group[0].recipe, counted_comparisons(compare_rows(group, against).values())) for group in by_recipe(rows)]
+    return [f"{recipe}: {said}." for recipe, said in found if said]
 
 
 def _remarks(rows: Sequence[VariantSummary]) -> list[str]:
@@ -97,15 +129,16 @@ def _guessing(rows: Sequence[VariantSummary]) -> list[str]:
     return said
 
 
-def markdown_table(rows: Sequence[VariantSummary]) -> str:
-    """A GitHub table: published beside measured, mean ± standard error, n seeds.
+def markdown_table(rows: Sequence[VariantSummary], against: Reference = reference_of) -> str:
+    """A GitHub table: published beside measured, mean ± standard error, n seeds, and the difference to a baseline.
 
     Args:
         rows: from `summarise`.
+        against: variant and all variants of its table -> the row that it is compared with, or None.
 
     Returns:
-        The table; below it a list of the runs that did not complete and of what else a reader must know, and the tables
-        of `assessment_tables` where runs were assessed.
+        The table; below it how many comparisons it makes and the rule of their words, a list of the runs that did not
+        complete and of what else a reader must know, and the tables of `assessment_tables` where runs were assessed.
 
     Example:
         >>> accuracy = Measured("test_accuracy", {0: 0.9, 1: 0.92}, published=0.91)
@@ -116,12 +149,15 @@ def markdown_table(rows: Sequence[VariantSummary]) -> str:
         | bp | 91.00 | 91.00 ± 1.00 (n = 2) | – | 4.00 s | 0 of 0 |
         <BLANKLINE>
     """
-    columns = _columns(rows)
+    columns = _columns(rows, against)
     marks = [":--" if header in _LEFT else "--:" for header, _ in columns]
     lines = [[header for header, _ in columns], marks]
     lines += [list(cells) for cells in zip(*(cells for _, cells in columns), strict=True)]
     table = "".join(f"| {' | '.join(_markdown(cell) for cell in line)} |\n" for line in lines)
-    remarks = "".join(f"- {_markdown(remark)}\n" for remark in _remarks(rows))
+    counted = _counted(rows, against)
+    remarks = "".join(
+        f"- {_markdown(remark)}\n" for remark in [*counted, *([RULE] if counted else []), *_remarks(rows)]
+    )
     more = demonstration_markdown(rows) + assessment_markdown(rows)
     return (f"{table}\n{remarks}" if remarks else table) + more
 
@@ -155,9 +191,11 @@ def terminal_table(rows: Sequence[VariantSummary], *, title: str | None = None) 
     from rich.text import Text
 
     table = Table(title=title and Text(title), box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left")
-    for header in ("variant", "published", "measured", "validation", "saved MiB", "time", "runs"):
+    compared = _compared(rows, reference_of)
+    headers = ("variant", "published", "measured", *(["difference"] if compared else []), "validation", "saved MiB")
+    for header in (*headers, "time", "runs"):
         left = header in _LEFT
-        table.add_column(header, justify="left" if left else "right", no_wrap=header != "runs")
+        table.add_column(header, justify="left" if left else "right", no_wrap=header not in {"runs", "difference"})
     shown = None
     for row, name in _lines(rows):
         if shown != (row.recipe, name):
@@ -165,8 +203,11 @@ def terminal_table(rows: Sequence[VariantSummary], *, title: str | None = None) 
             # Text, not str: square brackets in a name or a message are no markup.
             table.add_row(Text(row.recipe, "bold"), None, Text(metric_label(name), "bold"))
             shown = row.recipe, name
-        table.add_row(*map(Text, _terminal_cells(row, name)), style="yellow" if row.incomplete else None)
-    table.caption = Text("\n".join(_remarks(rows)))
+        cells = _terminal_cells(row, name)
+        if compared:
+            cells.insert(3, _difference(compared.get((row.recipe, row.variant, name)), interval=False))
+        table.add_row(*map(Text, cells), style="yellow" if row.incomplete else None)
+    table.caption = Text("\n".join([*_counted(rows, reference_of), *_remarks(rows)]))
     table.caption_justify = "left"
     return table
 
