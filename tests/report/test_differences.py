@@ -33,6 +33,7 @@ def test_interval_and_p_value_are_those_of_scipys_paired_test(n):
     found = paired_difference(
         Measured("test_accuracy", dict(enumerate(ours))), Measured("test_accuracy", dict(enumerate(theirs))), against=""
     )
+    assert found is not None
     expected = stats.ttest_rel(ours, theirs)
     assert found.interval == pytest.approx(tuple(expected.confidence_interval(0.95)), rel=1e-9)
     assert found.p_value == pytest.approx(expected.pvalue, rel=1e-9)
@@ -44,6 +45,7 @@ def test_only_seeds_that_both_have_are_paired():
         Measured("test_accuracy", {2: 0.5, 3: 0.6, 4: 1}),
     )
     found = paired_difference(ours, theirs, against="bp")
+    assert found is not None
     assert found.values == pytest.approx({2: 0.3, 3: 0.1})
     assert paired_difference(ours, Measured("test_accuracy", {7: 1.0}), against="bp") is None
 
