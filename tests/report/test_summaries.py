@@ -108,6 +108,15 @@ def test_a_metric_that_is_not_finite_is_marked_and_left_out(make_run):
     assert row.notes == ("Seed 0: test_accuracy is not finite.",)
 
 
+def test_information_that_was_measured_unreliably_is_told_with_the_last_reason(make_run):
+    lines = [{"module": m, "epoch": e, "train_mi_ty_nats": 0.1} for e in (1, 2) for m in ("fc1", "fc2")]
+    lines[0]["train_mi_ty_nats_reason"] = "scales lie apart"
+    lines[2]["train_mi_ty_nats_reason"] = "neighbours fall short"
+    [row] = summarise([make_run(metrics={"test_accuracy": 0.5}, lines=lines)])
+    told = "train I(T; Y) was not reliable in 2 of 4 measurements, at last: neighbours fall short."
+    assert row.notes == (f"Seed 0: {told}",)
+
+
 def test_main_metrics_are_the_published_ones_or_the_first_test_metric(make_run):
     both = {"mi_ty_nats": 1.0, "test_mae": 0.9, "test_psnr_db": 20.0}
     assert main_metrics(summarise([make_run(metrics=both)])) == ["test_mae"]

@@ -151,6 +151,41 @@ def test_a_list_takes_the_targets_that_a_loader_of_it_takes():
         assert trained[2] == pytest.approx(trained[0], abs=1e-5)
 
 
+@pytest.mark.parametrize("targets", [torch.tensor([1.5, 2.5]), torch.tensor([0, 1])])
+def test_vectors_of_one_length_are_the_rows_of_the_graphs_of_a_list(targets):
+    """Sizes are 5, 6 and 7 nodes: no vector of two can be of them."""
+    metrics = []
+    for shape in ((2,), (1, 2)):
+        made = graphs()
+        for number, graph in enumerate(made):
+            graph.y = None if number == 3 else targets.roll(number).reshape(shape)
+        metrics.append(fit(Network(pooled=True), made, cuts=(), epochs=2).metrics)
+    assert metrics[0] == metrics[1]
+
+
+def test_vectors_as_long_as_some_graphs_but_not_all_are_their_rows():
+    made = [one_graph(nodes, seed=nodes) for nodes in (2, 5, 2, 6)]
+    for graph in made:
+        graph.y = torch.tensor([1.5, 2.5])
+    assert "train_mse" in fit(Network(pooled=True), made, plan="MSE", cuts=(), epochs=1).metrics
+
+
+@pytest.mark.parametrize("sizes", [(5, 5, 5), (5, 6, 7)])
+def test_classes_of_the_nodes_of_listed_graphs_are_refused(sizes):
+    made = [one_graph(nodes, seed=nodes) for nodes in sizes]
+    words = r"^fit: y of each graph must be its one target, or a row \(1, targets\) .* got shape \(5,\) for graph 0\."
+    with pytest.raises(ValueError, match=words):
+        fit(Network(), made, plan="CE", cuts=())
+
+
+def test_a_loader_joins_vectors_of_targets_and_says_which_it_keeps_apart():
+    made = graphs()
+    for graph in made:
+        graph.y = torch.tensor([1.5, 2.5])
+    with pytest.raises(ValueError, match=r"got shape \(24,\); several targets of a graph are its row \(1, targets\)"):
+        fit(Network(pooled=True), GraphLoader(made, batch_size=12), plan="MSE", cuts=())
+
+
 def test_a_graph_of_a_list_without_real_targets_teaches_nothing():
     made, fewer = graphs(), graphs()[1:]
     for held in (made, fewer):

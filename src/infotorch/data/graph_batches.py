@@ -49,7 +49,8 @@ def graph_and_targets(graph: Data, targets: Targets, *, where: str) -> tuple[Dat
         y = read_targets(as_tensor(graph.y, where=where, name="y"), targets, where=where)
     if y.ndim == 0 or len(y) not in {nodes, count}:
         raise ValueError(
-            f"{where}: y must have a target for each of {count} graphs or {nodes} nodes, got shape {tuple(y.shape)}."
+            f"{where}: y must have a target for each of {count} graphs or {nodes} nodes, got shape {tuple(y.shape)}; "
+            "several targets of a graph are its row (1, targets)."
         )
     if len(y) == nodes:
         y = _of_samples(graph, y, where=where)

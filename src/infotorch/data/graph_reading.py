@@ -103,7 +103,7 @@ def _own_targets(data: Any, *, where: str) -> Tensor | None:
     if is_graph_samples(data):
         return None
     if not is_graph(data):
-        return _targets_of_graphs([getattr(graph, "y", None) for graph in data], where=where)
+        return _targets_of_graphs(list(data), where=where)
     y, mask = getattr(data, "y", None), getattr(data, "train_mask", None)
     if y is None or mask is None or y.ndim == 0:
         return y
@@ -117,21 +117,11 @@ def _own_targets(data: Any, *, where: str) -> Tensor | None:
     return torch.where(mask.bool().reshape(-1, *[1] * (y.ndim - 1)), y, missing)
 
 
-def _targets_of_graphs(held: list[Any], *, where: str) -> Tensor | None:
+def _targets_of_graphs(graphs: Sequence[Any], *, where: str) -> Tensor | None:
     """The targets of graphs, (n,) or (n, targets); a graph without one is unlabelled."""
-    rows: dict[int, Tensor] = {}
-    for number, y in enumerate(held):
-        if y is None:
-            continue
-        row = torch.as_tensor(y) if isinstance(y, Tensor | int | float) else None
-        row = row.reshape(1) if row is not None and row.numel() == 1 else row
-        if row is None or row.ndim == 0 or len(row) != 1:
-            got = f"shape {tuple(y.shape)}" if isinstance(y, Tensor) else type(y).__name__
-            raise ValueError(
-                f"{where}: y of each graph must be its one target, or a row (1, targets) of several, got {got} for "
-                f"graph {number}. The classes of the nodes of one graph: give the graph itself, not a list."
-            )
-        rows[number] = row
+    held = [getattr(graph, "y", None) for graph in graphs]
+    several = _are_several_each(held, graphs)
+    rows = {number: _row(y, number, several, where=where) for number, y in enumerate(held) if y is not None}
     if not rows:
         return None
     first = next(iter(rows.values()))
@@ -142,3 +132,28 @@ def _targets_of_graphs(held: list[Any], *, where: str) -> Tensor | None:
     real = any(row.is_floating_point() for row in rows.values())
     missing = torch.full(first.shape, torch.nan if real else -1, device=first.device)
     return torch.cat([rows.get(number, missing) for number in range(len(held))])
+
+
+def _are_several_each(held: Sequence[Any], graphs: Sequence[Any]) -> bool:
+    """Whether every y is a vector of one length, and no graph's nodes explain all of these lengths."""
+    known = [(y, graph) for y, graph in zip(held, graphs, strict=True) if y is not None]
+    lengths = {len(y) if isinstance(y, Tensor) and y.ndim == 1 else 0 for y, _ in known}
+    return len(lengths) == 1 and lengths.pop() > 1 and any(len(y) != _num_nodes(graph) for y, graph in known)
+
+
+def _num_nodes(graph: Any) -> int | None:
+    return len(graph.x) if isinstance(getattr(graph, "x", None), Tensor) and graph.x.ndim else None
+
+
+def _row(y: Any, number: int, several: bool, *, where: str) -> Tensor:
+    """A graph's target, (1,), or its targets, (1, targets)."""
+    row = torch.as_tensor(y) if isinstance(y, Tensor | int | float) else None
+    if row is not None and (several or row.numel() == 1):
+        row = row[None] if several else row.reshape(1)
+    if row is None or row.ndim == 0 or len(row) != 1:
+        got = f"shape {tuple(y.shape)}" if isinstance(y, Tensor) else type(y).__name__
+        raise ValueError(
+            f"{where}: y of each graph must be its one target, or a row (1, targets) of several, got {got} for graph "
+            f"{number}. The classes of the nodes of one graph: give the graph itself, not a list."
+        )
+    return row

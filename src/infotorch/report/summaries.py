@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from infotorch.records.run_record import RunRecord
-from infotorch.report.numbers import flatten, format_setting
+from infotorch.report.numbers import flatten, format_setting, metric_label
 from infotorch.report.runs import Run, count_statuses, load_runs
 
 ACTIVATIONS = "peak_saved_activation_bytes"
@@ -186,11 +186,25 @@ def _notes(runs: list[Run], counted: dict[int, Run]) -> list[str]:
             notes.append(f"Seed {seed} was run {twins} times; {run.directory} counts.")
         if run.outcome:
             notes += [f"Seed {seed}: {name} is not finite." for name, v in run.outcome.metrics.items() if v is None]
+        notes += [f"Seed {seed}: {doubt}" for doubt in _doubts(run)]
     known = [_deciding(run) for run in counted.values()]
     unknown = {name for one in known for name in one if not all(name in other for other in known)}
     if unknown:
         notes.append(f"Some of the averaged runs are older and do not know all settings ({len(unknown)}).")
     return notes
+
+
+def _doubts(run: Run) -> list[str]:
+    """Of each quantity of information that was measured unreliably: how often, and what was said the last time."""
+    names = dict.fromkeys(name for line in run.lines for name in line if name.endswith("_nats_reason"))
+    found = []
+    for name in names:
+        quantity = name.removesuffix("_reason")
+        reasons = [line[name] for line in run.lines if name in line]
+        times = sum(quantity in line for line in run.lines)
+        label = metric_label(quantity).removesuffix(", nats")
+        found.append(f"{label} was not reliable in {len(reasons)} of {times} measurements, at last: {reasons[-1]}.")
+    return found
 
 
 def by_recipe(rows: Sequence[VariantSummary]) -> list[list[VariantSummary]]:

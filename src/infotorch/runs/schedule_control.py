@@ -148,7 +148,7 @@ class ScheduleController:
         """Move the schedule; at the end of an epoch by what the network has learnt.
 
         `lines` then holds, for the network or each of its layers, the epoch's rate, the signal and what the schedule
-        saw in it: `d_p` and `d_s`, or `gain`.
+        saw in it: `d_p` and `d_s`, or `gain`; and of a signal that is not reliable, what speaks against it.
         """
         schedule = self.schedule
         if not info.ends_epoch:
@@ -161,13 +161,14 @@ class ScheduleController:
         rates = [float(group["lr"]) for group in schedule.optimizer.param_groups]
         signal, held_out = self._measure(), self._look_at_held_out(ends_training=info.ends_stage)
         schedule.step(signal)
-        for name, rate, history in zip(self.names, rates, schedule.history, strict=True):
+        doubts = self._doubts(self.signal, "train")
+        for name, rate, history, doubt in zip(self.names, rates, schedule.history, doubts, strict=True):
             seen = {key: value for key, value in history[-1].items() if key in {"d_p", "d_s", "gain"}}
             known = {key: value for key, value in seen.items() if value is not None}
-            line = {"learning_rate": rate, "train_mi_ty_nats": history[-1]["signal"], **known}
+            line = {"learning_rate": rate, "train_mi_ty_nats": history[-1]["signal"], **doubt, **known}
             self.lines[name] = line | ({"mi_ty_nats_bound": "lower"} if self.is_bound else {}) | held_out
 
-    def _look_at_held_out(self, *, ends_training: bool) -> dict[str, float]:
+    def _look_at_held_out(self, *, ends_training: bool) -> dict[str, float | str | None]:
         """Go back where validation samples say so; what is told of them, before that."""
         if self.stopping is None:
             return {}
@@ -177,13 +178,20 @@ class ScheduleController:
             self.schedule.lower(_SHRINK)
         elif ends_training:
             self.stopping.finish()
-        return {"validation_mi_ty_nats": found, "times_gone_back": self.stopping.falls}
+        (doubt,) = self._doubts(self.held_out, "validation")
+        return {"validation_mi_ty_nats": found, **doubt, "times_gone_back": self.stopping.falls}
 
     def _measure(self, signal: InformationSignal | None = None) -> Any:
         if not self.fabric.is_global_zero:
             return self.fabric.broadcast(None)
         with evaluating(self.plan):
             return self.fabric.broadcast((signal or self.signal)())
+
+    def _doubts(self, signal: InformationSignal, part: str) -> list[dict[str, float | str | None]]:
+        """What speaks against each of the values measured last; empty where nothing does."""
+        name = f"{part}_mi_ty_nats_reason"
+        found = [{name: line["reason"]} if line["reliable"] is False else {} for line in signal.table()]
+        return self.fabric.broadcast(found)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next rate depends on."""
