@@ -46,12 +46,12 @@ def last_digit(number: str) -> float:
 LONG = {"get-started", "fit", "data-in", "mole"}
 
 
-def pages():
-    for page in [README, *PAGES]:
-        yield pytest.param(page, id=page.stem, marks=[pytest.mark.slow] * (page.stem in LONG))
+TRIED = [
+    pytest.param(page, id=page.stem, marks=[pytest.mark.slow] * (page.stem in LONG)) for page in [README, *PAGES]
+]
 
 
-@pytest.mark.parametrize("page", pages())
+@pytest.mark.parametrize("page", TRIED)
 def test_examples_print_what_the_page_shows(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # for those that write a file
     names = {}

@@ -164,6 +164,7 @@ class TestLearning:
         ({"hidden": (4, 0)}, ValueError, "every width of hidden must be at least 1, got 0"),
         ({"hidden": 5}, TypeError, "hidden must be a sequence of widths"),
         ({"hidden": (2.5,)}, TypeError, "every width of hidden must be an integer, got 2.5"),
+        ({"detach_code": torch.ones(2)}, TypeError, "detach_code must be True or False, got Tensor"),
     ],
 )
 def test_wrong_settings_are_refused(settings, error, message):

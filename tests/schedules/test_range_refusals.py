@@ -8,6 +8,7 @@ from tests.schedules.test_range_test import GOOD, RATES, Scripted, run_whole
 from torch import nn
 
 from infotorch.schedules.range_test import lr_range_test
+from infotorch.schedules.signal import InformationSignal
 
 pytestmark = pytest.mark.filterwarnings("ignore:lr_range_test")
 
@@ -43,6 +44,9 @@ def test_wrong_use_is_refused():
         (swapped, "model must be of nn.Module, got SGD; the order is model, optimizer, train_epoch"),
         ({"optimizer": "sgd"}, "optimizer must be of torch.optim.Optimizer, got str"),
         ({"train_epoch": 3}, "train_epoch must be a function without arguments, got 3"),
+        ({"train_epoch": scripted.network}, "train_epoch must be a function without arguments, got Linear"),
+        ({"signal": nn.Identity()}, "signal must be a function without arguments, got Identity"),
+        ({"signal": InformationSignal}, "signal must be a function without arguments, got type"),
     ]:
         with pytest.raises(TypeError, match=message):
             lr_range_test(**{**given, **wrong})

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from inspect import signature
 from numbers import Integral
 from os import PathLike
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from infotorch.numerics.checks import check_callable, shown
 
@@ -127,6 +128,27 @@ def check_function(value: object, *, where: str, name: str) -> None:
     check_callable(value, where=where, name=name)
     if isinstance(value, type):
         raise TypeError(f"{where}: {name} must be a function, got the class {value.__name__}.")
+
+
+def check_called_alone(value: object, *, where: str, name: str) -> None:
+    """Refuse what cannot be called without arguments.
+
+    Raises:
+        TypeError: it is no function, or needs arguments.
+
+    Example:
+        >>> check_called_alone(len, where="example", name="signal")
+        Traceback (most recent call last):
+            ...
+        TypeError: example: signal must be a function without arguments, got builtin_function_or_method.
+    """
+    try:
+        # A module's own __call__ hides what its forward takes.
+        signature(value.forward if isinstance(value, nn.Module) else value).bind()  # pyright: ignore[reportArgumentType]
+    except TypeError as error:
+        raise TypeError(f"{where}: {name} must be a function without arguments, got {shown(value)}.") from error
+    except ValueError:
+        pass  # some compiled functions do not tell
 
 
 def as_device(device: torch.device | str, *, where: str) -> torch.device:

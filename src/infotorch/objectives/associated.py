@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from infotorch.data.targets import TargetKind
 from infotorch.numerics.checks import check_size, check_widths
+from infotorch.numerics.kinds import check_kind
 from infotorch.objectives.base import LocalBatch, Loss, Objective, full_precision, nothing_to_learn
 from infotorch.objectives.checks import check_labels
 
@@ -32,7 +34,7 @@ class AssociatedLearning(Objective):
         detach_code: no gradient of the association reaches the code's encoder.
 
     Raises:
-        TypeError: a width that is no integer.
+        TypeError: a width that is no integer, or detach_code that is neither True nor False.
         ValueError: a width below 1.
 
     Source: Kao & Chen 2021, "Associated Learning", Neural Computation 33(1), arXiv:1906.05560, and the authors'
@@ -60,6 +62,7 @@ class AssociatedLearning(Objective):
         super().__init__()
         check_size(code, where="AssociatedLearning", name="code")
         self.hidden = check_widths(hidden, where="AssociatedLearning")
+        check_kind(detach_code, (bool, np.bool_), where="AssociatedLearning", name="detach_code", said="True or False")
         self.code, self.detach_code = code, detach_code
 
     def build(self, example: LocalBatch, labels: Tensor | None) -> None:

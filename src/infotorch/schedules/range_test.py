@@ -22,7 +22,7 @@ from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
 from infotorch.numerics.checks import check_callable, check_choice, check_count, check_positive, shown
-from infotorch.numerics.kinds import check_kind, check_several
+from infotorch.numerics.kinds import check_called_alone, check_kind, check_several
 from infotorch.schedules.range_bench import Bench, Report, Signal, Work, resets_of
 from infotorch.schedules.range_choice import (
     Halving,
@@ -201,7 +201,7 @@ def lr_range_test(
         candidate, and of lr_min = lr_max.
 
     Raises:
-        TypeError: a model, optimizer, train_epoch or rates of the wrong kind, train_epoch or signal gives no number,
+        TypeError: a model, optimizer, train_epoch, signal or rates of the wrong kind, one of these gives no number,
             or there are workers and what they need cannot be copied.
         ValueError: rates that do not ascend or are not positive, an attribute that nobody reports, a layer that cannot
             be reset (with several trials and without reset), has no weights yet or cannot be trained, or no rate that
@@ -229,9 +229,10 @@ def lr_range_test(
     how = options if options is not None else RangeOptions()
     check_kind(how, RangeOptions, where=_WHERE, name="options", said="RangeOptions(...)")
     _check_trained(model, optimizer, train_epoch)
-    for name, function in (("signal", signal), ("progress", progress)):
-        if function is not None:
-            check_callable(function, where=_WHERE, name=name)
+    if signal is not None:
+        check_called_alone(signal, where=_WHERE, name="signal")
+    if progress is not None:
+        check_callable(progress, where=_WHERE, name="progress")
     candidates = _candidates(rates)
     for name, count in (("trials", trials), ("epochs", epochs)):
         check_count(count, where=_WHERE, name=name)
@@ -288,8 +289,7 @@ def _check_trained(model: nn.Module, optimizer: Optimizer, train_epoch: Callable
                 f"{_WHERE}: {name} must be of {called}, got {type(given).__name__}; the order is model, optimizer, "
                 "train_epoch."
             )
-    if not callable(train_epoch):
-        raise TypeError(f"{_WHERE}: train_epoch must be a function without arguments, got {shown(train_epoch)}.")
+    check_called_alone(train_epoch, where=_WHERE, name="train_epoch")
     for name, tensor in (*model.named_parameters(), *model.named_buffers()):
         layer = f"{_WHERE}: layer {name.rpartition('.')[0] or 'network'}"
         if is_lazy(tensor):
