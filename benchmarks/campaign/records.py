@@ -45,7 +45,10 @@ _PROGRESS = re.compile(r".*: step \d+ of \d+$|demo full-bound seed 0 in .*|demo 
 #: What a trial changes that changes nothing: the reader must succeed.
 _CONTROL = "."
 _RECORDS = ("recipe.json", "environment.json", "metrics.jsonl", "outcome.json")
-_SEEN = ("embeddings.json", "diagnosis.json", "information_plane.json", "demonstration.json", "tuning/trials.jsonl")
+_SEEN = (
+    "embeddings.json", "diagnosis.json", "information_plane.json", "demonstration.json", "test_right.json",
+    "tuning/trials.jsonl",
+)  # fmt: skip
 
 
 def run(seed: int, scale: float, scratch: Path) -> Part:

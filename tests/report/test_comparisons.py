@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy import stats
 
 from infotorch.records.finding import find_runs
+from infotorch.records.right_samples import RightSamples
 from infotorch.report import markdown_table, summarise
-from infotorch.report.comparisons import compare_rows, counted_comparisons, format_difference, format_word, reference_of
+from infotorch.report.comparisons import (
+    MCNEMAR,
+    compare_rows,
+    counted_comparisons,
+    format_alone,
+    format_difference,
+    format_word,
+    reference_of,
+)
 from infotorch.report.differences import RULE
 from infotorch.report.pages import page_text
 
@@ -93,6 +104,53 @@ def test_another_reference_can_be_asked_for(table):
     text = markdown_table(rows, lambda variant, _: None if variant == "random" else "random")
     assert "2 comparisons with random" in text
     assert "below random" in text
+
+
+@pytest.fixture
+def tested(make_run):
+    """A function from variant -> what is right on each seed, in the order of the test samples, to the table's rows."""
+
+    def make(labels=((1, 2, 3, 4, 5),) * 2, **right):
+        records = []
+        for name, seeds in right.items():
+            for seed, row in enumerate(seeds):
+                records.append(make_run("demo", name, seed, metrics={"test_accuracy": sum(row) / len(row)}))
+                records[-1].write_right_samples(RightSamples.of(np.array(row, dtype=bool), np.array(labels[seed])))
+        return summarise(records)
+
+    return make
+
+
+def test_mcnemar_over_one_test_set_by_hand(tested):
+    bp, best = ([1, 1, 0, 0, 1], [1, 0, 0, 0, 1]), ([1, 1, 1, 1, 0], [1, 1, 0, 1, 1])
+    # Right on more seeds: samples 2, 3 and 4; on fewer: sample 5. Of four coins three or more agree in 10 of 16 cases.
+    rows = tested(bp=bp, best=best)
+    [found] = compare_rows(rows).values()
+    assert found.alone == (3, 1)
+    assert format_alone(found) == "3 : 1, p = 0.62"
+    text = markdown_table(rows)
+    assert "| McNemar over test samples |" in text
+    assert f"- {MCNEMAR}" in text
+
+
+def test_with_one_seed_it_is_mcnemars_own_test(tested):
+    draws = np.random.default_rng(0)
+    bp, best = draws.random(400) < 0.8, draws.random(400) < 0.85
+    rows = tested((np.arange(400),), bp=(bp.tolist(),), best=(best.tolist(),))
+    [found] = compare_rows(rows).values()
+    first, second = int((best & ~bp).sum()), int((bp & ~best).sum())
+    assert found.alone == (first, second)
+    p_value = stats.binomtest(first, first + second, 0.5).pvalue
+    assert format_alone(found) == f"{first} : {second}, p = {p_value:.2g}"
+
+
+def test_without_it_in_both_or_with_other_test_samples_there_is_no_mcnemar(tested, make_run):
+    other = make_run("demo", "old", 0, metrics={"test_accuracy": 0.5})
+    rows = tested(bp=([1, 0, 1, 0, 1],) * 2) + summarise([other])
+    assert [one.alone for one in compare_rows(rows).values()] == [None]
+    moved = tested(((1, 2, 3, 4, 5), (5, 4, 3, 2, 1)), bp=([1] * 5,) * 2, best=([0] * 5,) * 2)
+    assert [one.alone for one in compare_rows(moved).values()] == [None]
+    assert "McNemar" not in markdown_table(moved)
 
 
 def page(marker: str) -> str:

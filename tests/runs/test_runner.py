@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from infotorch.data.loading import load
 from infotorch.data.sets import Dataset, Split
 from infotorch.recipes.changes import change
 from infotorch.recipes.registry import find_recipe
 from infotorch.records.outcome import Outcome
+from infotorch.records.right_samples import RightSamples
 from infotorch.records.run_record import RunRecord
 from infotorch.runs.preflight import check_runs
 from infotorch.runs.runner import run, run_table
@@ -50,6 +52,7 @@ class TestARun:
     def test_it_leaves_the_run_directory_of_the_design(self, uninterrupted):
         assert sorted(os.listdir(uninterrupted)) == [
             "checkpoint", "environment.json", "metrics.jsonl", "outcome.json", "recipe.json",
+            "test_right.json",
         ]  # fmt: skip
         record = RunRecord(uninterrupted)
         assert record.recipe()["data"]["limit"] == 300
@@ -74,6 +77,13 @@ class TestARun:
         assert outcome.metrics["mi_ty_nats"] < 2.31  # log 10
         # fc1 keeps a batch of 64 inputs, outputs and scores; all layers together keep several times that
         assert 64 * 128 * 4 < outcome.memory["peak_saved_activation_bytes"] < 4 * 64 * (64 + 2 * 128 + 2 * 10) * 4
+
+    def test_which_test_samples_are_right_is_kept_and_is_the_accuracy(self, uninterrupted):
+        record = RunRecord(uninterrupted)
+        kept = record.right_samples()
+        assert kept.right.mean() == record.outcome().metrics["test_accuracy"]
+        labels = load("digits").test.y.numpy()
+        assert (len(kept.right), kept.labels) == (len(labels), RightSamples.of(kept.right, labels).labels)
 
     def test_the_same_seed_gives_the_same_run_and_another_seed_another(self, uninterrupted, tmp_path):
         run(small(), tmp_path / "again", device="cpu")

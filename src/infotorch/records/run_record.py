@@ -9,6 +9,7 @@
     diagnosis.json     what `infotorch diagnose` found; only where it was asked
     information_plane*.json  what an `InformationPlane` saw; only where one was told to write here
     demonstration.json       claims of the theory and data for figures; only of a demonstration
+    test_right.json    which test samples are right, a bit each; only of a classifier
     denoised.png       test images without noise, with it and denoised, from above; only of a denoiser
     checkpoint/        the newest state that training can go on from
     traceback.txt      where a failed run failed; only then
@@ -40,6 +41,7 @@ from infotorch.records.files import (
 from infotorch.records.forms import PLAIN, TEXT, TRUTH, WHOLE, Each, Optional, check_form
 from infotorch.records.lock import LOCK
 from infotorch.records.outcome import Outcome, parse_outcome
+from infotorch.records.right_samples import RIGHT_SAMPLES, RightSamples, parse_right_samples
 
 #: What every reader of a run relies on; the settings beside are the recipe's own to check.
 _RECIPE = {"name": TEXT, "seed": Optional(WHOLE)} | {
@@ -144,7 +146,8 @@ class RunRecord:
             file.truncate(length)
 
     def _forget_ending(self) -> None:
-        for name in ("outcome.json", "traceback.txt", "embeddings.json", "denoised.png", "diagnosis.json"):
+        ending = ("outcome.json", "traceback.txt", "embeddings.json", "denoised.png", "diagnosis.json", RIGHT_SAMPLES)
+        for name in ending:
             (self.directory / name).unlink(missing_ok=True)
 
     def files(self) -> list[str]:
@@ -235,6 +238,19 @@ class RunRecord:
     def picture(self) -> bytes | None:
         """The picture of a denoiser, or None."""
         return self.read("denoised.png")
+
+    def write_right_samples(self, found: RightSamples) -> None:
+        """Write which test samples the run has right."""
+        write_json(self.directory / RIGHT_SAMPLES, found.as_dict())
+
+    def right_samples(self) -> RightSamples | None:
+        """Which test samples the run has right, or None where that was not kept.
+
+        Raises:
+            ValueError: test_right.json is damaged.
+        """
+        content = self.content(RIGHT_SAMPLES)
+        return None if content is None else parse_right_samples(content, where=self.directory / RIGHT_SAMPLES)
 
     def write_demonstration(self, content: Mapping[str, Any]) -> None:
         """Write what a demonstration found."""

@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple, TypeAlias
 
-from infotorch.report.differences import LEVEL, Difference, held_by_holm, paired_difference
-from infotorch.report.numbers import better, format_metric
+import numpy as np
+
+from infotorch.records.right_samples import RightSamples
+from infotorch.report.differences import LEVEL, Difference, held_by_holm, mcnemar_p_value, paired_difference
+from infotorch.report.numbers import ABSENT, better, format_metric
 from infotorch.report.summaries import VariantSummary, told_by
+
+MCNEMAR = (
+    "McNemar: on how many test samples a row is right on more seeds than its reference, on how many on fewer, and the "
+    "exact two-sided p-value. It is about other draws of test samples, as the interval is about other seeds."
+)
 
 #: Variant and all variants of its table -> the row that it is compared with, or None.
 Reference: TypeAlias = Callable[[str, Collection[str]], str | None]
@@ -24,12 +32,15 @@ class Comparison(NamedTuple):
         difference: from the reference, over the seeds that both have.
         held: it stays apart from 0 by Holm's correction for all comparisons that were made with it.
         fewer: one of the two has seeds that the other has not.
+        alone: test samples that the row has right on more seeds than its reference, and those on fewer; None where that
+            is not known of all seeds that both have, or where their test samples differ.
     """
 
     variant: str
     difference: Difference
     held: bool
     fewer: bool
+    alone: tuple[int, int] | None = None
 
 
 def reference_of(variant: str, variants: Collection[str]) -> str | None:
@@ -86,9 +97,38 @@ def compare_pairs(pairs: Sequence[tuple[VariantSummary, VariantSummary, str]]) -
     for row, reference, name in pairs:
         ours, theirs = row.metrics[name], reference.metrics[name]
         if found := paired_difference(ours, theirs, against=reference.variant):
-            made.append((row, found, found.n < max(ours.n, theirs.n)))
-    held = held_by_holm([found for _, found, _ in made])
-    return [Comparison(row.variant, found, stays, fewer) for (row, found, fewer), stays in zip(made, held, strict=True)]
+            alone = _right_alone(row, reference, found) if name == "test_accuracy" else None
+            made.append(Comparison(row.variant, found, False, found.n < max(ours.n, theirs.n), alone))
+    held = held_by_holm([one.difference for one in made])
+    return [one._replace(held=stays) for one, stays in zip(made, held, strict=True)]
+
+
+def _right_alone(row: VariantSummary, reference: VariantSummary, found: Difference) -> tuple[int, int] | None:
+    ours, theirs = ([_right_samples(one).get(seed) for seed in found.values] for one in (row, reference))
+    known = [one for one in (*ours, *theirs) if one is not None]
+    if len(known) < 2 * found.n or len({(one.labels, len(one.right)) for one in known}) > 1:
+        return None
+    gain = np.sum([known[k].right.astype(int) - known[found.n + k].right for k in range(found.n)], axis=0)
+    return int(np.sum(gain > 0)), int(np.sum(gain < 0))
+
+
+def _right_samples(row: VariantSummary) -> dict[int, RightSamples | None]:
+    counted = {run.seed: run for run in row.runs if run.completed}  # the last one of each seed, as in the means
+    return {seed: run.record.right_samples() for seed, run in counted.items()}
+
+
+def format_alone(comparison: Comparison) -> str:
+    """McNemar's test in a cell: the samples that either has right where the other has not, and the exact p-value.
+
+    Example:
+        >>> found = Difference("test_accuracy", "bp", {0: -0.01})
+        >>> format_alone(Comparison("best", found, held=False, fewer=False, alone=(8, 2)))
+        '8 : 2, p = 0.11'
+    """
+    if comparison.alone is None:
+        return ABSENT
+    more, fewer = comparison.alone
+    return f"{more} : {fewer}, p = {mcnemar_p_value(more, fewer):.2g}"
 
 
 #: Word -> the same with the row that it is said of; a word without one says nothing.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 ABSENT = "–"
@@ -93,6 +93,16 @@ def split_name(name: str) -> tuple[str, str]:
     """
     head, _, rest = name.partition("_")
     return (head, rest) if head in _SPLITS and rest else ("", name)
+
+
+def best_of(name: str, values: Collection[float]) -> float | None:
+    """The best of several values of a metric, by the direction that its name tells; None of none.
+
+    Example:
+        >>> best_of("test_accuracy", (0.9, 0.8)), best_of("test_mae", (1.2, 1.1))
+        (0.9, 1.1)
+    """
+    return (min(values) if better(name) == "lower" else max(values)) if values else None
 
 
 def better(name: str) -> str:

@@ -39,7 +39,7 @@ from infotorch.report.differences import RULE
 from infotorch.report.numbers import ABSENT, flatten, format_measured, format_metric, format_setting, metric_label
 from infotorch.report.points import draw_points
 from infotorch.report.runs import Run, load_runs
-from infotorch.report.summaries import VariantSummary, by_recipe, main_metrics, summaries_of
+from infotorch.report.summaries import AFTER_TEST, VariantSummary, by_recipe, main_metrics, summaries_of
 from infotorch.report.table import markdown_table
 
 _MARKED = re.compile(r"<!-- (\w+): ([\w.-]+)((?: [\w.=/-]+)*) -->(.*?)<!-- end -->", re.DOTALL)
@@ -180,7 +180,8 @@ def _numbers(path: Path, words: Sequence[str], _page: Path) -> str:
     for variant, row in rows:
         found = row.metrics[name]
         published = f" (published {format_metric(name, found.published)})" if found.published is not None else ""
-        said.append(f"`{variant}` {format_measured(name, found.mean, found.std_error)}{published}")
+        mark = f" {AFTER_TEST}" if row.about.changed(variant) else ""
+        said.append(f"`{variant}`{mark} {format_measured(name, found.mean, found.std_error)}{published}")
     return f"{metric_label(name)}: {', '.join(said)}"
 
 

@@ -8,9 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from infotorch.report.comparisons import (
+    MCNEMAR,
     Comparison,
     compare_rows,
     counted_comparisons,
+    format_alone,
     format_difference,
     format_word,
 )
@@ -27,6 +29,7 @@ from infotorch.report.numbers import (
     is_fraction,
     metric_label,
 )
+from infotorch.report.published import about_lines, published_cell
 from infotorch.report.runs import Run, count_statuses
 from infotorch.report.summaries import ACTIVATIONS, Measured, VariantSummary, by_recipe, told_by, twin_of
 
@@ -42,7 +45,7 @@ READING = (
     "and are named.",
     "<b>Published</b> is the value that the paper prints. The papers rarely state an error, and their seeds and splits "
     "can differ from these.",
-    f"<b>Paired difference</b>. {RULE} Holm's correction is for all comparisons of a table.",
+    f"<b>Paired difference</b>. {RULE} Holm's correction (†) is for all comparisons of a table. {MCNEMAR}",
     "<b>Information</b> is in nats (1 nat = 1.4427 bits). An estimate can be a bound: a lower bound close to its "
     "ceiling, log n for InfoNCE, means “at least this much”, and an upper bound means “at most”.",
     "<b>Validation</b> is what choices are made on, such as settings and the number of epochs; test data gives the "
@@ -154,7 +157,7 @@ def _line(row: VariantSummary, name: str, comparison: Comparison | None) -> str:
     validation = row.metrics.get(twin, Measured(twin, {}))
     error = "" if measured.std_error is None else f"± {format_metric(name, measured.std_error)}"
     kinds_and_cells = [
-        ("number", number(format_metric(name, measured.published))),
+        ("number", number(published_cell(row, name))),
         ("number mean", number(format_metric(name, measured.mean))),
         ("error", error),
         ("number", measured.n),
@@ -169,18 +172,21 @@ def _line(row: VariantSummary, name: str, comparison: Comparison | None) -> str:
         f'<td class="{kind}" data-name="{column}">{cell}</td>'
         for column, (kind, cell) in zip(_COLUMNS[1:], kinds_and_cells, strict=True)
     )
-    return f"<tr><th scope=row>{escape(row.variant)}</th>{cells}</tr>"
+    return f"<tr><th scope=row>{escape(row.marked)}</th>{cells}</tr>"
 
 
 def _difference(comparison: Comparison | None) -> str:
     if comparison is None:
         return ABSENT
-    return f"{number(format_difference(comparison))}<span class=source>{escape(format_word(comparison))}</span>"
+    word = f"<span class=source>{escape(format_word(comparison))}</span>"
+    samples = f"<span class=source>samples {format_alone(comparison)}</span>" if comparison.alone else ""
+    return f"{number(format_difference(comparison))}{word}{samples}"
 
 
 def _notes(rows: Sequence[VariantSummary]) -> str:
     counted = {group[0].recipe: counted_comparisons(compare_rows(group).values()) for group in by_recipe(rows)}
     notes = [f"<b>{escape(recipe)}</b>: {escape(said)}." for recipe, said in counted.items() if said]
+    notes += [escape(line) for group in by_recipe(rows) for line in about_lines(group)]
     notes += [
         f"<b>{escape(row.recipe)}, {escape(row.variant)}</b>: {escape(note)}" for row in rows for note in row.notes
     ]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from infotorch.records.about import About, about_table
 from infotorch.records.run_record import RunRecord
 from infotorch.report.numbers import flatten, format_setting, metric_label
 from infotorch.report.runs import Run, count_statuses, load_runs
 
+#: Behind a variant whose design was changed after a test score had been seen.
+AFTER_TEST = "‡"
 ACTIVATIONS = "peak_saved_activation_bytes"
 # What a recipe says of itself and of its search: it decides nothing in a run.
 _SAID = frozenset({"title", "description", "source", "published", "search", "changed"})
@@ -64,6 +67,7 @@ class VariantSummary:
         seconds: median over completed runs; None without one.
         memory: largest of the completed runs, in bytes.
         notes: what a reader must know before comparing the row, one sentence each.
+        about: what is known of its table.
     """
 
     recipe: str
@@ -73,6 +77,17 @@ class VariantSummary:
     seconds: float | None
     memory: dict[str, int]
     notes: tuple[str, ...]
+    about: About = field(default_factory=About)
+
+    @property
+    def plain(self) -> str:
+        """The variant without the settings that tell it from other runs of its name."""
+        return self.variant.partition(", ")[0]
+
+    @property
+    def marked(self) -> str:
+        """The variant, with a mark where its design was changed after a test score had been seen."""
+        return f"{self.variant} {AFTER_TEST}" if self.about.changed(self.variant) else self.variant
 
     @property
     def counts(self) -> dict[str, int]:
@@ -163,6 +178,7 @@ def _row(runs: list[Run]) -> VariantSummary:
         seconds=statistics.median(outcome.seconds for outcome in outcomes.values()) if outcomes else None,
         memory=memory,
         notes=tuple(_notes(runs, counted)),
+        about=about_table(runs[0].record),
     )
 
 

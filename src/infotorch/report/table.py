@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from infotorch.report.assessment import assessment_markdown
 from infotorch.report.comparisons import (
+    MCNEMAR,
     Comparison,
     Reference,
     compare_rows,
     counted_comparisons,
+    format_alone,
     format_difference,
     format_word,
     reference_of,
@@ -27,7 +29,16 @@ from infotorch.report.numbers import (
     format_seconds,
     metric_label,
 )
-from infotorch.report.summaries import ACTIVATIONS, Measured, VariantSummary, by_recipe, summarise, told_by, twin_of
+from infotorch.report.published import about_lines, our_best, our_deviation, published_cell, published_train
+from infotorch.report.summaries import (
+    ACTIVATIONS,
+    Measured,
+    VariantSummary,
+    by_recipe,
+    summarise,
+    told_by,
+    twin_of,
+)
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -35,7 +46,8 @@ if TYPE_CHECKING:
 __all__ = ["markdown_table", "summarise", "terminal_table"]
 
 
-_COMPARED = "paired difference (95 %)"
+_COMPARED, _MCNEMAR = "paired difference (95 %)", "McNemar over test samples"
+_PUBLISHED_TRAIN = "published on training samples"
 _LEFT = frozenset({"recipe", "variant", "metric", _COMPARED, "runs"})
 
 
@@ -57,23 +69,25 @@ def _columns(rows: Sequence[VariantSummary], against: Reference) -> list[tuple[s
     names = list(dict.fromkeys(name for _, name in lines))
     one = names[0] if len(names) == 1 else ""
     columns = [("recipe", [row.recipe for row, _ in lines])] if len({row.recipe for row in rows}) > 1 else []
-    columns.append(("variant", [row.variant for row, _ in lines]))
+    columns.append(("variant", [row.marked for row, _ in lines]))
     if len(names) > 1:
         columns.append(("metric", [metric_label(name) for _, name in lines]))
     others = {split: metric_label(twin_of(one, split)) if one else split for split in ("validation", "train")}
     columns += [
-        (f"published {metric_label(one)}".strip(), [_published(row, name) for row, name in lines]),
+        (f"published {metric_label(one)}".strip(), [published_cell(row, name) for row, name in lines]),
         (f"measured {metric_label(one)}".strip(), [_measured(row, name) for row, name in lines]),
+        ("best seed", [our_best(row, name) for row, name in lines]),
+        ("s.d. over seeds", [our_deviation(row, name) for row, name in lines]),
         (_COMPARED, [_difference(compared.get((row.recipe, row.variant, name))) for row, name in lines]),
-        *(
-            (header, [_measured(row, twin_of(name, split), count=False) for row, name in lines])
-            for split, header in others.items()
-        ),
+        (_MCNEMAR, [_alone(compared.get((row.recipe, row.variant, name))) for row, name in lines]),
+        (others["validation"], [_measured(row, twin_of(name, "validation"), count=False) for row, name in lines]),
+        (_PUBLISHED_TRAIN, [published_train(row, name) for row, name in lines]),
+        (others["train"], [_measured(row, twin_of(name, "train"), count=False) for row, name in lines]),
         ("saved activations, MiB", [format_mebibytes(row.memory.get(ACTIVATIONS)) for row, _ in lines]),
         ("time", [format_seconds(row.seconds) for row, _ in lines]),
         ("runs", [format_counts(row.counts) for row, _ in lines]),
     ]
-    optional = {*others.values(), _COMPARED}
+    optional = {*others.values(), _COMPARED, _MCNEMAR, _PUBLISHED_TRAIN, "best seed", "s.d. over seeds"}
     return [(header, cells) for header, cells in columns if header not in optional or set(cells) != {ABSENT}]
 
 
@@ -84,8 +98,8 @@ def _difference(comparison: Comparison | None, *, interval: bool = True) -> str:
     return f"{shown}: {word}" if word else shown
 
 
-def _published(row: VariantSummary, name: str) -> str:
-    return format_metric(name, row.metrics[name].published if name in row.metrics else None)
+def _alone(comparison: Comparison | None) -> str:
+    return ABSENT if comparison is None else format_alone(comparison)
 
 
 def _measured(row: VariantSummary, name: str, *, count: bool = True) -> str:
@@ -100,7 +114,7 @@ def _counted(rows: Sequence[VariantSummary], against: Reference) -> list[str]:
 
 
 def _remarks(rows: Sequence[VariantSummary]) -> list[str]:
-    remarks = [line for group in by_recipe(rows) for line in _guessing(group)]
+    remarks = [line for group in by_recipe(rows) for line in (*_guessing(group), *about_lines(group))]
     for row in rows:
         title = f"{row.recipe} {row.variant}"
         remarks += [
@@ -155,9 +169,8 @@ def markdown_table(rows: Sequence[VariantSummary], against: Reference = referenc
     lines += [list(cells) for cells in zip(*(cells for _, cells in columns), strict=True)]
     table = "".join(f"| {' | '.join(_markdown(cell) for cell in line)} |\n" for line in lines)
     counted = _counted(rows, against)
-    remarks = "".join(
-        f"- {_markdown(remark)}\n" for remark in [*counted, *([RULE] if counted else []), *_remarks(rows)]
-    )
+    counted += [RULE] * bool(counted) + [MCNEMAR] * any(header == _MCNEMAR for header, _ in columns)
+    remarks = "".join(f"- {_markdown(remark)}\n" for remark in [*counted, *_remarks(rows)])
     more = demonstration_markdown(rows) + assessment_markdown(rows)
     return (f"{table}\n{remarks}" if remarks else table) + more
 
@@ -215,8 +228,8 @@ def terminal_table(rows: Sequence[VariantSummary], *, title: str | None = None) 
 def _terminal_cells(row: VariantSummary, name: str) -> list[str]:
     twin = twin_of(name, "validation")
     return [
-        row.variant,
-        _published(row, name),
+        row.marked,
+        published_cell(row, name),
         _measured(row, name, count=False),
         format_metric(twin, row.metrics.get(twin, Measured(twin, {})).mean),
         format_mebibytes(row.memory.get(ACTIVATIONS)),

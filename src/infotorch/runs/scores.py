@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from infotorch.data.sets import Dataset
 from infotorch.networks.perceptron import fold_head
 from infotorch.recipes.recipe import Recipe
+from infotorch.records.right_samples import RightSamples
 from infotorch.training.denoising import denoising_psnr_db
-from infotorch.training.evaluate import accuracy, evaluate_modules, plan_accuracy
+from infotorch.training.evaluate import evaluate_modules, plan_accuracy, plan_right_samples, right_samples, share_of
 from infotorch.training.plan import Plan
 from infotorch.training.regression import plan_error, reference_errors
 
 
-def final_scores(recipe: Recipe, plan: Plan, model: nn.Module, dataset: Dataset, *, is_trial: bool) -> dict[str, float]:
+class Scores(NamedTuple):
+    """What a run ends with.
+
+    Args:
+        metrics: name -> number.
+        right: which test samples are right; None of a trial, and where there are no classes.
+    """
+
+    metrics: dict[str, float]
+    right: RightSamples | None = None
+
+
+def final_scores(recipe: Recipe, plan: Plan, model: nn.Module, dataset: Dataset, *, is_trial: bool) -> Scores:
     """Metrics of a trained network, by the kind of its task.
 
     Args:
@@ -28,38 +41,42 @@ def final_scores(recipe: Recipe, plan: Plan, model: nn.Module, dataset: Dataset,
 
     Returns:
         `test_accuracy`, `test_psnr_db` or `test_mae` with their twins on training and validation samples, floors such
-        as `majority_class`, and the information of the deepest layer that an objective of information has trained.
+        as `majority_class`, and the information of the deepest layer that an objective of information has trained; and,
+        of a classifier, which test samples it has right.
     """
     if recipe.task == "denoising":
-        return _denoising(plan, model, dataset, is_trial)
+        return Scores(_denoising(plan, model, dataset, is_trial))
     if dataset.kind == "regression":
-        return _regression(plan, dataset, is_trial)
+        return Scores(_regression(plan, dataset, is_trial))
     return _classification(recipe, plan, model, dataset, is_trial)
 
 
-def _classification(recipe: Recipe, plan: Plan, model: nn.Module, dataset: Dataset, is_trial: bool) -> dict[str, float]:
-    held_out = dataset.validation
+def _classification(recipe: Recipe, plan: Plan, model: nn.Module, dataset: Dataset, is_trial: bool) -> Scores:
+    held_out, tested = dataset.validation, dataset.test
     if is_trial:
-        return {"validation_accuracy": plan_accuracy(plan, held_out.x, held_out.y)}
-    splits = {"train": dataset.train, "validation": held_out, "test": dataset.test}
+        return Scores({"validation_accuracy": plan_accuracy(plan, held_out.x, held_out.y)})
+    splits = {"train": dataset.train, "validation": held_out}
     metrics = {f"{name}_accuracy": plan_accuracy(plan, split.x, split.y) for name, split in splits.items()}
     if recipe.network.head:
-        metrics |= _folded(model, dataset)
-    known = splits["train"].y
+        right, difference = _folded(model, dataset)
+        metrics |= {"test_accuracy": share_of(right), "folding_max_difference": difference}
+    else:
+        right = plan_right_samples(plan, tested.x, tested.y)
+        metrics["test_accuracy"] = share_of(right)
+    known, labels = dataset.train.y, tested.y[tested.y >= 0]
     common = torch.bincount(known[known >= 0]).argmax()
-    tested = splits["test"].y
-    metrics["majority_class"] = float((tested[tested >= 0] == common).double().mean())
-    return metrics | _information(plan, dataset)
+    metrics["majority_class"] = float((labels == common).double().mean())
+    return Scores(metrics | _information(plan, dataset), RightSamples.of(right.numpy(), labels.cpu().numpy()))
 
 
-def _folded(model: nn.Module, dataset: Dataset) -> dict[str, float]:
+def _folded(model: nn.Module, dataset: Dataset) -> tuple[Tensor, float]:
     """Fold the last linear layer: the folded network is the result, and must give the same scores."""
     folded = fold_head(cast(nn.Sequential, model)).eval()
     x, y = dataset.test.x, dataset.test.y
     model.eval()
     with torch.no_grad():
         difference = (folded(x) - model(x)).abs().max().item()
-    return {"test_accuracy": accuracy(folded, x, y), "folding_max_difference": difference}
+    return right_samples(folded, x, y), difference
 
 
 def _information(plan: Plan, dataset: Dataset) -> dict[str, float]:

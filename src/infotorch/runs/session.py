@@ -254,7 +254,9 @@ class Session:
 
     def _final_metrics(self) -> dict[str, float]:
         with using_averaged_weights(self.plan, self.batches):
-            metrics = final_scores(self.recipe, self.plan, self.model, self.dataset, is_trial=self.is_trial)
+            metrics, right = final_scores(self.recipe, self.plan, self.model, self.dataset, is_trial=self.is_trial)
+            if right is not None:
+                self.record.write_right_samples(right)
             if self.outliers is not None:
                 with evaluating(self.plan):
                     metrics |= assess_run(self.recipe, self.model, self.dataset, self.outliers, seed=self.seed)

@@ -76,13 +76,35 @@ def accuracy(scores: Callable[[Any], Tensor], x: Samples | LoaderBatches, y: Ten
         >>> accuracy(lambda rows: rows, torch.eye(3), torch.tensor([0, 1, 0]))
         0.666...
     """
-    right = known = 0
+    return share_of(right_samples(scores, x, y))
+
+
+def right_samples(scores: Callable[[Any], Tensor], x: Samples | LoaderBatches, y: Tensor) -> Tensor:
+    """Whether the highest score of each labelled sample is its class; arguments as of `accuracy`.
+
+    Returns:
+        (n,) of booleans, of the samples that have a label, in their order.
+
+    Example:
+        >>> right_samples(lambda rows: rows, torch.eye(3), torch.tensor([0, -1, 0]))
+        tensor([ True, False])
+    """
+    found = [torch.zeros(0, dtype=torch.bool)]
     with torch.no_grad():
         for part, classes in _targets_of(x, y):
-            found = _by_target(scores(part), part, classes)
-            right += int(((found.argmax(dim=1) == classes) & (classes >= 0)).sum())
-            known += int((classes >= 0).sum())
-    return right / known if known else float("nan")
+            highest = _by_target(scores(part), part, classes).argmax(dim=1)
+            found.append((highest == classes)[classes >= 0].cpu())
+    return torch.cat(found)
+
+
+def share_of(right: Tensor) -> float:
+    """The share of samples that are right, NaN of none.
+
+    Example:
+        >>> share_of(torch.tensor([True, False]))
+        0.5
+    """
+    return int(right.sum()) / len(right) if len(right) else float("nan")
 
 
 def _by_target(output: Tensor, part: Any, y: Tensor) -> Tensor:
@@ -117,8 +139,13 @@ def plan_accuracy(plan: Plan, x: Samples | LoaderBatches, y: Tensor) -> float:
         >>> 0 <= plan_accuracy(plan, torch.eye(2), torch.tensor([0, 1])) <= 1
         True
     """
+    return share_of(plan_right_samples(plan, x, y))
+
+
+def plan_right_samples(plan: Plan, x: Samples | LoaderBatches, y: Tensor) -> Tensor:
+    """Whether the whole model, in evaluation mode, has each labelled sample right; see `right_samples`."""
     with evaluating_repeatably(plan):
-        return accuracy(plan_scores(plan), x, y)
+        return right_samples(plan_scores(plan), x, y)
 
 
 def plan_metrics(plan: Plan, x: Samples | LoaderBatches, y: Tensor) -> dict[str, float]:
