@@ -46,9 +46,7 @@ def last_digit(number: str) -> float:
 LONG = {"get-started", "fit", "data-in", "mole"}
 
 
-TRIED = [
-    pytest.param(page, id=page.stem, marks=[pytest.mark.slow] * (page.stem in LONG)) for page in [README, *PAGES]
-]
+TRIED = [pytest.param(page, id=page.stem, marks=[pytest.mark.slow] * (page.stem in LONG)) for page in [README, *PAGES]]
 
 
 @pytest.mark.parametrize("page", TRIED)
