@@ -9,7 +9,7 @@ import torch
 
 import peers_accuracy
 from infotorch.distributions import CorrelatedGaussian
-from peers_accuracy import ESTIMATORS, OURS, Estimator, Task, limited, measure, report, summary
+from peers_accuracy import ESTIMATORS, OURS, Estimator, Task, limited, measure, report, summary, too_slow
 
 
 def line(estimator, law, error, *, coverage=None, seconds=1.0, message="", set_name="suite"):
@@ -87,6 +87,14 @@ def test_what_uses_too_much_processor_time_is_stopped_and_the_alarm_is_taken_bac
         spin()
     assert signal.getsignal(signal.SIGPROF) is before
     assert signal.getitimer(signal.ITIMER_PROF) == (0.0, 0.0)
+
+
+def test_a_set_is_given_up_after_three_stops_in_it():
+    stopped = [line("latentmi", law, None, message="TimeoutError: stopped after 60 s") for law in "abc"]
+    assert too_slow(stopped, "latentmi", "suite")
+    assert not too_slow(stopped[:2], "latentmi", "suite")
+    assert not too_slow(stopped, "latentmi", "high")
+    assert not too_slow(stopped, "gmm-mi", "suite")
 
 
 def test_waiting_is_not_processor_time():
