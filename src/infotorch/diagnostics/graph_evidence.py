@@ -18,9 +18,8 @@ from infotorch.diagnostics.movement import Movement, Part, movement_of, same, st
 from infotorch.diagnostics.noise import NOISY_ROWS, paths
 from infotorch.diagnostics.noise_directions import noise_directions
 from infotorch.diagnostics.verdict import Verdict
-from infotorch.networks.feature_extractor import FeatureExtractor
+from infotorch.networks.feature_extractor import FeatureExtractor, in_double
 from infotorch.numerics.columns import narrowed
-from infotorch.numerics.model_copy import model_copy
 from infotorch.numerics.seeds import SeedStreams
 
 # Graphs a forward pass.
@@ -73,7 +72,7 @@ def gather_graph_evidence(
     continuous = continuous_columns(features)
     if data is not None:
         continuous = (features != features[:1]).any(dim=0).cpu() & (data == "continuous")
-    twin, wide = _in_double(model, x)
+    twin, wide = in_double(model, x, wide=_wide, first=lambda some: first_look(some, 2).x)
     passes = _Passes(twin, wide, tuple(layers), streams)
     moves = passes.movements(features.double().std(dim=0) * continuous.to(features.device))
     ways = paths(twin, first_look(wide, NOISY_ROWS), layers, streams=streams)
@@ -170,24 +169,7 @@ class _Passes:
         return {name: torch.cat(values) for name, values in found.items()}
 
 
-def _to(x: GraphSamples | GraphNodes, dtype: torch.dtype) -> GraphSamples | GraphNodes:
+def _wide(x: GraphSamples | GraphNodes) -> GraphSamples | GraphNodes:
     if isinstance(x, GraphSamples):
-        return x.to(dtype)
-    return GraphNodes([placed_graph(graph, x.device, dtype) for graph in x.graphs], x.nodes)
-
-
-def _in_double(model: nn.Module, x: GraphSamples | GraphNodes) -> tuple[nn.Module, GraphSamples | GraphNodes]:
-    """As `in_double`, of graphs."""
-    try:
-        twin = model_copy(model)
-    except (RuntimeError, TypeError, ValueError, AttributeError):
-        return model, x
-    if x.device.type == "mps":  # Apple's GPUs have no float64
-        return twin, x
-    wide, numbers = model_copy(twin).double(), _to(x, torch.float64)
-    try:
-        with torch.no_grad(), FeatureExtractor(wide, ()) as extract:
-            extract.run(first_look(numbers, 2).x)
-    except ValueError:
-        return twin, x
-    return wide, numbers
+        return x.to(torch.float64)
+    return GraphNodes([placed_graph(graph, x.device, torch.float64) for graph in x.graphs], x.nodes)

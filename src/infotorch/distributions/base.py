@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
@@ -91,3 +92,13 @@ def parameter_at(excess: Callable[[float], float], low: float, high: float) -> f
     """
     found: Any = brentq(excess, low, high, xtol=1e-15)
     return float(found)
+
+
+def scale_at(information: Callable[[float], float], mi: float, low: float, high: float) -> float:
+    """The positive parameter between low and high at which the information is mi nats, sought among its logarithms.
+
+    Example:
+        >>> round(scale_at(lambda scale: 1 / scale, 0.5, 1e-3, 1e3), 6)
+        2.0
+    """
+    return math.exp(parameter_at(lambda log: information(math.exp(log)) - mi, math.log(low), math.log(high)))

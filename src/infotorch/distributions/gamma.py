@@ -9,7 +9,7 @@ import torch
 from scipy.special import digamma, gammaincinv
 from torch import Tensor
 
-from infotorch.distributions.base import check_information, generator_for, parameter_at
+from infotorch.distributions.base import check_information, generator_for, scale_at
 from infotorch.numerics.checks import check_positive
 
 # Shapes between which psi(a + 1) - log a keeps its digits, and the information that they span.
@@ -56,8 +56,7 @@ class LogGammaExponential:
             TypeError: mi is not a number.
         """
         check_information(mi, least=_LEAST, most=_MOST, where=f"{cls.__name__}.for_information")
-        low, high = (math.log(shape) for shape in _SHAPES)
-        return cls(math.exp(parameter_at(lambda t: _information(math.exp(t)) - mi, low, high)))
+        return cls(scale_at(_information, mi, *_SHAPES))
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """Draw n independent pairs, float64, each of shape (n, 1): log X and log Y."""

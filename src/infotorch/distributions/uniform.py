@@ -9,7 +9,7 @@ import torch
 from scipy.special import lambertw
 from torch import Tensor
 
-from infotorch.distributions.base import check_information, generator_for, parameter_at
+from infotorch.distributions.base import check_information, generator_for, scale_at
 from infotorch.numerics.checks import check_positive
 
 # Beyond so many standard deviations the normal distribution function is 0 or 1 to the last digit.
@@ -106,11 +106,7 @@ class AdditiveNormalNoise:
             TypeError: mi is not a number.
         """
         check_information(mi, least=_LEAST, most=_MOST, where=f"{cls.__name__}.for_information")
-
-        def excess(log_std: float) -> float:
-            return cls(math.exp(log_std)).mutual_information() - mi
-
-        return cls(math.exp(parameter_at(excess, math.log(1.1e-14), math.log(999.0))))
+        return cls(scale_at(lambda noise_std: cls(noise_std).mutual_information(), mi, 1.1e-14, 999.0))
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """Draw n independent pairs, float64, each of shape (n, 1)."""

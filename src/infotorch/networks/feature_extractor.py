@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -342,10 +342,38 @@ def check_unpacked(tensors: Iterable[Tensor], name: str) -> None:
         )
 
 
-def in_double(model: nn.Module, x: Tensor) -> tuple[nn.Module, Tensor]:
+class _Placed(Protocol):
+    @property
+    def device(self) -> torch.device: ...
+
+
+_Inputs = TypeVar("_Inputs", bound=_Placed)
+
+
+def _doubled(x: Any) -> Any:
+    return x.double() if x.is_floating_point() else x
+
+
+def _first_two(x: Any) -> Any:
+    return x[:2]
+
+
+def in_double(
+    model: nn.Module,
+    x: _Inputs,
+    *,
+    wide: Callable[[_Inputs], _Inputs] = _doubled,
+    first: Callable[[_Inputs], Any] = _first_two,
+) -> tuple[nn.Module, _Inputs]:
     """A copy of the network in float64 and x likewise, or the network in its own precision where it has no other.
 
     Rounding then hides nothing: tanh in float32 gives exactly 1 from 9 on.
+
+    Args:
+        model: any module.
+        x: its inputs.
+        wide: x with its real numbers in float64.
+        first: some of them as the network takes them, on which the copy is tried.
     """
     try:
         twin = model_copy(model)
@@ -353,15 +381,14 @@ def in_double(model: nn.Module, x: Tensor) -> tuple[nn.Module, Tensor]:
         return model, x
     if x.device.type == "mps":  # Apple's GPUs have no float64
         return twin, x
-    wide = model_copy(twin).double()
-    inputs = x.double() if x.is_floating_point() else x
-    return (wide, inputs) if _runs(wide, inputs) else (twin, x)
+    copied, inputs = model_copy(twin).double(), wide(x)
+    return (copied, inputs) if _runs(copied, first(inputs)) else (twin, x)
 
 
-def _runs(model: nn.Module, x: Tensor) -> bool:
+def _runs(model: nn.Module, x: Any) -> bool:
     try:
         with torch.no_grad(), FeatureExtractor(model, ()) as extract:
-            extract.run(x[:2])
+            extract.run(x)
     except ValueError:
         return False
     return True
