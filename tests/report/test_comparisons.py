@@ -82,7 +82,8 @@ def test_the_column_by_hand(table):
 def test_of_errors_the_smaller_is_ahead_and_the_line_says_so(table):
     rows = table("test_mae", 1.0, control=(1.20, 1.25, 1.15), best=(1.02, 1.07, 0.98))
     [found] = compare_rows(rows).values()
-    assert (format_difference(found), format_word(found)) == ("-0.18 (-0.19 to -0.16)", "ahead of control †")
+    assert (format_difference(found), format_word(found)) == ("-0.18 (-0.19 to -0.16)", "ahead of control")
+    assert counted_comparisons([found]).startswith("1 comparison with control: 1 ahead or below; of as many equal rows")
     assert counted_comparisons([found]).endswith("Less is better: what is ahead or above has the smaller value")
 
 

@@ -99,7 +99,8 @@ def compare_pairs(pairs: Sequence[tuple[VariantSummary, VariantSummary, str]]) -
         if found := paired_difference(ours, theirs, against=reference.variant):
             alone = _right_alone(row, reference, found) if name == "test_accuracy" else None
             made.append(Comparison(row.variant, found, False, found.n < max(ours.n, theirs.n), alone))
-    held = held_by_holm([one.difference for one in made])
+    # A lone comparison needs no correction, and no mark that it has passed one.
+    held = held_by_holm([one.difference for one in made]) if len(made) > 1 else [False] * len(made)
     return [one._replace(held=stays) for one, stays in zip(made, held, strict=True)]
 
 
@@ -190,11 +191,12 @@ def counted_comparisons(comparisons: Collection[Comparison]) -> str:
     where = references[0] if len(references) == 1 else f"{len(references)} references"
     apart = [one.held for one in comparisons if one.difference.word in {"ahead", "below"}]
     less = any(better(one.difference.metric) == "lower" for one in comparisons)
+    corrected = f", {sum(apart)} of them also by Holm's correction for all {len(words)} ({HELD})"
+    corrected = corrected if len(words) > 1 else ""
     smaller = ". Less is better: what is ahead or above has the smaller value" if less else ""
     return (
-        f"{len(words)} comparison{'s' * (len(words) > 1)} with {where}: {len(apart)} ahead or below, {sum(apart)} "
-        f"of them also by Holm's correction for all {len(words)} ({HELD}); of as many equal rows "
-        f"{(1 - LEVEL) * len(words):.2g} would be by chance{smaller}"
+        f"{len(words)} comparison{'s' * (len(words) > 1)} with {where}: {len(apart)} ahead or below{corrected}; of as "
+        f"many equal rows {(1 - LEVEL) * len(words):.2g} would be by chance{smaller}"
     )
 
 
