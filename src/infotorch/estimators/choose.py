@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Literal, get_args
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from infotorch.estimators.class_neighbours import ross
 from infotorch.estimators.discrete import discrete_mi
+from infotorch.estimators.doubts import examined, noting
 from infotorch.estimators.estimate import Estimate
+from infotorch.estimators.trained import suits_networks, symbols_tell_more, with_networks
 from infotorch.estimators.weighed import TIED, Effort, K, numbers_with_numbers
 from infotorch.numerics.checks import check_choice, check_neighbours, is_discrete, paired_rows
 from infotorch.numerics.kinds import check_kind
@@ -54,6 +58,11 @@ def mutual_information(
       for high values, idle columns, mixed signals. Of columns with ties, of the ranks alone.
     - With `effort="thorough"` also `neural_mi` on held-out samples.
 
+    With `effort="thorough"` a network reads images, of shape (n, h, w) or (n, c, h, w) from 8 x 8 pixels, and tokens,
+    several columns of integers that occur again and again: a classifier where the other side is labels, else a critic
+    with an encoder for each side. It is trained on some of the samples and read on others, so that the value is a lower
+    bound, and trained again on half of them: `reliable` is False where the value still grows, or nothing was learned.
+
     A warning, `reason` and `reliable` tell where the value is known to be far too low, and where the largest estimate
     stands alone. Against symbols the units of several columns of x relative to each other matter, as for `ross`.
 
@@ -71,8 +80,8 @@ def mutual_information(
         discrete_x: True: equal samples of x are one symbol, and symbols have no order (class numbers in floats). False:
             x is numbers (ages, counts); only a constant, which has 0 nats either way, stays one symbol. None: as above.
         discrete_y: the same of y.
-        effort: of numbers with numbers: "fast", neighbours alone, which no increasing map of a column changes;
-            "default", at most seconds; "thorough", up to a minute.
+        effort: "fast", of numbers with numbers neighbours alone, which no increasing map of a column changes;
+            "default", at most seconds; "thorough", networks too, up to a minute.
         generator: draws the samples where there are too many; None: others in every call.
 
     Returns:
@@ -109,10 +118,11 @@ def mutual_information(
         xs, ys = xs[drawn], ys[drawn]
     if kinds == ("discrete", "discrete"):
         estimate = _both_discrete(symbols(xs), symbols(ys))
-    elif "discrete" in kinds:
-        estimate = _against_symbols(xs, ys) if kinds[1] == "discrete" else _against_symbols(ys, xs)
+    elif effort == "thorough":
+        shapes = [tuple(np.shape(given))[1:] for given in (x, y)]
+        estimate = _thorough((xs, ys), [kind == "discrete" for kind in kinds], shapes)
     else:
-        estimate = numbers_with_numbers(xs, ys, effort=effort)
+        estimate = _of_columns((xs, ys), [kind == "discrete" for kind in kinds], effort)
     shape = f"x is {kinds[0]}{told[0]} ({_columns(xs)}), y is {kinds[1]}{told[1]} ({_columns(ys)})"
     few = f"; of {most:,} of the {n:,} samples, drawn at random, so that it takes seconds" * (n > most)
     return dataclasses.replace(estimate, reason=f"{shape}: {estimate.reason}{few}")
@@ -169,6 +179,33 @@ def _both_discrete(x: Tensor, y: Tensor) -> Estimate:
     sparse = f"; {share:.0%} of the samples have a pair of their own, too many for frequencies: the value is biased"
     why = "counts of symbols" + sparse * (share > _SPARSE)
     return dataclasses.replace(estimate, reason=why, reliable=share <= _SPARSE)
+
+
+def _thorough(values: Sequence[Tensor], discrete: Sequence[bool], shapes: Sequence[tuple[int, ...]]) -> Estimate:
+    if suits_networks(values, shapes, discrete):
+        with noting():
+            found = _of_columns(values, discrete, "default")
+        return with_networks(found, values, shapes, discrete)
+    found = _of_columns(values, discrete, "thorough")
+    return found if found.reliable or not any(discrete) else with_networks(found, values, shapes, discrete)
+
+
+def _of_columns(values: Sequence[Tensor], discrete: Sequence[bool], effort: Effort) -> Estimate:
+    """Without regard to what the columns are: x or y, or neither, is one symbol."""
+    x, y = values
+    if not any(discrete):
+        return numbers_with_numbers(x, y, effort=effort)
+    found = _against_symbols(x, y) if discrete[1] else _against_symbols(y, x)
+    if effort == "fast" or not found.reliable:
+        return found
+    numbers, labels = (x, y) if discrete[1] else (y, x)
+    return examined(
+        found,
+        {},
+        short=lambda: symbols_tell_more(numbers, symbols(labels), found),
+        instead_of_short='effort="thorough" reads them as symbols',
+        name="mutual_information",
+    )
 
 
 def _against_symbols(x: Tensor, labels: Tensor) -> Estimate:

@@ -1,0 +1,231 @@
+"""Information that a network finds in images, sentences or many columns, read on samples that it was not trained on.
+
+One network is trained on four fifths of the samples; at every look it is read on both halves of the rest. Where
+training stops, and how steep the scores are, is chosen on one half for the other, so that either half counts and none
+chose for itself. The same again with half of the training samples tells whether the value still grows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from infotorch.estimators.bounds import infonce
+from infotorch.estimators.critic_training import shuffled_batches, trainable
+from infotorch.estimators.encoders import WIDTH, readable
+from infotorch.estimators.estimate import Estimate
+from infotorch.estimators.held_out import HeldOut, held_out, pooled
+from infotorch.numerics.seeds import SeedStreams, derive_seed
+
+#: fewer samples teach a network nothing, more take longer than a minute
+LEAST_SAMPLES, _MOST_SAMPLES = 200, 20_000
+_HELD_OUT = 0.2
+_BATCH, _CHECK_EVERY = 256, 25
+_LR, _DECAY, _WARM = 4e-3, 1e-3, 0.2
+# Passes over the samples, and the least and most steps.
+_PASSES_OF_LABELS, _PASSES_OF_PAIRS, _STEPS = 10, 16, (150, 600)
+_COMMON = 32
+_SCALES = (1.0, 0.8, 0.6, 0.4)
+_DROPPED = 0.2
+# With twice the samples a value that grows by this much, in nats and as a share of it, has not arrived.
+_GROWS, _GROWS_SHARE, _LEAST_GROWTH = 0.07, 0.15, 0.02
+# Standard errors beyond which something was learned.
+_ERRORS = 2.0
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What is trained and how it is read.
+
+    Args:
+        build: a new module.
+        loss: module, numbers of samples -> 0-d.
+        read: module, numbers of samples -> for every scale of the scores, what it tells of these samples.
+        passes: over the training samples.
+    """
+
+    build: Callable[[], nn.Module]
+    loss: Callable[[nn.Module, Tensor], Tensor]
+    read: Callable[[nn.Module, Tensor], list[HeldOut]]
+    passes: int
+
+
+def label_information(shape: tuple[int, ...], x: Tensor, labels: Tensor) -> Estimate:
+    """What a classifier tells of the labels on held-out samples: H(Y) less its cross-entropy; a lower bound, in nats.
+
+    Args:
+        shape: of one sample of x.
+        x: flattened, shape (n, d), of the caller's dtype.
+        labels: 0 to m - 1, shape (n,).
+
+    Example:
+        >>> labels = torch.arange(1000) % 2
+        >>> words = torch.randint(8, (1000, 6), generator=torch.Generator().manual_seed(0)) + 8 * labels[:, None]
+        >>> found = label_information((6,), words, labels)
+        >>> found.side, 0.6 < float(found) <= math.log(2) + 0.01
+        ('lower', True)
+    """
+    rows = _drawn(len(x))
+    x, labels = (values[rows.to(values.device)].cpu() for values in (x, labels))
+    train, held = _split(len(x))
+    side = readable(shape, x, train)
+    classes = int(labels.max()) + 1
+    # A class that has no training sample is expected about as often as one that has one.
+    prior = (torch.bincount(labels[train], minlength=classes).float() + 0.5).log().log_softmax(0)
+    frequency = torch.bincount(labels, minlength=classes).double() / len(labels)
+
+    def loss(model: nn.Module, batch: Tensor) -> Tensor:
+        return F.cross_entropy(prior + model(side.samples[batch]), labels[batch])
+
+    def read(model: nn.Module, batch: Tensor) -> list[HeldOut]:
+        y, scores = labels[batch], model(side.samples[batch])
+        found = []
+        for scale in _SCALES:
+            terms = (prior + scale * scores).double().log_softmax(1).gather(1, y[:, None])[:, 0] - frequency[y].log()
+            found.append(HeldOut(float(terms.mean()), terms, float(torch.special.entr(frequency).sum())))
+        return found
+
+    task = _Task(lambda: _classifier(side.build(), classes), loss, read, _PASSES_OF_LABELS)
+    return _estimate(task, train, held, f"classifier {side.form}", f"a classifier of {side.form}")
+
+
+def pair_information(shapes: Sequence[tuple[int, ...]], x: Tensor, y: Tensor) -> Estimate:
+    """What a critic with an encoder for x and one for y tells on held-out samples: InfoNCE; a lower bound, in nats.
+
+    Its ceiling is the log of a tenth of the samples.
+
+    Args:
+        shapes: of one sample of x and of y.
+        x: flattened, shape (n, d), of the caller's dtype.
+        y: the same number of samples.
+
+    Example:
+        >>> words = torch.randint(8, (2, 1000, 6), generator=torch.Generator().manual_seed(0))
+        >>> found = pair_information([(6,), (6,)], *(words + 8 * (torch.arange(1000) % 2)[:, None]))
+        >>> found.side, 0.6 < float(found) <= math.log(2) + 0.03
+        ('lower', True)
+    """
+    rows = _drawn(len(x))
+    x, y = (values[rows.to(values.device)].cpu() for values in (x, y))
+    train, held = _split(len(x))
+    sides = [readable(shape, values, train) for shape, values in zip(shapes, (x, y), strict=True)]
+
+    def loss(model: nn.Module, batch: Tensor) -> Tensor:
+        scores = model(*(side.samples[batch] for side in sides))
+        return -0.5 * (infonce(scores) + infonce(scores.T))
+
+    def read(model: nn.Module, batch: Tensor) -> list[HeldOut]:
+        scores = model(*(side.samples[batch] for side in sides))
+        places = torch.arange(len(batch))
+        return [
+            held_out("infonce", partial(_scaled, scores, s), places, places, group_size=len(batch)) for s in _SCALES
+        ]
+
+    task = _Task(lambda: _PairCritic(*(side.build() for side in sides)), loss, read, _PASSES_OF_PAIRS)
+    forms = " and ".join(dict.fromkeys(side.form for side in sides))
+    return _estimate(task, train, held, f"encoders {forms}", f"a critic with encoders of {forms}")
+
+
+class _PairCritic(nn.Module):
+    """Scores of every x against every y: the product of what two encoders make of them."""
+
+    def __init__(self, encode_x: nn.Module, encode_y: nn.Module) -> None:
+        super().__init__()
+        self.x, self.y = (
+            nn.Sequential(encoder, nn.Dropout(_DROPPED), nn.Linear(WIDTH, _COMMON)) for encoder in (encode_x, encode_y)
+        )
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        return self.x(x) @ self.y(y).T
+
+
+def _scaled(scores: Tensor, scale: float, *_: Tensor) -> Tensor:
+    return scale * scores
+
+
+def _classifier(encoder: nn.Module, classes: int) -> nn.Module:
+    """Its scores are added to the frequencies of the classes, and are 0 at first."""
+    last = nn.Linear(WIDTH, classes)
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
+    return nn.Sequential(encoder, nn.Dropout(_DROPPED), last)
+
+
+def _estimate(task: _Task, train: Tensor, held: list[Tensor], name: str, said: str) -> Estimate:
+    value, error, ceiling = pooled(_trained(task, train, held, "full"))
+    fewer, _, _ = pooled(_trained(task, train[: len(train) // 2], held, "half"))
+    doubt = _doubt(value, fewer, error)
+    told = f"{said} on held-out samples ({fewer:.3g} with half of the training samples)"
+    return Estimate(
+        torch.tensor(value, dtype=torch.float64),
+        side="lower",
+        n=len(train) + sum(map(len, held)),
+        estimator=name,
+        ceiling=ceiling,
+        reason=f"{told}; {doubt}" if doubt else told,
+        error=lambda: error,
+        reliable=not doubt,
+    )
+
+
+def _doubt(value: float, fewer: float, error: float) -> str:
+    """Why the value may lie far below the truth; "" where nothing says so."""
+    if value < max(_ERRORS * error, _LEAST_GROWTH):
+        return "nothing learned held on other samples: there is no information, or samples are too few"
+    growth = value - fewer
+    if growth > min(_GROWS, max(_LEAST_GROWTH, _GROWS_SHARE * value)):
+        return f"twice the samples raise the value by {growth:.2g} nats: it still grows"
+    return ""
+
+
+def _trained(task: _Task, train: Tensor, held: list[Tensor], run: str) -> list[HeldOut]:
+    """One network's readings of both halves: at each look and scale, and of these the one that the other half chose."""
+    steps = min(max(task.passes * len(train) // _BATCH, _STEPS[0]), _STEPS[1])
+    streams, looks = _streams(), ([], [])
+    with trainable(torch.device("cpu")), streams.as_global(run), torch.device("cpu"):
+        model = task.build()
+        optimizer = torch.optim.AdamW(model.parameters(), lr=_LR, weight_decay=_DECAY)
+        rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, _LR, total_steps=steps, pct_start=_WARM)
+        batches = shuffled_batches([train], _BATCH, streams.generator("order"))
+        for step in range(1, steps + 1):
+            optimizer.zero_grad()
+            task.loss(model.train(), next(batches)[0]).backward()
+            optimizer.step()
+            rate.step()
+            if step % _CHECK_EVERY == 0 or step == steps:
+                _look(task, model.eval(), held, looks)
+    best = [max(range(len(half)), key=lambda look: half[look].value) for half in looks]
+    chosen = [half[other] for half, other in zip(looks, reversed(best), strict=True)]
+    # What tells less than nothing of the half that chose it is not believed.
+    return [
+        half if own[other].value > 0 else HeldOut(0.0, torch.zeros_like(half.influence), half.ceiling)
+        for half, own, other in zip(chosen, reversed(looks), reversed(best), strict=True)
+    ]
+
+
+@torch.no_grad()
+def _look(task: _Task, model: nn.Module, held: list[Tensor], looks: tuple[list[HeldOut], ...]) -> None:
+    for rows, half in zip(held, looks, strict=True):
+        half.extend(task.read(model, rows))
+
+
+def _streams() -> SeedStreams:
+    return SeedStreams(derive_seed(0, "networks of mutual_information"))
+
+
+def _drawn(n: int) -> Tensor:
+    """Numbers of the samples that are used, in a random order."""
+    order = torch.randperm(n, generator=_streams().generator("split"), device="cpu")
+    return order[:_MOST_SAMPLES]
+
+
+def _split(n: int) -> tuple[Tensor, list[Tensor]]:
+    """Numbers of training samples, and of both halves of the others."""
+    held = round(_HELD_OUT * n)
+    rows = torch.arange(n, device="cpu")
+    return rows[held:], [rows[: held // 2], rows[held // 2 : held]]
