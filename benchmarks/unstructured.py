@@ -36,7 +36,7 @@ Json = dict[str, Any]
 
 
 def _real(name: str, *, overlap: bool) -> LabelledSamples:
-    train = data.load(name).train
+    train: Any = data.load(name).train
     return LabelledSamples(train.x, train.y, classes_overlap=overlap)
 
 
@@ -49,7 +49,7 @@ DRAWS: dict[str, Callable[[], Any]] = {
 }
 
 
-def estimate(law: ClassPairs, name: str, effort: str, seed: int) -> Json:
+def estimate(law: ClassPairs, name: str, effort: Any, seed: int) -> Json:
     """One estimate, with its interval and flag."""
     x, y = law.sample(N, torch.Generator().manual_seed(derive_seed(seed, f"unstructured {name}", N)))
     began, used = time.perf_counter(), time.process_time()

@@ -7,7 +7,6 @@ import math
 from collections.abc import Sequence
 from typing import Literal, get_args
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,7 +16,7 @@ from infotorch.estimators.doubts import examined, noting
 from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.trained import suits_networks, symbols_tell_more, with_networks
 from infotorch.estimators.weighed import TIED, Effort, K, numbers_with_numbers
-from infotorch.numerics.checks import check_choice, check_neighbours, is_discrete, paired_rows
+from infotorch.numerics.checks import as_tensor, check_choice, check_neighbours, is_discrete, paired_rows
 from infotorch.numerics.kinds import check_kind
 from infotorch.numerics.seeds import as_generator
 from infotorch.numerics.symbols import multiplicity, symbols
@@ -119,7 +118,7 @@ def mutual_information(
     if kinds == ("discrete", "discrete"):
         estimate = _both_discrete(symbols(xs), symbols(ys))
     elif effort == "thorough":
-        shapes = [tuple(np.shape(given))[1:] for given in (x, y)]
+        shapes = [tuple(as_tensor(given, where="mutual_information", name="x or y").shape[1:]) for given in (x, y)]
         estimate = _thorough((xs, ys), [kind == "discrete" for kind in kinds], shapes)
     else:
         estimate = _of_columns((xs, ys), [kind == "discrete" for kind in kinds], effort)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -87,6 +87,28 @@ def readable(shape: tuple[int, ...], rows: Tensor, train: Tensor) -> Readable:
     else:
         samples = patch_features(_as_images(shape, rows), train)
     return Readable(form, samples, lambda: _column_encoder(samples.shape[1]))
+
+
+def readable_pair(shapes: Sequence[tuple[int, ...]], x: Tensor, y: Tensor, train: Tensor) -> tuple[Readable, Readable]:
+    """X and y for two networks; images of one size, and tokens of one length, are measured alike: one network suits.
+
+    Args:
+        shapes: of one sample of x and of y.
+        x: flattened, shape (n, d).
+        y: the same number of samples.
+        train: numbers of the training samples.
+
+    Example:
+        >>> x, y = readable_pair([(8, 8), (8, 8)], torch.rand(4, 64), torch.rand(4, 64), torch.arange(3))
+        >>> x.build is y.build
+        True
+    """
+    forms = [form_of(shape, rows) for shape, rows in zip(shapes, (x, y), strict=True)]
+    if shapes[0] != shapes[1] or forms[0] != forms[1] or "columns" in forms:
+        return readable(shapes[0], x, train), readable(shapes[1], y, train)
+    both = readable(shapes[0], torch.cat([x, y]), torch.cat([train, len(x) + train]))
+    first, second = both.samples.split(len(x))
+    return replace(both, samples=first), replace(both, samples=second)
 
 
 def _image_shape(shape: tuple[int, ...]) -> tuple[int, int, int] | None:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from infotorch.estimators.bounds import infonce
 from infotorch.estimators.critic_training import shuffled_batches, trainable
-from infotorch.estimators.encoders import WIDTH, readable
+from infotorch.estimators.encoders import WIDTH, Readable, readable, readable_pair
 from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.held_out import HeldOut, held_out, pooled
 from infotorch.numerics.seeds import SeedStreams, derive_seed
@@ -113,7 +113,7 @@ def pair_information(shapes: Sequence[tuple[int, ...]], x: Tensor, y: Tensor) ->
     rows = _drawn(len(x))
     x, y = (values[rows.to(values.device)].cpu() for values in (x, y))
     train, held = _split(len(x))
-    sides = [readable(shape, values, train) for shape, values in zip(shapes, (x, y), strict=True)]
+    sides = readable_pair(shapes, x, y, train)
 
     def loss(model: nn.Module, batch: Tensor) -> Tensor:
         scores = model(*(side.samples[batch] for side in sides))
@@ -126,22 +126,29 @@ def pair_information(shapes: Sequence[tuple[int, ...]], x: Tensor, y: Tensor) ->
             held_out("infonce", partial(_scaled, scores, s), places, places, group_size=len(batch)) for s in _SCALES
         ]
 
-    task = _Task(lambda: _PairCritic(*(side.build() for side in sides)), loss, read, _PASSES_OF_PAIRS)
+    task = _Task(lambda: _PairCritic(*sides), loss, read, _PASSES_OF_PAIRS)
     forms = " and ".join(dict.fromkeys(side.form for side in sides))
     return _estimate(task, train, held, f"encoders {forms}", f"a critic with encoders of {forms}")
 
 
 class _PairCritic(nn.Module):
-    """Scores of every x against every y: the product of what two encoders make of them."""
+    """Scores of every x against every y: a bilinear form of what encoders make of them, one for both where that suits.
 
-    def __init__(self, encode_x: nn.Module, encode_y: nn.Module) -> None:
+    One encoder has seen twice as many samples.
+    """
+
+    def __init__(self, x: Readable, y: Readable) -> None:
         super().__init__()
-        self.x, self.y = (
-            nn.Sequential(encoder, nn.Dropout(_DROPPED), nn.Linear(WIDTH, _COMMON)) for encoder in (encode_x, encode_y)
-        )
+        self.x = self._encoder(x)
+        self.y = self.x if x.build is y.build else self._encoder(y)
+        self.between = nn.Parameter(torch.eye(_COMMON))
+
+    @staticmethod
+    def _encoder(side: Readable) -> nn.Module:
+        return nn.Sequential(side.build(), nn.Dropout(_DROPPED), nn.Linear(WIDTH, _COMMON))
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        return self.x(x) @ self.y(y).T
+        return self.x(x) @ self.between @ self.y(y).T
 
 
 def _scaled(scores: Tensor, scale: float, *_: Tensor) -> Tensor:
