@@ -32,6 +32,8 @@ _PASSES_OF_LABELS, _PASSES_OF_PAIRS, _STEPS = 10, 16, (150, 600)
 _COMMON = 32
 _SCALES = (1.0, 0.8, 0.6, 0.4)
 _DROPPED = 0.2
+# Neighbours that vote, samples of each class's share that are added to theirs, and how much their votes may count.
+_NEIGHBOURS, _UNSEEN, _SHARES_OF_VOTES, _AT_ONCE = 30, 2.0, (0.0, 0.3, 0.6, 1.0), 500
 # With twice the samples a value that grows by this much, in nats and as a share of it, has not arrived.
 _GROWS, _GROWS_SHARE, _LEAST_GROWTH = 0.07, 0.15, 0.02
 # Standard errors beyond which something was learned.
@@ -43,13 +45,13 @@ class _Task:
     """What is trained and how it is read.
 
     Args:
-        build: a new module.
+        build: numbers of training samples -> a new module.
         loss: module, numbers of samples -> 0-d.
         read: module, numbers of samples -> for every scale of the scores, what it tells of these samples.
         passes: over the training samples.
     """
 
-    build: Callable[[], nn.Module]
+    build: Callable[[Tensor], nn.Module]
     loss: Callable[[nn.Module, Tensor], Tensor]
     read: Callable[[nn.Module, Tensor], list[HeldOut]]
     passes: int
@@ -64,6 +66,7 @@ def label_information(shape: tuple[int, ...], x: Tensor, labels: Tensor) -> Esti
         labels: 0 to m - 1, shape (n,).
 
     Example:
+        >>> import math
         >>> labels = torch.arange(1000) % 2
         >>> words = torch.randint(8, (1000, 6), generator=torch.Generator().manual_seed(0)) + 8 * labels[:, None]
         >>> found = label_information((6,), words, labels)
@@ -79,18 +82,22 @@ def label_information(shape: tuple[int, ...], x: Tensor, labels: Tensor) -> Esti
     prior = (torch.bincount(labels[train], minlength=classes).float() + 0.5).log().log_softmax(0)
     frequency = torch.bincount(labels, minlength=classes).double() / len(labels)
 
+    def build(train: Tensor) -> nn.Module:
+        return _Classifier(side, labels, prior, train, torch.cat(held))
+
     def loss(model: nn.Module, batch: Tensor) -> Tensor:
         return F.cross_entropy(prior + model(side.samples[batch]), labels[batch])
 
     def read(model: nn.Module, batch: Tensor) -> list[HeldOut]:
-        y, scores = labels[batch], model(side.samples[batch])
+        assert isinstance(model, _Classifier)
+        y, ceiling = labels[batch], float(torch.special.entr(frequency).sum())
         found = []
-        for scale in _SCALES:
-            terms = (prior + scale * scores).double().log_softmax(1).gather(1, y[:, None])[:, 0] - frequency[y].log()
-            found.append(HeldOut(float(terms.mean()), terms, float(torch.special.entr(frequency).sum())))
+        for scores in model.readings(side.samples[batch], batch):
+            terms = (prior + scores).double().log_softmax(1).gather(1, y[:, None])[:, 0] - frequency[y].log()
+            found.append(HeldOut(float(terms.mean()), terms, ceiling))
         return found
 
-    task = _Task(lambda: _classifier(side.build(), classes), loss, read, _PASSES_OF_LABELS)
+    task = _Task(build, loss, read, _PASSES_OF_LABELS)
     return _estimate(task, train, held, f"classifier {side.form}", f"a classifier of {side.form}")
 
 
@@ -105,6 +112,7 @@ def pair_information(shapes: Sequence[tuple[int, ...]], x: Tensor, y: Tensor) ->
         y: the same number of samples.
 
     Example:
+        >>> import math
         >>> words = torch.randint(8, (2, 1000, 6), generator=torch.Generator().manual_seed(0))
         >>> found = pair_information([(6,), (6,)], *(words + 8 * (torch.arange(1000) % 2)[:, None]))
         >>> found.side, 0.6 < float(found) <= math.log(2) + 0.03
@@ -126,7 +134,7 @@ def pair_information(shapes: Sequence[tuple[int, ...]], x: Tensor, y: Tensor) ->
             held_out("infonce", partial(_scaled, scores, s), places, places, group_size=len(batch)) for s in _SCALES
         ]
 
-    task = _Task(lambda: _PairCritic(*sides), loss, read, _PASSES_OF_PAIRS)
+    task = _Task(lambda _: _PairCritic(*sides), loss, read, _PASSES_OF_PAIRS)
     forms = " and ".join(dict.fromkeys(side.form for side in sides))
     return _estimate(task, train, held, f"encoders {forms}", f"a critic with encoders of {forms}")
 
@@ -155,12 +163,39 @@ def _scaled(scores: Tensor, scale: float, *_: Tensor) -> Tensor:
     return scale * scores
 
 
-def _classifier(encoder: nn.Module, classes: int) -> nn.Module:
-    """Its scores are added to the frequencies of the classes, and are 0 at first."""
-    last = nn.Linear(WIDTH, classes)
-    nn.init.zeros_(last.weight)
-    nn.init.zeros_(last.bias)
-    return nn.Sequential(encoder, nn.Dropout(_DROPPED), last)
+class _Classifier(nn.Module):
+    """Scores of classes, beyond their frequencies; 0 at first. The nearest training samples have a vote as well.
+
+    Neighbours see small differences that a network learns late; how much either counts is chosen like the scale.
+    """
+
+    def __init__(self, side: Readable, labels: Tensor, prior: Tensor, train: Tensor, held: Tensor) -> None:
+        super().__init__()
+        last = nn.Linear(WIDTH, len(prior))
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        self.scores = nn.Sequential(side.build(), nn.Dropout(_DROPPED), last)
+        self.votes = None if side.form == "tokens" else _votes(side.samples, labels, prior, train, held)
+
+    def forward(self, samples: Tensor) -> Tensor:
+        return self.scores(samples)
+
+    def readings(self, samples: Tensor, numbers: Tensor) -> list[Tensor]:
+        """Scores of held-out samples, by their numbers: of several scales, and with the votes."""
+        own = self.scores(samples)
+        shares = (0.0,) if self.votes is None else _SHARES_OF_VOTES
+        votes = 0.0 if self.votes is None else self.votes[numbers]
+        return [scale * ((1 - share) * own + share * votes) for share in shares for scale in _SCALES]
+
+
+def _votes(samples: Tensor, labels: Tensor, prior: Tensor, train: Tensor, held: Tensor) -> Tensor:
+    """Log of how often each class occurs among a held-out sample's nearest training samples, beyond its frequency."""
+    k = min(_NEIGHBOURS, len(train))
+    counts = torch.zeros(int(held.max()) + 1, len(prior))
+    for some in held.split(_AT_ONCE):
+        nearest = torch.cdist(samples[some], samples[train]).topk(k, largest=False).indices
+        counts[some] = F.one_hot(labels[train][nearest], len(prior)).sum(dim=1).float()
+    return ((counts + _UNSEEN * prior.exp()) / (k + _UNSEEN)).log() - prior
 
 
 def _estimate(task: _Task, train: Tensor, held: list[Tensor], name: str, said: str) -> Estimate:
@@ -195,7 +230,7 @@ def _trained(task: _Task, train: Tensor, held: list[Tensor], run: str) -> list[H
     steps = min(max(task.passes * len(train) // _BATCH, _STEPS[0]), _STEPS[1])
     streams, looks = _streams(), ([], [])
     with trainable(torch.device("cpu")), streams.as_global(run), torch.device("cpu"):
-        model = task.build()
+        model = task.build(train)
         optimizer = torch.optim.AdamW(model.parameters(), lr=_LR, weight_decay=_DECAY)
         rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, _LR, total_steps=steps, pct_start=_WARM)
         batches = shuffled_batches([train], _BATCH, streams.generator("order"))
