@@ -42,6 +42,12 @@ def test_channels_come_first_or_last():
     assert torch.equal(first.samples, second.samples)
 
 
+@pytest.mark.parametrize("unit", [1e-200, 1e200])
+def test_images_in_any_unit_have_finite_features(unit):
+    rows = unit * IMAGES.flatten(1).double()
+    assert torch.isfinite(readable((2, 12, 10), rows, TRAIN).samples).all()
+
+
 def test_integers_that_repeat_are_tokens():
     assert form_of((5,), torch.randint(9, (50, 5))) == "tokens"
     assert form_of((5,), torch.arange(250).reshape(50, 5)) == "columns"

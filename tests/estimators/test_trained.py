@@ -36,10 +36,10 @@ def stripes(classes, generator):
     return images
 
 
-@pytest.mark.parametrize("nats", [0.7, math.log(4)])
+@pytest.mark.parametrize("nats", [pytest.param(0.7, marks=pytest.mark.slow), math.log(4)])
 def test_tokens_are_read_as_symbols(nats):
     law = ClassPairs(channel(nats), SENTENCES, ClassPairs.label)
-    x, y = law.sample(3000, seeded())
+    x, y = law.sample(2000, seeded())
     found = quietly(x, y)
     assert found.estimator == "classifier tokens"
     assert found.side == "lower"
@@ -54,6 +54,7 @@ def test_which_numbers_stand_for_the_words_does_not_matter():
     assert float(first) == float(renamed)
 
 
+@pytest.mark.slow
 def test_pairs_of_images_share_their_classes():
     x, y = ClassPairs(channel(math.log(4)), stripes).sample(1500, seeded())
     found = quietly(x, y)
@@ -63,7 +64,7 @@ def test_pairs_of_images_share_their_classes():
 
 
 def test_independent_images_share_nothing_and_nothing_learned_is_told():
-    x, y = ClassPairs(channel(0.0), stripes, ClassPairs.label).sample(1000, seeded())
+    x, y = ClassPairs(channel(0.0), stripes, ClassPairs.label).sample(500, seeded())
     found = quietly(x, y)
     assert abs(float(found)) < 0.02
     assert not found.reliable
@@ -98,10 +99,25 @@ def test_counts_that_neighbours_read_well_are_not_flagged():
     assert symbols_tell_more(counts, y, ross(counts, y)) == ""
 
 
+def test_what_is_reliable_and_larger_is_kept():
+    y = torch.arange(400) % 2
+    counts = torch.poisson(5.0 + 5.0 * y[:, None].expand(-1, 3), generator=seeded()).long()
+    assert float(quietly(counts, y)) >= float(quietly(counts, y, effort="fast"))
+
+
 def test_copied_samples_teach_no_network():
-    x, y = ClassPairs(channel(0.7), stripes).sample(300, seeded())
+    x, y = ClassPairs(channel(0.7), stripes).sample(150, seeded())
     found = quietly(x.repeat(2, 1, 1), y.repeat(2, 1, 1))
     assert "encoders" not in found.estimator
+
+
+@pytest.mark.slow
+def test_all_samples_teach_where_neighbours_take_some(monkeypatch):
+    monkeypatch.setattr("infotorch.estimators.choose._MOST_DISTANCES", 10**6)  # some 80 samples
+    x, y = ClassPairs(channel(0.7), stripes, ClassPairs.label).sample(400, seeded())
+    found = quietly(x, y)
+    assert found.n == 400
+    assert "drawn at random" not in found.reason
 
 
 def test_columns_and_labels_that_neighbours_read_are_left_to_them():

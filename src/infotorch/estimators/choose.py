@@ -111,7 +111,7 @@ def mutual_information(
         for given, kind in zip((discrete_x, discrete_y), kinds, strict=True)
     ]
     columns = sum(rows.shape[1] for rows, kind in zip((xs, ys), kinds, strict=True) if kind != "discrete")
-    most, n = _most_samples(columns), len(xs)
+    most, n, whole = _most_samples(columns), len(xs), (xs, ys)
     if n > most:
         drawn = torch.randperm(n, generator=generator, device=generator.device)[:most].to(xs.device)
         xs, ys = xs[drawn], ys[drawn]
@@ -119,11 +119,11 @@ def mutual_information(
         estimate = _both_discrete(symbols(xs), symbols(ys))
     elif effort == "thorough":
         shapes = [tuple(as_tensor(given, where="mutual_information", name="x or y").shape[1:]) for given in (x, y)]
-        estimate = _thorough((xs, ys), [kind == "discrete" for kind in kinds], shapes)
+        estimate = _thorough((xs, ys), whole, [kind == "discrete" for kind in kinds], shapes)
     else:
         estimate = _of_columns((xs, ys), [kind == "discrete" for kind in kinds], effort)
     shape = f"x is {kinds[0]}{told[0]} ({_columns(xs)}), y is {kinds[1]}{told[1]} ({_columns(ys)})"
-    few = f"; of {most:,} of the {n:,} samples, drawn at random, so that it takes seconds" * (n > most)
+    few = f"; of {most:,} of the {n:,} samples, drawn at random, so that it takes seconds" * (estimate.n <= most < n)
     return dataclasses.replace(estimate, reason=f"{shape}: {estimate.reason}{few}")
 
 
@@ -180,13 +180,16 @@ def _both_discrete(x: Tensor, y: Tensor) -> Estimate:
     return dataclasses.replace(estimate, reason=why, reliable=share <= _SPARSE)
 
 
-def _thorough(values: Sequence[Tensor], discrete: Sequence[bool], shapes: Sequence[tuple[int, ...]]) -> Estimate:
-    if suits_networks(values, shapes, discrete):
+def _thorough(
+    drawn: Sequence[Tensor], whole: Sequence[Tensor], discrete: Sequence[bool], shapes: Sequence[tuple[int, ...]]
+) -> Estimate:
+    """Neighbours of the samples that were drawn for them, networks of all."""
+    if suits_networks(whole, shapes, discrete):
         with noting():
-            found = _of_columns(values, discrete, "default")
-        return with_networks(found, values, shapes, discrete)
-    found = _of_columns(values, discrete, "thorough")
-    return found if found.reliable or not any(discrete) else with_networks(found, values, shapes, discrete)
+            found = _of_columns(drawn, discrete, "default")
+        return with_networks(found, whole, shapes, discrete)
+    found = _of_columns(drawn, discrete, "thorough")
+    return found if found.reliable or not any(discrete) else with_networks(found, whole, shapes, discrete)
 
 
 def _of_columns(values: Sequence[Tensor], discrete: Sequence[bool], effort: Effort) -> Estimate:

@@ -125,7 +125,9 @@ def _image_shape(shape: tuple[int, ...]) -> tuple[int, int, int] | None:
 def _as_images(shape: tuple[int, ...], rows: Tensor) -> Tensor:
     found = _image_shape(shape)
     assert found is not None
-    images = rows.float().reshape(-1, *shape)
+    # In units of the largest value squares neither overflow nor vanish.
+    largest = rows.double().abs().amax()
+    images = (rows.double() / torch.where(largest > 0, largest, 1)).float().reshape(-1, *shape)
     if images.ndim == 3:
         images = images[:, None]
     elif tuple(images.shape[1:]) != found:

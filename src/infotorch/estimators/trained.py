@@ -43,7 +43,7 @@ def with_networks(
     """What networks tell on held-out samples, or the estimate found without them where that tells far more.
 
     The network's value is a lower bound whatever it learned, and neighbours of pixels or of numbers of words err either
-    way: so it is the value, unless the other is far above.
+    way: so it is the value, unless the other is above and reliable (counts), or far above, where either is doubted.
     """
     if not _can_be_learned(values, discrete):
         return found
@@ -63,9 +63,11 @@ def _can_be_learned(values: Sequence[Tensor], discrete: Sequence[bool]) -> bool:
 
 
 def _believed(learned: Estimate, found: Estimate) -> Estimate:
-    """The network's estimate, or the other where that tells far more; with what either told."""
+    """The network's estimate, or the other where that tells more and nothing speaks against it, or far more."""
     value, other = float(learned), float(found)
     told = f"{learned.reason}; other estimates ({found.estimator}) tell {other:.3g}"
+    if found.reliable and other > value:
+        return replace(found, reason=f"{found.reason}; {learned.estimator} tells {value:.3g} on held-out samples")
     if other <= value + max(_ABOVE, _ABOVE_SHARE * value):
         return replace(learned, value=learned.value.to(found.value), reason=told)
     apart = f"estimates disagree: {found.reason}; {learned.estimator} tells {value:.3g} on held-out samples"
