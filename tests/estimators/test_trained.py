@@ -111,15 +111,6 @@ def test_copied_samples_teach_no_network():
     assert "encoders" not in found.estimator
 
 
-@pytest.mark.slow
-def test_all_samples_teach_where_neighbours_take_some(monkeypatch):
-    monkeypatch.setattr("infotorch.estimators.choose._MOST_DISTANCES", 10**6)  # some 80 samples
-    x, y = ClassPairs(channel(0.7), stripes, ClassPairs.label).sample(400, seeded())
-    found = quietly(x, y)
-    assert found.n == 400
-    assert "drawn at random" not in found.reason
-
-
 def test_columns_and_labels_that_neighbours_read_are_left_to_them():
     y = torch.arange(600) % 3
     x = torch.randn(600, 3, generator=seeded()) + 8 * y[:, None]
