@@ -1,7 +1,7 @@
 """Accuracy beside other packages: each estimator through `infotorch.distributions.benchmark`, on the same samples.
 
-    .venv-peers/bin/python -m pip install -r benchmarks/peers.txt
-    .venv-peers/bin/python benchmarks/peers_accuracy.py [--only gmm-mi ...] [--sets suite ...] [--fresh]
+    pip install -r benchmarks/peers_accuracy.txt && pip install --no-deps -e .       (an environment of its own)
+    python benchmarks/peers_accuracy.py [--only gmm-mi ...] [--sets suite ...] [--fresh]
 
 Hours on one core. Writes results/peers_accuracy.json and .md: error, coverage of the 95 % intervals, and processor
 seconds. Goes on where it stopped, law by law; `--fresh` forgets what is measured again. A peer that is not installed
