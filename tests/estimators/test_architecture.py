@@ -47,6 +47,20 @@ def test_a_linear_layer_on_gaussian_input_has_its_closed_form(noise_std, scale):
     assert estimate.reason.startswith("read on 600 of 3000 rows; kept step")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("noise_std", [4.0, 2.0, 1.5, 1.0])
+def test_correlated_input_has_its_closed_form_within_the_stated_error(noise_std):
+    layer, _ = linear_layer(6, 3)
+    mix = torch.eye(6) + torch.randn(6, 6, generator=seeded(7)) / math.sqrt(6)
+    weight = layer.weight.detach().double() @ mix.double()
+    truth = 0.5 * float(torch.logdet(torch.eye(3, dtype=torch.float64) + weight @ weight.T / noise_std**2))
+    settings = {"hidden": (64, 64), "max_steps": 1000, "lr": 1e-3}
+    estimate = architecture_aware_mine(layer, inputs(6000, 6) @ mix.T, noise_std, **settings, generator=seeded())
+    assert 0.09 < truth < 1.0
+    assert abs(float(estimate) - truth) < 2 * estimate.std_error
+    assert estimate.std_error < 0.05
+
+
 def random_network():
     """Three layers of random weights, as in the paper's Figure 1."""
     layers, generator = [], seeded(2)

@@ -70,6 +70,36 @@ class TestArchitectureAwareAdversary:
         (found,), (wanted,) = torch.autograd.grad(fast, given), torch.autograd.grad(value(slow), slow)
         torch.testing.assert_close(found, wanted, rtol=1e-8, atol=1e-10)
 
+    @pytest.mark.parametrize("noise_std", [0.3, 1.0, 3.0])
+    def test_the_full_gradient_is_that_of_finite_differences_and_the_stopped_one_is_a_part_of_it(self, noise_std):
+        inputs, weight = gaussian(8, 4), gaussian(3, 4, seed=1).requires_grad_()
+        settings = {"hidden": (6,), "noise_std": noise_std}
+        full = ArchitectureAwareAdversary((inputs @ weight.T).detach(), **settings, copy_gradient="full").double()
+        stopped = ArchitectureAwareAdversary((inputs @ weight.T).detach(), **settings).double()
+        stopped.load_state_dict(full.state_dict())
+
+        def value(part, matrix):
+            return donsker_varadhan(*part.contrast(inputs @ matrix.T, generator(3)))
+
+        assert torch.autograd.gradcheck(lambda matrix: value(full, matrix), weight)
+        assert torch.equal(value(full, weight), value(stopped, weight))
+        found, partial = (torch.autograd.grad(value(part, weight), weight)[0] for part in (full, stopped))
+        assert (found - partial).abs().max() > 1e-3 * found.abs().max()  # an untrained critic is not at its best
+
+    def test_with_the_true_log_ratio_the_part_through_the_copy_vanishes(self):
+        inputs, weight = gaussian(40_000, 3), torch.tensor([[0.9, 0.2, 0.0], [-0.3, 0.5, 0.4]]).double()
+        covariance, weight = weight @ weight.T, weight.requires_grad_()
+        gradients = []
+        for copy_gradient in ("stopped", "full"):
+            features = inputs @ weight.T
+            part = ArchitectureAwareAdversary(features, hidden=(4,), noise_std=1.0, copy_gradient=copy_gradient)
+            part.critic = TrueLogRatio(covariance, 1.0)
+            part.centre.zero_()
+            part.variance.fill_(0.0)  # what the critic reads is the channel itself
+            value = donsker_varadhan(*part.contrast(features, generator(1)))
+            gradients.append(torch.autograd.grad(value, weight)[0])
+        torch.testing.assert_close(*gradients, rtol=0, atol=0.03)  # three s.e., std 1 to 2 of 40,000 terms
+
     def test_noise_and_derangement_follow_the_generator_and_no_row_meets_itself(self):
         class Sees(Critic):
             def contrast(self, x, y):

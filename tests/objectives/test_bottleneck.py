@@ -136,6 +136,19 @@ class TestFull:
         assert torch.equal(state, torch.get_rng_state())
 
 
+@pytest.mark.parametrize("noise", ["fixed", "relative"])
+def test_the_gradient_through_the_critics_copy_changes_the_layers_gradient_and_no_value(features, noise):
+    totals, gradients = [], []
+    for copy_gradient in ({}, {"copy_gradient": "stopped"}, {"copy_gradient": "full"}):
+        layer = features.detach().clone().requires_grad_()
+        total = built(features, noise=noise, **copy_gradient)(batch_of(layer)).total
+        totals.append(total.detach())
+        gradients.append(torch.autograd.grad(total, layer)[0])
+    assert totals[0] == totals[1] == totals[2]
+    assert torch.equal(gradients[0], gradients[1])
+    assert not torch.allclose(gradients[1], gradients[2])
+
+
 class TestUnlabelled:
     def test_they_count_in_the_penalty_alone(self, features):
         y = torch.where(torch.arange(40) < 12, LABELS, -1)
@@ -371,6 +384,7 @@ class TestRefused:
                 {"penalty": "mine"},
                 "penalty must be one of gaussian, pairwise, leave_one_out, aamine, infonce, got 'mine'",
             ),
+            ({"copy_gradient": "half"}, "copy_gradient must be one of stopped, full, got 'half'"),
             ({"lower_bound": "ignore"}, "lower_bound must be one of warn, accept, got 'ignore'"),
             ({"critic_steps": 0}, "critic_steps must be at least 1, got 0"),
             ({"critic_hidden": (16, 0)}, "every width of critic_hidden must be at least 1, got 0"),

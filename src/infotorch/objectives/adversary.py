@@ -7,6 +7,7 @@ pairs drawn apart and cooperates with the layer; D_x does so with pairs (F(X), L
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -101,14 +102,16 @@ class LabelDiscriminator(_Discriminator):
 class ArchitectureAwareAdversary(_Discriminator):
     """D_x, the architecture-aware MINE of I(X; F(X) + noise): its critic reads x through the layer's own function F.
 
-    It tells (F(x1), F(x1) + noise) from (F(x1), F(x2) + noise). The gradient stops at the first argument: to the critic
-    F is a fixed feature of x, and where the critic is at its best a change of its own copy of F changes nothing, to
-    first order (the envelope theorem). So the layer's gradient is the one through the second argument.
+    It tells (F(x1), F(x1) + noise) from (F(x1), F(x2) + noise). By default the gradient stops at the first argument: to
+    the critic F is a fixed feature of x, and where the critic is at its best a change of its own copy of F changes
+    nothing, to first order (the envelope theorem). So the layer's gradient is the one through the second argument.
+    Elsewhere the two differ, and `copy_gradient="full"` gives that of the value as it stands.
 
     Args:
         features: samples that show width, place and initial scale of the layer, (n, d).
         hidden: widths of the critic's hidden layers.
         noise_std: standard deviation of the noise, in units of the features.
+        copy_gradient: "stopped" or "full", the gradient through the first argument. The value is the same.
 
     Source: Elad, Haviv, Blau & Michaeli 2019, Sec. 3 and Fig. 2. The stopped gradient is our reading.
 
@@ -120,8 +123,16 @@ class ArchitectureAwareAdversary(_Discriminator):
         (torch.Size([4]), torch.Size([4]))
     """
 
-    def __init__(self, features: Tensor, *, hidden: Sequence[int], noise_std: float) -> None:
+    def __init__(
+        self,
+        features: Tensor,
+        *,
+        hidden: Sequence[int],
+        noise_std: float,
+        copy_gradient: Literal["stopped", "full"] = "stopped",
+    ) -> None:
         super().__init__(features, features.shape[1], hidden, noise_std)
+        self.copy_gradient = copy_gradient
         # Half of the first layer starts by comparing its arguments, which is what the critic is to learn.
         half = hidden[0] // 2
         with torch.no_grad():
@@ -131,15 +142,17 @@ class ArchitectureAwareAdversary(_Discriminator):
         """Scores of the pairs (F(x), F(x) + noise), (n,), and of (F(x), F(x') + noise), (n,), x' by a derangement.
 
         Args:
-            features: F(x), (n, d), read with its gradient where the noise is added to it.
+            features: F(x), (n, d), read with its gradient where the noise is added to it, and as `copy_gradient` says
+                where it is the critic's first argument.
             generator: draws the noise and the derangement.
         """
         # The critic pairs every row with the one behind it: in a random order, a random derangement.
         order = torch.randperm(len(features), generator=generator, device=features.device)
         noise = torch.randn(features.shape, generator=generator, device=features.device, dtype=features.dtype)
         clean = features[order]
+        own = clean.detach() if self.copy_gradient == "stopped" else clean
         with torch.autocast(features.device.type, enabled=False):
-            return self.critic.contrast(self._in_unit(clean.detach()), self._in_unit(clean + self.noise_std * noise))
+            return self.critic.contrast(self._in_unit(own), self._in_unit(clean + self.noise_std * noise))
 
     @torch.no_grad()
     def follow(self, features: Tensor) -> None:

@@ -70,6 +70,8 @@ class InformationBottleneck(ReadoutInformation):
             of one over the samples); on training samples a MINE's critic soon overfits.
         critic_hidden: widths of the critics' hidden layers.
         critic_steps: steps of the critics before each step of the layer.
+        copy_gradient: with "aamine", the layer's gradient through the critic's own copy of it: "stopped", right where
+            the critic is at its best, or "full", the gradient of the value as it stands. The bound's value is the same.
         lower_bound: "warn" once when the penalty is a lower bound, or "accept" it.
         layer: the layer that is compressed; precision is then H(Y) - CE of the module's own output, taken as class
             scores: the two look at different layers of the network, which is trained end to end. None: both look at the
@@ -81,7 +83,7 @@ class InformationBottleneck(ReadoutInformation):
         TypeError: critic_steps or a width is not an integer, beta neither a number nor a function, layer no module.
 
     Source: Elad, Haviv, Blau & Michaeli 2019, eq. 2, Sec. 3 and 4, which trains with 5 critic steps and both MINEs; the
-        widths, and the gradient stopped in the critic's copy of the layer, are ours. Amjad & Geiger 2019, footnote 3,
+        widths, and the gradient stopped in the critic's copy by default, are ours. Amjad & Geiger 2019, footnote 3,
         for relative noise.
 
     Example:
@@ -115,6 +117,7 @@ class InformationBottleneck(ReadoutInformation):
         precision: Literal["readout", "mine"] = "readout",
         critic_hidden: Sequence[int] = (512, 512),
         critic_steps: int = 5,
+        copy_gradient: Literal["stopped", "full"] = "stopped",
         lower_bound: Literal["warn", "accept"] = "warn",
         layer: nn.Module | None = None,
     ) -> None:
@@ -124,6 +127,7 @@ class InformationBottleneck(ReadoutInformation):
         check_choice(penalty, tuple(PENALTIES), where=where, name="penalty")
         check_choice(noise, ("fixed", "relative"), where=where, name="noise")
         check_choice(precision, ("readout", "mine"), where=where, name="precision")
+        check_choice(copy_gradient, ("stopped", "full"), where=where, name="copy_gradient")
         check_choice(lower_bound, ("warn", "accept"), where=where, name="lower_bound")
         check_count(critic_steps, where=where, name="critic_steps")
         if layer is not None and (precision == "mine" or penalty == "aamine"):
@@ -139,6 +143,7 @@ class InformationBottleneck(ReadoutInformation):
             check_widths(critic_hidden, where=where, name="critic_hidden", at_least=1),
         )
         self.sides = {"mi_ty_nats": "lower", "mi_xt_nats": PENALTIES[penalty]}
+        self.copy_gradient: Literal["stopped", "full"] = copy_gradient
         self.critic_steps = critic_steps if precision == "mine" or penalty == "aamine" else 0
         self.label_critic: LabelDiscriminator | None = None
         self.adversary: ArchitectureAwareAdversary | None = None
@@ -169,7 +174,9 @@ class InformationBottleneck(ReadoutInformation):
             self.label_critic = LabelDiscriminator(features, known, hidden=self.critic_hidden)
         if self.penalty == "aamine":
             rows = self._in_noise_unit(features)
-            self.adversary = ArchitectureAwareAdversary(rows, hidden=self.critic_hidden, noise_std=self.noise_std)
+            self.adversary = ArchitectureAwareAdversary(
+                rows, hidden=self.critic_hidden, noise_std=self.noise_std, copy_gradient=self.copy_gradient
+            )
 
     def scores(self, output: Tensor) -> Tensor:
         """The class scores of the read-out, or those of the critic of I(Y; L)."""
