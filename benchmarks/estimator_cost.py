@@ -57,6 +57,7 @@ COSTS = {
     "ksg": Cost(lambda s: e.ksg(s.x, s.y), 1),
     "ksg_ensemble": Cost(lambda s: e.ksg_ensemble(s.x, s.y), 1),
     "gaussianised_mi": Cost(lambda s: e.gaussianised_mi(s.x, s.y), 1),
+    "amortised_mi": Cost(lambda s: e.amortised_mi(s.x, s.y), 1),
     "ross": Cost(lambda s: e.ross(s.x, s.a), 1),
     "mixed_ksg": Cost(lambda s: e.mixed_ksg(s.x, s.y), 1),
     "discrete_mi": Cost(lambda s: e.discrete_mi(s.a, s.b), 1),

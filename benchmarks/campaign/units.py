@@ -99,6 +99,7 @@ MEASURED = {
     "ksg euclidean": Measured(partial(infotorch.ksg, metric="euclidean"), _NUMBERS),
     "ksg_ensemble": Measured(estimators.ksg_ensemble, _NUMBERS),
     "gaussianised_mi": Measured(estimators.gaussianised_mi, _NUMBERS),
+    "amortised_mi": Measured(estimators.amortised_mi, _NUMBERS),
     "mixed_ksg": Measured(infotorch.mixed_ksg, _NUMBERS),
     "mixed_ksg, labels": Measured(infotorch.mixed_ksg, ("clusters",), fixed=(1,)),
     "ross": Measured(infotorch.ross, ("clusters",), fixed=(1,)),

@@ -132,6 +132,7 @@ CASES = [
     _neighbours("ksg", settings={"metric": "euclidean"}),
     _neighbours("ksg_ensemble", at_least=9),
     _pair("gaussianised_mi", at_least=50, scales="each"),
+    _pair("amortised_mi", at_least=20, scales="each"),
     _neighbours("mixed_ksg", constant=None),
     Case("ross", {"x": "rows", "labels": "labels"}, _on("ross"), at_least=4, scales="each"),
     _single("kozachenko_leonenko_entropy", at_least=4, constant="refused", scales="entropy"),

@@ -190,3 +190,14 @@ def test_a_level_out_of_range_is_refused():
             of(1.0).interval(level)
     with pytest.raises(TypeError, match=r"Estimate\.interval: level must be a number"):
         of(1.0).interval("0.95")  # pyright: ignore[reportArgumentType]
+
+
+def test_known_quantiles_are_the_interval_and_its_middle_part_the_error():
+    scores = {0.025: -1.959964, 0.16: -0.994458, 0.5: 0.0, 0.84: 0.994458, 0.975: 1.959964}
+    quantiles = tuple((p, 1 + (0.2 if z > 0 else 0.1) * z) for p, z in scores.items())
+    estimate = Estimate(torch.tensor(1.0), side="none", n=8, estimator="example", quantiles=quantiles)
+    assert estimate.interval(0.95) == pytest.approx((1 - 0.1 * 1.959964, 1 + 0.2 * 1.959964))
+    assert estimate.interval(0.99)[1] == pytest.approx(1 + 0.2 * 2.575829)
+    assert estimate.std_error == pytest.approx(0.15)
+    assert pickle.loads(pickle.dumps(estimate)).interval() == estimate.interval()
+    assert dataclasses.replace(estimate, error=lambda: 0.5).std_error == 0.5

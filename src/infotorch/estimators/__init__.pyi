@@ -1,5 +1,6 @@
 """Estimators: paired samples -> `Estimate`, in nats; bounds that a critic reaches; measures of dependence."""
 
+from infotorch.estimators.amortised import amortised_mi as amortised_mi
 from infotorch.estimators.architecture import architecture_aware_mine as architecture_aware_mine
 from infotorch.estimators.binned import binned_mi as binned_mi
 from infotorch.estimators.bounds import MineGradient as MineGradient
@@ -94,6 +95,7 @@ __all__ = [
     "Scores",
     "SeparableCritic",
     "Side",
+    "amortised_mi",
     "architecture_aware_mine",
     "binned_mi",
     "canonical_correlations",

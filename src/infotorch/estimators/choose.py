@@ -14,8 +14,9 @@ from infotorch.estimators.class_neighbours import ross
 from infotorch.estimators.discrete import discrete_mi
 from infotorch.estimators.doubts import examined, noting
 from infotorch.estimators.estimate import Estimate
+from infotorch.estimators.normal_scores import TIED
 from infotorch.estimators.trained import suits_networks, symbols_tell_more, with_networks
-from infotorch.estimators.weighed import TIED, Effort, K, numbers_with_numbers
+from infotorch.estimators.weighed import Effort, K, numbers_with_numbers
 from infotorch.numerics.checks import as_tensor, check_choice, check_neighbours, is_discrete, paired_rows
 from infotorch.numerics.kinds import check_kind
 from infotorch.numerics.seeds import as_generator

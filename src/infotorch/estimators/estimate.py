@@ -57,6 +57,8 @@ class Estimate(RealNumber):
         reliable: False where something is known to speak against the value; `reason` says what. True is no proof.
         bias_std: how far the value may be off for other reasons than chance, in nats, as one standard deviation; 0
             where nothing tells. `mutual_information` has it from how far its estimates disagree.
+        quantiles: of where the truth lies, (probability, nats) in ascending order, chance and bias together, where the
+            estimator knows them; `interval` then follows them, and without `error` so does `std_error`.
 
     Raises:
         TypeError: value is no tensor or error no function; or, of arithmetic, see above.
@@ -82,6 +84,7 @@ class Estimate(RealNumber):
     error: Callable[[], float] | None = field(default=None, repr=False, compare=False)
     reliable: bool = True
     bias_std: float = 0.0
+    quantiles: tuple[tuple[float, float], ...] = ()
 
     def __post_init__(self) -> None:
         check_kind(self.value, Tensor, where="Estimate", name="value", said="a 0-d tensor")
@@ -118,7 +121,7 @@ class Estimate(RealNumber):
 
     def _facts(self) -> tuple[object, ...]:
         facts = (self.side, self.n, self.estimator, self.ceiling, self.reason, self.reliable, self.bias_std)
-        return (float(self), *facts)
+        return (float(self), *facts, self.quantiles)
 
     def __repr__(self) -> str:
         """Such as "0.98 ± 0.03 nats (ross)"; the standard error is computed if it was not yet."""
@@ -138,12 +141,24 @@ class Estimate(RealNumber):
     @cached_property
     def std_error(self) -> float:
         """Standard error in nats, computed when first asked for; NaN when the estimator has none."""
+        if self.error is None and self.quantiles:
+            low, high = (self._quantile(NormalDist().cdf(z)) for z in (-1, 1))
+            return (high - low) / 2
         return math.nan if self.error is None else self.error()
+
+    def _quantile(self, probability: float) -> float:
+        """Between and beyond the known ones as on a line over normal scores."""
+        known = [(NormalDist().inv_cdf(p), value) for p, value in self.quantiles]
+        z = NormalDist().inv_cdf(probability)
+        right = next((i for i, (score, _) in enumerate(known[1:-1], 1) if score >= z), len(known) - 1)
+        (z0, low), (z1, high) = known[right - 1], known[right]
+        return low + (high - low) * (z - z0) / (z1 - z0)
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """Where the truth lies, in nats, in so large a share of samples: of chance, and of bias where it is known.
 
-        Normal about the value, with the variances of `std_error` and `bias_std` together. A value that is a bound,
+        Between `quantiles` where there are any, else normal about the value, with the variances of `std_error` and
+        `bias_std` together. A value that is a bound,
         or has reached its ceiling, says nothing about the other side, which is infinite. NaN without standard error.
         It does not know of biases that nothing told it of; `infotorch.distributions.benchmark` counts how often the
         truth lies inside.
@@ -164,6 +179,8 @@ class Estimate(RealNumber):
         check_number(level, where="Estimate.interval", name="level")
         if not 0 < level < 1:
             raise ValueError(f"Estimate.interval: level must lie between 0 and 1, got {level}.")
+        if self.quantiles:
+            return self._quantile((1 - level) / 2), self._quantile((1 + level) / 2)
         half = NormalDist().inv_cdf((1 + level) / 2) * math.hypot(self.std_error, self.bias_std)
         if math.isnan(half):
             return math.nan, math.nan

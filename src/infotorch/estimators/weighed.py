@@ -16,12 +16,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from infotorch.estimators.amortised import Beside, middle, paired_with_levels, quantiles_of, shuffled, trained_for, wide
+from infotorch.estimators.amortised_inputs import inputs_of
 from infotorch.estimators.doubts import examined, unexamined
 from infotorch.estimators.ensemble import ksg_ensemble
 from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.gaussianised import THIN, NotContinuous, enough_samples, gaussianised, independent_columns
 from infotorch.estimators.kraskov import ksg
 from infotorch.estimators.neural import neural_mi
+from infotorch.estimators.normal_scores import TIED, scores_of, tied
 from infotorch.estimators.shortfall import SCATTER, SCATTER_OF_SEVERAL, neighbours_fall_short
 from infotorch.numerics.checks import as_samples
 from infotorch.numerics.seeds import derive_seed
@@ -30,8 +33,6 @@ from infotorch.numerics.symbols import multiplicity
 Effort = Literal["fast", "default", "thorough"]
 
 K = 3
-# Share of samples that occur more than once: beyond rounding, the variable has atoms.
-TIED = 0.05
 _KS = (1, 2, 4, 8)
 # With one column on each side KSG has next to no bias, and a weighted sum would only add variance.
 _TWO_COLUMNS = 2
@@ -39,6 +40,7 @@ _TWO_COLUMNS = 2
 _MANY_COLUMNS = 40
 # Columns beyond which rotations take longer than all else, and a critic, or neighbours alone, are left.
 _MOST_COLUMNS = 100
+_WITH_MARGINS, _WITHOUT_MARGINS = "Gaussianisation", "the same without margins"
 # Width of the soft maximum, in nats times root n: chosen on `tuning_suite` and independent columns.
 _WIDTH = 2.5
 _NEIGHBOURS_OF_REST = 4
@@ -75,7 +77,7 @@ def numbers_with_numbers(x: Tensor, y: Tensor, *, effort: Effort) -> Estimate:
     copied = float((multiplicity(torch.cat([x, y], dim=1)) > 1).double().mean())
     columns = x.shape[1] + y.shape[1]
     few, many = len(x) <= max(_KS), columns > _MANY_COLUMNS
-    a, b = (_of_length_one(x), _of_length_one(y)) if few or many else _scores_of(x, y)
+    a, b = (_of_length_one(x), _of_length_one(y)) if few or many else scores_of(x, y)
     neighbours = _by_neighbours(a, b, few=few, many=many)
     candidates = [neighbours]
     if effort != "fast" and copied <= TIED and columns <= _MOST_COLUMNS:
@@ -83,7 +85,8 @@ def numbers_with_numbers(x: Tensor, y: Tensor, *, effort: Effort) -> Estimate:
     if effort == "thorough" and copied <= TIED and len(x) >= _LEAST_FOR_CRITIC and a.shape[1] and b.shape[1]:
         candidates.append(_by_critic(a, b))
     copies = f"; {copied:.0%} of the samples occur twice: if as copies of samples, the value is too high"
-    found = _weighed(candidates, columns)
+    learned = effort != "fast" and trained_for(len(a), a.shape[1], b.shape[1]) and not (tied(x) or tied(y))
+    found = _by_network(a, b, candidates) if learned else _weighed(candidates, columns)
     found = replace(found, reason=found.reason + copies * (copied > TIED))
     return examined(found, {}, short=lambda: _doubts(found, candidates, a, b), name="mutual_information")
 
@@ -104,10 +107,10 @@ def _by_neighbours(x: Tensor, y: Tensor, *, few: bool, many: bool) -> _Candidate
 
 def _gaussianised(x: Tensor, y: Tensor) -> list[_Candidate]:
     """With margins made normal and as they are; of columns with ties, ranks alone."""
-    if _tied(x) or _tied(y):
-        ways = {"Gaussianisation of ranks, ties broken at random": (*_scores_of(x, y), False)}
+    if tied(x) or tied(y):
+        ways = {"Gaussianisation of ranks, ties broken at random": (*scores_of(x, y), False)}
     else:
-        ways = {"Gaussianisation": (x, y, True), "the same without margins": (x, y, False)}
+        ways = {_WITH_MARGINS: (x, y, True), _WITHOUT_MARGINS: (x, y, False)}
     found = []
     for said, (a, b, margins) in ways.items():
         a, b = independent_columns(a), independent_columns(b)
@@ -134,6 +137,36 @@ def _by_critic(x: Tensor, y: Tensor) -> _Candidate:
     x, y = x[drawn], y[drawn]
     said = "a critic on held-out samples"
     return _Candidate(said, said, neural_mi(x, y, generator=generator))
+
+
+def _by_network(x: Tensor, y: Tensor, candidates: Sequence[_Candidate]) -> Estimate:
+    """As a trained network weighs these and cheaper ones, and moves their mean."""
+    by_name = {candidate.short: candidate for candidate in candidates}
+    single = x.shape[1] + y.shape[1] == _TWO_COLUMNS
+    with unexamined():
+        neighbours = ksg_ensemble(x, y, ks=_KS) if single else candidates[0].estimate
+    maps = [by_name.get(name) for name in (_WITH_MARGINS, _WITHOUT_MARGINS)]
+    beside = Beside(
+        np.array([float(neighbours), *(math.nan if own is None else float(own.estimate) for own in maps)]),
+        np.concatenate([_about(own) for own in maps]),
+    )
+    quantiles = quantiles_of(inputs_of(*shuffled(x, y)), len(x), beside)
+    told = ", ".join(f"{candidate.short} {float(candidate.estimate):.3g}" for candidate in candidates)
+    first = candidates[0].estimate
+    return Estimate(
+        first.value.new_tensor(middle(quantiles)),
+        side="none",
+        n=first.n,
+        estimator="+".join(dict.fromkeys(["amortised_mi", *(c.estimate.estimator.split()[0] for c in candidates)])),
+        reason=f"a trained network weighs cheap estimates and these: {told}",
+        quantiles=paired_with_levels(quantiles),
+    )
+
+
+def _about(own: _Candidate | None) -> np.ndarray:
+    if own is None:
+        return np.full(3, math.nan)
+    return np.array([own.estimate.std_error, bool(own.complete), own.thin], float)
 
 
 def _weighed(candidates: Sequence[_Candidate], columns: int) -> Estimate:
@@ -207,11 +240,6 @@ def _doubts(found: Estimate, candidates: Sequence[_Candidate], x: Tensor, y: Ten
     return neighbours_fall_short(found, x, y, scatter=scatter)
 
 
-def _tied(rows: Tensor) -> bool:
-    """Whether a column has atoms, or was rounded."""
-    return any(float((multiplicity(column[:, None]) > 1).double().mean()) > TIED for column in rows.T)
-
-
 def _of_length_one(rows: Tensor) -> Tensor:
     """Rows about their mean, divided by their root-mean-square length.
 
@@ -222,26 +250,3 @@ def _of_length_one(rows: Tensor) -> Tensor:
     centered = centered - centered.mean(dim=0)
     length = centered.square().sum(dim=1).mean().sqrt()
     return centered / torch.where(length > 0, length, 1)
-
-
-def _scores_of(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    # In the order of their values, so that how ties are broken does not depend on the order of the samples.
-    order = torch.from_numpy(np.lexsort(torch.cat([x, y], dim=1).T.cpu().numpy())).to(x.device)
-    return _normal_scores(x[order], "x"), _normal_scores(y[order], "y")
-
-
-def _normal_scores(rows: Tensor, name: str) -> Tensor:
-    """Each column's ranks as quantiles of N(0, 1); constant columns, which hold no information, are left out.
-
-    Breaking ties at random appends to a value an independent number that says nothing: all information stays, and
-    nothing is tied any more. The order is always the same one.
-    """
-    n = len(rows)
-    generator = torch.Generator().manual_seed(derive_seed(0, "ties", ord(name)))
-    scores = torch.special.ndtri(torch.arange(1, n + 1, dtype=torch.float64, device=rows.device) / (n + 1))
-    varying = rows[:, (rows != rows[0]).any(dim=0)]
-    columns = torch.empty_like(varying)
-    for column, out in zip(varying.T, columns.T, strict=True):
-        shuffled = torch.randperm(n, generator=generator, device="cpu").to(rows.device)
-        out[shuffled[column[shuffled].argsort(stable=True)]] = scores
-    return columns

@@ -1,0 +1,306 @@
+"""What the amortised estimator reads of samples: cheap estimates, shapes, and a few samples with their neighbours.
+
+All of it is unchanged by increasing maps of single columns and by the order of samples, but for which of them are drawn
+where there are many.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.special
+
+from infotorch.estimators.gaussianised import mean_log_distance
+
+#: float, shape (n,) or (n, d)
+Rows = np.ndarray
+
+#: Numbers of neighbours.
+KS = (1, 2, 4, 8, 16)
+_CANONICAL_KS = (1, 4, 16)
+#: Samples whose neighbours are sought, among all, and samples that the network sees one by one.
+MOST_QUERIES, MOST_SEEN = 1024, 192
+_QUERIES_OF_PAIRS = 384
+#: Numbers seen of each sample beside its columns.
+ROW_WIDTH = 14
+# Canonical correlations and single pairs of columns that are told one by one, the largest first.
+_PAIRS = 5
+_RIDGE = 1e-6
+# As if nothing were nearer: logs of distances stay finite where samples coincide.
+_LEAST_SQUARE = 1e-12
+#: Names of the estimates that the network weighs, in the order of `Inputs.candidates`.
+CANDIDATES = (
+    *(f"neighbours {k}" for k in KS),
+    *(f"canonical neighbours {k}" for k in _CANONICAL_KS),
+    "extrapolated",
+    "canonical extrapolated",
+    "normal",
+    "normal and entropies",
+    "single pairs",
+)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Of one set of samples, float32.
+
+    Args:
+        candidates: estimates in nats, shape (13,), as `CANDIDATES` names them.
+        shapes: numbers about all samples, shape (s,).
+        scores: canonical columns of each seen sample, x before y, shape (m, d_x + d_y).
+        columns: of each column the side (-1 or 1), its canonical correlation and place, shape (d_x + d_y, 3).
+        rows: of each seen sample, shape (m, 14): terms of the estimates, distances.
+    """
+
+    candidates: np.ndarray
+    shapes: np.ndarray
+    scores: np.ndarray
+    columns: np.ndarray
+    rows: np.ndarray
+
+
+def inputs_of(x: Rows, y: Rows) -> Inputs:
+    """Of scores, shapes (n, d_x) and (n, d_y), each column normal scores of its ranks, in an order of no meaning."""
+    n = len(x)
+    linear = _Canonical.of(x, y)
+    queries = min(n, MOST_QUERIES)
+    as_given = _Neighbours.of(_squares(x, queries), _squares(y, queries), KS)
+    u, v = linear.x.astype(np.float32), linear.y.astype(np.float32)
+    squares_x, squares_y = _squares(u, queries), _squares(v, queries)
+    canonical = _Neighbours.of(squares_x, squares_y, _CANONICAL_KS)
+    together = _uncorrelated(np.concatenate([linear.x, linear.y], axis=1))
+    entropies = [
+        _entropy_terms(part, rows)
+        for part, rows in (
+            (squares_x, u),
+            (squares_y, v),
+            (_squares(together.astype(np.float32), queries), together),
+        )
+    ]
+    excess = entropies[0] + entropies[1] - entropies[2]
+    pairs = _single_pairs(u, v, min(queries, _QUERIES_OF_PAIRS))
+    normal = linear.information(n)
+    d = x.shape[1] + y.shape[1]
+    estimates = [
+        *as_given.values,
+        *canonical.values,
+        _extrapolated(as_given.values, KS, d),
+        _extrapolated(canonical.values, _CANONICAL_KS, d),
+        normal,
+        normal + float(excess.mean()),
+        float(pairs.sum()),
+    ]
+    halves = [_half(part) for part in ((_squares(x[: n // 2], queries), _squares(y[: n // 2], queries)),)]
+    shapes = _shapes(x, y, linear, together, entropies, pairs, halves, as_given, canonical)
+    seen = min(queries, MOST_SEEN)
+    return Inputs(
+        np.array(estimates, np.float32),
+        np.array(shapes, np.float32),
+        np.concatenate([linear.x[:seen], linear.y[:seen]], axis=1).clip(-5, 5).astype(np.float32),
+        _told_of_columns(linear),
+        _rows_seen(as_given, canonical, entropies, linear, seen),
+    )
+
+
+@dataclass(frozen=True)
+class _Canonical:
+    """Columns of x and of y turned so that they are uncorrelated within, and correlated in pairs across.
+
+    Args:
+        x: shape (n, d_x), covariance 1.
+        y: shape (n, d_y), covariance 1.
+        correlations: shape (min(d_x, d_y),), descending.
+    """
+
+    x: Rows
+    y: Rows
+    correlations: np.ndarray
+
+    @classmethod
+    def of(cls, x: Rows, y: Rows) -> _Canonical:
+        a, b = _uncorrelated(x), _uncorrelated(y)
+        left, correlations, right = np.linalg.svd(a.T @ b / len(a))
+        return cls(a @ left, b @ right.T, correlations.clip(0, 1 - 1e-9))
+
+    def information(self, n: int) -> float:
+        """Of a normal law with these correlations, less the bias of so many samples."""
+        d_x, d_y = self.x.shape[1], self.y.shape[1]
+        found = -0.5 * np.log1p(-np.square(self.correlations)).sum()
+
+        def lack(d: int) -> float:
+            free = np.maximum(n - 1 - np.arange(d), 1) / 2
+            return 0.5 * float((scipy.special.digamma(free) - math.log(n / 2)).sum())
+
+        return float(found) - lack(d_x) - lack(d_y) + lack(d_x + d_y)
+
+
+def _uncorrelated(rows: Rows) -> Rows:
+    centred = rows - rows.mean(axis=0)
+    values, vectors = np.linalg.eigh(centred.T @ centred / len(rows))
+    return centred @ (vectors / np.sqrt(values.clip(_RIDGE)))
+
+
+def _squares(rows: Rows, queries: int) -> np.ndarray:
+    """Squared distances of the first samples to all, shape (queries, n), 0 to themselves at most."""
+    rows = rows.astype(np.float32)
+    own = np.square(rows).sum(axis=1)
+    found = rows[:queries] @ rows.T
+    found *= -2
+    found += own
+    found += own[:queries, None]
+    np.maximum(found, 0, out=found)
+    np.fill_diagonal(found, 0)
+    return found
+
+
+@dataclass(frozen=True)
+class _Neighbours:
+    """KSG for several k, x and y each by Euclidean distance.
+
+    Args:
+        terms: of each query, shape (queries, ks): psi(k) + psi(n) - psi(n_x) - psi(n_y).
+        radii: logs of the distance to the k-th neighbour, the same shape.
+        values: their means, in nats.
+    """
+
+    terms: np.ndarray
+    radii: np.ndarray
+
+    @property
+    def values(self) -> list[float]:
+        return [float(value) for value in self.terms.mean(axis=0)]
+
+    @classmethod
+    def of(cls, squares_x: np.ndarray, squares_y: np.ndarray, ks: Sequence[int]) -> _Neighbours:
+        n = squares_x.shape[1]
+        together = np.maximum(squares_x, squares_y)
+        most = min(max(ks), n - 1)
+        nearest = np.sort(np.partition(together, most, axis=1)[:, : most + 1], axis=1)
+        radii = np.stack([nearest[:, min(k, most)] for k in ks], axis=1)
+        counts = [
+            np.stack([np.count_nonzero(squares < radius[:, None], axis=1) for radius in radii.T], axis=1)
+            for squares in (squares_x, squares_y)
+        ]
+        inside = _psi(n)
+        of_k = np.array([inside[min(k, most)] for k in ks])
+        terms = of_k + inside[n] - inside[counts[0].clip(1)] - inside[counts[1].clip(1)]
+        return cls(terms, 0.5 * np.log(radii.clip(_LEAST_SQUARE)))
+
+
+def _psi(n: int) -> np.ndarray:
+    return scipy.special.digamma(np.maximum(np.arange(n + 1), 1))
+
+
+def _extrapolated(values: list[float], ks: Sequence[int], columns: int) -> float:
+    """To k = 0, along k to the power 2 / columns, with a ridge."""
+    bias = np.array(ks, float) ** (2 / columns)
+    cost = np.outer(bias, bias) + 0.2 / len(ks) * np.eye(len(ks))
+    weights = np.linalg.solve(cost, np.ones(len(ks)))
+    return float(weights @ np.array(values) / weights.sum())
+
+
+def _entropy_terms(squares: np.ndarray, rows: Rows) -> np.ndarray:
+    """Of each query the entropy of whitened rows by the fourth neighbour, less that of a normal law in nats."""
+    n, d = rows.shape
+    k = min(4 if d > 1 else max(4, math.isqrt(n)), n - 1)
+    squared = np.partition(squares, k, axis=1)[:, k]
+    return d * (0.5 * np.log(squared.clip(_LEAST_SQUARE)) - mean_log_distance(n, d, k))
+
+
+def _single_pairs(u: Rows, v: Rows, queries: int) -> np.ndarray:
+    """KSG of each canonical pair by itself, shape (5,), 0 where there is none."""
+    found = np.zeros(_PAIRS)
+    for pair in range(min(_PAIRS, u.shape[1], v.shape[1])):
+        near = [np.abs(side[:queries, pair, None] - side[None, :, pair]) for side in (u, v)]
+        n = near[0].shape[1]
+        k = min(6, n - 1)
+        radius = np.partition(np.maximum(*near), k, axis=1)[:, k, None]
+        inside = _psi(n)
+        counts = [np.count_nonzero(side < radius, axis=1).clip(1) for side in near]
+        found[pair] = inside[k] + inside[n] - (inside[counts[0]] + inside[counts[1]]).mean()
+    return found
+
+
+def _half(squares: tuple[np.ndarray, np.ndarray]) -> list[float]:
+    return _Neighbours.of(*squares, KS).values
+
+
+def _shapes(
+    x: Rows,
+    y: Rows,
+    linear: _Canonical,
+    together: Rows,
+    entropies: list[np.ndarray],
+    pairs: np.ndarray,
+    halves: list[list[float]],
+    as_given: _Neighbours,
+    canonical: _Neighbours,
+) -> list[float]:
+    n, d_x, d_y = len(x), x.shape[1], y.shape[1]
+    correlations = np.zeros(_PAIRS)
+    correlations[: min(_PAIRS, len(linear.correlations))] = linear.correlations[:_PAIRS]
+    tails = []
+    for rows in (linear.x, linear.y, together):
+        d = rows.shape[1]
+        tails.append(math.log(float(np.square(np.square(rows).sum(axis=1)).mean()) / (d * (d + 2))))
+    squares = [np.square(rows) for rows in (linear.x, linear.y)]
+    squares = [(rows - rows.mean(axis=0)) / rows.std(axis=0).clip(1e-6) for rows in squares]
+    of_squares = np.linalg.svd(squares[0].T @ squares[1] / n, compute_uv=False)
+    lengths = np.corrcoef(np.square(linear.x).sum(axis=1), np.square(linear.y).sum(axis=1))[0, 1]
+    few, many = (1 / math.sqrt(n), math.log(n))
+    return [
+        few,
+        many,
+        d_x,
+        d_y,
+        math.log(d_x + d_y),
+        min(d_x, d_y),
+        n ** (-1 / (d_x + d_y)),
+        (d_x + d_y) / math.sqrt(n),
+        *correlations,
+        *(-0.5 * np.log1p(-np.square(correlations))),
+        *pairs,
+        *tails,
+        of_squares[0],
+        float(np.square(of_squares).sum()),
+        lengths,
+        *(float(terms.mean()) for terms in entropies),
+        *(float(terms.std()) / 3 for terms in entropies),
+        *halves[0],
+        *(a - b for a, b in zip(as_given.values, halves[0], strict=True)),
+        *(as_given.terms.std(axis=0) * few),
+        *(canonical.terms.std(axis=0) * few),
+    ]
+
+
+def _told_of_columns(linear: _Canonical) -> np.ndarray:
+    parts = []
+    for side, rows in ((-1, linear.x), (1, linear.y)):
+        d = rows.shape[1]
+        own = np.zeros(d)
+        own[: len(linear.correlations)] = linear.correlations[:d]
+        parts.append(np.stack([np.full(d, side), own, 1 / (1 + np.arange(d))], axis=1))
+    return np.concatenate(parts).astype(np.float32)
+
+
+def _rows_seen(
+    as_given: _Neighbours, canonical: _Neighbours, entropies: list[np.ndarray], linear: _Canonical, seen: int
+) -> np.ndarray:
+    r = linear.correlations
+    u, v = linear.x[:seen, : len(r)], linear.y[:seen, : len(r)]
+    density = (-np.square(r) * (np.square(u) + np.square(v)) + 2 * r * u * v) / (1 - np.square(r)) / 2
+    normal = (density - 0.5 * np.log1p(-np.square(r))).sum(axis=1).clip(-20, 20)
+    lengths = [np.log(np.square(rows[:seen]).mean(axis=1).clip(1e-6)) for rows in (linear.x, linear.y)]
+    parts = [
+        *as_given.terms[:seen, 1::2].T,
+        *canonical.terms[:seen].T,
+        *(canonical.radii[:seen, [0, 2]].T),
+        *(terms[:seen] for terms in entropies),
+        normal,
+        *lengths,
+        as_given.radii[:seen, 2],
+    ]
+    return np.stack(parts, axis=1).astype(np.float32)

@@ -1,0 +1,88 @@
+import math
+
+import numpy as np
+import pytest
+import scipy.integrate
+import torch
+
+from amortised import pairs
+from amortised.examples import example, normal_scores
+from amortised.families import FAMILIES, _of_components, draw
+from amortised.training import batch_of, loss_of
+from infotorch.estimators.amortised_network import LEVELS, AmortisedNetwork
+from infotorch.estimators.doubts import unexamined
+from infotorch.estimators.ensemble import ksg_ensemble
+from infotorch.estimators.kraskov import ksg
+
+
+@pytest.fixture(scope="module")
+def pool():
+    return pairs.pool(12, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("make", [pairs._clayton, pairs._frank, pairs._plackett])
+def test_a_copula_has_the_density_that_its_samples_have(make):
+    sample, log_density = make(np.random.default_rng(3))
+    whole, _ = scipy.integrate.dblquad(lambda v, u: math.exp(log_density(u, v)), 1e-6, 1 - 1e-6, 1e-6, 1 - 1e-6)
+    assert whole == pytest.approx(1, abs=2e-3)
+    u, v = sample(20_000, np.random.default_rng(4))
+    mi = float(log_density(u, v).mean())
+    assert float(ksg(*(torch.from_numpy(normal_scores(side[:, None])) for side in (u, v)))) == pytest.approx(mi, abs=0.03)
+
+
+def test_pairs_carry_what_is_said_of_them(pool):
+    for pair in pool:
+        x, y = pair.sample(6000, np.random.default_rng(1))
+        found = float(ksg(*(torch.from_numpy(normal_scores(side[:, None])) for side in (x, y))))
+        assert found == pytest.approx(pair.mi, abs=0.06 + 0.03 * pair.mi)
+
+
+def test_a_mixture_of_one_law_is_that_law():
+    root = np.linalg.cholesky(np.array([[1.0, 0.8], [0.8, 1.0]]))
+    rng = np.random.default_rng(0)
+    for roots in (root[None], np.stack([root, root])):
+        _, _, mi = _of_components(10, 1, np.zeros((2, 2)), roots, np.array([0.4, 0.6]), rng)
+        assert mi == pytest.approx(-0.5 * math.log(1 - 0.64), abs=0.04)  # 4,000 terms of spread 0.8
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_no_map_of_one_side_changes_what_a_law_tells(family, pool):
+    rng = np.random.default_rng(2)
+    for _ in range(3):
+        law = draw(4000, 1, 1, pool, rng, family=family)
+        with unexamined():
+            found = float(ksg_ensemble(*(torch.from_numpy(normal_scores(side)) for side in (law.x, law.y))))
+        assert found == pytest.approx(law.mi, abs=0.08 + 0.05 * law.mi)
+
+
+def test_a_step_of_training_lowers_the_loss(pool):
+    torch.manual_seed(0)
+    rng = np.random.default_rng(5)
+    made = [example(rng, pool) for _ in range(6)]
+    parts = {key: np.stack([one[key] for one in made]) for key in made[0]}
+    batch, mi = batch_of(parts, 64), torch.from_numpy(parts["mi"])
+    network = AmortisedNetwork(batch.candidates.shape[1], batch.shapes.shape[1], batch.rows.shape[2])
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
+    losses = []
+    for _ in range(8):
+        loss = loss_of(network(batch), mi).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_the_loss_rests_at_the_true_quantiles_and_pulls_back_to_them():
+    draws = torch.randn(20_000, generator=torch.Generator().manual_seed(0)).exp()
+    true = torch.quantile(draws, torch.tensor(LEVELS))
+
+    def slope(quantiles):
+        told = quantiles.clone().requires_grad_()
+        loss_of(told.expand(len(draws), -1), draws).mean().backward()
+        return told.grad
+
+    scale = slope(true + 10).abs()  # all samples on one side
+    assert (slope(true).abs() < 0.02 * scale).all()
+    assert (slope(true + 0.2) > 0).all()
+    assert (slope(true - 0.2) < 0).all()
