@@ -1,1 +1,1 @@
-"""How the weights of `infotorch.amortised_mi` are made: laws drawn at random, what it reads of them, training, tests."""
+"""How the weights of `amortised_mi` are made and measured: laws drawn at random, what it reads of them, training."""

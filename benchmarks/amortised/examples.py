@@ -34,12 +34,12 @@ def example(rng: Rng, pairs: list[Pair], large: float = 0.3) -> dict[str, np.nda
     x, y = normal_scores(law.x), normal_scores(law.y)
     found = inputs_of(x, y)
     m, d = found.scores.shape
-    scores = np.zeros((MOST_SEEN, MOST_COLUMNS), np.float16)
+    scores: Rows = np.zeros((MOST_SEEN, MOST_COLUMNS), np.float16)
     rows = np.zeros((MOST_SEEN, found.rows.shape[1]), np.float16)
     columns = np.zeros((MOST_COLUMNS, 3), np.float16)
     scores[:m, :d], rows[:m], columns[:d] = found.scores, found.rows.clip(-60, 60), found.columns
     costly = _costly(law.x, law.y, x, y) if rng.uniform() < _COSTLY else np.full(9, np.nan)
-    return {
+    made: dict[str, Rows] = {
         "candidates": found.candidates,
         "shapes": found.shapes,
         "scores": scores,
@@ -47,9 +47,10 @@ def example(rng: Rng, pairs: list[Pair], large: float = 0.3) -> dict[str, np.nda
         "rows": rows,
         "size": np.array([n, d_x, d_y, m]),
         "costly": costly.astype(np.float32),
-        "mi": np.float32(law.mi),
-        "family": np.int8(FAMILIES.index(law.family)),
+        "mi": np.array(law.mi, np.float32),
+        "family": np.array(FAMILIES.index(law.family), np.int8),
     }
+    return made
 
 
 def _size(rng: Rng, large: float) -> tuple[int, int, int]:
@@ -103,7 +104,7 @@ def main() -> None:
         made = [example(rng, pairs, given.large) for _ in range(PER_SHARD)]
         part = path.with_suffix(".part")
         with part.open("wb") as file:
-            np.savez(file, **{key: np.stack([one[key] for one in made]) for key in made[0]})
+            np.savez(file, **{key: np.stack([one[key] for one in made]) for key in made[0]})  # pyright: ignore[reportArgumentType]
         part.replace(path)
         print(path, flush=True)
 

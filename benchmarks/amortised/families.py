@@ -114,7 +114,7 @@ def _mixture(n: int, d: int, pool: list[Pair], rng: Rng) -> tuple[Rows, Rows, fl
 
 
 def _curve(n: int, d: int, pool: list[Pair], rng: Rng) -> tuple[Rows, Rows, float]:
-    """x = f(z) + noise, y = g(z) + noise, z one of 120 points on a line or in a square."""
+    """X = f(z) + noise, y = g(z) + noise, z one of 120 points on a line or in a square."""
     del pool
     points, latent = 120, int(rng.integers(1, 3))
     z = np.linspace(-1, 1, points)[:, None]

@@ -11,6 +11,9 @@ import numpy as np
 Rng = np.random.Generator
 Rows = np.ndarray
 
+#: (n, rng) -> u and v, each of shape (n,); (u, v) -> the log of the density there
+Copula = tuple[Callable[[int, Rng], tuple[Rows, Rows]], Callable[[Rows, Rows], Rows]]
+
 # Points of the integral over x, and samples of y among which log-ratios are averaged.
 _GRID, _DRAWS = 1500, 4000
 
@@ -47,7 +50,7 @@ def _copula(rng: Rng) -> Pair:
     return Pair("copula", float(log_density(u, v).mean()), sample)
 
 
-def _clayton(rng: Rng) -> tuple:
+def _clayton(rng: Rng) -> Copula:
     theta = math.exp(rng.uniform(math.log(0.2), math.log(12)))
 
     def sample(n: int, rng: Rng) -> tuple[Rows, Rows]:
@@ -62,7 +65,7 @@ def _clayton(rng: Rng) -> tuple:
     return sample, log_density
 
 
-def _frank(rng: Rng) -> tuple:
+def _frank(rng: Rng) -> Copula:
     theta = math.exp(rng.uniform(math.log(1.0), math.log(40)))
     whole = -math.expm1(-theta)
 
@@ -78,7 +81,7 @@ def _frank(rng: Rng) -> tuple:
     return sample, log_density
 
 
-def _plackett(rng: Rng) -> tuple:
+def _plackett(rng: Rng) -> Copula:
     theta = math.exp(rng.uniform(math.log(1.5), math.log(300)))
     eta = theta - 1
 
@@ -98,7 +101,7 @@ def _plackett(rng: Rng) -> tuple:
 
 
 def _with_noise(rng: Rng) -> Pair:
-    """y = f(x) + s(x) e."""
+    """Y = f(x) + s(x) e."""
     quantile, f, scale = _quantiles(rng), _function(rng), math.exp(rng.uniform(math.log(0.03), math.log(3)))
     wave, own = rng.uniform(0.5, 3), rng.uniform(0, 0.8) * (rng.uniform() < 0.5)
 

@@ -22,9 +22,9 @@ from torch import Tensor
 from infotorch.estimators.amortised_network import LEVELS, AmortisedNetwork, Batch
 
 _BATCH = 128
-_RATE, _WARM_UP, _DECAY = 1.5e-3, 0.03, 0.02
+_RATE, _WARM_UP, _DECAY = 1.2e-3, 0.03, 0.1
 # Seen at once in training: what a mean over samples needs no more of.
-_SEEN = 64
+_SEEN = 48
 
 
 def batch_of(parts: dict[str, np.ndarray], seen: int) -> Batch:
@@ -35,10 +35,19 @@ def batch_of(parts: dict[str, np.ndarray], seen: int) -> Batch:
     shapes = np.concatenate([parts["shapes"], costly[:, [2, 3, 4, 6, 7, 8]]], axis=1)
     counts = parts["size"]
     most = int((counts[:, 1] + counts[:, 2]).max())
-    floats = (torch.from_numpy(a.astype(np.float32)) for a in (
-        candidates, shapes, parts["scores"][:, :seen, :most], parts["columns"][:, :most], parts["rows"][:, :seen]))
-    there = torch.arange(seen) < torch.from_numpy(counts[:, 3:])
-    return Batch(*floats, there, torch.from_numpy(counts[:, 0]).float())
+
+    def tensor(values: np.ndarray) -> Tensor:
+        return torch.from_numpy(values.astype(np.float32))
+
+    return Batch(
+        tensor(candidates),
+        tensor(shapes),
+        tensor(parts["scores"][:, :seen, :most]),
+        tensor(parts["columns"][:, :most]),
+        tensor(parts["rows"][:, :seen]),
+        torch.arange(seen) < torch.from_numpy(counts[:, 3:]),
+        tensor(counts[:, 0]),
+    )
 
 
 def loss_of(quantiles: Tensor, mi: Tensor) -> Tensor:
@@ -68,7 +77,7 @@ def fit(parts: dict[str, np.ndarray], held: dict[str, np.ndarray], minutes: floa
     network = AmortisedNetwork(sample.candidates.shape[1], sample.shapes.shape[1], sample.rows.shape[2])
     _standardise(network, sample)
     optimizer = torch.optim.AdamW(network.parameters(), lr=_RATE, weight_decay=_DECAY, betas=(0.9, 0.98))
-    mean = copy.deepcopy(network)
+    mean = copy.deepcopy(network).eval()
     began, step, said = time.perf_counter(), 0, 0
     while (share := (time.perf_counter() - began) / (60 * minutes)) < 1:
         rate = _RATE * min(share / _WARM_UP, 0.5 + 0.5 * math.cos(math.pi * share)) + 1e-6
@@ -83,7 +92,7 @@ def fit(parts: dict[str, np.ndarray], held: dict[str, np.ndarray], minutes: floa
         step += 1
         with torch.no_grad():
             for kept, now in zip(mean.parameters(), network.parameters(), strict=True):
-                kept.lerp_(now, max(0.002, 1 / step))
+                kept.lerp_(now, max(0.005, 1 / step))
         if share * 6 >= said + 1:
             said += 1
             print(f"{share:.0%} {step} {report(mean, held)}", flush=True)
@@ -92,7 +101,10 @@ def fit(parts: dict[str, np.ndarray], held: dict[str, np.ndarray], minutes: floa
 
 
 def _drawn(parts: dict[str, np.ndarray], rng: np.random.Generator) -> tuple[Batch, Tensor]:
-    """Sets of about as many columns, so that little is padded; what is costly hidden from half of those that have it."""
+    """Sets of about as many columns, so that little is padded.
+
+    What `mutual_information` has beside is hidden from a third of those that have it.
+    """
     size = parts["size"]
     first = int(rng.integers(len(size)))
     wide = bool(size[first, 1] + size[first, 2] > 10)
@@ -102,6 +114,10 @@ def _drawn(parts: dict[str, np.ndarray], rng: np.random.Generator) -> tuple[Batc
         drawn = np.array([first])
     own = {key: values[drawn] for key, values in parts.items()}
     own["costly"] = np.where(rng.uniform(size=(len(drawn), 1)) < 0.35, np.nan, own["costly"])
+    # Others of the seen samples each time; those that are not there stand last.
+    least = int(own["size"][:, 3].min())
+    some = np.sort(rng.permutation(max(least, _SEEN))[:_SEEN])
+    own["scores"], own["rows"] = own["scores"][:, some], own["rows"][:, some]
     return batch_of(own, _SEEN), torch.from_numpy(own["mi"])
 
 

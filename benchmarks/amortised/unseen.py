@@ -27,12 +27,12 @@ from infotorch.distributions import (
     Stacked,
     StudentT,
     Transformed,
+    benchmark,
     bimodal,
     half_cube,
     heavy_tails,
     normal_cdf,
     random_rotation,
-    benchmark,
     swiss_roll,
     wiggly,
 )
@@ -60,7 +60,13 @@ def families() -> dict[str, dict[str, JointLaw]]:
 
     normal = CorrelatedGaussian.for_information
     laws: dict[str, dict[str, JointLaw]] = {}
-    bends = {"wiggly": wiggly, "half-cube": half_cube, "bimodal": bimodal, "normal-cdf": normal_cdf, "heavy tails": heavy_tails}
+    bends = {
+        "wiggly": wiggly,
+        "half-cube": half_cube,
+        "bimodal": bimodal,
+        "normal-cdf": normal_cdf,
+        "heavy tails": heavy_tails,
+    }
     noises = {
         "additive uniform": AdditiveUniformNoise,
         "uniform plus normal": AdditiveNormalNoise,
@@ -121,8 +127,8 @@ def report(lines: list[dict[str, Any]], seeds: int) -> str:
     page = [
         "# Families that the amortised estimator was never trained on",
         "",
-        "Made by `cd benchmarks; python -m amortised.unseen`; numbers in `amortised.json`. Mean of |estimate - truth| in "
-        f"nats over laws of 0.3 to 2 nats in 1 to 5 columns on either side, n = 100, 300 and 1000, seeds: {seeds}. "
+        "Made by `cd benchmarks; python -m amortised.unseen`; numbers in `amortised.json`. Mean of |estimate - truth| "
+        f"in nats over laws of 0.3 to 2 nats in 1 to 5 columns on either side, n = 100, 300 and 1000, seeds: {seeds}. "
         "`ksg` has k = 3 and columns as they are, `fast` and `default` are efforts of `mutual_information`.",
         "",
         "| family | " + " | ".join(ESTIMATORS) + " | amortised: 95 % intervals that hold the truth |",

@@ -24,7 +24,8 @@ def samples(n=400, d=2, correlation=0.8, seed=0):
 def candidates_of(x, y):
     order = torch.randperm(len(x), generator=seeded(9))
     a, b = (rows[order].numpy() for rows in scores_of(x, y))
-    return dict(zip(CANDIDATES, inputs_of(a, b).candidates.tolist(), strict=True)), torch.from_numpy(a), torch.from_numpy(b)
+    found = dict(zip(CANDIDATES, inputs_of(a, b).candidates.tolist(), strict=True))
+    return found, torch.from_numpy(a), torch.from_numpy(b)
 
 
 def test_the_inputs_are_what_the_estimators_of_those_names_say():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.resources
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,11 +43,12 @@ class Beside:
 
     @classmethod
     def nothing(cls) -> Beside:
+        """None of them was made."""
         return cls(np.full(3, math.nan), np.full(6, math.nan))
 
 
 def amortised_mi(x: ArrayLike, y: ArrayLike) -> Estimate:
-    """Mutual information of continuous x and y, in nats, by a trained network, with an interval that it was trained for.
+    """Mutual information of continuous x and y, in nats, by a trained network, with an interval that counts bias.
 
     Thirteen cheap estimates (neighbours of ranks and of canonical columns for several k, what a normal law tells) are
     weighed, and moved, by a network that sees how they and the samples look: a set transformer of a million
@@ -87,7 +89,9 @@ def amortised_mi(x: ArrayLike, y: ArrayLike) -> Estimate:
         return _estimate(np.zeros(len(LEVELS)), n, xs, "")
     a, b = shuffled(a, b)
     quantiles = quantiles_of(inputs_of(a, b), n, Beside.nothing())
-    doubts = [doubt for doubt in (_outside(len(a), a.shape[1], b.shape[1]), _ties(tied_columns), wide(quantiles)) if doubt]
+    doubts = [
+        doubt for doubt in (_outside(len(a), a.shape[1], b.shape[1]), _ties(tied_columns), wide(quantiles)) if doubt
+    ]
     return _estimate(quantiles, n, xs, "; ".join(doubts))
 
 
@@ -124,7 +128,7 @@ def _network(shapes: int) -> AmortisedNetwork:
     return network
 
 
-def wide(quantiles: np.ndarray) -> str:
+def wide(quantiles: Sequence[float] | np.ndarray) -> str:
     """What a wide interval says, "" of a narrow one."""
     low, high = quantiles[LEVELS.index(0.1)], quantiles[LEVELS.index(0.9)]
     return f"80 % of such samples come from {low:.2g} to {high:.2g} nats" * bool(high - low > 2 * _WIDE)

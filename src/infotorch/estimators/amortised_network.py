@@ -1,8 +1,8 @@
 """The network of the amortised estimator: cheap estimates are weighed and moved by what sets of samples look like.
 
-A transformer of sets: each sample attends over its columns, samples attend to each other through a few learned points
-(induced attention), and what they pool is read beside the cheap estimates. Neither the order of samples nor their
-number is built in.
+A transformer of sets: a few heads attend to the columns of each sample, samples attend to each other through a few
+learned points (induced attention), and what they pool is read beside the cheap estimates. Neither the order of samples
+nor their number is built in.
 
 Source: Lee et al. 2019, arXiv:1810.00825, for induced attention and pooling by attention; Gritsai et al. 2025,
     arXiv:2511.18945 (MIST), for reading information off a data set by a network of sets and quantiles for its
@@ -21,7 +21,7 @@ from torch.nn import functional as F
 LEVELS = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
 _MIDDLE = LEVELS.index(0.5)
 _COLUMN_WIDTH, _WIDTH, _HEADS, _POINTS, _SEEDS = 24, 80, 4, 12, 2
-_HIDDEN = 384
+_HIDDEN, _DROPPED = 384, 0.15
 # Estimates of 20 nats and more, of either sign, say no more than that.
 _MOST = 20.0
 
@@ -61,15 +61,20 @@ class AmortisedNetwork(nn.Module):
         rows: numbers about each sample.
     """
 
+    shape_mean: Tensor
+    shape_scale: Tensor
+    row_mean: Tensor
+    row_scale: Tensor
+
     def __init__(self, candidates: int, shapes: int, rows: int) -> None:
         super().__init__()
         self.register_buffer("shape_mean", torch.zeros(shapes))
         self.register_buffer("shape_scale", torch.ones(shapes))
         self.register_buffer("row_mean", torch.zeros(rows))
         self.register_buffer("row_scale", torch.ones(rows))
-        self.of_score = nn.Sequential(nn.Linear(7, _COLUMN_WIDTH), nn.ReLU(), nn.Linear(_COLUMN_WIDTH, _COLUMN_WIDTH))
-        self.across_columns = _Attention(_COLUMN_WIDTH)
-        self.of_columns = nn.Linear(2 * _COLUMN_WIDTH, _WIDTH)
+        self.of_score = nn.Sequential(nn.Linear(8, _COLUMN_WIDTH), nn.ReLU(), nn.Linear(_COLUMN_WIDTH, _COLUMN_WIDTH))
+        self.of_interest = nn.Linear(_COLUMN_WIDTH, _HEADS)
+        self.of_columns = nn.Linear((_HEADS + 1) * _COLUMN_WIDTH, _WIDTH)
         self.of_row = nn.Sequential(nn.Linear(rows, _WIDTH), nn.ReLU(), nn.Linear(_WIDTH, _WIDTH))
         self.points = nn.ParameterList([torch.randn(_POINTS, _WIDTH) / _WIDTH**0.5 for _ in range(2)])
         self.to_points = nn.ModuleList([_Attention(_WIDTH) for _ in range(2)])
@@ -87,7 +92,8 @@ class AmortisedNetwork(nn.Module):
         given = batch.candidates.isfinite()
         candidates = batch.candidates.nan_to_num(0.0).clamp(-_MOST, _MOST)
         told = self.of_shapes(self._told(batch, candidates, given))
-        out = self.head(self.body(told + self.of_set(self._pooled(batch))))
+        both = F.dropout(told + self.of_set(self._pooled(batch)), _DROPPED, self.training)
+        out = self.head(self.body(both))
         logits, moves = out[:, : candidates.shape[1]], out[:, candidates.shape[1] :]
         weights = logits.masked_fill(~given, -torch.inf).softmax(dim=1)
         weighed = (weights * candidates).sum(dim=1)
@@ -116,20 +122,10 @@ class AmortisedNetwork(nn.Module):
         )
 
     def _pooled(self, batch: Batch) -> Tensor:
-        b, m, d = batch.scores.shape
-        there = batch.columns[..., 2] > 0
-        score, about = batch.scores[..., None], batch.columns[:, None].expand(b, m, d, 3)
-        told = torch.cat([score, score.square() / 3 - 1 / 3, score.abs() - 0.8, about, score * about[..., 1:2]], dim=3)
-        token = self.of_score(told)
-        tokens = token.reshape(b * m, d, -1)
-        mask = there[:, None].expand(b, m, d).reshape(b * m, d)
-        tokens = self.across_columns(tokens, tokens, mask).reshape(b, m, d, -1)
-        weight = there[:, None, :, None].float()
-        side = (batch.columns[..., 0] > 0)[:, None, :, None].float() * weight
-        sums = [(tokens * share).sum(2) / share.sum(2).clamp_min(1) for share in (side, weight - side)]
-        both = torch.cat([sums[0] + sums[1], (sums[0] - sums[1]).abs()], dim=2)
+        b = len(batch.n)
+        found = self.of_columns(self._across_columns(batch))
         rows = ((batch.rows - self.row_mean) / self.row_scale).clamp(-6, 6)
-        found = self.of_columns(both) + self.of_row(rows)
+        found = found + self.of_row(rows)
         for points, gather, spread in zip(self.points, self.to_points, self.from_points, strict=True):
             summary = gather(points.expand(b, -1, -1), found, batch.seen)
             found = spread(found, summary, None)
@@ -138,13 +134,28 @@ class AmortisedNetwork(nn.Module):
         mean = (found * seen).sum(1) / seen.sum(1)
         return torch.cat([pooled, mean], dim=1)
 
+    def _across_columns(self, batch: Batch) -> Tensor:
+        """What each sample's columns tell, whatever their number: each sees the other of its canonical pair."""
+        b, m, d = batch.scores.shape
+        side, place = batch.columns[..., 0], batch.columns[..., 2]
+        there = place > 0
+        paired = (side[:, :, None] != side[:, None]) & (place[:, :, None] == place[:, None]) & there[:, None]
+        score, other = batch.scores[..., None], (batch.scores @ paired.to(batch.scores.dtype).mT)[..., None]
+        about = batch.columns[:, None].expand(b, m, d, 3)
+        told = torch.cat([score, other, score * other, score.square() / 3 - 1 / 3, score.abs() - 0.8, about], dim=3)
+        tokens = self.of_score(told)
+        interest = self.of_interest(tokens).masked_fill(~there[:, None, :, None], -torch.inf).softmax(dim=2)
+        mean = (tokens * there[:, None, :, None]).sum(2) / there.sum(1)[:, None, None]
+        return torch.cat([(interest.mT @ tokens).flatten(2), mean], dim=2)
+
 
 class _Attention(nn.Module):
     """Queries read from keys, and a small network thereafter, both beside what was there."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.query, self.key_value, self.out = nn.Linear(width, width), nn.Linear(width, 2 * width), nn.Linear(width, width)
+        self.query, self.key_value = nn.Linear(width, width), nn.Linear(width, 2 * width)
+        self.out = nn.Linear(width, width)
         self.before, self.after = nn.LayerNorm(width), nn.LayerNorm(width)
         self.network = nn.Sequential(nn.Linear(width, 2 * width), nn.ReLU(), nn.Linear(2 * width, width))
 
@@ -164,4 +175,5 @@ class _Residual(nn.Module):
         self.norm, self.inner, self.outer = nn.LayerNorm(width), nn.Linear(width, width), nn.Linear(width, width)
 
     def forward(self, values: Tensor) -> Tensor:
-        return values + self.outer(F.relu(self.inner(self.norm(values))))
+        hidden = F.dropout(F.relu(self.inner(self.norm(values))), _DROPPED, self.training)
+        return values + self.outer(hidden)

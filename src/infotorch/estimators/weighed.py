@@ -217,6 +217,8 @@ def _doubts(found: Estimate, candidates: Sequence[_Candidate], x: Tensor, y: Ten
     """What speaks against the value; "" where nothing does."""
     columns = x.shape[1] + y.shape[1]
     leading = max(candidates, key=lambda candidate: float(candidate.estimate))
+    if found.quantiles:
+        return THIN if leading.thin else wide([value for _, value in found.quantiles])
     by_neighbours = leading is candidates[0]
     if by_neighbours and len(x) <= max(_KS):
         return "with so few samples the value is far too low"
