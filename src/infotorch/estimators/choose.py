@@ -57,7 +57,7 @@ def mutual_information(
       for high values, idle columns, mixed signals. Of columns with ties, of the ranks alone.
     - With `effort="thorough"` also `neural_mi` on held-out samples.
 
-    From 50 samples, up to ten columns on either side and without ties, the network of `amortised_mi` weighs them and
+    From 50 samples, up to five columns on either side and without ties, the network of `amortised_mi` weighs them and
     thirteen cheaper ones, and gives `interval`. Otherwise the larger weigh more where they differ, as each errs low
     where it errs; where they agree the value is about their mean.
 

@@ -52,6 +52,8 @@ _MANY_COLUMNS = 40
 _MOST_COLUMNS = 100
 _WITH_MARGINS, _WITHOUT_MARGINS = "Gaussianisation", "the same without margins"
 _CRITIC = "a critic on held-out samples"
+# Columns on a side beyond which the network, that saw few such sets, adds little to a soft maximum of the same.
+_MOST_LEARNED = 5
 # Width of the soft maximum, in nats times root n: chosen on `tuning_suite` and independent columns.
 _WIDTH = 2.5
 _NEIGHBOURS_OF_REST = 4
@@ -96,7 +98,8 @@ def numbers_with_numbers(x: Tensor, y: Tensor, *, effort: Effort) -> Estimate:
     if effort == "thorough" and copied <= TIED and len(x) >= _LEAST_FOR_CRITIC and a.shape[1] and b.shape[1]:
         candidates.append(_by_critic(a, b))
     copies = f"; {copied:.0%} of the samples occur twice: if as copies of samples, the value is too high"
-    learned = effort != "fast" and trained_for(len(a), a.shape[1], b.shape[1]) and not (tied(x) or tied(y))
+    seen = trained_for(len(a), a.shape[1], b.shape[1]) and max(a.shape[1], b.shape[1]) <= _MOST_LEARNED
+    learned = effort != "fast" and seen and not (tied(x) or tied(y))
     found = _by_network(a, b, candidates) if learned else _weighed(candidates, columns)
     found = replace(found, reason=found.reason + copies * (copied > TIED))
     return examined(found, {}, short=lambda: _doubts(found, candidates, a, b), name="mutual_information")
