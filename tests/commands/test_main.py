@@ -116,8 +116,8 @@ WRONG = {
     "list variants demoo": "there is no recipe 'demoo'; did you mean demo?",
     "list data mnist": "list data: takes no name, got 'mnist'; only `list variants RECIPE` does.",
     "measure a.npy b.npy --estimator kgs": "there is no estimator 'kgs'; did you mean ksg or ksg-2? Allowed: "
-    "auto, ksg, ksg-2, ksg-ensemble, gaussianised, ross, mixed-ksg, discrete, gaussian, gaussian-copula, neural, "
-    "renyi.",
+    "auto, ksg, ksg-2, ksg-ensemble, gaussianised, amortised, ross, mixed-ksg, discrete, gaussian, gaussian-copula, "
+    "neural, renyi.",
     "measure a.npy b.npy": "a.npy does not exist.",
     "report": "report: DIR is missing: run folders, folders above them, or tables' files.",
     "report nowhere": "nowhere is not a directory, and no table's file.",
@@ -557,7 +557,7 @@ class TestMeasure:
             json.loads(call("measure", "x.npy", "y.npy", *more, "--json")[1]) for more in (["--effort", "fast"], [])
         )
         assert fast["estimator"].startswith("ksg k=3")
-        assert default["estimator"] == "gaussianised_mi"
+        assert default["estimator"] == "amortised_mi+ksg+gaussianised_mi"
         low, high = default["interval_95_nats"]
         assert low < default["value_nats"] < high
         assert " to " in call("measure", "x.npy", "y.npy")[1]

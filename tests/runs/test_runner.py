@@ -20,7 +20,7 @@ from infotorch.runs.preflight import check_runs
 from infotorch.runs.runner import run, run_table
 from infotorch.runs.setup import _keep_labels, load_samples
 from infotorch.training.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
-from infotorch.training.evaluate import plan_accuracy
+from infotorch.training.evaluate import plan_accuracy, plan_right_samples, right_samples
 
 # 300 rows in batches of 64: 5 steps an epoch, 10 a stage, 40 a run of four stages.
 SMALL = {"epochs": 2, "data.limit": 300}
@@ -345,11 +345,15 @@ class TestTuning:
     def test_a_search_never_looks_at_test_rows(self, tmp_path, monkeypatch):
         rows = []
 
-        def counted(plan, x, y):
-            rows.append(len(x))
-            return plan_accuracy(plan, x, y)
+        def counted(score):
+            def of_these(plan, x, y):
+                rows.append(len(x))
+                return score(plan, x, y)
 
-        monkeypatch.setattr("infotorch.runs.scores.plan_accuracy", counted)
+            return of_these
+
+        for score in (plan_accuracy, plan_right_samples, right_samples):
+            monkeypatch.setattr(f"infotorch.runs.scores.{score.__name__}", counted(score))
         recipe = small("bp", **{"epochs": 1, "tune": True, "search.trials": 2, "search.seeds": (1000,)})
         run(recipe, tmp_path / "run", device="cpu")
         validation, test = 216, 359  # rows of the digits
@@ -370,11 +374,15 @@ class TestAuto:
     def test_it_runs_the_assignment_that_is_best_on_validation_rows(self, tmp_path, monkeypatch):
         rows = []
 
-        def counted(plan, x, y):
-            rows.append(len(x))
-            return plan_accuracy(plan, x, y)
+        def counted(score):
+            def of_these(plan, x, y):
+                rows.append(len(x))
+                return score(plan, x, y)
 
-        monkeypatch.setattr("infotorch.runs.scores.plan_accuracy", counted)
+            return of_these
+
+        for score in (plan_accuracy, plan_right_samples, right_samples):
+            monkeypatch.setattr(f"infotorch.runs.scores.{score.__name__}", counted(score))
         outcome = run(self.recipe(), tmp_path / "run", device="cpu")
         assert outcome.status == "completed"
         validation, test = 216, 359  # rows of the digits; only the run itself looks at test rows

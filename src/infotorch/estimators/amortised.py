@@ -116,8 +116,8 @@ def quantiles_of(inputs: Inputs, n: int, beside: Beside) -> np.ndarray:
         one(inputs.scores),
         one(inputs.columns),
         one(inputs.rows.clip(-60, 60)),
-        torch.ones(1, len(inputs.scores), dtype=torch.bool),
-        torch.tensor([float(n)]),
+        torch.ones(1, len(inputs.scores), dtype=torch.bool, device="cpu"),
+        torch.tensor([float(n)], device="cpu"),
     )
     with torch.inference_mode():
         quantiles = _network(inputs.shapes.size)(batch)[0].double().numpy()
@@ -135,7 +135,8 @@ def raised_to(quantiles: np.ndarray, least: float) -> np.ndarray:
 @functools.cache
 def _network(shapes: int) -> AmortisedNetwork:
     stored = importlib.resources.files("infotorch.estimators").joinpath("amortised.safetensors").read_bytes()
-    network = AmortisedNetwork(len(CANDIDATES) + len(BESIDE), shapes + 6, ROW_WIDTH).eval()
+    with torch.device("cpu"):
+        network = AmortisedNetwork(len(CANDIDATES) + len(BESIDE), shapes + 6, ROW_WIDTH).eval()
     network.load_state_dict({name: values.float() for name, values in load(stored).items()})
     return network
 

@@ -57,9 +57,9 @@ def mutual_information(
       for high values, idle columns, mixed signals. Of columns with ties, of the ranks alone.
     - With `effort="thorough"` also `neural_mi` on held-out samples.
 
-    From 50 samples, up to five columns on either side and without ties, the network of `amortised_mi` weighs them and
-    thirteen cheaper ones, and gives `interval`. Otherwise the larger weigh more where they differ, as each errs low
-    where it errs; where they agree the value is about their mean.
+    Of 50 to 6,000 samples without ties, up to five columns on either side and up to 4 nats, the network of
+    `amortised_mi` weighs them and thirteen cheaper ones, and gives `interval`. Otherwise the larger weigh more where
+    they differ, as each errs low where it errs; where they agree the value is about their mean.
 
     With `effort="thorough"` a network reads images, of shape (n, h, w) or (n, c, h, w) from 8 x 8 pixels, and tokens,
     several columns of integers that occur again and again: a classifier where the other side is labels, else a critic

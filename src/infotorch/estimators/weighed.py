@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from infotorch.estimators.amortised import (
+    MOST_SAMPLES,
     Beside,
     middle,
     paired_with_levels,
@@ -52,8 +53,9 @@ _MANY_COLUMNS = 40
 _MOST_COLUMNS = 100
 _WITH_MARGINS, _WITHOUT_MARGINS = "Gaussianisation", "the same without margins"
 _CRITIC = "a critic on held-out samples"
-# Columns on a side beyond which the network, that saw few such sets, adds little to a soft maximum of the same.
-_MOST_LEARNED = 5
+# What the network saw enough of: columns on a side, and nats. Beyond, and of more samples than it saw, a soft maximum
+# of the same estimates errs less.
+_COLUMNS_LEARNED, _NATS_LEARNED = 5, 4.0
 # Width of the soft maximum, in nats times root n: chosen on `tuning_suite` and independent columns.
 _WIDTH = 2.5
 _NEIGHBOURS_OF_REST = 4
@@ -98,9 +100,9 @@ def numbers_with_numbers(x: Tensor, y: Tensor, *, effort: Effort) -> Estimate:
     if effort == "thorough" and copied <= TIED and len(x) >= _LEAST_FOR_CRITIC and a.shape[1] and b.shape[1]:
         candidates.append(_by_critic(a, b))
     copies = f"; {copied:.0%} of the samples occur twice: if as copies of samples, the value is too high"
-    seen = trained_for(len(a), a.shape[1], b.shape[1]) and max(a.shape[1], b.shape[1]) <= _MOST_LEARNED
-    learned = effort != "fast" and seen and not (tied(x) or tied(y))
-    found = _by_network(a, b, candidates) if learned else _weighed(candidates, columns)
+    found = _weighed(candidates, columns)
+    if effort != "fast" and _learned(a, b, float(found)) and not (tied(x) or tied(y)):
+        found = _by_network(a, b, candidates)
     found = replace(found, reason=found.reason + copies * (copied > TIED))
     return examined(found, {}, short=lambda: _doubts(found, candidates, a, b), name="mutual_information")
 
@@ -150,6 +152,11 @@ def _by_critic(x: Tensor, y: Tensor) -> _Candidate:
     drawn = torch.randperm(len(x), generator=generator, device="cpu")[:_MOST_FOR_CRITIC].to(x.device)
     x, y = x[drawn], y[drawn]
     return _Candidate(_CRITIC, _CRITIC, neural_mi(x, y, generator=generator))
+
+
+def _learned(x: Tensor, y: Tensor, value: float) -> bool:
+    few = max(x.shape[1], y.shape[1]) <= _COLUMNS_LEARNED and value <= _NATS_LEARNED
+    return few and len(x) <= MOST_SAMPLES and trained_for(len(x), x.shape[1], y.shape[1])
 
 
 def _by_network(x: Tensor, y: Tensor, candidates: Sequence[_Candidate]) -> Estimate:

@@ -89,7 +89,7 @@ def right_samples(scores: Callable[[Any], Tensor], x: Samples | LoaderBatches, y
         >>> right_samples(lambda rows: rows, torch.eye(3), torch.tensor([0, -1, 0]))
         tensor([ True, False])
     """
-    found = [torch.zeros(0, dtype=torch.bool)]
+    found = [torch.zeros(0, dtype=torch.bool, device="cpu")]
     with torch.no_grad():
         for part, classes in _targets_of(x, y):
             highest = _by_target(scores(part), part, classes).argmax(dim=1)
