@@ -105,6 +105,9 @@ def main() -> None:
     for effort in args.efforts:
         for nats in NATS:
             measure(effort, nats, args.seeds, done)
+    order = list(high_information_suite())
+    done.sort(key=lambda line: (line["effort"], line["nats"], order.index(line["law"])))
+    RESULT.write_text(json.dumps(done, indent=1) + "\n", encoding="utf-8")
     RESULT.with_suffix(".md").write_text(report(done), encoding="utf-8")
 
 
