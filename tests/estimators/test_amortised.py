@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from infotorch.distributions.gaussian import CorrelatedGaussian
-from infotorch.estimators.amortised import amortised_mi
+from infotorch.estimators.amortised import _network, amortised_mi
 from infotorch.estimators.amortised_inputs import CANDIDATES, KS, inputs_of
 from infotorch.estimators.ensemble import ksg_ensemble
 from infotorch.estimators.gaussian import gaussian_mi
@@ -80,6 +80,13 @@ def test_what_it_was_not_trained_on_is_said():
     assert not amortised_mi(x, y).reliable
     x, y = samples(200)
     assert "tied" in amortised_mi(x.round(), y).reason
+
+
+def test_the_caller_s_random_numbers_stay_as_they_are():
+    _network.cache_clear()
+    before = torch.get_rng_state()
+    amortised_mi(*samples())
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_a_constant_tells_nothing():

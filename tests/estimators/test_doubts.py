@@ -158,9 +158,9 @@ def test_classes_far_apart_are_no_doubt_in_any_number_of_columns():
 
 
 @pytest.mark.slow
-def test_few_right_values_are_doubted():
-    """Of both suites' laws at n = 300: rates for more of them are in benchmarks/results/shortfall.json."""
-    doubted = right = 0
+def test_few_right_values_are_doubted_and_most_wrong_ones():
+    """Of both suites' laws at n = 300, right to 0.2 nats; rates for more are in benchmarks/results/shortfall.json."""
+    doubted, caught = [], []
     for law in [*suite().values(), *mixed_suite().values()][::3]:
         x, y = law.sample(300, seeded(5))
         with unexamined():
@@ -169,10 +169,11 @@ def test_few_right_values_are_doubted():
             warnings.simplefilter("ignore")
             e = infotorch.mutual_information(x, y)
         assert torch.equal(e.value, plain.value)
-        if float(e) > law.mutual_information() - 2 * e.std_error:
-            right, doubted = right + 1, doubted + (not e.reliable)
-    assert right > 10
-    assert doubted <= 0.15 * right
+        right = abs(float(e) - law.mutual_information()) <= 0.2
+        (doubted if right else caught).append(not e.reliable)
+    assert sum(doubted) <= 0.15 * len(doubted)
+    assert len(caught) > 2
+    assert sum(caught) >= 0.75 * len(caught)
 
 
 def test_bins_in_the_units_of_the_columns():

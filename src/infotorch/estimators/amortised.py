@@ -135,9 +135,9 @@ def raised_to(quantiles: np.ndarray, least: float) -> np.ndarray:
 @functools.cache
 def _network(shapes: int) -> AmortisedNetwork:
     stored = importlib.resources.files("infotorch.estimators").joinpath("amortised.safetensors").read_bytes()
-    with torch.device("cpu"):
+    with torch.device("meta"):  # draws nothing: the caller's random numbers stay as they are
         network = AmortisedNetwork(len(CANDIDATES) + len(BESIDE), shapes + 6, ROW_WIDTH).eval()
-    network.load_state_dict({name: values.float() for name, values in load(stored).items()})
+    network.load_state_dict({name: values.float() for name, values in load(stored).items()}, assign=True)
     return network
 
 
