@@ -18,6 +18,7 @@ from infotorch.estimators.amortised_network import LEVELS, AmortisedNetwork, Bat
 from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.normal_scores import TIED, scores_of, tied
 from infotorch.numerics.checks import check_neighbours, paired_samples
+from infotorch.numerics.process import alone
 from infotorch.numerics.seeds import derive_seed
 from infotorch.numerics.typing import ArrayLike
 
@@ -119,7 +120,8 @@ def quantiles_of(inputs: Inputs, n: int, beside: Beside) -> np.ndarray:
         torch.ones(1, len(inputs.scores), dtype=torch.bool, device="cpu"),
         torch.tensor([float(n)], device="cpu"),
     )
-    with torch.inference_mode():
+    # A model that another thread traces would take these calls for its own.
+    with alone(), torch.inference_mode():
         quantiles = _network(inputs.shapes.size)(batch)[0].double().numpy()
     quantiles = middle(quantiles) + _WIDENED * (quantiles - middle(quantiles))
     # All three err low where they err. Families of sharp edges the network reads lower than any of them.
