@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from infotorch.distributions import CorrelatedGaussian, StudentT
-from infotorch.estimators.ensemble import _weights, ksg_ensemble
+from infotorch.estimators.ensemble import ksg_ensemble, weights_of
 from infotorch.estimators.kraskov import ksg
 
 
@@ -18,7 +18,7 @@ def test_weights_minimise_bias_and_spread(columns):
     def cost(weights):
         return float((weights @ bias) ** 2 + 0.2 * weights.square().mean())
 
-    weights = _weights(ks, columns)
+    weights = weights_of(ks, columns)
     assert float(weights.sum()) == pytest.approx(1, abs=1e-12)
     for seed in range(20):  # along the constraint every direction goes up
         step = torch.randn(4, generator=seeded(seed), dtype=torch.float64) * 1e-3
@@ -33,7 +33,7 @@ def test_is_the_weighted_sum_of_single_estimates(columns, metric):
     y = y + x
     ks = (1, 3, 7)
     single = torch.tensor([float(ksg(x, y, k=k, metric=metric)) for k in ks], dtype=torch.float64)
-    expected = float(_weights(ks, 2 * columns) @ single)
+    expected = float(weights_of(ks, 2 * columns) @ single)
     assert float(ksg_ensemble(x, y, ks=ks, metric=metric)) == pytest.approx(expected, abs=1e-9)
 
 

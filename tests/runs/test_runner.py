@@ -331,6 +331,22 @@ class TestEndings:
             assert not (tmp_path / "run").exists()
 
 
+def scored_rows(monkeypatch):
+    """How many rows each later score of a run is of."""
+    rows = []
+
+    def counted(score):
+        def of_these(plan, x, y):
+            rows.append(len(x))
+            return score(plan, x, y)
+
+        return of_these
+
+    for score in (plan_accuracy, plan_right_samples, right_samples):
+        monkeypatch.setattr(f"infotorch.runs.scores.{score.__name__}", counted(score))
+    return rows
+
+
 class TestTuning:
     def test_a_tuned_run_keeps_its_search_and_uses_what_it_found(self, tmp_path):
         recipe = small("mi-only", **{"epochs": 1, "tune": True, "search.trials": 3, "search.seeds": (1000,)})
@@ -343,17 +359,7 @@ class TestTuning:
         assert run(recipe, tmp_path / "run", device="cpu", resume=True) == outcome
 
     def test_a_search_never_looks_at_test_rows(self, tmp_path, monkeypatch):
-        rows = []
-
-        def counted(score):
-            def of_these(plan, x, y):
-                rows.append(len(x))
-                return score(plan, x, y)
-
-            return of_these
-
-        for score in (plan_accuracy, plan_right_samples, right_samples):
-            monkeypatch.setattr(f"infotorch.runs.scores.{score.__name__}", counted(score))
+        rows = scored_rows(monkeypatch)
         recipe = small("bp", **{"epochs": 1, "tune": True, "search.trials": 2, "search.seeds": (1000,)})
         run(recipe, tmp_path / "run", device="cpu")
         validation, test = 216, 359  # rows of the digits
@@ -372,17 +378,7 @@ class TestAuto:
         return [json.loads(line) for line in (directory / "tuning/auto/trials.jsonl").read_text().splitlines()]
 
     def test_it_runs_the_assignment_that_is_best_on_validation_rows(self, tmp_path, monkeypatch):
-        rows = []
-
-        def counted(score):
-            def of_these(plan, x, y):
-                rows.append(len(x))
-                return score(plan, x, y)
-
-            return of_these
-
-        for score in (plan_accuracy, plan_right_samples, right_samples):
-            monkeypatch.setattr(f"infotorch.runs.scores.{score.__name__}", counted(score))
+        rows = scored_rows(monkeypatch)
         outcome = run(self.recipe(), tmp_path / "run", device="cpu")
         assert outcome.status == "completed"
         validation, test = 216, 359  # rows of the digits; only the run itself looks at test rows

@@ -27,7 +27,7 @@ LEAST_SAMPLES, MOST_SAMPLES, MOST_COLUMNS = 50, 6000, 10
 #: Names of what `mutual_information` adds, in the order of `Beside`.
 BESIDE = ("neighbours of ranks", "Gaussianisation", "the same without margins")
 # On families that it was not trained on the network is surer than it may be: quantiles move away from the median by
-# this factor, after which 95 % of `tuning_suite` (n = 300 to 3,000) lies where it should.
+# this factor, chosen on `tuning_suite` (n = 300 to 3,000).
 _WIDENED = 1.35
 # Half the width of the interval that holds 80 %, in nats, from which on an error above 0.2 is likely (`tuning_suite`).
 _WIDE = 0.2

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.special
 
+from infotorch.estimators.ensemble import weights_of
 from infotorch.estimators.gaussianised import mean_log_distance
 
 #: float, shape (n,) or (n, d)
@@ -93,8 +94,8 @@ def inputs_of(x: Rows, y: Rows) -> Inputs:
         normal + float(excess.mean()),
         float(pairs.sum()),
     ]
-    halves = [_half(part) for part in ((_squares(x[: n // 2], queries), _squares(y[: n // 2], queries)),)]
-    shapes = _shapes(x, y, linear, together, entropies, pairs, halves, as_given, canonical)
+    of_half = _Neighbours.of(_squares(x[: n // 2], queries), _squares(y[: n // 2], queries), KS).values
+    shapes = _shapes(linear, together, entropies, pairs, of_half, as_given, canonical)
     seen = min(queries, MOST_SEEN)
     return Inputs(
         np.array(estimates, np.float32),
@@ -195,11 +196,7 @@ def _psi(n: int) -> np.ndarray:
 
 
 def _extrapolated(values: list[float], ks: Sequence[int], columns: int) -> float:
-    """To k = 0, along k to the power 2 / columns, with a ridge."""
-    bias = np.array(ks, float) ** (2 / columns)
-    cost = np.outer(bias, bias) + 0.2 / len(ks) * np.eye(len(ks))
-    weights = np.linalg.solve(cost, np.ones(len(ks)))
-    return float(weights @ np.array(values) / weights.sum())
+    return float(weights_of(ks, columns).numpy() @ np.array(values))
 
 
 def _entropy_terms(squares: np.ndarray, rows: Rows) -> np.ndarray:
@@ -224,22 +221,16 @@ def _single_pairs(u: Rows, v: Rows, queries: int) -> np.ndarray:
     return found
 
 
-def _half(squares: tuple[np.ndarray, np.ndarray]) -> list[float]:
-    return _Neighbours.of(*squares, KS).values
-
-
 def _shapes(
-    x: Rows,
-    y: Rows,
     linear: _Canonical,
     together: Rows,
     entropies: list[np.ndarray],
     pairs: np.ndarray,
-    halves: list[list[float]],
+    of_half: list[float],
     as_given: _Neighbours,
     canonical: _Neighbours,
 ) -> list[float]:
-    n, d_x, d_y = len(x), x.shape[1], y.shape[1]
+    n, d_x, d_y = len(linear.x), linear.x.shape[1], linear.y.shape[1]
     correlations = np.zeros(_PAIRS)
     correlations[: min(_PAIRS, len(linear.correlations))] = linear.correlations[:_PAIRS]
     tails = []
@@ -269,8 +260,8 @@ def _shapes(
         lengths,
         *(float(terms.mean()) for terms in entropies),
         *(float(terms.std()) / 3 for terms in entropies),
-        *halves[0],
-        *(a - b for a, b in zip(as_given.values, halves[0], strict=True)),
+        *of_half,
+        *(a - b for a, b in zip(as_given.values, of_half, strict=True)),
         *(as_given.terms.std(axis=0) * few),
         *(canonical.terms.std(axis=0) * few),
     ]

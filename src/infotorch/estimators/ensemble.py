@@ -69,7 +69,7 @@ def ksg_ensemble(
     if len(set(ks)) < max(2, len(ks)):
         raise ValueError(f"ksg_ensemble: ks must hold two or more different numbers of neighbours, got {ks}.")
     check_choice(metric, METRICS, where="ksg_ensemble", name="metric")
-    weights = _weights(ks, xs.shape[1] + ys.shape[1])
+    weights = weights_of(ks, xs.shape[1] + ys.shape[1])
 
     def value(xs: Tensor, ys: Tensor) -> Tensor:
         return weights @ torch.stack(ksg_values(xs, ys, ks, 1, metric)).cpu()
@@ -94,8 +94,13 @@ def ksg_ensemble(
     )
 
 
-def _weights(ks: Sequence[int], columns: int) -> Tensor:
-    """The weights of sum 1 that minimise (w . bias)^2 + ridge |w|^2."""
+def weights_of(ks: Sequence[int], columns: int) -> Tensor:
+    """The weights of sum 1 that minimise (w . bias)^2 + ridge |w|^2, shape (len(ks),).
+
+    Example:
+        >>> [round(float(weight), 2) for weight in weights_of([1, 2, 4, 8], 6)]
+        [1.36, 0.73, -0.05, -1.04]
+    """
     bias = torch.tensor(ks, dtype=torch.float64, device="cpu").pow(2 / columns)
     cost = torch.outer(bias, bias) + _RIDGE / len(ks) * torch.ones_like(bias).diag()
     weights = torch.linalg.solve(cost, torch.ones_like(bias))
