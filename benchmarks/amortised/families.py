@@ -1,9 +1,10 @@
 """Laws drawn at random, with their information: what the amortised estimator is trained on.
 
-Normal laws; independent pairs (copulas, functions with noise) side by side; mixtures of normal laws; curves and sheets
-with noise. Then each side is turned, bent by couplings, its margins bent, and idle columns are mixed in: none of that
-changes information. Left out, to be tested on: Student's t, additive uniform and log-gamma noise, uniform x with normal
-noise, spirals, Swiss rolls, wiggly, bimodal, half-cube, normal-cdf and heavy-tailed margins of the suites.
+Normal laws; independent pairs (copulas, functions with noise, rings) side by side; mixtures of normal laws; curves and
+sheets with noise; ellipsoids with an edge. Then each side is turned, twisted, bent by couplings, its margins bent, and
+idle columns are mixed in: none of that changes information. Left out, to be tested on: Student's t, additive uniform
+and log-gamma noise, uniform x with normal noise, spirals, Swiss rolls, wiggly, bimodal, half-cube, normal-cdf and
+heavy-tailed margins of the suites.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ import scipy.special
 
 from amortised.pairs import Pair, Rng, Rows
 
-FAMILIES = ("normal", "pairs", "mixture", "curve", "independent")
-_SHARES = (0.22, 0.34, 0.2, 0.2, 0.04)
+FAMILIES = ("normal", "pairs", "mixture", "curve", "independent", "ellipsoid")
+_SHARES = (0.2, 0.34, 0.16, 0.18, 0.04, 0.08)
 # Samples among which log-ratios of mixtures are averaged.
 _DRAWS = 4000
 
@@ -44,16 +45,16 @@ def draw(n: int, d_x: int, d_y: int, pool: list[Pair], rng: Rng, *, family: str 
     family = family or str(rng.choice(FAMILIES, p=_SHARES))
     most = min(d_x, d_y)
     informative = int(rng.integers(1, most + 1))
-    made = {"normal": _normal, "pairs": _pairs, "mixture": _mixture, "curve": _curve, "independent": _independent}
-    x, y, mi = made[family](n, informative, pool, rng)
+    made = (_normal, _pairs, _mixture, _curve, _independent, _ellipsoid)[FAMILIES.index(family)]
+    x, y, mi = made(n, informative, pool, rng)
     x, y = (_widened(rows, d, rng) for rows, d in ((x, d_x), (y, d_y)))
     for side in range(2):
         rows = (x, y)[side]
         if rng.uniform() < 0.55:
             rows = _turned(rows, rng)
-        if rng.uniform() < 0.18:
+        if rng.uniform() < 0.25:
             for _ in range(int(rng.integers(1, 3))):
-                rows = _coupled(rows, rng)
+                rows = _coupled(rows, rng) if rng.uniform() < 0.7 else _twisted(rows, rng)
         if rng.uniform() < 0.25:
             rows = _bent(rows, rng)
         x, y = (rows, y) if side == 0 else (x, rows)
@@ -62,13 +63,37 @@ def draw(n: int, d_x: int, d_y: int, pool: list[Pair], rng: Rng, *, family: str 
 
 def _normal(n: int, d: int, pool: list[Pair], rng: Rng) -> tuple[Rows, Rows, float]:
     del pool
+    return *_correlated(rng.standard_normal((n, 2 * d)), total := _total(rng), rng), total
+
+
+def _ellipsoid(n: int, d: int, pool: list[Pair], rng: Rng) -> tuple[Rows, Rows, float]:
+    """A density (1 - r^2)^power inside an ellipsoid, 0 outside: what is correlated, and the edge that all share."""
+    del pool
+    power, total = rng.choice([0, 0.5, 1, 3]), _total(rng)
+    rows = rng.standard_normal((n, 2 * d))
+    rows *= np.sqrt(rng.beta(d, power + 1, size=n) / np.square(rows).sum(axis=1))[:, None]
+    edge = 2 * _entropy_inside(d, power + d / 2) - _entropy_inside(2 * d, power)
+    return *_correlated(rows, total, rng), total + edge
+
+
+def _entropy_inside(d: int, power: float) -> float:
+    """Of a density (1 - r^2)^power in the ball of radius 1, in nats."""
+    constant = scipy.special.gammaln(d / 2 + power + 1) - scipy.special.gammaln(power + 1) - d / 2 * math.log(math.pi)
+    psi = scipy.special.digamma
+    return float(power * (psi(power + 1 + d / 2) - psi(power + 1)) - constant)
+
+
+def _total(rng: Rng) -> float:
     least, most = ((0, 2.5), (2.5, 5), (5, 10))[rng.choice(3, p=[0.7, 0.2, 0.1])]
-    total = rng.uniform(least, most)
+    return float(rng.uniform(least, most))
+
+
+def _correlated(rows: Rows, total: float, rng: Rng) -> tuple[Rows, Rows]:
+    """Uncorrelated columns as x and y that share so many nats if they are normal, divided at random among pairs."""
+    d = rows.shape[1] // 2
     parts = total * rng.dirichlet(np.full(d, rng.choice([0.3, 1, 10])))
-    correlations = np.sqrt(-np.expm1(-2 * parts))
-    x = rng.standard_normal((n, d))
-    y = correlations * x + np.sqrt(np.exp(-2 * parts)) * rng.standard_normal((n, d))
-    return x, y, float(total)
+    x = rows[:, :d]
+    return x, np.sqrt(-np.expm1(-2 * parts)) * x + np.exp(-parts) * rows[:, d:]
 
 
 def _independent(n: int, d: int, pool: list[Pair], rng: Rng) -> tuple[Rows, Rows, float]:
@@ -114,13 +139,13 @@ def _mixture(n: int, d: int, pool: list[Pair], rng: Rng) -> tuple[Rows, Rows, fl
 
 
 def _curve(n: int, d: int, pool: list[Pair], rng: Rng) -> tuple[Rows, Rows, float]:
-    """X = f(z) + noise, y = g(z) + noise, z one of 120 points on a line or in a square."""
+    """X = f(z) + noise, y = g(z) + noise, z one of 160 points on a line or in a square."""
     del pool
-    points, latent = 120, int(rng.integers(1, 3))
+    points, latent = 160, int(rng.integers(1, 3))
     z = np.linspace(-1, 1, points)[:, None]
     if latent == 2:
         z = np.stack([z[:, 0], (np.arange(points) * 0.6180339887 % 1) * 2 - 1], axis=1)
-    frequency = rng.uniform(0.5, 4)
+    frequency = rng.uniform(0.5, 7 if latent == 1 else 4)
     f, g = (
         np.sin(frequency * z @ rng.normal(size=(latent, d)) + rng.uniform(0, 6.3, size=d))
         + rng.uniform(0, 1) * z @ rng.normal(size=(latent, d))
@@ -202,6 +227,19 @@ def _coupled(rows: Rows, rng: Rng) -> Rows:
     changed = rows.copy()
     changed[:, moved] = rows[:, moved] * np.exp(stretch) + shift * scale[moved]
     return changed
+
+
+def _twisted(rows: Rows, rng: Rng) -> Rows:
+    """The plane of two columns turned by an angle that grows with a third column: one-to-one."""
+    if rows.shape[1] < 3:
+        return rows
+    score = (rows - rows.mean(axis=0)) / rows.std(axis=0)
+    i, j, third = rng.permutation(rows.shape[1])[:3]
+    angle = rng.uniform(0.2, 1.2) * score[:, third]
+    cos, sin = np.cos(angle), np.sin(angle)
+    turned = score.copy()
+    turned[:, i], turned[:, j] = cos * score[:, i] - sin * score[:, j], sin * score[:, i] + cos * score[:, j]
+    return turned
 
 
 def _bent(rows: Rows, rng: Rng) -> Rows:

@@ -1,4 +1,4 @@
-"""Pairs of one column each with information known by integration: copulas, and functions with noise."""
+"""Pairs of one column each with information known by integration: copulas, functions with noise, rings with edges."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.special
 
 Rng = np.random.Generator
 Rows = np.ndarray
@@ -23,7 +24,7 @@ class Pair:
     """A law of two numbers.
 
     Args:
-        family: "copula" or "noise".
+        family: "copula", "noise" or "ring".
         mi: nats.
         sample: (n, rng) -> x and y, each of shape (n,).
     """
@@ -34,10 +35,11 @@ class Pair:
 
 
 def pool(size: int, rng: Rng) -> list[Pair]:
-    """So many pairs, half copulas, half functions with noise, of 0.01 to 5 nats."""
+    """So many pairs of 0.01 to 5 nats: of ten 4 copulas, 3 functions with noise, 2 of them with edges, 1 ring."""
+    kinds = (_copula, _with_noise, _with_edges, _copula, _with_noise, _copula, _with_edges, _with_noise, _copula, _ring)
     pairs: list[Pair] = []
     while len(pairs) < size:
-        pair = _copula(rng) if len(pairs) % 2 else _with_noise(rng)
+        pair = kinds[len(pairs) % len(kinds)](rng)
         if 0.01 < pair.mi < 5:
             pairs.append(pair)
     return pairs
@@ -101,14 +103,27 @@ def _plackett(rng: Rng) -> Copula:
 
 
 def _with_noise(rng: Rng) -> Pair:
-    """Y = f(x) + s(x) e."""
-    quantile, f, scale = _quantiles(rng), _function(rng), math.exp(rng.uniform(math.log(0.03), math.log(3)))
+    """Y = f(x) + s(x) e, where no density has an edge."""
+    return _noisy(_quantiles(rng), _noise(rng), (0.03, 3), rng)
+
+
+def _with_edges(rng: Rng) -> Pair:
+    """The same of bounded x, with noise that ends."""
+    return _noisy(_bounded(rng), _ending(rng), (0.05, 2), rng)
+
+
+def _noisy(
+    quantile: Callable[[Rows], Rows],
+    noise: tuple[Callable[[int, Rng], Rows], Callable[[Rows], Rows]],
+    scales: tuple[float, float],
+    rng: Rng,
+) -> Pair:
+    f, scale = _function(rng), math.exp(rng.uniform(*np.log(scales)))
+    draw, log_noise = noise
     wave, own = rng.uniform(0.5, 3), rng.uniform(0, 0.8) * (rng.uniform() < 0.5)
 
     def s(x: Rows) -> Rows:
         return scale * np.exp(own * np.sin(wave * x))
-
-    draw, log_noise = _noise(rng)
 
     def sample(n: int, rng: Rng) -> tuple[Rows, Rows]:
         x = quantile(rng.uniform(size=n))
@@ -120,8 +135,9 @@ def _with_noise(rng: Rng) -> Pair:
     y = f(x) + s(x) * e
     given = log_noise(e) - np.log(s(x))
     log_p = log_noise((y[:, None] - f(grid)) / s(grid)) - np.log(s(grid))
-    top = log_p.max(axis=1, keepdims=True)
-    marginal = top[:, 0] + np.log(np.exp(log_p - top).mean(axis=1))
+    marginal = np.asarray(scipy.special.logsumexp(log_p, axis=1)) - math.log(
+        _GRID
+    )  # not finite beyond the grid's reach
     return Pair("noise", float((given - marginal).mean()), sample)
 
 
@@ -156,3 +172,48 @@ def _noise(rng: Rng) -> tuple[Callable[[int, Rng], Rows], Callable[[Rows], Rows]
     if kind == 2:
         return lambda n, rng: rng.logistic(size=n), lambda e: -np.abs(e) - 2 * np.log1p(np.exp(-np.abs(e)))
     return lambda n, rng: rng.gumbel(size=n), lambda e: -e - np.exp((-e).clip(max=50))
+
+
+def _bounded(rng: Rng) -> Callable[[Rows], Rows]:
+    """Quantiles of a law of x between -1 and 1: a power, an arcsine, a triangle, two lumps."""
+    kind, power, gap = rng.integers(4), rng.uniform(0.7, 1.5), rng.uniform(0.2, 0.6)
+    return [
+        lambda p: 2 * p**power - 1,
+        lambda p: np.sin(math.pi * (p - 0.5)),
+        lambda p: np.where(p < 0.5, np.sqrt(2 * p) - 1, 1 - np.sqrt(2 * (1 - p))),
+        lambda p: (2 * p - 1) * (1 - gap) + gap * np.sign(p - 0.5),
+    ][kind]
+
+
+def _ending(rng: Rng) -> tuple[Callable[[int, Rng], Rows], Callable[[Rows], Rows]]:
+    """Exponential, a triangle, a parabola, half a normal law: each with an end, none of them uniform."""
+    kind = rng.integers(4)
+    if kind == 0:
+        return lambda n, rng: rng.exponential(size=n), lambda e: np.where(e >= 0, -e, -np.inf)
+    if kind == 1:
+        return lambda n, rng: rng.triangular(-1, 0, 1, size=n), lambda e: _log(1 - np.abs(e))
+    if kind == 2:
+        return lambda n, rng: 2 * rng.beta(2, 2, size=n) - 1, lambda e: _log(0.75 * (1 - e * e))
+    constant = 0.5 * math.log(2 / math.pi)
+    return lambda n, rng: np.abs(rng.standard_normal(n)), lambda e: np.where(e >= 0, constant - 0.5 * e * e, -np.inf)
+
+
+def _log(density: Rows) -> Rows:
+    return np.log(density, out=np.full_like(density, -np.inf), where=density > 0)
+
+
+def _ring(rng: Rng) -> Pair:
+    """Uniform between two circles about 0, of radius 1 and of at most 1."""
+    inner = rng.uniform(0, 0.98)
+    area = math.pi * (1 - inner**2)
+
+    def sample(n: int, rng: Rng) -> tuple[Rows, Rows]:
+        radius = np.sqrt(rng.uniform(inner**2, 1, size=n))
+        angle = rng.uniform(0, 2 * math.pi, size=n)
+        return radius * np.cos(angle), radius * np.sin(angle)
+
+    def chord(x: Rows) -> Rows:
+        return 2 * (np.sqrt(1 - x * x) - np.sqrt((inner**2 - x * x).clip(0)))
+
+    x, y = sample(20 * _DRAWS, rng)
+    return Pair("ring", float((math.log(area) - np.log(chord(x)) - np.log(chord(y))).mean()), sample)

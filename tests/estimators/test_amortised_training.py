@@ -7,7 +7,7 @@ import torch
 
 from amortised import pairs
 from amortised.examples import example, normal_scores
-from amortised.families import FAMILIES, _of_components, draw
+from amortised.families import FAMILIES, _ellipsoid, _entropy_inside, _of_components, _twisted, draw
 from amortised.training import batch_of, loss_of
 from infotorch.estimators.amortised_network import LEVELS, AmortisedNetwork
 from infotorch.estimators.doubts import unexamined
@@ -17,7 +17,7 @@ from infotorch.estimators.kraskov import ksg
 
 @pytest.fixture(scope="module")
 def pool():
-    return pairs.pool(12, np.random.default_rng(0))
+    return pairs.pool(20, np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("make", [pairs._clayton, pairs._frank, pairs._plackett])
@@ -44,6 +44,35 @@ def test_a_mixture_of_one_law_is_that_law():
     for roots in (root[None], np.stack([root, root])):
         _, _, mi = _of_components(10, 1, np.zeros((2, 2)), roots, np.array([0.4, 0.6]), rng)
         assert mi == pytest.approx(-0.5 * math.log(1 - 0.64), abs=0.04)  # 4,000 terms of spread 0.8
+
+
+def test_what_an_edge_tells_is_that_of_a_disc():
+    def term(x):
+        density = 2 * math.sqrt(1 - x * x) / math.pi
+        return -density * math.log(density)
+
+    disc = 2 * scipy.integrate.quad(term, -1, 1)[0] - math.log(math.pi)
+    assert 2 * _entropy_inside(1, 0.5) - _entropy_inside(2, 0) == pytest.approx(disc, abs=1e-9)
+    assert _entropy_inside(3, 0) == pytest.approx(math.log(4 / 3 * math.pi))
+
+
+def test_an_ellipsoid_tells_what_neighbours_find_of_it():
+    rng = np.random.default_rng(6)
+    for d in (1, 2):
+        x, y, mi = _ellipsoid(20_000, d, [], rng)
+        found = float(ksg(torch.from_numpy(x), torch.from_numpy(y)))
+        assert found == pytest.approx(mi, abs=0.05 + 0.03 * mi)
+
+
+def test_a_twist_is_undone_by_the_opposite_twist():
+    rows = np.random.default_rng(7).normal(size=(200, 3))
+    score = (rows - rows.mean(axis=0)) / rows.std(axis=0)
+    turned = _twisted(rows, np.random.default_rng(8))
+    drawn = np.random.default_rng(8)
+    i, j, third = drawn.permutation(3)[:3]
+    plane = (turned[:, i] + 1j * turned[:, j]) * np.exp(-1j * drawn.uniform(0.2, 1.2) * score[:, third])
+    assert np.allclose(plane, score[:, i] + 1j * score[:, j])
+    assert np.array_equal(turned[:, third], score[:, third])
 
 
 @pytest.mark.parametrize("family", FAMILIES)
