@@ -58,7 +58,7 @@ def _choice(choice: Json) -> Iterator[str]:
 
 def _coverage(found: list[Json]) -> Iterator[str]:
     yield from ("", "## Coverage of the 95 % interval where bias is small", "")
-    yield "Estimate ± 1.96 standard errors; the share of the seeds whose interval holds the truth."
+    yield "Estimate ± 1.96 standard errors, or its own quantiles; the share of seeds whose interval holds the truth."
     yield ""
     yield "| estimator | law | n | seeds | coverage | bias | spread over seeds | mean standard error |"
     yield "|---|---|---|---|---|---|---|---|"
@@ -72,8 +72,8 @@ def _coverage(found: list[Json]) -> Iterator[str]:
 def _summary(cells: list[Json]) -> Iterator[str]:
     yield from ("", "## Every estimator at a glance", "")
     yield (
-        "Mean absolute error over the laws below at the largest n up to 1000; share of the truths within 1.96 standard "
-        "errors, all cells together (bounds and biased estimators are not meant to cover); seconds of one estimate."
+        "Mean absolute error over the laws below at the largest n up to 1000; share of the truths within the 95 % "
+        "interval, all cells together (bounds and biased estimators are not meant to cover); seconds of one estimate."
     )
     yield from ("", "| estimator | laws | error | coverage | seconds |", "|---|---|---|---|---|")
     for name in _unique(cell["estimator"] for cell in cells):

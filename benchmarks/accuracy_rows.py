@@ -32,6 +32,8 @@ COVERAGE = {
     "ksg k=3 variant 1": ("normal 1x1", "normal 2x2", "cross 1x1", "independent 5x5"),
     "ksg k=3 variant 2": ("normal 1x1", "normal 2x2", "cross 1x1", "independent 5x5"),
     "mutual_information effort=fast": ("normal 1x1", "normal 2x2", "cross 1x1", "independent 5x5"),
+    "mutual_information": ("normal 1x1", "normal 2x2", "cross 1x1", "independent 5x5"),
+    "amortised_mi": ("normal 1x1", "normal 2x2", "cross 1x1", "independent 5x5"),
     "mixed_ksg k=3": ("normal 1x1", "symbols plus uniform", "poisson"),
     "ross k=3": ("labels of 1 column", "labels of 5 columns", "symbols plus uniform"),
     "kozachenko_leonenko_entropy chebyshev": ("entropy of 1", "entropy of 2"),
@@ -110,6 +112,8 @@ def neighbours() -> list[Row]:
             of_pairs("mutual_information", effort="fast"),
             laws,
         ),
+        Row("mutual_information", "neighbours", ("mutual_information",), of_pairs("mutual_information"), laws),
+        Row("amortised_mi", "neighbours", ("amortised_mi",), of_pairs("amortised_mi"), laws),
         Row("mixed_ksg k=3", "labels and atoms", ("mixed_ksg",), of_pairs("mixed_ksg"), (*MIXED, "normal 1x1")),
         Row("ross k=3", "labels and atoms", ("ross",), label_last, MIXED),
         Row(

@@ -138,6 +138,7 @@ ESTIMATORS = {
     "benchmark-mi InfoNCE": Estimator("benchmark-mi", partial(_bmi, "InfoNCEEstimator", verbose=False)),
     "infotorch ksg": Estimator("infotorch", infotorch.ksg),
     "infotorch gaussianised_mi": Estimator("infotorch", infotorch.estimators.gaussianised_mi),
+    "infotorch amortised": Estimator("infotorch", infotorch.estimators.amortised_mi),
     "infotorch fast": Estimator("infotorch", partial(infotorch.mutual_information, effort="fast")),
     "infotorch default": Estimator("infotorch", infotorch.mutual_information),
 }
