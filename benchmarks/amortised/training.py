@@ -19,6 +19,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from infotorch.estimators.amortised_inputs import Inputs, swapped
 from infotorch.estimators.amortised_network import LEVELS, AmortisedNetwork, Batch
 
 _BATCH = 128
@@ -118,7 +119,23 @@ def _drawn(parts: dict[str, np.ndarray], rng: np.random.Generator) -> tuple[Batc
     least = int(own["size"][:, 3].min())
     some = np.sort(rng.permutation(max(least, _SEEN))[:_SEEN])
     own["scores"], own["rows"] = own["scores"][:, some], own["rows"][:, some]
-    return batch_of(own, _SEEN), torch.from_numpy(own["mi"])
+    return batch_of(_as_well(own, rng), _SEEN), torch.from_numpy(own["mi"])
+
+
+def _as_well(parts: dict[str, np.ndarray], rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Half of the sets with x and y swapped, and canonical pairs turned to any sign: all of it tells the same."""
+    read = ("candidates", "shapes", "scores", "columns", "rows")
+    given = Inputs(**{key: parts[key] for key in read})
+    other, swap = swapped(given), rng.uniform(size=len(parts["mi"])) < 0.5
+    mixed = {key: np.where(_along(swap, getattr(given, key)), getattr(other, key), getattr(given, key)) for key in read}
+    place = np.rint(1 / mixed["columns"][..., 2].clip(1e-3)).astype(int)  # of the pair, from 1; 1,000 where none is
+    signs = rng.choice([-1, 1], size=(len(place), 1001)).astype(np.float16)
+    mixed["scores"] = mixed["scores"] * np.take_along_axis(signs, place, axis=1)[:, None]
+    return parts | mixed
+
+
+def _along(which: np.ndarray, values: np.ndarray) -> np.ndarray:
+    return which.reshape(-1, *[1] * (values.ndim - 1))
 
 
 def _standardise(network: AmortisedNetwork, batch: Batch) -> None:

@@ -6,7 +6,7 @@ import torch
 
 from infotorch.distributions.gaussian import CorrelatedGaussian
 from infotorch.estimators.amortised import _network, amortised_mi
-from infotorch.estimators.amortised_inputs import CANDIDATES, KS, inputs_of
+from infotorch.estimators.amortised_inputs import CANDIDATES, KS, inputs_of, swapped
 from infotorch.estimators.ensemble import ksg_ensemble
 from infotorch.estimators.gaussian import gaussian_mi
 from infotorch.estimators.kraskov import ksg
@@ -46,6 +46,16 @@ def test_canonical_columns_are_a_linear_map_of_each_side():
         if "canonical" in name or "normal" in name or "pairs" in name:
             assert one == pytest.approx(two, abs=5e-3)
     assert np.abs(first.candidates - second.candidates).max() > 0.02
+
+
+def test_what_is_read_of_y_and_x_is_that_of_x_and_y_swapped():
+    x, y = CorrelatedGaussian.sparse(3, 2, correlations=[0.9, 0.3]).sample(300, seeded())
+    a, b = (rows.numpy() for rows in (x, torch.cat([y, y[:, :1].square() + y[:, 1:]], dim=1)))
+    one, other = inputs_of(b, a), swapped(inputs_of(a, b))
+    for name in ("candidates", "shapes", "rows"):
+        assert getattr(one, name) == pytest.approx(getattr(other, name), abs=2e-4), name
+    assert np.allclose(sorted(one.columns.tolist()), sorted(other.columns.tolist()), atol=1e-5)
+    assert float(amortised_mi(x, y)) == pytest.approx(float(amortised_mi(y, x)), abs=1e-4)
 
 
 def test_neither_units_nor_bends_nor_the_order_of_samples_matter():

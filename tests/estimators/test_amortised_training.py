@@ -8,7 +8,8 @@ import torch
 from amortised import pairs
 from amortised.examples import example, normal_scores
 from amortised.families import FAMILIES, _ellipsoid, _entropy_inside, _of_components, _twisted, draw
-from amortised.training import batch_of, loss_of
+from amortised.training import _as_well, batch_of, loss_of
+from infotorch.estimators.amortised_inputs import inputs_of, swapped
 from infotorch.estimators.amortised_network import LEVELS, AmortisedNetwork
 from infotorch.estimators.doubts import unexamined
 from infotorch.estimators.ensemble import ksg_ensemble
@@ -101,6 +102,28 @@ def test_a_step_of_training_lowers_the_loss(pool):
         optimizer.step()
         losses.append(float(loss.detach()))
     assert losses[-1] < 0.8 * losses[0]
+
+
+def test_sets_that_are_swapped_or_turned_are_those_of_other_samples():
+    # y as x, and canonical columns of the opposite sign: what a network is shown of them must be what it would read
+    rng = np.random.default_rng(6)
+    x, y = rng.normal(size=(2, 200, 2))
+    y += x
+    found = inputs_of(x, y)
+    parts = {
+        name: getattr(found, name)[None].repeat(40, axis=0)
+        for name in ("candidates", "shapes", "scores", "columns", "rows")
+    }
+    shown = _as_well(parts | {"mi": np.zeros(40)}, rng)
+    for name, other in (("rows", swapped(found).rows), ("shapes", swapped(found).shapes)):
+        as_given = [np.array_equal(values, getattr(found, name)) for values in shown[name]]
+        turned = [np.array_equal(values, other) for values in shown[name]]
+        assert all(one != two for one, two in zip(as_given, turned, strict=True))
+        assert 8 < sum(turned) < 32  # 20 on average, of standard deviation 3.2
+    signs = shown["scores"][:, 0] / found.scores[0]
+    assert np.allclose(np.abs(signs), 1)
+    assert np.allclose(signs[:, :2], signs[:, 2:])  # both of a pair
+    assert abs(signs[:, :2].mean()) < 0.4  # 80 signs, of standard deviation 0.11
 
 
 def test_the_loss_rests_at_the_true_quantiles_and_pulls_back_to_them():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.special
@@ -32,6 +32,9 @@ _PAIRS = 5
 _RIDGE = 1e-6
 # As if nothing were nearer: logs of distances stay finite where samples coincide.
 _LEAST_SQUARE = 1e-12
+# Places in `Inputs.shapes` and `Inputs.rows` that tell of x, and of y in the same way.
+_SHAPES_OF_SIDES = ([2, 23, 29, 32], [3, 24, 30, 33])
+_ROWS_OF_SIDES = ([7, 11], [8, 12])
 #: Names of the estimates that the network weighs, in the order of `Inputs.candidates`.
 CANDIDATES = (
     *(f"neighbours {k}" for k in KS),
@@ -104,6 +107,15 @@ def inputs_of(x: Rows, y: Rows) -> Inputs:
         _told_of_columns(linear),
         _rows_seen(as_given, canonical, entropies, linear, seen),
     )
+
+
+def swapped(inputs: Inputs) -> Inputs:
+    """As if y had been x, and x y, but for the order of columns; of several sets too, stacked along a first axis."""
+    shapes, rows, columns = inputs.shapes.copy(), inputs.rows.copy(), inputs.columns.copy()
+    for values, (x, y) in ((shapes, _SHAPES_OF_SIDES), (rows, _ROWS_OF_SIDES)):
+        values[..., x + y] = values[..., y + x]
+    columns[..., 0] *= -1
+    return replace(inputs, shapes=shapes, rows=rows, columns=columns)
 
 
 @dataclass(frozen=True)
