@@ -120,7 +120,7 @@ def swapped(inputs: Inputs) -> Inputs:
 
 @dataclass(frozen=True)
 class _Canonical:
-    """Columns of x and of y turned so that they are uncorrelated within, and correlated in pairs across.
+    """Columns of x and of y turned so that they are uncorrelated within, and positively correlated in pairs across.
 
     Args:
         x: shape (n, d_x), covariance 1.
@@ -136,7 +136,13 @@ class _Canonical:
     def of(cls, x: Rows, y: Rows) -> _Canonical:
         a, b = _uncorrelated(x), _uncorrelated(y)
         left, correlations, right = np.linalg.svd(a.T @ b / len(a))
-        return cls(a @ left, b @ right.T, correlations.clip(0, 1 - 1e-9))
+        u, v = a @ left, b @ right.T
+        # Of a pair's two possible signs the one that makes it lean to the right, whatever the library returned.
+        leaning = [(rows**3).sum(axis=0) for rows in (u, v)]
+        paired = len(correlations)
+        leaning[0][:paired] = leaning[1][:paired] = leaning[0][:paired] + leaning[1][:paired]
+        u, v = (rows * np.where(lean < 0, -1, 1) for rows, lean in zip((u, v), leaning, strict=True))
+        return cls(u, v, correlations.clip(0, 1 - 1e-9))
 
     def information(self, n: int) -> float:
         """Of a normal law with these correlations, less the bias of so many samples."""
