@@ -18,6 +18,7 @@ from infotorch.recipes.registry import find_recipe, recipe_names, variants_of
 from infotorch.recipes.search import search
 from infotorch.recipes.search_settings import SearchRange, SearchSettings
 from infotorch.recipes.variants import Stages, Variant, make_variants
+from infotorch.runs.setup import with_objectives
 from infotorch.training.inputs import batches_of
 from infotorch.training.loop import train
 
@@ -34,7 +35,10 @@ SHAPES = {
 }
 #: A step of these takes seconds; that they are built as published is tested where they stand.
 LARGE = {"all-cnn-c", "vgg16", "wrn-28-10", "resnet50"}
-VARIANTS = [recipe for name in recipe_names() for recipe in variants_of(name) if isinstance(recipe, Recipe)]
+# "auto" as the first assignment that it tries.
+VARIANTS = [
+    with_objectives(recipe) for name in recipe_names() for recipe in variants_of(name) if isinstance(recipe, Recipe)
+]
 GRAPHS = ("cora", "mutagenicity")
 FIRST = {name: variants_of(name)[0].variant for name in recipe_names()}
 every_variant = pytest.mark.parametrize(

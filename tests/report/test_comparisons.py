@@ -13,6 +13,7 @@ from infotorch.records.right_samples import RightSamples
 from infotorch.report import markdown_table, summarise
 from infotorch.report.comparisons import (
     MCNEMAR,
+    beside_untrained,
     compare_rows,
     counted_comparisons,
     format_alone,
@@ -105,6 +106,26 @@ def test_another_reference_can_be_asked_for(table):
     text = markdown_table(rows, lambda variant, _: None if variant == "random" else "random")
     assert "2 comparisons with random" in text
     assert "below random" in text
+
+
+def test_rows_that_are_not_ahead_of_untrained_features_are_named(table):
+    rows = table(
+        bp=(90, 91, 92),
+        random=(80, 81, 82),
+        mine=(79, 80.1, 81),  # -1, -0.9, -1
+        matrix=(79.7, 80.9, 81.7),
+        readout=(80.5, 80.5, 82),
+        one=(70,),
+        wide_random=(85, 86, 87),
+        wide_mine=(83, 84, 85.1),
+    )
+    assert beside_untrained(rows) == (
+        "5 comparisons with random and wide-random, what untrained features give: below: mine †, wide-mine †; "
+        "below on every seed: matrix; level: readout"
+    )
+    assert f"- demo: {beside_untrained(rows)}." in markdown_table(rows)
+    assert beside_untrained(table(bp=(90, 91, 92), best=(91, 92, 93))) == ""
+    assert beside_untrained(table(random=(80, 81, 82), best=(91, 92, 93))) == ""
 
 
 @pytest.fixture

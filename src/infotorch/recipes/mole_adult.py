@@ -1,13 +1,26 @@
 """Li & Pei 2023 (MOLE), Table 1, Adult: 104-64-16-2, ReLU, assignment X, Y, CE.
 
 The paper leaves out epochs, rates, batch size, kernel widths and critics; the settings below were found by the search
-that `--set tune=true` repeats, on validation samples. Its record lies in results/mole-adult.searches.jsonl.
+that `--set tune=true` repeats, on validation samples. Its record lies in results/mole-adult.searches.jsonl. Controls
+have the settings of their variant, `auto` those of `readout`; `mole_table` says what `wide-...` are: without settings
+in `FOUND` they have not been searched yet.
 """
 
 from __future__ import annotations
 
 from infotorch.recipes.data_settings import DataSettings
-from infotorch.recipes.mole_table import SOURCE, best_variants, bp_variant, comparison_variants, kernel_search
+from infotorch.recipes.mole_table import (
+    SOURCE,
+    as_found,
+    auto_variant,
+    best_variants,
+    bp_variant,
+    comparison_variants,
+    controls_of,
+    crossed_variant,
+    kernel_search,
+    wide_variants,
+)
 from infotorch.recipes.network_settings import NetworkSettings
 from infotorch.recipes.optimizer_settings import OptimizerSettings
 from infotorch.recipes.recipe import Recipe
@@ -31,6 +44,12 @@ _VARIANTS = {
     "random": Variant("the first layer as initialised, then the read-out bound", ("frozen", "Y")),
     **comparison_variants(2, ("fc2_length", "fc3")),
 }
+_FROZEN = {"random-mine": "mine", "random-matrix": "matrix", "random-infonce": "infonce"}
+_READOUT = {"mine-readout": "mine", "matrix-readout": "matrix", "infonce-readout": "infonce"}
+_CONTROLS = controls_of(_VARIANTS, frozen=_FROZEN, readout=_READOUT)
+_PARALLEL = Variant("two encoders of 32 units side by side, each by MINE, then Y by MINE", ("X:mine|X:mine", "Y:mine"))
+#: What claims name.
+_WIDE = ("bp", "best", "deep-bp", "readout", "label-free", "random", "mine", "matrix", "infonce")
 
 FOUND: Found = {
     "associated": {"optimizer.lr": 0.00326, "network.norm": "none"},
@@ -91,4 +110,13 @@ def variants() -> list[Recipe]:
         "mine": (0.8369, "MINE"),
     }
     stages = Stages(("fc2", "fc3"), epochs=10, together_epochs=20)
-    return make_variants(base, _VARIANTS, stages=stages, found=FOUND, published=published)
+    rows = {
+        **_VARIANTS,
+        **{name: as_found(_CONTROLS[name], FOUND[of]) for name, of in (_FROZEN | _READOUT).items()},
+        "best-crossed": as_found(crossed_variant(_VARIANTS["best"]), FOUND["best"]),
+        "parallel": as_found(_PARALLEL, FOUND["mine"]),
+        "auto": as_found(auto_variant(2), FOUND["readout"]),
+    }
+    wide = {name: _VARIANTS[name] for name in _WIDE} | _CONTROLS
+    made = make_variants(base, rows, stages=stages, found=FOUND, published=published)
+    return made + wide_variants(base, wide, stages=stages, found=FOUND)

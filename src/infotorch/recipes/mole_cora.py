@@ -4,13 +4,18 @@ The paper leaves out widths, epochs, rates, weight decay and critics. Every vari
 convolutions of 512 channels with ReLU, and the public split: objectives of Y and the output module see the labels of
 140 nodes, objectives of X see every node. One epoch is one step on the whole graph.
 
+Controls have the settings of their variant: `random-mine` and `gmi-readout` those of `gmi-mine`, `random-readout` those
+of `gmi-readout`, `random-best`, `best-together` and `best-crossed` those of `best`, `gmi-together` those of `deep-bp`,
+which has other losses than `best` and no dropout. `mole_table` says what `wide-...` are: without settings in `FOUND`
+they have not been searched yet.
+
 Any Planetoid graph whose raw files are there can stand in for Cora: `--set data.name=planetoid/NAME`.
 """
 
 from __future__ import annotations
 
 from infotorch.recipes.data_settings import DataSettings
-from infotorch.recipes.mole_table import SOURCE, bp_variant
+from infotorch.recipes.mole_table import SOURCE, as_found, bp_variant, controls_of, crossed_variant, wide_variants
 from infotorch.recipes.network_settings import NetworkSettings
 from infotorch.recipes.optimizer_settings import OptimizerSettings
 from infotorch.recipes.recipe import Recipe
@@ -41,7 +46,7 @@ _VARIANTS = {
     ),
     "deep-bp": Variant(
         "graphical mutual information (GMI) and the read-out bound, with gradients that cross the modules (deep "
-        "supervision)",
+        "supervision); other losses than best's",
         ("X:gmi", "Y"),
         together=True,
         isolated=False,
@@ -55,6 +60,21 @@ _VARIANTS = {
         cuts=("conv2_length", "fc1"),
     ),
 }
+_CONTROLS = controls_of(_VARIANTS, frozen={"random-mine": "gmi-mine"}, readout={"gmi-readout": "gmi-mine"})
+_CONTROLS |= controls_of(_CONTROLS, frozen={"random-readout": "gmi-readout"}, readout={})
+_PARALLEL = Variant(
+    "two convolutions of 256 channels side by side, each by GMI, then Y by MINE", ("X:gmi|X:gmi", "Y:mine")
+)
+# What the search of `best` chose.
+_BEST = Variant("GMI, then supervised contrast with a read-out", ("X:gmi", "Y:supcon+Y:readout"))
+_TOGETHER = _BEST._replace(description="as best, all modules at once: the isolated twin of best-crossed", together=True)
+_OF_BEST = {
+    **controls_of({"best": _BEST}, frozen={"random-best": "best"}, readout={}),
+    "best-together": _TOGETHER,
+    "best-crossed": crossed_variant(_BEST),
+}
+#: What claims name.
+_WIDE = ("bp", "gmi-mine", "readout", "random")
 
 FOUND: Found = {
     "dgi": {"optimizer.lr": 0.000517, "optimizer.weight_decay": 0.005},
@@ -98,4 +118,15 @@ def variants() -> list[Recipe]:
         "gmi-mine": (0.6840, "GMI+MINE"),
     }
     stages = Stages(CUTS, epochs=200, together_epochs=400)
-    return make_variants(base, _VARIANTS, stages=stages, found=FOUND, published=published)
+    alone = _VARIANTS["deep-bp"]._replace(description="as deep-bp, without gradients that cross", isolated=True)
+    rows = {
+        **_VARIANTS,
+        **{name: as_found(variant, FOUND["gmi-mine"]) for name, variant in _CONTROLS.items()},
+        **{name: as_found(variant, FOUND["best"]) for name, variant in _OF_BEST.items()},
+        "gmi-together": as_found(alone, FOUND["deep-bp"]),
+        "parallel": as_found(_PARALLEL, FOUND["gmi-mine"]),
+    }
+    made = make_variants(base, rows, stages=stages, found=FOUND, published=published)
+    wide = {name: _VARIANTS[name] for name in _WIDE} | _CONTROLS | {"best": _BEST} | _OF_BEST
+    decay = SearchRange(low=1e-5, high=0.1)
+    return made + wide_variants(base, wide, stages=stages, found=FOUND, weight_decay=decay)

@@ -3,7 +3,9 @@
 The paper leaves out channels, kernels, pooling, epochs, rates, batch size, kernel widths and critics. The network is
 5 x 5 convolutions of 16 and 32 channels with 2 x 2 max pooling, 128 hidden units and batch norm; the settings below
 were found by the search that `--set tune=true` repeats, on validation samples. Its record lies in
-results/mole-mnist.searches.jsonl.
+results/mole-mnist.searches.jsonl. Controls have the settings of their variant, `random-mine` those of `mine` and of
+`dim-mine`, which are the same; `auto` has those of `readout`. `mole_table` says what `wide-...` are: without settings
+in `FOUND` they have not been searched yet.
 """
 
 from __future__ import annotations
@@ -12,10 +14,15 @@ from infotorch.recipes.data_settings import DataSettings
 from infotorch.recipes.mole_table import (
     GRID_SEARCH,
     SOURCE,
+    as_found,
+    auto_variant,
     best_variants,
     bp_variant,
     comparison_variants,
+    controls_of,
+    crossed_variant,
     kernel_search,
+    wide_variants,
 )
 from infotorch.recipes.network_settings import NetworkSettings
 from infotorch.recipes.optimizer_settings import OptimizerSettings
@@ -50,6 +57,11 @@ _VARIANTS = {
         ("X:greedy-infomax", "X:greedy-infomax", "Y"),
     ),
 }
+_FROZEN = {"random-mine": "mine", "random-matrix": "matrix"}
+_READOUT = {"mine-readout": "mine", "matrix-readout": "matrix", "dim-readout": "dim-mine"}
+_CONTROLS = controls_of(_VARIANTS, frozen=_FROZEN, readout=_READOUT)
+#: What claims name.
+_WIDE = ("bp", "best", "deep-bp", "readout", "label-free", "random", "mine", "matrix", "dim-mine")
 
 FOUND: Found = {
     "best": {"optimizer.lr": 0.00289, "plan.options.Y:supcon.temperature": 0.185, "network.dropout": 0.2},
@@ -103,4 +115,12 @@ def variants() -> list[Recipe]:
         "dim-mine": (0.9685, "DIM+MINE"),
     }
     stages = Stages(CUTS, epochs=5, together_epochs=10)
-    return make_variants(base(), _VARIANTS, stages=stages, found=FOUND, published=published)
+    rows = {
+        **_VARIANTS,
+        **{name: as_found(_CONTROLS[name], FOUND[of]) for name, of in (_FROZEN | _READOUT).items()},
+        "best-crossed": as_found(crossed_variant(_VARIANTS["best"]), FOUND["best"]),
+        "auto": as_found(auto_variant(3), FOUND["readout"]),
+    }
+    wide = {name: _VARIANTS[name] for name in _WIDE} | _CONTROLS
+    made = make_variants(base(), rows, stages=stages, found=FOUND, published=published)
+    return made + wide_variants(base(), wide, stages=stages, found=FOUND)

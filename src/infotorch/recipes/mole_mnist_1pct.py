@@ -3,13 +3,14 @@
 Li & Pei 2023 promise it (Sec. 3: "MOLE allows DNNs to learn from unlabeled data ... in the encoder-like module") and
 publish no number. Network and batch size are those of `mole-mnist`, with 2 epochs a stage; what needs labels sees the
 600 labelled images alone, others for every seed, as many steps as the rest. The settings below were found by the search
-that `--set tune=true` repeats, on validation samples; its record lies in results/mole-mnist-1pct.searches.jsonl.
+that `--set tune=true` repeats, on validation samples; its record lies in results/mole-mnist-1pct.searches.jsonl. `auto`
+has those of `label-free`. `random` ends in the same Y as `label-free`, so that it is the control of its convolutions.
 """
 
 from __future__ import annotations
 
 from infotorch.recipes import mole_mnist
-from infotorch.recipes.mole_table import bp_variant
+from infotorch.recipes.mole_table import as_found, auto_variant, bp_variant
 from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.variants import Found, Stages, Variant, make_variants
 
@@ -42,4 +43,5 @@ def variants() -> list[Recipe]:
         }
     )
     stages = Stages(mole_mnist.CUTS, epochs=2, together_epochs=4)
-    return make_variants(base, _VARIANTS, stages=stages, found=FOUND)
+    rows = {**_VARIANTS, "auto": as_found(auto_variant(3), FOUND["label-free"])}
+    return make_variants(base, rows, stages=stages, found=FOUND)

@@ -4,7 +4,9 @@ The paper leaves out the layers' kind and widths, the read-out, the split, epoch
 passing is that of graph isomorphism networks (Xu et al. 2019, which tell more graphs apart than graph convolutions do)
 with batch norm, all widths are 64, a molecule's row is the mean over its atoms, and 80 / 10 / 10 % of the molecules are
 drawn by the seed. Four stages of 15 epochs each take as many steps as 60 epochs of all modules together. The record of
-the searches lies in results/mole-mutagenicity.searches.jsonl.
+the searches lies in results/mole-mutagenicity.searches.jsonl. Controls have the settings of their variant,
+`random-mine` those of `mine` and of `gmi-mine`, which are the same; the searches of `deep-bp` and `best` found the same
+settings. `mole_table` says what `wide-...` are: without settings in `FOUND` they have not been searched yet.
 
 Any set of graphs of TUDataset whose raw files are there can stand in: `--set data.name=tudataset/NAME`.
 """
@@ -12,7 +14,15 @@ Any set of graphs of TUDataset whose raw files are there can stand in: `--set da
 from __future__ import annotations
 
 from infotorch.recipes.data_settings import DataSettings
-from infotorch.recipes.mole_table import SOURCE, best_variants, bp_variant, kernel_search
+from infotorch.recipes.mole_table import (
+    SOURCE,
+    as_found,
+    best_variants,
+    bp_variant,
+    controls_of,
+    kernel_search,
+    wide_variants,
+)
 from infotorch.recipes.network_settings import NetworkSettings
 from infotorch.recipes.optimizer_settings import OptimizerSettings
 from infotorch.recipes.recipe import Recipe
@@ -66,6 +76,11 @@ _VARIANTS = {
         cuts=("conv1_length", "conv2_length", "fc1"),
     ),
 }
+_FROZEN = {"random-mine": "mine", "random-matrix": "matrix"}
+_READOUT = {"mine-readout": "mine", "matrix-readout": "matrix", "gmi-readout": "gmi-mine"}
+_CONTROLS = controls_of(_VARIANTS, frozen=_FROZEN, readout=_READOUT)
+#: What claims name.
+_WIDE = ("bp", "best", "deep-bp", "readout", "label-free", "random", "mine", "matrix", "gmi-mine")
 
 FOUND: Found = {
     "best": {"optimizer.lr": 0.00301, "plan.options.Y:supcon.temperature": 0.426, "network.dropout": 0.0},
@@ -111,6 +126,9 @@ def variants() -> list[Recipe]:
         "gmi-mine": (0.7601, "GMI+MINE"),
     }
     stages = Stages(CUTS, epochs=15, together_epochs=60)
-    made = make_variants(base, _VARIANTS, stages=stages, found=FOUND, published=published)
+    controls = {name: as_found(_CONTROLS[name], FOUND[of]) for name, of in (_FROZEN | _READOUT).items()}
+    made = make_variants(base, _VARIANTS | controls, stages=stages, found=FOUND, published=published)
+    wide = {name: _VARIANTS[name] for name in _WIDE} | _CONTROLS
+    made += wide_variants(base, wide, stages=stages, found=FOUND)
     # Outputs of frozen modules are kept by sample, and the nodes of a graph are not samples of their own.
     return [recipe.model_copy(update={"cache": None}) for recipe in made]

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from infotorch.records.right_samples import RightSamples
-from infotorch.report.differences import LEVEL, Difference, held_by_holm, mcnemar_p_value, paired_difference
+from infotorch.report.differences import LEVEL, Difference, Word, held_by_holm, mcnemar_p_value, paired_difference
 from infotorch.report.numbers import ABSENT, better, format_metric
 from infotorch.report.summaries import VariantSummary, told_by
 
@@ -22,6 +22,7 @@ Reference: TypeAlias = Callable[[str, Collection[str]], str | None]
 
 #: Rows that a table's others are compared with: the first of them that it has.
 _BASELINES = ("bp", "ce", "control")
+_UNTRAINED = "random"
 
 
 class Comparison(NamedTuple):
@@ -61,10 +62,27 @@ def reference_of(variant: str, variants: Collection[str]) -> str | None:
         >>> reference_of("deep-bp, epochs 50", ("bp, epochs 10", "bp, epochs 50"))
         'bp, epochs 50'
     """
+    return _first_of(variant, variants, "bp", _BASELINES)
+
+
+def untrained_of(variant: str, variants: Collection[str]) -> str | None:
+    """The row that shows what untrained features give: `random`, or that of the variant's own family.
+
+    Example:
+        >>> table = ("mine", "random", "wide-mine", "wide-random")
+        >>> [untrained_of(variant, table) for variant in table]
+        ['random', None, 'wide-random', None]
+    """
+    found = _first_of(variant, variants, _UNTRAINED, (_UNTRAINED,))
+    return None if variant.partition(", ")[0].endswith(f"-{_UNTRAINED}") else found
+
+
+def _first_of(variant: str, variants: Collection[str], last: str, others: Sequence[str]) -> str | None:
+    """The row whose name begins as the variant's and ends in `last`, else the first of others that is there."""
     name, comma, apart = variant.partition(", ")
     stems = name.split("-")
-    families = ["-".join([*stems[:count], "bp"]) for count in range(len(stems) - 1, 0, -1)]
-    candidates = [f"{one}{comma}{apart}" for one in (*(one for one in families if one != name), *_BASELINES)]
+    families = ["-".join([*stems[:count], last]) for count in range(len(stems) - 1, 0, -1)]
+    candidates = [f"{one}{comma}{apart}" for one in (*(one for one in families if one != name), *others)]
     found = next((one for one in candidates if one in variants), None)
     return None if found == variant else found
 
@@ -198,6 +216,27 @@ def counted_comparisons(comparisons: Collection[Comparison]) -> str:
         f"{len(words)} comparison{'s' * (len(words) > 1)} with {where}: {len(apart)} ahead or below{corrected}; of as "
         f"many equal rows {(1 - LEVEL) * len(words):.2g} would be by chance{smaller}"
     )
+
+
+def beside_untrained(rows: Sequence[VariantSummary]) -> str:
+    """The rows of one recipe that are not above its untrained features, in the words for differences; "" without any.
+
+    Args:
+        rows: rows of one recipe.
+    """
+    made = list(compare_rows(rows, untrained_of).values())
+    words: tuple[Word, ...] = ("below", "below on every seed", "level")
+    named = {word: [_marked(one) for one in made if one.difference.word == word] for word in words}
+    said = "; ".join(f"{word}: {', '.join(names)}" for word, names in named.items() if names)
+    references = list(dict.fromkeys(one.difference.reference for one in made))
+    count = sum(bool(one.difference.word) for one in made)
+    where = f"{count} comparison{'s' * (count != 1)} with {' and '.join(references)}, what untrained features give"
+    return f"{where}: {said}" if said else ""
+
+
+def _marked(comparison: Comparison) -> str:
+    held = comparison.held and comparison.difference.word == "below"
+    return f"{comparison.variant} {HELD}" if held else comparison.variant
 
 
 def counted_pairs(comparisons: Collection[Comparison]) -> str:

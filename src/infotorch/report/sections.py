@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from infotorch.report.comparisons import (
     MCNEMAR,
     Comparison,
+    beside_untrained,
     compare_rows,
     counted_comparisons,
     format_alone,
@@ -184,8 +185,12 @@ def _difference(comparison: Comparison | None) -> str:
 
 
 def _notes(rows: Sequence[VariantSummary]) -> str:
-    counted = {group[0].recipe: counted_comparisons(compare_rows(group).values()) for group in by_recipe(rows)}
-    notes = [f"<b>{escape(recipe)}</b>: {escape(said)}." for recipe, said in counted.items() if said]
+    counted = [
+        (group[0].recipe, said)
+        for group in by_recipe(rows)
+        for said in (counted_comparisons(compare_rows(group).values()), beside_untrained(group))
+    ]
+    notes = [f"<b>{escape(recipe)}</b>: {escape(said)}." for recipe, said in counted if said]
     notes += [escape(line) for group in by_recipe(rows) for line in about_lines(group)]
     notes += [
         f"<b>{escape(row.recipe)}, {escape(row.variant)}</b>: {escape(note)}" for row in rows for note in row.notes

@@ -11,6 +11,7 @@ from infotorch.report.comparisons import (
     MCNEMAR,
     Comparison,
     Reference,
+    beside_untrained,
     compare_rows,
     counted_comparisons,
     format_alone,
@@ -109,7 +110,11 @@ def _measured(row: VariantSummary, name: str, *, count: bool = True) -> str:
 
 
 def _counted(rows: Sequence[VariantSummary], against: Reference) -> list[str]:
-    found = [(group[0].recipe, counted_comparisons(compare_rows(group, against).values())) for group in by_recipe(rows)]
+    found = [
+        (group[0].recipe, said)
+        for group in by_recipe(rows)
+        for said in (counted_comparisons(compare_rows(group, against).values()), beside_untrained(group))
+    ]
     return [f"{recipe}: {said}." for recipe, said in found if said]
 
 
