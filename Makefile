@@ -65,7 +65,7 @@ campaign: $(INSTALLED)
 
 # The measured parts of the pages, and the README's picture, from the tables' files in results/.
 results: $(INSTALLED)
-	$(BIN)/python -m infotorch.report.pages RESULTS.md docs/results/*.md
+	$(BIN)/python -m infotorch.report.pages RESULTS.md docs/verdicts.md docs/results/*.md
 	$(BIN)/python docs/picture.py
 
 # Beside other packages: they need an old numpy, hence an environment of their own.

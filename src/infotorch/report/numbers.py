@@ -17,6 +17,7 @@ _NAMES = {
     "gain": "gain, share of what was missing",
     "layer_mi_xt_nats": "layer I(X; T+ε) ≤",
     "layer_mi_ty_nats": "layer I(T; Y) ≥",
+    "train_test_gap_accuracy": "train minus test accuracy",
 }
 _UNITS = (("_nats", "nats"), ("_bits", "bits"), ("_db", "dB"))
 _SPLITS = ("train", "validation", "test")
@@ -119,7 +120,7 @@ def better(name: str) -> str:
         ('higher', 'lower', '')
     """
     words = set(name.split("_"))
-    if words & {"mae", "rmse", "mse", "loss", "error", "nll"}:
+    if words & {"mae", "rmse", "mse", "loss", "error", "nll", "gap"}:
         return "lower"
     return "higher" if words & {"accuracy", "psnr", "ssim", "auroc"} else ""
 

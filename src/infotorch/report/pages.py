@@ -5,7 +5,8 @@
     <!-- numbers: mole-mnist best bp -->            the main metric of some variants, within a line of text
     <!-- differences: mole-mnist mine/random -->    paired differences of rows that a claim names, within a line;
                                                     with metric=NAME of another metric than the main one
-    <!-- rule: words -->                            how the words for differences are chosen
+    <!-- rule: words -->                            how the words for differences are chosen; or the verdicts on claims
+    <!-- verdicts: mole -->                         the claims of a paper, of claims.json, and a verdict on each
     <!-- falls: why-ib-fails -->                    how far I(X; T) fell, for each assumption that makes it finite
     <!-- sizes: milr-sample-size -->                information by number of samples
     <!-- pictures: prox-vae-mnist -->               the pictures of denoisers
@@ -24,7 +25,8 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
-from infotorch.records.files import write_atomic
+from infotorch.records.claims import read_claims
+from infotorch.records.files import read_json, write_atomic
 from infotorch.records.searches import searches_file
 from infotorch.records.table_file import TableFile, curves_file
 from infotorch.report.comparisons import (
@@ -41,6 +43,8 @@ from infotorch.report.points import draw_points
 from infotorch.report.runs import Run, load_runs
 from infotorch.report.summaries import AFTER_TEST, VariantSummary, by_recipe, main_metrics, summaries_of
 from infotorch.report.table import markdown_table
+from infotorch.report.verdict_page import verdicts_markdown
+from infotorch.report.verdicts import VERDICT_RULE, verdict_lines
 
 _MARKED = re.compile(r"<!-- (\w+): ([\w.-]+)((?: [\w.=/-]+)*) -->(.*?)<!-- end -->", re.DOTALL)
 #: Words of a marker that are no settings of runs.
@@ -169,8 +173,21 @@ def _differences(path: Path, words: Sequence[str], _page: Path) -> str:
     return f"{metric_label(name)}, paired: {', '.join(said)} ({counted_pairs(made)})"
 
 
-def _rule(_path: Path, _words: Sequence[str], _page: Path) -> str:
-    return f"\n\n{RULE}\n\n"
+def _rule(path: Path, _words: Sequence[str], _page: Path) -> str:
+    return f"\n\n{VERDICT_RULE if path.stem == 'verdicts' else RULE}\n\n"
+
+
+def _verdicts(path: Path, _words: Sequence[str], _page: Path) -> str:
+    papers = read_claims(path.with_name("claims.json"))
+    if path.stem not in papers:
+        raise ValueError(f"{path.with_name('claims.json')} has no paper {path.stem}.")
+
+    def rows_of(table: str, settings: Sequence[str]) -> dict[str, VariantSummary]:
+        file = path.with_name(f"{table}.json")
+        return _variants(file, settings) if file.exists() else {}
+
+    lines = verdict_lines(papers[path.stem], rows_of, lambda name: read_json(path.parent.parent / name))
+    return verdicts_markdown(lines)
 
 
 def _numbers(path: Path, words: Sequence[str], _page: Path) -> str:
@@ -236,6 +253,7 @@ _KINDS: dict[str, Callable[[Path, Sequence[str], Path], str]] = {
     "numbers": _numbers,
     "differences": _differences,
     "rule": _rule,
+    "verdicts": _verdicts,
     "falls": _falls,
     "sizes": _sizes,
     "pictures": _pictures,
