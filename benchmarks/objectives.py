@@ -2,7 +2,8 @@
 
 The module is a linear layer 784-256 with ReLU, a convolution to a grid of 32 x 14 x 14, or a graph convolution 16-64
 with ReLU on random graphs of 4 to 12 nodes; batch 128, 10 classes.
-Run: python benchmarks/objectives.py [--only vectors|grid|graphs]; the columns that are not measured stay as they are.
+Run: python benchmarks/objectives.py [--only vectors|grid|graphs] [--name NAME ...]; what is not measured, of columns
+and of names, stays as it is.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import argparse
 import json
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -82,10 +83,10 @@ def steps(body: Body, name: str) -> Iterator[object]:
     return train(plan, batches, epochs=10**6)
 
 
-def possible(body: Body) -> dict[str, Iterator[object]]:
+def possible(body: Body, names: Sequence[str]) -> dict[str, Iterator[object]]:
     """Name -> its steps, for the objectives that can train this module; without the first, which measures memory."""
     begun: dict[str, Iterator[object]] = {}
-    for name in describe_objectives():
+    for name in names:
         if name == FROZEN or (name == "CE" and body is not class_scores):
             continue
         try:
@@ -105,9 +106,9 @@ def seconds(training: Iterator[object]) -> float:
     return time.process_time() - began
 
 
-def ratios(body: Body) -> dict[str, float]:
+def ratios(body: Body, names: Sequence[str]) -> dict[str, float]:
     """Name -> median ratio to the step of a plan of its own, with the read-out bound, taken right before it."""
-    running = possible(body)
+    running = possible(body, names)
     beside = steps(vectors if body is class_scores else body, BASE)
     next(beside)
     seen: dict[str, list[float]] = {name: [] for name in running}
@@ -120,11 +121,13 @@ def ratios(body: Body) -> dict[str, float]:
     return {name: median(values) for name, values in seen.items()}
 
 
-def measured(kind: str) -> dict[str, float]:
+def measured(kind: str, names: Sequence[str]) -> dict[str, float]:
     """Name -> ratio to the read-out bound's own, for one kind of module."""
-    found = ratios({"vectors": vectors, "grid": grid, "graphs": OnGraphs}[kind])
-    if kind == "vectors":
-        found["CE"] = ratios(class_scores)["CE"]
+    found = ratios(
+        {"vectors": vectors, "grid": grid, "graphs": OnGraphs}[kind], [BASE, *(name for name in names if name != BASE)]
+    )
+    if kind == "vectors" and "CE" in names:
+        found["CE"] = ratios(class_scores, ["CE"])["CE"]
     # The second of two equal steps finds memory ready, so that the read-out's own ratio is below 1.
     return {name: ratio / found[BASE] for name, ratio in found.items()}
 
@@ -133,15 +136,20 @@ def main() -> None:
     """Print the table and keep it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=KINDS, help="measure one column and keep the others")
-    only = parser.parse_args().only
+    everyone = [name for name in describe_objectives() if name != FROZEN]
+    told = "measure this objective alone and keep the others; repeatable"
+    parser.add_argument("--name", action="append", choices=everyone, metavar="NAME", help=told)
+    arguments = parser.parse_args()
+    only, chosen = arguments.only, arguments.name
     torch.set_num_threads(1)
-    columns = {kind: measured(kind) for kind in KINDS if only in {None, kind}}
-    kept = json.loads(RESULT.read_text())["rows"] if only else {}
+    columns = {kind: measured(kind, chosen or everyone) for kind in KINDS if only in {None, kind}}
+    kept = json.loads(RESULT.read_text())["rows"] if only or chosen else {}
     table: dict[str, dict[str, float | None]] = {}
     print(f"{'':<24}" + "".join(f"{kind:>9}" for kind in KINDS))
-    for name in (name for name in describe_objectives() if name != FROZEN):
+    for name in everyone:
+        again = [kind for kind in columns if not chosen or name in chosen]
         table[name] = {
-            kind: columns[kind].get(name) if kind in columns else kept.get(name, {}).get(kind) for kind in KINDS
+            kind: columns[kind].get(name) if kind in again else kept.get(name, {}).get(kind) for kind in KINDS
         }
         shown = (f"{value:>9.1f}" if value is not None else f"{'–':>9}" for value in table[name].values())
         print(f"{name:<24}" + "".join(shown))

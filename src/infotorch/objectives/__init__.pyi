@@ -52,6 +52,8 @@ from infotorch.objectives.similarity import PredictiveSimilarity as PredictiveSi
 from infotorch.objectives.spatial import DeepInfoMax as DeepInfoMax
 from infotorch.objectives.spatial import GreedyInfoMax as GreedyInfoMax
 from infotorch.objectives.squared_error import SquaredError as SquaredError
+from infotorch.objectives.total_correlation import RenyiTotalCorrelation as RenyiTotalCorrelation
+from infotorch.objectives.total_correlation import TotalCorrelation as TotalCorrelation
 from infotorch.objectives.variational import InformationDropout as InformationDropout
 from infotorch.objectives.variational import VariationalBottleneck as VariationalBottleneck
 from infotorch.objectives.variational import VariationalDeficiency as VariationalDeficiency
@@ -99,6 +101,7 @@ __all__ = [
     "ReadoutInformation",
     "Reconstruction",
     "RenyiInformation",
+    "RenyiTotalCorrelation",
     "SameClassPenalty",
     "SoftDecisionInformation",
     "SquaredError",
@@ -107,6 +110,7 @@ __all__ = [
     "SummaryBound",
     "SupervisedContrastive",
     "Target",
+    "TotalCorrelation",
     "VariationalBottleneck",
     "VariationalDeficiency",
     "ViewInformation",

@@ -85,6 +85,26 @@ REGISTRY: dict[str, Registered] = {
             "its value depends on the kernel width; computes eigenvalues: time n³",
         ),
     ),
+    "X:total-correlation": Registered(
+        "total_correlation.TotalCorrelation",
+        "less Gaussian total correlation of T's columns; teaches nothing alone: Y+X:total-correlation",
+        guide=Guide(
+            "minus the total correlation of T's columns, by their correlations and a little noise",
+            "any, more samples than columns",
+            "beside another objective (`Y+X:total-correlation`) to make columns of T independent of each other",
+            "teaches nothing alone; with fewer samples than columns it fits the batch's chance correlations",
+        ),
+    ),
+    "X:renyi-total-correlation": Registered(
+        "total_correlation.RenyiTotalCorrelation",
+        "less matrix-based total correlation of T's columns; teaches nothing alone",
+        guide=Guide(
+            "minus the matrix-based Rényi total correlation of T's columns",
+            "any",
+            "as `X:total-correlation`, for dependence that is no correlation",
+            "as `X:total-correlation`; a kernel matrix for every column; its value depends on the kernel width",
+        ),
+    ),
     "X:dim": Registered(
         "spatial.DeepInfoMax",
         "Deep InfoMax, local and global, of an image",

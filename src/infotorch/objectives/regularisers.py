@@ -17,9 +17,9 @@ from infotorch.data.targets import TargetKind
 from infotorch.networks.stochastic import log_mean_probability
 from infotorch.numerics.checks import check_positive
 from infotorch.numerics.distances import squared_distances
-from infotorch.objectives.base import LocalBatch, Loss, Objective, Side, full_precision, nothing_to_learn
+from infotorch.objectives.base import LocalBatch, Loss, Objective, Side, full_precision
 from infotorch.objectives.checks import check_labels
-from infotorch.objectives.layer_hook import LayerHook
+from infotorch.objectives.layer_penalty import LayerPenalty
 
 
 class ConfidencePenalty(Objective):
@@ -65,40 +65,7 @@ class ConfidencePenalty(Objective):
         return Loss(-self.weight * entropy, {"entropy_yhat_x_nats": entropy.detach()})
 
 
-class _OnLayer(Objective):
-    """A weighted term of a layer's samples."""
-
-    #: Its name among the terms.
-    term: str
-
-    def __init__(self, *, weight: float, layer: nn.Module | None) -> None:
-        super().__init__()
-        where = type(self).__name__
-        check_positive(weight, where=where, name="weight")
-        self.weight = float(weight)
-        self.hook = None if layer is None else LayerHook(layer, where=where)
-
-    def forward(self, batch: LocalBatch) -> Loss:
-        """The weighted term; a gradient of zero, and no term, where the samples have none."""
-        layer = batch.output if self.hook is None else self.hook.take()[1]
-        if len(layer) != len(batch.x):
-            raise ValueError(
-                f"{type(self).__name__}: the layer must have a row for each input, {len(batch.x)}, got {len(layer)}; "
-                "look at a layer before the draws."
-            )
-        rows = full_precision(layer.flatten(1))
-        if not torch.isfinite(rows.detach()).all():
-            return Loss(rows.new_full((), math.nan), {})  # the run has diverged: a result, not an error
-        value = self._value(rows, batch)
-        if value is None:
-            return nothing_to_learn(rows)
-        return Loss(self.weight * value, {self.term: value.detach()})
-
-    def _value(self, rows: Tensor, batch: LocalBatch) -> Tensor | None:
-        raise NotImplementedError
-
-
-class SameClassPenalty(_OnLayer):
+class SameClassPenalty(LayerPenalty):
     """The mean squared distance of two samples of one class, over that of any two samples of the batch: a "hint".
 
     Without the second a layer would meet it by shrinking. It is 0 where every class is one point, and near 1 where
@@ -143,7 +110,7 @@ class SameClassPenalty(_OnLayer):
         return (squared_distances(rows, rows) * same).sum() / same.sum() / spread
 
 
-class ClusterPenalty(_OnLayer):
+class ClusterPenalty(LayerPenalty):
     """The mean squared distance of a sample from its class's centre, over that from the centre of all samples.
 
     The centres are means over past batches, so that samples of one class meet though a batch holds one of them alone.
@@ -213,7 +180,7 @@ class ClusterPenalty(_OnLayer):
         self.seen = self.seen.index_fill(0, classes, True)
 
 
-class NuisanceInformation(_OnLayer):
+class NuisanceInformation(LayerPenalty):
     """An upper bound on I(C; L + eps), in nats: what a layer tells of a nuisance C, to be pushed down.
 
     eps is Gaussian noise in the bound alone: without it the information of a deterministic layer is infinite, or does
