@@ -55,8 +55,8 @@ def intervals_information(weighted, a, b):
 # Figure 2: P(S_i) = 1/4, Y = 0 on S1 and S3 and 1 on S2 and S4, outputs in [0, 1].
 
 CLASSES = np.array([0, 1, 0, 1])
-#: Where the outputs of S1 to S4 lie, (from, to) of an even spread. Sec. 4.3: the classes of ' lie on either side of 1/2,
-#: and those of '' alternate, over the same values; ''' of disc is ' where X lives. Sec. 5.2 to 5.4: ''' of cont
+#: Where the outputs of S1 to S4 lie, (from, to) of an even spread. Sec. 4.3: the classes of ' lie on either side
+#: of 1/2, and those of '' alternate, over the same values; ''' of disc is ' where X lives. Sec. 5.2 to 5.4: ''' of cont
 #: is two tight clusters at either end, on fewer of four cells than '.
 OUTPUTS = {
     "disc1": ((0, 0), (2 / 3, 2 / 3), (1 / 3, 1 / 3), (1, 1)),
