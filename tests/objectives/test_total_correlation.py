@@ -18,7 +18,7 @@ from infotorch.objectives import (
     objective_from_name,
 )
 
-NAMES = {TotalCorrelation: "X:total-correlation", RenyiTotalCorrelation: "X:renyi-total-correlation"}
+BOTH = [TotalCorrelation, RenyiTotalCorrelation]
 #: Correlations of the tests, all of full rank: none, one pair, equal ones, and a chain.
 MATRICES = {
     "independent": torch.eye(3),
@@ -144,7 +144,7 @@ class TestRenyi:
         assert value(RenyiTotalCorrelation(bandwidth=0.5), rows) > 10
 
 
-@pytest.mark.parametrize("made", list(NAMES))
+@pytest.mark.parametrize("made", BOTH)
 class TestBoth:
     def test_gradients(self, made):
         for rows in (draw(12, 3), draw(4, 6)):
@@ -205,9 +205,8 @@ def test_values_that_cannot_be_are_refused(make, message):
         make()
 
 
-@pytest.mark.parametrize(("made", "name"), list(NAMES.items()))
-def test_beside_a_read_out_it_makes_a_layer_less_dependent_and_leaves_the_class_in_it(made, name):
-    assert type(objective_from_name(name)) is made
+@pytest.mark.parametrize("made", BOTH)
+def test_beside_a_read_out_it_makes_a_layer_less_dependent_and_leaves_the_class_in_it(made):
     data = infotorch.load("digits", seed=0)
     found = {}
     strong = {TotalCorrelation: 0.3, RenyiTotalCorrelation: 3.0}[made]
@@ -222,3 +221,10 @@ def test_beside_a_read_out_it_makes_a_layer_less_dependent_and_leaves_the_class_
             found[weight] = value(made(), hidden(data.test.x)), result.metrics["train_accuracy"]
     assert found[strong][0] < 0.8 * found[1e-9][0]
     assert found[strong][1] > 0.8
+
+
+def test_the_gaussian_one_has_a_name_for_plans():
+    objective = objective_from_name("Y+X:total-correlation", {"X:total-correlation": {"weight": 0.1, "noise_std": 0.5}})
+    _, penalty = objective.parts
+    assert type(penalty) is TotalCorrelation
+    assert (penalty.weight, penalty.noise_std) == (0.1, 0.5)

@@ -72,10 +72,19 @@ def fgsm(scores: Scores, x: Tensor, y: Tensor, radius: float, *, limits: Limits 
     return _within(x + radius * slope(scores, x, y).sign(), limits)
 
 
-def pgd(scores: Scores, x: Tensor, y: Tensor, radius: float, *, limits: Limits = None, steps: int = 10) -> Tensor:
+def pgd(
+    scores: Scores,
+    x: Tensor,
+    y: Tensor,
+    radius: float,
+    *,
+    limits: Limits = None,
+    steps: int = 10,
+    start: Tensor | None = None,
+) -> Tensor:
     """Steps along the sign of the gradient, projected onto the radius around x after each.
 
-    A step is 2.5 radii divided by their number. The start is x itself, not a random point near it.
+    A step is 2.5 radii divided by their number.
 
     Args:
         scores: inputs -> class scores; of a stochastic network every step draws anew.
@@ -84,12 +93,13 @@ def pgd(scores: Scores, x: Tensor, y: Tensor, radius: float, *, limits: Limits =
         radius: largest change of an entry.
         limits: range of the inputs, which the changed ones keep.
         steps: how many.
+        start: where they begin, within the radius, as x; None: at x itself.
 
     Raises:
         TypeError: radius is no number, or steps no integer.
         ValueError: radius negative or not finite, or steps below 1.
 
-    Source: Madry et al. 2018, arXiv:1706.06083, who start at random.
+    Source: Madry et al. 2018, arXiv:1706.06083, who start at random, as `pgd_restarts` does.
 
     Example:
         >>> pgd(lambda x: torch.cat([-x, x], 1), torch.tensor([[0.5]]), torch.tensor([1]), 0.25)
@@ -97,11 +107,75 @@ def pgd(scores: Scores, x: Tensor, y: Tensor, radius: float, *, limits: Limits =
     """
     _check_radius(radius, where="pgd")
     check_count(steps, where="pgd", name="steps")
-    moved = x
+    moved = x if start is None else start
     for _ in range(steps):
         moved = moved + 2.5 * radius / steps * slope(scores, moved, y).sign()
         moved = _within(torch.minimum(torch.maximum(moved, x - radius), x + radius), limits)
     return moved
+
+
+def pgd_restarts(
+    scores: Scores,
+    x: Tensor,
+    y: Tensor,
+    radius: float,
+    *,
+    generator: torch.Generator,
+    limits: Limits = None,
+    steps: int = 100,
+    restarts: int = 5,
+) -> Tensor:
+    """The worst of several `pgd`, each from a random point within the radius; samples that one fools are left alone.
+
+    Args:
+        scores: inputs -> class scores, as for `pgd`.
+        x: inputs, (n, ...).
+        y: classes, (n,).
+        radius: largest change of an entry.
+        generator: of the starts.
+        limits: range of the inputs, which the changed ones keep.
+        steps: of each.
+        restarts: how many.
+
+    Returns:
+        Of each sample the changed input with the largest margin of another class's score over its own; x itself where
+        none has a larger one.
+
+    Raises:
+        TypeError: radius is no number, or steps or restarts no integer.
+        ValueError: radius negative or not finite, or steps or restarts below 1.
+
+    Source: Madry et al. 2018, arXiv:1706.06083, Sec. 4; Carlini et al. 2019, arXiv:1902.06705, Sec. 5.2.
+
+    Example:
+        >>> found = pgd_restarts(lambda x: torch.cat([-x, x], 1), torch.tensor([[0.5]]), torch.tensor([1]), 0.25,
+        ...                      generator=torch.Generator().manual_seed(0))
+        >>> found
+        tensor([[0.2500]])
+    """
+    _check_radius(radius, where="pgd_restarts")
+    for name, count in (("steps", steps), ("restarts", restarts)):
+        check_count(count, where="pgd_restarts", name=name)
+    worst, most = x.clone(), _margin(scores, x, y)
+    for _ in range(restarts):
+        drawn = torch.rand(x.shape, generator=generator, device=generator.device).to(x)
+        left = (most <= 0).nonzero().flatten()
+        if not len(left):
+            break
+        begun = _within(x[left] + radius * (2 * drawn[left] - 1), limits)
+        moved = pgd(scores, x[left], y[left], radius, limits=limits, steps=steps, start=begun)
+        margin = _margin(scores, moved, y[left])
+        better = margin > most[left]
+        worst[left[better]], most[left[better]] = moved[better], margin[better]
+    return worst
+
+
+def _margin(scores: Scores, x: Tensor, y: Tensor) -> Tensor:
+    """The largest score of another class less that of the own one: above 0 the decision is wrong."""
+    with torch.no_grad():
+        found = scores(x)
+    own = found.gather(1, y[:, None])
+    return (found.scatter(1, y[:, None], -math.inf).amax(dim=1, keepdim=True) - own).flatten()
 
 
 def _within(x: Tensor, limits: Limits) -> Tensor:

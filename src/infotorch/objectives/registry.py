@@ -95,16 +95,6 @@ REGISTRY: dict[str, Registered] = {
             "teaches nothing alone; with fewer samples than columns it fits the batch's chance correlations",
         ),
     ),
-    "X:renyi-total-correlation": Registered(
-        "total_correlation.RenyiTotalCorrelation",
-        "less matrix-based total correlation of T's columns; teaches nothing alone",
-        guide=Guide(
-            "minus the matrix-based Rényi total correlation of T's columns",
-            "any",
-            "as `X:total-correlation`, for dependence that is no correlation",
-            "as `X:total-correlation`; a kernel matrix for every column; its value depends on the kernel width",
-        ),
-    ),
     "X:dim": Registered(
         "spatial.DeepInfoMax",
         "Deep InfoMax, local and global, of an image",
@@ -407,5 +397,4 @@ REGISTRY: dict[str, Registered] = {
     ),
 }
 
-#: short names
 SHORT = {"X": "X:reconstruction", "Y": "Y:readout", "MSE": "Y:squared-error"}

@@ -33,6 +33,7 @@ _TABLES = (
     "milr-temperature",
     "milr-sample-size",
     "remedies-mnist",
+    "remedies-strength",
     "why-ib-fails",
 )
 

@@ -23,6 +23,7 @@ from infotorch.objectives.regularisers import (
     NuisanceInformation,
     SameClassPenalty,
 )
+from infotorch.objectives.total_correlation import TotalCorrelation
 from infotorch.objectives.variational import InformationDropout, VariationalBottleneck, VariationalDeficiency
 from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.remedy_settings import RemedySettings
@@ -58,6 +59,7 @@ _OBJECTIVES: dict[str, Callable[[RemedySettings, nn.Module], Objective]] = {
     ),
     "same-class": lambda wanted, layer: _beside(SameClassPenalty(weight=wanted.weight, layer=layer)),
     "cluster": lambda wanted, layer: _beside(ClusterPenalty(weight=wanted.weight, layer=layer)),
+    "total-correlation": lambda wanted, layer: _beside(TotalCorrelation(weight=wanted.weight, layer=layer)),
 }
 
 

@@ -24,6 +24,7 @@ System = Literal[
     "nuisance",
     "same-class",
     "cluster",
+    "total-correlation",
 ]
 
 
@@ -34,7 +35,8 @@ class RemedySettings(Settings):
         system: "" for another network. With the objectives of the plan: "plain", a linear layer without noise;
             "stochastic", with Gaussian noise that goes on. With an objective of their own: "vib", "deficiency",
             "information-dropout", "nonlinear" (stochastic layers); "matrix", "quantised", "soft-decision"; and
-            cross-entropy beside a regulariser, "confidence", "nuisance" (slant), "same-class", "cluster".
+            cross-entropy beside a regulariser, "confidence", "nuisance" (slant), "same-class", "cluster",
+            "total-correlation".
         weight: of the compression term (beta) or of the regulariser.
         code: units of the layer "bottleneck".
         draws: of each sample in training.

@@ -6,8 +6,10 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from infotorch.figures.strength import strength_figure
 from infotorch.report.numbers import format_measured, metric_label
-from infotorch.report.sections import escape, number
+from infotorch.report.sections import drawing, escape, number
+from infotorch.report.strength import at_one_price, strength_curves
 from infotorch.report.summaries import Measured, VariantSummary, by_recipe
 
 if TYPE_CHECKING:
@@ -15,7 +17,9 @@ if TYPE_CHECKING:
 
 #: The metric that every assessed run has.
 _MARK = "test_calibration_error"
-_CHANGED = re.compile(r"(unchanged|affine|(gaussian|fgsm|pgd)_[\d.e-]+)_accuracy|blind_share")
+_CHANGED = re.compile(
+    r"(unchanged|affine|(gaussian|fgsm|pgd|pgd_restarts|pgd_transfer)_[\d.e-]+)_accuracy|blind_share|obfuscation_signs"
+)
 _TRUST = re.compile(r"test_(accuracy|nll_nats|calibration_error)|outlier_auroc_\w+")
 _LAYER = re.compile(r"layer_\w+")
 
@@ -25,7 +29,7 @@ class AssessmentTable(NamedTuple):
 
     Args:
         title: what it shows, in words.
-        header: "variant" and the metrics.
+        header: "variant" and the metrics; of remedies at one price, "remedy" and the prices.
         lines: cells, mean ± standard error.
     """
 
@@ -63,6 +67,7 @@ def assessment_tables(rows: Sequence[VariantSummary]) -> list[AssessmentTable]:
         if any(_MARK in row.metrics for row in group):
             made = (_table(f"{group[0].recipe}, {title}", wanted, said, group) for title, wanted, said in _TABLES)
             found += [table for table in made if len(table.header) > 1]
+            found += [AssessmentTable(*table) for table in at_one_price(group)]
     return found
 
 
@@ -96,6 +101,20 @@ def assessment_section(rows: Sequence[VariantSummary]) -> str:
     return "".join(f"<h3>{escape(table.title)}</h3>{_html(table)}" for table in assessment_tables(rows))
 
 
+def strength_section(rows: Sequence[VariantSummary], specs: list[str]) -> str:
+    """Accuracy against robustness for each remedy over its strengths; nothing where a table has no strengths.
+
+    Args:
+        rows: rows of one recipe.
+        specs: figures of the page, to which these are added.
+    """
+    found = "".join(
+        drawing(strength_figure(curves, metric_label(name, unit=False)), metric_label(name, unit=False), "", specs)
+        for name, curves in strength_curves(rows).items()
+    )
+    return f"<h3>Accuracy against robustness, by strength</h3><div class=figures>{found}</div>" if found else ""
+
+
 def _html(table: AssessmentTable) -> str:
     head = "".join(f"<th class=number>{escape(name)}</th>" for name in table.header[1:])
     lines = "".join(
@@ -104,8 +123,9 @@ def _html(table: AssessmentTable) -> str:
         + "</tr>"
         for line in table.lines
     )
+    first = escape(table.header[0].capitalize())
     return (
-        f"<div class=scroll tabindex=0><table class=plain><thead><tr><th class=words>Variant</th>{head}</tr></thead>"
+        f"<div class=scroll tabindex=0><table class=plain><thead><tr><th class=words>{first}</th>{head}</tr></thead>"
         f"<tbody>{lines}</tbody></table></div>"
     )
 
@@ -120,7 +140,7 @@ def terminal_assessments(rows: Sequence[VariantSummary]) -> list[Table]:
     for table in assessment_tables(rows):
         drawn = Table(title=Text(table.title), box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left")
         for name in table.header:
-            drawn.add_column(Text(name), justify="left" if name == "variant" else "right")
+            drawn.add_column(Text(name), justify="left" if name == table.header[0] else "right")
         for line in table.lines:
             drawn.add_row(*map(Text, line))
         shown.append(drawn)

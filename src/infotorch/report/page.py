@@ -13,7 +13,7 @@ from pathlib import Path
 from infotorch.figures.page import packed, packed_plotly
 from infotorch.records.files import write_atomic
 from infotorch.records.finding import find_runs
-from infotorch.report.assessment import assessment_section
+from infotorch.report.assessment import assessment_section, strength_section
 from infotorch.report.curves import constant_value, curves_by_module, module_names, quantities
 from infotorch.report.demonstration import demonstration_section
 from infotorch.report.diagnosis import diagnosis_section
@@ -143,7 +143,8 @@ def _recipe(rows: Sequence[VariantSummary], place: int, specs: list[str], unfold
     variants = "".join(_variant(row, specs, unfolded, order) for row in rows)
     more = demonstration_section(rows, specs) + plane_section(rows, specs, order)
     more += information_plane_section(rows, specs, order) + diagnosis_section(rows, specs, unfolded, order)
-    more += embeddings_section(rows, specs, unfolded) + assessment_section(rows) + pictures_section(rows)
+    more += embeddings_section(rows, specs, unfolded) + assessment_section(rows) + strength_section(rows, specs)
+    more += pictures_section(rows)
     return (
         f"<section class=recipe id=recipe-{place}><h2>{escape(_title(rows))}{name}</h2>"
         f"<dl class=rows>{about}</dl>{source}"

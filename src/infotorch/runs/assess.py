@@ -5,12 +5,14 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from infotorch.assessment.assess import assess
+from infotorch.assessment.obfuscation import obfuscation_check
 from infotorch.data.loading import load
 from infotorch.data.sets import Dataset
 from infotorch.diagnostics.properties import layer_properties
-from infotorch.networks.feature_extractor import check_layers
+from infotorch.networks.feature_extractor import check_layers, in_double
 from infotorch.numerics.seeds import seed_streams
 from infotorch.recipes.recipe import Recipe
+from infotorch.runs.surrogate import surrogate_network
 
 #: data.scaling -> the range of pixels
 _RANGES = {"signed": (-1.0, 1.0), "none": (0.0, 1.0), None: (0.0, 1.0)}
@@ -52,26 +54,44 @@ def assess_run(recipe: Recipe, model: nn.Module, dataset: Dataset, outliers: Ten
         seed: of the run.
 
     Returns:
-        The numbers of `infotorch.assessment.assess.assess` and of `infotorch.diagnostics.properties.layer_properties`.
+        The numbers of `infotorch.assessment.assess.assess` and of `infotorch.diagnostics.properties.layer_properties`,
+        and with `recipe.assessment.restarts` those of `infotorch.assessment.obfuscation.obfuscation_check`.
 
     Raises:
         ValueError: the model has no layer `recipe.assessment.layer`.
     """
-    settings = recipe.assessment
+    settings, pixels = recipe.assessment, _RANGES[recipe.data.scaling]
     check_layers(model, [settings.layer], where="assess")
+    device = str(dataset.test.x.device)
+    other = surrogate_network(recipe, seed=seed, device=device) if settings.restarts else None
 
-    def layer(twin: nn.Module, x: Tensor, y: Tensor) -> dict[str, float]:
-        noise = settings.relative_noise
-        return layer_properties(twin, settings.layer, x, y, relative_noise=noise, streams=seed_streams(seed))
+    def more(twin: nn.Module, x: Tensor, y: Tensor) -> dict[str, float]:
+        noise, streams = settings.relative_noise, seed_streams(seed)
+        found = layer_properties(twin, settings.layer, x, y, relative_noise=noise, streams=streams)
+        if other is None:
+            return found
+        surrogate, _ = in_double(other, x)
+        return found | obfuscation_check(
+            twin,
+            surrogate,
+            x,
+            y,
+            {share: share * (pixels[1] - pixels[0]) for share in settings.radii},
+            streams=streams,
+            limits=pixels,
+            steps=settings.steps,
+            strong_steps=settings.strong_steps,
+            restarts=settings.restarts,
+        )
 
     return assess(
         model,
         (dataset.test.x, dataset.test.y),
         outliers,
-        pixel_range=_RANGES[recipe.data.scaling],
+        pixel_range=pixels,
         num_samples=settings.num_samples,
         radii=settings.radii,
         steps=settings.steps,
         seed=seed,
-        further=layer,
+        further=more,
     )
