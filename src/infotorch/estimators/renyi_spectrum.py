@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from infotorch.numerics.kernels import Tile, gram_blocks, tiles, unit_gram, unit_gram_rows, unit_gram_tiles
+from infotorch.numerics.kernels import Tile, gram_blocks, unit_gram, unit_gram_rows, unit_gram_tiles, upper_half
 from infotorch.numerics.symbols import symbols
 
 # Between these orders log tr A^alpha is taken as log1p(tr A^alpha - tr A): near 1 both are close to 1, and their
@@ -140,12 +140,16 @@ def _power_diagonal(sample: KernelSample, rows: Tensor, alpha: float) -> Tensor:
 def _row_sums_of_squares(sample: KernelSample) -> Tensor:
     """Sum over j of K_ij^2, shape (n,), in the order of the blocks' rows put back; never more than a block of K."""
     columns = sample.columns
+    if sample.codes is None:
+        return _sums_of_block(columns)
     sums = [_sums_of_block(columns[rows]) for rows in sample.blocks()]
     order = torch.cat(list(sample.blocks()))
     return torch.cat(sums)[torch.argsort(order)]
 
 
 def _sums_of_block(z: Tensor) -> Tensor:
+    if not (z.requires_grad and torch.is_grad_enabled()):
+        return _sums_of_tiles(unit_gram_tiles(z), upper_half(len(z), device=z.device), z.new_zeros(len(z)))
     gram = unit_gram_rows(z)
 
     def part(rows: slice) -> Tensor:
@@ -154,17 +158,9 @@ def _sums_of_block(z: Tensor) -> Tensor:
     everything = slice(0, len(z))
     if next(gram_blocks(len(z))) == everything:
         return part(everything)
-    if z.requires_grad and torch.is_grad_enabled():
-        # Every block is computed again on the way back rather than kept.
-        blocks = [checkpoint(part, rows, use_reentrant=False, preserve_rng_state=False) for rows in gram_blocks(len(z))]
-        return torch.cat(blocks)  # pyright: ignore[reportArgumentType]
-    if halves := tiles(len(z), device=z.device):
-        return _sums_of_tiles(unit_gram_tiles(z), halves, z.new_zeros(len(z)))
-    sums = z.new_empty(len(z))
-    for rows in gram_blocks(len(z)):
-        # Kept apart, the small results would sit between the freed blocks, and memory would grow to all of K.
-        sums[rows] = part(rows)
-    return sums
+    # Every block is computed again on the way back rather than kept.
+    blocks = [checkpoint(part, rows, use_reentrant=False, preserve_rng_state=False) for rows in gram_blocks(len(z))]
+    return torch.cat(blocks)  # pyright: ignore[reportArgumentType]
 
 
 def _sums_of_tiles(gram: Tile, halves: Sequence[tuple[slice, slice]], sums: Tensor) -> Tensor:

@@ -121,8 +121,16 @@ def tiles(n: int, *, device: torch.device) -> list[tuple[slice, slice]]:
         >>> tiles(8192, device=torch.device("cpu")), len(tiles(10_000, device=torch.device("cpu")))
         ([], 210)
     """
-    if n <= _TILED_ROWS:
-        return []
+    return upper_half(n, device=device) if n > _TILED_ROWS else []
+
+
+def upper_half(n: int, *, device: torch.device) -> list[tuple[slice, slice]]:
+    """`tiles` of any number of rows.
+
+    Example:
+        >>> upper_half(5, device=torch.device("cpu"))
+        [(slice(0, 5, None), slice(0, 5, None))]
+    """
     parts = list(slices(n, _CPU_TILE if device.type == "cpu" else _GPU_TILE))
     return [(rows, columns) for i, rows in enumerate(parts) for columns in parts[i:]]
 
