@@ -200,9 +200,17 @@ def average_normal_scores(rows: Tensor) -> Tensor:
         [0.0, 0.84, -0.84, 0.0]
     """
     columns = rows.T.contiguous()
-    ordered = columns.sort(dim=1).values
-    below, upto = torch.searchsorted(ordered, columns), torch.searchsorted(ordered, columns, right=True)
-    return torch.special.ndtri((below + upto + 1).double() / (2 * (len(rows) + 1))).T
+    ordered, order = columns.sort(dim=1)
+    n = len(rows)
+    place = torch.arange(n, device=rows.device).expand_as(order)
+    # Values that are equal stand together: each has as many below it as the first, and as many up to it as the last.
+    new = torch.ones_like(ordered, dtype=torch.bool)
+    new[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+    below = torch.where(new, place, 0).cummax(dim=1).values
+    ends = torch.where(new.roll(-1, 1), place + 1, n)
+    upto = ends.flip(1).cummin(dim=1).values.flip(1)
+    scores = torch.special.ndtri((below + upto + 1).double() / (2 * (n + 1)))
+    return torch.empty_like(scores).scatter_(1, order, scores).T
 
 
 def _paired_rows(x: ArrayLike, y: ArrayLike, *, where: str) -> tuple[Tensor, Tensor]:

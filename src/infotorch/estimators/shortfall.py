@@ -87,7 +87,7 @@ def pair_reads_too_little(estimate: Estimate, together: Tensor, *, agrees: bool 
         >>> pair_reads_too_little(found, torch.randn(300, 30, generator=torch.Generator().manual_seed(0)))
         'neighbours fall short: 30 columns are too many for 300 samples'
     """
-    columns = int((column_scales(together) > 0).sum())
+    columns = int((together != together[0]).any(dim=0).sum())
     if columns < 2:
         return ""
     readable = estimate.ceiling / (columns - 1)
@@ -151,7 +151,7 @@ def _of_correlations(x: Tensor, y: Tensor) -> tuple[float, float] | None:
     x, y = x[::step], y[::step]
     if len(x) <= x.shape[1] + y.shape[1]:
         return None
-    scores = average_normal_scores(x), average_normal_scores(y)
+    scores = average_normal_scores(torch.cat([x, y], dim=1)).split([x.shape[1], y.shape[1]], dim=1)
     try:
         found = gaussian_information(*scores, name="correlations", dtype=torch.float64, freedom=len(x) - 1)
     except ValueError:  # a column that follows from others

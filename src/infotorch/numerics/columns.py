@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -64,14 +67,25 @@ def column_scales(rows: Tensor) -> Tensor:
         >>> column_scales(torch.tensor([[0.0, 0.0], [1.0, 0.0], [2.0, 0.0], [3.0, 4.0]])).round(decimals=2).tolist()
         [0.74, 2.0]
     """
-    wide = in_float64(rows.detach()[:: max(1, len(rows) // _ENOUGH)])
-    largest = wide.abs().amax().clamp_min(torch.finfo(wide.dtype).tiny)
-    columns = (wide / largest).T.contiguous()  # of the largest numbers differences would overflow
-    n = len(wide)
-    high, low = (columns.kthvalue(k, dim=1).values for k in (n - n // 4, n // 4 + 1))
-    quartiles = (high - low) / _NORMAL_QUARTILES
+    columns = rows.detach()[:: max(1, len(rows) // _ENOUGH)].T
+    columns = (columns if columns.dtype == torch.float32 else in_float64(columns)).contiguous()
+    n = columns.shape[1]
+    ordered = columns.amin(dim=1), *_at_ranks(columns, [n // 4, n - n // 4 - 1]), columns.amax(dim=1)
+    least, low, high, most = map(in_float64, ordered)
+    largest = torch.maximum(-least, most).amax().clamp_min(torch.finfo(torch.float64).tiny)
+    # Of the largest numbers differences would overflow.
+    quartiles = (high / largest - low / largest) / _NORMAL_QUARTILES
     deviation, level = torch.zeros_like(quartiles), ~(quartiles > 0)
     if n > 1 and bool(level.any()):
-        deviation[level] = columns[level].sort(dim=1).values.std(dim=1)
-    varies = columns.amax(dim=1) > columns.amin(dim=1)
+        deviation[level] = (in_float64(columns[level.to(columns.device)]) / largest).sort(dim=1).values.std(dim=1)
+    varies = most / largest > least / largest
     return torch.where(quartiles > 0, quartiles, deviation) * largest * varies
+
+
+def _at_ranks(columns: Tensor, ranks: Sequence[int]) -> list[Tensor]:
+    """Of each row of a matrix the values that stand at these places, from 0, in ascending order."""
+    if columns.device.type != "cpu":
+        return [columns.kthvalue(rank + 1, dim=1).values for rank in ranks]
+    # One pass finds them all.
+    ordered = torch.from_numpy(np.partition(columns.numpy(), list(ranks), axis=1))
+    return [ordered[:, rank] for rank in ranks]

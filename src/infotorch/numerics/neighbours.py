@@ -156,10 +156,9 @@ def _joint_counts_of_block(
     for distances, own in zip(between, room, strict=True):
         distances(rows, own)
     nearest, index = nearest_in_block(room, rows.start, max(ks))
-    gathered = functools.cache(lambda: [own.gather(1, index) for own in room])
     counts = []
     for k in ks:
-        radii = _radii(rule, nearest, gathered, k, len(room))
+        radii = _radii(rule, nearest, lambda: [own.gather(1, index) for own in room], k, len(room))
         counts.append(JointCounts(nearest[:, k - 1], tuple(map(count_in_block, room, radii))))
     return counts
 
