@@ -420,6 +420,15 @@ class TestLrRange:
         assert errors.splitlines()[-1].startswith("infotorch: lr_range_test: ")
         assert "lr_top is the highest candidate; lr_max is the highest candidate; " in errors
 
+    def test_the_papers_rule_trains_all_rates_to_the_end_with_the_recipes_constants(self, call, tmp_path):
+        words = ("--rates", "0.001,0.01,1e6", "--rule", "paper", "--set", "schedule.c1=5", "--set", "schedule.c2=0.5")
+        assert call(*self.WORDS[:-1], 2, *words, "--out", "here")[0] == 0
+        kept = json.loads((tmp_path / "here/range.json").read_text())
+        assert (kept["rule"], kept["search"], kept["c1"], kept["c2"]) == ("paper", "exhaustive", 5.0, 0.5)
+        assert kept["part"] == 1.0
+        assert kept["epochs"] == 6.0 or kept["table"][-1]["crashed"]
+        assert not any(line["dead"] for line in kept["table"])
+
     def test_a_worker_that_gives_up_is_a_failure_in_one_line(self, call, monkeypatch):
         def lost(*_, **__):
             raise RuntimeError("a worker process ended on its own.")

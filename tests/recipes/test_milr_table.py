@@ -4,6 +4,7 @@ import pytest
 
 from infotorch.recipes.changes import change
 from infotorch.recipes.milr_table import Rates, milr_variants
+from infotorch.recipes.optimizers import check_schedule
 from infotorch.recipes.recipe import Published
 from infotorch.recipes.registry import find_recipe, variants_of
 from infotorch.recipes.search import search
@@ -16,14 +17,16 @@ TABLES = (
     "milr-imagenet-resnet50",
     "milr-temperature",
 )
-INFORMED = ("network", "layerwise", "best", "control")
+BY_KSG = ("network-ksg", "layerwise-ksg")
+INFORMED = ("network", "layerwise", *BY_KSG, "best", "control")
 OTHERS = ("adam", "rmsprop", "lars", "step", "cosine", "onecycle", "schedule-free")
 
 
 @pytest.mark.parametrize("name", TABLES)
 class TestEveryTable:
     def test_it_has_the_variants_of_the_design_with_the_papers_rule_first(self, name):
-        assert tuple(recipe.variant for recipe in variants_of(name)) == INFORMED + OTHERS
+        own = ("adam-early",) if name == "milr-temperature" else ()
+        assert tuple(recipe.variant for recipe in variants_of(name)) == INFORMED + OTHERS + own
 
     def test_only_the_optimiser_and_its_schedule_differ_between_variants(self, name):
         first, *others = variants_of(name)
@@ -33,21 +36,23 @@ class TestEveryTable:
                 del ours[place], theirs[place]
             assert ours == theirs, recipe.variant
             assert recipe.optimizer.weight_decay == first.optimizer.weight_decay
-            assert (recipe.schedule.num_samples, recipe.schedule.estimator) == (
-                first.schedule.num_samples,
-                first.schedule.estimator,
-            )
+            assert recipe.schedule.num_samples == first.schedule.num_samples
+            is_papers = recipe.variant in BY_KSG
+            signal = ("ksg", "estimate") if is_papers else (None, None)
+            assert (recipe.schedule.estimator, recipe.schedule.ceiling) == signal
 
     def test_variants_of_gradient_descent_have_one_momentum(self, name):
         made = [recipe for recipe in variants_of(name) if recipe.optimizer.name in {"sgd", "lars"}]
-        assert len(made) == 8
+        assert len(made) == 10
         assert {recipe.optimizer.momentum for recipe in made} == {0.9}
         assert len({recipe.optimizer.nesterov for recipe in made}) == 1
 
-    def test_the_first_four_have_one_range_and_the_others_one_budget(self, name):
+    def test_the_informed_have_one_range_but_for_the_papers_lr_min_and_the_others_one_budget(self, name):
         made = {recipe.variant: recipe for recipe in variants_of(name)}
-        ranges = {(made[v].optimizer.lr, made[v].schedule.lr_min, made[v].schedule.lr_max) for v in INFORMED}
-        assert len(ranges) == 1
+        tops = {(made[v].optimizer.lr, made[v].schedule.lr_max) for v in INFORMED}
+        ours = [variant for variant in INFORMED if variant not in BY_KSG]
+        ranges = {(made[v].optimizer.lr, made[v].schedule.lr_min, made[v].schedule.lr_max) for v in ours}
+        assert len(tops) == len(ranges) == len({made[v].schedule.lr_min for v in BY_KSG}) == 1
         (lr_top, lr_min, lr_max), *_ = ranges
         assert lr_min < lr_top <= lr_max
         assert all(not made[variant].search.space for variant in INFORMED)
@@ -68,12 +73,16 @@ class TestEveryTable:
     def test_published_numbers_name_their_row(self, name):
         for recipe in variants_of(name):
             for entry in recipe.published.values():
-                assert entry.source.endswith(f"best of 3 seeds: {recipe.variant}")
+                assert entry.source.endswith(f"best of 3 seeds: {recipe.variant.removesuffix('-ksg')}")
                 assert entry.source.startswith("Vasudevan 2020, Sec. ")
 
 
 def published(name, metric="test_accuracy"):
-    return {recipe.variant: recipe.published[metric].value for recipe in variants_of(name) if recipe.published}
+    """By variant; those by KSG have the number of the paper's rule too."""
+    found = {recipe.variant: recipe.published[metric].value for recipe in variants_of(name) if recipe.published}
+    by_ksg = {variant: found.pop(variant) for variant in BY_KSG if variant in found}
+    assert by_ksg == {f"{variant}-ksg": found[variant] for variant in ("network", "layerwise") if variant in found}
+    return found
 
 
 def test_numbers_of_the_paper():
@@ -105,6 +114,32 @@ def test_settings_of_the_paper(name, epochs, batch_size, nesterov, weight_decay,
     assert (recipe.epochs, recipe.batch_size, recipe.data.augment) == (epochs, batch_size, augment)
     assert (recipe.optimizer.nesterov, recipe.optimizer.weight_decay) == (nesterov, weight_decay)
     assert recipe.optimizer.momentum == 0.9
+
+
+def test_constants_of_the_papers_range_test_and_its_lr_min():
+    made = {name: find_recipe(name, "network-ksg") for name in TABLES}
+    assert {name: (one.schedule.c1, one.schedule.c2) for name, one in made.items()} == {
+        "milr-mnist": (10.0, 1.0),
+        "milr-cifar10-allconv": (10.0, 0.01),
+        "milr-cifar10-vgg16": (10.0, 0.005),
+        "milr-cifar100-wrn28-10": (10.0, 1.0),  # not given: the typical ones
+        "milr-imagenet-resnet50": (30.0, 1.0),
+        "milr-temperature": (10.0, 0.01),
+    }
+    assert [one.schedule.lr_min for one in made.values()] == [1e-4, 7.5e-4, 3e-4, 3e-4, 5e-4, 1e-4]
+    network = find_recipe("milr-temperature", "network")
+    assert made["milr-temperature"].schedule.threshold == pytest.approx(0.01 * network.schedule.threshold)
+
+
+def test_the_row_that_stops_early_is_adam_but_for_its_end_and_its_own_search():
+    early, adam = (find_recipe("milr-temperature", variant) for variant in ("adam-early", "adam"))
+    assert early.schedule.stop_after == 10
+    assert early.optimizer == change(adam, {"optimizer.lr": early.optimizer.lr}).optimizer
+    assert early.search == adam.search
+    with pytest.raises(ValueError, match=r"schedule\.stop_after is for one network .* got information"):
+        check_schedule(change(early, {"optimizer.schedule": "information"}))
+    with pytest.raises(ValueError, match=r"leave it out, or plan\.cuts"):
+        check_schedule(change(early, {"plan.cuts": "fc2"}))
 
 
 @pytest.mark.parametrize(

@@ -163,6 +163,13 @@ def test_the_constants_and_the_candidates_reach_the_test():
     assert significance(usual.probes, "information", c2=1.0) == usual.threshold
 
 
+def test_the_recipes_own_constants_count_where_no_options_are_given():
+    recipe = demo(**{"schedule.c1": 100.0, "schedule.c2": 2.0, "schedule.num_samples": 100})
+    tested = range_of_recipe(recipe, rates=[1e-2, 1e-1], **SHORT)
+    assert (tested.options.c1, tested.options.c2) == (100.0, 2.0)
+    assert tested.summary()["rule"] == "first-bad"
+
+
 class TestWhatIsRefused:
     @pytest.mark.parametrize(
         ("recipe", "message"),

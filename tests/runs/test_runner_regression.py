@@ -54,7 +54,8 @@ def test_a_run_is_told_by_its_error_in_degrees_beside_both_floors(tmp_path):
     recipe = small("adam", epochs=60, **{"optimizer.lr": 0.01, "log_every": 30})
     assert run(recipe, tmp_path / "r", device="cpu").status == "completed"
     metrics = RunRecord(tmp_path / "r").outcome().metrics
-    assert list(metrics) == ["train_mae", "validation_mae", "test_mae", "least_squares_mae", "raw_forecast_mae"]
+    floors = ["least_squares_mae", "raw_forecast_mae"]
+    assert list(metrics) == ["train_mae", "validation_mae", "test_mae", *floors, "lowest_test_mae"]
     # |1 + 0.2 e| has the mean 1; the mean of |0.2 e| is 0.16, and 22 weights on 108 days cost a little
     assert metrics["raw_forecast_mae"] == pytest.approx(1.0, abs=0.05)
     assert metrics["least_squares_mae"] == pytest.approx(0.18, abs=0.03)
@@ -63,6 +64,22 @@ def test_a_run_is_told_by_its_error_in_degrees_beside_both_floors(tmp_path):
     assert [line["epoch"] for line in lines] == [30, 60]
     assert lines[-1]["validation_mae"] == pytest.approx(metrics["validation_mae"])
     assert not any("accuracy" in name for name in lines[-1])
+
+
+def test_the_lowest_error_on_the_way_is_told_and_changes_nothing_else(tmp_path):
+    recipe = small("adam", epochs=40, **{"optimizer.lr": 0.05})
+    run(recipe, tmp_path / "r", device="cpu")
+    run(change(recipe, {"test_scores": False}), tmp_path / "without", device="cpu")
+    record, without = RunRecord(tmp_path / "r"), RunRecord(tmp_path / "without")
+    lines = record.metrics()
+    told = [line.pop("test_mae") for line in lines]
+    assert lines == without.metrics()
+    metrics = record.outcome().metrics
+    assert metrics["lowest_test_mae"] == min(told) <= metrics["test_mae"] == pytest.approx(told[-1])
+    assert {**without.outcome().metrics, "lowest_test_mae": min(told)} == metrics
+    table = markdown_table(summarise([record]))
+    assert "| minimum reached | measured test MAE, last |" in table.splitlines()[0]
+    assert "minimum reached" not in markdown_table(summarise([without]))
 
 
 def test_outputs_may_be_trained_in_degrees(tmp_path):

@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from infotorch.schedules.range_choice import Halving, Probe, choose_range, exhaustive, together
+from infotorch.schedules.range_choice import Probe, choose_range, together
+from infotorch.schedules.range_passes import Halving, exhaustive, recorded
 
 RATES = [mantissa * 10.0**power for power in range(-5, 0) for mantissa in (1, 2, 5)] + [1.0]
 
@@ -193,3 +194,41 @@ def test_the_last_rung_is_what_was_asked_for():
     assert rungs[5] == [1, 2, 5]
     assert rungs[8] == [1, 2, 4, 8]
     assert all(lengths[-1] == epochs for epochs, lengths in rungs.items())
+
+
+def passes_by(rule, crashes, trials):
+    """The exhaustive test of three rates that learn, 9, 10 and 11, where some (trial, number) crash."""
+    land = Landscape(lambda trial, n, epoch: math.nan if (trial, n) in crashes else 0.2 + 0.02 * n + 0.1 * epoch)
+    return exhaustive(land, RATES[9:12], trials, 2, rule)
+
+
+class TestCrashesAsInThePaper:
+    """Algorithm 2: "break and start a new trial from (current) candidate"; what completed is recorded."""
+
+    def test_a_success_after_a_crash_is_recorded_and_by_ours_is_safe_no_more(self):
+        paper, ours = (passes_by(rule, {(0, 10)}, 2) for rule in ("paper", "first-bad"))
+        assert [(p.trial, p.rate, p.crashed) for p in paper[0]] == [
+            (0, RATES[9], False), (0, RATES[10], True), (1, RATES[10], False), (1, RATES[11], False),
+        ]  # fmt: skip
+        (table,) = recorded(paper)
+        assert choose_range(table, "accuracy", c1=10, rule="paper").lr_max == RATES[11]
+        assert [p.crashed for p in ours[0]] == [False, True, False]
+        assert choose_range(ours[0][:2], "accuracy", c1=10).lr_max == RATES[9]
+
+    def test_after_two_crashes_at_one_rate_the_next_trial_goes_on_there_and_by_ours_anew(self):
+        crashes = {(0, 10), (1, 10)}
+        paper, ours = (passes_by(rule, crashes, 3) for rule in ("paper", "first-bad"))
+        assert [(p.trial, p.rate) for p in paper[0]][-2:] == [(2, RATES[10]), (2, RATES[11])]
+        assert len(paper) == 1
+        assert [(one[0].trial, len(one)) for one in ours] == [(0, 2), (2, 3)]
+
+    def test_a_crash_after_a_success_takes_no_line_away(self):
+        passes = passes_by("paper", {(1, 10)}, 2)  # the second pass has no trial left to go on
+        assert [len(one) for one in passes] == [3, 2]
+        assert [[(p.trial, p.rate) for p in table] for table in recorded(passes)] == [
+            [(0, rate) for rate in RATES[9:12]],
+            [(1, RATES[9]), (0, RATES[10]), (0, RATES[11])],
+        ]
+
+    def test_where_nothing_completed_there_is_no_table(self):
+        assert recorded(passes_by("paper", {(0, 9), (1, 9)}, 2)) == []

@@ -56,13 +56,18 @@ def lr_range(
         Any,
         typer.Option(parser=ascending, metavar="LR,LR,...", help="Candidates; by default three a decade, 1e-5 to 1."),
     ] = None,
+    rule: Annotated[
+        Literal["first-bad", "paper"],
+        typer.Option(help="How the range is read; the paper's trains all rates to the end, dead ones too."),
+    ] = "first-bad",
     c1: Annotated[
-        float,
-        typer.Option("--c1", parser=positive, metavar="X", help="What gains or falls short counts from best / C1 on."),
-    ] = 10.0,
+        float | None,
+        typer.Option("--c1", parser=positive, metavar="X", help="What counts, from best / C1 on; else the recipe's."),
+    ] = None,
     c2: Annotated[
-        float, typer.Option("--c2", parser=positive, metavar="X", help="The threshold epsilon is multiplied by it.")
-    ] = 1.0,
+        float | None,
+        typer.Option("--c2", parser=positive, metavar="X", help="Factor of the threshold; else the recipe's."),
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, metavar="N", help="Processes, for several rates at once.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print range.json and nothing else.")] = False,
     quiet: Quiet = False,
@@ -74,7 +79,9 @@ def lr_range(
     wanted = trained(*chosen([recipe], None if variant is None else [variant], set_ or [], first=True))
     directory = directory_for(out, f"lr-range-{wanted.name}-{wanted.variant}-seed-{seed}", resume=False)
     check_range(directory)
-    how = {"search": "halving" if cheap else "exhaustive", "attribute": attribute, "c1": c1, "c2": c2}
+    is_paper = rule == "paper"
+    how = {"search": "halving" if cheap and not is_paper else "exhaustive", "attribute": attribute, "rule": rule}
+    how |= {"c1": c1 or wanted.schedule.c1, "c2": c2 or wanted.schedule.c2, "stop_dead": not is_paper}
     how |= {"seed": seed, "workers": workers}
     options = {"device": device, "rates": rates, "trials": trials, "epochs": epochs, "part": part, "layers": layers}
     with warnings.catch_warnings():  # which puts showwarning back

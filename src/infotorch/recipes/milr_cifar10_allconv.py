@@ -32,7 +32,7 @@ def variants() -> list[Recipe]:
         data=DataSettings(name="cifar10", validation=5000, scaling="standard"),
         network=NetworkSettings(architecture="all-cnn-c", dropout=0.5),
         optimizer=OptimizerSettings(name="sgd", momentum=0.9, nesterov=True, schedule="constant"),
-        schedule=ScheduleSettings(drops=(200 / 350, 250 / 350, 300 / 350)),
+        schedule=ScheduleSettings(drops=(200 / 350, 250 / 350, 300 / 350), c2=0.01),
         epochs=350,
         batch_size=256,
         search=SearchSettings(trials=8, during={"data.limit": 10000, "epochs": 20}),

@@ -30,7 +30,7 @@ def variants() -> list[Recipe]:
         data=DataSettings(name="cifar10", validation=5000, scaling="standard", augment="crops-flips"),
         network=NetworkSettings(architecture="vgg16", hidden=(512,), norm="batch"),
         optimizer=OptimizerSettings(name="sgd", momentum=0.9, weight_decay=5e-4, schedule="constant"),
-        schedule=ScheduleSettings(drops=tuple(epoch / 200 for epoch in range(30, 200, 30)), drop_factor=0.5),
+        schedule=ScheduleSettings(drops=tuple(epoch / 200 for epoch in range(30, 200, 30)), drop_factor=0.5, c2=0.005),
         epochs=200,
         batch_size=256,
         search=SearchSettings(trials=8, during={"data.limit": 10000, "epochs": 20}),

@@ -32,7 +32,7 @@ def variants() -> list[Recipe]:
         data=DataSettings(name="imagenet", side=224, augment="crops-flips"),
         network=NetworkSettings(architecture="resnet50"),
         optimizer=OptimizerSettings(name="sgd", momentum=0.9, weight_decay=1e-4, schedule="constant"),
-        schedule=ScheduleSettings(num_samples=4000),
+        schedule=ScheduleSettings(num_samples=4000, c1=30.0),
         epochs=100,
         batch_size=256,
         precision="bf16-mixed",

@@ -1,11 +1,13 @@
 """The variants of the tables of learning rates from information.
 
-With stochastic gradient descent and the table's momentum: `network` and `layerwise`, the paper's rule; `best`, ours;
-`control`, which anneals as `best` does and never looks at the information; `step`, `cosine` and `onecycle`. With an
-optimiser of their own: `adam` and `rmsprop` at a constant rate, `lars` with a rate that falls as a cosine, and
-`schedule-free` (AdamW). The first four are to have their rates from a range test on training samples, by `infotorch
-lr-range`, and have those of their recipe until it has been run; the others have the best initial rate of a search on
-validation samples, all with the same budget.
+With stochastic gradient descent and the table's momentum: `network-ksg` and `layerwise-ksg`, the paper's rule by its
+own signal, KSG with a ceiling of KSG's, and its LR_min; `network` and `layerwise`, the same rule by another signal, of
+classes Ross's estimator against H(Y); `best`, ours; `control`, which anneals as `best` does and never looks at the
+information; `step`, `cosine` and `onecycle`. With an optimiser of their own: `adam` and `rmsprop` at a constant rate,
+`lars` with a rate that falls as a cosine, and `schedule-free` (AdamW). The first six are to have their rates from a
+range test on training samples, by `infotorch lr-range`, and have those of their recipe until it has been run; the
+others have the best initial rate of a search on validation samples, all with the same budget. `schedule.c1` and
+`schedule.c2` are the constants of the paper's own range test.
 """
 
 from __future__ import annotations
@@ -54,15 +56,26 @@ def _falling(schedule: str) -> dict[str, SettingValue]:
     return {"optimizer.schedule": schedule, "optimizer.lr": 0.1}
 
 
+_KSG = {"schedule.estimator": "ksg", "schedule.ceiling": "estimate"}
 #: Variants with the rates of a range test.
 _RANGED = {
     "network": Variant(
-        "one rate, which falls as I(T; Y) of the output grows: the paper's rule",
+        "one rate, which falls as I(T; Y) of the output grows: the paper's rule by our signal (of classes Ross against "
+        "H(Y); of real targets KSG against the largest of three estimates) and our LR_min",
         changes={"optimizer.schedule": "information"},
     ),
     "layerwise": Variant(
-        "a rate for each layer, from its own I(T; Y): the paper's rule",
+        "a rate for each layer, from its own I(T; Y): the paper's rule by network's signal and LR_min",
         changes={"optimizer.schedule": "information", "schedule.layerwise": True},
+    ),
+    "network-ksg": Variant(
+        "one rate: the paper's rule by the paper's signal, KSG (k = 3) against I(X; Y) by KSG, and its LR_min",
+        changes={"optimizer.schedule": "information", **_KSG},
+    ),
+    "layerwise-ksg": Variant(
+        "a rate for each layer: the paper's rule by the paper's signal, KSG (k = 3) against I(X; Y) by KSG, and its "
+        "LR_min",
+        changes={"optimizer.schedule": "information", "schedule.layerwise": True, **_KSG},
     ),
     "best": Variant(
         "ours: LR_top until I(T; Y) stands still, then a line down to LR_min; back to the best weights, and slower, "
@@ -92,6 +105,14 @@ _SEARCHED = {
     ),
 }
 
+#: Of a table whose networks overfit.
+ADAM_EARLY = Variant(
+    "Adam at a constant rate, back to the weights that were best on validation samples once ten looks at them in a row "
+    "were worse",
+    changes={**_adaptive("adam"), "schedule.stop_after": 10},
+    search=_OF_ADAPTIVE,
+)
+
 
 def milr_variants(
     base: Recipe,
@@ -100,6 +121,8 @@ def milr_variants(
     scores: Mapping[str, float],
     metric: str = "test_accuracy",
     found: Found | None = None,
+    ksg_rates: Rates | None = None,
+    own: Mapping[str, Variant] | None = None,
 ) -> list[Recipe]:
     """The recipes of a table.
 
@@ -109,10 +132,17 @@ def milr_variants(
         scores: variant -> what the paper reports, in the unit of the metric.
         metric: of which metric.
         found: variant -> dotted settings that its search found.
+        ksg_rates: of `network-ksg` and `layerwise-ksg`; None for the same.
+        own: variants that are this table's own.
     """
-    ranged = {name: variant._replace(changes=_with_rates(variant, rates)) for name, variant in _RANGED.items()}
-    published = {name: (score, name) for name, score in scores.items()}
-    return make_variants(base, ranged | _SEARCHED, found=found, published=published, metric=metric)
+    ranged = {
+        name: variant._replace(changes=_with_rates(variant, ksg_rates or rates if name.endswith("-ksg") else rates))
+        for name, variant in _RANGED.items()
+    }
+    # The paper has one number for its rule, whichever signal stands beside it here.
+    rows = {name: name.removesuffix("-ksg") for name in (*ranged, *_SEARCHED)}
+    published = {name: (scores[row], row) for name, row in rows.items() if row in scores}
+    return make_variants(base, ranged | _SEARCHED | dict(own or {}), found=found, published=published, metric=metric)
 
 
 def _with_rates(variant: Variant, rates: Rates) -> dict[str, SettingValue]:

@@ -69,7 +69,8 @@ class ScheduleSettings(Settings):
         estimator: of I(T; Y), see `InformationSignal`; None: "ross" for classes, "ksg" for real targets.
         num_samples: training samples that I(T; Y) is measured on, or all where there are fewer.
         columns: most columns of a layer that it is measured on; grids of convolutions are averaged to so many.
-        ceiling: of I(T; Y) of classes: "estimate" for I(X; Y) by the same estimator; None for H(Y).
+        ceiling: of I(T; Y): "estimate" for I(X; Y) by the same estimator; None for H(Y) of classes, and of real targets
+            for the largest of three estimates, see `InformationSignal`.
         time_decay: of "information": the factor 1 - e / E, which lowers the rate also where nothing is learnt;
             "literal" is the paper's misprint.
         warmup: of "information": the first of the epochs, over which LR_top is reached linearly.
@@ -78,6 +79,10 @@ class ScheduleSettings(Settings):
         earliest: of "best": share of the steps before which the rate does not fall.
         tolerance: of "best": how far I(T; Y) of validation samples may fall below its best, as a share of the ceiling,
             before the weights go back and LR_top is divided by 5; below LR_min training ends. None for no such look.
+        stop_after: of schedules without information: looks at validation samples in a row that are worse than the best
+            before them, after which training ends, at the weights of the best; None for never.
+        c1: of the range test: a rate gains or falls short where it does so by the best value / c1.
+        c2: of the range test: epsilon is c2 times the median of the smallest relative gains of an epoch.
         drops: of "step": shares of the epochs after which the rate falls.
         drop_factor: of "step": by which factor.
     """
@@ -96,5 +101,8 @@ class ScheduleSettings(Settings):
     patience: int = Field(default=1, ge=1)
     earliest: float = Field(default=0.0, ge=0)
     tolerance: float | None = Field(default=0.01, gt=0)
+    stop_after: int | None = Field(default=None, ge=1)
+    c1: _Positive = 10.0
+    c2: _Positive = 1.0
     drops: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.3, 0.6, 0.9)
     drop_factor: float = Field(default=0.1, gt=0, lt=1)

@@ -138,8 +138,8 @@ def check_schedule(recipe: Recipe) -> None:
     """Refuse a schedule that does not fit the recipe's plan.
 
     Raises:
-        ValueError: it reads the information of the whole network, and the plan trains parts of it; or rates of layers
-            that no information moves.
+        ValueError: it reads the information of the whole network, or stops early, and the plan trains parts of it; two
+            rules that may end training; or rates of layers that no information moves.
     """
     name = recipe.optimizer.schedule
     in_parts = recipe.plan.cuts or (recipe.split.at and recipe.split.order != "bp")
@@ -147,6 +147,11 @@ def check_schedule(recipe: Recipe) -> None:
         raise ValueError(
             f"{recipe.name}: optimizer.schedule={name} moves the rates of one network that is trained as a whole; "
             "leave out plan.cuts and split.at, or choose another schedule."
+        )
+    if recipe.schedule.stop_after is not None and (name in INFORMED or in_parts):
+        raise ValueError(
+            f"{recipe.name}: schedule.stop_after is for one network that is trained as a whole by a schedule without "
+            f"information; leave it out{', or plan.cuts and split.at' if in_parts else f', got {name}'}."
         )
     if recipe.schedule.layerwise and name not in INFORMED:
         raise ValueError(

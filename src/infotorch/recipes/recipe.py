@@ -46,6 +46,8 @@ class Recipe(Settings):
         log_every: epochs between two lines of metrics.jsonl, whose training numbers are means over them; in the epochs
             between, the validation samples are not looked at.
         train_accuracy: look at the training accuracy with every look at the validation samples.
+        test_scores: look at the test samples with every look at the validation samples, for tables whose paper tells of
+            the best value on the way; nothing is chosen by them, and no other number changes.
         precision: "32-true", "64-true" or "bf16-mixed" (autocast).
         cache: keep the outputs of frozen modules: "memory", "disk" or None. Changes no number but by rounding.
         published: metric -> number from the literature.
@@ -76,6 +78,7 @@ class Recipe(Settings):
     validate_every: int = Field(default=1, ge=1)
     log_every: int = Field(default=1, ge=1)
     train_accuracy: bool = False
+    test_scores: bool = False
     precision: Literal["32-true", "64-true", "bf16-mixed"] = "32-true"
     cache: Literal["memory", "disk"] | None = None
     published: dict[str, Published] = Field(default_factory=dict)

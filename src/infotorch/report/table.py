@@ -48,7 +48,7 @@ __all__ = ["markdown_table", "summarise", "terminal_table"]
 
 
 _COMPARED, _MCNEMAR = "paired difference (95 %)", "McNemar over test samples"
-_PUBLISHED_TRAIN = "published on training samples"
+_PUBLISHED_TRAIN, _REACHED = "published on training samples", "minimum reached"
 _LEFT = frozenset({"recipe", "variant", "metric", _COMPARED, "runs"})
 
 
@@ -76,7 +76,7 @@ def _columns(rows: Sequence[VariantSummary], against: Reference) -> list[tuple[s
     others = {split: metric_label(twin_of(one, split)) if one else split for split in ("validation", "train")}
     columns += [
         (f"published {metric_label(one)}".strip(), [published_cell(row, name) for row, name in lines]),
-        (f"measured {metric_label(one)}".strip(), [_measured(row, name) for row, name in lines]),
+        *_values(lines, one),
         ("best seed", [our_best(row, name) for row, name in lines]),
         ("s.d. over seeds", [our_deviation(row, name) for row, name in lines]),
         (_COMPARED, [_difference(compared.get((row.recipe, row.variant, name))) for row, name in lines]),
@@ -88,8 +88,16 @@ def _columns(rows: Sequence[VariantSummary], against: Reference) -> list[tuple[s
         ("time", [format_seconds(row.seconds) for row, _ in lines]),
         ("runs", [format_counts(row.counts) for row, _ in lines]),
     ]
-    optional = {*others.values(), _COMPARED, _MCNEMAR, _PUBLISHED_TRAIN, "best seed", "s.d. over seeds"}
+    optional = {*others.values(), _REACHED, _COMPARED, _MCNEMAR, _PUBLISHED_TRAIN, "best seed", "s.d. over seeds"}
     return [(header, cells) for header, cells in columns if header not in optional or set(cells) != {ABSENT}]
+
+
+def _values(lines: Sequence[tuple[VariantSummary, str]], one: str) -> list[tuple[str, list[str]]]:
+    """What was measured at the end, and where runs looked on the way, the lowest value there: another statistic."""
+    reached = [_measured(row, f"lowest_{name}", count=False) for row, name in lines]
+    last = ", last" if set(reached) != {ABSENT} else ""
+    measured = [_measured(row, name) for row, name in lines]
+    return [(_REACHED, reached), (f"measured {metric_label(one)}".strip() + last, measured)]
 
 
 def _difference(comparison: Comparison | None, *, interval: bool = True) -> str:

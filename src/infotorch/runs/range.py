@@ -79,7 +79,8 @@ class RecipeRange:
         tested |= {"attribute": found.attribute, "layers": list(self.layers)}
         ends = {name: getattr(found, name) for name in ("lr_min", "lr_top", "lr_max", "threshold", "edges")}
         cost = {"part": self.part, "epochs": self.epochs, "seconds": round(found.seconds, 3)}
-        return tested | ends | {"c1": how.c1, "c2": how.c2, "search": how.search} | cost | {"table": self.table()}
+        constants = {"c1": how.c1, "c2": how.c2, "search": how.search, "rule": how.rule}
+        return tested | ends | constants | cost | {"table": self.table()}
 
     def table(self) -> list[dict[str, Any]]:
         """One line for each candidate of each trial, see `RangeTest.table`."""
@@ -154,7 +155,7 @@ def range_of_recipe(
         layers: a range for each layer, from its own I(T; Y), which then is the attribute where none is named; also
             where schedule.layerwise says so.
         options: see `lr_range_test`. Its seed decides the recipe's samples, their order and its weights as well; reset
-            is the recipe's own.
+            is the recipe's own. None: c1 and c2 are the recipe's, `schedule.c1` and `schedule.c2`.
         progress: told about every part.
 
     Raises:
@@ -172,7 +173,7 @@ def range_of_recipe(
         check_positive(part, where=_WHERE, name="part")
         if part > 1:
             raise ValueError(f"{_WHERE}: part must be at most 1, a whole epoch, got {part}.")
-    how = options if options is not None else RangeOptions()
+    how = options if options is not None else RangeOptions(c1=recipe.schedule.c1, c2=recipe.schedule.c2)
     layers = layers or recipe.schedule.layerwise
     trainee = Trainee(Setup(_at_constant_rate(recipe), how.seed, device), how.search, part)
     signal = trainee.signal(layers)

@@ -16,6 +16,8 @@ from infotorch.records.outcome import Outcome
 from infotorch.records.run_record import RunRecord
 from infotorch.runs.session import describe
 
+# Of the range test, which a run does not make, and of looks that change nothing else.
+_BESIDE = {"schedule.c1", "schedule.c2", "test_scores"}
 # How I(T; Y) is measured for a schedule that follows it.
 _SIGNAL = ("schedule.estimator", "schedule.num_samples", "schedule.columns", "schedule.ceiling")
 
@@ -65,6 +67,7 @@ def differing_settings(recorded: dict[str, Any], recipe: AnyRecipe, seed: int) -
     unused: tuple[str, ...] = ()
     if isinstance(recipe, Recipe):
         words |= set(recipe.search.space) if recipe.tune else set()
+        words |= _BESIDE
         words |= {"plan.objectives"} if recipe.searches_objectives else set()
         unused = () if recipe.tune else ("search.",)  # nor does a search that is not made,
         unused += () if recipe.optimizer.schedule in INFORMED else _SIGNAL  # nor a signal that nothing follows

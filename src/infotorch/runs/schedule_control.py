@@ -88,6 +88,9 @@ class ScheduleController:
             `InformationSignal`; a warm-up of as many epochs as the run, or more.
     """
 
+    #: Why training is over before its last epoch, for a reader.
+    ending = "the information of validation samples fell at the lowest rate too"
+
     def __init__(self, setup: Setup) -> None:
         recipe, model, seed = setup.recipe, setup.model, setup.seed
         self.plan, self.fabric = setup.plan, setup.fabric

@@ -19,6 +19,7 @@ from infotorch.records.png import png
 from infotorch.records.progress import Progress
 from infotorch.records.run_record import RunRecord
 from infotorch.runs.assess import assess_run, load_outliers
+from infotorch.runs.early_stopping import EarlyStopping
 from infotorch.runs.planes import RunPlanes
 from infotorch.runs.saved_state import naming_checkpoint, saved_state
 from infotorch.runs.schedule_control import ScheduleController
@@ -47,6 +48,13 @@ _SCORES = {"accuracy", "mae"}
 def describe(recipe: AnyRecipe, seed: int) -> dict[str, Any]:
     """The content of recipe.json."""
     return {**recipe.model_dump(mode="json"), "seed": seed}
+
+
+def _controller(setup: Setup) -> ScheduleController | EarlyStopping | None:
+    """What looks at a run after every step, and may end it."""
+    if setup.recipe.optimizer.schedule in INFORMED:
+        return ScheduleController(setup)
+    return None if setup.recipe.schedule.stop_after is None else EarlyStopping(setup)
 
 
 class Session:
@@ -86,7 +94,7 @@ class Session:
         for half in self.halves:
             half.training = False  # of the two traced passes the one for evaluation; the layers' modes are the plan's
         setup.prepare()
-        self.controller = ScheduleController(setup) if self.recipe.optimizer.schedule in INFORMED else None
+        self.controller = _controller(setup)
         self.planes = RunPlanes(setup, record.directory) if self.recipe.planes and not is_trial else None
         self.total_steps = len(self.plan.stages()) * self.recipe.epochs * len(self.batches)
         self.position, self.sums = Position(), EpochMeans()
@@ -166,17 +174,14 @@ class Session:
             return outcome
 
     def _finished_early(self) -> bool:
-        """Whether the schedule has ended training before its last epoch."""
+        """Whether what controls the run has ended training before its last epoch."""
         return self.controller is not None and self.controller.finished
 
     def _how_it_ended(self) -> str:
-        if not self._finished_early():
+        if self.controller is None or not self.controller.finished:
             return "all stages trained"
         epochs = self.position.steps // len(self.batches)
-        return (
-            f"stopped after epoch {epochs} of {self.recipe.epochs}: the information of validation samples fell at the "
-            "lowest rate too"
-        )
+        return f"stopped after epoch {epochs} of {self.recipe.epochs}: {self.controller.ending}"
 
     def _diverged(self, info: StepInfo) -> Outcome:
         last = self.last_losses.get(info.diverged or "")  # None in a stage's first step
@@ -207,11 +212,14 @@ class Session:
         lines = {} if self.controller is None else self.controller.lines
         validation: dict[str, dict[str, float]] = {}
         again: dict[str, dict[str, float]] = {}
+        tested: dict[str, dict[str, float]] = {}
         if epoch % self.recipe.validate_every == 0 or info.ends_stage:
             with using_averaged_weights(self.plan, self.batches):
                 validation = self._look(self.dataset.validation, numbers)
                 if self.recipe.train_accuracy and not self.is_trial:
                     again = self._look(self.dataset.train, numbers)
+                if self.recipe.test_scores and not self.is_trial:
+                    tested = self._look(self.dataset.test, numbers)
         for number in numbers:
             module = self.plan[number].name
             line = self._place(info, module)
@@ -222,6 +230,7 @@ class Session:
             assert objective is not None
             line |= {f"{name}_bound": side for name, side in objective.sides.items() if name.startswith("mi_")}
             line |= {f"train_{name}": value for name, value in again.get(module, {}).items() if name in _SCORES}
+            line |= {f"test_{name}": value for name, value in tested.get(module, {}).items() if name in _SCORES}
             line |= {f"validation_{name}": value for name, value in validation.get(module, {}).items()}
             line |= self._bottleneck_information() if validation else {}
             line |= lines.get(module, {})
@@ -260,7 +269,17 @@ class Session:
             if self.outliers is not None:
                 with evaluating(self.plan):
                     metrics |= assess_run(self.recipe, self.model, self.dataset, self.outliers, seed=self.seed)
-            return metrics | ({} if self.planes is None else self.planes.metrics())
+            return metrics | self._best_on_the_way() | ({} if self.planes is None else self.planes.metrics())
+
+    def _best_on_the_way(self) -> dict[str, float]:
+        """The best test score of the output's module at any look, where the recipe has them."""
+        output, found = self.plan[-1].name, {}
+        for name, best, kind in (("mae", min, "lowest"), ("accuracy", max, "highest")):
+            lines = self.record.metrics() if self.recipe.test_scores and not self.is_trial else []
+            told = [line.get(f"test_{name}") for line in lines if line["module"] == output]
+            values = [value for value in told if value is not None]
+            found |= {f"{kind}_test_{name}": best(values)} if values else {}
+        return found
 
     def _show(self) -> None:
         """Keep a picture of some test images, noisy and denoised; one seed's are enough to look at."""

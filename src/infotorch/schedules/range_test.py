@@ -24,16 +24,8 @@ from torch.optim import Optimizer
 from infotorch.numerics.checks import check_callable, check_choice, check_count, check_positive, shown
 from infotorch.numerics.kinds import check_called_alone, check_kind, check_several
 from infotorch.schedules.range_bench import Bench, Report, Signal, Work, resets_of
-from infotorch.schedules.range_choice import (
-    Halving,
-    Probe,
-    Range,
-    Rule,
-    choose_range,
-    exhaustive,
-    significance,
-    together,
-)
+from infotorch.schedules.range_choice import Probe, Range, Rule, choose_range, significance, together
+from infotorch.schedules.range_passes import Halving, exhaustive, recorded
 from infotorch.schedules.range_workers import Workers
 
 if TYPE_CHECKING:
@@ -49,7 +41,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class RangeOptions:
-    """How a range test is done; `RangeOptions(search="exhaustive", rule="paper")` is the paper's own test.
+    """How a range test is done.
+
+    The paper's own test is `RangeOptions(search="exhaustive", rule="paper", stop_dead=False)`.
 
     Args:
         search: "halving": successive halving over the candidates, and later trials near the range of the first, see
@@ -59,7 +53,8 @@ class RangeOptions:
             where there is a signal, else "loss".
         c1: thresh is the best value / c1; larger lowers lr_max and lr_min.
         c2: epsilon is c2 times the median of min d_s.
-        rule: "first-bad" or "paper", see `choose_range` and `significance`; "halving" looks at what "first-bad" needs.
+        rule: "first-bad" or "paper", see `choose_range`, `significance` and, of crashes, the exhaustive search;
+            "halving" looks at what "first-bad" needs.
         stop_dead: end a candidate whose signal has come to 0 (but for rounding), or whose reports no longer change.
         reset: draws new initial weights from torch's global generator; None: every layer's own `reset_parameters`.
         generators: further generators of the data's order, restored afterwards and before every candidate.
@@ -191,7 +186,7 @@ def lr_range_test(
         signal: measures I(T; Y), one number or one for each layer, see `InformationSignal`; None for none.
         rates: candidates, ascending; None: three a decade from 1e-5 to 1.
         trials: how often all is done, from other initial weights; in the exhaustive search a crash at a rate begins
-            the next one there.
+            the next one there (by the rule "first-bad" after two at one rate anew).
         epochs: of each candidate at most; epsilon depends on them, as late epochs bring less.
         options: how: the search, what chooses, the constants, several processes, ...; None for their defaults.
         progress: told (what, epochs done, epochs in all at most) after every epoch.
@@ -246,7 +241,7 @@ def lr_range_test(
         Workers(work, candidates, how.workers, tally) if how.workers > 1 else nullcontext(bench) as probing,
     ):
         if how.search == "exhaustive":
-            passes = exhaustive(probing, candidates, trials, epochs)
+            passes = exhaustive(probing, candidates, trials, epochs, how.rule)
         else:
             passes = Halving(probing, candidates, epochs, how.c1, lambda probes: _keys(probes, how)).passes(trials)
     attribute, ranges = _chosen(passes, how)
@@ -369,8 +364,9 @@ def _keys(probes: Sequence[Probe], how: RangeOptions) -> list[str]:
 
 def _chosen(passes: list[list[Probe]], how: RangeOptions) -> tuple[str, list[Range]]:
     """The attribute, and one range or one for each layer."""
+    tables = recorded(passes) if how.rule == "paper" else passes
     found = {
-        name: [together([choose_range(one, key, c1=how.c1, rule=how.rule) for one in passes]) for key in keys]
+        name: [together([choose_range(one, key, c1=how.c1, rule=how.rule) for one in tables]) for key in keys]
         for name, keys in _attributes(passes[0], how).items()
     }
     by = max(found, key=lambda name: max(one.lr_max for one in found[name]))

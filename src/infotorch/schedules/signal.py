@@ -138,8 +138,9 @@ class InformationSignal:
         batch_size: samples of a forward pass.
         columns: most columns of a convolution's output; its grid is averaged until it has no more. Where layers are
             wide, the time of a measurement grows with it.
-        ceiling: "estimate": for labels too, I(X; Y) of the drawn samples by the same estimator, as the paper has it;
-            with "ksg" after its jitter of e^-10. Of many columns it lies far below H(Y), and the signal above it.
+        ceiling: "estimate": I(X; Y) by the same estimator and nothing else, as the paper has it; for labels of the
+            drawn samples, with "ksg" after its jitter of e^-10; for real targets of all samples, at most 10,000. Of
+            many columns it lies far below what there is to know, and the signal above it.
         targets: what y is, as in `fit`: integers are classes, other numbers real; of missing ones, -1 or NaN, no sample
             is drawn. Several labels count as one class, their combination.
 
@@ -215,7 +216,7 @@ class InformationSignal:
                 inputs = jittered(self.x) if measure == "ksg" else flat_rows(self.x)
                 self.ceiling = float(self._information(inputs, self.y))
             else:
-                self.ceiling = self._ceiling(measure, x, y, discrete)
+                self.ceiling = self._ceiling(measure, x, y, discrete, by_predictions=ceiling is None)
 
     def __repr__(self) -> str:
         of = "the output" if self.layers is None else f"{len(self.layers)} layers ({', '.join(self.layers)})"
@@ -271,7 +272,9 @@ class InformationSignal:
                 raise ValueError(f"{_WHERE}: {place} gives NaN or infinite values, of which nothing can be measured.")
         return outputs
 
-    def _ceiling(self, measure: str | InformationOf, x: Any, y: Tensor, discrete: bool) -> float:
+    def _ceiling(
+        self, measure: str | InformationOf, x: Any, y: Tensor, discrete: bool, *, by_predictions: bool
+    ) -> float:
         if discrete and measure == "renyi":
             return float(renyi_mi(self.y, self.y))
         if discrete and measure == "ross":
@@ -284,7 +287,7 @@ class InformationSignal:
             kept = known.nonzero().flatten()[:10_000]
             x, y = chosen(x, kept), y[kept]
         x = flat_rows(x)
-        return regression_ceiling(x, y) if measure == "ksg" else float(self._information(x, y))
+        return regression_ceiling(x, y) if measure == "ksg" and by_predictions else float(self._information(x, y))
 
 
 def _line(layer: str, found: Any) -> dict[str, str | float | bool | None]:
