@@ -1,5 +1,8 @@
 """The tables of learning rates from information: what their variants share, and what they do not."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from infotorch.recipes.changes import change
@@ -127,8 +130,11 @@ def test_constants_of_the_papers_range_test_and_its_lr_min():
         "milr-temperature": (10.0, 0.01),
     }
     assert [one.schedule.lr_min for one in made.values()] == [1e-4, 7.5e-4, 3e-4, 3e-4, 5e-4, 1e-4]
-    network = find_recipe("milr-temperature", "network")
-    assert made["milr-temperature"].schedule.threshold == pytest.approx(0.01 * network.schedule.threshold)
+    content = (Path(__file__).parents[2] / "results/milr-temperature.ranges.json").read_text(encoding="utf-8")
+    found, row = json.loads(content)["paper"], made["milr-temperature"]
+    assert row.schedule.threshold == pytest.approx(found["threshold"], rel=5e-3)
+    assert (found["rule"], found["c1"], found["c2"]) == ("paper", row.schedule.c1, row.schedule.c2)
+    assert (found["lr_top"], found["lr_max"]) == (row.optimizer.lr, row.schedule.lr_max)
 
 
 def test_the_row_that_stops_early_is_adam_but_for_its_end_and_its_own_search():
