@@ -106,7 +106,7 @@ def numbers_with_numbers(x: Tensor, y: Tensor, *, effort: Effort) -> Estimate:
     found, growing = _weighed(candidates, columns), ""
     if effort != "fast" and _learned(a, b, float(found)) and not (tied(x) or tied(y)):
         found = _by_network(a, b, candidates)
-    elif mapped and not (few or many):
+    elif mapped and not (few or many) and columns > _TWO_COLUMNS:
         found, growing = _growing(found, *_half_of(x, y))
     found = replace(found, reason=found.reason + copies * (copied > TIED))
     return examined(found, {}, short=lambda: growing or _doubts(found, candidates, a, b), name="mutual_information")
