@@ -125,8 +125,8 @@ def quantiles_of(inputs: Inputs, n: int, beside: Beside) -> np.ndarray:
     with alone(), torch.inference_mode():
         quantiles = _network(inputs.shapes.size)(batch).mean(dim=0).double().numpy()
     quantiles = middle(quantiles) + _WIDENED * (quantiles - middle(quantiles))
-    # All three err low where they err. Families of sharp edges the network reads lower than any of them.
-    return raised_to(quantiles, float(np.median(beside.values)))
+    # All three err low where they err: what each of them tells is there.
+    return raised_to(quantiles, float(np.min(beside.values)))
 
 
 def raised_to(quantiles: np.ndarray, least: float) -> np.ndarray:

@@ -71,7 +71,7 @@ _LEAST_WEIGHT = 0.01
 _OF_SECOND, _OF_LEAST, _UNSEEN, _MOST_OF_LEAST = 0.7, 0.1, 0.2, 1.0
 # The same of how far it lies above what half of the samples tell; from so many nats, and so many times root n, on it
 # still grows. Chosen on drawn laws of 3 to 11 nats in 1 to 25 columns (`benchmarks/flags.py`).
-_OF_GROWTH, _GROWS, _GROWS_BY_CHANCE = 1.0, 0.07, 5.0
+_OF_GROWTH, _GROWS, _GROWS_BY_CHANCE = 4.0, 0.06, 5.0
 # Up to so many columns neighbours read what maps leave, and are believed alone.
 _FEW_COLUMNS = 4
 # The largest estimate is doubted where no other comes as near: in nats, and as a share of it.
