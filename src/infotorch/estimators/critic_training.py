@@ -11,8 +11,6 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from infotorch.estimators.adam import adam
-
 #: "diverged": the validation loss was not finite; "nothing to train": no parameter requires a gradient
 Ending = Literal["patience", "max_steps", "diverged", "nothing to train"]
 
@@ -81,7 +79,7 @@ def train_until_no_better(
     parameters = [p for p in module.parameters() if p.requires_grad]
     if not parameters:
         return TrainingOutcome(steps=0, best_step=0, best_loss=_look(module, validation_loss), ended="nothing to train")
-    optimizer = adam(parameters, lr=lr)
+    optimizer = torch.optim.Adam(parameters, lr=lr, fused=all(p.device.type in {"cpu", "cuda"} for p in parameters))
     batches = shuffled_batches(tensors, batch_size, generator)
     best = _Best(module)
     # The untrained module is a candidate too: where the samples are too few to learn from, nothing is better.
