@@ -11,7 +11,10 @@ from infotorch.distributions.discrete import BinarySymmetricChannel
 from infotorch.distributions.gaussian import CorrelatedGaussian
 from infotorch.distributions.suites import tuning_suite
 from infotorch.estimators.choose import _most_samples, mutual_information
+from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.kraskov import ksg
+from infotorch.estimators.normal_scores import scores_of
+from infotorch.estimators.weighed import _by_neighbours, _gaussianised, _growing, _weighed
 
 
 def seeded(seed=0):
@@ -281,3 +284,23 @@ def test_a_function_without_noise_is_no_confident_number():
         found = mutual_information(x, y)
         assert float(found) > 3
         assert not found.reliable
+
+
+def test_a_value_that_half_of_the_samples_do_not_tell_is_doubted_and_its_interval_is_wide():
+    x, y = CorrelatedGaussian.for_information(6.0, 6).sample(400, seeded())
+    half = float(_weighed([_by_neighbours(*scores_of(x, y), few=False, many=False), *_gaussianised(x, y)], 12))
+    for growth, grows in ((0.5, True), (0.02, False), (-0.5, False)):
+        found = Estimate(torch.tensor(half + growth), side="none", n=800, estimator="some", error=lambda: 0.1)
+        counted, doubt = _growing(found, x, y)
+        assert float(counted) == float(found)
+        assert bool(doubt) == grows
+        assert counted.bias_std == pytest.approx(4 * max(growth, 0))
+        low, high = counted.interval()
+        assert high - low == pytest.approx(2 * 1.96 * math.hypot(0.1, 4 * max(growth, 0)), rel=1e-3)
+
+
+def test_what_varies_in_one_half_alone_is_no_error():
+    x = torch.zeros(200, 2)
+    x[3] = 1.5
+    y = torch.randn(200, 2, generator=seeded())
+    assert abs(float(mutual_information(x, y, discrete_x=False))) < 0.2

@@ -1,5 +1,6 @@
 """What an estimate says against itself: units, and neighbours that fall short."""
 
+import itertools
 import math
 import pickle
 import warnings
@@ -159,10 +160,14 @@ def test_classes_far_apart_are_no_doubt_in_any_number_of_columns():
 
 @pytest.mark.slow
 def test_few_right_values_are_doubted_and_most_wrong_ones():
-    """Of both suites' laws at n = 300, right to 0.2 nats; rates for more are in benchmarks/results/shortfall.json."""
+    """Of both suites' laws at n = 300, right to 0.2 nats; benchmarks/results/flags.md tells of 14 of 17 caught.
+
+    Of some ten wrong ones such a share has a standard error of 0.12.
+    """
     doubted, caught = [], []
-    for law in [*suite().values(), *mixed_suite().values()][::3]:
-        x, y = law.sample(300, seeded(5))
+    laws = [*suite().values(), *mixed_suite().values()][::3]
+    for law, seed in itertools.product(laws, (5, 6, 7)):
+        x, y = law.sample(300, seeded(seed))
         with unexamined():
             plain = infotorch.mutual_information(x, y)
         with warnings.catch_warnings():
@@ -172,8 +177,8 @@ def test_few_right_values_are_doubted_and_most_wrong_ones():
         right = abs(float(e) - law.mutual_information()) <= 0.2
         (doubted if right else caught).append(not e.reliable)
     assert sum(doubted) <= 0.15 * len(doubted)
-    assert len(caught) > 2
-    assert sum(caught) >= 0.75 * len(caught)
+    assert len(caught) > 5
+    assert sum(caught) >= 0.55 * len(caught)
 
 
 def test_bins_in_the_units_of_the_columns():

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from infotorch.estimators.amortised import (
+    LEAST_SAMPLES,
     MOST_SAMPLES,
     Beside,
     middle,
@@ -106,7 +107,7 @@ def numbers_with_numbers(x: Tensor, y: Tensor, *, effort: Effort) -> Estimate:
     found, growing = _weighed(candidates, columns), ""
     if effort != "fast" and _learned(a, b, float(found)) and not (tied(x) or tied(y)):
         found = _by_network(a, b, candidates)
-    elif mapped and not (few or many) and columns > _TWO_COLUMNS:
+    elif mapped and not many and columns > _TWO_COLUMNS and len(x) >= LEAST_SAMPLES:
         found, growing = _growing(found, *_half_of(x, y))
     found = replace(found, reason=found.reason + copies * (copied > TIED))
     return examined(found, {}, short=lambda: growing or _doubts(found, candidates, a, b), name="mutual_information")
@@ -235,7 +236,10 @@ def _half_of(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 def _growing(found: Estimate, x: Tensor, y: Tensor) -> tuple[Estimate, str]:
     """With an interval that counts how much less half of the samples tell, and a doubt where that is much."""
-    candidates = [_by_neighbours(*scores_of(x, y), few=False, many=False), *_gaussianised(x, y)]
+    a, b = scores_of(x, y)
+    if 0 in (a.shape[1], b.shape[1]):  # what varies does so in the other half alone
+        return found, ""
+    candidates = [_by_neighbours(a, b, few=False, many=False), *_gaussianised(x, y)]
     half = float(_weighed(candidates, x.shape[1] + y.shape[1]))
     growth = max(float(found) - half, 0.0)
     counted = replace(
