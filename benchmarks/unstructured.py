@@ -4,7 +4,8 @@
 
 Pairs and labels share 0, 0.5, 1, 1.7 and log 10 nats through a symmetric channel of ten classes; n = 10,000. Generated
 digits and sentences are those of `image_suite` and `token_suite`; the classes of Fashion-MNIST and CIFAR-10 overlap, so
-that only an upper limit of the truth is known. Nothing is tuned on any of them. Real images are looked for below
+that only an upper limit of the truth is known. Nothing is tuned on any of them; the networks were tuned on `strokes`,
+which counts for nothing and is measured where `--sets strokes` asks for it. Real images are looked for below
 INFOTORCH_DATA. Writes results/unstructured.json and .md; goes on where it stopped. An estimate with effort "thorough"
 takes up to a minute.
 """
@@ -31,6 +32,7 @@ RESULT = Path(__file__).parent / "results" / "unstructured.json"
 N, CLASSES = 10_000, 10
 NATS = {"0": 0.0, "0.5": 0.5, "1": 1.0, "1.7": 1.7, "log 10": math.log(CLASSES)}
 FAR, GOAL = 0.2, 0.15
+TUNING = "strokes"
 
 Json = dict[str, Any]
 
@@ -40,7 +42,27 @@ def _real(name: str, *, overlap: bool) -> LabelledSamples:
     return LabelledSamples(train.x, train.y, classes_overlap=overlap)
 
 
+def strokes(classes: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Images for tuning: three bent strokes a class, moved, turned, sheared, of any thickness; shape (n, 28, 28)."""
+    n, at = len(classes), torch.linspace(0, 1, 16)[:, None]
+    bent = torch.cat([(1 - at) ** 2, 2 * at * (1 - at), at**2], dim=1)
+    ends = 1.5 * torch.rand(CLASSES, 3, 3, 2, generator=torch.Generator().manual_seed(7)) - 0.75
+    ends = ends[classes] + 0.07 * torch.randn(n, 3, 3, 2, generator=generator)
+    points = torch.einsum("tk,nskd->nstd", bent, ends).reshape(n, -1, 2)
+    angle = 0.35 * torch.randn(n, generator=generator)
+    turn = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], dim=1).reshape(n, 2, 2)
+    turn = turn @ (torch.eye(2) + 0.15 * torch.randn(n, 2, 2, generator=generator))
+    points = points @ turn.mT + 0.08 * torch.randn(n, 1, 2, generator=generator)
+    width = 0.05 + 0.04 * torch.rand(n, 1, 1, generator=generator)
+    pixels, images = torch.linspace(-1.1, 1.1, 28), []
+    for some, own in zip(points.split(500), width.split(500), strict=True):
+        far = (some[:, :, :1, None] - pixels[:, None]) ** 2 + (some[:, :, 1:, None] - pixels) ** 2
+        images.append((1.3 * torch.exp(-far.amin(dim=1) / (2 * own**2))).clamp(max=1))
+    return torch.cat(images)
+
+
 DRAWS: dict[str, Callable[[], Any]] = {
+    "strokes": lambda: strokes,
     "glyphs": GlyphImages,
     "tokens": TokenSentences,
     "mnist": lambda: _real("mnist", overlap=False),
@@ -118,6 +140,7 @@ def report(done: list[Json]) -> str:
             of_level = {level: [line for line in own if line["law"] == f"{group} {level}"] for level in NATS}
             most = max(line["seconds_of_a_core"] for lines in of_level.values() for line in lines)
             page.append(f"| {group} | " + " | ".join(map(_cell, of_level.values())) + f" | {most:.0f} |")
+        own = [line for line in own if not line["law"].startswith(TUNING)]
         known = [line for line in own if not line["is_upper_limit"]]
         far = [line for line in own if line["truth"] - line["value"] > FAR]
         above = [line for line in own if line["value"] - line["truth"] > 2 * line["std_error"]]
@@ -136,7 +159,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--efforts", nargs="+", default=["thorough", "default"])
-    parser.add_argument("--sets", nargs="+", default=list(DRAWS), choices=list(DRAWS))
+    parser.add_argument("--sets", nargs="+", default=[name for name in DRAWS if name != TUNING], choices=list(DRAWS))
     parser.add_argument("--kinds", nargs="+", default=["labels", "pairs"])
     parser.add_argument("--nats", nargs="+", default=list(NATS), choices=list(NATS))
     parser.add_argument("--fresh", action="store_true", help="forget earlier results")

@@ -9,7 +9,8 @@ import torch
 from infotorch.distributions import ClassPairs, SymmetricChannel, TokenSentences
 from infotorch.estimators.choose import mutual_information
 from infotorch.estimators.class_neighbours import ross
-from infotorch.estimators.learned import label_information
+from infotorch.estimators.encoders import readable
+from infotorch.estimators.learned import _Classifier, label_information
 from infotorch.estimators.trained import symbols_tell_more
 
 SENTENCES = TokenSentences(classes=4, length=6, common=20, own=8)
@@ -61,6 +62,20 @@ def test_pairs_of_images_share_their_classes():
     assert found.estimator == "encoders images"
     assert float(found) == pytest.approx(math.log(4), abs=0.15)
     assert found.ceiling == pytest.approx(math.log(150))  # a tenth of the samples
+
+
+def test_a_classifier_tells_probabilities_of_labels():
+    x, y = ClassPairs(channel(0.7), stripes, ClassPairs.label).sample(60, seeded())
+    rows, side = torch.arange(60), readable((9, 9), x.reshape(60, -1), torch.arange(40))
+    prior = torch.tensor([0.1, 0.2, 0.3, 0.4]).log()
+    torch.manual_seed(0)
+    classifier = _Classifier(side, y, prior, rows[:40], rows[40:]).eval()
+    with torch.no_grad():
+        scores = classifier(side.samples)
+        classifier.channel.zero_()
+        unread = classifier(side.samples)
+    assert (prior + scores).logsumexp(dim=1).numpy() == pytest.approx(0.0, abs=1e-5)
+    assert unread.numpy() == pytest.approx(0.0, abs=1e-5)  # a channel that forgets its input
 
 
 def test_independent_images_share_nothing_and_nothing_learned_is_told():
