@@ -6,6 +6,7 @@ where there are many.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -30,6 +31,8 @@ ROW_WIDTH = 14
 # Canonical correlations and single pairs of columns that are told one by one, the largest first.
 _PAIRS = 5
 _RIDGE = 1e-6
+# Distances that are handled at a time: half a megabyte.
+_BLOCK = 2**17
 # As if nothing were nearer: logs of distances stay finite where samples coincide.
 _LEAST_SQUARE = 1e-12
 # Places in `Inputs.shapes` and `Inputs.rows` that tell of x, and of y in the same way.
@@ -71,21 +74,11 @@ def inputs_of(x: Rows, y: Rows) -> Inputs:
     n = len(x)
     linear = _Canonical.of(x, y)
     queries = min(n, MOST_QUERIES)
-    as_given = _Neighbours.of(_squares(x, queries), _squares(y, queries), KS)
-    u, v = linear.x.astype(np.float32), linear.y.astype(np.float32)
-    squares_x, squares_y = _squares(u, queries), _squares(v, queries)
-    canonical = _Neighbours.of(squares_x, squares_y, _CANONICAL_KS)
+    as_given = _neighbours(x, y, queries)
     together = _uncorrelated(np.concatenate([linear.x, linear.y], axis=1))
-    entropies = [
-        _entropy_terms(part, rows)
-        for part, rows in (
-            (squares_x, u),
-            (squares_y, v),
-            (_squares(together.astype(np.float32), queries), together),
-        )
-    ]
+    canonical, entropies = _canonical_neighbours(linear.x, linear.y, together, queries)
     excess = entropies[0] + entropies[1] - entropies[2]
-    pairs = _single_pairs(u, v, min(queries, _QUERIES_OF_PAIRS))
+    pairs = _single_pairs(linear.x, linear.y, min(queries, _QUERIES_OF_PAIRS))
     normal = linear.information(n)
     d = x.shape[1] + y.shape[1]
     estimates = [
@@ -97,7 +90,8 @@ def inputs_of(x: Rows, y: Rows) -> Inputs:
         normal + float(excess.mean()),
         float(pairs.sum()),
     ]
-    of_half = _Neighbours.of(_squares(x[: n // 2], queries), _squares(y[: n // 2], queries), KS).values
+    half = n // 2
+    of_half = _neighbours(x[:half], y[:half], min(queries, half)).values
     shapes = _shapes(linear, together, entropies, pairs, of_half, as_given, canonical)
     seen = min(queries, MOST_SEEN)
     return Inputs(
@@ -162,17 +156,33 @@ def _uncorrelated(rows: Rows) -> Rows:
     return centred @ (vectors / np.sqrt(values.clip(_RIDGE)))
 
 
-def _squares(rows: Rows, queries: int) -> np.ndarray:
-    """Squared distances of the first samples to all, shape (queries, n), 0 to themselves at most."""
-    rows = rows.astype(np.float32)
-    own = np.square(rows).sum(axis=1)
-    found = rows[:queries] @ rows.T
-    found *= -2
-    found += own
-    found += own[:queries, None]
-    np.maximum(found, 0, out=found)
-    np.fill_diagonal(found, 0)
-    return found
+class _Distances:
+    """Of rows, shape (n, d), float32: squared Euclidean distances of some of them to all."""
+
+    def __init__(self, rows: Rows) -> None:
+        own = np.square(rows, dtype=np.float32).sum(axis=1, keepdims=True)
+        one = np.ones_like(own)
+        # One product of matrices is |a|^2 - 2 ab + |b|^2.
+        self._from = np.concatenate([-2 * rows.astype(np.float32), own, one], axis=1)
+        self._to = np.concatenate([rows.astype(np.float32), one, own], axis=1).T
+        self._found = np.empty((_block(len(rows)), len(rows)), np.float32)
+
+    def squares(self, some: slice) -> np.ndarray:
+        """Shape (len(some), n), 0 of a row to itself; until the next call."""
+        found = np.matmul(self._from[some], self._to, out=self._found[: some.stop - some.start])
+        np.maximum(found, 0, out=found)
+        np.fill_diagonal(found[:, some], 0)
+        return found
+
+
+def _block(n: int) -> int:
+    return max(1, _BLOCK // n)
+
+
+def _blocks(queries: int, n: int) -> list[slice]:
+    """Queries whose distances to n rows stay near the processor."""
+    step = _block(n)
+    return [slice(start, min(start + step, queries)) for start in range(0, queries, step)]
 
 
 @dataclass(frozen=True)
@@ -195,20 +205,49 @@ class _Neighbours:
     @classmethod
     def of(cls, squares_x: np.ndarray, squares_y: np.ndarray, ks: Sequence[int]) -> _Neighbours:
         n = squares_x.shape[1]
-        together = np.maximum(squares_x, squares_y)
         most = min(max(ks), n - 1)
-        nearest = np.sort(np.partition(together, most, axis=1)[:, : most + 1], axis=1)
-        radii = np.stack([nearest[:, min(k, most)] for k in ks], axis=1)
-        counts = [
-            np.stack([np.count_nonzero(squares < radius[:, None], axis=1) for radius in radii.T], axis=1)
-            for squares in (squares_x, squares_y)
-        ]
+        nearest = np.sort(_nearest(np.maximum(squares_x, squares_y), most), axis=1)
+        radii = np.stack([nearest[:, min(k, most)] for k in ks])
+        counts = [np.stack([_nearer(squares, radius) for radius in radii]).T for squares in (squares_x, squares_y)]
         inside = _psi(n)
         of_k = np.array([inside[min(k, most)] for k in ks])
         terms = of_k + inside[n] - inside[counts[0].clip(1)] - inside[counts[1].clip(1)]
-        return cls(terms, 0.5 * np.log(radii.clip(_LEAST_SQUARE)))
+        return cls(terms, 0.5 * np.log(radii.T.clip(_LEAST_SQUARE)))
+
+    @classmethod
+    def joined(cls, parts: Sequence[_Neighbours]) -> _Neighbours:
+        return cls(np.concatenate([part.terms for part in parts]), np.concatenate([part.radii for part in parts]))
 
 
+def _nearest(distances: np.ndarray, most: int) -> np.ndarray:
+    """The least of each row and the `most` next to it, in no order but for the last; moves the entries."""
+    distances.partition(most, axis=1)
+    return distances[:, : most + 1]
+
+
+def _nearer(distances: np.ndarray, radius: np.ndarray) -> np.ndarray:
+    """How many of each row are below its radius."""
+    return (distances < radius[:, None]).view(np.uint8).sum(axis=1, dtype=np.uint16)
+
+
+def _neighbours(x: Rows, y: Rows, queries: int) -> _Neighbours:
+    near = _Distances(x), _Distances(y)
+    blocks = _blocks(queries, len(x))
+    return _Neighbours.joined([_Neighbours.of(near[0].squares(some), near[1].squares(some), KS) for some in blocks])
+
+
+def _canonical_neighbours(x: Rows, y: Rows, both: Rows, queries: int) -> tuple[_Neighbours, list[np.ndarray]]:
+    """Neighbours of canonical columns, and the entropy terms of x, y and both."""
+    near = [_Distances(rows) for rows in (x, y, both)]
+    found, terms = [], []
+    for some in _blocks(queries, len(x)):
+        squares = [distances.squares(some) for distances in near]
+        found.append(_Neighbours.of(squares[0], squares[1], _CANONICAL_KS))
+        terms.append([_entropy_terms(part, rows.shape[1]) for part, rows in zip(squares, (x, y, both), strict=True)])
+    return _Neighbours.joined(found), [np.concatenate(own) for own in zip(*terms, strict=True)]
+
+
+@functools.lru_cache(maxsize=4)
 def _psi(n: int) -> np.ndarray:
     return scipy.special.digamma(np.maximum(np.arange(n + 1), 1))
 
@@ -217,25 +256,27 @@ def _extrapolated(values: list[float], ks: Sequence[int], columns: int) -> float
     return float(weights_of(ks, columns).numpy() @ np.array(values))
 
 
-def _entropy_terms(squares: np.ndarray, rows: Rows) -> np.ndarray:
-    """Of each query the entropy of whitened rows by the fourth neighbour, less that of a normal law in nats."""
-    n, d = rows.shape
+def _entropy_terms(squares: np.ndarray, d: int) -> np.ndarray:
+    """Of each query the entropy of d whitened columns by the fourth neighbour, less that of a normal law in nats."""
+    n = squares.shape[1]
     k = min(4 if d > 1 else max(4, math.isqrt(n)), n - 1)
-    squared = np.partition(squares, k, axis=1)[:, k]
+    squared = _nearest(squares, k)[:, k]
     return d * (0.5 * np.log(squared.clip(_LEAST_SQUARE)) - mean_log_distance(n, d, k))
 
 
 def _single_pairs(u: Rows, v: Rows, queries: int) -> np.ndarray:
     """KSG of each canonical pair by itself, shape (5,), 0 where there is none."""
-    found = np.zeros(_PAIRS)
+    n = len(u)
+    k = min(6, n - 1)
+    inside, found = _psi(n), np.zeros(_PAIRS)
     for pair in range(min(_PAIRS, u.shape[1], v.shape[1])):
-        near = [np.abs(side[:queries, pair, None] - side[None, :, pair]) for side in (u, v)]
-        n = near[0].shape[1]
-        k = min(6, n - 1)
-        radius = np.partition(np.maximum(*near), k, axis=1)[:, k, None]
-        inside = _psi(n)
-        counts = [np.count_nonzero(side < radius, axis=1).clip(1) for side in near]
-        found[pair] = inside[k] + inside[n] - (inside[counts[0]] + inside[counts[1]]).mean()
+        sides = [rows[:, pair].astype(np.float32) for rows in (u, v)]
+        lost = 0.0
+        for some in _blocks(queries, n):
+            near = [np.abs(side[some, None] - side) for side in sides]
+            radius = _nearest(np.maximum(*near), k)[:, k]
+            lost += sum(inside[_nearer(side, radius).clip(1)].sum() for side in near)
+        found[pair] = inside[k] + inside[n] - lost / queries
     return found
 
 
