@@ -1,6 +1,7 @@
 """Networks of `effort="thorough"` on generated classes that are not those of the benchmarks."""
 
 import math
+import re
 import warnings
 
 import pytest
@@ -10,7 +11,7 @@ from infotorch.distributions import ClassPairs, SymmetricChannel, TokenSentences
 from infotorch.estimators.choose import mutual_information
 from infotorch.estimators.class_neighbours import ross
 from infotorch.estimators.encoders import readable
-from infotorch.estimators.learned import _Classifier, label_information
+from infotorch.estimators.learned import _Classifier, _dependence, label_information
 from infotorch.estimators.trained import symbols_tell_more
 
 SENTENCES = TokenSentences(classes=4, length=6, common=20, own=8)
@@ -95,6 +96,24 @@ def test_a_value_that_still_grows_is_flagged():
     found = label_information((6,), x, y)
     assert float(found) < 0.5 * math.log(2)
     assert not found.reliable
+
+
+def test_sentences_that_do_not_tell_their_class_are_told():
+    x, y = ClassPairs(channel(math.log(4)), SENTENCES, ClassPairs.label).sample(2000, seeded())
+    x[::2] = torch.randint(20, (1000, 6), generator=seeded(1))  # common words alone
+    found = label_information((6,), x, y)
+    assert float(found) == pytest.approx(math.log(4) / 2, abs=0.08)  # a tenth of 1,000 held-out terms: 0.03
+    assert not found.reliable
+    told = re.search(r"told apart for certain they would tell about (\S+) nats", found.reason)
+    assert told
+    assert float(told[1]) == pytest.approx(math.log(4), abs=0.1)
+
+
+def test_a_table_of_probabilities_has_the_information_of_its_channel():
+    for nats in (0.2, 1.0):
+        kept = channel(nats).sample(200_000, seeded())
+        counts = torch.zeros(4, 4).index_put_(kept, torch.ones(200_000), accumulate=True)
+        assert _dependence(counts) == pytest.approx(nats, abs=0.01)  # four standard errors
 
 
 def test_default_tells_that_symbols_are_read_as_numbers():

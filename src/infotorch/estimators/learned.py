@@ -42,6 +42,8 @@ _DROPPED = 0.2
 _NEIGHBOURS, _UNSEEN, _SHARES_OF_VOTES, _AT_ONCE = 30, 2.0, (0.0, 0.3, 0.6, 1.0), 500
 # With twice the samples a value that grows by this much, in nats and as a share of it, has not arrived.
 _GROWS, _GROWS_SHARE, _LEAST_GROWTH = 0.07, 0.15, 0.02
+# What hidden classes may tell beyond the value.
+_APART = 0.25
 # Standard errors beyond which something was learned.
 _ERRORS = 2.0
 
@@ -54,12 +56,14 @@ class _Task:
         build: numbers of training samples -> a new module.
         loss: module, numbers of samples -> 0-d.
         read: module, numbers of samples -> for every scale of the scores, what it tells of these samples.
+        told_apart: module, numbers of samples -> what its hidden classes tell where they are known, in nats.
         passes: over the training samples.
     """
 
     build: Callable[[Tensor], nn.Module]
     loss: Callable[[nn.Module, Tensor], Tensor]
     read: Callable[[nn.Module, Tensor], list[HeldOut]]
+    told_apart: Callable[[nn.Module, Tensor], float]
     passes: int
 
 
@@ -103,7 +107,12 @@ def label_information(shape: tuple[int, ...], x: Tensor, labels: Tensor) -> Esti
             found.append(HeldOut(float(terms.mean()), terms, ceiling))
         return found
 
-    task = _Task(build, loss, read, _PASSES_OF_LABELS)
+    def told_apart(model: nn.Module, batch: Tensor) -> float:
+        assert isinstance(model, _Classifier)
+        classes = model.classes(side.samples[batch]).mean(dim=0)
+        return _dependence(classes[:, None] * model.meeting())
+
+    task = _Task(build, loss, read, told_apart, _PASSES_OF_LABELS)
     return _estimate(task, train, held, f"classifier {side.form}", f"a classifier of {side.form}")
 
 
@@ -140,7 +149,12 @@ def pair_information(shapes: Sequence[tuple[int, ...]], x: Tensor, y: Tensor) ->
             held_out("infonce", partial(_scaled, scores, s), places, places, group_size=len(batch)) for s in _SCALES
         ]
 
-    task = _Task(lambda _: _PairCritic(*sides), loss, read, _PASSES_OF_PAIRS)
+    def told_apart(model: nn.Module, batch: Tensor) -> float:
+        assert isinstance(model, _PairCritic)
+        a, b = (part(side.samples[batch])[0].mean(dim=0) for part, side in zip((model.x, model.y), sides, strict=True))
+        return _dependence(a[:, None] * model.meeting() * b)
+
+    task = _Task(lambda _: _PairCritic(*sides), loss, read, told_apart, _PASSES_OF_PAIRS)
     forms = " and ".join(dict.fromkeys(side.form for side in sides))
     return _estimate(task, train, held, f"encoders {forms}", f"a critic with encoders of {forms}")
 
@@ -162,9 +176,12 @@ class _PairCritic(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         (classes_x, vectors_x), (classes_y, vectors_y) = self.x(x), self.y(y)
-        meet = (_FASTER * self.meet).flatten().softmax(0).reshape(_COMMON, _COMMON) * _COMMON**2
-        hidden = (classes_x @ meet @ classes_y.T + _RARE).log()
+        hidden = (classes_x @ self.meeting() @ classes_y.T + _RARE).log()
         return hidden + vectors_x @ self.between @ vectors_y.T
+
+    def meeting(self) -> Tensor:
+        """How much oftener than by chance each class of x meets each of y, 1 in the mean of all."""
+        return (_FASTER * self.meet).flatten().softmax(0).reshape(_COMMON, _COMMON) * _COMMON**2
 
 
 class _Side(nn.Module):
@@ -187,6 +204,13 @@ def _scaled(scores: Tensor, scale: float, *_: Tensor) -> Tensor:
     return scale * scores
 
 
+def _dependence(joint: Tensor) -> float:
+    """Mutual information of a table of probabilities, given up to a factor."""
+    joint = joint.double() / joint.sum()
+    entropies = [torch.special.entr(part).sum() for part in (joint.sum(dim=0), joint.sum(dim=1), joint)]
+    return float(entropies[0] + entropies[1] - entropies[2])
+
+
 class _Classifier(nn.Module):
     """Scores of labels, beyond their frequencies: of hidden classes, read through a channel that is learned too.
 
@@ -207,9 +231,16 @@ class _Classifier(nn.Module):
         self.votes = None if side.form == "tokens" else _votes(side.samples, labels, prior, train, held)
 
     def forward(self, samples: Tensor) -> Tensor:
-        hidden = (self.prior + self.hidden(samples)).softmax(1)
-        channel = (self.prior + _FASTER * self.channel).softmax(1)
-        return (hidden @ channel + torch.finfo(hidden.dtype).tiny).log() - self.prior
+        hidden = self.classes(samples)
+        return (hidden @ self.meeting() + torch.finfo(hidden.dtype).tiny).log() - self.prior
+
+    def classes(self, samples: Tensor) -> Tensor:
+        """Probabilities of the hidden classes."""
+        return (self.prior + self.hidden(samples)).softmax(1)
+
+    def meeting(self) -> Tensor:
+        """Probabilities of the labels, of each hidden class."""
+        return (self.prior + _FASTER * self.channel).softmax(1)
 
     def readings(self, samples: Tensor, numbers: Tensor) -> list[Tensor]:
         """Scores of held-out samples, by their numbers: of several scales, and with the votes."""
@@ -230,9 +261,12 @@ def _votes(samples: Tensor, labels: Tensor, prior: Tensor, train: Tensor, held: 
 
 
 def _estimate(task: _Task, train: Tensor, held: list[Tensor], name: str, said: str) -> Estimate:
-    value, error, ceiling = pooled(_trained(task, train, held, "full"))
-    fewer, _, _ = pooled(_trained(task, train[: len(train) // 2], held, "half"))
-    doubt = _doubt(value, fewer, error)
+    halves, apart = _trained(task, train, held, "full")
+    halves_of_fewer, apart_of_fewer = _trained(task, train[: len(train) // 2], held, "half")
+    value, error, ceiling = pooled(halves)
+    fewer, _, _ = pooled(halves_of_fewer)
+    # Classes that were fitted to chance tell too much, twice as much of half the samples.
+    doubt = _doubt(value, fewer, error) or _overlap(value, 2 * apart - apart_of_fewer)
     told = f"{said} on held-out samples ({fewer:.3g} with half of the training samples)"
     return Estimate(
         torch.tensor(value, dtype=torch.float64),
@@ -256,8 +290,18 @@ def _doubt(value: float, fewer: float, error: float) -> str:
     return ""
 
 
-def _trained(task: _Task, train: Tensor, held: list[Tensor], run: str) -> list[HeldOut]:
-    """One network's readings of both halves: at each look and scale, and of these the one that the other half chose."""
+def _overlap(value: float, apart: float) -> str:
+    """What more would be told by hidden classes that are told apart for certain; "" where it is little."""
+    if apart - value <= _APART:
+        return ""
+    return f"its classes overlap or are confused: told apart for certain they would tell about {apart:.2g} nats"
+
+
+def _trained(task: _Task, train: Tensor, held: list[Tensor], run: str) -> tuple[list[HeldOut], float]:
+    """One network's readings of both halves: at each look and scale, and of these the one that the other half chose.
+
+    With them what its hidden classes would tell, in nats.
+    """
     steps = min(max(task.passes * len(train) // _BATCH, _STEPS[0]), _STEPS[1])
     streams, looks = _streams(), ([], [])
     with trainable(torch.device("cpu")), streams.as_global(run), torch.device("cpu"):
@@ -275,10 +319,12 @@ def _trained(task: _Task, train: Tensor, held: list[Tensor], run: str) -> list[H
     best = [max(range(len(half)), key=lambda look: half[look].value) for half in looks]
     chosen = [half[other] for half, other in zip(looks, reversed(best), strict=True)]
     # What tells less than nothing of the half that chose it is not believed.
-    return [
+    believed = [
         half if own[other].value > 0 else HeldOut(0.0, torch.zeros_like(half.influence), half.ceiling)
         for half, own, other in zip(chosen, reversed(looks), reversed(best), strict=True)
     ]
+    with torch.no_grad():
+        return believed, task.told_apart(model.eval(), torch.cat(held))
 
 
 @torch.no_grad()
