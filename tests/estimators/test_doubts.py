@@ -124,11 +124,13 @@ def test_information_in_idle_columns_is_doubted(measure):
     """0.4 to 1.6 nats of 5 without a word."""
     x, y = in_idle_columns(5.0)
     name = getattr(measure, "__name__", "mutual_information")
-    with pytest.warns(UserWarning, match=f"{name}: neighbours fall short: correlations alone tell more"):
+    with pytest.warns(UserWarning, match=f"{name}: neighbours fall short: 25 columns are too many for 1000 samples"):
         e = measure(x, y)
     assert float(e) < 2
     assert not e.reliable
     assert "neighbours fall short" in e.reason
+    with pytest.warns(UserWarning, match="ksg: neighbours fall short: correlations alone tell more"):
+        infotorch.ksg(*in_idle_columns(5.0, columns=(3, 5)))
 
 
 def test_many_columns_are_doubted_for_few_samples():

@@ -37,8 +37,8 @@ _TOLD = 0.9
 def neighbours_fall_short(estimate: Estimate, x: Tensor, y: Tensor, *, scatter: float = SCATTER) -> str:
     """Why a neighbour estimate of I(X; Y) lies far below the truth, or may; "" where nothing says so.
 
-    - Correlations of normal scores alone tell more: the value is too low, whatever else there is.
     - What `pair_reads_too_little` finds; where correlations tell as much as the value, a large value is no doubt.
+    - Correlations of normal scores alone tell more: the value is too low, whatever else there is.
 
     Args:
         estimate: KSG, mixed KSG, or a weighted sum of several k.
@@ -48,7 +48,7 @@ def neighbours_fall_short(estimate: Estimate, x: Tensor, y: Tensor, *, scatter: 
 
     Example:
         >>> from infotorch.distributions import CorrelatedGaussian
-        >>> law = CorrelatedGaussian.sparse(10, 15, correlations=(0.99995,))  # 4.6 nats in one of ten columns
+        >>> law = CorrelatedGaussian.sparse(3, 3, correlations=(0.99995,))  # 4.6 nats in one of three columns
         >>> x, y = law.sample(300, torch.Generator().manual_seed(0))
         >>> found = Estimate(torch.tensor(0.5), side="none", n=300, estimator="ksg", ceiling=5.0)
         >>> neighbours_fall_short(found, x, y)
@@ -56,6 +56,10 @@ def neighbours_fall_short(estimate: Estimate, x: Tensor, y: Tensor, *, scatter: 
     """
     if is_constant(x) or is_constant(y):
         return ""
+    together = torch.cat([x, y], dim=1)
+    # Correlations of so many columns take as long as the neighbours, and would change nothing.
+    if too_many := pair_reads_too_little(estimate, together, agrees=True):
+        return too_many
     linear = _of_correlations(x, y)
     value, agrees = float(estimate), False
     if linear is not None:
@@ -64,7 +68,7 @@ def neighbours_fall_short(estimate: Estimate, x: Tensor, y: Tensor, *, scatter: 
         if told - value > margin:
             return "neighbours fall short: correlations alone tell more than the value"
         agrees = abs(told - value) <= margin
-    return pair_reads_too_little(estimate, torch.cat([x, y], dim=1), agrees=agrees)
+    return pair_reads_too_little(estimate, together, agrees=agrees)
 
 
 def pair_reads_too_little(estimate: Estimate, together: Tensor, *, agrees: bool = False) -> str:
@@ -87,17 +91,26 @@ def pair_reads_too_little(estimate: Estimate, together: Tensor, *, agrees: bool 
         >>> pair_reads_too_little(found, torch.randn(300, 30, generator=torch.Generator().manual_seed(0)))
         'neighbours fall short: 30 columns are too many for 300 samples'
     """
-    columns = int((together != together[0]).any(dim=0).sum())
+    varying = (together != together[0]).any(dim=0)
+    columns = int(varying.sum())
     if columns < 2:
         return ""
     readable = estimate.ceiling / (columns - 1)
     large = not agrees and float(estimate) > (_SHARE_OF_TWO if columns == 2 else _SHARE) * readable
     many = columns > 2 and readable < _LEAST_READABLE
-    if not (large or many) or float((multiplicity(together) > 1).double().mean()) >= 0.5:
+    if not (large or many) or _mostly_symbols(together[:, varying]):
         return ""
     if many:
         return f"neighbours fall short: {columns} columns are too many for {estimate.n} samples"
     return f"neighbours may fall short: the value is large for {estimate.n} samples in {columns} columns"
+
+
+def _mostly_symbols(rows: Tensor) -> bool:
+    """Whether half of the rows occur more than once."""
+    # Then at most three quarters of them are distinct, and of each column's values.
+    if any(len(column.unique()) > 0.75 * len(rows) for column in rows.T):
+        return False
+    return float((multiplicity(rows) > 1).double().mean()) >= 0.5
 
 
 def class_neighbours_fall_short(estimate: Estimate, columns: int, sizes: Tensor, k: int) -> str:
