@@ -116,7 +116,7 @@ class TestOptions:
                 {"Y:supcon": {"temprature": 1.0}},
                 "objective: Y:supcon has no option 'temprature'; did you mean temperature.*Options: temperature, embed",
             ),
-            ("CE", {"CE": {"x": 1}}, r"objective: CE has no option 'x'\. Options: class_weights, label_smoothing\.$"),
+            ("CE", {"CE": {"x": 1}}, r"CE has no option 'x'\. Options: class_weights, label_smoothing, auxiliary\.$"),
             ("X:node-mine", {"X:node-mine": {"bound": "nwj"}}, "X:node-mine has no option 'bound'"),
             ("X:gmi", {"X:gmi": {"wieghts": 1}}, r"X:gmi has no option 'wieghts'.* Options: .*bound"),
             ("CE", {"CE": {"kwargs": 1}}, "CE has no option 'kwargs'"),

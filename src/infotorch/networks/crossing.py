@@ -81,6 +81,26 @@ def pieces(model: nn.Module, graph: fx.Graph, cuts: Sequence[str]) -> list[Piece
     ]
 
 
+def divisible_at(graph: fx.Graph, names: Sequence[str]) -> list[str]:
+    """Of these layers, in the order in which they run, those at which a piece can start with a single tensor.
+
+    Args:
+        graph: a forward pass with one input.
+        names: of layers that it calls.
+    """
+    nodes = [node for node in graph.nodes if node.op != "placeholder"]
+    raw_input = next(node for node in graph.nodes if node.op == "placeholder")
+    kinds = _kinds(raw_input, nodes)
+    found: list[str] = []
+    for name in names:
+        (start,) = _positions(nodes, [name])
+        later = set(nodes[start:])
+        used = [node for node in (raw_input, *nodes[:start]) if later.intersection(node.users)]
+        if [kinds[node] for node in used if kinds[node] != "model"] == ["value"]:
+            found.append(name)
+    return found
+
+
 def _positions(nodes: list[fx.Node], cuts: Sequence[str]) -> list[int]:
     positions = []
     for cut in cuts:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -71,3 +72,21 @@ def _put_back(held: MutableMapping[str, Any], kept: dict[str, Any]) -> None:
     for name, value in kept.items():
         if name not in held or held[name] is not value:
             held[name] = value
+
+
+@contextmanager
+def keeping_statistics(bodies: Iterable[nn.Module]) -> Iterator[None]:
+    """A context after which the buffers of layers that train are what they were.
+
+    Running statistics, of batch norm, of noise or cells that follow their layer, so count each sample once.
+    """
+    layers = dict.fromkeys(layer for body in bodies for layer in body.modules() if layer.training)
+    kept = [(layer, name, buffer) for layer in layers for name, buffer in layer.named_buffers(recurse=False)]
+    # Copies take the updates: autograd keeps the buffers of a forward pass, and refuses any that changed since.
+    for layer, name, buffer in kept:
+        setattr(layer, name, buffer.clone())
+    try:
+        yield
+    finally:
+        for layer, name, buffer in kept:
+            setattr(layer, name, buffer)

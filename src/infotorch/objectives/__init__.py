@@ -5,6 +5,7 @@ from infotorch.numerics.namespaces import namespace
 # public name -> module of this package that defines it; `make stubs` after a change
 HOMES = {
     "AssociatedLearning": "associated",
+    "Auxiliary": "auxiliary",
     "BetaSchedule": "beta",
     "ClusterPenalty": "regularisers",
     "ConfidencePenalty": "regularisers",
@@ -39,6 +40,7 @@ HOMES = {
     "Objective": "base",
     "ParallelObjectives": "combined",
     "Penalty": "bottleneck",
+    "Place": "place",
     "PredictiveSimilarity": "similarity",
     "QuantisedBottleneck": "quantised",
     "Ramp": "beta",
@@ -54,6 +56,7 @@ HOMES = {
     "SummaryBound": "graph_summary",
     "SupervisedContrastive": "contrastive",
     "Target": "base",
+    "ThroughAuxiliary": "auxiliary",
     "TotalCorrelation": "total_correlation",
     "VariationalBottleneck": "variational",
     "VariationalDeficiency": "variational",

@@ -1,6 +1,8 @@
 """Objectives: what one local module minimises."""
 
 from infotorch.objectives.associated import AssociatedLearning as AssociatedLearning
+from infotorch.objectives.auxiliary import Auxiliary as Auxiliary
+from infotorch.objectives.auxiliary import ThroughAuxiliary as ThroughAuxiliary
 from infotorch.objectives.base import LocalBatch as LocalBatch
 from infotorch.objectives.base import Loss as Loss
 from infotorch.objectives.base import Objective as Objective
@@ -39,6 +41,7 @@ from infotorch.objectives.names import objective_from_name as objective_from_nam
 from infotorch.objectives.names import parse_objectives as parse_objectives
 from infotorch.objectives.nonlinear import Lagrangian as Lagrangian
 from infotorch.objectives.nonlinear import NonlinearBottleneck as NonlinearBottleneck
+from infotorch.objectives.place import Place as Place
 from infotorch.objectives.quantised import QuantisedBottleneck as QuantisedBottleneck
 from infotorch.objectives.regularisers import ClusterPenalty as ClusterPenalty
 from infotorch.objectives.regularisers import ConfidencePenalty as ConfidencePenalty
@@ -61,6 +64,7 @@ from infotorch.objectives.views import ViewInformation as ViewInformation
 HOMES: dict[str, str]
 __all__ = [
     "AssociatedLearning",
+    "Auxiliary",
     "BetaSchedule",
     "ClusterPenalty",
     "ConfidencePenalty",
@@ -95,6 +99,7 @@ __all__ = [
     "Objective",
     "ParallelObjectives",
     "Penalty",
+    "Place",
     "PredictiveSimilarity",
     "QuantisedBottleneck",
     "Ramp",
@@ -110,6 +115,7 @@ __all__ = [
     "SummaryBound",
     "SupervisedContrastive",
     "Target",
+    "ThroughAuxiliary",
     "TotalCorrelation",
     "VariationalBottleneck",
     "VariationalDeficiency",

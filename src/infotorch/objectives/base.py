@@ -25,6 +25,7 @@ from infotorch.numerics.module_inputs import described, explaining, module_input
 from infotorch.numerics.seeds import SeedStreams
 from infotorch.numerics.sketches import sketch
 from infotorch.objectives.checks import check_kind_of_targets, check_rows_of_batch, check_targets
+from infotorch.objectives.place import Place
 
 #: which X: the model's raw input, or the module's own
 Target = Literal["x", "module_input"]
@@ -255,6 +256,9 @@ class Objective(nn.Module):
             )
         if output.dtype != dtype and not torch.is_autocast_enabled(output.device.type):
             raise TypeError(f"{where}: was built on an output of {dtype}, got {output.dtype}.")
+
+    def stand_at(self, place: Place) -> None:
+        """Learn where in its plan the module stands; called before `build`. Most objectives do not look."""
 
     def build(self, example: LocalBatch, labels: Tensor | None) -> None:
         """Make the parts whose shape depends on the data; called once, before training.

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from infotorch.numerics.checks import check_number, check_widths, shown
 from infotorch.objectives.base import LocalBatch, Loss, Objective
+from infotorch.objectives.place import Place
 
 T = TypeVar("T")
 
@@ -53,6 +54,11 @@ class _Several(Objective):
     def batch_of(self, number: int, batch: LocalBatch) -> LocalBatch:
         """What part `number` sees; its random numbers are its own."""
         return replace(batch, position=(*batch.position, number))
+
+    def stand_at(self, place: Place) -> None:
+        """See `Objective.stand_at`."""
+        for part in self._objectives():
+            part.stand_at(place)
 
     def build(self, example: LocalBatch, labels: Tensor | None) -> None:
         """Build every part."""

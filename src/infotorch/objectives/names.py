@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import inspect
 from collections.abc import Callable, Mapping, Sequence
+from inspect import signature
 from typing import TypeAlias
 
 from torch import Tensor
 
 from infotorch.data.targets import TargetKind
 from infotorch.numerics.checks import shown
+from infotorch.objectives.auxiliary import ThroughAuxiliary
 from infotorch.objectives.base import Objective
 from infotorch.objectives.combined import ParallelObjectives, SumOfObjectives
 from infotorch.objectives.loss_function import LossFunction
@@ -23,6 +24,8 @@ ObjectiveLike: TypeAlias = Objective | str | Callable[[Tensor, Tensor], Tensor] 
 OUTPUT_NAMES: dict[TargetKind, str] = {"classes": "CE", "real": "MSE", "multilabel": "CE"}
 #: The name that leaves a module as it was initialised.
 FROZEN = "frozen"
+#: The option of every objective: the network through which it looks at its module's output.
+AUXILIARY = "auxiliary"
 
 
 def describe_objectives() -> dict[str, str]:
@@ -44,7 +47,8 @@ def objective_from_name(name: str, options: Mapping[str, Mapping[str, object]] |
     Args:
         name: a name of `describe_objectives`, "X" or "Y" for the first of their kind, "A+B" for the sum of two,
             "A|B" for the objectives of parallel branches (`ParallelObjectives`).
-        options: name -> keyword arguments of that objective.
+        options: name -> keyword arguments of that objective, and "auxiliary" for a network that it looks through, see
+            `ThroughAuxiliary`.
 
     Raises:
         TypeError: name is no string, or options no dict of dicts.
@@ -55,6 +59,8 @@ def objective_from_name(name: str, options: Mapping[str, Mapping[str, object]] |
         'ReadoutInformation'
         >>> [type(part).__name__ for part in objective_from_name("Y:supcon + Y").parts]
         ['SupervisedContrastive', 'ReadoutInformation']
+        >>> type(objective_from_name("Y", {"Y": {"auxiliary": "convolutions"}})).__name__
+        'ThroughAuxiliary'
     """
     if not isinstance(name, str):
         raise TypeError(f"objective: name must be a string, got {shown(name)}.")
@@ -74,7 +80,14 @@ def objective_from_name(name: str, options: Mapping[str, Mapping[str, object]] |
     module, kind = REGISTRY[full].home.split(".")
     made = getattr(importlib.import_module(f"infotorch.objectives.{module}"), kind)
     settings = REGISTRY[full].settings
-    return _asked(made(**settings, **_options(full, made, settings, options or {})), name)
+    given = _options(full, made, settings, options or {})
+    auxiliary = None if AUXILIARY in signature(made).parameters else given.pop(AUXILIARY, None)
+    objective = _asked(made(**settings, **given), name)
+    if auxiliary is None:
+        return objective
+    told = auxiliary.get("kind") if isinstance(auxiliary, Mapping) else auxiliary
+    told = told if isinstance(told, str) else "a network of its own"
+    return _asked(ThroughAuxiliary(objective, auxiliary), f"{name.strip()} through {told}")  # pyright: ignore[reportArgumentType]
 
 
 def _asked(objective: Objective, name: str) -> Objective:
@@ -89,13 +102,14 @@ def _options(
     # What the name itself says ("X:mine": of="x", bound="mine") is no option.
     allowed = [
         parameter.name
-        for parameter in inspect.signature(made).parameters.values()
+        for parameter in signature(made).parameters.values()
         if parameter.kind is parameter.KEYWORD_ONLY and parameter.name not in settings
     ]
+    allowed += [] if AUXILIARY in allowed else [AUXILIARY]
     for key in wanted:
         if key not in allowed:
-            options_are = f" Options: {', '.join(allowed)}." if allowed else ""
-            raise ValueError(f"objective: {full} has no option {key!r}{_hint(key, allowed)}{options_are}")
+            hint = f"{_hint(key, allowed)} Options: {', '.join(allowed)}."
+            raise ValueError(f"objective: {full} has no option {key!r}{hint}")
     return wanted
 
 

@@ -16,7 +16,8 @@ class PlanSettings(Settings):
         cuts: names of the layers that start the second, third, ... module; empty for end-to-end back-propagation.
         objectives: one for each module: "CE", "Y", "X", "IB", "frozen", ... (`infotorch list objectives`); "auto" alone
             tries every number of X modules before the Y modules and keeps the best on the validation samples.
-        options: objective's name -> its keyword arguments.
+        options: objective's name -> its keyword arguments; "auxiliary" of any objective is a kind of auxiliary network
+            or its settings by name, as in plan.options.Y:readout.auxiliary.kind.
         order: "sequential" or "simultaneous".
         isolated: False lets gradients cross modules (deep supervision).
         handoff: in simultaneous order, hand on the output from "before" or "after" the update.
@@ -33,7 +34,7 @@ class PlanSettings(Settings):
 
     cuts: tuple[str, ...] = ()
     objectives: tuple[str, ...] = ("CE",)
-    options: dict[str, dict[str, PlainValue]] = Field(default_factory=dict)
+    options: dict[str, dict[str, PlainValue | dict[str, PlainValue]]] = Field(default_factory=dict)
     order: Literal["sequential", "simultaneous"] = "sequential"
     isolated: bool = True
     handoff: Literal["before", "after"] = "before"

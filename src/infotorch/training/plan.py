@@ -34,6 +34,7 @@ from infotorch.training.checks import check_model, check_output, check_weights
 from infotorch.training.graph_caches import refuse_graph_caches, without_graph_caches
 from infotorch.training.inputs import device_of, local_batch
 from infotorch.training.local_module import LocalModule
+from infotorch.training.places import place_of
 from infotorch.training.reading import TrainingData, as_batches
 from infotorch.training.split_module import SplitModule
 from infotorch.updates.gradient import GradientUpdate, Handoff, OptimizerFactory, SchedulerFactory
@@ -117,6 +118,7 @@ class Plan:
         cuts: Sequence[str] | None = None,
         objectives: str | Sequence[ObjectiveLike] = "X,Y,CE",
         *,
+        options: Mapping[str, Mapping[str, object]] | None = None,
         order: Order = "sequential",
         isolated: bool = True,
         optimizer: OptimizerFactory | Sequence[OptimizerFactory],
@@ -132,6 +134,7 @@ class Plan:
                 starts one, see `starting_layers`.
             objectives: one for each module: names such as "X,Y,CE", or a list of names, `Objective`s and losses of
                 (output, y) such as `nn.MSELoss()`; None or "frozen" for none.
+            options: of objectives that are named: {"Y": {"auxiliary": "convolutions"}}, see `objective_from_name`.
             order: "sequential" or "simultaneous".
             isolated: see `Plan`.
             optimizer: makes an optimiser of a list of parameters: one for every module, or one for each.
@@ -144,7 +147,7 @@ class Plan:
         """
         check_model(model, where="Plan.layerwise")
         cuts = starting_layers(model) if cuts is None else check_names(cuts, where="Plan.layerwise", name="cuts")
-        parsed = parse_objectives(objectives)
+        parsed = parse_objectives(objectives, options)
         if len(parsed) != len(cuts) + 1:
             named = ", ".join([*cuts[:8], *["..."] * (len(cuts) > 8)]) or "none"
             advice = wrapper_advice(model) or "or choose the cuts; cuts=() is one module, plain back-propagation"
@@ -333,6 +336,7 @@ class Plan:
             module_input = outputs[number - 1] if number else batch.x
             encode = self.encoder(number)
             example = local_batch(batch.x, module_input, output, batch.y, streams, (number,), encode)
+            module.objective.stand_at(place_of(self.modules, number, output))
             module.prepare(example, batches.y, streams, self.num_steps)
 
     def has_schedules(self) -> bool:

@@ -10,23 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-
-@contextmanager
-def keeping_statistics(bodies: Sequence[nn.Module]) -> Iterator[None]:
-    """A context after which the buffers of layers that train are what they were.
-
-    Running statistics, of batch norm, of noise or cells that follow their layer, so count each sample once.
-    """
-    layers = dict.fromkeys(layer for body in bodies for layer in body.modules() if layer.training)
-    kept = [(layer, name, buffer) for layer in layers for name, buffer in layer.named_buffers(recurse=False)]
-    # Copies take the updates: autograd keeps the buffers of a forward pass, and refuses any that changed since.
-    for layer, name, buffer in kept:
-        setattr(layer, name, buffer.clone())
-    try:
-        yield
-    finally:
-        for layer, name, buffer in kept:
-            setattr(layer, name, buffer)
+from infotorch.networks.model_state import keeping_statistics
 
 
 @contextmanager
