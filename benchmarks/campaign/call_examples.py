@@ -42,6 +42,7 @@ from campaign.call_makers import (
     sgd,
     small,
     split_of,
+    through,
 )
 from infotorch.distributions import CorrelatedGaussian
 
@@ -325,4 +326,8 @@ EXAMPLES: dict[str, Any] = {
     "DeepInfoMax()": lambda: built("DeepInfoMax", prior_weight=1.0, locations=2, hidden=(4,), embedding=4),
     "SumOfObjectives()": lambda: several(it.objectives.SumOfObjectives),
     "ParallelObjectives()": lambda: several(it.objectives.ParallelObjectives),
+    "ThroughAuxiliary()": through,
+    "auxiliary": lambda: linear(4, 3),
+    "place": lambda: it.objectives.Place(1, 3),
+    "Place.following": lambda: tuple,
 }

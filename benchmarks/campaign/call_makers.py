@@ -180,6 +180,13 @@ def several(cls: type) -> it.Objective:
     return objective
 
 
+def through() -> it.Objective:
+    critic = it.objectives.CriticInformation(of="x", hidden=(4,), critic_steps=1)
+    objective, batch = it.objectives.ThroughAuxiliary(critic, linear(4, 3)), batch_of()
+    objective.build(batch, batch.y)
+    return objective
+
+
 def anneal() -> Any:
     return it.InformationAnneal(sgd(), lr_top=0.1, lr_min=0.001, epochs=5, ceiling=1.0)
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from infotorch.networks.forward_inputs import main_output, takes_graph_tensors
 from infotorch.networks.model_state import keeping_statistics
 from infotorch.numerics.checks import shown
+from infotorch.numerics.kinds import check_kind
 from infotorch.numerics.model_copy import model_copy
 from infotorch.numerics.module_inputs import described, explaining
 from infotorch.numerics.near_misses import suggest
@@ -152,6 +153,7 @@ class ThroughAuxiliary(Objective):
 
     def stand_at(self, place: Place) -> None:
         """See `Objective.stand_at`."""
+        check_kind(place, Place, where="ThroughAuxiliary", name="place", said="a Place")
         self._place = place
         self.objective.stand_at(place)
 

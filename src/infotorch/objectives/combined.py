@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from infotorch.numerics.checks import check_number, check_widths, shown
+from infotorch.numerics.kinds import check_kind
 from infotorch.objectives.base import LocalBatch, Loss, Objective
 from infotorch.objectives.place import Place
 
@@ -57,6 +58,7 @@ class _Several(Objective):
 
     def stand_at(self, place: Place) -> None:
         """See `Objective.stand_at`."""
+        check_kind(place, Place, where=type(self).__name__, name="place", said="a Place")
         for part in self._objectives():
             part.stand_at(place)
 
