@@ -124,7 +124,7 @@ def test_information_in_idle_columns_is_doubted(measure):
     """0.4 to 1.6 nats of 5 without a word."""
     x, y = in_idle_columns(5.0)
     name = getattr(measure, "__name__", "mutual_information")
-    with pytest.warns(UserWarning, match=f"{name}: neighbours fall short: 25 columns are too many for 1000 samples"):
+    with pytest.warns(UserWarning, match=f"{name}: neighbours fall short: (25 columns|correlations alone)"):
         e = measure(x, y)
     assert float(e) < 2
     assert not e.reliable
