@@ -71,7 +71,7 @@ _LEAST_WEIGHT = 0.01
 # `tuning_suite` (n = 500 and 3,000), independent columns and pairs of 5 nats.
 _OF_SECOND, _OF_LEAST, _UNSEEN, _MOST_OF_LEAST = 0.7, 0.1, 0.2, 1.0
 # The same of how far it lies above what half of the samples tell; from so many nats, and so many times root n, on it
-# still grows. Chosen on drawn laws of 3 to 11 nats in 1 to 25 columns (`benchmarks/flags.py`).
+# still grows. Set by hand on some drawn laws of 3 to 11 nats in 1 to 25 columns; `benchmarks/flags.py` measures more.
 _OF_GROWTH, _GROWS, _GROWS_BY_CHANCE = 4.0, 0.06, 5.0
 # Up to so many columns neighbours read what maps leave, and are believed alone.
 _FEW_COLUMNS = 4
