@@ -34,8 +34,8 @@ from infotorch.runs.session import Session
 from infotorch.runs.setup import Setup
 from infotorch.schedules.anneal import InformationAnneal
 from infotorch.schedules.signal import layer_groups
-from infotorch.training.loop import StepInfo
 from infotorch.training.plan import evaluating
+from infotorch.training.position import StepInfo
 from infotorch.updates.gradient import GradientUpdate
 
 SEEDS = 3

@@ -37,7 +37,7 @@ HOMES = {
     "RangeOptions": "schedules.range_test",
     "RangeTest": "schedules.range_test",
     "Split": "data.sets",
-    "StepInfo": "training.loop",
+    "StepInfo": "training.position",
     "TensorBatches": "data.batches",
     "architecture_aware_mine": "estimators.architecture",
     "binned_mi": "estimators.binned",

@@ -50,10 +50,10 @@ from infotorch.training.evaluate import evaluate_modules as evaluate_modules
 from infotorch.training.fit import fit as fit
 from infotorch.training.fit_result import FitResult as FitResult
 from infotorch.training.local_module import LocalModule as LocalModule
-from infotorch.training.loop import StepInfo as StepInfo
 from infotorch.training.loop import train as train
 from infotorch.training.plan import Plan as Plan
 from infotorch.training.position import Position as Position
+from infotorch.training.position import StepInfo as StepInfo
 from infotorch.updates.proximal import ProximalSplit as ProximalSplit
 from infotorch.updates.proximal_info import ProximalInfo as ProximalInfo
 

@@ -4,7 +4,14 @@ import pytest
 import torch
 from torch import nn
 
-from infotorch.data.augment import check_augmentation, crop_and_flip, crops_and_flips
+from infotorch.data.augment import (
+    augmentation_for,
+    check_augmentation,
+    crop_and_flip,
+    crops_and_flips,
+    shift_and_flip,
+    shifts_and_flips,
+)
 from infotorch.data.batches import TensorBatches
 from infotorch.data.folders import ImageFiles
 from infotorch.data.graphs import NodeSamples
@@ -88,6 +95,66 @@ class TestChoices:
         before = torch.get_rng_state()
         crops_and_flips(50, SeedStreams(0), 1)
         assert torch.equal(torch.get_rng_state(), before)
+
+
+def shifted(image, top, left, mirrored):
+    """An image shifted and perhaps mirrored, by definition: outside, pixels are those on the border's other side."""
+    height, width = image.shape[1:]
+    out = torch.zeros_like(image)
+    for row in range(height):
+        for column in range(width):
+            from_row = row + top - 2
+            from_column = (width - 1 - column if mirrored else column) + left - 2
+            from_row = min(abs(from_row), 2 * (height - 1) - from_row)
+            from_column = min(abs(from_column), 2 * (width - 1) - from_column)
+            out[:, row, column] = image[:, from_row, from_column]
+    return out
+
+
+class TestShiftsAndFlips:
+    @pytest.mark.parametrize("shape", [(1, 6, 6), (3, 3, 9)])
+    def test_they_are_the_loop_over_images_and_pixels(self, shape):
+        x, choices = images(60, *shape), shifts_and_flips(60, SeedStreams(3), 0)
+        wanted = torch.stack([shifted(row, *c.tolist()) for row, c in zip(x, choices, strict=True)])
+        assert torch.equal(shift_and_flip(x, choices), wanted)
+
+    def test_every_image_is_mirrored_in_exactly_every_second_epoch(self):
+        epochs = torch.stack([shifts_and_flips(1000, SeedStreams(0), epoch)[:, 2] for epoch in range(6)])
+        assert torch.equal(epochs[0] + epochs[1], torch.ones(1000, dtype=torch.int64))
+        assert all(torch.equal(epochs[e], epochs[e % 2]) for e in range(6))
+        assert epochs[0].double().mean().item() == pytest.approx(0.5, abs=4 * 0.5 / 1000**0.5)
+        assert not torch.equal(epochs[0], shifts_and_flips(1000, SeedStreams(1), 0)[:, 2])
+
+    def test_all_25_shifts_are_equally_likely_and_drawn_anew_in_every_epoch(self):
+        first, second = (shifts_and_flips(25_000, SeedStreams(0), epoch)[:, :2] for epoch in (0, 1))
+        counts = (first[:, 0] * 5 + first[:, 1]).bincount(minlength=25)
+        assert len(counts) == 25
+        # chi-square with 24 degrees of freedom: mean 24, deviation sqrt(48) = 6.9
+        assert abs(float(((counts - 1000) ** 2 / 1000).sum()) - 24) < 4 * 6.9
+        assert int((first == second).all(dim=1).sum()) == pytest.approx(1000, abs=4 * 1000**0.5)
+
+    def test_batches_show_them_and_can_be_entered_anywhere(self):
+        x = images(21, 1, 6, 6)
+        batches = TensorBatches(x, None, batch_size=4, seed=5, augment="shifts-flips")
+        whole, choices = list(batches.epoch(3)), shifts_and_flips(21, SeedStreams(5), 3)
+        for row, image in ((int(r), i) for batch in whole for r, i in zip(batch.rows, batch.x, strict=True)):
+            assert torch.equal(image, shifted(x[row], *choices[row].tolist()))
+        for late, batch in zip(batches.epoch(3, start=2), whole[2:], strict=True):
+            assert torch.equal(late.x, batch.x)
+
+    def test_digits_are_shifted_alone(self):
+        assert augmentation_for("mnist", "shifts-flips") == augmentation_for("digits", "shifts-flips") == "shifts"
+        for name, augment in (("cifar10", "shifts-flips"), ("fashion-mnist", "shifts-flips"), ("mnist", "crops-flips")):
+            assert augmentation_for(name, augment) == augment
+        x = images(9, 1, 6, 6)
+        (batch,) = TensorBatches(x, None, batch_size=9, augment="shifts").epoch(1)
+        choices = shifts_and_flips(9, SeedStreams(0), 1)
+        for row, image in zip(batch.rows.tolist(), batch.x, strict=True):
+            assert torch.equal(image, shifted(x[row], *choices[row, :2].tolist(), 0))
+
+    def test_images_that_are_too_small_are_refused(self):
+        with pytest.raises(ValueError, match=r"augment='shifts' needs sides above 2, got \(6, 2\)"):
+            TensorBatches(torch.zeros(5, 1, 6, 2), None, batch_size=2, augment="shifts")
 
 
 class TestBatches:
@@ -201,7 +268,9 @@ class TestWhatIsRefused:
             batches_of(graph, None, batch_size=2, augment="crops-flips")
 
     def test_an_unknown_one(self):
-        with pytest.raises(ValueError, match="TensorBatches: augment must be one of none, crops-flips, got 'cutout'"):
+        with pytest.raises(
+            ValueError, match=r"TensorBatches: augment must be one of none, crops-flips, .*, got 'cutout'"
+        ):
             TensorBatches(torch.zeros(5, 1, 6, 6), None, batch_size=2, augment="cutout")
 
     def test_anything_goes_without_augmentation_and_pictures_on_disk_with_it(self, tmp_path):

@@ -106,6 +106,21 @@ def test_a_row_with_hidden_layers_says_what_to_leave_out():
         change(find_recipe("ib-mnist-1pct", "ce"), {"network.architecture": "lenet5"})
 
 
+def test_the_speed_runs_network_whitens_patches_of_the_training_images_and_keeps_its_own_start():
+    rows = torch.randn(20, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    split = Split(rows, torch.arange(20) % 10)
+    dataset = Dataset("toy", "images", split, split, split, num_classes=10)
+    stem = build_network(recipe(architecture="airbench94", channels=(4, 4, 4)), dataset).get_submodule("stem")
+    patches = (stem(rows) - stem.bias.view(1, -1, 1, 1)).detach().transpose(0, 1).flatten(1)
+    assert torch.allclose(patches[:12].cov(), torch.eye(12), atol=2e-3)
+    assert NetworkSettings(architecture="airbench94", recompute=True).recompute
+    for setting, value in {"init": "xavier", "hidden": (5,), "norm": "batch", "dropout": 0.5}.items():
+        with pytest.raises(ValidationError, match=f"{setting} is not a choice of airbench94; leave it out"):
+            NetworkSettings(architecture="airbench94", **{setting: value})
+    with pytest.raises(ValidationError, match='recompute is for the architecture "airbench94"'):
+        NetworkSettings(hidden=(5,), recompute=True)
+
+
 def test_an_unknown_name_is_refused():
     with pytest.raises(ValidationError, match="'lenet5', 'all-cnn-c', 'vgg16', 'wrn-28-10' or 'resnet50'"):
         NetworkSettings(architecture="alexnet")

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from infotorch.data.augment import Augmentation, check_augmentation, crop_and_flip, crops_and_flips
+from infotorch.data.augment import Augmentation, augmented, check_augmentation, draw_choices
 from infotorch.data.targets import kind_of_targets, labelled_samples
 from infotorch.numerics.checks import check_count, check_dense
 from infotorch.numerics.kinds import check_index, check_kind
@@ -56,12 +56,13 @@ class TensorBatches:
         seed: decides the order of every epoch.
         shuffle: False keeps the order of the samples.
         drop_last: leave out a last batch that is not full.
-        augment: "crops-flips" gives every image a random crop and perhaps a flip, others in every epoch; "none".
+        augment: "crops-flips" gives every image a random crop and perhaps a flip, others in every epoch; "shifts-flips"
+            shifts it by up to 2 pixels and mirrors it in every other epoch, "shifts" does the first alone; "none".
 
     Raises:
         TypeError: x or y of another kind, such as a list or a table, or a batch size that is not an integer.
         ValueError: no samples, x and y of different lengths, a batch size below 1, `drop_last` that leaves nothing, an
-            unknown augmentation, or one of samples that are no images.
+            unknown augmentation, or one of samples that are no images (or too small ones).
 
     Example:
         >>> batches = TensorBatches(torch.arange(8.0), None, batch_size=3, seed=0)
@@ -130,24 +131,23 @@ class TensorBatches:
             order = torch.randperm(count, generator=self.streams.generator("order", epoch)).to(self.x.device)
         else:
             order = torch.arange(count, device=self.x.device)
-        choices = self._choices(epoch)
+        drawn = self._choices(epoch)
         last, whole = len(self) - 1, not self.drop_last
         for step in range(start, len(self)):
             stop = count if whole and step == last else (step + 1) * self.batch_size
             rows = order[step * self.batch_size : stop]
-            yield self._batch(rows, choices)
+            yield self._batch(rows, drawn)
 
     def _choices(self, *position: int) -> Tensor | None:
         """What happens to every sample in one pass."""
-        if self.augment == "none":
-            return None
-        return crops_and_flips(len(self.x), self.streams, *position).to(self.x.device)
+        drawn = draw_choices(self.augment, len(self.x), self.streams, *position)
+        return None if drawn is None else drawn.to(self.x.device)
 
-    def _batch(self, rows: Tensor, choices: Tensor | None) -> Batch:
+    def _batch(self, rows: Tensor, drawn: Tensor | None) -> Batch:
         x = self.x[rows]
-        if choices is not None:
+        if drawn is not None:
             assert isinstance(x, Tensor)
-            x = crop_and_flip(x, choices[rows])
+            x = augmented(self.augment, x, drawn[rows])
         return Batch(x, None if self.y is None else self.y[rows], rows)
 
 
@@ -214,13 +214,13 @@ class SomeOfBatches(TensorBatches):
     def epoch(self, epoch: int, *, start: int = 0) -> Iterator[Batch]:
         """The batches of one epoch, from step `start` on."""
         check_position(epoch, start)
-        order, choices = self._rows, None
+        order, drawn = self._rows, None
         for step in range(start, self._steps):
             number, place = divmod(step, self._steps_of_a_pass)
             if place == 0 or step == start:
-                order, choices = self._order(epoch, number), self._choices(epoch, number)
+                order, drawn = self._order(epoch, number), self._choices(epoch, number)
             rows = order[place * self.batch_size :][: self.batch_size]
-            yield self._batch(rows, choices)
+            yield self._batch(rows, drawn)
 
     @property
     def _steps_of_a_pass(self) -> int:

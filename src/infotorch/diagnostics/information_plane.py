@@ -25,7 +25,7 @@ from infotorch.numerics.columns import narrowed
 from infotorch.numerics.kinds import check_iterable, check_kind, check_path
 from infotorch.numerics.seeds import seed_streams
 from infotorch.records.files import Json, write_json
-from infotorch.training.loop import StepInfo
+from infotorch.training.position import StepInfo
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from infotorch.data.targets import TargetKind, kind_of_targets
 from infotorch.networks.perceptron import mlp
-from infotorch.numerics.checks import check_count, check_widths
+from infotorch.numerics.checks import check_count, check_positive, check_widths
 from infotorch.objectives.base import LocalBatch, Loss, Objective, Side, full_precision, nothing_to_learn
 from infotorch.objectives.checks import check_known, check_labels
 from infotorch.objectives.class_loss import ClassLoss, ClassWeights
@@ -158,11 +158,12 @@ class ReadoutInformation(Objective):
         class_weights: a weight for each class; "balanced", which gives each class the same weight in all; None for
             none.
         label_smoothing: share of the target, in [0, 1), that is spread evenly over all classes.
+        temperature: what class scores are divided by; above 1 the module moves more slowly, and its read-out more so.
 
     Raises:
         TypeError: a width is not an integer, or a weight no number.
         ValueError: locations or a width below 1, weights that are not positive, smoothing outside [0, 1), or either of
-            these for targets that it is not of.
+            these for targets that it is not of; a temperature that is not positive.
 
     Source: Barber & Agakov 2003; Amjad & Geiger 2019, arXiv:1802.09766, Sec. 9: I(Y; L) >= I(Y; Yhat) >= H(Y) - CE;
         read-outs with hidden layers: Belilovsky, Eickenberg & Oyallon 2019, arXiv:1812.11446.
@@ -189,8 +190,11 @@ class ReadoutInformation(Objective):
         hidden: Sequence[int] = (),
         class_weights: ClassWeights | None = None,
         label_smoothing: float = 0.0,
+        temperature: float = 1.0,
     ) -> None:
         super().__init__()
+        check_positive(temperature, where="ReadoutInformation", name="temperature")
+        self.temperature = temperature
         self.class_loss = ClassLoss(class_weights, label_smoothing, where="ReadoutInformation")
         self.likelihood: GaussianLikelihood | BernoulliLikelihood | None = None
         if locations is not None:
@@ -227,7 +231,7 @@ class ReadoutInformation(Objective):
     def scores(self, output: Tensor) -> Tensor:
         """What the read-out predicts: class scores, a logit for each label, or real targets in their unit."""
         scores = self._read_out(output)
-        return scores if self.likelihood is None else self.likelihood.prediction(scores)
+        return scores / self.temperature if self.likelihood is None else self.likelihood.prediction(scores)
 
     def _read_out(self, output: Tensor) -> Tensor:
         return self.readout(at_most_locations(output, self.locations).flatten(1))

@@ -15,6 +15,7 @@ from infotorch.networks.layers import initialise
 from infotorch.networks.lenet import lenet5
 from infotorch.networks.perceptron import mlp
 from infotorch.networks.residual import resnet
+from infotorch.networks.speed_run import airbench94
 from infotorch.networks.vgg import vgg16
 from infotorch.networks.wide_residual import wide_resnet
 from infotorch.objectives.base import Objective
@@ -23,7 +24,7 @@ from infotorch.objectives.code_kl import CodeDivergence
 from infotorch.objectives.combined import SumOfObjectives
 from infotorch.objectives.names import objective_from_name
 from infotorch.recipes.network_settings import NetworkSettings
-from infotorch.recipes.optimizers import check_schedule, layerwise, optimizer_of, scheduler_of
+from infotorch.recipes.optimizers import check_schedule, decoupled, layerwise, optimizer_of, scheduler_of
 from infotorch.recipes.plan_settings import PlanSettings
 from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.remedy_build import remedy_network, remedy_objective
@@ -32,6 +33,8 @@ from infotorch.updates.gradient import OptimizerFactory, SchedulerFactory
 
 #: What a denoiser minimises, and a network that tells real targets.
 DENOISING, REGRESSION = "X:squared-error", "Y:squared-error"
+#: Training images whose patches the stem of the speed run's network whitens (Jordan 2024, Sec. 3.2).
+_WHITENED = 5000
 
 
 def build_network(recipe: Recipe, dataset: Dataset) -> nn.Module:
@@ -63,6 +66,8 @@ def _on_rows(recipe: Recipe, dataset: Dataset, classes: int) -> nn.Module:
     if wanted.architecture:
         if len(shape) != 3:
             raise ValueError(f"{recipe.name}: {wanted.architecture} needs images; {dataset.name} has {dataset.kind}.")
+        if wanted.architecture == "airbench94":
+            return _speed_run(wanted, dataset, classes)
         return _published(wanted, shape, classes)
     kind = wanted.model_dump(include={"head", "norm", "dropout", "activation", "squash"})
     if not wanted.channels:
@@ -71,6 +76,12 @@ def _on_rows(recipe: Recipe, dataset: Dataset, classes: int) -> nn.Module:
         raise ValueError(f"{recipe.name}: a convolutional network needs images; {dataset.name} has vectors.")
     grid = {"kernel": wanted.kernel, "halving": wanted.halving}
     return convnet(shape, wanted.channels, wanted.hidden, classes, **grid, **kind)
+
+
+def _speed_run(wanted: NetworkSettings, dataset: Dataset, classes: int) -> nn.Module:
+    images = dataset.train.x
+    channels = {"channels": wanted.channels} if wanted.channels else {}
+    return airbench94(images.shape[1:], classes, images=images[:_WHITENED], recompute=wanted.recompute, **channels)
 
 
 def _published(wanted: NetworkSettings, shape: Sequence[int], classes: int) -> nn.Module:
@@ -200,5 +211,7 @@ def _divergence(model: nn.Module, weight: float) -> Objective:
 
 
 def _optimizer(recipe: Recipe, model: nn.Module, own_lr: float | None) -> OptimizerFactory:
+    if recipe.optimizer.name == "lookahead-sgd":
+        return decoupled(recipe, model, own_lr)
     make = optimizer_of(recipe.optimizer, own_lr)
     return layerwise(make, model) if recipe.schedule.layerwise else make

@@ -26,7 +26,12 @@ class DataSettings(Settings):
         label_columns: of graphs: as many empty features behind a node's own as there are classes, which graph
             Forward-Forward writes labels on.
         augment: of training images, anew in every epoch: "crops-flips", a random crop of an image with a margin of 4
-            zeros, which may be mirrored; "none".
+            zeros, which may be mirrored; "shifts-flips", a shift by up to 2 pixels, and the mirror image in every other
+            epoch (not of digits); "shifts", the first alone; "none".
+        test_views: score an image of the final numbers by the mean over six views, see `view_scores`; the training
+            accuracy is of the images alone.
+        train_on_validation: train on the validation samples too, for the final numbers once all choices are made; what
+            a run says of them is then no validation. Not with a limit, which leaves them out.
     """
 
     name: str
@@ -37,7 +42,9 @@ class DataSettings(Settings):
     scaling: Literal["none", "standard", "signed"] | None = None
     labels: int | None = Field(default=None, ge=1)
     label_columns: bool = False
-    augment: Literal["none", "crops-flips"] = "none"
+    augment: Literal["none", "crops-flips", "shifts-flips", "shifts"] = "none"
+    test_views: bool = False
+    train_on_validation: bool = False
 
     @field_validator("classes", mode="before")
     @classmethod

@@ -15,6 +15,7 @@ _CHOICES = {
     "vgg16": {"hidden", "norm", "dropout"},
     "wrn-28-10": {"dropout"},
     "resnet50": set[str](),
+    "airbench94": {"channels", "recompute"},
 }
 
 
@@ -25,7 +26,8 @@ class NetworkSettings(Settings):
         architecture: a published network instead, which takes few other settings beside `init`: "lenet5" (dropout
             between its two linear layers), "all-cnn-c" (dropout behind the convolutions that halve the image), "vgg16"
             (norm, "batch" or "none"; hidden linear layers before the last, and their dropout), "wrn-28-10" (dropout
-            inside its blocks) or "resnet50"; "" for none.
+            inside its blocks), "resnet50" or "airbench94" (channels of its three blocks, (64, 256, 256) where none are
+            given; recompute; `init` is its own); "" for none.
         hidden: widths of the hidden linear layers; may be empty behind message passing.
         head: a linear layer without a nonlinearity before it behind the last one; folded into it after training.
         channels: of the convolutions; empty for a perceptron.
@@ -42,10 +44,11 @@ class NetworkSettings(Settings):
         init: initial weights: torch's "default", "xavier" (normal, biases of 0) or "normal" (all from N(0, 1)).
         latent: entries of mu and of sigma at the bottleneck of a denoising variational autoencoder, with `channels`
             on either side; 0 for the other networks, which classify.
+        recompute: of "airbench94": keep the inputs of its blocks alone, which run again for the backward pass.
         noise_std: standard deviation of the noise that the denoiser puts on its images, in units of their pixels.
     """
 
-    architecture: Literal["", "lenet5", "all-cnn-c", "vgg16", "wrn-28-10", "resnet50"] = ""
+    architecture: Literal["", "airbench94", "lenet5", "all-cnn-c", "vgg16", "wrn-28-10", "resnet50"] = ""
     hidden: tuple[int, ...] = ()
     head: bool = False
     channels: tuple[int, ...] = ()
@@ -62,11 +65,14 @@ class NetworkSettings(Settings):
     init: Literal["default", "xavier", "normal"] = "default"
     latent: int = Field(default=0, ge=0)
     noise_std: float = Field(default=0.0, ge=0)
+    recompute: bool = False
 
     @model_validator(mode="after")
     def _fits_together(self) -> NetworkSettings:
         if self.architecture:
             return self._of_architecture()
+        if self.recompute:
+            raise ValueError('recompute is for the architecture "airbench94"')
         if not self.hidden and not self.convolutions and not self.latent:
             raise ValueError("hidden must name a layer's width, where there is no message passing")
         if self.head and self.squash:
@@ -74,7 +80,8 @@ class NetworkSettings(Settings):
         return self
 
     def _of_architecture(self) -> NetworkSettings:
-        free = {"architecture", "init", *_CHOICES[self.architecture]}
+        own_start = self.architecture == "airbench94"  # which another one would undo
+        free = {"architecture", *_CHOICES[self.architecture], *(() if own_start else ("init",))}
         for name, field in type(self).model_fields.items():
             if name not in free and getattr(self, name) != field.default:
                 raise ValueError(f"{name} is not a choice of {self.architecture}; leave it out")

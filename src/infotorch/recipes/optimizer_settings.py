@@ -15,22 +15,23 @@ class OptimizerSettings(Settings):
     Args:
         name: "adam", "adamw" (decoupled weight decay), "nadam", "rmsprop", "sgd"; "averaged-adam", and with the extra
             `optim` "schedule-free" (AdamW), whose averaged weights are the ones that are evaluated; "adamp", "lars".
+            "lookahead-sgd": see `decoupled`; its lr and weight_decay are told per 1,024 samples.
         lr: initial rate; of "onecycle" the highest; LR_top of schedules with a range.
         output_lr: initial rate of the output module (objective "CE"), a convex problem in a layer-wise plan; None
             for lr.
         critic_lr: initial rate of critics that take steps of their own; None for lr.
         weight_decay: as the optimiser defines it.
-        momentum: of "sgd" and "lars".
+        momentum: of "sgd", "lookahead-sgd" and "lars".
         beta1: of "adam", "adamw" and "averaged-adam": decay of the mean of gradients.
-        nesterov: of "sgd" and "lars": momentum looks ahead.
-        schedule: "constant"; over each stage "cosine" to 0, "step" or "onecycle"; or with a range, see
+        nesterov: of "sgd", "lookahead-sgd" and "lars": momentum looks ahead.
+        schedule: "constant"; over each stage "cosine" to 0, "step", "onecycle" or `Triangle`; or with a range, see
             `ScheduleSettings`: "information" (Vasudevan 2020, Algorithm 1), "best" (ours: anneals once the information
             stands still) and "control" (anneals without looking).
     """
 
-    name: Literal["adam", "adamw", "averaged-adam", "nadam", "adamp", "rmsprop", "sgd", "lars", "schedule-free"] = (
-        "adam"
-    )
+    name: Literal[
+        "adam", "adamw", "averaged-adam", "nadam", "adamp", "rmsprop", "sgd", "lars", "schedule-free", "lookahead-sgd"
+    ] = "adam"
     lr: float = Field(default=1e-3, gt=0)
     output_lr: float | None = Field(default=None, gt=0)
     critic_lr: float | None = Field(default=None, gt=0)
@@ -38,7 +39,7 @@ class OptimizerSettings(Settings):
     momentum: float = Field(default=0.0, ge=0, lt=1)
     beta1: float = Field(default=0.9, ge=0, lt=1)
     nesterov: bool = False
-    schedule: Literal["constant", "cosine", "step", "onecycle", "information", "best", "control"] = "cosine"
+    schedule: Literal["constant", "cosine", "step", "onecycle", "triangle", "information", "best", "control"] = "cosine"
 
     @model_validator(mode="after")
     def _looks_ahead_along_something(self) -> OptimizerSettings:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, MultiStepLR, OneCycleLR
 
@@ -15,11 +17,15 @@ from infotorch.recipes.optimizer_settings import OptimizerSettings
 from infotorch.recipes.recipe import Recipe
 from infotorch.schedules.anneal import HoldThenAnneal
 from infotorch.schedules.signal import layer_groups
+from infotorch.schedules.triangle import Triangle
 from infotorch.updates.averaged_adam import AveragedAdam
 from infotorch.updates.gradient import OptimizerFactory, SchedulerFactory
+from infotorch.updates.lookahead import LookaheadSGD
 
 #: Schedules that look at the information after every epoch; `infotorch.runs.schedule_control` moves them.
 INFORMED = ("information", "best")
+#: Epochs after which the bias of the stem rests, as a share of the paper's 9.9.
+_STEM_SHARE = 3 / 9.9
 
 
 def optimizer_of(settings: OptimizerSettings, own_lr: float | None = None) -> OptimizerFactory:
@@ -59,6 +65,7 @@ def optimizer_of(settings: OptimizerSettings, own_lr: float | None = None) -> Op
         "adamp": lambda: _of_extra("AdamP"),
         "lars": lambda: partial(_of_extra("LARS"), trust_coefficient=1.0, **along),
         "schedule-free": lambda: _of_extra("ScheduleFreeAdamW"),
+        "lookahead-sgd": lambda: partial(LookaheadSGD, **along),
     }
     return partial(made[settings.name](), **options)
 
@@ -91,6 +98,51 @@ def layerwise(make: OptimizerFactory, model: nn.Module) -> OptimizerFactory:
     return make_grouped
 
 
+def decoupled(recipe: Recipe, model: nn.Module, own_lr: float | None = None) -> OptimizerFactory:
+    """What makes `LookaheadSGD` with rates that are told per 1,024 samples, and a decay that does not follow them.
+
+    A batch of b samples with momentum m moves the weights by lr b / 1024 / (1 + 1 / (1 - m)) of their mean gradient,
+    and takes from them weight_decay b / 1024 / (1 + 1 / (1 - m)) of themselves. The bias of the layer `stem` rests
+    behind 3 of 9.9 epochs. Running statistics take part in looking ahead.
+
+    Args:
+        recipe: its settings.
+        model: the network; statistics of its batch norms belong to the parameters beside them.
+        own_lr: a rate that takes the place of the recipe's.
+
+    Source: Jordan 2024, arXiv:2404.00498, Sec. 3 and the listing of its appendix.
+
+    Example:
+        >>> from infotorch.recipes.registry import find_recipe
+        >>> bp, layer = find_recipe("cifar10", "bp"), nn.Linear(2, 1)
+        >>> group = decoupled(bp, layer)(list(layer.parameters())).param_groups[0]
+        >>> round(group["lr"], 4), round(group["weight_decay"], 6)  # 11.5 / (1 + 1 / 0.15), and 0.0153 / 11.5
+        (1.5, 0.00133)
+    """
+    settings, lr = recipe.optimizer, recipe.optimizer.lr if own_lr is None else own_lr
+    share = recipe.batch_size / 1024 / (1 + 1 / (1 - settings.momentum))
+    stem = getattr(dict(model.named_children()).get("stem"), "bias", None)
+    norms = [layer for layer in model.modules() if isinstance(layer, _BatchNorm)]
+
+    def make(parameters: list[nn.Parameter]) -> Optimizer:
+        wanted = {id(parameter) for parameter in parameters}
+        beside = [norm for norm in norms if any(id(parameter) in wanted for parameter in norm.parameters())]
+        groups: list[dict[str, Any]] = [
+            {"params": [parameter for parameter in parameters if parameter is not stem]},
+            {"params": [parameter for parameter in parameters if parameter is stem], "until": _STEM_SHARE},
+            {"params": [b for norm in beside for b in norm.buffers() if b.is_floating_point()]},
+        ]
+        return LookaheadSGD(
+            [group for group in groups if group["params"]],
+            lr=lr * share,
+            momentum=settings.momentum,
+            nesterov=settings.nesterov,
+            weight_decay=settings.weight_decay / lr,
+        )
+
+    return make
+
+
 def scheduler_of(recipe: Recipe) -> SchedulerFactory | None:
     """What makes the schedule of (optimiser, number of steps) that moves with every step; None where none does.
 
@@ -115,6 +167,7 @@ def scheduler_of(recipe: Recipe) -> SchedulerFactory | None:
     schedules: dict[str, SchedulerFactory] = {
         "cosine": _cosine,
         "onecycle": _one_cycle,
+        "triangle": _triangle,
         "step": step,
         "control": control,
     }
@@ -123,6 +176,12 @@ def scheduler_of(recipe: Recipe) -> SchedulerFactory | None:
 
 def _cosine(optimizer: Optimizer, num_steps: int) -> LRScheduler:
     return CosineAnnealingLR(optimizer, T_max=num_steps)
+
+
+def _triangle(optimizer: Optimizer, num_steps: int) -> LRScheduler:
+    if isinstance(optimizer, LookaheadSGD):
+        optimizer.span(num_steps)
+    return Triangle(optimizer, num_steps)
 
 
 def _one_cycle(optimizer: Optimizer, num_steps: int) -> LRScheduler:

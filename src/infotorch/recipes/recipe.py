@@ -42,6 +42,7 @@ class Recipe(Settings):
         schedule: how their rate does.
         epochs: epochs of every stage (sequential) or of the run.
         batch_size: samples a step.
+        micro_batches: parts of a batch that are seen one after another before a step, see `train`; 1 for the whole.
         validate_every: epochs between two looks at the validation samples.
         log_every: epochs between two lines of metrics.jsonl, whose training numbers are means over them; in the epochs
             between, the validation samples are not looked at.
@@ -75,6 +76,7 @@ class Recipe(Settings):
     schedule: ScheduleSettings = ScheduleSettings()
     epochs: int = Field(default=10, ge=1)
     batch_size: int = Field(default=128, ge=1)
+    micro_batches: int = Field(default=1, ge=1)
     validate_every: int = Field(default=1, ge=1)
     log_every: int = Field(default=1, ge=1)
     train_accuracy: bool = False

@@ -35,6 +35,7 @@ _TABLES = (
     "remedies-mnist",
     "remedies-strength",
     "why-ib-fails",
+    "cifar10",
 )
 
 

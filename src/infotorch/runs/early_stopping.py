@@ -9,7 +9,7 @@ from infotorch.runs.scores import final_scores
 from infotorch.runs.setup import Setup
 from infotorch.schedules.stopping import InformationStopping
 from infotorch.training.averaged_weights import using_averaged_weights
-from infotorch.training.loop import StepInfo
+from infotorch.training.position import StepInfo
 from infotorch.updates.gradient import GradientUpdate
 
 # Any fall counts, however small.

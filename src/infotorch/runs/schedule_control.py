@@ -20,8 +20,8 @@ from infotorch.schedules.anneal import InformationAnneal
 from infotorch.schedules.decay import MutualInformationDecay
 from infotorch.schedules.signal import InformationSignal, layer_groups
 from infotorch.schedules.stopping import InformationStopping
-from infotorch.training.loop import StepInfo
 from infotorch.training.plan import evaluating
+from infotorch.training.position import StepInfo
 from infotorch.updates.gradient import GradientUpdate
 
 #: What LR_top is multiplied by when held-out samples say that the model overfits.

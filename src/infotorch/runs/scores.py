@@ -7,12 +7,22 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
-from infotorch.data.sets import Dataset
+from infotorch.data.augment import mirrors_alike
+from infotorch.data.sets import Dataset, Split
 from infotorch.networks.perceptron import fold_head
 from infotorch.recipes.recipe import Recipe
 from infotorch.records.right_samples import RightSamples
 from infotorch.training.denoising import denoising_psnr_db
-from infotorch.training.evaluate import evaluate_modules, plan_accuracy, plan_right_samples, right_samples, share_of
+from infotorch.training.evaluate import (
+    evaluate_modules,
+    evaluating_repeatably,
+    plan_accuracy,
+    plan_right_samples,
+    plan_scores,
+    right_samples,
+    share_of,
+)
+from infotorch.training.image_views import view_scores
 from infotorch.training.plan import Plan
 from infotorch.training.regression import plan_error, reference_errors
 
@@ -53,20 +63,30 @@ def final_scores(recipe: Recipe, plan: Plan, model: nn.Module, dataset: Dataset,
 
 def _classification(recipe: Recipe, plan: Plan, model: nn.Module, dataset: Dataset, is_trial: bool) -> Scores:
     held_out, tested = dataset.validation, dataset.test
+    metrics = {} if is_trial else {"train_accuracy": plan_accuracy(plan, dataset.train.x, dataset.train.y)}
+    metrics["validation_accuracy"] = share_of(_right(recipe, plan, held_out, dataset.name))
     if is_trial:
-        return Scores({"validation_accuracy": plan_accuracy(plan, held_out.x, held_out.y)})
-    splits = {"train": dataset.train, "validation": held_out}
-    metrics = {f"{name}_accuracy": plan_accuracy(plan, split.x, split.y) for name, split in splits.items()}
+        return Scores(metrics)
     if recipe.network.head:
         right, difference = _folded(model, dataset)
         metrics |= {"test_accuracy": share_of(right), "folding_max_difference": difference}
     else:
-        right = plan_right_samples(plan, tested.x, tested.y)
+        right = _right(recipe, plan, tested, dataset.name)
         metrics["test_accuracy"] = share_of(right)
+        if recipe.data.test_views:
+            metrics["test_accuracy_without_views"] = plan_accuracy(plan, tested.x, tested.y)
     known, labels = dataset.train.y, tested.y[tested.y >= 0]
     common = torch.bincount(known[known >= 0]).argmax()
     metrics["majority_class"] = float((labels == common).double().mean())
     return Scores(metrics | _information(plan, dataset), RightSamples.of(right.numpy(), labels.cpu().numpy()))
+
+
+def _right(recipe: Recipe, plan: Plan, split: Split, name: str) -> Tensor:
+    """Which samples are right, by the views that the recipe scores."""
+    if not recipe.data.test_views:
+        return plan_right_samples(plan, split.x, split.y)
+    with evaluating_repeatably(plan):
+        return right_samples(view_scores(plan_scores(plan), mirror=mirrors_alike(name)), split.x, split.y)
 
 
 def _folded(model: nn.Module, dataset: Dataset) -> tuple[Tensor, float]:

@@ -34,9 +34,9 @@ from infotorch.training.denoising import denoising_picture
 from infotorch.training.devices import environment, peak_device_bytes, reset_peak_device_bytes
 from infotorch.training.epoch_means import EpochMeans
 from infotorch.training.evaluate import evaluate_modules, evaluating_repeatably
-from infotorch.training.loop import StepInfo, train
+from infotorch.training.loop import train
 from infotorch.training.plan import evaluating
-from infotorch.training.position import Position
+from infotorch.training.position import Position, StepInfo
 from infotorch.training.regression import plan_error
 
 #: Seconds between two checkpoints: what a crash loses at most, at a fraction of a percent of the time.
@@ -139,6 +139,7 @@ class Session:
             cache=self.recipe.cache,
             handoff=settings.handoff,
             fabric=self.fabric,
+            micro_batches=self.recipe.micro_batches,
         )
         if self.planes is not None and not self.position.steps:
             self.planes.look(0)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from infotorch.data.augment import check_augmentation
+from infotorch.data.augment import augmentation_for, check_augmentation
 from infotorch.data.folders import ImageFolders, folders_as_dataset
 from infotorch.data.graph_splits import graphs_as_dataset
 from infotorch.data.loading import load
@@ -21,6 +21,7 @@ from infotorch.recipes.recipe import Recipe
 from infotorch.training.assignment import assignments
 from infotorch.training.batch_norm import update_batch_norm
 from infotorch.training.devices import launch, resolve_device
+from infotorch.training.image_views import check_views
 from infotorch.training.inputs import batches_of
 
 
@@ -60,7 +61,7 @@ class Setup:
         dtype = torch.float64 if recipe.precision == "64-true" else torch.float32
         self.model: nn.Module = model.to(self.fabric.device, dtype)
         self.plan = build_plan(recipe, self.model)
-        train, augment = self.dataset.train, recipe.data.augment
+        train, augment = self.dataset.train, augmentation_for(self.dataset.name, recipe.data.augment)
         self.batches = batches_of(train.x, train.y, batch_size=recipe.batch_size, seed=seed, augment=augment)
 
     def prepare(self) -> None:
@@ -178,12 +179,26 @@ def load_samples(recipe: Recipe, seed: int) -> Dataset:
                     f"{recipe.name}: data.{key} must leave a sample of each of {loaded.num_classes} classes."
                 )
     check_augmentation(wanted.augment, loaded.train.x, where=recipe.name)
+    if wanted.test_views:
+        check_views(loaded.train.x, where=recipe.name)
+    if wanted.train_on_validation and wanted.limit is None:
+        loaded = _with_validation(loaded)
     if wanted.labels is not None:
         loaded = _keep_labels(loaded, wanted.labels, seed)
     if recipe.precision == "64-true":
         doubled = {part: getattr(loaded, part) for part in ("train", "validation", "test")}
         loaded = replace(loaded, **{part: Split(split.x.to(torch.float64), split.y) for part, split in doubled.items()})
     return loaded
+
+
+def _with_validation(dataset: Dataset) -> Dataset:
+    """The data set with its validation samples among the training samples as well, behind them; scaling as before."""
+    train, held_out = dataset.train, dataset.validation
+    if not isinstance(train.x, Tensor):
+        raise ValueError(f"{dataset.name}: data.train_on_validation must be false for samples that are no tensor.")
+    x, y = torch.cat([train.x, held_out.x]), torch.cat([train.y, held_out.y])
+    # The same memory: there may be much of it.
+    return replace(dataset, train=Split(x, y), validation=Split(x[len(train) :], y[len(train) :]))
 
 
 def _keep_labels(dataset: Dataset, count: int, seed: int) -> Dataset:

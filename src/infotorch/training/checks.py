@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from infotorch.data.graphs import NodeSamples
-from infotorch.numerics.checks import check_choice, shown
+from infotorch.numerics.checks import check_choice, check_count, shown
 from infotorch.numerics.named_tensors import NamedTensors
 from infotorch.training.position import Position
 
@@ -147,6 +147,28 @@ def check_cache(cache: object, batches: object, *, where: str) -> None:
         raise ValueError(
             f"{where}: a cache keeps one output a sample, and augmented samples differ from epoch to epoch."
         )
+
+
+def check_micro_batches(count: object, batches: Any, plan: Any, *, where: str) -> None:
+    """Refuse parts of batches that cannot be taken.
+
+    Args:
+        count: parts of a batch.
+        batches: what training reads.
+        plan: what it trains.
+        where: for the message.
+
+    Raises:
+        TypeError: the number of parts is not an integer.
+        ValueError: it is below 1; or above 1 and gradients cross modules, a module is split, or samples are no tensors.
+    """
+    check_count(count, where=where, name="micro_batches")  # pyright: ignore[reportArgumentType]
+    if count == 1:
+        return
+    if not plan.isolated or any(hasattr(module, "halves") for module in plan):
+        raise ValueError(f"{where}: micro_batches must be 1 where gradients cross modules or a module is split.")
+    if not isinstance(getattr(batches, "x", None), Tensor):
+        raise ValueError(f"{where}: micro_batches must be 1 for samples that are not one tensor in memory.")
 
 
 def check_one_process(fabric: Any = None, *, where: str) -> None:

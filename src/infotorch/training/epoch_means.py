@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from infotorch.training.loop import StepInfo
+from infotorch.training.position import StepInfo
 
 
 @dataclass

@@ -29,8 +29,9 @@ from infotorch.training.evaluate import first_output, plan_accuracy, plan_metric
 from infotorch.training.fit_result import FitResult
 from infotorch.training.history import History
 from infotorch.training.inputs import batches_of
-from infotorch.training.loop import StepInfo, train
+from infotorch.training.loop import train
 from infotorch.training.plan import Order, Plan
+from infotorch.training.position import StepInfo
 from infotorch.training.reading import TrainingData, training_samples
 from infotorch.training.validation import HeldOut
 from infotorch.updates.gradient import OptimizerFactory, SchedulerFactory

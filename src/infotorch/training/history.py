@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from infotorch.training.loop import StepInfo
+from infotorch.training.position import StepInfo
 
 #: A line of the history: module, epoch, rate, and the numbers of that epoch.
 HistoryLine: TypeAlias = "dict[str, str | int | float]"

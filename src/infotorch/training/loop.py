@@ -29,6 +29,7 @@ from infotorch.training.cache import CacheKind, OutputCache
 from infotorch.training.checks import (
     check_cache,
     check_gradient,
+    check_micro_batches,
     check_one_process,
     check_position,
     explaining_a_lone_sample,
@@ -37,8 +38,9 @@ from infotorch.training.graph_caches import without_graph_caches
 from infotorch.training.inputs import device_of, local_batch
 from infotorch.training.local_module import LocalModule, Update
 from infotorch.training.memory import track_saved_activations
+from infotorch.training.micro_batches import mean_loss, parts_of_batch
 from infotorch.training.plan import Batches, Plan
-from infotorch.training.position import Position
+from infotorch.training.position import Position, StepInfo
 from infotorch.training.reading import TrainingData, as_batches
 from infotorch.training.split_module import ProximalUpdate, SplitModule
 from infotorch.updates.gradient import GradientUpdate, Handoff
@@ -46,38 +48,6 @@ from infotorch.updates.replay import keeping_statistics
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
-
-
-@dataclass(frozen=True)
-class StepInfo:
-    """What happened in one step.
-
-    Args:
-        position: which step this was.
-        next: where a run resumed after this step starts.
-        losses: module name -> its loss before this step's update.
-        learning_rates: module name -> the rate of this step.
-        ends_epoch: the last step of its epoch.
-        ends_stage: the last step of its stage.
-        diverged: name of the module whose loss was not finite (its weights were left as they were) or whose weights are
-            not finite after the stage's last update; training ends.
-        peak_saved_activation_bytes: what autograd kept at its highest; measured in a stage's first step, else None.
-
-    Example:
-        >>> loss = Loss(torch.tensor(0.5), {"cross_entropy_nats": torch.tensor(0.5)})
-        >>> info = StepInfo(Position(), Position(step=1, steps=1), {"fc": loss}, {"fc": 1e-3}, False, False)
-        >>> info.losses["fc"].total.item(), info.diverged
-        (0.5, None)
-    """
-
-    position: Position
-    next: Position
-    losses: dict[str, Loss]
-    learning_rates: dict[str, float]
-    ends_epoch: bool
-    ends_stage: bool
-    diverged: str | None = None
-    peak_saved_activation_bytes: int | None = None
 
 
 def train(
@@ -92,6 +62,7 @@ def train(
     cache: CacheKind | None = None,
     handoff: Handoff = "before",
     fabric: Fabric | None = None,
+    micro_batches: int = 1,
 ) -> Iterator[StepInfo]:
     """Train `plan` on `batches`, yielding after every step.
 
@@ -109,6 +80,8 @@ def train(
         handoff: in simultaneous order, the next module sees the output from "before" this step's update, or a second
             forward pass from "after" it.
         fabric: device and precision (autocast); None: float32 where the tensors are.
+        micro_batches: parts of a batch that a module sees one after another before its step, by the mean of their
+            gradients: less memory. Batch norm and bounds on a batch see a part at a time. Not where gradients cross.
 
     Returns:
         A generator of one `StepInfo` a step; after a non-finite loss the last one says `diverged`.
@@ -141,6 +114,7 @@ def train(
     check_choice(handoff, ("before", "after"), where="train", name="handoff")
     check_cache(cache, batches, where="train")
     check_one_process(fabric, where="train")
+    check_micro_batches(micro_batches, batches, plan, where="train")
     if start is not None:
         check_position(start, stages=len(plan.stages()), epochs=epochs, steps=len(batches), where="train: start")
         check_start(batches, start.step, where="train: start")
@@ -152,7 +126,7 @@ def train(
         raise ValueError(
             f"train: the plan was prepared for {plan.num_steps} steps a stage, got {epochs * len(batches)}."
         )
-    return _steps(plan, batches, epochs, seed_streams(seed), start or Position(), cache, handoff, fabric)
+    return _steps(plan, batches, epochs, seed_streams(seed), start or Position(), cache, handoff, fabric, micro_batches)
 
 
 def _steps(
@@ -164,11 +138,12 @@ def _steps(
     cache: CacheKind | None,
     handoff: Handoff,
     fabric: Fabric | None,
+    micro_batches: int,
 ) -> Iterator[StepInfo]:
     steps, stages = start.steps, plan.stages()
     for number in range(start.stage, len(stages)):
         first = start if number == start.stage else Position(number)
-        stage = _Stage(plan, stages[number], streams, handoff == "after", fabric)
+        stage = _Stage(plan, stages[number], streams, handoff == "after", fabric, micro_batches)
         if first.epoch < epochs and cache is not None:
             stage.fill_cache(batches, cache)
         rows = stage.batches_to_learn_from(batches)
@@ -179,19 +154,10 @@ def _steps(
                 position = Position(number, epoch, step, steps)
                 steps += 1
                 ends_epoch = step + 1 == len(batches)
-                info = stage.step(batch, position, _following(position, ends_epoch, epochs), ends_epoch)
+                info = stage.step(batch, position, position.following(epochs, ends_epoch=ends_epoch), ends_epoch)
                 yield info
                 if info.diverged is not None:
                     return
-
-
-def _following(position: Position, ends_epoch: bool, epochs: int) -> Position:
-    steps = position.steps + 1
-    if not ends_epoch:
-        return Position(position.stage, position.epoch, position.step + 1, steps)
-    if position.epoch + 1 < epochs:
-        return Position(position.stage, position.epoch + 1, 0, steps)
-    return Position(position.stage + 1, 0, 0, steps)
 
 
 @dataclass
@@ -203,6 +169,7 @@ class _Stage:
     streams: SeedStreams
     hand_on_after: bool
     fabric: Fabric | None
+    micro_batches: int
     cached: OutputCache | None = None
     measured: bool = False
     modes: list[tuple[nn.Module, bool]] = field(default_factory=list)
@@ -261,13 +228,18 @@ class _Stage:
                 continue
             if isinstance(module, SplitModule):
                 output, loss = self._step_halves(module, hidden, batch, key)
+            elif self.micro_batches > 1:
+                output, loss = self._add_gradients(module, hidden, batch, key)
             else:
                 output, loss = self._local_loss(module, hidden, batch, key)
             losses[module.name] = Loss(loss.total.detach(), loss.terms)
             if not math.isfinite(loss.total.item()):
                 return losses, module.name
             if isinstance(module.update, GradientUpdate):
-                module.update.step(loss.total)
+                if self.micro_batches > 1:
+                    module.update.apply()
+                else:
+                    module.update.step(loss.total)
             if number < self.numbers[-1]:
                 hidden = self._forward_again(module, hidden, batch.x) if self.hand_on_after else output.detach()
         return losses, None
@@ -316,6 +288,21 @@ class _Stage:
         self._train_critics(module, local)
         with self._autocast():
             return output, module.objective(local)
+
+    def _add_gradients(
+        self, module: LocalModule, hidden: Any, batch: Batch, key: tuple[int, ...]
+    ) -> tuple[Tensor, Loss]:
+        """The mean gradient of a batch's parts, and what the module gave for them; no step is taken."""
+        assert isinstance(module.update, GradientUpdate)
+        module.update.clear()
+        outputs: list[Tensor] = []
+        losses: list[tuple[Loss, float]] = []
+        for place, (part, seen, share) in enumerate(parts_of_batch(batch, hidden, self.micro_batches)):
+            output, loss = self._local_loss(module, seen, part, (*key, place))
+            (share * loss.total).backward(inputs=module.update.moving())
+            outputs.append(output.detach())
+            losses.append((loss, share))
+        return torch.cat(outputs), mean_loss(losses)
 
     def _step_halves(self, module: SplitModule, hidden: Any, batch: Batch, key: tuple[int, ...]) -> tuple[Tensor, Loss]:
         """The step of a module that is split at a bottleneck, and what it saw before; no step for a non-finite loss."""

@@ -96,8 +96,14 @@ class GradientUpdate:
     def step(self, loss: Tensor) -> None:
         """One step down the gradient of `loss`, which reaches no other parameters than these."""
         self.clear()
-        loss.backward(inputs=self.parameters)
+        loss.backward(inputs=self.moving())
         self.apply()
+
+    def moving(self) -> list[nn.Parameter]:
+        """The parameters that need a gradient: all but those of groups whose rate has come to its end (`Triangle`)."""
+        groups = [group for group in self.optimizer.param_groups if "until" in group and group["lr"] == 0]
+        resting = {id(parameter) for group in groups for parameter in group["params"]}
+        return [parameter for parameter in self.parameters if id(parameter) not in resting]
 
     def clear(self) -> None:
         """Forget the gradients."""
