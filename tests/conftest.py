@@ -89,7 +89,7 @@ def either_way(request, monkeypatch):
     """Runs a test twice: with the compiled loops, and as if numba were not installed."""
     if request.param == "without numba":
         monkeypatch.setitem(sys.modules, "numba", None)
-        for name in ("jit", "tree_loops", "block_loops"):
+        for name in ("jit", "tree_loops", "plane_loops", "block_loops"):
             monkeypatch.delitem(sys.modules, f"infotorch.numerics.{name}", raising=False)
     compiled._loops.cache_clear()
     assert (compiled.tree_loops() is None) == (request.param == "without numba")

@@ -26,6 +26,7 @@ ROOMS = (
     "recipes",
     "runs",
     "report",
+    "sklearn",
     "commands",
 )
 # A report reads files and draws, and loads no torch.

@@ -10,7 +10,7 @@ import sys
 from importlib.util import resolve_name
 from pathlib import Path
 
-PACKAGES = ("", "data", "diagnostics", "distributions", "estimators", "networks", "objectives", "schedules")
+PACKAGES = ("", "data", "diagnostics", "distributions", "estimators", "networks", "objectives", "schedules", "sklearn")
 SOURCE = Path(__file__).parents[1] / "src" / "infotorch"
 
 

@@ -21,6 +21,7 @@ from campaign.call_makers import (
     decay,
     diagnosis,
     first_columns,
+    fitted,
     graph,
     graph_set,
     halves,
@@ -48,7 +49,10 @@ from infotorch.distributions import CorrelatedGaussian
 
 EXAMPLES: dict[str, Any] = {
     # Parameters that have a default which is too costly.
-    "small": {"max_steps", "epochs", "hidden", "num_samples", "betas", "seeds", "root", "batch_size", "trials"},
+    "small": {
+        *("max_steps", "epochs", "hidden", "num_samples", "betas", "seeds", "root", "batch_size", "trials"),
+        "hidden_layer_sizes",
+    },
     # Samples.
     "x": lambda: rows(N, 2),
     "y": lambda: rows(N, 2) + rows(N, 2, seed=1),
@@ -324,6 +328,19 @@ EXAMPLES: dict[str, Any] = {
         "InformationBottleneck", penalty="aamine", beta=0.1, noise_std=0.5, critic_hidden=(4,), lower_bound="accept"
     ),
     "DeepInfoMax()": lambda: built("DeepInfoMax", prior_weight=1.0, locations=2, hidden=(4,), embedding=4),
+    # Of scikit-learn's kind.
+    **dict.fromkeys(["X", "LocalEstimator.X"], lambda: rows(N, 2).numpy()),
+    **{
+        key: value
+        for name in ("LocalClassifier", "LocalRegressor", "MutualInformationSelector")
+        for key, value in {
+            f"{name}.y": lambda: labels().numpy(),
+            f"{name}()": functools.partial(fitted, name),
+            f"use {name}": lambda made: made.fit(rows(N, 2).numpy(), labels().numpy()),
+        }.items()
+    },
+    "mutual_info_scores.y": lambda: labels().numpy(),
+    "hidden_layer_sizes": lambda: (4,),
     "SumOfObjectives()": lambda: several(it.objectives.SumOfObjectives),
     "ParallelObjectives()": lambda: several(it.objectives.ParallelObjectives),
     "ThroughAuxiliary()": through,

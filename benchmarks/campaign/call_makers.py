@@ -240,3 +240,10 @@ def nuisance(x: Tensor) -> Tensor:
 
 def first_columns(x: Tensor) -> Tensor:
     return x[:, :2]
+
+
+def fitted(name: str) -> object:
+    """An estimator of scikit-learn's kind, fitted."""
+    made = getattr(it.sklearn, name)
+    settings = {} if name == "MutualInformationSelector" else {"hidden_layer_sizes": (4,), "epochs": 1}
+    return made(**settings).fit(rows(N, 2).numpy(), labels().numpy())

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, is_dataclass
 from typing import Any
 
 import torch
+from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 
 import infotorch
@@ -185,7 +186,7 @@ def _used(make: Callable[..., Any], name: str) -> Callable[..., object]:
             return made(batch)
         if isinstance(made, infotorch.distributions.JointLaw):
             return made.sample(5, torch.Generator().manual_seed(0)), made.mutual_information()
-        if isinstance(made, nn.Module) and f"use {name}" in EXAMPLES:
+        if isinstance(made, nn.Module | BaseEstimator) and f"use {name}" in EXAMPLES:
             return EXAMPLES[f"use {name}"](made)
         return made
 

@@ -36,6 +36,8 @@ SECONDS, CLOCK = 20.0, 240.0
 MEMORY = 8 * 2**30
 OURS = str(Path(infotorch.__file__).parent)
 CLEAR = (TypeError, ValueError, FileNotFoundError, ModuleNotFoundError, MemoryError, KeyError, IndexError)
+# An estimator of scikit-learn's kind must refuse samples in scikit-learn's words, some of several lines.
+CHECKS_OF_SCIKIT_LEARN = str(Path(OURS, "sklearn", "checks.py"))
 OTHERS_FAULT = str(Path(__file__).parent)
 
 
@@ -184,6 +186,9 @@ def _of_error(error: BaseException) -> tuple[str, list[str]]:
     first = next(place for place, file in enumerate(inner) if file.startswith(OURS))
     if any(file.startswith(OTHERS_FAULT) for file in inner[first:]):
         return "an error of the caller's own function", []
+    ours = [file for file in inner if file.startswith(OURS)]
+    if ours[-1] == CHECKS_OF_SCIKIT_LEARN and isinstance(error, (*CLEAR, OverflowError)):
+        return "an error of scikit-learn's", []
     if not isinstance(error, CLEAR) or not inner[-1].startswith(OURS) or not _raises(*frames[-1]):
         return "a raw error", [f"raw {said}"]
     if "\n" in text or not re.match(r"[\w.,()' -]+: ", text):

@@ -61,6 +61,6 @@ HOMES = {
     "ross": "estimators.class_neighbours",
     "train": "training.loop",
 }
-PACKAGES = ("data", "diagnostics", "distributions", "estimators", "networks", "objectives", "schedules")
+PACKAGES = ("data", "diagnostics", "distributions", "estimators", "networks", "objectives", "schedules", "sklearn")
 import_quietly()
 __getattr__, __dir__, __all__ = namespace(__name__, HOMES, packages=PACKAGES)  # pyright: ignore[reportUnsupportedDunderAll]

@@ -7,6 +7,7 @@ from infotorch import estimators as estimators
 from infotorch import networks as networks
 from infotorch import objectives as objectives
 from infotorch import schedules as schedules
+from infotorch import sklearn as sklearn
 from infotorch.data.batches import TensorBatches as TensorBatches
 from infotorch.data.loading import load as load
 from infotorch.data.sets import Dataset as Dataset
@@ -116,5 +117,6 @@ __all__ = [
     "renyi_mi",
     "ross",
     "schedules",
+    "sklearn",
     "train",
 ]

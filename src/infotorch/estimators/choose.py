@@ -15,6 +15,7 @@ from infotorch.estimators.discrete import discrete_mi
 from infotorch.estimators.doubts import examined, noting
 from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.normal_scores import TIED
+from infotorch.estimators.score_function import refuse_as_score_function
 from infotorch.estimators.trained import suits_networks, symbols_tell_more, with_networks
 from infotorch.estimators.weighed import Effort, K, numbers_with_numbers
 from infotorch.numerics.checks import as_tensor, check_choice, check_neighbours, is_discrete, paired_rows
@@ -94,7 +95,8 @@ def mutual_information(
     Raises:
         ValueError: samples not paired, fewer than 4 rows, NaN or infinite values, or `discrete_x=True` of an x in which
             no sample occurs twice (likewise y).
-        TypeError: x or y is not made of real numbers, or another argument is of another kind.
+        TypeError: x or y is not made of real numbers, or another argument is of another kind; or a selector of
+            scikit-learn calls it for scores, which `infotorch.sklearn.mutual_info_scores` gives.
 
     Example:
         >>> labels = torch.arange(100) % 2
@@ -105,6 +107,7 @@ def mutual_information(
         >>> mutual_information(ages, labels, discrete_x=False).reason.split(":")[0]
         'x is continuous with ties as told (1 column), y is discrete (1 column)'
     """
+    refuse_as_score_function("mutual_information")
     generator = as_generator(generator, where="mutual_information")
     check_choice(effort, get_args(Effort), where="mutual_information", name="effort")
     xs, ys = paired_rows(x, y, where="mutual_information")

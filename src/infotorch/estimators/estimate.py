@@ -7,13 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from statistics import NormalDist
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 from torch import Tensor
 
 from infotorch.estimators.arithmetic import RealNumber, is_number
+from infotorch.estimators.score_function import refuse_as_score_function
 from infotorch.numerics.checks import check_callable, check_number
 from infotorch.numerics.kinds import check_kind
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 #: on which side of the truth a value lies on average
 Side = Literal["lower", "upper", "none"]
@@ -101,6 +106,11 @@ class Estimate(RealNumber):
 
     def __float__(self) -> float:
         return float(self.value.detach())
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
+        """The value, for numpy; refused to scikit-learn's selectors, which take it for the scores of all features."""
+        refuse_as_score_function(self.estimator.split(" ")[0])
+        return np.array(self._operand(), dtype=dtype)
 
     def _operand(self) -> float:
         if self.value.requires_grad:

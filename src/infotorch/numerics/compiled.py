@@ -33,6 +33,11 @@ def tree_loops() -> ModuleType | None:
     return _loops("tree_loops")
 
 
+def plane_loops() -> ModuleType | None:
+    """The compiled search in the plane; None without numba."""
+    return _loops("plane_loops")
+
+
 def block_loops(device: torch.device) -> ModuleType | None:
     """The compiled loops over blocks of distances, for tensors in the computer's own memory; None without numba."""
     return _loops("block_loops") if device.type == "cpu" else None

@@ -1,0 +1,77 @@
+"""What scikit-learn hands over, as columns that the estimators of single columns read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+import numpy as np
+import torch
+
+from infotorch.estimators.single_columns import Column
+from infotorch.numerics.checks import shown
+
+#: Which features are symbols: by their type, all or none, a mask (d,) of booleans, or the numbers of those that are.
+DiscreteFeatures: TypeAlias = Literal["auto"] | bool | Sequence[bool] | Sequence[int] | np.ndarray
+
+
+def read_features(x: np.ndarray, discrete: DiscreteFeatures, *, where: str) -> list[Column]:
+    """The columns of a checked array, (n, d).
+
+    Raises:
+        TypeError: discrete is of another kind.
+        ValueError: a mask of another length, or a number of no feature.
+    """
+    told = _mask(discrete, x.shape[1], where=where)
+    values = torch.from_numpy(np.ascontiguousarray(_plain(x).T))
+    return [
+        Column.read(column, f"x{j}", discrete=None if told is None else bool(told[j]))
+        for j, column in enumerate(values)
+    ]
+
+
+def read_target(y: np.ndarray, discrete: bool | None, *, where: str) -> Column:
+    """The target, (n,): class names are symbols, too.
+
+    Raises:
+        TypeError: discrete is no boolean and not None.
+        ValueError: names that are said to be numbers.
+    """
+    if discrete is not None and not isinstance(discrete, bool | np.bool_):
+        raise TypeError(f"{where}: discrete_target must be True, False or None, got {shown(discrete)}.")
+    if y.dtype.kind not in "fiub":
+        if discrete is False:
+            raise ValueError(f"{where}: discrete_target must be True or None where y holds names, got False.")
+        y, discrete = np.unique(y, return_inverse=True)[1], True
+    return Column.read(
+        torch.from_numpy(np.array(_plain(y))), "y", discrete=None if discrete is None else bool(discrete)
+    )
+
+
+def _plain(values: np.ndarray) -> np.ndarray:
+    """In a type that torch computes with."""
+    if values.dtype.kind == "f":
+        return values.astype(np.float64, copy=False)
+    return values.astype(np.int64, copy=False)
+
+
+def _mask(discrete: DiscreteFeatures, d: int, *, where: str) -> np.ndarray | None:
+    if isinstance(discrete, str) and discrete == "auto":
+        return None
+    if isinstance(discrete, bool | np.bool_):
+        return np.full(d, bool(discrete))
+    named = np.asarray(discrete)
+    if isinstance(discrete, str) or named.ndim != 1 or (named.dtype.kind not in "iub" and named.size):
+        wanted = '"auto", True, False, a mask or the numbers of the discrete features'
+        raise TypeError(f"{where}: discrete_features must be {wanted}, got {shown(discrete)}.")
+    if named.dtype.kind == "b":
+        if len(named) != d:
+            raise ValueError(
+                f"{where}: discrete_features must have a value for each of {d} features, got {len(named)}."
+            )
+        return named
+    mask = np.zeros(d, bool)
+    if named.size and not (-d <= int(named.min()) and int(named.max()) < d):
+        raise ValueError(f"{where}: discrete_features must be numbers of {d} features, got {shown(discrete)}.")
+    mask[named.astype(np.int64)] = True
+    return mask

@@ -1,0 +1,65 @@
+"""Mutual information of every feature with the target, as a score function of scikit-learn."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from infotorch.estimators.single_columns import column_informations
+from infotorch.sklearn.checks import checked_pair
+from infotorch.sklearn.features import DiscreteFeatures, read_features, read_target
+from infotorch.sklearn.independence import independence_p_values
+
+
+def mutual_info_scores(
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    discrete_features: DiscreteFeatures = "auto",
+    discrete_target: bool | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mutual information of each feature with the target, in nats, and p-values: a score function for `SelectKBest`.
+
+    All features in one pass, several times faster than scikit-learn's `mutual_info_classif` and
+    `mutual_info_regression` (benchmarks/feature_scores.py). Of numbers only the order is read, through the normal
+    scores of their ranks, so that units, heavy tails and increasing maps of a feature change nothing. Numbers with
+    numbers are `ksg`, numbers with symbols `ross`, both with 3 neighbours, and symbols with symbols `discrete_mi` with
+    Miller and Madow's correction. Equal numbers stand in a random order, the same in every call.
+
+    `functools.partial` sets the options for a selector: `SelectKBest(partial(mutual_info_scores,
+    discrete_features=[0, 3]))`. `MutualInformationSelector` has standard errors, and knows which features say the same.
+
+    Args:
+        X: features, (n, d), finite numbers.
+        y: target, (n,): numbers or class names.
+        discrete_features: which features are symbols without an order: a mask (d,), their numbers, or all (True) or
+            none (False). "auto": integers are, unless nearly every sample has another one, and other numbers are not.
+            A table with both, which `SelectKBest` makes an array of floats, needs the mask.
+        discrete_target: whether y is symbols. None: names are, and integers as features are.
+
+    Returns:
+        Scores (d,) in nats, not clamped: of an independent feature they scatter about 0. P-values (d,) for
+        independence: of numbers by Student's test against the scatter of columns of noise beside this y, which is the
+        same for all features; of symbols with symbols by the likelihood ratio, its mean corrected. Below 100 samples
+        those of numbers are a little too small. 0 nats and 1 for a constant feature.
+
+    Raises:
+        ValueError: samples not paired, NaN or infinite values, or a mask that does not fit.
+        TypeError: X is sparse, or an option of another kind.
+
+    Source: Kraskov, Stögbauer & Grassberger 2004, arXiv:cond-mat/0305641; Ross 2014, doi:10.1371/journal.pone.0087357.
+
+    Example:
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn.feature_selection import SelectKBest
+        >>> X, y = load_iris(return_X_y=True, as_frame=True)
+        >>> selector = SelectKBest(mutual_info_scores, k=2).fit(X, y)
+        >>> list(selector.get_feature_names_out())
+        ['petal length (cm)', 'petal width (cm)']
+    """
+    where = "mutual_info_scores"
+    x, of_y = checked_pair(X, y)
+    columns = read_features(x, discrete_features, where=where)
+    target = read_target(of_y, discrete_target, where=where)
+    scores = column_informations(columns, target)
+    return scores.numpy(), independence_p_values(columns, target, scores)

@@ -1,0 +1,130 @@
+"""Scores of features: a function for scikit-learn's selectors, and p-values that noise passes as often as they say."""
+
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.sparse import csr_array
+from scipy.stats import chi2_contingency
+from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.feature_selection import (
+    SelectFdr,
+    SelectKBest,
+    SelectPercentile,
+    mutual_info_classif,
+    mutual_info_regression,
+)
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+
+from infotorch.sklearn import mutual_info_scores
+
+
+def test_scores_agree_with_scikit_learn():
+    x, y = load_breast_cancer(return_X_y=True)
+    assert mutual_info_scores(x, y)[0] == pytest.approx(mutual_info_classif(x, y, random_state=0), abs=0.05)
+    x, y = load_diabetes(return_X_y=True)
+    assert mutual_info_scores(x, y)[0] == pytest.approx(mutual_info_regression(x, y, random_state=0), abs=0.1)
+
+
+@pytest.mark.parametrize("selector", [SelectKBest, SelectPercentile, SelectFdr])
+def test_selectors_take_scores_and_p_values(selector):
+    x, y = load_breast_cancer(return_X_y=True)
+    fitted = selector(mutual_info_scores).fit(x, y)
+    scores, p = mutual_info_scores(x, y)
+    assert np.array_equal(fitted.scores_, scores)
+    assert np.array_equal(fitted.pvalues_, p)
+    assert fitted.transform(x).shape[1] == fitted.get_support().sum() > 0
+
+
+def test_a_pipeline_searches_for_the_number_of_features():
+    x, y = load_breast_cancer(return_X_y=True)
+    x = x / x.std(axis=0)
+    pipeline = make_pipeline(SelectKBest(mutual_info_scores), LogisticRegression(max_iter=1000))
+    search = GridSearchCV(pipeline, {"selectkbest__k": [1, 5]}, cv=2).fit(x, y)
+    assert search.best_params_ == {"selectkbest__k": 5}
+
+
+@pytest.mark.parametrize("target", ["numbers", "symbols"])
+@pytest.mark.parametrize("features", ["numbers", "symbols"])
+@pytest.mark.parametrize("n", [100, 500])
+def test_noise_passes_about_as_often_as_p_values_say(features, target, n):
+    rng = np.random.default_rng(0)
+    passed = []
+    for _ in range(10):
+        x = rng.normal(size=(n, 20)) if features == "numbers" else rng.integers(0, 4, (n, 20))
+        y = rng.normal(size=n) if target == "numbers" else rng.choice(3, n, p=[0.6, 0.3, 0.1])
+        passed.append(mutual_info_scores(x, y)[1] < 0.05)
+    # 200 features, beside ten targets: 0.05 within three standard errors of 0.015, and a longer tail of few samples
+    assert 0.005 < np.mean(passed) < 0.11
+
+
+def test_symbols_are_tested_as_by_the_likelihood_ratio():
+    rng = np.random.default_rng(1)
+    y = rng.integers(0, 3, 2000)
+    x = np.where(rng.random(2000) < 0.05, y, rng.integers(0, 3, 2000))
+    table = pd.crosstab(x, y).to_numpy()
+    wanted = chi2_contingency(table, lambda_="log-likelihood", correction=False).pvalue
+    assert mutual_info_scores(x[:, None], y)[1][0] == pytest.approx(wanted, rel=0.05)
+
+
+def test_a_constant_feature_has_nothing_and_a_certain_p_value():
+    y = np.arange(40) % 2
+    for constant in (np.ones((40, 1)), np.ones((40, 1), int)):
+        for target in (y, y + np.linspace(0, 0.1, 40)):
+            scores, p = mutual_info_scores(constant, target)
+            assert (scores[0], p[0]) == (0.0, 1.0)
+
+
+def test_class_names_and_numbers_are_the_same_symbols():
+    x, y = load_breast_cancer(return_X_y=True)
+    names = np.array(["malignant", "benign"])[y]
+    assert np.array_equal(mutual_info_scores(x, names)[0], mutual_info_scores(x, 1 - y)[0])
+
+
+def test_discrete_features_are_told_by_type_mask_or_number():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 3, 300)
+    x = np.stack([y, rng.integers(0, 3, 300)], axis=1)
+    by_type = mutual_info_scores(x, y)[0]
+    assert by_type[0] == pytest.approx(np.log(3), abs=0.02)
+    for said in ([True, True], [0, 1], np.array([0, -1]), True):
+        assert np.array_equal(mutual_info_scores(x.astype(float), y, discrete_features=said)[0], by_type)
+    numbers = mutual_info_scores(x, y, discrete_features=False)[0]
+    assert not np.allclose(numbers, by_type)
+    frame = pd.DataFrame({"a": x[:, 0], "b": rng.normal(size=300)})
+    selector = SelectKBest(partial(mutual_info_scores, discrete_features=[0]), k=1).fit(frame, y)
+    assert selector.scores_[0] == by_type[0]
+
+
+def test_the_target_may_be_told():
+    x = np.random.default_rng(0).normal(size=(200, 2))
+    y = np.arange(200) // 20
+    as_symbols, as_numbers = (mutual_info_scores(x, y, discrete_target=said)[0] for said in (None, False))
+    assert not np.allclose(as_symbols, as_numbers)
+    assert np.array_equal(mutual_info_scores(x, y.astype(float), discrete_target=True)[0], as_symbols)
+
+
+X = np.random.default_rng(0).normal(size=(30, 2))
+Y = np.arange(30) % 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "kind", "said"),
+    [
+        ((X, Y[:-1]), {}, ValueError, "inconsistent numbers of samples"),
+        ((np.where(X > 1, np.nan, X), Y), {}, ValueError, "NaN"),
+        ((csr_array(X), Y), {}, TypeError, "[Ss]parse"),
+        ((X, Y), {"discrete_features": [True]}, ValueError, "discrete_features must have a value for each of 2"),
+        ((X, Y), {"discrete_features": [2]}, ValueError, "discrete_features must be numbers of 2 features"),
+        ((X, Y), {"discrete_features": "all"}, TypeError, "discrete_features must be"),
+        ((X, Y), {"discrete_features": [0.5, 0.1]}, TypeError, "discrete_features must be"),
+        ((X, Y), {"discrete_target": "yes"}, TypeError, "discrete_target must be True, False or None"),
+        ((X, np.array(["a", "b"])[Y]), {"discrete_target": False}, ValueError, "discrete_target must be True or None"),
+    ],
+)
+def test_refusals(arguments, options, kind, said):
+    with pytest.raises(kind, match=said):
+        mutual_info_scores(*arguments, **options)
