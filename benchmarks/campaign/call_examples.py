@@ -344,6 +344,7 @@ EXAMPLES: dict[str, Any] = {
     "SumOfObjectives()": lambda: several(it.objectives.SumOfObjectives),
     "ParallelObjectives()": lambda: several(it.objectives.ParallelObjectives),
     "ThroughAuxiliary()": through,
+    "InfoPro()": lambda: built("InfoPro", decoder_channels=2),
     "auxiliary": lambda: linear(4, 3),
     "place": lambda: it.objectives.Place(1, 3),
     "Place.following": lambda: tuple,

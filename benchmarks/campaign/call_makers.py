@@ -18,7 +18,7 @@ from infotorch.objectives.base import LocalBatch
 
 N = 16
 #: Objectives that need grids of an image, and objectives on graphs.
-IMAGES = {"DeepInfoMax", "GreedyInfoMax"}
+IMAGES = {"DeepInfoMax", "GreedyInfoMax", "InfoPro"}
 GRAPHS = {"DeepGraphInfomax", "GraphForwardForward", "GraphRenyiInformation", "GraphicalInformation", "InfoGraph"}
 GRAPHS |= {"NodeInformation"}
 

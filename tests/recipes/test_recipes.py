@@ -6,6 +6,8 @@ import torch
 
 from infotorch.commands.main import main
 from infotorch.data.sets import Dataset, Split
+from infotorch.objectives.auxiliary import auxiliary_kind
+from infotorch.objectives.names import objective_from_name
 from infotorch.recipes.build import build_network, build_plan
 from infotorch.recipes.changes import change, change_from_text, settable_keys
 from infotorch.recipes.recipe import Recipe
@@ -305,6 +307,17 @@ class TestOptions:
         assert Recipe.model_validate_json(row.model_dump_json()) == row
         more = change(row, {"plan.options.Y:supcon.embedding": 8})
         assert more.plan.options == {"Y:supcon": {"temperature": 0.3, "embedding": 8}}
+
+    def test_an_auxiliary_network_is_an_option_with_settings_of_its_own(self):
+        begins = "plan.options.Y:readout.auxiliary"
+        row = change_from_text(find_recipe("demo", "best"), [f"{begins}.kind=convolutions", f"{begins}.channels=8,16"])
+        settings = {"kind": "convolutions", "channels": (8, 16)}
+        assert row.plan.options["Y:readout"] == {"auxiliary": settings}
+        assert Recipe.model_validate_json(row.model_dump_json()) == row
+        short = change(find_recipe("demo", "best"), {begins: "following"})
+        assert short.plan.options["Y:readout"] == {"auxiliary": "following"}
+        made = objective_from_name("Y", row.plan.options)
+        assert made.kind == auxiliary_kind(settings)
 
     @pytest.mark.parametrize(
         ("assignment", "message"),

@@ -26,6 +26,7 @@ HOMES = {
     "Grids": "renyi",
     "HSICBottleneck": "hsic",
     "InfoGraph": "graph_summary",
+    "InfoPro": "infopro",
     "InformationBottleneck": "bottleneck",
     "InformationDropout": "variational",
     "KernelAlignment": "similarity",

@@ -32,6 +32,7 @@ from infotorch.objectives.graph_summary import Summary as Summary
 from infotorch.objectives.graph_summary import SummaryBound as SummaryBound
 from infotorch.objectives.hsic import Dependence as Dependence
 from infotorch.objectives.hsic import HSICBottleneck as HSICBottleneck
+from infotorch.objectives.infopro import InfoPro as InfoPro
 from infotorch.objectives.inputs import Reconstruction as Reconstruction
 from infotorch.objectives.labels import CrossEntropy as CrossEntropy
 from infotorch.objectives.labels import ReadoutInformation as ReadoutInformation
@@ -85,6 +86,7 @@ __all__ = [
     "Grids",
     "HSICBottleneck",
     "InfoGraph",
+    "InfoPro",
     "InformationBottleneck",
     "InformationDropout",
     "KernelAlignment",

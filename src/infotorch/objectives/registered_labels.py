@@ -109,6 +109,17 @@ OF_LABELS: dict[str, Registered] = {
             "0.99 of its weight is on the similarities; the read-out gets the rest (`similarity_weight`)",
         ),
     ),
+    "Y:infopro": Registered(
+        "infopro.InfoPro",
+        "InfoPro: what makes the image, and what tells its label",
+        needs="images",
+        guide=Guide(
+            "I(Y; T) by a read-out behind convolutions, minus the error of the image made again from T",
+            "T grid, X images",
+            "deep convolutional networks cut into a few modules",
+            "two auxiliary networks for each module; `reconstruction_weight` says how much of the image is kept",
+        ),
+    ),
     "Y:forward-forward": Registered(
         "forward_forward.ForwardForward",
         "Forward-Forward: goodness of right labels",

@@ -35,6 +35,7 @@ from infotorch.training.devices import environment, peak_device_bytes, reset_pea
 from infotorch.training.epoch_means import EpochMeans
 from infotorch.training.evaluate import evaluate_modules, evaluating_repeatably
 from infotorch.training.loop import train
+from infotorch.training.memory import auxiliary_parameter_bytes
 from infotorch.training.plan import evaluating
 from infotorch.training.position import Position, StepInfo
 from infotorch.training.regression import plan_error
@@ -344,6 +345,9 @@ class Session:
         on_device = peak_device_bytes(self.device)
         if on_device is not None:
             memory["peak_device_bytes"] = on_device
+        beside = auxiliary_parameter_bytes(module.objective for module in self.plan)
+        if beside:
+            memory["auxiliary_parameter_bytes"] = beside
         return Outcome(
             status,
             message,

@@ -1,4 +1,4 @@
-"""What autograd keeps for the backward pass, at its highest."""
+"""What autograd keeps for the backward pass, at its highest, and what trains beside the modules."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from infotorch.objectives.auxiliary import ThroughAuxiliary
+from infotorch.objectives.infopro import ImageReconstruction
 
 
 class SavedActivations:
@@ -81,3 +84,22 @@ def track_saved_activations(parameters: Iterable[Tensor] = ()) -> Iterator[Saved
     saved = SavedActivations(parameters)
     with torch.autograd.graph.saved_tensors_hooks(saved.pack, _unpack):
         yield saved
+
+
+def auxiliary_parameter_bytes(objectives: Iterable[nn.Module | None]) -> int:
+    """Bytes of the weights of all auxiliary networks, InfoPro's decoders among them; read-outs are none.
+
+    Example:
+        >>> from infotorch.objectives.base import LocalBatch
+        >>> from infotorch.objectives.labels import ReadoutInformation
+        >>> objective, x, y = ThroughAuxiliary(ReadoutInformation(), nn.Linear(3, 2)), torch.ones(2, 3), torch.arange(2)
+        >>> objective.build(LocalBatch(x, x, x, y), y)
+        >>> auxiliary_parameter_bytes([objective, None])  # (3 + 1) x 2 numbers of 4 bytes
+        32
+    """
+    parts = [part for objective in objectives if objective is not None for part in objective.modules()]
+    # Before they are built there are none.
+    networks = [getattr(part, "network", None) for part in parts if isinstance(part, ThroughAuxiliary)]
+    networks += [getattr(part, "decoder", None) for part in parts if isinstance(part, ImageReconstruction)]
+    weights = [weight for network in networks if network is not None for weight in network.parameters()]
+    return sum(weight.numel() * weight.element_size() for weight in weights)
