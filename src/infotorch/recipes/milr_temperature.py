@@ -39,6 +39,7 @@ FOUND: Found = {
     "schedule-free": {"optimizer.lr": 0.00161},
     "step": {"optimizer.lr": 0.0381},
     "lars": {"optimizer.lr": 0.00133},
+    "adam-early": {"optimizer.lr": 0.00196},
 }
 
 
