@@ -100,12 +100,13 @@ class TestWhitening:
             (torch.zeros(5, 1, 9, 9), r"images must be \(n, 3, height, width\), got \(5, 1, 9, 9\)"),
             (torch.zeros(3, 9, 9), r"images must be \(n, 3, height, width\), got \(3, 9, 9\)"),
             (torch.zeros(1, 3, 3, 3), "images must have more than 12 patches, got 4"),
+            (torch.full((9, 3, 9, 9), torch.nan), "images must be finite"),
         ],
     )
     def test_what_has_no_such_patches_is_refused(self, images, message):
         with pytest.raises(ValueError, match=message):
             whiten(nn.Conv2d(3, 24, 2), images)
-        with pytest.raises(TypeError, match="whiten: images must be a tensor, got 3"):
+        with pytest.raises(TypeError, match="whiten: images must be a tensor of real numbers, got 3"):
             whiten(nn.Conv2d(3, 24, 2), 3)
 
 
@@ -170,7 +171,9 @@ class TestRecomputed:
     def test_what_cannot_run_again_alike_is_refused(self):
         with pytest.raises(ValueError, match="Recomputed: body must not have dropout, which would draw anew"):
             Recomputed(nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.5)))
-        with pytest.raises(TypeError, match="Recomputed: body must be a module, got int"):
+        with pytest.raises(ValueError, match=r"Recomputed: the body cannot take float32 of shape \(5, 2\): mat1 and"):
+            Recomputed(nn.Linear(3, 2))(torch.zeros(5, 2))
+        with pytest.raises(TypeError, match=r"Recomputed: body must be a torch\.nn\.Module, got 3"):
             Recomputed(3)
 
 

@@ -48,7 +48,7 @@ def steps_of(recipe, dataset, count=2):
 
 class TestRows:
     def test_the_rows_of_the_issue_are_there(self):
-        wanted = {"bp", "best", "layerwise", "label-free", "predsim", "dgl", "deep-bp", "random"}
+        wanted = {"bp", "best", "layerwise", "label-free", "infopro", "predsim", "dgl", "deep-bp", "random"}
         assert set(TABLE) >= wanted | {"bp-checkpoint", "bp-accumulate"}
 
     def test_all_train_on_all_images_for_equally_long_and_are_scored_by_views(self):

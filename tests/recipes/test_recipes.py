@@ -33,7 +33,7 @@ HONEST = {
     "prox-": {f"adam-{update}" for update in ("bp", "order1", "order2", "hybrid")},
     "milr-": {"network", "layerwise", "best", "control", "adam", "cosine", "onecycle"},
     "remedies-mnist": {"bp", "dropout", "vib", "vib-paper", "nonlinear-ib", "information-dropout", "noisy"},
-    "cifar10": {"bp", "best", "layerwise", "label-free", "predsim", "dgl", "deep-bp", "random", "bp-checkpoint"},
+    "cifar10": {"bp", "best", "layerwise", "label-free", "infopro", "predsim", "dgl", "deep-bp", "random"},
     "why-ib-fails": {"figure-1", "figure-2", "figure-3", "plane-tanh", "plane-relu"},
     "demo": {"full-bound", "mi-only", "weight-decay", "deep-bp", "random", "bp"},
     "ib-": {"full-bound", "mi-only", "weight-decay", "deep-bp", "random", "ce"},

@@ -15,10 +15,12 @@ from infotorch.networks.parallel import Parallel as Parallel
 from infotorch.networks.perceptron import fold_linear as fold_linear
 from infotorch.networks.perceptron import mlp as mlp
 from infotorch.networks.quantiser import Quantiser as Quantiser
+from infotorch.networks.recomputed import Recomputed as Recomputed
 from infotorch.networks.residual import resnet as resnet
 from infotorch.networks.segments import Segment as Segment
 from infotorch.networks.segments import check_cuts as check_cuts
 from infotorch.networks.segments import split as split
+from infotorch.networks.speed_run import airbench94 as airbench94
 from infotorch.networks.stochastic import GaussianLayer as GaussianLayer
 from infotorch.networks.stochastic import LogNormalLayer as LogNormalLayer
 from infotorch.networks.stochastic import SampleMean as SampleMean
@@ -37,9 +39,11 @@ __all__ = [
     "LogNormalNoise",
     "Parallel",
     "Quantiser",
+    "Recomputed",
     "SampleMean",
     "Segment",
     "StochasticLayer",
+    "airbench94",
     "all_cnn",
     "check_cuts",
     "coded_mlp",

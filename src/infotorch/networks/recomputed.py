@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from infotorch.networks.model_state import keeping_statistics
+from infotorch.numerics.checks import check_module
+from infotorch.numerics.module_inputs import described, explaining, module_input
 
 
 class _Rerun(torch.autograd.Function):
@@ -68,18 +70,24 @@ class Recomputed(nn.Module):
 
     def __init__(self, body: nn.Module) -> None:
         super().__init__()
-        if not isinstance(body, nn.Module):
-            raise TypeError(f"Recomputed: body must be a module, got {type(body).__name__}.")
+        check_module(body, where="Recomputed", name="body")
         if any(isinstance(layer, nn.modules.dropout._DropoutNd) and layer.p for layer in body.modules()):
             raise ValueError("Recomputed: body must not have dropout, which would draw anew when it runs again.")
         self.body = body
 
     def forward(self, x: Tensor) -> Tensor:
-        """What the body gives."""
-        if not torch.is_grad_enabled():
-            return self.body(x)
-        weights = [parameter for parameter in self.body.parameters() if parameter.requires_grad]
-        return _Rerun.apply(self.body, self._again, x, *weights)  # pyright: ignore[reportReturnType]
+        """What the body gives.
+
+        Raises:
+            TypeError: x is no dense tensor of real numbers.
+            ValueError: the body cannot take it.
+        """
+        x = module_input(x, where="Recomputed", name="the input")
+        with explaining(lambda: f"Recomputed: the body cannot take {described(x)}"):
+            if not torch.is_grad_enabled():
+                return self.body(x)
+            weights = [parameter for parameter in self.body.parameters() if parameter.requires_grad]
+            return _Rerun.apply(self.body, self._again, x, *weights)  # pyright: ignore[reportReturnType]
 
     def _again(self, x: Tensor) -> Tensor:
         with keeping_statistics([self.body]):

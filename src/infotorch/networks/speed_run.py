@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from infotorch.networks.images import check_images
 from infotorch.networks.recomputed import Recomputed
 from infotorch.numerics.checks import check_widths, shown
+from infotorch.numerics.kinds import check_kind
 
 #: Side of the patches that the stem whitens.
 _PATCH = 2
@@ -101,8 +102,8 @@ def airbench94(
             less memory. The layers of block 1 then are `block1.conv1_1` and so on.
 
     Raises:
-        TypeError: outputs or a number of channels is not an integer.
-        ValueError: another shape, smaller images, channels below 1, or images of another shape or too few.
+        TypeError: outputs or a number of channels is not an integer, or images no tensor of real numbers.
+        ValueError: another shape, smaller images, channels below 1, or images of another shape, too few or not finite.
 
     Source: Jordan 2024, arXiv:2404.00498, Sec. 3 and Appendix: the network of 94 %, written from its text.
 
@@ -114,6 +115,7 @@ def airbench94(
         torch.Size([2, 10])
     """
     check_images(shape, outputs, where="airbench94", least=_LEAST_SIDE)
+    check_kind(recompute, bool, where="airbench94", name="recompute", said="True or False")
     if len(check_widths(channels, where="airbench94", name="channels")) != 3:
         raise ValueError(f"airbench94: channels must be three widths, got {shown(channels)}.")
     stem = nn.Conv2d(shape[0], 2 * shape[0] * _PATCH**2, _PATCH)
@@ -155,8 +157,8 @@ def whiten(stem: nn.Conv2d, images: Tensor) -> None:
         images: (n, channels, height, width).
 
     Raises:
-        TypeError: images is no tensor.
-        ValueError: images of another shape, or fewer patches than they have numbers.
+        TypeError: images is no tensor of real numbers.
+        ValueError: images of another shape, fewer patches than they have numbers, or values that are not finite.
 
     Example:
         >>> stem, images = nn.Conv2d(1, 8, 2, bias=False), torch.eye(8).expand(50, 1, 8, 8)
@@ -165,14 +167,16 @@ def whiten(stem: nn.Conv2d, images: Tensor) -> None:
         >>> covariance.diagonal().round(decimals=1).tolist()  # an eye's patches vary in three directions
         [0.0, 1.0, 1.0, 1.0, 0.0, 1.0, 1.0, 1.0]
     """
-    if not isinstance(images, Tensor):
-        raise TypeError(f"whiten: images must be a tensor, got {shown(images)}.")
+    if not isinstance(images, Tensor) or not images.is_floating_point():
+        raise TypeError(f"whiten: images must be a tensor of real numbers, got {shown(images)}.")
     numbers = stem.in_channels * stem.kernel_size[0] * stem.kernel_size[1]
     if images.ndim != 4 or images.shape[1] != stem.in_channels:
         raise ValueError(f"whiten: images must be (n, {stem.in_channels}, height, width), got {tuple(images.shape)}.")
     count, total, products = 0, torch.zeros(numbers).double(), torch.zeros(numbers, numbers).double()
     for rows in _patches(images, stem):
         count, total, products = count + len(rows), total + rows.sum(dim=0), products + rows.T @ rows
+    if not bool(torch.isfinite(products).all()):
+        raise ValueError("whiten: images must be finite, got NaN or infinite values.")
     if count <= numbers:
         raise ValueError(f"whiten: images must have more than {numbers} patches, got {count}.")
     mean = total / count

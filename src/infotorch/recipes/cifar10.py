@@ -30,10 +30,8 @@ _READ: dict[str, SettingValue] = {
     "plan.options.Y:readout.label_smoothing": 0.2,
     "plan.options.Y:readout.temperature": 9.0,
 }
-_THROUGH_ONE: dict[str, SettingValue] = {
-    **_READ,
-    _HEAD: {"kind": "convolutions", "channels": 256, "locations": 4},
-}
+_CONVOLUTION: dict[str, SettingValue] = {"kind": "convolutions", "channels": 256, "locations": 4}
+_THROUGH_ONE: dict[str, SettingValue] = {**_READ, _HEAD: _CONVOLUTION}
 _THROUGH_POINTS: dict[str, SettingValue] = {
     **_READ,
     _HEAD: {"kind": "convolutions", "channels": (256, 256, 256), "kernel": 1, "locations": 4},
@@ -66,9 +64,18 @@ _VARIANTS = {
         "blocks without labels, by contrast of affine views; then a linear read-out of the last one",
         ("X:views",) * 3,
         together=True,
-        changes={**_ADAMW, "plan.options.X:views.num_views": 2, "plan.options.X:views.hidden": (512,)},
+        # The read-out alone is a convex problem, and its scores are divided by 9.
+        changes={**_ADAMW, "optimizer.output_lr": 0.05, "plan.options.X:views.hidden": (512,)},
         search={**_ADAMW_SEARCH, "plan.options.X:views.temperature": SearchRange(low=0.05, high=0.5)},
         cuts=(*_BLOCKS, "pool"),
+    ),
+    "infopro": Variant(
+        "blocks by InfoPro (Wang et al. 2021): the image made again, and a read-out through a convolution",
+        ("Y:infopro",) * 2,
+        together=True,
+        changes={**_ADAMW, "plan.options.Y:infopro.auxiliary": _CONVOLUTION},
+        search=_ADAMW_SEARCH,
+        cuts=_BLOCKS,
     ),
     "predsim": Variant(
         "every convolution by predicted similarity (Nokland & Eidnes 2019)",
@@ -91,6 +98,9 @@ _VARIANTS = {
         "convolutions as initialised, a linear read-out of the last one by cross-entropy",
         ("frozen",),
         together=True,
+        # Behind features that stay a convex problem is left, which takes high rates.
+        changes={"optimizer.lr": 300.0},
+        search={"optimizer.lr": SearchRange(low=30.0, high=3000.0)},
         cuts=("pool",),
     ),
     "bp-checkpoint": Variant(
