@@ -21,12 +21,12 @@ def columns_of(x):
     return [Column.read(torch.as_tensor(values), f"x{j}") for j, values in enumerate(x)]
 
 
-@pytest.mark.parametrize("n", [5, 30, 300])
+@pytest.mark.parametrize("n", [6, 30, 300])
 def test_numbers_with_numbers_are_ksg_of_normal_scores(either_way, n):
     x, y = samples(n)
     columns, of_y, grid = columns_of(x), Column.read(torch.as_tensor(y), "y"), normal_grid(n)
     with unexamined():
-        each = [float(ksg(grid[column.codes], grid[of_y.codes], k=3)) for column in columns]
+        each = [float(ksg(grid[column.codes], grid[of_y.codes], k=5)) for column in columns]
     assert column_informations(columns, of_y).tolist() == pytest.approx(each, abs=1e-12)
 
 
@@ -35,7 +35,7 @@ def test_numbers_with_symbols_are_ross_of_normal_scores(either_way, edges):
     x, y = samples()
     labels = np.digitize(y, edges)
     columns, of_y, grid = columns_of(x), Column.read(torch.as_tensor(labels), "y"), normal_grid(len(y))
-    each = [float(ross(grid[column.codes], labels, k=3)) for column in columns]
+    each = [float(ross(grid[column.codes], labels, k=5)) for column in columns]
     assert column_informations(columns, of_y).tolist() == pytest.approx(each, abs=1e-12)
     turned = [float(column_informations([of_y], column)[0]) for column in columns]  # the column is the symbols
     assert turned == pytest.approx(each, abs=1e-12)
@@ -47,7 +47,7 @@ def test_samples_alone_in_their_class_are_left_out(either_way):
     labels[50] = 7
     kept = np.arange(101) != 50
     grid = normal_grid(100)
-    alone = [float(ross(grid[column.codes], labels[kept], k=3)) for column in columns_of(x[:, kept])]
+    alone = [float(ross(grid[column.codes], labels[kept], k=5)) for column in columns_of(x[:, kept])]
     assert column_informations(columns_of(x), Column.read(torch.as_tensor(labels), "y")).tolist() == pytest.approx(
         alone
     )

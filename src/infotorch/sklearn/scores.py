@@ -23,7 +23,7 @@ def mutual_info_scores(
     All features in one pass, several times faster than scikit-learn's `mutual_info_classif` and
     `mutual_info_regression` (benchmarks/feature_scores.py). Of numbers only the order is read, through the normal
     scores of their ranks, so that units, heavy tails and increasing maps of a feature change nothing. Numbers with
-    numbers are `ksg`, numbers with symbols `ross`, both with 3 neighbours, and symbols with symbols `discrete_mi` with
+    numbers are `ksg`, numbers with symbols `ross`, both with 5 neighbours, and symbols with symbols `discrete_mi` with
     Miller and Madow's correction. Equal numbers stand in a random order, the same in every call.
 
     `functools.partial` sets the options for a selector: `SelectKBest(partial(mutual_info_scores,
@@ -40,7 +40,7 @@ def mutual_info_scores(
     Returns:
         Scores (d,) in nats, not clamped: of an independent feature they scatter about 0. P-values (d,) for
         independence: of numbers by Student's test against the scatter of columns of noise beside this y, which is the
-        same for all features; of symbols with symbols by the likelihood ratio, its mean corrected. Below 100 samples
+        same for all features; of symbols with symbols by Pearson's chi squared. Below 100 samples
         those of numbers are a little too small. 0 nats and 1 for a constant feature.
 
     Raises:

@@ -14,6 +14,7 @@ from torch import Tensor
 from infotorch.estimators.column_conditionals import conditional_column_informations
 from infotorch.estimators.single_columns import Column, column_informations
 from infotorch.sklearn.errors import errors_by_groups
+from infotorch.sklearn.independence import noise_scale
 
 Criterion = Literal["relevance", "mrmr", "jmi"]
 
@@ -110,7 +111,8 @@ class Search:
             alone = column_informations([x], y) if self.criterion == "mrmr" else 0.0
             return alone - terms.mean() if self.criterion == "mrmr" else terms
 
-        error = float(errors_by_groups(on, len(self.y.codes))[0])
+        # A difference of two estimates that err alike scatters little: what noise alone may score is not believed.
+        error = max(float(errors_by_groups(on, len(self.y.codes))[0]), noise_scale(self.columns[best], self.y))
         enough = NormalDist().inv_cdf(1 - chance) * error
         if not gain > enough:
             return "stop"

@@ -33,10 +33,10 @@ class MutualInformationSelector(SelectorMixin, BaseEstimator):
     - "relevance": I(X; Y) alone, as `SelectKBest(mutual_info_scores)`.
 
     With "auto" the search stops by error bars: where what the best feature adds lies less above 0 than as many of its
-    standard errors as leave alpha / d of a normal law, for d features. Of "jmi", a feature that adds that little beside
-    one of the selected is left out, and the search goes on. Relevance counts where its p-value is below alpha / d, and
-    "mrmr" takes nothing else.
-    One feature is always selected.
+    standard errors as leave alpha / d of a normal law, for d features; the error is taken no smaller than noise beside
+    this y scatters. Of "jmi", a feature that adds that little beside one of the selected is left out, and the search
+    goes on. Relevance counts where its p-value is below alpha / d, and "mrmr" takes nothing else. One feature is always
+    selected.
 
     The estimates are those of `mutual_info_scores`; given another feature, `conditional_ksg` and differences of
     estimates by the chain rule, for numbers and symbols in any mixture.
