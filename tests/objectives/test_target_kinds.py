@@ -107,6 +107,20 @@ class TestWeightsAndSmoothing:
         torch.testing.assert_close(readout(batch).total, wanted - readout.label_entropy)
         torch.testing.assert_close(readout(batch).terms, plain(batch).terms)
 
+    def test_a_temperature_divides_the_scores_of_classes_and_nothing_else(self):
+        y = torch.tensor([0, 1, 1, 2, -1, 1])
+        scores = torch.randn(6, 3, generator=torch.Generator().manual_seed(1))
+        warm, plain = ReadoutInformation(temperature=4.0), ReadoutInformation()
+        for each in (warm, plain):
+            each.build(LocalBatch(scores, scores, scores, y), y)
+            each.readout = nn.Identity()
+        found, wanted = warm(LocalBatch(scores, scores, scores, y)), plain(LocalBatch(scores, scores, scores / 4, y))
+        torch.testing.assert_close(found.total, wanted.total)
+        torch.testing.assert_close(found.terms, wanted.terms)
+        assert torch.equal(warm.scores(scores), scores / 4)
+        with pytest.raises(ValueError, match=r"ReadoutInformation: temperature must be .*positive.*, got 0"):
+            ReadoutInformation(temperature=0.0)
+
     def test_balanced_weights_give_each_class_the_same_weight(self):
         y = torch.tensor([0] * 6 + [1] * 2)
         scores = torch.randn(8, 2, generator=torch.Generator().manual_seed(1))

@@ -25,11 +25,12 @@ _BLOCKS = ("conv2_1", "conv3_1")
 _CONVOLUTIONS = ("conv1_2", "conv2_1", "conv2_2", "conv3_1", "conv3_2")
 _HEAD = "plan.options.Y:readout.auxiliary"
 
-# The network's own scores are divided by 9 as well, and its rates are made for that.
+# The network's own scores are divided by 9, and its rates are made for that; a read-out of averages has weaker ones.
 _READ: dict[str, SettingValue] = {
     "plan.options.Y:readout.label_smoothing": 0.2,
-    "plan.options.Y:readout.temperature": 9.0,
+    "plan.options.Y:readout.temperature": 3.0,
 }
+_READ_SEARCH = {"plan.options.Y:readout.temperature": SearchRange(low=1.0, high=9.0)}
 _CONVOLUTION: dict[str, SettingValue] = {"kind": "convolutions", "channels": 256, "locations": 4}
 _THROUGH_ONE: dict[str, SettingValue] = {**_READ, _HEAD: _CONVOLUTION}
 _THROUGH_POINTS: dict[str, SettingValue] = {
@@ -51,6 +52,7 @@ _BEST = Variant(
     ("Y:readout",) * 2,
     together=True,
     changes=_THROUGH_ONE,
+    search=_READ_SEARCH,
     cuts=_BLOCKS,
 )
 
@@ -91,6 +93,7 @@ _VARIANTS = {
         ("Y:readout",) * 2,
         together=True,
         changes=_THROUGH_POINTS,
+        search=_READ_SEARCH,
         cuts=_BLOCKS,
     ),
     "deep-bp": _BEST._replace(description="best's losses, with gradients that cross the modules", isolated=False),
