@@ -1,4 +1,4 @@
-"""Select features by what they tell beside each other: scikit-learn's breast cancer set, with copies and noise added."""
+"""Select features by what they tell beside each other: scikit-learn's breast cancer set, with noise added."""
 
 import numpy as np
 from sklearn.datasets import load_breast_cancer
