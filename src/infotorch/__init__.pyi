@@ -16,6 +16,8 @@ from infotorch.diagnostics.diagnosis import Diagnosis as Diagnosis
 from infotorch.diagnostics.diagnosis import LayerDiagnosis as LayerDiagnosis
 from infotorch.diagnostics.diagnosis import diagnose as diagnose
 from infotorch.diagnostics.information_plane import InformationPlane as InformationPlane
+from infotorch.diagnostics.isolation import IsolationAudit as IsolationAudit
+from infotorch.diagnostics.isolation import audit_isolation as audit_isolation
 from infotorch.diagnostics.plane_point import PlanePoint as PlanePoint
 from infotorch.estimators.architecture import architecture_aware_mine as architecture_aware_mine
 from infotorch.estimators.binned import binned_mi as binned_mi
@@ -74,6 +76,7 @@ __all__ = [
     "InformationPlane",
     "InformationSignal",
     "InformationStopping",
+    "IsolationAudit",
     "LayerDiagnosis",
     "LocalBatch",
     "LocalModule",
@@ -91,6 +94,7 @@ __all__ = [
     "StepInfo",
     "TensorBatches",
     "architecture_aware_mine",
+    "audit_isolation",
     "binned_mi",
     "cka",
     "data",

@@ -13,6 +13,9 @@ from infotorch.diagnostics.embeddings import embed_modules as embed_modules
 from infotorch.diagnostics.evidence import Evidence as Evidence
 from infotorch.diagnostics.information_plane import InformationPlane as InformationPlane
 from infotorch.diagnostics.information_plane import log_epochs as log_epochs
+from infotorch.diagnostics.isolation import IsolationAudit as IsolationAudit
+from infotorch.diagnostics.isolation import audit_isolation as audit_isolation
+from infotorch.diagnostics.isolation_findings import IsolationFinding as IsolationFinding
 from infotorch.diagnostics.plane_point import PlanePoint as PlanePoint
 from infotorch.diagnostics.sensitivity import Sensitivity as Sensitivity
 from infotorch.diagnostics.simplicity import Decisions as Decisions
@@ -25,6 +28,8 @@ __all__ = [
     "Diagnosis",
     "Evidence",
     "InformationPlane",
+    "IsolationAudit",
+    "IsolationFinding",
     "LayerDiagnosis",
     "NoisyInformation",
     "PlanePoint",
@@ -32,6 +37,7 @@ __all__ = [
     "QuantisedEntropy",
     "Sensitivity",
     "Verdict",
+    "audit_isolation",
     "bottleneck_information",
     "correlation_dimension",
     "diagnose",

@@ -26,6 +26,7 @@ class Outcome:
         published: metric name -> {"value", "source"}, from the paper.
         seconds: time spent training and evaluating, all sessions of the run together.
         memory: `peak_saved_activation_bytes` and the device's peak where there is one.
+        isolation: "certified", or "not certified: " and why, see `audit_isolation`; None where gradients are to cross.
     """
 
     status: Status
@@ -37,6 +38,7 @@ class Outcome:
     published: dict[str, dict[str, Any]] = field(default_factory=dict)
     seconds: float = 0.0
     memory: dict[str, int] = field(default_factory=dict)
+    isolation: str | None = None
 
 
 #: What outcome.json holds; null stands for a number that is not finite.
@@ -50,6 +52,7 @@ _FORM = {
     "published": Optional(Each({"value": Optional(NUMBER_OR_NULL), "source": Optional(TEXT)})),
     "seconds": Optional(NUMBER_OR_NULL),
     "memory": Optional(Each(COUNT)),
+    "isolation": Optional(TEXT),
 }
 
 

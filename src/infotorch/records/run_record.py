@@ -229,7 +229,10 @@ class RunRecord:
 
     def finish(self, outcome: Outcome) -> None:
         """Write how the run ended."""
-        write_json(self.directory / "outcome.json", asdict(outcome))
+        content = asdict(outcome)
+        if outcome.isolation is None:
+            del content["isolation"]
+        write_json(self.directory / "outcome.json", content)
 
     def write_picture(self, content: bytes) -> None:
         """Write the picture of a denoiser, a PNG file."""

@@ -296,7 +296,8 @@ def _result(run: Run) -> dict[str, Any]:
     memory = {
         f"{name.removesuffix('_bytes')}, MiB": format_mebibytes(count) for name, count in run.outcome.memory.items()
     }
-    return {**({"message": run.outcome.message} if run.outcome.message else {}), **metrics, **memory}
+    said = {"message": run.outcome.message, "isolation": run.outcome.isolation}
+    return {**{name: words for name, words in said.items() if words}, **metrics, **memory}
 
 
 def _definitions(content: Mapping[str, Any]) -> str:

@@ -95,6 +95,14 @@ class VariantSummary:
         return count_statuses(self.runs)
 
     @property
+    def isolation(self) -> str:
+        """Whether all completed runs were certified as isolated; "" where none was audited."""
+        told = [run.outcome.isolation for run in self.runs if run.completed and run.outcome and run.outcome.isolation]
+        if not told:
+            return ""
+        return "certified" if all(one == "certified" for one in told) else "not certified"
+
+    @property
     def incomplete(self) -> tuple[Run, ...]:
         """The runs that do not enter the means."""
         return tuple(run for run in self.runs if not run.completed)
@@ -202,6 +210,8 @@ def _notes(runs: list[Run], counted: dict[int, Run]) -> list[str]:
             notes.append(f"Seed {seed} was run {twins} times; {run.directory} counts.")
         if run.outcome:
             notes += [f"Seed {seed}: {name} is not finite." for name, v in run.outcome.metrics.items() if v is None]
+        if run.outcome and run.outcome.isolation not in {None, "certified"}:
+            notes.append(f"Seed {seed} is {run.outcome.isolation}.")
         notes += [f"Seed {seed}: {doubt}" for doubt in _doubts(run)]
     known = [_deciding(run) for run in counted.values()]
     unknown = {name for one in known for name in one if not all(name in other for other in known)}

@@ -49,7 +49,10 @@ __all__ = ["markdown_table", "summarise", "terminal_table"]
 
 _COMPARED, _MCNEMAR = "paired difference (95 %)", "McNemar over test samples"
 _PUBLISHED_TRAIN, _REACHED = "published on training samples", "minimum reached"
-_LEFT = frozenset({"recipe", "variant", "metric", _COMPARED, "runs"})
+_ISOLATION = "isolation"
+#: Columns that are left out where no row has a value.
+_OPTIONAL = {_REACHED, _COMPARED, _MCNEMAR, _PUBLISHED_TRAIN, _ISOLATION, "best seed", "s.d. over seeds"}
+_LEFT = frozenset({"recipe", "variant", "metric", _COMPARED, _ISOLATION, "runs"})
 
 
 def _lines(rows: Sequence[VariantSummary]) -> list[tuple[VariantSummary, str]]:
@@ -86,9 +89,10 @@ def _columns(rows: Sequence[VariantSummary], against: Reference) -> list[tuple[s
         (others["train"], [_measured(row, twin_of(name, "train"), count=False) for row, name in lines]),
         ("saved activations, MiB", [format_mebibytes(row.memory.get(ACTIVATIONS)) for row, _ in lines]),
         ("time", [format_seconds(row.seconds) for row, _ in lines]),
+        (_ISOLATION, [row.isolation or ABSENT for row, _ in lines]),
         ("runs", [format_counts(row.counts) for row, _ in lines]),
     ]
-    optional = {*others.values(), _REACHED, _COMPARED, _MCNEMAR, _PUBLISHED_TRAIN, "best seed", "s.d. over seeds"}
+    optional = {*others.values(), *_OPTIONAL}
     return [(header, cells) for header, cells in columns if header not in optional or set(cells) != {ABSENT}]
 
 

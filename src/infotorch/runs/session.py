@@ -20,6 +20,7 @@ from infotorch.records.progress import Progress
 from infotorch.records.run_record import RunRecord
 from infotorch.runs.assess import assess_run, load_outliers
 from infotorch.runs.early_stopping import EarlyStopping
+from infotorch.runs.isolation import audit_run, claims_isolation
 from infotorch.runs.planes import RunPlanes
 from infotorch.runs.saved_state import naming_checkpoint, saved_state
 from infotorch.runs.schedule_control import ScheduleController
@@ -104,6 +105,7 @@ class Session:
         self.elapsed = 0.0
         self.failure: Exception | None = None
         self.stop_requested = False
+        self.isolation: str | None = None
 
     def run(self, *, resume: bool) -> Outcome:
         """Train to the end, or to the first thing that ends training; whatever it was is the outcome.
@@ -114,6 +116,9 @@ class Session:
         # Before training, and not where a network is only built to be looked at.
         assesses = self.recipe.assessment.outliers and not self.is_trial
         self.outliers = load_outliers(self.recipe, self.model, self.dataset, self.seed) if assesses else None
+        if claims_isolation(self.plan) and not self.is_trial:
+            self.isolation = audit_run(self.recipe, self.seed, str(self.device), self.dataset)
+            reset_peak_device_bytes(self.device)
         if resume and self.record.exists() and has_checkpoint(self.record.checkpoint_directory):
             self._go_on()
         else:
@@ -358,4 +363,5 @@ class Session:
             {name: number.model_dump() for name, number in self.recipe.published.items()},
             round(self._seconds(), 3),
             memory,
+            self.isolation,
         )

@@ -1,0 +1,209 @@
+"""A training step on the same samples again and again, each time with one thing changed, and what that moves."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from infotorch.diagnostics.module_calls import Seen, calls_of, shuffled_input, watching
+from infotorch.diagnostics.reached_state import ReachedState, Stream, same_bits
+from infotorch.diagnostics.shared_tensors import shared_with
+from infotorch.numerics.process import alone
+
+#: One update of all modules on the samples (x, y).
+Step: TypeAlias = Callable[[Any, Any], object]
+#: Step by step: module -> its tensors by name, as the step left them.
+Trace: TypeAlias = list[dict[str, dict[str, Tensor]]]
+#: What moves in one step may show in the next: a statistic, a random stream, an optimiser's state.
+STEPS = 2
+#: As far as scaled weights go: what is clipped, normalised or thresholded notices.
+_LARGE = 1000.0
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What differs in one module's tensors between two trials.
+
+    Attributes:
+        difference: the largest, 0.0 where all bits are the same, infinite where one is not a number.
+        tensors: the names of those that differ, the one that differs most first.
+        error: why the trial could not be made, or "".
+    """
+
+    difference: float = 0.0
+    tensors: tuple[str, ...] = ()
+    error: str = ""
+
+
+class Trials:
+    """Trials of a step, each from the same state; after each, everything that the step reaches is as it was.
+
+    Args:
+        step: the step.
+        parts: the modules by name, in their order.
+        x: inputs of a batch.
+        y: targets, or None.
+
+    Attributes:
+        repeats: whether the step does the same twice.
+        moving: module -> the names of its tensors that the steps move.
+        seen: what was seen crossing between modules.
+        watch_error: why nothing was seen, or "".
+
+    Raises:
+        ValueError: the step fails on these samples.
+    """
+
+    def __init__(self, step: Step, parts: Mapping[str, nn.Module], x: Any, y: Any) -> None:
+        self.step, self.parts, self.x, self.y = step, parts, x, y
+        self.state = ReachedState(step, *parts.values())
+        before = self._read()
+        try:
+            self.baseline = self._run()
+        except Exception as error:
+            raise ValueError(f"audit_isolation: the step fails on these samples: {_told(error)}") from error
+        self.moving = {
+            name: {key for after in self.baseline for key in _compare(before[name], after[name]).tensors}
+            for name in parts
+        }
+        self.seen, self.watch_error = Seen(), ""
+        with watching(parts, self.state.streams) as self.seen:
+            again = self.moved(nullcontext())
+        self.watch_error = next((moved.error for moved in again.values() if moved.error), "")
+        if any(moved.error or moved.tensors for moved in again.values()):  # by itself, or because it was watched
+            again = self.moved(nullcontext())
+        self.repeats = not any(moved.error or moved.tensors for moved in again.values())
+
+    def all_other(self, name: str, streams: list[Stream]) -> dict[str, Moved]:
+        """Module -> what moves in it with other weights of module `name`, other inputs to it and other draws."""
+        calls = calls_of(self.parts[name], change=shuffled_input, leaving=lambda: _draw(streams))
+        return self.moved(calls, lambda: self._disturb(name))
+
+    def other_weights(self, name: str) -> dict[str, Moved]:
+        """The same, for other weights alone."""
+        return self.moved(nullcontext(), lambda: self._disturb(name))
+
+    def large_weights(self, name: str) -> dict[str, Moved]:
+        """The same, when all real tensors of module `name` are a thousand times as large."""
+        return self.moved(nullcontext(), lambda: self._enlarge(name))
+
+    def other_inputs(self, name: str) -> dict[str, Moved]:
+        """The same, for other values that go into its layers."""
+        return self.moved(calls_of(self.parts[name], change=shuffled_input))
+
+    def other_draws(self, name: str, streams: list[Stream]) -> dict[str, Moved]:
+        """The same, when its layers draw one number more of each stream."""
+        return self.moved(calls_of(self.parts[name], leaving=lambda: _draw(streams)))
+
+    def other_labels(self, y: Any) -> dict[str, Moved]:
+        """The same, for other labels."""
+        return self.moved(nullcontext(), y=y)
+
+    def moved(
+        self, around: AbstractContextManager[object], change: Callable[[], None] = lambda: None, **other: Any
+    ) -> dict[str, Moved]:
+        """Module -> what differs from the unchanged trial, in the first step that differs."""
+        try:
+            with around:
+                found = self._run(change, **other)
+        except Exception as error:  # the changed step may be one that cannot be taken, which proves nothing
+            return dict.fromkeys(self.parts, Moved(error=_told(error)))
+        result: dict[str, Moved] = {}
+        for name in self.parts:
+            differences = [_compare(a[name], b[name]) for a, b in zip(self.baseline, found, strict=True)]
+            result[name] = next((moved for moved in differences if moved.tensors), Moved())
+        return result
+
+    def _run(self, change: Callable[[], None] = lambda: None, **other: Any) -> Trace:
+        samples = {"x": self.x, "y": self.y} | other
+        trace: Trace = []
+        with ExitStack() as stack:
+            for context in (alone(), warnings.catch_warnings(), torch.inference_mode(False), torch.enable_grad()):
+                stack.enter_context(context)
+            warnings.simplefilter("ignore")  # the step has said what it has to say to its owner
+            stack.callback(self.state.restore)
+            change()
+            for _ in range(STEPS):
+                self.step(*(copy.deepcopy(samples[name]) for name in ("x", "y")))
+                trace.append(self._read())
+        return trace
+
+    def _read(self) -> dict[str, dict[str, Tensor]]:
+        return {
+            name: {key: tensor.detach().clone() for key, tensor in tensors_of_module(part).items()}
+            for name, part in self.parts.items()
+        }
+
+    def _disturb(self, name: str) -> None:
+        generator = torch.Generator().manual_seed(0)
+        with torch.no_grad():
+            for weight in self._own(name):
+                if isinstance(weight, nn.Parameter):
+                    size = weight.float().square().mean().sqrt().item() or 0.1
+                    noise = torch.randn(weight.shape, generator=generator) * size
+                    weight.add_(noise.to(weight.device, weight.dtype))
+
+    def _enlarge(self, name: str) -> None:
+        with torch.no_grad():
+            for tensor in self._own(name):
+                tensor.mul_(_LARGE)
+
+    def _own(self, name: str) -> list[Tensor]:
+        """The real tensors of a module that no other one holds: what is shared is looked at as such."""
+        others = {other: tensors_of_module(part) for other, part in self.parts.items() if other != name}
+        own = tensors_of_module(self.parts[name])
+        shared = {key for names in shared_with(own, others).values() for key in names}
+        return [tensor for key, tensor in own.items() if key not in shared and tensor.is_floating_point()]
+
+
+def _draw(streams: list[Stream]) -> None:
+    for stream in streams:
+        stream.draw()
+
+
+def tensors_of_module(part: nn.Module) -> dict[str, Tensor]:
+    """Parameters and buffers by their names.
+
+    Example:
+        >>> list(tensors_of_module(nn.BatchNorm1d(2)))
+        ['weight', 'bias', 'running_mean', 'running_var', 'num_batches_tracked']
+    """
+    named = (*part.named_parameters(), *part.named_buffers())
+    return {_shown(name): tensor for name, tensor in named}
+
+
+def _shown(name: str) -> str:
+    """Without the names of what stands around a user's layers."""
+    around = ("body.", "training_graph.", "evaluation_graph.", "layers.")
+    return ".".join(part for part in name.split(".") if f"{part}." not in around[:3]).replace("/", ".")
+
+
+def _compare(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> Moved:
+    differences = {name: _largest(tensor, other.get(name)) for name, tensor in one.items()}
+    moved = {name: value for name, value in differences.items() if value is not None}
+    moved |= dict.fromkeys(set(other) - set(one), float("inf"))
+    if not moved:
+        return Moved()
+    names = sorted(moved, key=lambda name: -moved[name])
+    return Moved(moved[names[0]], tuple(names))
+
+
+def _largest(one: Tensor, other: Tensor | None) -> float | None:
+    """The largest difference of two tensors, None where every bit is the same."""
+    if other is not None and same_bits(one, other):
+        return None
+    if other is None or one.shape != other.shape or one.is_complex() or one.numel() == 0:
+        return float("inf")
+    largest = (one.double() - other.double()).abs().max().item()
+    return largest if largest == largest else float("inf")
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"

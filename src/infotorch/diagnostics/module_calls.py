@@ -1,0 +1,171 @@
+"""The calls of some modules' layers: what goes into them, and what moves while they run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_map_only
+
+from infotorch.diagnostics.reached_state import Stream, same_bits
+
+#: Changes the tensors that go into a call.
+Changing = Callable[[Tensor], Tensor]
+
+
+@contextmanager
+def calls_of(
+    module: nn.Module,
+    *,
+    change: Changing | None = None,
+    within: bool = False,
+    entering: Callable[[], None] = lambda: None,
+    leaving: Callable[[], None] = lambda: None,
+) -> Iterator[list[int]]:
+    """A context that is told of every call of a module's layers from outside of it, the module's own among them.
+
+    Args:
+        module: whose layers; a mere list of layers is no layer.
+        change: of every tensor that goes into such a call.
+        within: change what goes into calls within such calls, too.
+        entering: before each such call.
+        leaving: after it.
+
+    Yields:
+        A list of one number, how many calls there were.
+
+    Example:
+        >>> layers = nn.ModuleList([nn.Sequential(nn.Linear(2, 2), nn.ReLU()), nn.Linear(2, 1)])
+        >>> with calls_of(layers) as count:
+        ...     _ = layers[1](layers[0](torch.ones(1, 2)))
+        >>> count
+        [2]
+    """
+    count, depth = [0], [0]
+
+    def before(_: nn.Module, args: Any, kwargs: Any) -> Any:
+        depth[0] += 1
+        if depth[0] == 1:
+            count[0] += 1
+            entering()
+        if change is None or not (within or depth[0] == 1):
+            return None
+        return tree_map_only(Tensor, change, (args, kwargs))
+
+    def after(*_: object) -> None:
+        depth[0] -= 1
+        if depth[0] == 0:
+            leaving()
+
+    with ExitStack() as hooks:
+        for layer in dict.fromkeys(module.modules()):
+            if not isinstance(layer, torch.jit.ScriptModule):
+                hooks.callback(layer.register_forward_pre_hook(before, with_kwargs=True).remove)
+                hooks.callback(layer.register_forward_hook(after, always_call=True).remove)
+        yield count
+
+
+def shuffled_input(tensor: Tensor) -> Tensor:
+    """Every sample with another's values, and real numbers at half their size: other values of the same kind.
+
+    Example:
+        >>> shuffled_input(torch.tensor([2.0, 4.0]))
+        tensor([2., 1.])
+    """
+    rolled = tensor.roll(1, 0) if tensor.ndim else tensor
+    return rolled * 0.5 if rolled.is_floating_point() else rolled
+
+
+@dataclass
+class Seen:
+    """What was seen of the modules' calls in one trial.
+
+    Attributes:
+        calls: module -> how often its layers were called.
+        gradients: (module whose call a gradient left, module whose weights it goes on to) -> its largest entry.
+        buffers: (module that ran, module whose buffer moved) -> the buffers' names.
+        streams: module -> the random streams that moved in its calls.
+    """
+
+    calls: dict[str, list[int]] = field(default_factory=dict)
+    gradients: dict[tuple[str, str], float] = field(default_factory=dict)
+    buffers: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    streams: dict[str, list[Stream]] = field(default_factory=dict)
+
+
+@contextmanager
+def watching(parts: Mapping[str, nn.Module], streams: list[Stream]) -> Iterator[Seen]:
+    """A context that sees what crosses between modules: gradients, writes into buffers, draws."""
+    seen = Seen()
+    with ExitStack() as stack:
+        for name, part in parts.items():
+            watch = _Watch(name, parts, streams, seen)
+            calls = calls_of(part, change=watch.passing, within=True, entering=watch.entering, leaving=watch.leaving)
+            seen.calls[name] = stack.enter_context(calls)
+        yield seen
+
+
+class _Watch:
+    """What one module's calls do to the others."""
+
+    def __init__(self, name: str, parts: Mapping[str, nn.Module], streams: list[Stream], seen: Seen) -> None:
+        self.name, self.streams, self.seen = name, streams, seen
+        self.others = {other: part for other, part in parts.items() if other != name}
+        self.owner = {id(weight): other for other, part in self.others.items() for weight in part.parameters()}
+        self.before: tuple[dict[str, dict[str, Tensor]], list[Any]] = ({}, [])
+
+    def passing(self, tensor: Tensor) -> Tensor:
+        """The same tensor, through a node of its own, which sees the gradients of this call alone."""
+        reached = {self.owner[leaf] for leaf in _leaves_behind(tensor) if leaf in self.owner}
+        if not reached:
+            return tensor
+        passed = tensor.view_as(tensor)
+
+        def arrives(gradient: Tensor) -> None:
+            largest = gradient.detach().abs().max().item() if gradient.numel() else 0.0
+            for other in reached:
+                pair = (self.name, other)
+                self.seen.gradients[pair] = max(self.seen.gradients.get(pair, 0.0), largest)
+
+        if passed.requires_grad:
+            passed.register_hook(arrives)
+        return passed
+
+    def entering(self) -> None:
+        self.before = (
+            {other: _buffers(part) for other, part in self.others.items()},
+            [stream.state() for stream in self.streams],
+        )
+
+    def leaving(self) -> None:
+        held, states = self.before
+        for other, part in self.others.items():
+            now = _buffers(part)
+            moved = {name for name, kept in held[other].items() if name in now and not same_bits(now[name], kept)}
+            if moved:
+                self.seen.buffers.setdefault((self.name, other), set()).update(moved)
+        drawn = self.seen.streams.setdefault(self.name, [])
+        drawn += [s for s, state in zip(self.streams, states, strict=True) if s not in drawn and s.has_moved(state)]
+
+
+def _buffers(part: nn.Module) -> dict[str, Tensor]:
+    return {name: buffer.detach().clone() for name, buffer in part.named_buffers()}
+
+
+def _leaves_behind(tensor: Tensor) -> set[int]:
+    """The ids of the leaves that a gradient of this tensor would reach."""
+    if tensor.grad_fn is None:
+        return {id(tensor)} if tensor.requires_grad else set()
+    found: set[int] = set()
+    met, waiting = {tensor.grad_fn}, [tensor.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        found.add(id(getattr(node, "variable", None)))  # a leaf's own node holds it
+        following = {following for following, _ in node.next_functions if following is not None} - met
+        met |= following
+        waiting.extend(following)
+    return found
