@@ -1,10 +1,16 @@
 import re
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
 from infotorch.report import write_report
-from infotorch.report.assessment import assessment_markdown, assessment_tables, terminal_assessments
+from infotorch.report.assessment import (
+    assessment_markdown,
+    assessment_section,
+    assessment_tables,
+    terminal_assessments,
+)
 from infotorch.report.diagnosis import COLUMNS
 from infotorch.report.numbers import better, format_metric, metric_label
 from infotorch.report.summaries import Measured, VariantSummary
@@ -53,6 +59,49 @@ def test_cells_are_means_and_standard_errors():
 def test_a_row_without_a_number_has_a_dash():
     trust, *_ = assessment_tables([row("bp"), row("lost", leave_out=METRICS)])
     assert trust.lines[1] == ("lost", "–", "–", "–", "–")
+
+
+def shifted(variant, by, seeds=3, leave_out=()):
+    """`row("bp")` with `by(seed)` added to every number."""
+    like = row("bp", seeds=seeds, leave_out=leave_out)
+    metrics = {
+        name: Measured(name, {seed: value + by(seed) for seed, value in measured.values.items()})
+        for name, measured in like.metrics.items()
+    }
+    return replace(like, variant=variant, metrics=metrics)
+
+
+def test_differences_from_the_reference_stand_below_what_was_measured():
+    rows = [row("bp", seeds=3), shifted("vib", lambda seed: -0.01 + 0.001 * seed)]
+    trust, trusted, robust, changed, layer, read = assessment_tables(rows)
+    assert trusted.title == f"{trust.title}: paired difference from bp (95 %)"
+    # Mean -0.9 points, t = 4.303, a standard error of 0.1 / sqrt(3): 0.248; no accuracy, which the main table compares.
+    low = "-0.90 (-1.15 to -0.65)"
+    assert trusted.header[1:] == ("test NLL, nats", "test calibration error, %", "outlier AUROC entropy, %")
+    assert trusted.lines == (("vib", "-0.009 (-0.011 to -0.007) ahead †", f"{low} ahead †", f"{low} below †"),)
+    assert trusted.note.startswith("3 comparisons with bp: 3 ahead or below, 3 of them also by Holm's correction")
+    assert changed.header == ("variant", *robust.header[2:])  # of the blind share neither direction is the better one
+    assert changed.lines[0][1:] == (f"{low} below †",) * 3
+    assert read.header == ("variant", layer.header[-1])
+
+
+def test_a_difference_whose_interval_holds_0_has_no_word():
+    rows = [row("bp", seeds=3), shifted("vib", lambda seed: (seed - 1) * 0.01), shifted("lost", abs, leave_out=METRICS)]
+    _, _, _, changed, *_ = assessment_tables(rows)
+    assert changed.lines[0] == ("vib", *["0.00 (-2.48 to 2.48)"] * 3)
+    assert changed.lines[1] == ("lost", "–", "–", "–")
+    assert "0 ahead or below" in changed.note
+    assert changed.note.endswith("Where no word stands, the interval holds 0.")
+
+
+def test_a_page_and_a_terminal_show_the_note_of_differences(capsys):
+    rows = [row("bp", seeds=3), shifted("vib", lambda seed: -0.01 + 0.001 * seed)]
+    note = "3 comparisons with bp: 3 ahead or below"
+    assert note in assessment_section(rows)
+    assert note in assessment_markdown(rows)
+    for table in terminal_assessments(rows):
+        Console(width=160).print(table)
+    assert note in capsys.readouterr().out
 
 
 def test_a_table_that_nobody_assessed_has_none():

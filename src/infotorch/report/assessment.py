@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from infotorch.figures.strength import strength_figure
-from infotorch.report.numbers import format_measured, metric_label
+from infotorch.report.comparisons import (
+    HELD,
+    Comparison,
+    compare_pairs,
+    counted_comparisons,
+    format_difference,
+    reference_of,
+)
+from infotorch.report.numbers import ABSENT, better, format_measured, metric_label
 from infotorch.report.sections import drawing, escape, number
 from infotorch.report.strength import at_one_price, strength_curves
 from infotorch.report.summaries import Measured, VariantSummary, by_recipe
@@ -22,6 +30,8 @@ _CHANGED = re.compile(
 )
 _TRUST = re.compile(r"test_(accuracy|nll_nats|calibration_error)|outlier_auroc_\w+")
 _LAYER = re.compile(r"layer_\w+")
+#: Its differences stand there.
+_IN_THE_MAIN_TABLE = {"test_accuracy"}
 
 
 class AssessmentTable(NamedTuple):
@@ -30,12 +40,14 @@ class AssessmentTable(NamedTuple):
     Args:
         title: what it shows, in words.
         header: "variant" and the metrics; of remedies at one price, "remedy" and the prices.
-        lines: cells, mean ± standard error.
+        lines: cells, mean ± standard error; of differences the mean, its interval and the word that follows.
+        note: of differences, how many comparisons were made; else "".
     """
 
     title: str
     header: tuple[str, ...]
     lines: tuple[tuple[str, ...], ...]
+    note: str = ""
 
 
 # title, metrics, and what the title says already
@@ -65,16 +77,56 @@ def assessment_tables(rows: Sequence[VariantSummary]) -> list[AssessmentTable]:
     found = []
     for group in by_recipe(rows):
         if any(_MARK in row.metrics for row in group):
-            made = (_table(f"{group[0].recipe}, {title}", wanted, said, group) for title, wanted, said in _TABLES)
-            found += [table for table in made if len(table.header) > 1]
+            for title, wanted, said in _TABLES:
+                found += _tables(f"{group[0].recipe}, {title}", wanted, said, group)
             found += [AssessmentTable(*table) for table in at_one_price(group)]
     return found
 
 
-def _table(title: str, wanted: re.Pattern[str], said: str, rows: Sequence[VariantSummary]) -> AssessmentTable:
+def _tables(title: str, wanted: re.Pattern[str], said: str, rows: Sequence[VariantSummary]) -> list[AssessmentTable]:
+    """What was measured, and its differences from each row's reference; those that were measured on no row are left."""
     names = [name for name in dict.fromkeys(name for row in rows for name in row.metrics) if wanted.fullmatch(name)]
-    header = ("variant", *(metric_label(name).replace(said, "") for name in names))
-    return AssessmentTable(title, header, tuple((row.variant, *(_cell(row, name) for name in names)) for row in rows))
+    if not names:
+        return []
+    labels = {name: metric_label(name).replace(said, "") for name in names}
+    lines = tuple((row.variant, *(_cell(row, name) for name in names)) for row in rows)
+    found = [AssessmentTable(title, ("variant", *labels.values()), lines)]
+    return [
+        *found,
+        *_differences(title, {name: labels[name] for name in names if name not in _IN_THE_MAIN_TABLE}, rows),
+    ]
+
+
+def _differences(title: str, labels: Mapping[str, str], rows: Sequence[VariantSummary]) -> list[AssessmentTable]:
+    """The table of paired differences; none where no word can be said."""
+    by_name = {row.variant: row for row in rows}
+    beside = [(row, by_name.get(reference_of(row.variant, list(by_name)) or "")) for row in rows]
+    told = [name for name in labels if better(name)]
+    compared = compare_pairs([
+        (row, reference, name)
+        for name in told
+        for row, reference in beside
+        if reference is not None and name in row.metrics and name in reference.metrics
+    ])
+    note = counted_comparisons(compared)
+    if not note:
+        return []
+    cells = {(one.variant, one.difference.metric): _difference_cell(one) for one in compared}
+    references = dict.fromkeys(one.difference.reference for one in compared)
+    lines = tuple(
+        (row.variant, *(cells.get((row.variant, name), ABSENT) for name in told))
+        for row in rows
+        if row.variant not in references
+    )
+    header = ("variant", *(labels[name] for name in told))
+    title = f"{title}: paired difference from {', '.join(references)} (95 %)"
+    return [AssessmentTable(title, header, lines, f"{note}. Where no word stands, the interval holds 0.")]
+
+
+def _difference_cell(comparison: Comparison) -> str:
+    word = comparison.difference.word
+    said = f" {word}" if word in {"ahead", "below"} else ""
+    return format_difference(comparison) + said + f" {HELD}" * (comparison.held and bool(said))
 
 
 def _cell(row: VariantSummary, name: str) -> str:
@@ -88,7 +140,7 @@ def assessment_markdown(rows: Sequence[VariantSummary]) -> str:
     for table in assessment_tables(rows):
         marks = (":--", *["--:"] * (len(table.header) - 1))
         lines = "".join(f"| {' | '.join(line)} |\n" for line in (table.header, marks, *table.lines))
-        blocks.append(f"\n{table.title}\n\n{lines}")
+        blocks.append(f"\n{table.title}\n\n{lines}" + f"\n{table.note}\n" * bool(table.note))
     return "".join(blocks)
 
 
@@ -126,7 +178,7 @@ def _html(table: AssessmentTable) -> str:
     first = escape(table.header[0].capitalize())
     return (
         f"<div class=scroll tabindex=0><table class=plain><thead><tr><th class=words>{first}</th>{head}</tr></thead>"
-        f"<tbody>{lines}</tbody></table></div>"
+        f"<tbody>{lines}</tbody></table></div>" + f"<p>{escape(table.note)}</p>" * bool(table.note)
     )
 
 
@@ -138,7 +190,14 @@ def terminal_assessments(rows: Sequence[VariantSummary]) -> list[Table]:
 
     shown = []
     for table in assessment_tables(rows):
-        drawn = Table(title=Text(table.title), box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left")
+        drawn = Table(
+            title=Text(table.title),
+            caption=table.note and Text(table.note),
+            box=box.SIMPLE_HEAD,
+            padding=(0, 1, 0, 0),
+            title_justify="left",
+            caption_justify="left",
+        )
         for name in table.header:
             drawn.add_column(Text(name), justify="left" if name == table.header[0] else "right")
         for line in table.lines:
