@@ -201,7 +201,7 @@ def scorers(case: Case) -> Iterator[tuple[str, Callable[[Case], np.ndarray]]]:
 
 
 def measured(name: str, n: int, seeds: int) -> dict[str, Any]:
-    """Seconds, and the mean over features and seeds of the absolute error in nats, negative scores as 0, as scikit-learn's are."""
+    """Seconds, and the mean over features and seeds of the absolute error in nats, with negative scores as 0."""
     seconds: dict[str, list[float]] = {}
     errors: dict[str, list[float]] = {}
     for seed in range(seeds):
