@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from infotorch.numerics.checks import check_count
 from infotorch.objectives.base import Loss
 
 
@@ -28,10 +29,15 @@ class Position:
             epochs: of each stage.
             ends_epoch: it is the last step of its epoch.
 
+        Raises:
+            TypeError: epochs is not an integer.
+            ValueError: epochs is below 1.
+
         Example:
             >>> Position(epoch=2, step=4, steps=14).following(3, ends_epoch=True)
             Position(stage=1, epoch=0, step=0, steps=15)
         """
+        check_count(epochs, where="Position.following", name="epochs")
         steps = self.steps + 1
         if not ends_epoch:
             return Position(self.stage, self.epoch, self.step + 1, steps)
