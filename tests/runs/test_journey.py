@@ -11,8 +11,8 @@ HOUSE = Path(infotorch.__file__).parent
 #: What the recipe decides; the journey is about what carries it out.
 CHOSEN = {"data", "estimators", "objectives", "networks", "numerics"}
 #: It was 31 before schedules, planes and graph caches were left out of runs that have none, then 25; since, five refuse
-#: (several processes, a second writer, odd models, a stop asked for before training), one takes data of any kind, one asks
-#: whether there is isolation to certify, and one tells an objective which layers follow.
+#: (several processes, a second writer, odd models, a stop asked for before training), one takes data of any kind, one
+#: asks whether there is isolation to certify, and one tells an objective which layers follow.
 MOST_FILES = 35
 
 
