@@ -101,7 +101,7 @@ WRONG = {
     "run demo --set epochs": "--set takes key=value, got 'epochs'.",
     "run demo --set epohcs=1": "demo has no setting 'epohcs'; did you mean epochs?",
     "run demo --set optimizer.name=adm": "demo: optimizer.name: there is no value 'adm'; did you mean adam or nadam? "
-    "Allowed: adam, adamw, averaged-adam, nadam, adamp, rmsprop, sgd, lars, schedule-free.",
+    "Allowed: adam, adamw, averaged-adam, nadam, adamp, rmsprop, sgd, lars, schedule-free, lookahead-sgd.",
     "run demo --set precision=16": "demo: precision: there is no value '16'; allowed: 32-true, 64-true, bf16-mixed.",
     "run demo --set epochs=0": "demo: epochs: input should be greater than or equal to 1, got 0.",
     "run demo --set data.name=digitz": re.compile(

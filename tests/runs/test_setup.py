@@ -59,10 +59,10 @@ class TestNothingIsLoadedOrBuiltTwice:
         assert done("diagnose", "here", "--layer", "fc1", "--device", "cpu") == (1, 1)
         assert done("diagnose", "demo", "--variant", "bp", *SMALL, "--layer", "fc1") == (1, 1)
 
-    def test_a_table_loads_once_a_seed_and_builds_once_a_run(self, done):
-        table = ("table", "demo", *TWO, *SMALL, "--out", "t")
-        assert done(*table, "--seeds", 2) == (2, 4)
-        assert done(*table, "--seeds", 3, "--resume") == (1, 2)  # the third seed alone
+    def test_a_table_loads_once_a_seed_and_builds_once_a_run_and_once_an_audit(self, done):
+        table = ("table", "demo", *TWO, *SMALL, "--out", "t")  # two runs a seed, one of them isolated
+        assert done(*table, "--seeds", 2) == (2, 6)
+        assert done(*table, "--seeds", 3, "--resume") == (1, 3)  # the third seed alone
         assert done(*table, "--seeds", 3, "--resume") == (0, 0)
 
     def test_the_trials_of_a_search_share_their_rows(self, done):
