@@ -20,7 +20,7 @@ def mutual_info_scores(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mutual information of each feature with the target, in nats, and p-values: a score function for `SelectKBest`.
 
-    All features in one pass, several times faster than scikit-learn's `mutual_info_classif` and
+    All features in one pass, two to nine times as fast as scikit-learn's `mutual_info_classif` and
     `mutual_info_regression` (benchmarks/feature_scores.py). Of numbers only the order is read, through the normal
     scores of their ranks, so that units, heavy tails and increasing maps of a feature change nothing. Numbers with
     numbers are `ksg`, numbers with symbols `ross`, both with 5 neighbours, and symbols with symbols `discrete_mi` with
