@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 EXTRAS := report,graph,optim,sweep,log,fast,images,parquet,lightning,torchmetrics,frames,dev
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-rest test-all package check stubs format bench campaign results peers docs gallery clean
+.PHONY: demo test test-rest test-all package check stubs format bench campaign gpu results peers docs gallery clean
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "infotorch needs Python 3.11 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
@@ -62,6 +62,10 @@ bench: $(INSTALLED)
 # Kills, damaged files, generated calls and odd models: figures in benchmarks/results/reliability.json and docs/reliability.md.
 campaign: $(INSTALLED)
 	cd benchmarks && OMP_NUM_THREADS=1 $(CURDIR)/$(BIN)/python -m campaign
+
+# What only a GPU can run, nine minutes a call: repeat it until nothing is left. `--list` shows what is.
+gpu: $(INSTALLED)
+	$(BIN)/python benchmarks/gpu.py
 
 # The measured parts of the pages, and the README's picture, from the tables' files in results/.
 results: $(INSTALLED)
