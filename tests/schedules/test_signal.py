@@ -40,6 +40,7 @@ def test_the_signal_is_the_estimate_on_its_rows_for_the_output_and_for_layers():
     [
         ("ross", lambda t, y: ross(t, y)),
         ("ksg", lambda t, y: ksg(t, nn.functional.one_hot(y).float())),
+        ("ksg-softmax", lambda t, y: ksg(t.softmax(1), nn.functional.one_hot(y).float())),
         ("readout", lambda t, y: readout_mi(t, y)),
         ("renyi", lambda t, y: renyi_mi(t, y)),
         (lambda t, y: t.sum() + len(y), lambda t, y: t.sum() + len(y)),
@@ -50,6 +51,39 @@ def test_estimators(estimator, expected):
     signal = InformationSignal(model, (x, y), num_samples=100, estimator=estimator)
     with torch.no_grad():
         assert signal() == pytest.approx(float(expected(model(signal.x), signal.y)))
+
+
+def test_of_layers_the_one_that_gives_the_scores_alone_is_read_behind_a_softmax():
+    model, (x, y) = network().eval(), rows()
+    options = {"num_samples": 100, "layers": ["0", "4"]}
+    plain = InformationSignal(model, (x, y), estimator="ksg", **options)()
+    behind = InformationSignal(model, (x, y), estimator="ksg-softmax", **options)
+    of_output = InformationSignal(model, (x, y), estimator="ksg-softmax", num_samples=100)()
+    assert behind() == [plain[0], pytest.approx(of_output, abs=1e-6)]
+    assert [line["layer"] for line in behind.table()] == ["0", "4"]
+    assert abs(of_output - plain[1]) > 0.01
+
+
+def test_a_softmax_needs_more_than_one_score():
+    x, y = rows()
+    signal = InformationSignal(nn.Linear(5, 1), (x, y), num_samples=100, estimator="ksg-softmax")
+    with pytest.raises(ValueError, match="'ksg-softmax' reads a score of each class, and the network gives one"):
+        signal()
+
+
+def test_ksg_of_scores_falls_as_they_grow_and_that_of_their_softmax_does_not():
+    """One network, ever surer of the same answers: nothing about Y is lost, and KSG against one-hot columns says so."""
+    x, y = rows()
+    scores = 3.0 * nn.functional.one_hot(y).float() + 0.5 * x[:, :3]
+    told = {
+        estimator: [
+            InformationSignal(nn.Identity(), (size * scores, y), num_samples=300, estimator=estimator)()
+            for size in (1.0, 30.0)
+        ]
+        for estimator in ("ksg", "ksg-softmax")
+    }
+    assert told["ksg"][1] < 0.5 * told["ksg"][0]
+    assert told["ksg-softmax"][1] == pytest.approx(told["ksg-softmax"][0], abs=0.1)
 
 
 def test_an_oracle_reaches_the_ceiling_which_is_the_labels_entropy_but_for_rosss_bias():
@@ -278,6 +312,16 @@ class TestOutputsOfManyKinds:
         ({"ceiling": "entropy"}, ValueError, "ceiling must be one of"),
         ({"ceiling": "estimate", "estimator": "readout"}, ValueError, "'readout' reads class scores, which x is not"),
         ({"num_samples": 2.5}, TypeError, "num_samples must be an integer, got 2.5"),
+        (
+            {"estimator": "ksg-softmax", "y": torch.ones(120, 2, dtype=torch.long)},
+            ValueError,
+            "'ksg-softmax' reads scores of classes, and y holds several labels; use 'ross'",
+        ),
+        (
+            {"estimator": "ksg-softmax", "y": torch.linspace(0, 1, 120)},
+            ValueError,
+            "estimator 'ksg-softmax' is for class labels, and y is real; use 'ksg'",
+        ),
     ],
 )
 def test_arguments_of_the_wrong_kind_are_refused(change, error, message):

@@ -11,7 +11,7 @@ half and three quarters of the epochs. The range is that of a range test on trai
 from __future__ import annotations
 
 from infotorch.recipes.data_settings import DataSettings
-from infotorch.recipes.milr_table import Rates, milr_variants
+from infotorch.recipes.milr_table import KSG_OF_SCORES, Rates, milr_variants
 from infotorch.recipes.network_settings import NetworkSettings
 from infotorch.recipes.optimizer_settings import OptimizerSettings, ScheduleSettings
 from infotorch.recipes.recipe import Recipe
@@ -53,4 +53,5 @@ def variants() -> list[Recipe]:
         batch_size=256,
         search=SearchSettings(trials=8, during={"data.limit": 10000, "epochs": 10}),
     )
-    return milr_variants(base, rates=_RATES, scores=_SCORES, found=FOUND, ksg_rates=_KSG_RATES)
+    own = {"network-ksg-scores": KSG_OF_SCORES}
+    return milr_variants(base, rates=_RATES, scores=_SCORES, found=FOUND, ksg_rates=_KSG_RATES, own=own)

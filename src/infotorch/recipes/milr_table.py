@@ -1,13 +1,13 @@
 """The variants of the tables of learning rates from information.
 
 With stochastic gradient descent and the table's momentum: `network-ksg` and `layerwise-ksg`, the paper's rule by its
-own signal, KSG with a ceiling of KSG's, and its LR_min; `network` and `layerwise`, the same rule by another signal, of
-classes Ross's estimator against H(Y); `best`, ours; `control`, which anneals as `best` does and never looks at the
-information; `step`, `cosine` and `onecycle`. With an optimiser of their own: `adam` and `rmsprop` at a constant rate,
-`lars` with a rate that falls as a cosine, and `schedule-free` (AdamW). The first six are to have their rates from a
-range test on training samples, by `infotorch lr-range`, and have those of their recipe until it has been run; the
-others have the best initial rate of a search on validation samples, all with the same budget. `schedule.c1` and
-`schedule.c2` are the constants of the paper's own range test.
+own signal, KSG with a ceiling of KSG's, of classes behind a softmax as in its networks, and its LR_min; `network` and
+`layerwise`, the same rule by another signal, of classes Ross's estimator against H(Y); `best`, ours; `control`, which
+anneals as `best` does and never looks at the information; `step`, `cosine` and `onecycle`. With an optimiser of their
+own: `adam` and `rmsprop` at a constant rate, `lars` with a rate that falls as a cosine, and `schedule-free` (AdamW).
+The first six are to have their rates from a range test on training samples, by `infotorch lr-range`, and have those of
+their recipe until it has been run; the others have the best initial rate of a search on validation samples, all with
+the same budget. `schedule.c1` and `schedule.c2` are the constants of the paper's own range test.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ def _falling(schedule: str) -> dict[str, SettingValue]:
     return {"optimizer.schedule": schedule, "optimizer.lr": 0.1}
 
 
-_KSG = {"schedule.estimator": "ksg", "schedule.ceiling": "estimate"}
+# The paper's networks end in a softmax, which KSG's value depends on.
+_KSG = {"schedule.estimator": "ksg-softmax", "schedule.ceiling": "estimate"}
 #: Variants with the rates of a range test.
 _RANGED = {
     "network": Variant(
@@ -105,6 +106,12 @@ _SEARCHED = {
     ),
 }
 
+#: Of a table of classes: the paper's signal as it reads without the softmax, which the scores of a torch model are.
+KSG_OF_SCORES = Variant(
+    "network-ksg with the output's scores in place of their softmax",
+    changes={"optimizer.schedule": "information", **_KSG, "schedule.estimator": "ksg"},
+)
+
 #: Of a table whose networks overfit.
 ADAM_EARLY = Variant(
     "Adam at a constant rate, back to the weights that were best on validation samples once ten looks at them in a row "
@@ -123,6 +130,7 @@ def milr_variants(
     found: Found | None = None,
     ksg_rates: Rates | None = None,
     own: Mapping[str, Variant] | None = None,
+    classes: bool = True,
 ) -> list[Recipe]:
     """The recipes of a table.
 
@@ -134,19 +142,31 @@ def milr_variants(
         found: variant -> dotted settings that its search found.
         ksg_rates: of `network-ksg` and `layerwise-ksg`; None for the same.
         own: variants that are this table's own.
+        classes: whether the targets are classes, of which `network-ksg` and `layerwise-ksg` read a softmax.
     """
-    ranged = {
-        name: variant._replace(changes=_with_rates(variant, ksg_rates or rates if name.endswith("-ksg") else rates))
-        for name, variant in _RANGED.items()
-    }
+    rows = _RANGED | _SEARCHED | dict(own or {})
+    rows = {name: _with_rates(row, ksg_rates or rates if "-ksg" in name else rates) for name, row in rows.items()}
+    if not classes:
+        rows = {name: _of_numbers(row) for name, row in rows.items()}
     # The paper has one number for its rule, whichever signal stands beside it here.
-    rows = {name: name.removesuffix("-ksg") for name in (*ranged, *_SEARCHED)}
-    published = {name: (scores[row], row) for name, row in rows.items() if row in scores}
-    return make_variants(base, ranged | _SEARCHED | dict(own or {}), found=found, published=published, metric=metric)
+    known = {name: name.removesuffix("-ksg") for name in (*_RANGED, *_SEARCHED)}
+    published = {name: (scores[row], row) for name, row in known.items() if row in scores}
+    return make_variants(base, rows, found=found, published=published, metric=metric)
 
 
-def _with_rates(variant: Variant, rates: Rates) -> dict[str, SettingValue]:
+def _with_rates(row: Variant, rates: Rates) -> Variant:
+    """With what a range test found, where the variant asks for it."""
+    schedule = row.changes.get("optimizer.schedule")
+    if schedule not in {"information", "best", "control"}:
+        return row
     own = {"optimizer.lr": rates.lr_top, "schedule.lr_min": rates.lr_min, "schedule.lr_max": rates.lr_max}
-    if variant.changes["optimizer.schedule"] == "information":
+    if schedule == "information":
         own["schedule.threshold"] = rates.threshold  # that of `best` is a share of what is missing
-    return {**own, **variant.changes}
+    return row._replace(changes={**own, **row.changes})
+
+
+def _of_numbers(row: Variant) -> Variant:
+    """With KSG of the outputs as they are: there is no softmax of real targets."""
+    if row.changes.get("schedule.estimator") != "ksg-softmax":
+        return row
+    return row._replace(changes={**row.changes, "schedule.estimator": "ksg"})

@@ -69,4 +69,5 @@ def variants() -> list[Recipe]:
         metric="test_mae",
         ksg_rates=_KSG_RATES,
         own={"adam-early": ADAM_EARLY},
+        classes=False,
     )

@@ -92,7 +92,7 @@ class ScheduleSettings(Settings):
     lr_max: PerLayer = 0.2
     threshold: PerLayer = 0.05
     layerwise: bool = False
-    estimator: Literal["ross", "ksg", "readout", "renyi"] | None = None
+    estimator: Literal["ross", "ksg", "ksg-softmax", "readout", "renyi"] | None = None
     num_samples: int = Field(default=1000, ge=2)
     columns: int = Field(default=1024, ge=1)
     ceiling: Literal["estimate"] | None = None

@@ -41,7 +41,7 @@ _WHERE = "InformationSignal"
 #: Columns of a layer that neighbours are searched in, unless the caller says otherwise.
 MOST_COLUMNS = 1024
 
-Estimator = Literal["ross", "ksg", "readout", "renyi"]
+Estimator = Literal["ross", "ksg", "ksg-softmax", "readout", "renyi"]
 #: (t of shape (n, d), y) -> I(T; Y) in nats
 InformationOf = Callable[[Tensor, Tensor], float | Tensor | Estimate]
 
@@ -130,10 +130,11 @@ class InformationSignal:
             over its nodes; else the samples are the nodes that have one.
         num_samples: samples with a target that are drawn once, in equal proportions from the classes; at least 2.
         layers: names of layers, see `parameterised_layers`; None for the network's output.
-        estimator: "ross" for labels (nearest neighbours within each class, ties counted), "ksg" for real targets and as
-            the paper has it for labels too (against one-hot columns), "readout" (H(Y) - CE, the output's own; of the
-            output alone), "renyi" (matrix-based, another quantity), or a function of (t, y). None: "ross" for labels,
-            "ksg" else.
+        estimator: "ross" for labels (nearest neighbours within each class, ties counted), "ksg" for real targets and
+            for labels too (against one-hot columns), "ksg-softmax" for labels as the paper has it: its networks end in
+            a softmax, so that of the output, and of a layer that gives it, the class probabilities are read and not
+            the scores; "readout" (H(Y) - CE, the output's own; of the output alone), "renyi" (matrix-based, another
+            quantity), or a function of (t, y). None: "ross" for labels, "ksg" else.
         seed: decides which.
         batch_size: samples of a forward pass.
         columns: most columns of a convolution's output; its grid is averaged until it has no more. Where layers are
@@ -146,7 +147,7 @@ class InformationSignal:
 
     Attributes:
         ceiling: what the signal can reach: for "ross" its largest value on the drawn labels, which is H(Y) but for a
-            bias that shrinks with the samples of a class; H(Y) for "ksg" and "readout"; S(Y) for "renyi"; for real
+            bias that shrinks with the samples of a class; H(Y) for the other two of labels; S(Y) for "renyi"; for real
             targets and functions I(X; Y), by the same estimator, of all samples, at most 10,000. With "ksg" it is the
             largest of those of x and of two predictions from it (`schedules.ceiling`). All err downwards, so that a
             network that learns more, or overfits, exceeds it. Several inputs stand side by side there; of a graph the
@@ -160,8 +161,9 @@ class InformationSignal:
             does not fit the targets, layers or ceiling, targets that are all the same, or inputs that the model does
             not take.
 
-    Source: Vasudevan 2020, Entropy 22(5):560, Sec. 3 (KSG with k = 3 on 1000 samples); Ross 2014 for labels is ours, as
-        KSG against one-hot columns depends on the scale of x.
+    Source: Vasudevan 2020, Entropy 22(5):560, Sec. 3 (KSG with k = 3 on 1000 samples) and 4 (softmax, jitter); Ross
+        2014 for labels is ours, as KSG against one-hot columns depends on the scale of x: of a network's scores, which
+        grow as it learns, it falls.
 
     Example:
         >>> x = torch.randn(300, 4, generator=torch.Generator().manual_seed(0))
@@ -192,14 +194,17 @@ class InformationSignal:
         check_choice(targets, TARGETS, where=_WHERE, name="targets")
         data = read_samples(data, model, num_samples, seed=seed, where=_WHERE, labelled=True, targets=targets)
         x, y = inputs_and_targets(data, model, targets)
-        if kind_of_targets(y) == "multilabel" and estimator == "readout":
-            raise ValueError(f"{_WHERE}: 'readout' reads scores of classes, and y holds several labels; use 'ross'.")
+        if kind_of_targets(y) == "multilabel" and estimator in {"readout", "ksg-softmax"}:
+            raise ValueError(
+                f"{_WHERE}: {estimator!r} reads scores of classes, and y holds several labels; use 'ross'."
+            )
         y = combined_labels(y)
         self.model, self.batch_size, self.columns = model, batch_size, columns
         self.layers = None if layers is None else _known(model, layers)
         discrete = not y.is_floating_point()
         measure = estimator if estimator is not None else "ross" if discrete else "ksg"
         self._information = _function(measure, discrete, of_layers=layers is not None)
+        self._softmax = measure == "ksg-softmax"
         check_choice(ceiling, (None, "estimate"), where=_WHERE, name="ceiling")
         if ceiling and measure == "readout":
             raise ValueError(f"{_WHERE}: 'readout' reads class scores, which x is not; leave ceiling out.")
@@ -213,7 +218,7 @@ class InformationSignal:
             raise ValueError(f"{_WHERE}: y is the same in every row, and nothing can be told of it.")
         with unexamined():
             if ceiling and discrete:
-                inputs = jittered(self.x) if measure == "ksg" else flat_rows(self.x)
+                inputs = jittered(self.x) if self._information is _ksg else flat_rows(self.x)
                 self.ceiling = float(self._information(inputs, self.y))
             else:
                 self.ceiling = self._ceiling(measure, x, y, discrete, by_predictions=ceiling is None)
@@ -249,8 +254,8 @@ class InformationSignal:
         # One level down, as a layer may be named "output", which the extractor takes for the whole model's.
         within, names, places = _Whole(self.model), [OUTPUT], ["the network"]
         if self.layers is not None:
-            names = [f"0.{layer}".removesuffix(".") for layer in self.layers]
-            places = [f"layer {layer!r}" for layer in self.layers]
+            names = [f"0.{layer}".removesuffix(".") for layer in self.layers] + self._softmax * names
+            places = [f"layer {layer!r}" for layer in self.layers] + self._softmax * places
         parts: list[list[Tensor]] = []
         with errors_of(_WHERE):
             check_weights(self.model)
@@ -270,7 +275,7 @@ class InformationSignal:
         for t, place in zip(outputs, places, strict=True):
             if not bool(t.isfinite().all()):
                 raise ValueError(f"{_WHERE}: {place} gives NaN or infinite values, of which nothing can be measured.")
-        return outputs
+        return _with_probabilities(outputs, self.layers is not None) if self._softmax else outputs
 
     def _ceiling(
         self, measure: str | InformationOf, x: Any, y: Tensor, discrete: bool, *, by_predictions: bool
@@ -331,12 +336,12 @@ def _function(chosen: str | InformationOf, discrete: bool, *, of_layers: bool) -
     known = get_args(Estimator)
     if not isinstance(chosen, str) or chosen not in known:
         raise ValueError(f"{_WHERE}: estimator must be one of {', '.join(known)} or a function, got {shown(chosen)}.")
-    if chosen in {"ross", "readout"} and not discrete:
+    if chosen in {"ross", "ksg-softmax", "readout"} and not discrete:
         raise ValueError(f"{_WHERE}: estimator {chosen!r} is for class labels, and y is real; use 'ksg'.")
     if chosen == "readout" and of_layers:
         raise ValueError(f"{_WHERE}: 'readout' reads class scores, which the output alone has; leave layers out.")
     # No lambdas: a signal travels into the worker processes of a range test.
-    return _ksg if chosen == "ksg" else named(chosen, where=_WHERE).load()
+    return _ksg if chosen in {"ksg", "ksg-softmax"} else named(chosen, where=_WHERE).load()
 
 
 def _ksg(t: Tensor, y: Tensor) -> Estimate:
@@ -344,6 +349,15 @@ def _ksg(t: Tensor, y: Tensor) -> Estimate:
     if not y.is_floating_point():
         return ksg(t, F.one_hot(y.unique(return_inverse=True)[1]).to(t.dtype))
     return ksg(t, y.flatten(1) if y.ndim > 1 else y)
+
+
+def _with_probabilities(outputs: list[Tensor], of_layers: bool) -> list[Tensor]:
+    """The network's scores, the last, through a softmax; behind those of layers they go, and the layer's own do."""
+    scores = outputs[-1]
+    if scores.shape[1] < 2:
+        raise ValueError(f"{_WHERE}: 'ksg-softmax' reads a score of each class, and the network gives one; use 'ksg'.")
+    layers = outputs[:-1] if of_layers else outputs
+    return [t.softmax(1) if t.shape == scores.shape and torch.equal(t, scores) else t for t in layers]
 
 
 def _called(extract: FeatureExtractor, name: str, place: str) -> Any:
