@@ -138,6 +138,14 @@ def test_constants_of_the_papers_range_test_and_its_lr_min():
     assert (found["lr_top"], found["lr_max"]) == (row.optimizer.lr, row.schedule.lr_max)
 
 
+def test_each_reading_of_the_papers_signal_has_the_threshold_of_its_own_range_test():
+    content = (Path(__file__).parents[2] / "results/milr-mnist.ranges.json").read_text(encoding="utf-8")
+    for variant in ("network-ksg", "network-ksg-scores"):
+        found, row = json.loads(content)[variant], find_recipe("milr-mnist", variant)
+        assert row.schedule.threshold == pytest.approx(found["threshold"], rel=5e-3)
+        assert (found["variant"], found["lr_top"], found["lr_max"]) == (variant, row.optimizer.lr, row.schedule.lr_max)
+
+
 def test_the_row_that_stops_early_is_adam_but_for_its_end_and_its_own_search():
     early, adam = (find_recipe("milr-temperature", variant) for variant in ("adam-early", "adam"))
     assert early.schedule.stop_after == 10
