@@ -2,6 +2,7 @@
 
 import copy
 import random
+import types
 
 import numpy as np
 import pytest
@@ -261,6 +262,19 @@ class TestHonestSteps:
         assert calls == 0
         assert optimizers == []
         assert stranger.optimizers[0].param_groups[0]["lr"] == 0.01
+
+    def test_what_a_step_finds_in_another_file_is_put_back(self):
+        mine = types.ModuleType("steps_of_mine")
+        exec("calls, inner = 0, None\ndef count():\n    global calls\n    calls += 1\n", vars(mine))
+        stranger = Stranger()
+        mine.inner = stranger
+        stranger(*samples())
+        names = {"mine": mine}
+        exec("def step(x, y):\n    mine.count()\n    mine.inner(x, y)\n", names)
+        audit = stranger.audit(names["step"])
+        assert audit.certified, audit
+        assert mine.calls == 0
+        assert all(float(one["step"]) == 1 for made in stranger.optimizers for one in made.state.values())
 
     def test_a_step_that_is_a_local_forward_forward_pass_reads_its_labels(self):
         """Labels written into x by the step are seen by permuting y; they stand in x before the first layer."""

@@ -2,7 +2,8 @@
 
 A closure cannot be copied in general, so a stranger's step is run on its own objects, and everything that it reaches is
 put back: tensors, with their gradients, arrays, dicts, lists, sets, attributes, the cells of closures, the global names
-that a function reads, and generators. Python's iterators cannot be put back.
+that a function reads, in its own file and in other files of the user's, and generators. Python's iterators cannot be
+put back.
 """
 
 from __future__ import annotations
@@ -204,10 +205,12 @@ class ReachedState:
         inner = (function.__closure__, function.__defaults__, function.__kwdefaults__, function.__dict__)
         if _is_stateless(function.__module__):
             return inner
-        named = [name for name in _names_in(function.__code__) if name in function.__globals__]
-        for name in named:
-            self._returns.append(functools.partial(function.__globals__.__setitem__, name, function.__globals__[name]))
-        return (*inner, *(function.__globals__[name] for name in named))
+        names, found = _names_in(function.__code__), []
+        for space in _spaces(function.__globals__, names):
+            for name in names & space.keys():
+                self._returns.append(functools.partial(space.__setitem__, name, space[name]))
+                found.append(space[name])
+        return (*inner, *found)
 
     def _take_class(self, kind: type) -> Iterable[object]:
         """What a user's class holds, and what its functions reach."""
@@ -287,6 +290,18 @@ def _names_in(code: types.CodeType) -> set[str]:
     """The global names, and the attributes, that a function and those within it read."""
     inner = (constant for constant in code.co_consts if isinstance(constant, types.CodeType))
     return set(code.co_names).union(*map(_names_in, inner))
+
+
+def _spaces(space: dict[str, Any], names: set[str]) -> list[dict[str, Any]]:
+    """A function's global names, and those of the user's modules that it finds among them: `training.step(x, y)`."""
+    found = [space]
+    for held in found:  # which grows: a module leads to modules
+        for name in names & held.keys():
+            value = held[name]
+            own = isinstance(value, types.ModuleType) and not _is_stateless(value.__name__)
+            if own and not any(vars(value) is known for known in found):
+                found.append(vars(value))
+    return found
 
 
 def _slots_of(kind: type) -> list[str]:
