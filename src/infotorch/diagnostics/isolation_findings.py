@@ -129,10 +129,11 @@ class Findings:
         return "" if self.trials.repeats else "two equal trials differ"
 
     def _stands_still(self, name: str) -> str:
-        trains = any(parameter.requires_grad for parameter in self.trials.parts[name].parameters())
-        if not trains or self.trials.moving[name]:
+        trained = [key for key, tensor in tensors_of_module(self.trials.parts[name]).items() if tensor.requires_grad]
+        # Statistics of a batch norm move by themselves; only weights show what an update depends on.
+        if not trained or self.trials.moving[name].intersection(trained):
             return ""
-        return "two steps moved none of its tensors; a frozen one needs requires_grad_(False)"
+        return "two steps moved none of its weights; a frozen one needs requires_grad_(False)"
 
     def _unseen(self, among: set[str]) -> str:
         names = [repr(name) for name in self.uncalled if name in among]
