@@ -293,6 +293,13 @@ class TestHonestSteps:
         assert audit.label_free == ()
         assert audit.certified
 
+    def test_one_activation_in_all_modules_is_no_leak(self):
+        stranger, activation = Stranger(), nn.ReLU()
+        for layer in stranger.layers:
+            layer[2] = activation
+        audit = stranger.audit()
+        assert audit.certified, audit
+
     def test_a_module_with_a_stream_of_its_own_is_isolated(self):
         stranger, generators = Stranger(), [torch.Generator().manual_seed(n) for n in range(3)]
 

@@ -83,7 +83,7 @@ class Trials:
 
     def all_other(self, name: str, streams: list[Stream]) -> dict[str, Moved]:
         """Module -> what moves in it with other weights of module `name`, other inputs to it and other draws."""
-        calls = calls_of(self.parts[name], change=shuffled_input, leaving=lambda: _draw(streams))
+        calls = self._calls_of(name, change=shuffled_input, leaving=lambda: _draw(streams))
         return self.moved(calls, lambda: self._disturb(name))
 
     def other_weights(self, name: str) -> dict[str, Moved]:
@@ -96,11 +96,14 @@ class Trials:
 
     def other_inputs(self, name: str) -> dict[str, Moved]:
         """The same, for other values that go into its layers."""
-        return self.moved(calls_of(self.parts[name], change=shuffled_input))
+        return self.moved(self._calls_of(name, change=shuffled_input))
 
     def other_draws(self, name: str, streams: list[Stream]) -> dict[str, Moved]:
         """The same, when its layers draw one number more of each stream."""
-        return self.moved(calls_of(self.parts[name], leaving=lambda: _draw(streams)))
+        return self.moved(self._calls_of(name, leaving=lambda: _draw(streams)))
+
+    def _calls_of(self, name: str, **told: Any) -> AbstractContextManager[object]:
+        return calls_of(self.parts[name], besides=[p for other, p in self.parts.items() if other != name], **told)
 
     def other_labels(self, y: Any) -> dict[str, Moved]:
         """The same, for other labels."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +21,7 @@ Changing = Callable[[Tensor], Tensor]
 def calls_of(
     module: nn.Module,
     *,
+    besides: Iterable[nn.Module] = (),
     change: Changing | None = None,
     within: bool = False,
     entering: Callable[[], None] = lambda: None,
@@ -30,6 +31,7 @@ def calls_of(
 
     Args:
         module: whose layers; a mere list of layers is no layer.
+        besides: modules whose layers do not count: an activation that several hold may run for any of them.
         change: of every tensor that goes into such a call.
         within: change what goes into calls within such calls, too.
         entering: before each such call.
@@ -61,8 +63,9 @@ def calls_of(
         if depth[0] == 0:
             leaving()
 
+    elsewhere = {layer for other in besides for layer in other.modules()}
     with ExitStack() as hooks:
-        for layer in dict.fromkeys(module.modules()):
+        for layer in dict.fromkeys(layer for layer in module.modules() if layer not in elsewhere):
             if not isinstance(layer, torch.jit.ScriptModule):
                 hooks.callback(layer.register_forward_pre_hook(before, with_kwargs=True).remove)
                 hooks.callback(layer.register_forward_hook(after, always_call=True).remove)
@@ -104,7 +107,14 @@ def watching(parts: Mapping[str, nn.Module], streams: list[Stream]) -> Iterator[
     with ExitStack() as stack:
         for name, part in parts.items():
             watch = _Watch(name, parts, streams, seen)
-            calls = calls_of(part, change=watch.passing, within=True, entering=watch.entering, leaving=watch.leaving)
+            calls = calls_of(
+                part,
+                besides=watch.others.values(),
+                change=watch.passing,
+                within=True,
+                entering=watch.entering,
+                leaving=watch.leaving,
+            )
             seen.calls[name] = stack.enter_context(calls)
         yield seen
 
