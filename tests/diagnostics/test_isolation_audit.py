@@ -524,6 +524,45 @@ class TestCheats:
         assert "x holds them, in columns 0 to 2" in audit.summary
 
 
+class TestLabels:
+    def test_a_loss_of_how_often_each_class_occurs_reads_them(self):
+        """No other order of the labels shows it."""
+        stranger = Stranger()
+        stranger.heads[0].requires_grad_(False)
+
+        def step(x, y):
+            of_class = torch.bincount(y, minlength=3).float()
+            losses = stranger.losses(x, y)
+            losses[0] = (stranger.layers[0](x).mean(dim=0)[:3] * of_class).sum()
+            for loss, optimizer in zip(losses, stranger.optimizers, strict=True):
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+
+        audit = stranger.audit(step)
+        assert audit.certified, audit
+        assert audit.label_free == ()
+
+    def test_labels_that_the_step_takes_from_outside_are_changed_too(self):
+        stranger, (x, y) = Stranger(), samples()
+        audit = stranger.audit(lambda x, _: stranger(x, y), (x, y))
+        assert audit.certified, audit
+        assert audit.label_free == ()
+        assert torch.equal(y, samples()[1])
+
+    def test_a_loss_that_needs_every_class_gets_another_order(self):
+        stranger, y = Stranger(), torch.arange(24) % 20
+
+        def step(x, y):
+            if len(y.unique()) < 20:
+                raise ValueError("all classes must occur")
+            stranger(x, y % 3)
+
+        audit = stranger.audit(step, (samples()[0], y))
+        assert audit.certified, audit
+        assert audit.label_free == ()
+
+
 class TestNotTested:
     def test_a_step_that_does_not_repeat_itself(self):
         stranger, batches = Stranger(), iter(torch.randn(1000, 24, 6, generator=torch.Generator().manual_seed(1)))

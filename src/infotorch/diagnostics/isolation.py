@@ -96,8 +96,9 @@ def audit_isolation(
     - "parameters": it shares none that move with another module, tied weights and views included.
     - "buffers": it shares none that move, and none moves while another module's layers run.
     - "random streams": one draw more in every later module's layers changes no bit of it.
-    - "labels": whether another order of the labels changes it ("reads labels") or not ("label-free"). Neither is a
-      fault. Labels that stand in x are not seen by this; "not tested" where x plainly holds them.
+    - "labels": whether other labels change it ("reads labels") or not ("label-free"). Neither is a fault. Labels that
+      stand in x, or in the order of the samples (a batch sorted by class), are not seen by this; "not tested" where x
+      plainly holds them.
 
     Of a plan of one module its layers are looked at, or the halves of a proximal split: back-propagation is not
     isolated.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -174,15 +177,18 @@ class Findings:
         return IsolationFinding(name, check, "isolated", why)
 
     def _relabelled(self) -> dict[str, Moved] | str | None:
-        """The trial with another order of the labels, why there is none, or None where there are no labels."""
+        """The trial with other labels, why there is none, or None where there are no labels."""
         y = self.trials.y
         if y is None:
             return None
         if not isinstance(y, Tensor | np.ndarray | list):
             return f"labels of type {type(y).__name__} have no other order"
-        orders = (_reordered(y, seed) for seed in range(10))
-        other = next((order for order in orders if _differ(y, order)), None)
-        return "all labels are the same" if other is None else self.trials.other_labels(other)
+        found: dict[str, Moved] | str = "all labels are the same"
+        for other in _other_labels(y):
+            found = self.trials.other_labels(other)
+            if not any(moved.error for moved in found.values()):
+                break
+        return found
 
     def _labels(self, name: str, relabelled: dict[str, Moved] | str | None) -> IsolationFinding:
         if isinstance(relabelled, str):
@@ -193,19 +199,28 @@ class Findings:
         if reason := self._unrepeated() or moved.error:
             return IsolationFinding(name, "labels", "not tested", reason)
         if moved.tensors:
-            why = f"another order of them moves it by up to {moved.difference:.3g}"
+            why = f"other ones move it by up to {moved.difference:.3g}"
             return IsolationFinding(name, "labels", "reads labels", why, moved.difference, moved.tensors)
         if place := labels_within(self.trials.x, self.trials.y):
             return IsolationFinding(name, "labels", "not tested", f"x holds them, in {place}")
-        return IsolationFinding(name, "labels", "label-free", "another order of them moves no bit", 0.0)
+        return IsolationFinding(name, "labels", "label-free", "other ones move no bit", 0.0)
 
 
-def _reordered(y: Any, seed: int) -> Any:
-    """In an order that also groups samples otherwise: a loss may read of classes no more than who is in one."""
-    order = torch.randperm(len(y), generator=torch.Generator().manual_seed(seed))
+def _other_labels(y: Any) -> Iterator[Any]:
+    """The labels drawn with repetition, so that order and numbers differ, and in another order, which no loss refuses.
+
+    Either groups samples otherwise: a loss may read of classes no more than who is in one.
+    """
+    n = len(y)
+    for draw in (lambda generator: torch.randint(n, (n,), generator=generator), partial(torch.randperm, n)):
+        several = (_chosen(y, draw(generator=torch.Generator().manual_seed(seed))) for seed in range(10))
+        yield from islice((one for one in several if _differ(y, one)), 1)
+
+
+def _chosen(y: Any, samples: Tensor) -> Any:
     if isinstance(y, list):
-        return [y[number] for number in order.tolist()]
-    return y[order.to(y.device)] if isinstance(y, Tensor) else y[order.numpy()]
+        return [y[number] for number in samples.tolist()]
+    return y[samples.to(y.device)] if isinstance(y, Tensor) else y[samples.numpy()]
 
 
 def _differ(one: Any, other: Any) -> bool:

@@ -106,8 +106,8 @@ class Trials:
         return calls_of(self.parts[name], besides=[p for other, p in self.parts.items() if other != name], **told)
 
     def other_labels(self, y: Any) -> dict[str, Moved]:
-        """The same, for other labels."""
-        return self.moved(nullcontext(), y=y)
+        """The same, for other labels, also where the step reads them of its own and not from its argument."""
+        return self.moved(nullcontext(), lambda: self._relabel(y), y=y)
 
     def moved(
         self, around: AbstractContextManager[object], change: Callable[[], None] = lambda: None, **other: Any
@@ -157,6 +157,15 @@ class Trials:
         with torch.no_grad():
             for tensor in self._own(name):
                 tensor.mul_(_LARGE)
+
+    def _relabel(self, y: Any) -> None:
+        if not isinstance(y, Tensor):
+            return
+        held = {id(tensor) for part in self.parts.values() for tensor in tensors_of_module(part).values()}
+        for tensor in self.state.tensors:
+            settled = not (nn.parameter.is_lazy(tensor) or tensor.is_inference() or tensor.requires_grad)
+            if settled and id(tensor) not in held and tensor.device == y.device and same_bits(tensor, self.y):
+                tensor.copy_(y)
 
     def _own(self, name: str) -> list[Tensor]:
         """The real tensors of a module that no other one holds: what is shared is looked at as such."""
