@@ -596,6 +596,23 @@ class TestNotTested:
         assert not audit.certified
         assert "moved none of its weights" in audit.summary
 
+    def test_a_module_that_trains_and_is_not_listed(self):
+        """The first module learns from the second's loss, and the audit is shown the first and the third alone."""
+        stranger = Stranger()
+
+        def step(x, y):
+            for optimizer in stranger.optimizers:
+                optimizer.zero_grad()
+            x = stranger.layers[1](stranger.layers[0](x))
+            F.cross_entropy(stranger.heads[1](x), y).backward()
+            F.cross_entropy(stranger.heads[2](stranger.layers[2](x.detach())), y).backward()
+            for optimizer in stranger.optimizers:
+                optimizer.step()
+
+        audit = audit_isolation(step, *samples(), modules=[stranger.modules[0], stranger.modules[2]])
+        assert not audit.certified
+        assert "trains 4 tensors with gradients that no module holds" in audit.summary
+
     def test_layers_that_are_never_called(self):
         stranger = Stranger()
 

@@ -171,10 +171,19 @@ class Findings:
             moving = tuple(key for key in names if own[key].requires_grad or key in self.trials.moving[name])
             if moving:
                 return IsolationFinding(name, check, "leak", f"shared with {other!r}", tensors=moving)
-        if check == "buffers" and own and self.trials.watch_error:
-            return IsolationFinding(name, check, "not tested", self.trials.watch_error)
+        reason = self._unlisted() if check == "parameters" else self.trials.watch_error if own else ""
+        if reason:
+            return IsolationFinding(name, check, "not tested", reason)
         why = f"shared with {', '.join(map(repr, shared))}, and never moved" if shared else "none shared"
         return IsolationFinding(name, check, "isolated", why)
+
+    def _unlisted(self) -> str:
+        if not (unlisted := self.trials.unlisted):
+            return ""
+        of = f"{len(unlisted)} tensors with gradients" if len(unlisted) > 1 else "a tensor with gradients"
+        return (
+            f"the step also trains {of} that no module holds, of shape {tuple(unlisted[0].shape)}; list all that train"
+        )
 
     def _relabelled(self) -> dict[str, Moved] | str | None:
         """The trial with other labels, why there is none, or None where there are no labels."""

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from infotorch.diagnostics.module_calls import Seen, calls_of, shuffled_input, watching
 from infotorch.diagnostics.reached_state import ReachedState, Stream, same_bits
-from infotorch.diagnostics.shared_tensors import shared_with
+from infotorch.diagnostics.shared_tensors import share_memory, shared_with
 from infotorch.numerics.process import alone
 
 #: One update of all modules on the samples (x, y).
@@ -54,6 +54,7 @@ class Trials:
     Attributes:
         repeats: whether the step does the same twice.
         moving: module -> the names of its tensors that the steps move.
+        unlisted: tensors with gradients that the steps move, and no module holds.
         seen: what was seen crossing between modules.
         watch_error: why nothing was seen, or "".
 
@@ -65,8 +66,9 @@ class Trials:
         self.step, self.parts, self.x, self.y = step, parts, x, y
         self.state = ReachedState(step, *parts.values())
         before = self._read()
+        self.unlisted: list[Tensor] = []
         try:
-            self.baseline = self._run()
+            self.baseline = self._run(then=self._find_unlisted)
         except Exception as error:
             raise ValueError(f"audit_isolation: the step fails on these samples: {_told(error)}") from error
         self.moving = {
@@ -124,7 +126,9 @@ class Trials:
             result[name] = next((moved for moved in differences if moved.tensors), Moved())
         return result
 
-    def _run(self, change: Callable[[], None] = lambda: None, **other: Any) -> Trace:
+    def _run(
+        self, change: Callable[[], None] = lambda: None, then: Callable[[], None] = lambda: None, **other: Any
+    ) -> Trace:
         samples = {"x": self.x, "y": self.y} | other
         trace: Trace = []
         with ExitStack() as stack:
@@ -136,7 +140,13 @@ class Trials:
             for _ in range(STEPS):
                 self.step(*(copy.deepcopy(samples[name]) for name in ("x", "y")))
                 trace.append(self._read())
+            then()
         return trace
+
+    def _find_unlisted(self) -> None:
+        held = [tensor for part in self.parts.values() for tensor in tensors_of_module(part).values()]
+        trained = [tensor for tensor in self.state.moved() if tensor.is_leaf and tensor.requires_grad]
+        self.unlisted = [one for one in trained if not any(share_memory(one, tensor) for tensor in held)]
 
     def _read(self) -> dict[str, dict[str, Tensor]]:
         return {

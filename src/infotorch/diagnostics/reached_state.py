@@ -127,6 +127,7 @@ class ReachedState:
         self.tensors: list[Tensor] = []
         self.streams = global_streams()
         self._returns: list[Callable[[], None]] = []
+        self._kept: list[tuple[Tensor, Tensor]] = []
         self._held: dict[int, object] = {}  # also keeps an id from being given twice
         waiting: list[object] = list(roots)
         while waiting:
@@ -142,6 +143,10 @@ class ReachedState:
         with torch.no_grad():
             for back in self._returns:
                 back()
+
+    def moved(self) -> list[Tensor]:
+        """The tensors that are other than they were."""
+        return [tensor for tensor, kept in self._kept if not same_bits(tensor, kept)]
 
     def _take(self, thing: Any) -> Iterable[object]:
         """Remember one object; what it leads to."""
@@ -187,6 +192,7 @@ class ReachedState:
                 tensor.requires_grad_(needs)
                 tensor.grad = grad
 
+        self._kept.append((tensor, kept))
         self._returns.append(back)
         return (grad, *vars(tensor).values())
 
