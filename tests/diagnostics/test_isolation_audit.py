@@ -300,6 +300,28 @@ class TestHonestSteps:
         audit = stranger.audit()
         assert audit.certified, audit
 
+    @pytest.mark.parametrize("crossing", [False, True])
+    def test_a_graph_through_all_modules_is_no_leak_where_each_asks_for_its_own_gradients_alone(self, crossing):
+        stranger = Stranger()
+
+        def step(x, y):
+            for number, (layer, head) in enumerate(stranger.modules):
+                x = layer(x)
+                own = list(stranger.modules[number].parameters())
+                asked = own + crossing * [
+                    parameter for one in stranger.layers[:number] for parameter in one.parameters()
+                ]
+                gradients = torch.autograd.grad(F.cross_entropy(head(x), y), asked, retain_graph=True)
+                for parameter, gradient in zip(own, gradients, strict=False):
+                    parameter.grad = gradient
+            for optimizer in stranger.optimizers:
+                optimizer.step()
+
+        audit = stranger.audit(step)
+        assert audit.certified is not crossing, audit
+        assert verdicts(audit) == ({"0": {"gradients"}, "1": {"gradients"}} if crossing else {})
+        assert not any(p._backward_hooks for module in stranger.modules for p in module.parameters())
+
     def test_a_module_with_a_stream_of_its_own_is_isolated(self):
         stranger, generators = Stranger(), [torch.Generator().manual_seed(n) for n in range(3)]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -106,7 +107,7 @@ def watching(parts: Mapping[str, nn.Module], streams: list[Stream]) -> Iterator[
     seen = Seen()
     with ExitStack() as stack:
         for name, part in parts.items():
-            watch = _Watch(name, parts, streams, seen)
+            watch = _Watch(name, parts, streams, seen, stack)
             calls = calls_of(
                 part,
                 besides=watch.others.values(),
@@ -122,28 +123,52 @@ def watching(parts: Mapping[str, nn.Module], streams: list[Stream]) -> Iterator[
 class _Watch:
     """What one module's calls do to the others."""
 
-    def __init__(self, name: str, parts: Mapping[str, nn.Module], streams: list[Stream], seen: Seen) -> None:
-        self.name, self.streams, self.seen = name, streams, seen
+    def __init__(
+        self, name: str, parts: Mapping[str, nn.Module], streams: list[Stream], seen: Seen, hooks: ExitStack
+    ) -> None:
+        self.name, self.streams, self.seen, self.hooks = name, streams, seen, hooks
         self.others = {other: part for other, part in parts.items() if other != name}
         self.owner = {id(weight): other for other, part in self.others.items() for weight in part.parameters()}
+        self.own = {id(weight) for weight in parts[name].parameters()}
+        self.awaited: set[int] = set()
+        self.passed: dict[int, float] = {}
         self.before: tuple[dict[str, dict[str, Tensor]], list[Any]] = ({}, [])
 
     def passing(self, tensor: Tensor) -> Tensor:
         """The same tensor, through a node of its own, which sees the gradients of this call alone."""
-        reached = {self.owner[leaf] for leaf in _leaves_behind(tensor) if leaf in self.owner}
+        leaves = _leaves_behind(tensor)
+        reached = {leaf: weight for leaf, weight in leaves.items() if leaf in self.owner}
         if not reached:
             return tensor
         passed = tensor.view_as(tensor)
-
-        def arrives(gradient: Tensor) -> None:
-            largest = gradient.detach().abs().max().item() if gradient.numel() else 0.0
-            for other in reached:
-                pair = (self.name, other)
-                self.seen.gradients[pair] = max(self.seen.gradients.get(pair, 0.0), largest)
-
-        if passed.requires_grad:
-            passed.register_hook(arrives)
+        if not passed.requires_grad:
+            return passed
+        if leaves.keys() & self.own:
+            passed.register_hook(self._may_cross)
+            for leaf in reached.keys() - self.awaited:
+                self.awaited.add(leaf)
+                told = reached[leaf].register_hook(partial(self._has_crossed, self.owner[leaf]))
+                self.hooks.callback(told.remove)
+        else:
+            passed.register_hook(partial(self._crosses, {self.owner[leaf] for leaf in reached}))
         return passed
+
+    def _crosses(self, reached: set[str], gradient: Tensor) -> None:
+        for other in reached:
+            self._note(other, _largest(gradient))
+
+    def _may_cross(self, gradient: Tensor) -> None:
+        # Behind this tensor are the module's own weights, too: `autograd.grad(loss, own)` may want no more than these.
+        task = torch._C._current_graph_task_id()
+        self.passed[task] = max(self.passed.get(task, 0.0), _largest(gradient))
+
+    def _has_crossed(self, other: str, _: Tensor) -> None:
+        if (task := torch._C._current_graph_task_id()) in self.passed:
+            self._note(other, self.passed[task])
+
+    def _note(self, other: str, size: float) -> None:
+        pair = (self.name, other)
+        self.seen.gradients[pair] = max(self.seen.gradients.get(pair, 0.0), size)
 
     def entering(self) -> None:
         self.before = (
@@ -166,15 +191,21 @@ def _buffers(part: nn.Module) -> dict[str, Tensor]:
     return {name: buffer.detach().clone() for name, buffer in part.named_buffers()}
 
 
-def _leaves_behind(tensor: Tensor) -> set[int]:
-    """The ids of the leaves that a gradient of this tensor would reach."""
+def _largest(gradient: Tensor) -> float:
+    return gradient.detach().abs().max().item() if gradient.numel() else 0.0
+
+
+def _leaves_behind(tensor: Tensor) -> dict[int, Tensor]:
+    """By their ids the leaves that a gradient of this tensor would reach."""
     if tensor.grad_fn is None:
-        return {id(tensor)} if tensor.requires_grad else set()
-    found: set[int] = set()
+        return {id(tensor): tensor} if tensor.requires_grad else {}
+    found: dict[int, Tensor] = {}
     met, waiting = {tensor.grad_fn}, [tensor.grad_fn]
     while waiting:
         node = waiting.pop()
-        found.add(id(getattr(node, "variable", None)))  # a leaf's own node holds it
+        leaf = getattr(node, "variable", None)  # a leaf's own node holds it
+        if isinstance(leaf, Tensor):
+            found[id(leaf)] = leaf
         following = {following for following, _ in node.next_functions if following is not None} - met
         met |= following
         waiting.extend(following)
