@@ -438,6 +438,15 @@ def a_later_layer_writes_a_buffer(stranger):
     return stranger
 
 
+def an_earlier_layer_writes_a_weight(stranger):
+    def write(*_):
+        with torch.no_grad():
+            stranger.layers[2][0].weight.mul_(0.9)
+
+    stranger.layers[0].register_forward_hook(write)
+    return stranger
+
+
 def a_rate_from_the_last_loss(stranger):
     def step(x, y):
         stranger(x, y)
@@ -463,6 +472,7 @@ CHEATS = {
     clipped_together: {"0": {"later weights"}, "1": {"later weights"}},
     one_optimizer_with_a_state_of_all: {"0": {"later weights"}, "1": {"later weights"}},
     a_later_layer_writes_a_buffer: {"0": {"buffers"}},
+    an_earlier_layer_writes_a_weight: {"2": {"parameters"}},
     a_rate_from_the_last_loss: {"0": {"later weights"}},
     weights_averaged_over_modules: {"1": {"later weights"}},
 }

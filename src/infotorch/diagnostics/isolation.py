@@ -93,7 +93,8 @@ def audit_isolation(
     - "later weights": other weights of every later module, and a thousand times larger ones, change no bit of it.
     - "later inputs": other values that go into every later module change no bit of it.
     - "gradients": no gradient leaves a call of another module's layers towards its weights.
-    - "parameters": it shares none that move with another module, tied weights and views included.
+    - "parameters": it shares none that move with another module, tied weights and views included, and none is written
+      while another module's layers run. "not tested" where the step trains tensors that no module holds.
     - "buffers": it shares none that move, and none moves while another module's layers run.
     - "random streams": one draw more in every later module's layers changes no bit of it.
     - "labels": whether other labels change it ("reads labels") or not ("label-free"). Neither is a fault. Labels that
@@ -110,7 +111,8 @@ def audit_isolation(
     iterator over a loader) is not put back; where two equal trials then differ, nothing is certified. Nothing else may
     use these objects meanwhile.
 
-    The audit speaks of these modules, these samples and this state of the weights.
+    The audit speaks of these modules, these samples, this state of the weights and two steps: what comes back later,
+    such as a copy of later weights that is made every tenth step, is not seen.
 
     Args:
         plan_or_step: a plan, prepared or not; or a callable (x, y) that makes one update of `modules`.

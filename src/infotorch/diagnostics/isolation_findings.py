@@ -160,12 +160,11 @@ class Findings:
             if isinstance(tensor, nn.Parameter) == (check == "parameters")
         }
         others = {other: tensors_of_module(part) for other, part in parts.items() if other != name}
-        written = {by: names for (by, to), names in self.trials.seen.buffers.items() if to == name}
-        if check == "buffers" and written:
+        seen = self.trials.seen.buffers if check == "buffers" else self.trials.seen.weights
+        if written := {by: names for (by, to), names in seen.items() if to == name}:
             by, names = next(iter(written.items()))
-            return IsolationFinding(
-                name, check, "leak", f"moved while layers of {by!r} ran", tensors=tuple(sorted(names))
-            )
+            why = f"moved while layers of {by!r} ran"
+            return IsolationFinding(name, check, "leak", why, tensors=tuple(sorted(names)))
         shared = shared_with(own, others)
         for other, names in shared.items():
             moving = tuple(key for key in names if own[key].requires_grad or key in self.trials.moving[name])

@@ -92,12 +92,14 @@ class Seen:
         calls: module -> how often its layers were called.
         gradients: (module whose call a gradient left, module whose weights it goes on to) -> its largest entry.
         buffers: (module that ran, module whose buffer moved) -> the buffers' names.
+        weights: the same of parameters that were written.
         streams: module -> the random streams that moved in its calls.
     """
 
     calls: dict[str, list[int]] = field(default_factory=dict)
     gradients: dict[tuple[str, str], float] = field(default_factory=dict)
     buffers: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    weights: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     streams: dict[str, list[Stream]] = field(default_factory=dict)
 
 
@@ -132,7 +134,7 @@ class _Watch:
         self.own = {id(weight) for weight in parts[name].parameters()}
         self.awaited: set[int] = set()
         self.passed: dict[int, float] = {}
-        self.before: tuple[dict[str, dict[str, Tensor]], list[Any]] = ({}, [])
+        self.before: tuple[dict[str, dict[str, Tensor]], dict[str, dict[str, int]], list[Any]] = ({}, {}, [])
 
     def passing(self, tensor: Tensor) -> Tensor:
         """The same tensor, through a node of its own, which sees the gradients of this call alone."""
@@ -173,22 +175,30 @@ class _Watch:
     def entering(self) -> None:
         self.before = (
             {other: _buffers(part) for other, part in self.others.items()},
+            {other: _versions(part) for other, part in self.others.items()},
             [stream.state() for stream in self.streams],
         )
 
     def leaving(self) -> None:
-        held, states = self.before
+        held, versions, states = self.before
         for other, part in self.others.items():
             now = _buffers(part)
             moved = {name for name, kept in held[other].items() if name in now and not same_bits(now[name], kept)}
             if moved:
                 self.seen.buffers.setdefault((self.name, other), set()).update(moved)
+            if written := {name for name, version in _versions(part).items() if versions[other].get(name) != version}:
+                self.seen.weights.setdefault((self.name, other), set()).update(written)
         drawn = self.seen.streams.setdefault(self.name, [])
         drawn += [s for s, state in zip(self.streams, states, strict=True) if s not in drawn and s.has_moved(state)]
 
 
 def _buffers(part: nn.Module) -> dict[str, Tensor]:
     return {name: buffer.detach().clone() for name, buffer in part.named_buffers()}
+
+
+def _versions(part: nn.Module) -> dict[str, int]:
+    """How often each parameter was written in place, but through `.data`: no copies of what may be large."""
+    return {name: parameter._version for name, parameter in part.named_parameters()}
 
 
 def _largest(gradient: Tensor) -> float:
