@@ -300,6 +300,12 @@ class TestHonestSteps:
         audit = stranger.audit()
         assert audit.certified, audit
 
+    def test_inputs_that_another_network_made_have_their_graph_left_behind(self):
+        x, y = samples()
+        made_of_x = nn.Linear(6, 6)(x)
+        assert Stranger().audit(batch=(made_of_x, y)).certified
+        assert audit_isolation(plan_of(), made_of_x, y).certified
+
     @pytest.mark.parametrize("crossing", [False, True])
     def test_a_graph_through_all_modules_is_no_leak_where_each_asks_for_its_own_gradients_alone(self, crossing):
         stranger = Stranger()

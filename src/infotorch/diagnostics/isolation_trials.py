@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map_only
 
 from infotorch.diagnostics.module_calls import Seen, calls_of, shuffled_input, watching
 from infotorch.diagnostics.reached_state import ReachedState, Stream, same_bits
@@ -63,7 +64,9 @@ class Trials:
     """
 
     def __init__(self, step: Step, parts: Mapping[str, nn.Module], x: Any, y: Any) -> None:
-        self.step, self.parts, self.x, self.y = step, parts, x, y
+        self.step, self.parts = step, parts
+        # What another network made of the samples has a graph behind it, and could not be copied.
+        self.x, self.y = tree_map_only(Tensor, lambda tensor: tensor if tensor.is_leaf else tensor.detach(), (x, y))
         self.state = ReachedState(step, *parts.values())
         before = self._read()
         self.unlisted: list[Tensor] = []
