@@ -23,10 +23,24 @@ def share_memory(one: Tensor, other: Tensor) -> bool:
     storage = one.untyped_storage()
     if storage.data_ptr() == 0 or storage.data_ptr() != other.untyped_storage().data_ptr():
         return False
+    (start, stop), (other_start, other_stop) = _span(one), _span(other)
+    if (
+        stop <= other_start or other_stop <= start
+    ):  # as pieces of one flat tensor of weights, which may be many and large
+        return False
     first, second = _bytes(one), _bytes(other)
     touching = torch.zeros(storage.nbytes(), dtype=torch.bool)
     touching[first] = True
     return bool(touching[second].any())
+
+
+def _span(tensor: Tensor) -> tuple[int, int]:
+    """The first place in its storage that it takes, and the first behind it."""
+    if tensor.numel() == 0:
+        return 0, 0
+    last = sum(stride * (length - 1) for length, stride in zip(tensor.shape, tensor.stride(), strict=True))
+    start = tensor.storage_offset() * tensor.element_size()
+    return start, start + (last + 1) * tensor.element_size()
 
 
 def _bytes(tensor: Tensor) -> Tensor:
