@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -26,16 +26,42 @@ def table(
     device: Device = "auto",
     out: Out = None,
     resume: Resume = False,
+    jobs: Annotated[int, typer.Option(min=1, metavar="N", help="Runs at a time, each in a process of its own.")] = 1,
+    backend: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Of joblib, for --jobs: loky, this machine's processes, or dask, a cluster."),
+    ] = None,
+    address: Annotated[
+        str | None, typer.Option(metavar="URL", help="Of dask's scheduler; by default --jobs workers here.")
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Run all variants and seeds, beside the published numbers."""
     recipes = chosen(recipe, variant, set_ or [])
     directory = directory_for(out, "table-" + "-".join(dict.fromkeys(recipe)), resume)
-    raise typer.Exit(run_and_show(recipes, directory, seeds, device, resume))
+    beside = None
+    if jobs > 1 or backend or address:
+        beside = {"workers": jobs, "backend": backend or ("dask" if address else "loky"), "address": address}
+    raise typer.Exit(run_and_show(recipes, directory, seeds, device, resume, beside))
 
 
-def run_and_show(recipes: Sequence[AnyRecipe], directory: Path, seeds: int, device: str, resume: bool) -> int:
+def run_and_show(
+    recipes: Sequence[AnyRecipe],
+    directory: Path,
+    seeds: int,
+    device: str,
+    resume: bool,
+    beside: Mapping[str, Any] | None = None,
+) -> int:
     """Run a table: a line a run as it ends, then published beside measured.
+
+    Args:
+        recipes: its variants.
+        directory: where to write.
+        seeds: of each.
+        device: of each run.
+        resume: go on with what is there.
+        beside: for several runs at a time, what `run_side_by_side` is told of its processes.
 
     Returns:
         The exit code.
@@ -52,12 +78,12 @@ def run_and_show(recipes: Sequence[AnyRecipe], directory: Path, seeds: int, devi
     with sole_writer(directory):  # two tables in one folder would each take the runs of the other for unfinished
         kept = check_table(recipes, directory, seeds, resume=resume)
         try:
-            done = _run(recipes, directory, seeds, device, resume, kept)
+            done = _run(recipes, directory, seeds, device, resume, kept, beside)
         except KeyboardInterrupt:
             complain(f"interrupted; {how_to_go_on(directory)}")
             return 130
-        if done[-1].status == "interrupted":
-            complain(f"{done[-1].message.split(';')[0]}; {how_to_go_on(directory)}")
+        if stopped := [outcome for outcome in done if outcome.status == "interrupted"]:
+            complain(f"{stopped[-1].message.split(';')[0]}; {how_to_go_on(directory)}")
             return 130
         if holds_runs(directory):
             _show(directory)
@@ -74,10 +100,10 @@ def _run(
     device: str,
     resume: bool,
     kept: Collection[tuple[str, str, int]],
+    beside: Mapping[str, Any] | None,
 ) -> list[Outcome]:
     with show_status("starting"):  # torch takes seconds to load
         from infotorch.runs.preflight import check_runs
-        from infotorch.runs.runner import run_table
     runs = [(recipe, seed) for recipe in recipes for seed in recipe.seeds(seeds)]
     setups = check_runs([(one, seed) for one, seed in runs if (one.name, one.variant, seed) not in kept], device)
     say(f"{len(runs)} runs in {directory}" + (f"; {len(kept)} are finished already and kept" if kept else ""))
@@ -90,13 +116,21 @@ def _run(
             done += 1
             print(outcome_line(outcome), flush=True)
 
-    with show_progress(parts=lambda: (done, len(runs) - len(kept))) as show:
+    at_once = beside["workers"] if beside else 1
+    with show_progress(parts=lambda: (done / at_once, (len(runs) - len(kept)) / at_once)) as show:
 
         def progress(what: str, step: int, steps: int) -> None:
             show(f"run {number} of {len(runs)}, {what}", step, steps)
 
-        options = {"device": device, "resume": resume, "progress": progress, "finished": finished, "setups": setups}
-        return run_table(recipes, directory, seeds=seeds, **options)
+        options = {"device": device, "resume": resume, "finished": finished}
+        if beside is not None:
+            from infotorch.runs.jobs import run_side_by_side
+
+            del setups  # every process has its own
+            return run_side_by_side(recipes, directory, seeds=seeds, progress=show, **options, **beside)
+        from infotorch.runs.runner import run_table
+
+        return run_table(recipes, directory, seeds=seeds, progress=progress, setups=setups, **options)
 
 
 def _show(directory: Path) -> None:

@@ -21,6 +21,23 @@ SMALL = 2.5e7
 _CHOSEN_BY_USER = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
+def threads_are_chosen() -> bool:
+    """Whether the environment says how many threads there are to be.
+
+    Example:
+        >>> threads_are_chosen() == any(os.environ.get(name) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"))
+        True
+    """
+    return any(map(os.environ.get, _CHOSEN_BY_USER))
+
+
+def take_threads(threads: int) -> None:
+    """Give this process so many threads for good, where nobody has chosen: what its pool has set does not count."""
+    for name in _CHOSEN_BY_USER:
+        os.environ.pop(name, None)
+    torch.set_num_threads(threads)
+
+
 class OperationCount(TorchDispatchMode):
     """A context that counts the floating-point operations of products of matrices and convolutions inside it.
 
@@ -66,7 +83,7 @@ def threads_for(operations: float | None) -> Iterator[None]:
         True
     """
     before = torch.get_num_threads()
-    if operations is None or operations >= SMALL or before == 1 or any(map(os.environ.get, _CHOSEN_BY_USER)):
+    if operations is None or operations >= SMALL or before == 1 or threads_are_chosen():
         yield
         return
     torch.set_num_threads(1)

@@ -47,7 +47,7 @@ class Clock:
     """How long work has taken, and how long the rest will take if it goes on as since the last setback.
 
     Args:
-        parts: called for (parts done, parts in all); a table's parts are its runs.
+        parts: called for (parts done, parts in all); a table's parts are its runs, or as many of them as go on at once.
 
     Example:
         >>> clock = Clock(lambda: (1, 4))
@@ -55,14 +55,14 @@ class Clock:
         ['', '0:10 elapsed, 0:50 left']
     """
 
-    def __init__(self, parts: Callable[[], tuple[int, int]] = lambda: (0, 1)) -> None:
+    def __init__(self, parts: Callable[[], tuple[float, float]] = lambda: (0, 1)) -> None:
         self._parts, self._begun = parts, None
         self._mark, self._last = (0.0, 0.0), 0.0
 
     def share(self, done: int, total: int) -> float:
         """How much of everything is done, 0 to 1, where `done` of `total` steps of the present part are."""
         before, count = self._parts()
-        return min((before + (done / total if total else 0.0)) / max(count, 1), 1.0)
+        return min((before + (done / total if total else 0.0)) / count, 1.0) if count else 1.0
 
     def tell(self, now: float, done: int, total: int) -> str:
         """What the clock says at `now`, in seconds; "" before anything can be told."""
@@ -85,7 +85,7 @@ def _clock(seconds: float) -> str:
 
 
 @contextmanager
-def show_progress(title: str = "", *, parts: Callable[[], tuple[int, int]] = lambda: (0, 1)) -> Iterator[Progress]:
+def show_progress(title: str = "", *, parts: Callable[[], tuple[float, float]] = lambda: (0, 1)) -> Iterator[Progress]:
     """Yield a function (what, done, total) that shows progress, under a title once there is any.
 
     Args:
