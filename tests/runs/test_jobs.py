@@ -191,13 +191,21 @@ def test_two_workers_of_dask_of_which_one_is_killed(tmp_path, long_one_by_one):
     assert contents(tmp_path) == long_one_by_one
 
 
-def test_the_command_says_which_runs_ended_and_shows_one_table(tmp_path, capsys):
+def test_the_command_says_which_runs_ended_and_shows_one_table(tmp_path, capsys, monkeypatch):
     words = (
         "table demo --variant bp --variant random --seeds 2 --set epochs=3 --set data.limit=300 --device cpu".split()
     )
-    assert main([*words, "--jobs", "2", "--backend", "threading", "--out", str(tmp_path / "runs")]) == 0
-    out = capsys.readouterr().out
-    assert all(f"demo {variant} seed {seed}: completed" in out for variant in ("bp", "random") for seed in (0, 1))
-    assert out.count("measured") == 1
-    assert main([*words, "--address", "tcp://x:1", "--backend", "loky", "--out", str(tmp_path / "other")]) == 2
-    assert "an address is for the backend 'dask', got 'loky'" in capsys.readouterr().err
+
+    def call(*more):
+        monkeypatch.setattr("sys.argv", ["infotorch", *words, *more])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return ended.value.code, capsys.readouterr()
+
+    code, told = call("--jobs", "2", "--backend", "threading", "--out", str(tmp_path / "runs"))
+    assert code == 0
+    assert all(f"demo {variant} seed {seed}: completed" in told.out for variant in ("bp", "random") for seed in (0, 1))
+    assert told.out.count("measured") == 1
+    code, told = call("--address", "tcp://x:1", "--backend", "loky", "--out", str(tmp_path / "other"))
+    assert code == 2
+    assert "an address is for the backend 'dask', got 'loky'" in told.err
