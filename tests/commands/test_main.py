@@ -21,7 +21,7 @@ from infotorch.records.run_record import RunRecord
 # 100 rows in batches of 64: 2 steps an epoch.
 SMALL = ["--set", "epochs=1", "--set", "data.limit=100", "--device", "cpu"]
 WILD = ["--set", "optimizer.name=sgd", "--set", "optimizer.lr=1e20", "--set", "optimizer.schedule=constant"]
-COMMANDS = "demo, run, table, list, measure, diagnose, lr-range, collect, report, data"
+COMMANDS = "demo, run, table, sweep, list, measure, diagnose, lr-range, collect, report, data"
 
 
 @pytest.fixture(autouse=True)
@@ -201,6 +201,7 @@ class TestHelp:
             "demo",
             "run",
             "table",
+            "sweep",
             "list",
             "measure",
             "lr-range",

@@ -54,7 +54,7 @@ def diagnose(
 def _recipe(name: str, variant: str | None, settings: list[str]) -> Recipe:
     from infotorch.recipes.demonstration import trained
 
-    if "/" in name:
+    if "/" in name and not name.endswith(".json"):
         raise FileNotFoundError(f"diagnose: {name} is not a folder, and no recipe is called so.")
     recipe = trained(*chosen([name], None if variant is None else [variant], settings, first=True))
     say(f"{recipe.name} {recipe.variant}: the model as it is initialised; of a trained one, give the run's folder")

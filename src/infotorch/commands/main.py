@@ -24,6 +24,7 @@ from infotorch.commands.measure import measure
 from infotorch.commands.options import HELP, PlainCommand, Quiet
 from infotorch.commands.report import report
 from infotorch.commands.run import run
+from infotorch.commands.sweep import sweep
 from infotorch.commands.table import table
 from infotorch.commands.usage import check_one_process, explain_parser
 from infotorch.commands.view import complain
@@ -34,6 +35,7 @@ _COMMANDS = (
     ("demo", demo, "--seeds 1"),
     ("run", run, "ib-mnist --variant ce --set data.limit=5000 --seed 1"),
     ("table", table, "ib-mnist --variant ce --variant full-bound --seeds 3 --out runs/ib"),
+    ("sweep", sweep, "demo --variant bp --set-range optimizer.lr=1e-4:1e-1:log --trials 20"),
     ("list", list_, "variants demo"),
     ("measure", measure, "people.csv --x age --x height --y income"),
     ("diagnose", diagnose, "runs/demo-bp-seed-0 --layer fc1"),

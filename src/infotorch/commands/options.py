@@ -95,29 +95,46 @@ def chosen(
     """The recipes that are named, each once, with their settings changed; all that names can get wrong is found.
 
     Args:
-        names: of tables.
-        variants: of each; None for all.
+        names: of tables, or of files that hold a recipe each and end in .json.
+        variants: of each table; None for all.
         settings: KEY=VALUE.
         first: of each table the first variant alone.
 
     Raises:
-        ValueError: a name, a key or a value that does not exist.
+        FileNotFoundError: a file does not exist.
+        ValueError: a name, a key or a value that does not exist, a file that holds no recipe, a variant of a file, or
+            two variants of one name.
     """
     from infotorch.recipes.changes import change_from_text
     from infotorch.recipes.demonstration import Demonstration, change_demonstration
+    from infotorch.recipes.recipe_file import read_recipe
     from infotorch.recipes.registry import find_recipe, variants_of
     from infotorch.runs.preflight import check_names
 
+    if variants and all(name.endswith(".json") for name in names):
+        raise ValueError(f"{' '.join(names)}: a file holds one variant; leave out --variant.")
     found: list[AnyRecipe] = []
     for name in dict.fromkeys(names):
+        if name.endswith(".json"):
+            found.append(read_recipe(Path(name)))
+            continue
         wanted = list(dict.fromkeys(variants or [one.variant for one in variants_of(name)]))
         found += [find_recipe(name, variant) for variant in (wanted[:1] if first else wanted)]
     found = [
         change_demonstration(one, settings) if isinstance(one, Demonstration) else change_from_text(one, settings)
         for one in found
     ]
+    _check_distinct(found)
     check_names(found)
     return found
+
+
+def _check_distinct(recipes: list[AnyRecipe]) -> None:
+    seen: set[tuple[str, str]] = set()
+    for recipe in recipes:
+        if (recipe.name, recipe.variant) in seen:
+            raise ValueError(f"{recipe.name} {recipe.variant} is named twice, by a file too; leave one of them out.")
+        seen.add((recipe.name, recipe.variant))
 
 
 def directory_for(out: Path | None, stem: str, resume: bool) -> Path:

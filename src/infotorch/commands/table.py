@@ -38,7 +38,7 @@ def table(
 ) -> None:
     """Run all variants and seeds, beside the published numbers."""
     recipes = chosen(recipe, variant, set_ or [])
-    directory = directory_for(out, "table-" + "-".join(dict.fromkeys(recipe)), resume)
+    directory = directory_for(out, "table-" + "-".join(dict.fromkeys(one.name for one in recipes)), resume)
     beside = None
     if jobs > 1 or backend or address:
         beside = {"workers": jobs, "backend": backend or ("dask" if address else "loky"), "address": address}

@@ -81,9 +81,7 @@ def change_from_text(recipe: Recipe, assignments: Sequence[str]) -> Recipe:
         key, equals, text = assignment.partition("=")
         if not equals:
             raise ValueError(f"--set takes key=value, got {assignment!r}.")
-        value = _parse(text.strip())
-        if value is None and not _may_be_none(recipe, key.strip()):
-            value = "none"  # a choice of that name, as of network.norm
+        value = parse_setting(recipe, key.strip(), text)
         # One name or width alone is a list of one: --set plan.objectives=CE, --set network.hidden=64.
         alone = isinstance(dict(_leaves(recipe)).get(key.strip()), tuple) and not isinstance(value, list)
         settings[key.strip()] = [value] if alone else value
@@ -91,14 +89,41 @@ def change_from_text(recipe: Recipe, assignments: Sequence[str]) -> Recipe:
     return changed.model_copy(update={"changed": (*recipe.changed, *assignments)})
 
 
-def _may_be_none(recipe: Recipe, key: str) -> bool:
-    """Whether a setting takes None; an unknown one may, and is refused later."""
+def parse_setting(recipe: Recipe, key: str, text: str) -> SettingValue:
+    """What a text on a command line says of a setting: a number, a truth, words, a list with commas, or None.
+
+    Example:
+        >>> from infotorch.recipes.registry import find_recipe
+        >>> demo = find_recipe("demo")
+        >>> parse_setting(demo, "network.norm", "none"), parse_setting(demo, "data.limit", "none")
+        ('none', None)
+    """
+    value = _parse(text.strip())
+    if value is None and not _may_be_none(recipe, key):
+        return "none"  # a choice of that name, as of network.norm
+    return value
+
+
+def kinds_of(recipe: Recipe, key: str) -> tuple[object, ...]:
+    """The types that a dotted setting takes; empty where nothing is known of it, as of an objective's own.
+
+    Example:
+        >>> from infotorch.recipes.registry import find_recipe
+        >>> kinds_of(find_recipe("demo"), "epochs")
+        (<class 'int'>,)
+    """
     settings: object = recipe
     *path, last = key.split(".")
     for part in path:
         settings = getattr(settings, part, None)
     field = type(settings).model_fields.get(last) if isinstance(settings, BaseModel) else None
-    return field is None or type(None) in get_args(field.annotation)
+    return () if field is None else get_args(field.annotation) or (field.annotation,)
+
+
+def _may_be_none(recipe: Recipe, key: str) -> bool:
+    """Whether a setting takes None; an unknown one may, and is refused later."""
+    kinds = kinds_of(recipe, key)
+    return not kinds or type(None) in kinds
 
 
 def _parse(text: str) -> SettingValue:

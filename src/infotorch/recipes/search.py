@@ -14,14 +14,13 @@ import os
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict, TypeVar
 
 from infotorch.numerics.extras import require
 from infotorch.recipes.changes import change
 from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.search_settings import SearchRange
-from infotorch.recipes.settings import PlainValue, SettingValue
+from infotorch.recipes.settings import PlainValue, Scalar, SettingValue
 from infotorch.records.files import json_values, parse_json_lines, read_regular
 from infotorch.training.assignment import assignments
 
@@ -39,6 +38,10 @@ class Trial(TypedDict):
     settings: dict[str, SettingValue]
     scores: dict[str, float | None]
     mean: float | None
+
+
+#: A trial, or one of whom more is known.
+AnyTrial = TypeVar("AnyTrial", bound=Trial)
 
 
 def search(recipe: Recipe, directory: Path, run_trial: RunTrial) -> dict[str, SettingValue]:
@@ -61,14 +64,13 @@ def search(recipe: Recipe, directory: Path, run_trial: RunTrial) -> dict[str, Se
     optuna = require("sweep", "optuna", "a search of settings")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     log = _Log(recipe, directory, run_trial)
-    space = {key: _distribution(optuna, where) for key, where in recipe.search.space.items()}
-    direction = "minimize" if _is_error(recipe) else "maximize"
-    study = optuna.create_study(direction=direction, sampler=optuna.samplers.TPESampler(seed=SAMPLER_SEED))
+    study = optuna.create_study(direction=direction_of(recipe), sampler=optuna.samplers.TPESampler(seed=SAMPLER_SEED))
     for number in range(recipe.search.trials):
-        asked = study.ask(space)
+        asked = study.ask()
+        settings = {key: suggest(asked, key, where) for key, where in recipe.search.space.items()}
         if number == len(log.trials):
-            log.run(dict(asked.params))
-        elif log.trials[number]["settings"] != asked.params:
+            log.run(settings)
+        elif log.trials[number]["settings"] != settings:
             raise ValueError(f"{log.path} was written by another search; choose another --out.")
         score = log.trials[number]["mean"]
         study.tell(asked, score, state=None if score is not None else optuna.trial.TrialState.FAIL)
@@ -95,7 +97,7 @@ def choose_objectives(recipe: Recipe, directory: Path, run_trial: RunTrial) -> S
     return best_trial(recipe, log.trials)["settings"]["plan.objectives"]
 
 
-def best_trial(recipe: Recipe, trials: Sequence[Trial]) -> Trial:
+def best_trial(recipe: Recipe, trials: Sequence[AnyTrial]) -> AnyTrial:
     """The trial with the highest mean of the search's metric, or the lowest of an error; of equals the first.
 
     Raises:
@@ -110,11 +112,46 @@ def best_trial(recipe: Recipe, trials: Sequence[Trial]) -> Trial:
     finished = {number: trial["mean"] for number, trial in enumerate(trials) if trial["mean"] is not None}
     if not finished:
         raise ValueError(f"{recipe.name} {recipe.variant}: every one of {len(trials)} trials diverged.")
-    return trials[(min if _is_error(recipe) else max)(finished, key=lambda number: finished[number])]
+    best = min if direction_of(recipe) == "minimize" else max
+    return trials[best(finished, key=lambda number: finished[number])]
 
 
-def _is_error(recipe: Recipe) -> bool:
-    return recipe.search.metric.endswith("_mae")
+def direction_of(recipe: Recipe) -> Literal["minimize", "maximize"]:
+    """What a search does with its metric: an error is minimised, everything else maximised."""
+    return "minimize" if recipe.search.metric.endswith("_mae") else "maximize"
+
+
+def suggest(trial: Any, key: str, where: SearchRange) -> Scalar:
+    """What the sampler of a study suggests for one setting.
+
+    Args:
+        trial: asked of a study of Optuna.
+        key: the dotted setting.
+        where: its range.
+    """
+    if where.values is not None:
+        return trial.suggest_categorical(key, where.values)
+    if where.whole:
+        return trial.suggest_int(key, where.low, where.high, log=where.log)
+    return trial.suggest_float(key, where.low, where.high, log=where.log)
+
+
+def score_settings(
+    recipe: Recipe, settings: Mapping[str, SettingValue], directory: Path, run_trial: RunTrial
+) -> tuple[dict[str, float | None], float | None]:
+    """Run settings with every seed of the search, in `directory/seed-<seed>`.
+
+    Returns:
+        Seed -> validation score, None where the run diverged; and their mean, None if any did: one diverged seed rules
+        the settings out, as they are not safe.
+    """
+    changed = change(recipe, {**_during(recipe), **settings, "tune": False})
+    scores = {
+        str(seed): json_values(run_trial(changed, directory / f"seed-{seed}", seed).get(recipe.search.metric))
+        for seed in recipe.search.seeds
+    }
+    known = [score for score in scores.values() if score is not None]
+    return scores, statistics.fmean(known) if len(known) == len(scores) else None
 
 
 class _Log:
@@ -126,19 +163,12 @@ class _Log:
         self.trials = _read(self.path)
         self._recipe, self._run_trial = recipe, run_trial
 
-    def run(self, settings: dict[str, SettingValue]) -> None:
+    def run(self, settings: Mapping[str, SettingValue]) -> None:
         """Run one trial with every seed of the search, and write it down."""
-        number, metric = len(self.trials), self._recipe.search.metric
-        changed = change(self._recipe, {**_during(self._recipe), **settings, "tune": False})
+        number = len(self.trials)
         directory = self.path.parent / f"trial-{number:03d}"
-        scores = {
-            str(seed): json_values(self._run_trial(changed, directory / f"seed-{seed}", seed).get(metric))
-            for seed in self._recipe.search.seeds
-        }
-        # One diverged seed rules the settings out: they are not safe.
-        known = [score for score in scores.values() if score is not None]
-        mean = statistics.fmean(known) if len(known) == len(scores) else None
-        self.trials.append({"trial": number, "settings": settings, "scores": scores, "mean": mean})
+        scores, mean = score_settings(self._recipe, settings, directory, self._run_trial)
+        self.trials.append({"trial": number, "settings": dict(settings), "scores": scores, "mean": mean})
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(self.trials[-1]) + "\n")
             file.flush()
@@ -155,12 +185,6 @@ def _during(recipe: Recipe) -> dict[str, PlainValue]:
 def _exceeds(value: object, own: object) -> bool:
     numbers = [number for number in (value, own) if isinstance(number, int | float) and not isinstance(number, bool)]
     return len(numbers) == 2 and numbers[0] > numbers[1]
-
-
-def _distribution(optuna: ModuleType, where: SearchRange) -> object:
-    if where.values is not None:
-        return optuna.distributions.CategoricalDistribution(where.values)
-    return optuna.distributions.FloatDistribution(where.low, where.high, log=True)
 
 
 def _read(log: Path) -> list[Trial]:

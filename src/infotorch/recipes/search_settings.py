@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from infotorch.recipes.settings import PlainValue, Scalar, Settings
 
 
 class SearchRange(Settings):
-    """Where a search looks for one setting: a list of values, or an interval searched on a logarithmic scale.
+    """Where a search looks for one setting: a list of values, or an interval.
+
+    Args:
+        values: those that are tried; None for an interval.
+        low: its lower end, which is part of it; above 0 on a logarithmic scale.
+        high: its upper end, which is part of it.
+        log: search the interval on a logarithmic scale, else on a linear one.
+        whole: whole numbers alone.
 
     Example:
         >>> SearchRange(low=1e-4, high=1e-2).values is None
@@ -18,8 +26,21 @@ class SearchRange(Settings):
     """
 
     values: tuple[Scalar, ...] | None = None
-    low: float | None = Field(default=None, gt=0)
-    high: float | None = Field(default=None, gt=0)
+    low: float | None = None
+    high: float | None = None
+    log: bool = True
+    whole: bool = False
+
+    @model_validator(mode="after")
+    def _is_values_or_an_interval(self) -> SearchRange:
+        if self.values is not None:
+            if not self.values or self.low is not None or self.high is not None:
+                raise ValueError("a range must be values or an interval, and not empty")
+        elif self.low is None or self.high is None or not -math.inf < self.low < self.high < math.inf:
+            raise ValueError(f"low must be below high, got {self.low} and {self.high}")
+        elif self.log and self.low <= 0:
+            raise ValueError(f"low must be above 0 on a logarithmic scale, got {self.low}")
+        return self
 
 
 class SearchSettings(Settings):

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 from infotorch.records.forms import COUNT, NUMBER_OR_NULL, TEXT, WHOLE, Each, Kind, Optional, check_form
 
-Status = Literal["completed", "diverged", "interrupted", "failed"]
+Status = Literal["completed", "diverged", "interrupted", "failed", "pruned"]
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Outcome:
     """How a run ended.
 
     Args:
-        status: "completed", "diverged" (a non-finite loss), "interrupted" or "failed".
+        status: "completed", "diverged" (a non-finite loss), "interrupted", "failed"; of a sweep's trial also "pruned".
         message: one line for people.
         recipe: name of the recipe.
         variant: the table row.

@@ -71,10 +71,10 @@ def differing_settings(recorded: dict[str, Any], recipe: AnyRecipe, seed: int) -
         words |= {"plan.objectives"} if recipe.searches_objectives else set()
         unused = () if recipe.tune else ("search.",)  # nor does a search that is not made,
         unused += () if recipe.optimizer.schedule in INFORMED else _SIGNAL  # nor a signal that nothing follows
-    flat = _flat(recorded)
+    flat = flat_settings(recorded)
     return sorted(
         key
-        for key, value in _flat(wanted).items()
+        for key, value in flat_settings(wanted).items()
         if flat.get(key) != value and key not in words and not key.startswith(unused)
     )
 
@@ -87,8 +87,14 @@ def _with_defaults(recorded: dict[str, Any]) -> dict[str, Any]:
         return recorded  # of another version altogether: what differs is named as it stands
 
 
-def _flat(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def flat_settings(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Dotted setting -> value, of a recipe's content.
+
+    Example:
+        >>> flat_settings({"epochs": 2, "data": {"limit": 100}})
+        {'epochs': 2, 'data.limit': 100}
+    """
     flat: dict[str, Any] = {}
     for key, value in content.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+        flat |= flat_settings(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
     return flat

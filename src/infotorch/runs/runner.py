@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from infotorch.records.run_record import RunRecord
 from infotorch.runs.resume import check_same, collected_outcomes
 from infotorch.runs.session import CHECKPOINT_SECONDS, Session, describe
 from infotorch.runs.setup import Setups
+from infotorch.runs.trials import trial_runner
 from infotorch.training.devices import environment
 
 
@@ -75,7 +75,7 @@ def run(
         if isinstance(recipe, Demonstration):
             return _demonstrated(recipe, record, seed)
         setups = setups or Setups()
-        recipe = _searched(recipe, directory / "tuning", _trials(setups, device, progress, checkpoint_seconds))
+        recipe = _searched(recipe, directory / "tuning", trial_runner(setups, device, progress, checkpoint_seconds))
         session = Session(setups.take(recipe, seed, device), record, progress, checkpoint_seconds)
         outcome = session.run(resume=resume)
         record.finish(outcome)
@@ -146,27 +146,6 @@ def _searched(recipe: Recipe, tuning: Path, trial: RunTrial) -> Recipe:
     if recipe.searches_objectives:  # before the search, whose trials need a plan
         recipe = change(recipe, {"plan.objectives": choose_objectives(recipe, tuning / "auto", trial)})
     return change(recipe, search(recipe, tuning, trial)) if recipe.tune else recipe
-
-
-def _trials(setups: Setups, device: str, progress: Progress | None, checkpoint_seconds: float) -> RunTrial:
-    """What runs the trials of a search; an interrupted one goes on from its checkpoint."""
-
-    def run_trial(trial: Recipe, where: Path, seed: int) -> dict[str, float]:
-        def told(what: str, done: int, total: int) -> None:
-            if progress is not None:
-                progress(f"search {where.parent.name}, {what}", done, total)
-
-        setup = setups.take(trial, seed, device)
-        session = Session(setup, RunRecord(where), told, checkpoint_seconds, is_trial=True)
-        outcome = session.run(resume=True)
-        if outcome.status == "interrupted" or session.stop_requested:
-            raise KeyboardInterrupt
-        if session.failure is not None:
-            raise session.failure
-        shutil.rmtree(RunRecord(where).checkpoint_directory, ignore_errors=True)
-        return outcome.metrics if outcome.status == "completed" else {}
-
-    return run_trial
 
 
 def _check_directory(record: RunRecord, resume: bool) -> None:

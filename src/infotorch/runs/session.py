@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -46,6 +47,10 @@ CHECKPOINT_SECONDS = 10.0
 #: What is told of the training samples beside the epoch's own means, where a recipe asks for train_accuracy.
 _SCORES = {"accuracy", "mae"}
 
+#: Called for (epochs trained, epochs in all, the output's scores on validation samples) after every look at them;
+#: returns why the run is to end there, or None.
+Watch = Callable[[int, int, Mapping[str, float]], str | None]
+
 
 def describe(recipe: AnyRecipe, seed: int) -> dict[str, Any]:
     """The content of recipe.json."""
@@ -68,6 +73,7 @@ class Session:
         progress: told about every step.
         checkpoint_seconds: at most this much work is lost when the process is killed.
         is_trial: a trial of a search, which ends with its validation score and never looks at test samples.
+        watch: may end the run before its last epoch, by the validation samples; it is pruned then.
 
     Attributes:
         failure: the exception that ended training, or None.
@@ -85,10 +91,11 @@ class Session:
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
         *,
         is_trial: bool = False,
+        watch: Watch | None = None,
     ) -> None:
         self.recipe, self.seed, self.dataset, self.batches = setup.recipe, setup.seed, setup.dataset, setup.batches
         self.model, self.plan, self.fabric, self.device = setup.model, setup.plan, setup.fabric, setup.fabric.device
-        self.record, self.is_trial = record, is_trial
+        self.record, self.is_trial, self.watch = record, is_trial, watch
         self.progress, self.checkpoint_seconds = progress, checkpoint_seconds
         reset_peak_device_bytes(self.device)
         # The same layers as the model's: what lies before the bottleneck is looked at on its own.
@@ -106,6 +113,7 @@ class Session:
         self.failure: Exception | None = None
         self.stop_requested = False
         self.isolation: str | None = None
+        self.pruned_because: str | None = None
 
     def run(self, *, resume: bool) -> Outcome:
         """Train to the end, or to the first thing that ends training; whatever it was is the outcome.
@@ -167,6 +175,9 @@ class Session:
                 self._tell(info)
                 if self._finished_early():
                     break
+                if self.pruned_because is not None:
+                    epoch = self.position.steps // len(self.batches)
+                    return self._outcome("pruned", f"pruned after epoch {epoch}: {self.pruned_because}")
                 if stop.is_set():
                     self._save()
                     return self._outcome("interrupted", f"interrupted after step {info.next.steps}; --resume goes on")
@@ -227,6 +238,9 @@ class Session:
                     again = self._look(self.dataset.train, numbers)
                 if self.recipe.test_scores and not self.is_trial:
                     tested = self._look(self.dataset.test, numbers)
+        if self.watch is not None and info.next.steps < self.total_steps:
+            at, epochs = info.next.steps // len(self.batches), self.total_steps // len(self.batches)
+            self.pruned_because = self.watch(at, epochs, validation.get(self.plan[-1].name, {}))
         for number in numbers:
             module = self.plan[number].name
             line = self._place(info, module)
