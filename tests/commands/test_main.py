@@ -65,9 +65,9 @@ WRONG = {
     "--verzion": "there is no option '--verzion'; did you mean --version? "
     "Allowed: --version, --quiet, --install-completion, --show-completion, --help.",
     "data lst": "data: there is no command 'lst'; did you mean list? Allowed: list, get, check.",
-    "run": "run: RECIPE is missing: table to take it from: a name from `infotorch list`.",
-    "table": "table: RECIPE is missing: tables to run: names from `infotorch list`.",
-    "lr-range": "lr-range: RECIPE is missing: table to take it from: a name from `infotorch list`.",
+    "run": "run: RECIPE is missing: table to take it from: a name from `infotorch list`, or a recipe's file.",
+    "table": "table: RECIPE is missing: tables to run: names from `infotorch list`, or recipes' files.",
+    "lr-range": "lr-range: RECIPE is missing: table to take it from: a name from `infotorch list`, or a recipe's file.",
     "lr-range demo --trials 0": "lr-range: --trials: input should be greater than or equal to 1, got '0'.",
     "lr-range demo --part x": "lr-range: --part must be a number above 0 and at most 1, got 'x'.",
     "lr-range demo --part 2": "lr-range: --part must be a number above 0 and at most 1, got '2'.",

@@ -62,9 +62,12 @@ class PlainCommand(TyperCommand):
 
 
 HELP = {"help_option_names": ["-h", "--help"]}
-Recipes = Annotated[list[str], typer.Argument(metavar="RECIPE", help="tables to run: names from `infotorch list`.")]
+Recipes = Annotated[
+    list[str], typer.Argument(metavar="RECIPE", help="tables to run: names from `infotorch list`, or recipes' files.")
+]
 RecipeName = Annotated[
-    str, typer.Argument(metavar="RECIPE", help="table to take it from: a name from `infotorch list`.")
+    str,
+    typer.Argument(metavar="RECIPE", help="table to take it from: a name from `infotorch list`, or a recipe's file."),
 ]
 Variant = Annotated[
     str | None,
