@@ -39,8 +39,8 @@ def _span(tensor: Tensor) -> tuple[int, int]:
     if tensor.numel() == 0:
         return 0, 0
     last = sum(stride * (length - 1) for length, stride in zip(tensor.shape, tensor.stride(), strict=True))
-    start = tensor.storage_offset() * tensor.element_size()
-    return start, start + (last + 1) * tensor.element_size()
+    start, size = int(tensor.storage_offset()), tensor.element_size()
+    return start * size, (start + int(last) + 1) * size
 
 
 def _bytes(tensor: Tensor) -> Tensor:
