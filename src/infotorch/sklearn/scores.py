@@ -39,9 +39,9 @@ def mutual_info_scores(
 
     Returns:
         Scores (d,) in nats, not clamped: of an independent feature they scatter about 0. P-values (d,) for
-        independence: of numbers by Student's test against the scatter of columns of noise beside this y, which is the
-        same for all features; of symbols with symbols by Pearson's chi squared. Below 100 samples
-        those of numbers are a little too small. 0 nats and 1 for a constant feature.
+        independence: of numbers against the scatter and skewness of noise beside this y, which are the same for all
+        features; of symbols with symbols by Pearson's chi squared. Beside a class of ten samples some 2.5 values in a
+        thousand lie below 0.001. 0 nats and 1 for a constant feature.
 
     Raises:
         ValueError: samples not paired, NaN or infinite values, or a mask that does not fit.

@@ -14,7 +14,7 @@ from torch import Tensor
 from infotorch.estimators.column_conditionals import conditional_column_informations
 from infotorch.estimators.single_columns import Column, column_informations
 from infotorch.sklearn.errors import errors_by_groups
-from infotorch.sklearn.independence import noise_scale
+from infotorch.sklearn.independence import noise_of
 
 Criterion = Literal["relevance", "mrmr", "jmi"]
 
@@ -112,8 +112,8 @@ class Search:
             return alone - terms.mean() if self.criterion == "mrmr" else terms
 
         # A difference of two estimates that err alike scatters little: what noise alone may score is not believed.
-        error = max(float(errors_by_groups(on, len(self.y.codes))[0]), noise_scale(self.columns[best], self.y))
-        enough = NormalDist().inv_cdf(1 - chance) * error
+        error = NormalDist().inv_cdf(1 - chance) * float(errors_by_groups(on, len(self.y.codes))[0])
+        enough = max(error, noise_of(self.columns[best], self.y).above(chance))
         if not gain > enough:
             return "stop"
         return "take" if least > enough else "drop"
