@@ -32,7 +32,7 @@ from infotorch.records.lock import sole_writer
 BEAT, SILENCE = 30.0, 300.0
 #: Seconds for which a folder may be looked at by others, who each hold its lock for a moment.
 PATIENCE = 10.0
-#: Trials that end before any is pruned, as Optuna has it.
+#: Trials that complete before any is pruned, as Optuna has it.
 UNPRUNED = 5
 
 

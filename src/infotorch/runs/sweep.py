@@ -118,7 +118,7 @@ def sweep(
         recipe: its `search` holds the space, the seeds, the metric and the number of trials in all.
         directory: of this process, or shared by all of them.
         storage: a journal file, or the URL of a database; None for a journal in the directory.
-        prune: end a trial whose validation score is below the median of those before it at the same epoch.
+        prune: end a trial whose validation scores are behind the median of the completed trials at the same epoch.
         device: see `launch`.
         progress: told about every step.
         finished: hears of each trial of this process as it ends.
@@ -217,7 +217,7 @@ def _watch(asked: Any, recipe: Recipe, seed: int) -> Watch:
         asked.report(score, place * epochs + epoch)
         if epoch < _SLOW_START * epochs or not asked.should_prune():
             return None
-        return f"validation {metric} {score:.4g}, its best so far below the median of the others"
+        return f"validation {metric} {score:.4g}, its best so far behind the median of the others"
 
     return watch
 
