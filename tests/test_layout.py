@@ -27,6 +27,7 @@ ROOMS = (
     "runs",
     "report",
     "sklearn",
+    "lightning",
     "commands",
 )
 # A report reads files and draws, and loads no torch.

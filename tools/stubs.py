@@ -10,7 +10,10 @@ import sys
 from importlib.util import resolve_name
 from pathlib import Path
 
-PACKAGES = ("", "data", "diagnostics", "distributions", "estimators", "networks", "objectives", "schedules", "sklearn")
+PACKAGES = (
+    "", "data", "diagnostics", "distributions", "estimators", "lightning", "networks", "objectives", "schedules",
+    "sklearn",
+)  # fmt: skip
 SOURCE = Path(__file__).parents[1] / "src" / "infotorch"
 
 

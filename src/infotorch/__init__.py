@@ -63,6 +63,8 @@ HOMES = {
     "ross": "estimators.class_neighbours",
     "train": "training.loop",
 }
-PACKAGES = ("data", "diagnostics", "distributions", "estimators", "networks", "objectives", "schedules", "sklearn")
+PACKAGES = (
+    "data", "diagnostics", "distributions", "estimators", "lightning", "networks", "objectives", "schedules", "sklearn"
+)  # fmt: skip
 import_quietly()
 __getattr__, __dir__, __all__ = namespace(__name__, HOMES, packages=PACKAGES)  # pyright: ignore[reportUnsupportedDunderAll]

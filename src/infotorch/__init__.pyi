@@ -4,6 +4,7 @@ from infotorch import data as data
 from infotorch import diagnostics as diagnostics
 from infotorch import distributions as distributions
 from infotorch import estimators as estimators
+from infotorch import lightning as lightning
 from infotorch import networks as networks
 from infotorch import objectives as objectives
 from infotorch import schedules as schedules
@@ -109,6 +110,7 @@ __all__ = [
     "hsic",
     "ib_curve",
     "ksg",
+    "lightning",
     "load",
     "lr_range_test",
     "mixed_ksg",

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+import infotorch
 from infotorch.schedules.anneal import HoldThenAnneal, InformationAnneal
 from infotorch.schedules.decay import MutualInformationDecay
 
@@ -199,7 +200,7 @@ def test_signals_are_asked_for_at_the_end_of_an_epoch_and_refused_within():
         schedule.step(1.0)
     schedule.step()
     for signal, error, message in (
-        (None, TypeError, r"step\(signal\) needs the information I\(T; Y\) at the end of an epoch"),
+        (None, TypeError, r"step\(signal\) needs the information I\(T; Y\) that was measured after the epoch, got none"),
         ("much", TypeError, "InformationAnneal: signal must be a number, got 'much'"),
         (math.nan, ValueError, "InformationAnneal: signal must be finite, got nan"),
         ([1.0, 2.0], ValueError, "InformationAnneal: signal must be one for all or one for each of 1 groups, got 2"),
@@ -284,3 +285,17 @@ def test_it_is_finished_once_every_group_is_at_the_bottom_and_a_state_remembers_
     other = InformationAnneal(sgd(2), lr_top=[0.5, 0.3], lr_min=0.2, epochs=3, ceiling=1.0)
     other.load_state_dict(schedule.state_dict())
     assert other.finished
+
+
+@pytest.mark.parametrize("schedule", ["InformationAnneal", "MutualInformationDecay"])
+def test_a_step_without_a_signal_names_who_left_it_out(schedule):
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+    ends = {"lr_top": 0.1, "lr_min": 0.01, "epochs": 3, "ceiling": 1.0}
+    ends |= {"lr_max": 0.2, "threshold": 0.1} if schedule == "MutualInformationDecay" else {}
+    made = getattr(infotorch, schedule)(optimizer, **ends)
+    optimizer.step()
+    chained = torch.optim.lr_scheduler.ChainedScheduler([made])
+    with pytest.raises(TypeError, match=rf"^{schedule}: step\(signal\) needs .*, which ChainedScheduler of torch does"):
+        chained.step()
+    with pytest.raises(TypeError, match=rf"^{schedule}: step\(signal\) needs .* after the epoch, got none\.$"):
+        made.step()

@@ -7,12 +7,14 @@ informed  the same line, begun by the signal: once an epoch brought less than a 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 
 from torch import Tensor
 from torch.optim import Optimizer
 
 from infotorch.numerics.checks import check_count, check_number, check_share
+from infotorch.schedules.no_signal import no_signal
 from infotorch.schedules.rates import (
     GroupRates,
     Number,
@@ -221,10 +223,7 @@ class InformationAnneal(HoldThenAnneal):
         done = getattr(self, "last_epoch", -1) + 1
         ends_epoch = done > 0 and done % self.steps_per_epoch == 0
         if ends_epoch and signal is None:
-            raise TypeError(
-                f"{self._where}: step(signal) needs the information I(T; Y) at the end of an epoch, which SequentialLR "
-                "and torch's other schedules of schedules do not hand on."
-            )
+            raise TypeError(no_signal(sys._getframe(), "step this schedule yourself", where=self._where))
         if not ends_epoch and signal is not None:
             raise ValueError(f"{self._where}: a signal belongs to the end of an epoch of {self.steps_per_epoch} steps.")
         gains = (

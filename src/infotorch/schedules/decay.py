@@ -12,6 +12,7 @@ ceiling of that information and e the epoch to come,
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from typing import Literal
 
@@ -19,6 +20,7 @@ import torch
 from torch.optim import Optimizer
 
 from infotorch.numerics.checks import check_choice, check_count, shown
+from infotorch.schedules.no_signal import no_signal
 from infotorch.schedules.rates import (
     GroupRates,
     Number,
@@ -151,10 +153,7 @@ class MutualInformationDecay(GroupRates):
             self._set([self._warm(rate, 1) for rate in self.first], [(None, None, None)] * len(self.first))
             return
         if signal is None:
-            raise TypeError(
-                f"{_WHERE}: step(signal) needs the information I(T; Y) that was measured after the epoch, which "
-                "SequentialLR and torch's other schedules of schedules do not hand on; for a warm-up give warmup=."
-            )
+            raise TypeError(no_signal(sys._getframe(), "for a warm-up give warmup=", where=_WHERE))
         check_groups(self.optimizer, len(self.signals), where=_WHERE)
         found = numbers_of(signal, len(self.signals), "signal", where=_WHERE)
         self._check_moving(found)
