@@ -70,6 +70,14 @@ def test_the_tail_is_right_beside_a_rare_class_too(n, rare):
     assert 1 <= (p < 0.01).sum() <= 22
 
 
+def test_the_tail_is_right_of_symbols_beside_numbers():
+    rng = np.random.default_rng(0)
+    x, y = (rng.random((1000, 600)) < 0.05).astype(int), rng.normal(size=1000)
+    p = mutual_info_scores(x, y, discrete_features=True)[1]
+    assert 1 <= (p < 0.01).sum() <= 16  # 6 +- 2.4, and a scatter that is right to 6 %
+    assert p.min() > 1e-6
+
+
 def test_symbols_are_tested_by_chi_squared():
     rng = np.random.default_rng(1)
     y = rng.integers(0, 3, 2000)

@@ -18,8 +18,8 @@ from infotorch.numerics.seeds import derive_seed
 from infotorch.numerics.symbols import symbols
 
 # Entries of the columns of noise: 400 columns of 500 samples beside the symbols of y, so that the scatter is right to
-# 4 %; where each column has symbols of its own, 80, and 8 %, as this is done for each.
-_ENTRIES, _ENTRIES_OF_EACH = 200_000, 40_000
+# 4 %; where columns have symbols of their own, 160, and 6 %, as this is done again and again.
+_ENTRIES, _ENTRIES_OF_EACH = 200_000, 80_000
 # Samples of a column of noise: with more, scatter and skewness fall as their root (measured, 100 to 3,000 samples).
 _SAMPLES = 500
 # Where more classes than these remain, whole classes are left out, else samples of each.
@@ -90,8 +90,20 @@ def noise_of(column: Column, y: Column) -> Noise:
     if not (column.discrete or y.discrete):
         n = len(y.codes)
         return Noise(float(np.interp(math.log(n), np.log(_SIZES), _SCALES)) / math.sqrt(n), _SKEWNESS / math.sqrt(n))
-    codes, entries = (y.codes, _ENTRIES) if y.discrete else (column.codes, _ENTRIES_OF_EACH)
-    return _noise_of_sizes(tuple(sorted(torch.bincount(codes).tolist())), entries)
+    if y.discrete:
+        return _noise_of_sizes(_sizes(y.codes), _ENTRIES)
+    n, about = len(y.codes), tuple(map(_rounded, _sizes(column.codes)))
+    noise, fewer = _noise_of_sizes(about, _ENTRIES_OF_EACH), math.sqrt(sum(about) / n)
+    return Noise(noise.scale * fewer, noise.skewness * fewer)
+
+
+def _sizes(codes: Tensor) -> tuple[int, ...]:
+    return tuple(sorted(torch.bincount(codes).tolist()))
+
+
+def _rounded(size: int) -> int:
+    """To steps of 15 % where that is a step: many columns then have the same sizes, and share a law."""
+    return size if size <= 10 else round(math.exp(0.15 * round(math.log(size) / 0.15)))
 
 
 @functools.lru_cache(maxsize=64)
@@ -99,16 +111,19 @@ def _noise_of_sizes(sizes: tuple[int, ...], entries: int) -> Noise:
     """Of Ross' estimate between numbers and symbols; nothing of one symbol, or where each has but one sample."""
     if len(sizes) == 1 or sizes[-1] == 1:
         return Noise(0.0)
-    n = sum(sizes)
     labels = _fewer_samples(sizes)
     orders = torch.rand(
         max(1, entries // len(labels)),
         len(labels),
         generator=torch.Generator().manual_seed(derive_seed(0, "columns of noise")),
     ).argsort(dim=1)
-    values, fewer = ross_of_places(orders, labels), math.sqrt(len(labels) / n)
+    values, fewer = ross_of_places(orders, labels), math.sqrt(len(labels) / sum(sizes))
     scale = float(values.square().mean().sqrt())
-    return Noise(scale * fewer, float(values.pow(3).mean()) / scale**3 * fewer) if scale > 0 else Noise(0.0)
+    if scale == 0:
+        return Noise(0.0)
+    # Below 0 by chance alone, and Pearson's law would end somewhere.
+    skewness = max(0.0, float(values.pow(3).mean()) / scale**3)
+    return Noise(scale * fewer, skewness * fewer)
 
 
 def _fewer_samples(sizes: tuple[int, ...]) -> Tensor:
