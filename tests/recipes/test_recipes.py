@@ -69,7 +69,7 @@ def test_rows_that_train_all_layers_at_once_get_at_least_twice_a_stages_epochs()
             epochs[row.plan.order == "sequential" and trained > 1].add(row.epochs)
         assert len(epochs[False]) == 1 or name.startswith("prox-")  # one length for each of its optimisers
         # Their networks are one module, or have modules that all train at once.
-        if not name.startswith(("prox-", "milr-", "remedies-", "why-", "cifar10")):
+        if not name.startswith(("prox-", "milr-", "remedies-", "why-", "cifar10", "arena")):
             assert min(epochs[False]) >= 2 * max(epochs[True])
 
 
@@ -136,7 +136,7 @@ class TestChanging:
                 "plan.penalty: there is no value 'mine'; did you mean aamine or infonce",
             ),
             ("optimizer.lr=-1", "optimizer.lr: input should be greater than 0, got -1"),
-            ("network.hidden=[]", "network: value error, hidden must name a layer's width, where there is no message"),
+            ("network.hidden=[]", "network: value error, hidden must name a layer's width, where there is no conv"),
             ("network.layer=gnc", "network.layer: there is no value 'gnc'; did you mean gin or gcn"),
             ("data.scaling=log", "data.scaling: there is no value 'log'; allowed: none, standard, signed"),
         ],

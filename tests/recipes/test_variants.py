@@ -26,6 +26,7 @@ from infotorch.training.loop import train
 SHAPES = {
     "digits": ((1, 8, 8), 10),
     "mnist": ((1, 28, 28), 10),
+    "fashion-mnist": ((1, 28, 28), 10),
     "cifar10": ((3, 32, 32), 10),
     "cifar100": ((3, 32, 32), 10),  # as many of its classes as there are samples of each
     "imagenet": ((3, 32, 32), 10),

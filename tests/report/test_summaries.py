@@ -117,6 +117,16 @@ def test_information_that_was_measured_unreliably_is_told_with_the_last_reason(m
     assert row.notes == (f"Seed 0: {told}",)
 
 
+def test_what_was_unreliable_with_several_seeds_is_told_once(make_run):
+    reason = "train_mi_ty_nats_reason"
+    lines = [{"module": "fc1", "epoch": e, "train_mi_ty_nats": 0.1, reason: f"epoch {e}"} for e in (1, 2)]
+    runs = [make_run(seed=seed, metrics={"test_accuracy": 0.5}, lines=lines[: seed + 1]) for seed in (0, 1)]
+    runs.append(make_run(seed=2, metrics={"test_accuracy": 0.5}, lines=[lines[0] | {reason: "the last"}]))
+    [row] = summarise(runs)
+    told = "train I(T; Y) was not reliable in 4 of 4 measurements, at last: the last."
+    assert row.notes == (f"Seeds 0, 1 and 2: {told}",)
+
+
 def test_main_metrics_are_the_published_ones_or_the_first_test_metric(make_run):
     both = {"mi_ty_nats": 1.0, "test_mae": 0.9, "test_psnr_db": 20.0}
     assert main_metrics(summarise([make_run(metrics=both)])) == ["test_mae"]

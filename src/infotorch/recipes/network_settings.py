@@ -28,7 +28,7 @@ class NetworkSettings(Settings):
             (norm, "batch" or "none"; hidden linear layers before the last, and their dropout), "wrn-28-10" (dropout
             inside its blocks), "resnet50" or "airbench94" (channels of its three blocks, (64, 256, 256) where none are
             given; recompute; `init` is its own); "" for none.
-        hidden: widths of the hidden linear layers; may be empty behind message passing.
+        hidden: widths of the hidden linear layers; may be empty behind convolutions and message passing.
         head: a linear layer without a nonlinearity before it behind the last one; folded into it after training.
         channels: of the convolutions; empty for a perceptron.
         kernel: side of the convolutions.
@@ -73,8 +73,8 @@ class NetworkSettings(Settings):
             return self._of_architecture()
         if self.recompute:
             raise ValueError('recompute is for the architecture "airbench94"')
-        if not self.hidden and not self.convolutions and not self.latent:
-            raise ValueError("hidden must name a layer's width, where there is no message passing")
+        if not (self.hidden or self.channels or self.convolutions or self.latent):
+            raise ValueError("hidden must name a layer's width, where there is no convolution and no message passing")
         if self.head and self.squash:
             raise ValueError("head is folded into the last layer, which squash puts a sigmoid behind; choose one")
         return self

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from infotorch.records.about import About, about_table
@@ -212,7 +212,7 @@ def _notes(runs: list[Run], counted: dict[int, Run]) -> list[str]:
             notes += [f"Seed {seed}: {name} is not finite." for name, v in run.outcome.metrics.items() if v is None]
         if run.outcome and run.outcome.isolation not in {None, "certified"}:
             notes.append(f"Seed {seed} is {run.outcome.isolation}.")
-        notes += [f"Seed {seed}: {doubt}" for doubt in _doubts(run)]
+    notes += _doubts(counted)
     known = [_deciding(run) for run in counted.values()]
     unknown = {name for one in known for name in one if not all(name in other for other in known)}
     if unknown:
@@ -220,17 +220,23 @@ def _notes(runs: list[Run], counted: dict[int, Run]) -> list[str]:
     return notes
 
 
-def _doubts(run: Run) -> list[str]:
+def _doubts(counted: Mapping[int, Run]) -> list[str]:
     """Of each quantity of information that was measured unreliably: how often, and what was said the last time."""
-    names = dict.fromkeys(name for line in run.lines for name in line if name.endswith("_nats_reason"))
-    found = []
-    for name in names:
-        quantity = name.removesuffix("_reason")
-        reasons = [line[name] for line in run.lines if name in line]
-        times = sum(quantity in line for line in run.lines)
-        label = metric_label(quantity).removesuffix(", nats")
-        found.append(f"{label} was not reliable in {len(reasons)} of {times} measurements, at last: {reasons[-1]}.")
-    return found
+    found: dict[str, list[tuple[int, int, int, str]]] = {}
+    for seed, run in sorted(counted.items()):
+        for name in dict.fromkeys(name for line in run.lines for name in line if name.endswith("_nats_reason")):
+            quantity = name.removesuffix("_reason")
+            reasons = [line[name] for line in run.lines if name in line]
+            times = sum(quantity in line for line in run.lines)
+            found.setdefault(quantity, []).append((seed, len(reasons), times, reasons[-1]))
+    return [_doubt(metric_label(quantity).removesuffix(", nats"), seen) for quantity, seen in found.items()]
+
+
+def _doubt(label: str, seen: Sequence[tuple[int, int, int, str]]) -> str:
+    *others, last = [str(seed) for seed, *_ in seen]
+    seeds = f"Seeds {', '.join(others)} and {last}" if others else f"Seed {last}"
+    unreliable, times = (sum(one[place] for one in seen) for place in (1, 2))
+    return f"{seeds}: {label} was not reliable in {unreliable} of {times} measurements, at last: {seen[-1][-1]}."
 
 
 def by_recipe(rows: Sequence[VariantSummary]) -> list[list[VariantSummary]]:
