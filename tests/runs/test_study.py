@@ -66,6 +66,12 @@ def test_processes_that_ask_at_once_run_as_many_trials_as_there_shall_be(opened,
     assert opened(9, storage).take() is None
 
 
+def test_a_trial_that_another_tool_ended_does_not_count(opened):
+    study = opened(1)
+    study.study.tell(study.take().number, state=study._states.FAIL)
+    assert (study.ended(), study.take().number) == ([], 1)
+
+
 def test_the_total_may_grow_and_divergence_counts(opened, tmp_path):
     study = opened(1)
     ended(study, study.take(), tmp_path / "first", status="diverged")

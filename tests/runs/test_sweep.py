@@ -1,5 +1,9 @@
 import json
+import multiprocessing
+import os
 import re
+import signal
+import sys
 
 import pytest
 
@@ -97,7 +101,15 @@ class TestEndings:
         assert re.fullmatch(r"pruned after epoch 2: validation accuracy [\d.]+, its best .*", pruned["message"])
         metrics = RunRecord(tmp_path / f"s/tuning/trial-{pruned['trial']:03d}/seed-1000").metrics()
         assert [line["epoch"] for line in metrics] == [1, 2]  # a quarter of 8 is trained at least
-        whole = sweep(searching(space, trials=pruned["trial"] + 1, epochs=8), tmp_path / "whole", prune=False, **CPU)
+
+        def stop(what, done, _total):
+            if f"trial-{pruned['trial']:03d}" in what and done == 4:  # where it is pruned
+                os.kill(os.getpid(), signal.SIGINT)
+
+        recipe = searching(space, trials=pruned["trial"] + 1, epochs=8)
+        with pytest.raises(KeyboardInterrupt):
+            sweep(recipe, tmp_path / "stopped", progress=stop, **CPU)
+        whole = sweep(recipe, tmp_path / "whole", prune=False, **CPU)
         assert {trial["status"] for trial in whole.trials} == {"completed"}
         assert whole.trials[-1]["settings"] == pruned["settings"]
 
@@ -174,7 +186,34 @@ class TestRefusals:
         assert "secret" not in json.dumps(begun)
 
     def test_without_optuna_it_says_what_to_install(self, tmp_path, monkeypatch):
-        monkeypatch.setitem(__import__("sys").modules, "optuna", None)
+        monkeypatch.setitem(sys.modules, "optuna", None)
         with pytest.raises(ModuleNotFoundError, match=r"a sweep needs optuna: pip install 'infotorch\[sweep\]'"):
             sweep(searching(), tmp_path / "s", **CPU)
         assert not (tmp_path / "s").exists()
+
+
+def work(directory, begin, told):
+    begin.wait()
+    try:
+        sweep(searching(trials=6), directory, **CPU)
+        told.put("done")
+    except BaseException as error:
+        told.put(repr(error))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="processes that are ready to begin at one moment are forked")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+def test_processes_that_begin_at_the_same_moment_do_not_meet(tmp_path):
+    """Each found what another had half written, one time in some twenty."""
+    context = multiprocessing.get_context("fork")
+    for attempt in range(4):
+        directory, begin, told = tmp_path / str(attempt), context.Event(), context.Queue()
+        workers = [context.Process(target=work, args=(directory, begin, told)) for _ in range(3)]
+        for worker in workers:
+            worker.start()
+        begin.set()
+        assert [told.get(timeout=60) for _ in workers] == ["done"] * 3
+        for worker in workers:
+            worker.join()
+        assert len({trial["settings"]["optimizer.lr"] for trial in kept(directory)}) == len(kept(directory)) == 6

@@ -175,12 +175,12 @@ class Session:
                 self._tell(info)
                 if self._finished_early():
                     break
-                if self.pruned_because is not None:
-                    epoch = self.position.steps // len(self.batches)
-                    return self._outcome("pruned", f"pruned after epoch {epoch}: {self.pruned_because}")
                 if stop.is_set():
                     self._save()
                     return self._outcome("interrupted", f"interrupted after step {info.next.steps}; --resume goes on")
+                if self.pruned_because is not None:
+                    epoch = self.position.steps // len(self.batches)
+                    return self._outcome("pruned", f"pruned after epoch {epoch}: {self.pruned_because}")
                 if time.monotonic() - saved_at >= self.checkpoint_seconds:
                     self._save()
                     saved_at = time.monotonic()

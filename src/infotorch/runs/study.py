@@ -67,7 +67,12 @@ class SharedStudy:
 
     def trials(self) -> list[Any]:
         """The trials that count, in order: those that have ended or run, and those that wait to be taken over."""
-        return [trial for trial in self.study.get_trials(deepcopy=False) if "lost" not in trial.user_attrs]
+        return [trial for trial in self.study.get_trials(deepcopy=False) if self._counts(trial)]
+
+    @staticmethod
+    def _counts(trial: Any) -> bool:
+        # Without a status it was another tool that ended it.
+        return "lost" not in trial.user_attrs and (not trial.state.is_finished() or "status" in trial.user_attrs)
 
     def running(self) -> list[Any]:
         """The trials that run now."""

@@ -86,12 +86,17 @@ def check_sweep(recipe: Recipe, directory: Path, storage: str | None = None) -> 
         raise ValueError(f"{title}: there is nothing to search; say what by --set-range key=low:high.")
     for key, where in recipe.search.space.items():
         check_range_of(recipe, key, where)
-    if not directory.exists() or is_empty(directory):
+    if directory.exists():
+        with patient_writer(directory):  # or what another process has begun would look like other things
+            _check_directory(directory, _begun(recipe, storage))
+
+
+def _check_directory(directory: Path, wanted: Mapping[str, Any]) -> None:
+    if is_empty(directory):
         return
     if not (directory / "sweep.json").exists():
         raise ValueError(f"--out {directory} is not empty and holds no sweep; choose another.")
-    begun, wanted = read_json(directory / "sweep.json"), _begun(recipe, storage)
-    known, asked = flat_settings(begun), flat_settings(wanted)
+    known, asked = flat_settings(read_json(directory / "sweep.json")), flat_settings(dict(wanted))
     if differing := sorted(key for key in known.keys() | asked.keys() if known.get(key) != asked.get(key)):
         raise ValueError(
             f"--out {directory} holds a sweep of other settings ({', '.join(differing)}); choose another --out."
@@ -145,14 +150,20 @@ def sweep(
     recipe = recipe.model_copy(update={"search": recipe.search.model_copy(update={"during": {}})})
     check_sweep(recipe, directory, storage)
     begun = _begun(recipe, storage)
-    study = SharedStudy(recipe, begun["study"], storage or str(directory / "journal.log"), prune=prune)
-    directory.mkdir(parents=True, exist_ok=True)
-    write_json(directory / "sweep.json", begun)
+    require("sweep", "optuna", "a sweep")
+    with patient_writer(directory):
+        _check_directory(directory, begun)
+        study = SharedStudy(recipe, begun["study"], storage or str(directory / "journal.log"), prune=prune)
+        write_json(directory / "sweep.json", begun)
     work = _Work(
         study, directory, trial_options=(setups or Setups(), device, progress, checkpoint_seconds), prune=prune
     )
     while (asked := study.take()) is not None:
-        row = work.run(asked)
+        try:
+            row = work.run(asked)
+        except KeyboardInterrupt:
+            study.hand_back(asked)
+            raise
         _keep(study, directory)
         if finished is not None and row is not None:
             finished(row)
@@ -195,9 +206,6 @@ class _Work:
                     told |= {"status": "diverged", "message": "its loss was not finite"}
             except PrunedError as pruned:
                 told |= {"status": "pruned", "message": str(pruned)}
-            except KeyboardInterrupt:
-                study.hand_back(asked)
-                raise
             except Exception as error:  # these settings fail, others go on; its traceback is in the run's folder
                 told |= {"status": "failed", "message": f"{type(error).__name__}: {error}"}
             told["seconds"] = round(time.monotonic() - began, 3)
