@@ -7,6 +7,7 @@ import pickle
 import pytest
 import torch
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -54,6 +55,7 @@ def test_the_weights_and_losses_are_those_of_fit_bit_for_bit(order, epochs, trai
     assert rate == known.plan[1].update.learning_rate == pytest.approx(0, abs=1e-9)  # the end of the cosine
 
 
+@pytest.mark.slow
 def test_every_scheme_of_the_library_trains_alike(trainer, loader):
     """A proximal split, whose two optimisers are no gradient update's."""
     plans = [
@@ -81,7 +83,7 @@ def test_its_step_is_certified(trainer, loader):
     assert not infotorch.audit_isolation(crossing.plan, *DATA).certified
 
 
-@pytest.mark.parametrize("order", ["sequential", "simultaneous"])
+@pytest.mark.parametrize("order", ["sequential", pytest.param("simultaneous", marks=pytest.mark.slow)])
 def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(order, trainer, loader, tmp_path):
     def run(stop=4, ckpt_path=None):
         module = made(order=order)
@@ -203,13 +205,16 @@ def test_what_does_not_fit_is_refused(trainer, loader):
         trainer(precision="bf16-mixed").fit(made(), loader)
     with pytest.raises(ValueError, match=r"one training DataLoader that knows its length is needed, got list"):
         trainer().fit(made(), [loader, loader])
+    with pytest.raises(MisconfigurationException, match=r"accumulation is not supported for manual optimization"):
+        trainer(accumulate_grad_batches=2).fit(made(), loader)
     module = made()
     module.trainer = trainer(devices=2, strategy="ddp")
     with pytest.raises(ValueError, match=r"LocalLearning: one device alone is supported, got 2"):
         module.setup("fit")
 
 
-def test_graphs_are_refused(trainer):
+@pytest.mark.slow
+def test_graphs_are_refused():
     data = pytest.importorskip("torch_geometric.data")
     graph = data.Data(x=torch.zeros(3, 4), edge_index=torch.zeros(2, 0, dtype=torch.long), y=torch.tensor([0]))
     with pytest.raises(ValueError, match=r"LocalLearning: graphs are not supported here; use infotorch.fit"):

@@ -200,7 +200,11 @@ def test_signals_are_asked_for_at_the_end_of_an_epoch_and_refused_within():
         schedule.step(1.0)
     schedule.step()
     for signal, error, message in (
-        (None, TypeError, r"step\(signal\) needs the information I\(T; Y\) that was measured after the epoch, got none"),
+        (
+            None,
+            TypeError,
+            r"step\(signal\) needs the information I\(T; Y\) that was measured after the epoch, got none",
+        ),
         ("much", TypeError, "InformationAnneal: signal must be a number, got 'much'"),
         (math.nan, ValueError, "InformationAnneal: signal must be finite, got nan"),
         ([1.0, 2.0], ValueError, "InformationAnneal: signal must be one for all or one for each of 1 groups, got 2"),

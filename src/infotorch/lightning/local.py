@@ -140,7 +140,7 @@ class LocalLearning(LightningModule):
             self._bodies(), loader, batch_size=1, seed=self.seed, where=_WHERE, targets=self.targets
         )
         first: Batch = next(iter(held.look()))  # pyright: ignore[reportAttributeAccessIssue]  # a loader's batches
-        self._handed, self._steps = _HandedOver(first, batches, y), None
+        self._handed, self._steps, self.last_step = _HandedOver(first, batches, y), None, None
         self.plan.prepare(self._handed, epochs=self._epochs, seed=self.seed)
         return PlanOptimizer(self.plan)
 
