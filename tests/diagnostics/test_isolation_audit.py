@@ -328,6 +328,20 @@ class TestHonestSteps:
         assert verdicts(audit) == ({"0": {"gradients"}, "1": {"gradients"}} if crossing else {})
         assert not any(p._backward_hooks for module in stranger.modules for p in module.parameters())
 
+    def test_a_deep_module_whose_step_refuses_what_is_not_finite_is_tried_with_less(self):
+        """Sixteen layers of a thousandfold weights are more than a number can hold."""
+        stranger = Stranger()
+        stranger.layers[2].extend([nn.Linear(8, 8) for _ in range(16)])
+        stranger.optimizers[2] = adam(list(stranger.modules[2].parameters()))
+
+        def step(x, y):
+            if not torch.isfinite(sum(stranger.losses(x, y))):
+                raise FloatingPointError("a loss is not finite")
+            stranger(x, y)
+
+        audit = stranger.audit(step)
+        assert audit.certified, audit
+
     def test_a_module_with_a_stream_of_its_own_is_isolated(self):
         stranger, generators = Stranger(), [torch.Generator().manual_seed(n) for n in range(3)]
 

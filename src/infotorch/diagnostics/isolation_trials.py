@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 import torch
@@ -24,8 +25,9 @@ Step: TypeAlias = Callable[[Any, Any], object]
 Trace: TypeAlias = list[dict[str, dict[str, Tensor]]]
 #: What moves in one step may show in the next: a statistic, a random stream, an optimiser's state.
 STEPS = 2
-#: As far as scaled weights go: what is clipped, normalised or thresholded notices.
-_LARGE = 1000.0
+#: As far as scaled weights go: what is clipped, normalised or thresholded notices. Through many layers the first is
+#: more than a number can hold, and a step may refuse it.
+_LARGE = (1000.0, 10.0)
 
 
 @dataclass(frozen=True)
@@ -96,8 +98,13 @@ class Trials:
         return self.moved(nullcontext(), lambda: self._disturb(name))
 
     def large_weights(self, name: str) -> dict[str, Moved]:
-        """The same, when all real tensors of module `name` are a thousand times as large."""
-        return self.moved(nullcontext(), lambda: self._enlarge(name))
+        """The same, when all real tensors of module `name` are a thousand times as large; ten times if need be."""
+        found: dict[str, Moved] = {}
+        for factor in _LARGE:
+            found = self.moved(nullcontext(), partial(self._enlarge, name, factor))
+            if not any(moved.error for moved in found.values()):
+                break
+        return found
 
     def other_inputs(self, name: str) -> dict[str, Moved]:
         """The same, for other values that go into its layers."""
@@ -166,10 +173,10 @@ class Trials:
                     noise = torch.randn(weight.shape, generator=generator) * size
                     weight.add_(noise.to(weight.device, weight.dtype))
 
-    def _enlarge(self, name: str) -> None:
+    def _enlarge(self, name: str, factor: float) -> None:
         with torch.no_grad():
             for tensor in self._own(name):
-                tensor.mul_(_LARGE)
+                tensor.mul_(factor)
 
     def _relabel(self, y: Any) -> None:
         if not isinstance(y, Tensor):
