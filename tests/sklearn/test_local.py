@@ -167,6 +167,16 @@ def test_a_plan_of_ones_own_takes_no_weights(made, plan):
         ({"hidden_layer_sizes": (0,)}, None, ValueError, "LocalClassifier: .*hidden_layer_sizes"),
         ({"epochs": 0}, None, ValueError, "epochs must be at least 1"),
         ({"lr": -1.0}, None, ValueError, "lr"),
+        ({"make_module": lambda *_: None}, None, TypeError, "make_module must give an nn.Module, got None"),
+        # One column would be spread over all classes, and learn nothing.
+        (
+            {"make_module": lambda d, _: nn.Linear(d, 1)},
+            None,
+            ValueError,
+            r"must give 3 outputs a sample, got \(1, 1\)",
+        ),
+        ({"make_module": lambda d, _: nn.Linear(d, 5), "plan": "CE"}, None, ValueError, "must give 3 outputs"),
+        ({"make_module": lambda d, _: nn.Linear(d + 1, 3)}, None, ValueError, "make_module's network cannot take"),
     ],
 )
 def test_refusals(settings, weights, kind, said):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -11,8 +12,10 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
+from infotorch.networks.forward_inputs import main_output
 from infotorch.networks.segments import starting_layers
-from infotorch.numerics.checks import check_callable, check_widths
+from infotorch.numerics.checks import check_callable, check_widths, shown
+from infotorch.numerics.module_inputs import described, explaining
 from infotorch.numerics.seeds import SeedStreams
 from infotorch.objectives.names import ObjectiveLike
 from infotorch.sklearn.checks import checked_features, checked_weights, seed_from
@@ -79,6 +82,7 @@ class LocalEstimator(BaseEstimator):
         inputs = torch.from_numpy(np.array(x))
         with SeedStreams(seed).as_global("init"):
             model = self._make(inputs.shape[1], outputs, where).to(inputs.dtype)
+            _check_outputs(model, inputs[:1], outputs, where)
         plan = self.plan
         if plan is None:
             plan = [WeightedLoss(loss, outputs) for _ in starting_layers(model)] + [WeightedLoss(loss)]
@@ -101,7 +105,10 @@ class LocalEstimator(BaseEstimator):
     def _make(self, features: int, outputs: int, where: str) -> nn.Module:
         if self.make_module is not None:
             check_callable(self.make_module, where=where, name="make_module")
-            return self.make_module(features, outputs)
+            made = self.make_module(features, outputs)
+            if not isinstance(made, nn.Module):
+                raise TypeError(f"{where}: make_module must give an nn.Module, got {shown(made)}.")
+            return made
         widths = check_widths(self.hidden_layer_sizes, where=where, name="hidden_layer_sizes")
         layers: list[nn.Module] = []
         for inside, outside in zip([features, *widths], widths, strict=False):
@@ -119,3 +126,14 @@ class LocalEstimator(BaseEstimator):
                 for part in np.array_split(x, range(_AT_ONCE, len(x), _AT_ONCE))
             ]
         return torch.cat(found).numpy()
+
+
+def _check_outputs(model: nn.Module, sample: Tensor, outputs: int, where: str) -> None:
+    """Refuse a network of other columns, which a loss may spread over all of them without a word."""
+    with torch.no_grad(), explaining(lambda: f"{where}: make_module's network cannot take {described(sample)}"):
+        found = main_output(copy.deepcopy(model).eval()(sample))
+    if not isinstance(found, Tensor) or found.shape != (1, outputs):
+        got = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
+        raise ValueError(
+            f"{where}: make_module's network must give {outputs} outputs a sample, got {got} for one sample."
+        )
