@@ -192,10 +192,10 @@ class TestRefusals:
         assert not (tmp_path / "s").exists()
 
 
-def work(directory, begin, told):
+def work(directory, storage, begin, told):
     begin.wait()
     try:
-        sweep(searching(trials=6), directory, **CPU)
+        sweep(searching(trials=6), directory, storage=storage, **CPU)
         told.put("done")
     except BaseException as error:
         told.put(repr(error))
@@ -204,16 +204,20 @@ def work(directory, begin, told):
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="processes that are ready to begin at one moment are forked")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
-def test_processes_that_begin_at_the_same_moment_do_not_meet(tmp_path):
-    """Each found what another had half written, one time in some twenty."""
+@pytest.mark.parametrize("database", [False, True])
+def test_processes_that_begin_at_the_same_moment_do_not_meet(tmp_path, database):
+    """One found what another had half written in the folder, or its tables in the database, and gave up."""
     context = multiprocessing.get_context("fork")
-    for attempt in range(4):
+    for attempt in range(3):
         directory, begin, told = tmp_path / str(attempt), context.Event(), context.Queue()
-        workers = [context.Process(target=work, args=(directory, begin, told)) for _ in range(3)]
+        storage = f"sqlite:///{tmp_path / f'{attempt}.db'}" if database else None
+        folders = [directory / str(n) if database else directory for n in range(3)]
+        workers = [context.Process(target=work, args=(folder, storage, begin, told)) for folder in folders]
         for worker in workers:
             worker.start()
         begin.set()
         assert [told.get(timeout=60) for _ in workers] == ["done"] * 3
         for worker in workers:
             worker.join()
-        assert len({trial["settings"]["optimizer.lr"] for trial in kept(directory)}) == len(kept(directory)) == 6
+        trials = max(map(kept, folders), key=len)
+        assert len({trial["settings"]["optimizer.lr"] for trial in trials}) == len(trials) == 6

@@ -215,7 +215,7 @@ def _open(storage: str) -> Any:
     refused = require("sweep", "sqlalchemy.exc", "a sweep").SQLAlchemyError, OSError, ValueError, KeyError, ImportError
     try:
         if "://" in storage:
-            return storages.RDBStorage(storage)
+            return _database(storages, storage)
         Path(storage).parent.mkdir(parents=True, exist_ok=True)
         # Links need rights on Windows.
         lock = (journal.JournalFileOpenLock if sys.platform == "win32" else journal.JournalFileSymlinkLock)(storage)
@@ -224,6 +224,15 @@ def _open(storage: str) -> Any:
         told = " ".join(str(error).split())
         where = without_password(storage)
         raise ValueError(f"--storage {where} cannot be opened: {type(error).__name__}: {told:.200}") from error
+
+
+def _database(storages: Any, url: str) -> Any:
+    databases = require("sweep", "sqlalchemy.exc", "a sweep")
+    for _ in range(3):  # processes that begin at once all make the tables, and one of them can
+        with suppress(databases.DBAPIError):
+            return storages.RDBStorage(url)
+        time.sleep(0.2)
+    return storages.RDBStorage(url)
 
 
 def without_password(storage: str) -> str:
