@@ -107,6 +107,7 @@ def test_a_checkpoint_becomes_a_module_that_predicts(trainer, loader, tmp_path):
     ran = trainer()
     ran.fit(module, loader)
     ran.save_checkpoint(tmp_path / "end.ckpt")
+    assert torch.load(tmp_path / "end.ckpt", weights_only=True)["optimizer_states"]  # plain values
     fresh = network()
     loaded = LocalLearning.load_from_checkpoint(
         tmp_path / "end.ckpt", model=fresh, plan=planned(fresh), weights_only=False

@@ -225,6 +225,25 @@ def test_a_callback_can_be_pickled_and_used_again(make, trainer, loader):
     assert seen(copied) == seen(fresh)
 
 
+def test_without_a_top_rate_the_untrained_network_decides_it_and_checkpoints_are_plain_values(
+    trainer, loader, tmp_path
+):
+    callback, module = decay(lr_top=None), Net()
+    untrained = infotorch.InformationSignal(module, DATA, num_samples=96)
+    first = max(untrained() / untrained.ceiling * RANGE["lr_max"], RANGE["lr_min"])
+    made = trainer(callback, plane(), max_epochs=1)
+    made.fit(module, loader)
+    assert callback.history[0][0]["lr"] == first
+    made.save_checkpoint(tmp_path / "one.ckpt")
+    assert set(torch.load(tmp_path / "one.ckpt", weights_only=True)["callbacks"]) == {
+        "MutualInformationDecay{'optimizer': None}",
+        "InformationPlane",
+    }
+    resumed = decay(lr_top=None)
+    trainer(resumed, plane(), max_epochs=2).fit(Net(), loader, ckpt_path=tmp_path / "one.ckpt")
+    assert resumed.history[0][:2] == callback.history[0]
+
+
 def test_fast_dev_run_tries_all_hooks(trainer, loader):
     callbacks = [decay(), plane()]
     trainer(*callbacks, fast_dev_run=True).fit(Net(), loader, loader)
