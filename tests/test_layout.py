@@ -28,6 +28,7 @@ ROOMS = (
     "report",
     "sklearn",
     "lightning",
+    "torchmetrics",
     "commands",
 )
 # A report reads files and draws, and loads no torch.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 PACKAGES = (
     "", "data", "diagnostics", "distributions", "estimators", "lightning", "networks", "objectives", "schedules",
-    "sklearn",
+    "sklearn", "torchmetrics",
 )  # fmt: skip
 SOURCE = Path(__file__).parents[1] / "src" / "infotorch"
 

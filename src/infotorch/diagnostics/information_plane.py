@@ -133,7 +133,7 @@ class InformationPlane:
         given = {
             "noise_std": noise_std, "relative_noise": relative_noise, "bin_width": bin_width, "num_bins": num_bins
         }  # fmt: skip
-        self.assumption = _assumption(given)
+        self.assumption = check_assumption(given, where=_WHERE)
         check_count(num_samples, where=_WHERE, name="num_samples")
         check_choice(targets, TARGETS, where=_WHERE, name="targets")
         data = read_samples(data, model, num_samples, seed=seed, where=_WHERE, targets=targets)
@@ -277,16 +277,22 @@ class InformationPlane:
         return {name: torch.cat(values) for name, values in parts.items()}
 
 
-def _assumption(given: dict[str, Any]) -> tuple[str, Any]:
+def check_assumption(given: dict[str, Any], *, where: str) -> tuple[str, Any]:
+    """The one assumption that is given, which makes I(X; T) finite: its name and its value.
+
+    Raises:
+        ValueError: none or several are given, or it is out of range.
+        TypeError: num_bins is not an integer.
+    """
     named = [(name, value) for name, value in given.items() if value is not None]
     if len(named) != 1:
         raise ValueError(
-            f"{_WHERE}: I(X; T) needs exactly one assumption to be finite, one of {', '.join(given)}; "
+            f"{where}: I(X; T) needs exactly one assumption to be finite, one of {', '.join(given)}; "
             f"got {' and '.join(name for name, _ in named) or 'none'}."
         )
     name, value = named[0]
     if name == "num_bins":
-        check_count(value, where=_WHERE, name=name)
+        check_count(value, where=where, name=name)
     else:
-        check_positive(value, where=_WHERE, name=name)
+        check_positive(value, where=where, name=name)
     return name, value
