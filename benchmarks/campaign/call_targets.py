@@ -31,8 +31,8 @@ ABSTRACT = {
     infotorch.Objective,
     infotorch.networks.Segment,
 }
-# A Trainer calls what stands there, and settings are read when it starts: tests/lightning does.
-NOT_CALLED = {"lightning"}
+# Others call what stands there, a Trainer and the base class of all metrics: tests/lightning and tests/torchmetrics do.
+NOT_CALLED = {"lightning", "torchmetrics"}
 
 
 @dataclass(frozen=True)

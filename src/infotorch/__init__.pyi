@@ -9,6 +9,7 @@ from infotorch import networks as networks
 from infotorch import objectives as objectives
 from infotorch import schedules as schedules
 from infotorch import sklearn as sklearn
+from infotorch import torchmetrics as torchmetrics
 from infotorch.data.batches import TensorBatches as TensorBatches
 from infotorch.data.loading import load as load
 from infotorch.data.sets import Dataset as Dataset
@@ -124,5 +125,6 @@ __all__ = [
     "ross",
     "schedules",
     "sklearn",
+    "torchmetrics",
     "train",
 ]
