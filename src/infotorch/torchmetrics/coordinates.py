@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 from torch import Tensor
 
@@ -10,6 +11,12 @@ from infotorch.data.targets import fully_labelled
 from infotorch.diagnostics.information_plane import check_assumption
 from infotorch.diagnostics.plane_point import LayerAt, PlanePoint
 from infotorch.torchmetrics.pairs import PairedRows, number, precise
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Values: TypeAlias = dict[str, Tensor]
 
 _WHERE = "InformationBottleneckCoordinates"
 
@@ -58,7 +65,7 @@ class InformationBottleneckCoordinates(PairedRows):
         bin_width: float | None = None,
         num_bins: int | None = None,
         max_samples: int | None = None,
-        **options: Any,
+        **options: object,
     ) -> None:
         super().__init__(max_samples, **options)
         given = {
@@ -85,6 +92,6 @@ class InformationBottleneckCoordinates(PairedRows):
         super().reset()
         self.point = None
 
-    def plot(self, val: Any = None, ax: Any = None) -> Any:
+    def plot(self, val: Values | Sequence[Values] | None = None, ax: Axes | None = None) -> tuple[Figure, Axes]:
         """A figure of matplotlib, of one pair of values or of several in a row; see `torchmetrics.Metric.plot`."""
         return self._plot(val, ax)

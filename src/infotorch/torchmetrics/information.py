@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.registry import named
 from infotorch.torchmetrics.pairs import PairedRows, number, precise
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _WHERE = "MutualInformation"
 
@@ -55,7 +59,7 @@ class MutualInformation(PairedRows):
         estimator: str | Callable[[Tensor, Tensor], Estimate | Tensor | float] = "auto",
         *,
         max_samples: int | None = None,
-        **options: Any,
+        **options: object,
     ) -> None:
         super().__init__(max_samples, **options)
         self.estimator = estimator
@@ -78,6 +82,6 @@ class MutualInformation(PairedRows):
         super().reset()
         self.estimate = None
 
-    def plot(self, val: Any = None, ax: Any = None) -> Any:
+    def plot(self, val: Tensor | Sequence[Tensor] | None = None, ax: Axes | None = None) -> tuple[Figure, Axes]:
         """A figure of matplotlib, of one value or of several in a row; see `torchmetrics.Metric.plot`."""
         return self._plot(val, ax)

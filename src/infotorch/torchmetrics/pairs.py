@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -27,7 +27,7 @@ class PairedRows(Metric):
     first: list[Tensor]
     second: list[Tensor]
 
-    def __init__(self, max_samples: int | None, **options: Any) -> None:
+    def __init__(self, max_samples: int | None, **options: object) -> None:
         super().__init__(**options)
         self.max_samples = max_samples
         if max_samples is not None:
