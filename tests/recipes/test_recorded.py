@@ -45,7 +45,7 @@ def test_recorded_settings_have_the_names_of_today(path):
         ("demo", 24),
         ("mole-adult", 69),
         ("prox-mnist", 84),
-        ("milr-temperature", 33),
+        ("milr-temperature", 42),
         pytest.param("prox-binary", 102, marks=pytest.mark.slow),
     ],
 )
