@@ -32,7 +32,19 @@ OWN_FIGURE = {
     "variational_bottleneck": "curve",
 }
 # Examples whose picture is the accuracies that they print, a line each.
-COMPARED = {"cnn", "feature_selection", "few_labels", "graphs", "nodes", "proximal", "residual", "table", "transformer"}
+COMPARED = {
+    "cnn",
+    "feature_selection",
+    "few_labels",
+    "graphs",
+    "local_lightning",
+    "nodes",
+    "proximal",
+    "residual",
+    "sweep",
+    "table",
+    "transformer",
+}
 _ACCURACY = re.compile(r"^(?P<name>\S.*?) +(?P<value>0\.\d{3})\b", flags=re.MULTILINE)
 
 
