@@ -194,7 +194,7 @@ DAMAGE = {
     "outcome.json": [
         ("nonsense", "damaged"),
         ('{"status": "completed"}', "missing"),
-        ({"status": "done"}, "status must be one of completed, diverged, interrupted, failed, got 'done'"),
+        ({"status": "done"}, "status must be one of completed, diverged, interrupted, failed, pruned, got 'done'"),
         ({"metrics": [1]}, "metrics must be an object, got "),
         ({"metrics": {"test_accuracy": "high"}}, "metrics.test_accuracy must be a number or null, got 'high'"),
         ({"memory": {"peak": True}}, "memory.peak must be a whole number that is not negative, got True"),

@@ -235,7 +235,7 @@ def _doubts(counted: Mapping[int, Run]) -> list[str]:
 def _doubt(label: str, seen: Sequence[tuple[int, int, int, str]]) -> str:
     *others, last = [str(seed) for seed, *_ in seen]
     seeds = f"Seeds {', '.join(others)} and {last}" if others else f"Seed {last}"
-    unreliable, times = (sum(one[place] for one in seen) for place in (1, 2))
+    unreliable, times = sum(one[1] for one in seen), sum(one[2] for one in seen)
     return f"{seeds}: {label} was not reliable in {unreliable} of {times} measurements, at last: {seen[-1][-1]}."
 
 
