@@ -107,7 +107,7 @@ def open_board(directory: Path) -> Iterator[Board]:
         ...     with board.telling("bp seed 0") as tell:
         ...         tell("training", 1, 4)  # within half a second of the last one
         ...         print(board.is_shared, board.notes())
-        True {'bp seed 0': Note(what='starting', done=0, total=1)}
+        True {'bp seed 0': Note(what='bp seed 0: starting', done=0, total=1)}
     """
     folder = directory / _FOLDER
     shutil.rmtree(folder, ignore_errors=True)  # of a table that was killed
@@ -121,7 +121,8 @@ def open_board(directory: Path) -> Iterator[Board]:
 
 
 def _interrupt() -> None:
-    if threading.current_thread() is threading.main_thread():
+    # What is started in the background of a script ignores Ctrl-C, until training listens to it.
+    if threading.current_thread() is threading.main_thread() and callable(signal.getsignal(signal.SIGINT)):
         signal.raise_signal(signal.SIGINT)  # training ends at the end of its step
     else:
         raise KeyboardInterrupt
