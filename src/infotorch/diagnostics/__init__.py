@@ -18,12 +18,15 @@ HOMES = {
     "QuantisedEntropy": "compression",
     "Sensitivity": "sensitivity",
     "Verdict": "verdict",
+    "alignment": "representation",
     "audit_isolation": "isolation",
     "bottleneck_information": "bottleneck",
     "correlation_dimension": "dimension",
     "diagnose": "diagnosis",
+    "effective_rank": "representation",
     "embed_modules": "embeddings",
     "information_dimension": "dimension",
     "log_epochs": "information_plane",
+    "uniformity": "representation",
 }
 __getattr__, __dir__, __all__ = namespace(__name__, HOMES)  # pyright: ignore[reportUnsupportedDunderAll]

@@ -17,6 +17,9 @@ from infotorch.diagnostics.isolation import IsolationAudit as IsolationAudit
 from infotorch.diagnostics.isolation import audit_isolation as audit_isolation
 from infotorch.diagnostics.isolation_findings import IsolationFinding as IsolationFinding
 from infotorch.diagnostics.plane_point import PlanePoint as PlanePoint
+from infotorch.diagnostics.representation import alignment as alignment
+from infotorch.diagnostics.representation import effective_rank as effective_rank
+from infotorch.diagnostics.representation import uniformity as uniformity
 from infotorch.diagnostics.sensitivity import Sensitivity as Sensitivity
 from infotorch.diagnostics.simplicity import Decisions as Decisions
 from infotorch.diagnostics.simplicity import Probe as Probe
@@ -37,11 +40,14 @@ __all__ = [
     "QuantisedEntropy",
     "Sensitivity",
     "Verdict",
+    "alignment",
     "audit_isolation",
     "bottleneck_information",
     "correlation_dimension",
     "diagnose",
+    "effective_rank",
     "embed_modules",
     "information_dimension",
     "log_epochs",
+    "uniformity",
 ]
