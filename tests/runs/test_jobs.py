@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -47,14 +48,14 @@ def one_by_one(tmp_path_factory):
 @pytest.fixture(scope="module")
 def long_one_by_one(tmp_path_factory):
     directory = tmp_path_factory.mktemp("long")
-    run_table(recipes(80), directory, seeds=2, device="cpu")
+    run_table(recipes(200), directory, seeds=1, device="cpu")
     return contents(directory)
 
 
 def test_side_by_side_gives_the_numbers_of_one_after_the_other(tmp_path, one_by_one):
     heard = []
     done = run_side_by_side(
-        recipes(), tmp_path, seeds=2, workers=2, backend="threading", device="cpu", finished=heard.append
+        recipes(), tmp_path, seeds=2, workers=2, backend="sequential", device="cpu", finished=heard.append
     )
     assert contents(tmp_path) == one_by_one
     assert [(one.variant, one.seed) for one in done] == [("bp", 0), ("bp", 1), ("random", 0), ("random", 1)]
@@ -82,19 +83,24 @@ def test_what_has_ended_is_kept_and_a_run_that_fails_keeps_nobody_waiting(tmp_pa
 
 
 def test_a_stop_ends_all_runs_and_resume_goes_on(tmp_path, long_one_by_one):
+    def told():
+        with suppress(FileNotFoundError):  # it ended in between
+            return [path.read_text() for path in tmp_path.glob(".jobs/*.json")]
+        return []
+
     def stop():
-        while not list(tmp_path.glob("demo/*/seed-*/metrics.jsonl")):
+        while not any(json.loads(line)[1] for line in told()):
             time.sleep(0.02)
         signal.raise_signal(signal.SIGINT)
 
     thread = threading.Thread(target=stop)
     thread.start()
-    options = {"seeds": 2, "workers": 2, "backend": "threading", "device": "cpu"}
-    done = run_side_by_side(recipes(80), tmp_path, **options)
+    options = {"seeds": 1, "workers": 2, "backend": "sequential", "device": "cpu"}
+    done = run_side_by_side(recipes(200), tmp_path, **options)
     thread.join()
     assert {one.status for one in done} == {"interrupted"}
-    assert len(done) == 2  # the others were not begun
-    run_side_by_side(recipes(80), tmp_path, resume=True, **options)
+    assert len(done) == 1  # the others were not begun
+    run_side_by_side(recipes(200), tmp_path, resume=True, **options)
     assert contents(tmp_path) == long_one_by_one
 
 
@@ -105,6 +111,7 @@ def test_a_stop_ends_all_runs_and_resume_goes_on(tmp_path, long_one_by_one):
         ({"workers": 0}, "workers must be at least 1, got 0"),
         ({"address": "tcp://127.0.0.1:1"}, "an address is for the backend 'dask', got 'loky'"),
         ({"backend": "no-such"}, "[Ii]nvalid backend"),
+        ({"backend": "threading"}, "runs take processes, .* got 'threading', use 'loky'"),
     ],
 )
 def test_arguments_are_refused_before_anything_runs(tmp_path, options, message):
@@ -154,7 +161,7 @@ def kill_when_begun(directory, signals):
 def test_a_killed_process_costs_the_table_nothing(tmp_path, long_one_by_one):
     killer = threading.Thread(target=kill_when_begun, args=(tmp_path, [signal.SIGKILL]))
     killer.start()
-    done = run_side_by_side(recipes(80), tmp_path, seeds=2, workers=2, device="cpu")
+    done = run_side_by_side(recipes(200), tmp_path, seeds=1, workers=2, device="cpu")
     killer.join()
     assert {one.status for one in done} == {"completed"}
     assert contents(tmp_path) == long_one_by_one
@@ -162,6 +169,8 @@ def test_a_killed_process_costs_the_table_nothing(tmp_path, long_one_by_one):
 
 @pytest.mark.slow
 def test_a_run_that_kills_its_process_each_time_fails_alone(tmp_path, monkeypatch):
+    ended = jobs._Ended
+
     def work(job, directory, board, **options):
         import os
         import signal
@@ -169,7 +178,7 @@ def test_a_run_that_kills_its_process_each_time_fails_alone(tmp_path, monkeypatc
         with board.telling(job.name):
             if job.recipe.variant == "bp":
                 os.kill(os.getpid(), signal.SIGKILL)
-        return job.name, Outcome("completed", "", "demo", job.recipe.variant, job.seed), None
+        return ended(job.name, "a worker", Outcome("completed", "", "demo", job.recipe.variant, job.seed))
 
     monkeypatch.setattr(jobs, "_work", work)
     done = run_side_by_side(recipes(), tmp_path, seeds=1, workers=2, device="cpu")
@@ -184,7 +193,7 @@ def test_two_workers_of_dask_of_which_one_is_killed(tmp_path, long_one_by_one):
         killer = threading.Thread(target=kill_when_begun, args=(tmp_path, [signal.SIGKILL]))
         killer.start()
         done = run_side_by_side(
-            recipes(80), tmp_path, seeds=2, workers=2, backend="dask", address=cluster.scheduler_address, device="cpu"
+            recipes(200), tmp_path, seeds=1, workers=2, backend="dask", address=cluster.scheduler_address, device="cpu"
         )
         killer.join()
     assert {one.status for one in done} == {"completed"}
@@ -202,7 +211,7 @@ def test_the_command_says_which_runs_ended_and_shows_one_table(tmp_path, capsys,
             main()
         return ended.value.code, capsys.readouterr()
 
-    code, told = call("--jobs", "2", "--backend", "threading", "--out", str(tmp_path / "runs"))
+    code, told = call("--jobs", "2", "--backend", "sequential", "--out", str(tmp_path / "runs"))
     assert code == 0
     assert all(f"demo {variant} seed {seed}: completed" in told.out for variant in ("bp", "random") for seed in (0, 1))
     assert told.out.count("measured") == 1

@@ -82,8 +82,9 @@ def run_and_show(
         except KeyboardInterrupt:
             complain(f"interrupted; {how_to_go_on(directory)}")
             return 130
-        if stopped := [outcome for outcome in done if outcome.status == "interrupted"]:
-            complain(f"{stopped[-1].message.split(';')[0]}; {how_to_go_on(directory)}")
+        stopped = [outcome.message.split(";")[0] for outcome in done if outcome.status == "interrupted"]
+        if stopped or len(done) < sum(len(recipe.seeds(seeds)) for recipe in recipes):
+            complain(f"{stopped[-1] if stopped else 'interrupted'}; {how_to_go_on(directory)}")
             return 130
         if holds_runs(directory):
             _show(directory)

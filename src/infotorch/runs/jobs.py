@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import secrets
 import tarfile
 import tempfile
 import threading
@@ -26,6 +27,7 @@ from infotorch.runs.stopping import stop_requests
 
 #: A run that was under way when processes were killed is begun again beside others so often, and then once alone.
 _TRIES = 2
+_TOKEN = secrets.token_hex(8)  # of this load of the file: with it process ids of several machines differ
 _of_thread = threading.local()  # a worker's runs load their samples once
 
 
@@ -86,13 +88,18 @@ def run_side_by_side(
         The outcomes in the order of the table; after an interruption those of the runs that had begun.
 
     Raises:
-        ValueError: seeds or workers below 1, a backend that joblib does not know, or an address for another than dask.
+        ValueError: seeds or workers below 1, a backend of threads or one that joblib does not know, or an address for
+            another than dask.
         ModuleNotFoundError: dask is not installed.
         OSError: nobody answers at the address.
     """
     for name, count in (("seeds", seeds), ("workers", workers)):
         if count < 1:
             raise ValueError(f"{name} must be at least 1, got {count}.")
+    if backend == "threading":
+        raise ValueError(
+            "runs take processes, as threads of one would share its settings; got 'threading', use 'loky'."
+        )
     jobs = [Job(recipe, seed) for recipe in recipes for seed in recipe.seeds(seeds)]
     collected = collected_outcomes(recipes, directory, seeds) if resume else {}
     known = {job.name: collected.get((job.recipe.name, job.recipe.variant, job.seed)) for job in jobs}
@@ -159,6 +166,15 @@ def _attended(board: Board, progress: Progress | None, stop: threading.Event) ->
         thread.join()
 
 
+class _Ended(NamedTuple):
+    """What a worker sends: no outcome of a run that was not begun, files where the table does not see its folder."""
+
+    name: str
+    process: str
+    outcome: Outcome | None = None
+    files: bytes | None = None
+
+
 class _Rounds:
     """Rounds of runs: where a process is killed joblib gives up all of them, and what is left makes the next round."""
 
@@ -201,8 +217,8 @@ class _Rounds:
             with parallel_config(backend=self.backend, n_jobs=workers):
                 # A batch is one run: joblib's own choice would hold back what is done until its neighbours are.
                 parallel: Any = Parallel(return_as="generator_unordered", batch_size=1)  # pyright: ignore[reportArgumentType]
-                for name, outcome, files in parallel(tasks):
-                    self._take(waiting, name, outcome, files, stop)
+                for ended in parallel(tasks):
+                    self._take(waiting, ended, stop)
         except Exception:  # every backend has errors of its own for a worker that is gone, and our tasks raise none
             begun = [name for name in self.board.notes() if name in waiting]
             if not begun and len(waiting) == before:
@@ -210,31 +226,40 @@ class _Rounds:
             self.tries.update(begun)
             self.board.forget(begun)
 
-    def _take(
-        self, waiting: dict[str, Job], name: str, outcome: Outcome | None, files: bytes | None, stop: threading.Event
-    ) -> None:
-        if outcome is None or (outcome.status == "interrupted" and not stop.is_set()):
-            return  # not begun; or its process was asked to stop and the table was not: it waits for the next round
-        if files is not None:
-            _unpack(files, waiting[name].where(self.directory))
-        del waiting[name]
-        self.ended(name, outcome)
+    def _take(self, waiting: dict[str, Job], found: _Ended, stop: threading.Event) -> None:
+        if found.outcome is None:
+            return
+        if found.outcome.status == "interrupted":
+            if found.process == _process():
+                # joblib takes this process where there is one job alone, and the run has heard of it in our place.
+                stop.set()
+                self.board.ask_to_stop()
+            if not stop.is_set():
+                return  # its process was asked to stop and the table was not: it waits for the next round
+        if found.files is not None:
+            _unpack(found.files, waiting[found.name].where(self.directory))
+        del waiting[found.name]
+        self.ended(found.name, found.outcome)
 
 
-def _work(
-    job: Job, directory: Path, board: Board, *, device: str, resume: bool, threads: int | None
-) -> tuple[str, Outcome | None, bytes | None]:
-    """One run, in a worker: its name and outcome, and its files where the table's process does not see them."""
+def _process() -> str:
+    """This process and no other, on any machine."""
+    return f"{_TOKEN} {os.getpid()}"
+
+
+def _work(job: Job, directory: Path, board: Board, *, device: str, resume: bool, threads: int | None) -> _Ended:
+    """One run, in a worker."""
     if threads is not None:
         take_threads(threads)
     if board.is_shared:
         if board.stops:
-            return job.name, None, None
+            return _Ended(job.name, _process())
         with board.telling(job.name) as tell:
-            return job.name, _outcome(job, job.where(directory), device, resume=resume, progress=tell), None
+            outcome = _outcome(job, job.where(directory), device, resume=resume, progress=tell)
+            return _Ended(job.name, _process(), outcome)
     with tempfile.TemporaryDirectory(prefix="infotorch-job-") as scratch:
         outcome = _outcome(job, Path(scratch) / "run", device, resume=False, progress=None)
-        return job.name, outcome, _packed(Path(scratch) / "run")
+        return _Ended(job.name, _process(), outcome, _packed(Path(scratch) / "run"))
 
 
 def _outcome(job: Job, where: Path, device: str, *, resume: bool, progress: Progress | None) -> Outcome:
