@@ -730,7 +730,8 @@ class TestOtherWays:
         words = ["--nproc-per-node", "2", "--standalone", "-m", "infotorch", "run", "demo", "--out", "there"]
         done = subprocess.run([sys.executable, "-m", "torch.distributed.run", *words], capture_output=True, text=True)
         assert done.returncode != 0
-        assert done.stderr.count("infotorch: a command runs in one process, and WORLD_SIZE=2") == 2
+        # Once or twice: torchrun ends the other process as soon as one has ended.
+        assert "infotorch: a command runs in one process, and WORLD_SIZE=2" in done.stderr
         assert not (tmp_path / "there").exists()
 
     def test_a_reader_that_leaves_hears_no_more(self):
