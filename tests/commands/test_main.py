@@ -34,19 +34,6 @@ def _elsewhere(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def call(monkeypatch, capsys):
-    """Call the command line: (exit code, stdout, stderr)."""
-
-    def calling(*words):
-        monkeypatch.setattr(sys, "argv", ["infotorch", *map(str, words)])
-        with pytest.raises(SystemExit) as left:
-            main()
-        return left.value.code, *capsys.readouterr()
-
-    return calling
-
-
-@pytest.fixture
 def without_plotly(monkeypatch):
     """An installation without the extra `report`."""
     for name in [name for name in sys.modules if name.split(".")[0] == "plotly"]:
@@ -88,7 +75,7 @@ WRONG = {
     "measure": re.compile("^measure: X is missing: a .npy, .npz, csv or parquet"),
     "data get": "data get: NAME is missing: a name from `infotorch data list`.",
     "run demo --sed 3": "run: there is no option '--sed'; did you mean --seed or --set? Allowed: --variant, --set, "
-    "--seed, --device, --out, --resume, --quiet, --help.",
+    "--seed, --device, --devices, --out, --resume, --quiet, --help.",
     "run demo --seed x": re.compile(r"^run: --seed: input should be a valid integer.*, got 'x'\.$"),
     "run demo --seed -1": "run: --seed: input should be greater than or equal to 0, got '-1'.",
     "run demo --seed 1.5": re.compile(r"^run: --seed: input should be a valid integer.*, got '1.5'\.$"),
@@ -716,22 +703,23 @@ class TestOtherWays:
     @pytest.mark.parametrize("name", ["WORLD_SIZE", "OMPI_COMM_WORLD_SIZE"])
     def test_one_of_several_processes_refuses(self, call, monkeypatch, tmp_path, name):
         monkeypatch.setenv(name, "2")
-        for command in ("run demo --out there", "table demo --out there", "demo --out there", "lr-range demo"):
+        shared = ["run demo --out there"] if name != "WORLD_SIZE" else []
+        for command in ("table demo --out there", "demo --out there", "lr-range demo", *shared):
             code, out, errors = call(*command.split())
             assert (code, out) == (2, "")
-            assert errors.startswith(f"infotorch: a command runs in one process, and {name}=2 says that there are 2")
+            assert errors.startswith(f"infotorch: {command.split()[0]} runs in one process, and {name}=2 says")
             assert errors.count("\n") == 1
         assert list(tmp_path.iterdir()) == []
         monkeypatch.setenv(name, "1")
         assert call("list", "data")[0] == 0
 
     @pytest.mark.slow
-    def test_torchrun_is_refused_before_anything_is_written(self, tmp_path):
-        words = ["--nproc-per-node", "2", "--standalone", "-m", "infotorch", "run", "demo", "--out", "there"]
+    def test_torchrun_of_a_table_is_refused_before_anything_is_written(self, tmp_path):
+        words = ["--nproc-per-node", "2", "--standalone", "-m", "infotorch", "table", "demo", "--out", "there"]
         done = subprocess.run([sys.executable, "-m", "torch.distributed.run", *words], capture_output=True, text=True)
         assert done.returncode != 0
         # Once or twice: torchrun ends the other process as soon as one has ended.
-        assert "infotorch: a command runs in one process, and WORLD_SIZE=2" in done.stderr
+        assert "infotorch: table runs in one process, and WORLD_SIZE=2" in done.stderr
         assert not (tmp_path / "there").exists()
 
     def test_a_reader_that_leaves_hears_no_more(self):

@@ -10,7 +10,6 @@ import time
 
 import pytest
 
-from infotorch.commands.main import main
 from infotorch.records.run_record import RunRecord
 
 SMALL = ["demo", "--variant", "bp", "--set", "epochs=1", "--set", "data.limit=100", "--device", "cpu", "--seeds", "1"]
@@ -21,19 +20,6 @@ RATE = ["--set-range", "optimizer.lr=1e-4:1e-1:log"]
 def _elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-
-
-@pytest.fixture
-def call(monkeypatch, capsys):
-    """Call the command line: (exit code, stdout, stderr)."""
-
-    def calling(*words):
-        monkeypatch.setattr(sys, "argv", ["infotorch", *map(str, words)])
-        with pytest.raises(SystemExit) as left:
-            main()
-        return left.value.code, *capsys.readouterr()
-
-    return calling
 
 
 def kept(directory):

@@ -22,12 +22,14 @@ from infotorch.commands.list import list_
 from infotorch.commands.lr_range import lr_range
 from infotorch.commands.measure import measure
 from infotorch.commands.options import HELP, PlainCommand, Quiet
+from infotorch.commands.processes import check_processes, end_with_parent, rank
 from infotorch.commands.report import report
 from infotorch.commands.run import run
 from infotorch.commands.sweep import sweep
 from infotorch.commands.table import table
-from infotorch.commands.usage import check_one_process, explain_parser
+from infotorch.commands.usage import explain_parser
 from infotorch.commands.view import complain
+from infotorch.records.progress import hushed
 from infotorch.runs.stopping import interrupting
 
 #: Name, function, and the words of an example.
@@ -56,6 +58,9 @@ class _Commands(TyperGroup):
             complain("interrupted.")
             raise typer.Exit(130) from None
 
+
+#: Commands whose work several processes share.
+_SHARED = ("run",)
 
 app = typer.Typer(
     cls=_Commands,
@@ -90,7 +95,10 @@ def root(
     if context.invoked_subcommand is None:
         print(context.get_help())
     else:
-        check_one_process()
+        check_processes(context.invoked_subcommand, _SHARED)
+        end_with_parent()
+        if rank():
+            context.with_resource(hushed())
 
 
 def main() -> None:

@@ -82,6 +82,14 @@ Set = Annotated[
 Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Decides everything random; from 0.")]
 Seeds = Annotated[int, typer.Option(min=1, metavar="N", help="Seeds 0 to N-1 for every variant.")]
 Device = Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.")]
+Devices = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="Processes that share every batch, on a GPU or some of the cores each.",
+    ),
+]
 Quiet = Annotated[
     bool,
     typer.Option("--quiet", "-q", callback=_hush, help="Show no progress; results and errors alone."),

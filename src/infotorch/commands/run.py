@@ -7,7 +7,20 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from infotorch.commands.options import Device, Out, Quiet, RecipeName, Resume, Seed, Set, Variant, chosen, directory_for
+from infotorch.commands.options import (
+    Device,
+    Devices,
+    Out,
+    Quiet,
+    RecipeName,
+    Resume,
+    Seed,
+    Set,
+    Variant,
+    chosen,
+    directory_for,
+)
+from infotorch.commands.processes import joined_processes, rank, run_in_processes
 from infotorch.commands.view import complain, print_outcome
 from infotorch.records.progress import show_progress, show_status
 
@@ -23,16 +36,24 @@ def run(
     set_: Set = None,
     seed: Seed = 0,
     device: Device = "auto",
+    devices: Devices = 1,
     out: Out = None,
     resume: Resume = False,
     quiet: Quiet = False,
 ) -> None:
     """Run one variant of a recipe with one seed."""
-    from infotorch.runs.preflight import check_folder
+    from infotorch.runs.preflight import check_folder, check_shareable
 
     [wanted] = chosen([recipe], None if variant is None else [variant], set_ or [], first=True)
     directory = directory_for(out, f"{wanted.name}-{wanted.variant}-seed-{seed}", resume)
-    check_folder(directory)
+    if rank() == 0:
+        check_folder(directory)
+    count = joined_processes()
+    if count > 1 and devices not in {1, count}:
+        raise ValueError(f"--devices must be left out, or {count} as the launcher's processes, got {devices}.")
+    if devices > count:
+        check_shareable(wanted)
+        raise typer.Exit(run_in_processes(devices, ["--out", str(directory)]))
     try:
         code = _run(wanted, directory, seed, device, resume)
     except KeyboardInterrupt:
@@ -53,6 +74,8 @@ def _run(recipe: AnyRecipe, directory: Path, seed: int, device: str, resume: boo
     with show_progress(f"{recipe.name} {recipe.variant} seed {seed} in {directory}") as progress:
         options = {"device": device, "resume": resume, "progress": progress, "setups": setups}
         outcome = run_recipe(recipe, directory, seed=seed, **options)
+    if rank():
+        return _EXIT[outcome.status]  # the first one tells
     print_outcome(outcome)
     if outcome.status == "completed":
         print(f"completed: {directory}{' was finished already' if ended else ''}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -25,21 +24,6 @@ def pick(word: str, allowed: Sequence[str], *, what: str) -> str:
     if word in allowed:
         return word
     raise ValueError(f"there is no {what} {word!r}; {suggest(word, allowed)}")
-
-
-def check_one_process() -> None:
-    """Refuse to be one of several processes: each would do all the work, and write it to the same files.
-
-    Raises:
-        ValueError: a launcher says that there are others.
-    """
-    for launcher, name in (("torchrun", "WORLD_SIZE"), ("mpirun", "OMPI_COMM_WORLD_SIZE")):
-        count = os.environ.get(name, "1")
-        if count.isdecimal() and int(count) > 1:
-            raise ValueError(
-                f"a command runs in one process, and {name}={count} says that there are {count}, which would do "
-                f"everything {count} times; leave out {launcher}, or unset {name}."
-            )
 
 
 def explain_parser(error: Exception) -> str:

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from infotorch.commands.processes import rank
+
 if TYPE_CHECKING:
     from infotorch.records.outcome import Outcome
 
@@ -15,8 +17,9 @@ _FILE_WIDTH = 160
 
 
 def complain(message: str) -> None:
-    """One line on stderr: what went wrong."""
-    print(f"infotorch: {' '.join(message.split())}", file=sys.stderr, flush=True)
+    """One line on stderr: what went wrong, and of several processes in which."""
+    where = f"process {rank()}: " if rank() else ""
+    print(f"infotorch: {where}{' '.join(message.split())}", file=sys.stderr, flush=True)
 
 
 def print_columns(lines: Sequence[Sequence[str]]) -> None:

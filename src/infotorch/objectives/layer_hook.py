@@ -9,6 +9,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from infotorch.networks.shares import whole_rows
+
 _PAUSED: ContextVar[bool] = ContextVar("paused", default=False)
 
 
@@ -58,7 +60,7 @@ class LayerHook:
     def _keep(self, layer: nn.Module, given: tuple[Any, ...], output: Any) -> None:
         if not _PAUSED.get():
             # Copies: a layer behind this one may change them in place.
-            self._kept = _copied(given[0]), _copied(output)
+            self._kept = _copied(whole_rows(given[0])), _copied(whole_rows(output))
 
     def take(self) -> tuple[Any, Any]:
         """(input, output) of the layer's last forward pass.

@@ -29,6 +29,23 @@ def check_folder(out: Path) -> None:
         raise ValueError(f"--out {out}: the folder {there} cannot be written to.")
 
 
+def check_shareable(recipe: AnyRecipe) -> None:
+    """Refuse what several processes would each do whole, or one of them otherwise than another.
+
+    Raises:
+        ValueError: the recipe is no training, or one that begins with a search.
+    """
+    from infotorch.recipes.recipe import Recipe
+
+    where = f"{recipe.name} {recipe.variant}: several processes"
+    if not isinstance(recipe, Recipe):
+        raise ValueError(f"{where} have nothing to share: nothing is trained; use one.")
+    if recipe.tune or recipe.searches_objectives:
+        raise ValueError(
+            f"{where} do not search; search in one (infotorch sweep, or the same command) and train with what it finds."
+        )
+
+
 def check_range(out: Path) -> None:
     """Refuse a folder that a range test must not write into.
 

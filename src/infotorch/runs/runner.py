@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,11 +17,13 @@ from infotorch.records.lock import is_empty, sole_writer
 from infotorch.records.outcome import Outcome
 from infotorch.records.progress import Progress
 from infotorch.records.run_record import RunRecord
+from infotorch.runs.preflight import check_shareable
+from infotorch.runs.ranks import beside_the_first, is_first, several, tell_others
 from infotorch.runs.resume import check_same, collected_outcomes
 from infotorch.runs.session import CHECKPOINT_SECONDS, Session, describe
-from infotorch.runs.setup import Setups
+from infotorch.runs.setup import Setup, Setups
 from infotorch.runs.trials import trial_runner
-from infotorch.training.devices import environment
+from infotorch.training.devices import environment, join
 
 
 def run(
@@ -64,14 +67,28 @@ def run(
         >>> run(recipe, Path(tempfile.mkdtemp()) / "run", device="cpu").status
         'completed'
     """
+    join(device)
+    if several():
+        check_shareable(recipe)
+    if not is_first():
+        with beside_the_first() as (scratch, outcome):
+            if outcome is not None:
+                return outcome
+            assert isinstance(recipe, Recipe)
+            session = Session(Setup(recipe, seed, device), RunRecord(scratch), checkpoint_seconds=math.inf)
+            return session.run(resume=resume)
     record = RunRecord(directory)
     with sole_writer(directory):
         _check_directory(record, resume)
+        ended = None
         if resume and record.exists():
             check_same(record, recipe, seed)
             outcome = record.outcome()
-            if outcome is not None and outcome.status in {"completed", "diverged"}:
-                return outcome
+            ended = outcome if outcome is not None and outcome.status in {"completed", "diverged"} else None
+        if several():
+            tell_others(directory, ended)
+        if ended is not None:
+            return ended
         if isinstance(recipe, Demonstration):
             return _demonstrated(recipe, record, seed)
         setups = setups or Setups()

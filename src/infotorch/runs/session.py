@@ -23,6 +23,7 @@ from infotorch.runs.assess import assess_run, load_outliers
 from infotorch.runs.early_stopping import EarlyStopping
 from infotorch.runs.isolation import audit_run, claims_isolation
 from infotorch.runs.planes import RunPlanes
+from infotorch.runs.ranks import lost_another
 from infotorch.runs.saved_state import naming_checkpoint, saved_state
 from infotorch.runs.schedule_control import ScheduleController
 from infotorch.runs.scores import final_scores
@@ -40,6 +41,7 @@ from infotorch.training.loop import train
 from infotorch.training.memory import auxiliary_parameter_bytes
 from infotorch.training.plan import evaluating
 from infotorch.training.position import Position, StepInfo
+from infotorch.training.processes import check_processes
 from infotorch.training.regression import plan_error
 
 #: Seconds between two checkpoints: what a crash loses at most, at a fraction of a percent of the time.
@@ -96,6 +98,7 @@ class Session:
         self.recipe, self.seed, self.dataset, self.batches = setup.recipe, setup.seed, setup.dataset, setup.batches
         self.model, self.plan, self.fabric, self.device = setup.model, setup.plan, setup.fabric, setup.fabric.device
         self.record, self.is_trial, self.watch = record, is_trial, watch
+        self.ranks = check_processes(setup.fabric, where=setup.recipe.name)
         self.progress, self.checkpoint_seconds = progress, checkpoint_seconds
         reset_peak_device_bytes(self.device)
         # The same layers as the model's: what lies before the bottleneck is looked at on its own.
@@ -139,6 +142,8 @@ class Session:
         except Exception as error:  # whatever went wrong in training is how the run ended, and is written down
             self.failure = error
             (self.record.directory / "traceback.txt").write_text(traceback.format_exc(), encoding="utf-8")
+            if self.ranks is not None and lost_another(error):
+                return self._outcome("failed", "another process of this run has ended; --resume goes on")
             return self._outcome("failed", f"{type(error).__name__}: {error}")
 
     def _train(self) -> Outcome:
@@ -175,7 +180,7 @@ class Session:
                 self._tell(info)
                 if self._finished_early():
                     break
-                if stop.is_set():
+                if self._anywhere(stop.is_set()):
                     self._save()
                     return self._outcome("interrupted", f"interrupted after step {info.next.steps}; --resume goes on")
                 if self.pruned_because is not None:
@@ -190,6 +195,10 @@ class Session:
             outcome = self._outcome("completed", self._how_it_ended(), self._final_metrics())
             self.stop_requested = stop.is_set()
             return outcome
+
+    def _anywhere(self, asked: bool) -> bool:
+        """Whether a stop was asked for in one process or more: all of them end behind the same step."""
+        return asked if self.ranks is None else self.ranks.any(asked, self.device)
 
     def _finished_early(self) -> bool:
         """Whether what controls the run has ended training before its last epoch."""

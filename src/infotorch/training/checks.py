@@ -171,37 +171,6 @@ def check_micro_batches(count: object, batches: Any, plan: Any, *, where: str) -
         raise ValueError(f"{where}: micro_batches must be 1 for samples that are not one tensor in memory.")
 
 
-def check_one_process(fabric: Any = None, *, where: str) -> None:
-    """Refuse several processes: nothing would average their gradients, and each would train a model of its own.
-
-    Args:
-        fabric: what gives device and precision, or None.
-        where: for the message.
-
-    Raises:
-        TypeError: fabric is no Fabric.
-        ValueError: the fabric has several processes, or torch.distributed has joined this process to others.
-
-    Example:
-        >>> check_one_process(where="train")
-    """
-    if fabric is not None and not (hasattr(fabric, "world_size") and callable(getattr(fabric, "autocast", None))):
-        raise TypeError(f"{where}: fabric must be a lightning_fabric.Fabric or None, got {type(fabric).__name__}.")
-    count = 1 if fabric is None else fabric.world_size
-    if count > 1:
-        raise ValueError(
-            f"{where}: fabric must have one process, got {count}, whose gradients nothing would average; give "
-            "Fabric(devices=1)."
-        )
-    distributed = torch.distributed
-    if distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1:
-        raise ValueError(
-            f"{where}: training is of one process, got {distributed.get_world_size()} that torch.distributed has "
-            "joined, whose gradients nothing would average; train in one of them before init_process_group, or after "
-            "destroy_process_group."
-        )
-
-
 def check_position(position: Position, *, stages: int, epochs: int, steps: int, where: str) -> None:
     """Refuse what is no step boundary of a run.
 

@@ -62,14 +62,14 @@ def _accelerator() -> torch.device | None:
 
 
 def launch(device: str = "auto", precision: Precision = "32-true") -> Fabric:
-    """A Fabric of one process on one device.
+    """A Fabric of this process on one device, joined to the others where a launcher has started several.
 
     Args:
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
         precision: "32-true"; "bf16-mixed" runs forward passes in bfloat16 autocast; "64-true" for checks.
 
     Raises:
-        ValueError: an unknown precision or device.
+        ValueError: an unknown precision or device, or one numbered device for several processes.
 
     Example:
         >>> launch("cpu").device
@@ -78,6 +78,9 @@ def launch(device: str = "auto", precision: Precision = "32-true") -> Fabric:
     if precision not in PRECISIONS:
         raise ValueError(f"precision: must be one of {', '.join(PRECISIONS)}, got {shown(precision)}.")
     chosen = resolve_device(device)
+    count = int(os.environ.get("WORLD_SIZE", "1"))
+    if count > 1:
+        return _joined(chosen, precision, count)
     with alone(), warnings.catch_warnings(), _without_news("lightning_fabric"):
         warnings.simplefilter("ignore")  # Fabric advises on hardware that the caller has just chosen
         return Fabric(
@@ -85,6 +88,25 @@ def launch(device: str = "auto", precision: Precision = "32-true") -> Fabric:
             devices=1 if chosen.type == "cpu" or chosen.index is None else [chosen.index],
             precision=precision,
         )
+
+
+def _joined(device: torch.device, precision: Precision, count: int) -> Fabric:
+    if device.index is not None:
+        raise ValueError(f"device: {device} is one, and there are {count} processes; give {device.type}, or auto.")
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", str(count)))
+    with alone(), warnings.catch_warnings(), _without_news("lightning_fabric"):
+        warnings.simplefilter("ignore")
+        fabric = Fabric(
+            accelerator=device.type, devices=here, num_nodes=count // here, strategy="ddp", precision=precision
+        )
+        fabric.launch()
+    return fabric
+
+
+def join(device: str = "auto") -> None:
+    """Join the processes that a launcher has started, if it has: each calls this once, before anything is shared."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        launch(device)
 
 
 @contextmanager
@@ -156,5 +178,14 @@ def environment(device: torch.device, precision: Precision) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "precision": precision,
+        **_processes(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def _processes() -> dict[str, Any]:
+    """How many processes share the run's batches, where there are several."""
+    distributed = torch.distributed
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return {}
+    return {"processes": distributed.get_world_size(), "backend": distributed.get_backend()}

@@ -22,7 +22,7 @@ from infotorch.objectives.checks import check_labels, check_weight
 from infotorch.objectives.names import FROZEN, OUTPUT_NAMES, ObjectiveLike
 from infotorch.records.progress import bar_for_long_work
 from infotorch.training.assignment import AUTO, choose_assignment
-from infotorch.training.checks import check_makes_optimizers, check_model, check_one_process, check_weights
+from infotorch.training.checks import check_makes_optimizers, check_model, check_weights
 from infotorch.training.default_plan import default_objectives
 from infotorch.training.devices import Precision, move
 from infotorch.training.evaluate import first_output, plan_accuracy, plan_metrics
@@ -32,6 +32,7 @@ from infotorch.training.inputs import batches_of
 from infotorch.training.loop import train
 from infotorch.training.plan import Order, Plan
 from infotorch.training.position import StepInfo
+from infotorch.training.processes import check_processes
 from infotorch.training.reading import TrainingData, training_samples
 from infotorch.training.validation import HeldOut
 from infotorch.updates.gradient import OptimizerFactory, SchedulerFactory
@@ -195,7 +196,7 @@ def _check(
 ) -> None:
     check_model(model, where="fit")
     assert isinstance(model, nn.Module)
-    check_one_process(where="fit")
+    check_processes(where="fit")
     check_weights([model], where="fit")
     check_number(lr, where="fit", name="lr")
     check_weight(lr, where="fit", name="lr")

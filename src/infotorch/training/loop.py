@@ -20,7 +20,9 @@ from infotorch.data.batches import Batch
 from infotorch.data.graphs import NodeSamples
 from infotorch.data.loaders import check_start
 from infotorch.data.targets import Targets
+from infotorch.networks.shares import run_shared
 from infotorch.numerics.checks import check_choice, check_count
+from infotorch.numerics.ranks import Ranks
 from infotorch.numerics.seeds import SeedStreams, seed_streams
 from infotorch.numerics.threads import threads_for
 from infotorch.objectives.base import LocalBatch, Loss
@@ -30,7 +32,6 @@ from infotorch.training.checks import (
     check_cache,
     check_gradient,
     check_micro_batches,
-    check_one_process,
     check_position,
     explaining_a_lone_sample,
 )
@@ -41,6 +42,7 @@ from infotorch.training.memory import track_saved_activations
 from infotorch.training.micro_batches import mean_loss, parts_of_batch
 from infotorch.training.plan import Batches, Plan
 from infotorch.training.position import Position, StepInfo
+from infotorch.training.processes import average, begin_alike, check_batch, check_processes, descend
 from infotorch.training.reading import TrainingData, as_batches
 from infotorch.training.split_module import ProximalUpdate, SplitModule
 from infotorch.updates.gradient import GradientUpdate, Handoff
@@ -79,7 +81,9 @@ def train(
         cache: keep the outputs of frozen modules in "memory" or on "disk" (sequential order, in-memory batches).
         handoff: in simultaneous order, the next module sees the output from "before" this step's update, or a second
             forward pass from "after" it.
-        fabric: device and precision (autocast); None: float32 where the tensors are.
+        fabric: device, precision (autocast) and processes; None: this one alone, float32 where the tensors are. Several
+            processes, started by torchrun or by the fabric, each call `train` with the same plan, batches and seed and
+            compute a share of every batch; they end with the weights that one process gives, but for rounding.
         micro_batches: parts of a batch that a module sees one after another before its step, by the mean of their
             gradients: less memory. Batch norm and bounds on a batch see a part at a time. Not where gradients cross.
 
@@ -90,8 +94,8 @@ def train(
         TypeError: epochs is not an integer; or plan, batches, start or fabric is of another kind.
         ValueError: epochs below 1, a start outside the run, or within an epoch of a `DataLoader`, a cache for batches
             that serve no single samples or are augmented, samples that do not pair or are not finite, a plan whose
-            schedules have run or were prepared for another number of steps, or several processes, in the fabric or
-            joined by torch.distributed: nothing would average their gradients.
+            schedules have run or were prepared for another number of steps; several processes that
+            torch.distributed has joined, and no fabric of them, or that read other batches than each other, or graphs.
 
     Example:
         >>> from infotorch.data.batches import TensorBatches
@@ -113,11 +117,13 @@ def train(
     batches = as_batches(batches, model, batch_size=batch_size, seed=seed, where="train", targets=targets)
     check_choice(handoff, ("before", "after"), where="train", name="handoff")
     check_cache(cache, batches, where="train")
-    check_one_process(fabric, where="train")
+    ranks = check_processes(fabric, where="train")
     check_micro_batches(micro_batches, batches, plan, where="train")
     if start is not None:
         check_position(start, stages=len(plan.stages()), epochs=epochs, steps=len(batches), where="train: start")
         check_start(batches, start.step, where="train: start")
+    if ranks is not None:
+        begin_alike(plan, ranks)
     if plan.num_steps is None:
         plan.prepare(batches, epochs=epochs, seed=seed)
     if start is None and plan.schedules_have_moved():
@@ -126,24 +132,27 @@ def train(
         raise ValueError(
             f"train: the plan was prepared for {plan.num_steps} steps a stage, got {epochs * len(batches)}."
         )
-    return _steps(plan, batches, epochs, seed_streams(seed), start or Position(), cache, handoff, fabric, micro_batches)
+    run = _Run(plan, seed_streams(seed), handoff == "after", fabric, micro_batches, ranks)
+    return _steps(run, batches, epochs, start or Position(), cache)
 
 
-def _steps(
-    plan: Plan,
-    batches: Batches,
-    epochs: int,
-    streams: SeedStreams,
-    start: Position,
-    cache: CacheKind | None,
-    handoff: Handoff,
-    fabric: Fabric | None,
-    micro_batches: int,
-) -> Iterator[StepInfo]:
-    steps, stages = start.steps, plan.stages()
+@dataclass
+class _Run:
+    """What all stages of a run have in common."""
+
+    plan: Plan
+    streams: SeedStreams
+    hand_on_after: bool
+    fabric: Fabric | None
+    micro_batches: int
+    ranks: Ranks | None
+
+
+def _steps(run: _Run, batches: Batches, epochs: int, start: Position, cache: CacheKind | None) -> Iterator[StepInfo]:
+    steps, stages = start.steps, run.plan.stages()
     for number in range(start.stage, len(stages)):
         first = start if number == start.stage else Position(number)
-        stage = _Stage(plan, stages[number], streams, handoff == "after", fabric, micro_batches)
+        stage = _Stage(**vars(run), numbers=stages[number])
         if first.epoch < epochs and cache is not None:
             stage.fill_cache(batches, cache)
         rows = stage.batches_to_learn_from(batches)
@@ -161,15 +170,10 @@ def _steps(
 
 
 @dataclass
-class _Stage:
+class _Stage(_Run):
     """The modules that one stage trains, behind the frozen ones before them."""
 
-    plan: Plan
     numbers: list[int]
-    streams: SeedStreams
-    hand_on_after: bool
-    fabric: Fabric | None
-    micro_batches: int
     cached: OutputCache | None = None
     measured: bool = False
     modes: list[tuple[nn.Module, bool]] = field(default_factory=list)
@@ -199,6 +203,8 @@ class _Stage:
     def step(self, batch: Batch, position: Position, following: Position, ends_epoch: bool) -> StepInfo:
         """One update of every module of the stage."""
         self._set_modes()
+        if self.ranks is not None and not self.measured:
+            check_batch(batch, self.ranks, where="train")
         rates = {self.plan[n].name: self._update(self.plan[n]).learning_rate for n in self.numbers}
         key = (position.stage, position.epoch, position.step)
         take = self._take_isolated if self.plan.isolated else self._take_joint
@@ -237,9 +243,10 @@ class _Stage:
                 return losses, module.name
             if isinstance(module.update, GradientUpdate):
                 if self.micro_batches > 1:
+                    average(module.update, self.ranks)
                     module.update.apply()
                 else:
-                    module.update.step(loss.total)
+                    descend(module.update, loss.total, self.ranks)
             if number < self.numbers[-1]:
                 hidden = self._forward_again(module, hidden, batch.x) if self.hand_on_after else output.detach()
         return losses, None
@@ -252,7 +259,7 @@ class _Stage:
         for module in self.plan.modules[self.numbers[0] : self.numbers[-1] + 1]:
             if module.update is None:
                 with self._autocast():
-                    hidden = module(hidden, batch.x)
+                    hidden = self._forward(module, hidden, batch.x)
                 continue
             hidden, loss = self._local_loss(module, hidden, batch, key)
             totals.append(loss.total)
@@ -268,6 +275,7 @@ class _Stage:
         ]
         torch.stack(totals).sum().backward(inputs=trained)
         for update in updates:
+            average(update, self.ranks)
             update.apply()
         return losses, None
 
@@ -282,7 +290,7 @@ class _Stage:
         assert module.objective is not None
         number = self.plan.modules.index(module)
         with self._autocast():
-            output = module(hidden, batch.x)
+            output = self._forward(module, hidden, batch.x)
         check_gradient(output, name=module.name)
         local = local_batch(batch.x, hidden, output, batch.y, self.streams, (*key, number), self._encoder(number))
         self._train_critics(module, local)
@@ -318,7 +326,7 @@ class _Stage:
 
         assert isinstance(module.update, ProximalUpdate)
         with self._autocast(), explaining_a_lone_sample(module.name):
-            info = module.update.step(hidden, loss_fn)
+            info = module.update.step(hidden, loss_fn, ranks=self.ranks)
         stalled = info.loss.new_tensor(float(info.stalled))
         terms = {**seen[0].terms, "gradient_norm": info.gradient_norm, "stalled": stalled}
         if info.curvatures:
@@ -335,7 +343,7 @@ class _Stage:
             # Every step casts anew: until its outermost block ends, autocast reads the weights as it first cast them.
             with self._autocast():
                 loss = module.objective.critic_loss(replace(seen, position=(*local.position, number)))
-            module.critic_update.step(loss)
+            descend(module.critic_update, loss, self.ranks)
 
     def _encoder(self, number: int) -> Callable[[Any], Tensor]:
         """Raw inputs -> the output of module `number`, with a gradient where its output in the step has one."""
@@ -346,8 +354,8 @@ class _Stage:
                 hidden = x
                 for earlier, module in enumerate(self.plan.modules[:number]):
                     crossing = not self.plan.isolated and earlier >= self.numbers[0]
-                    hidden = module(hidden, x) if crossing else self._forward_frozen(module, hidden, x)
-                return self.plan[number](hidden, x)
+                    hidden = self._forward(module, hidden, x) if crossing else self._forward_frozen(module, hidden, x)
+                return self._forward(self.plan[number], hidden, x)
 
         return encode
 
@@ -365,7 +373,11 @@ class _Stage:
 
     def _forward_frozen(self, module: LocalModule, hidden: Any, x: Any) -> Tensor:
         with torch.no_grad(), self._autocast():
-            return module(hidden, x)
+            return self._forward(module, hidden, x)
+
+    def _forward(self, module: LocalModule, hidden: Any, x: Any) -> Tensor:
+        """The module's output for all rows, of which each process computes a share."""
+        return module(hidden, x) if self.ranks is None else run_shared(self.ranks, module, hidden, x)
 
     def _forward_again(self, module: LocalModule, hidden: Any, x: Any) -> Tensor:
         """The moved module's output; batch norm has counted this batch once already."""

@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
 
+from infotorch.numerics.ranks import Ranks
 from infotorch.numerics.states import check_keys
 from infotorch.objectives.base import Objective
 from infotorch.training.checks import check_makes_optimizers
@@ -38,8 +39,9 @@ class ProximalUpdate:
         )
         self.scheduler = self.schedulers[0] if self.schedulers else None
 
-    def step(self, x: Any, loss_fn: Callable[[Any], Tensor]) -> ProximalInfo:
-        """See `ProximalSplit.step`; the schedules move by one step after it."""
+    def step(self, x: Any, loss_fn: Callable[[Any], Tensor], *, ranks: Ranks | None = None) -> ProximalInfo:
+        """See `ProximalSplit.step`; the schedules move by one step after it. `ranks` share the batch."""
+        self.split.ranks = ranks
         info = self.split.step(x, loss_fn)
         for scheduler in self.schedulers if info.finite else ():
             scheduler.step()

@@ -27,6 +27,7 @@ from torch.optim import Optimizer
 from infotorch.networks.segments import check_no_shared_parameters, split
 from infotorch.numerics.checks import check_choice, check_count, check_positive
 from infotorch.numerics.nested import map_tensors
+from infotorch.numerics.ranks import Ranks
 from infotorch.objectives.base import full_precision
 from infotorch.updates.gradient import Handoff, OptimizerFactory, take_step
 from infotorch.updates.halves import (
@@ -73,6 +74,7 @@ class ProximalSplit:
         stalled: as of the last whole window the loss makes no progress and the gradient's norm falls, see
             `StallWatch`. Order 2 minimises that norm alone, which a bad plateau has as well as a minimum; it warns
             once, and order 1 or "hybrid" follow the loss.
+        ranks: the processes that each compute a share of the batch; None: this one alone. `train` sets it.
 
     Raises:
         TypeError: a step size, weight, norm or window that is no number, or what is no module or optimiser.
@@ -123,13 +125,13 @@ class ProximalSplit:
             raise ValueError(f"{where}: order 'whole' is for one bottleneck, got {len(self.forwards)}.")
         check_no_shared_parameters([*self.forwards, backward])
         self.penalty: PenaltyName = penalty
+        self.ranks: Ranks | None = None
         self.order, self.handoff = order, handoff
         self.weight, self.max_norm = float(weight), max_norm
         self.forward_optimizer, self.backward_optimizer = optimizers_of(
             self.forwards, backward, forward_optimizer, backward_optimizer
         )
-        self._watch = StallWatch(stall_window)
-        self._flat_watches = [FlatWatch() for _ in self.forwards]
+        self._watch, self._flat_watches = StallWatch(stall_window), [FlatWatch() for _ in self.forwards]
         self._checked = self._warned = False
         self._parts: list[tuple[float, ProximalInfo]] = []  # shares of a batch and what was seen, since the last step
 
@@ -276,8 +278,7 @@ class ProximalSplit:
         if abs((total := math.fsum(share for share, _ in self._parts)) - 1) > _SHARES:
             raise ValueError(f"ProximalSplit.apply: the shares of a batch must sum to 1, got {total:.6g}.")
         infos = [info for _, info in self._parts]
-        finite = all(info.finite for info in infos)
-        if finite:
+        if finite := all(info.finite for info in infos):
             self._move(self.forward_optimizer)
             self._move(self.backward_optimizer)
             loss = torch.stack([full_precision(info.loss) for info in infos]).sum()
@@ -306,9 +307,8 @@ class ProximalSplit:
         return {"forward": self.forward_optimizer, "backward": self.backward_optimizer, "watch": self._watch}
 
     def _look(self, x: object, loss_fn: Callable[[Any], Tensor], share: float = 1.0) -> Slopes:
-        phi = parameters_of(self.backward_optimizer)
-        curved = self.order != 1
-        seen = Slopes(self.forwards, self.backward, phi, curved=curved, x=x, loss_fn=loss_fn, share=share)
+        phi, how = parameters_of(self.backward_optimizer), {"curved": self.order != 1, "ranks": self.ranks}
+        seen = Slopes(self.forwards, self.backward, phi, x=x, loss_fn=loss_fn, share=share, **how)
         if not self._checked:
             check_reached("backward", [self.backward], phi, seen.phi_gradients)
             seen.check_no_other_way(trained(self.forwards))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -11,8 +12,10 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from infotorch.networks.segments import Segment
+from infotorch.networks.shares import run_shared
 from infotorch.numerics.kinds import check_function
 from infotorch.numerics.nested import map_tensors, tensors_in
+from infotorch.numerics.ranks import Ranks
 from infotorch.updates.replay import Replay
 
 #: The penalty rho on the slope at a bottleneck.
@@ -49,6 +52,7 @@ class Slopes:
         x: the input.
         loss_fn: output -> 0-d loss.
         share: factor of the loss.
+        ranks: the processes that each compute a share of the batch; None: this one alone.
 
     Attributes:
         loss: 0-d, with the share.
@@ -72,12 +76,13 @@ class Slopes:
         x: Any,
         loss_fn: Callable[[Any], Tensor],
         share: float = 1.0,
+        ranks: Ranks | None = None,
     ) -> None:
         check_function(loss_fn, where="ProximalSplit", name="loss_fn")
         self.forwards, self.backward, self.phi = forwards, backward, list(phi)
-        self.curved, self.x, self.loss_fn, self.share = curved, x, loss_fn, share
+        self.curved, self.x, self.loss_fn, self.share, self.ranks = curved, x, loss_fn, share, ranks
         torch.clear_autocast_cache()  # within one block it holds the weights as an earlier look first cast them
-        self._reached = _run(forwards[0], x, x)
+        self._reached = self._run(forwards[0], x)
         self._carriers = tuple(tensor for tensor in tensors_in(self._reached) if tensor.requires_grad)
         _check_carriers(self._carriers)
         self._replay = Replay([*forwards[1:], backward], self._carriers[0].device)
@@ -137,7 +142,23 @@ class Slopes:
     def pull_back(self, number: int, vector: Sequence[Tensor], parameters: Sequence[nn.Parameter]) -> Gradients:
         """The product of a vector at bottleneck `number` with the parameters before it; None where one has no part."""
         outputs = self._inputs[number] if number else self._carriers
-        return torch.autograd.grad(outputs, list(parameters), list(vector), retain_graph=number > 0, allow_unused=True)
+        gradients = torch.autograd.grad(
+            outputs, list(parameters), list(vector), retain_graph=number > 0, allow_unused=True
+        )
+        return self._averaged(gradients)
+
+    def _run(self, module: nn.Module, value: Any) -> Any:
+        if self.ranks is None:
+            return _run(module, value, self.x)
+        return run_shared(self.ranks, partial(_run, module), value, self.x)
+
+    def _averaged(self, gradients: Sequence[Tensor | None]) -> Gradients:
+        """Gradients of weights, by all processes' shares."""
+        if self.ranks is None:
+            return tuple(gradients)
+        own = tuple(None if gradient is None else gradient.detach().clone() for gradient in gradients)
+        self.ranks.average(own)
+        return own
 
     def _look(self) -> None:
         start = tuple(tensor.detach().requires_grad_() for tensor in self._carriers)
@@ -152,7 +173,7 @@ class Slopes:
         filled = iter(_filled(gradients[: len(flat)], flat))
         self._slopes: list[Tensors] = [tuple(next(filled) for _ in inputs) for inputs in self._inputs]
         self.slopes = [tuple(slope.detach() for slope in slopes) for slopes in self._slopes]
-        self.phi_gradients = [None if g is None else g.detach() for g in gradients[len(flat) :]]
+        self.phi_gradients = self._averaged([None if g is None else g.detach() for g in gradients[len(flat) :]])
 
     def _from(self, start: Tensors) -> tuple[list[Tensors], Any, Tensor]:
         """The tensors at every bottleneck, the output and the loss, from these tensors at the first."""
@@ -160,10 +181,10 @@ class Slopes:
         value = map_tensors(self._reached, lambda tensor: next(placed) if tensor.requires_grad else tensor)
         inputs, versions = [start], [_versions(start)]
         for module in self.forwards[1:]:
-            value = _run(module, value, self.x)
+            value = self._run(module, value)
             inputs.append(tuple(tensor for tensor in tensors_in(value) if tensor.requires_grad))
             versions.append(_versions(inputs[-1]))
-        output = _run(self.backward, value, self.x)
+        output = self._run(self.backward, value)
         loss = self.loss_fn(output)
         # Autograd refuses it at the first bottleneck, a leaf; at a later one the slope would be that of the new value.
         if versions != [_versions(tensors) for tensors in inputs]:

@@ -1,0 +1,106 @@
+"""A forward pass that several processes share: each runs the layers on its rows, and all have the whole output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from infotorch.networks.norm_of_all import NormOfAll
+from infotorch.networks.same_draws import SameDraws
+from infotorch.numerics.named_tensors import NamedTensors
+from infotorch.numerics.nested import map_tensors, tensors_in
+from infotorch.numerics.ranks import Ranks
+
+#: A share of fewer rows has no spread of its own, and is not worth a message: every process then runs all rows.
+_LEAST = 2
+
+
+@dataclass(frozen=True)
+class _Share:
+    """One process's rows of a batch."""
+
+    ranks: Ranks
+    whole: int
+
+    def of(self, value: Any) -> Any:
+        """This process's rows of an input, or of a structure of tensors."""
+        counts = self.ranks.counts(self.whole)
+        if isinstance(value, NamedTensors):
+            return value[self.ranks.rows(self.whole)]
+
+        def taken(tensor: Tensor) -> Tensor:
+            times = len(tensor) // self.whole
+            return self.ranks.take(tensor, [times * count for count in counts])
+
+        return map_tensors(value, taken)
+
+    def gathered(self, value: Any) -> Any:
+        """The rows of all processes, of what this one's rows gave.
+
+        Raises:
+            ValueError: a tensor without a row, or a number of rows, for each sample.
+        """
+        counts = self.ranks.counts(self.whole)
+        own = counts[self.ranks.rank]
+
+        def whole(tensor: Tensor) -> Tensor:
+            if not tensor.ndim or len(tensor) % own:
+                raise ValueError(
+                    f"several processes: an output must have a row for each of a process's {own} samples, or as many "
+                    f"rows for each, got shape {tuple(tensor.shape)}."
+                )
+            times = len(tensor) // own
+            return self.ranks.gather(tensor, [times * count for count in counts])
+
+        return map_tensors(value, whole)
+
+
+_SHARE: ContextVar[_Share | None] = ContextVar("share", default=None)
+
+
+def run_shared(ranks: Ranks, call: Callable[..., Any], *inputs: Any) -> Any:
+    """`call(*inputs)` with each process's rows, and the whole output in every process.
+
+    Random numbers and the statistics of batch norm are those of the whole batch. A batch with fewer than two rows for
+    each process is run by all of them whole.
+
+    Args:
+        ranks: the processes; all of them call this, with the same inputs.
+        call: layers that treat every row alone, but for batch norm.
+        inputs: tensors, named tensors, or structures of tensors; the last has a row for each sample, the others one or
+            more.
+
+    Raises:
+        ValueError: an output that has not as many rows for each sample.
+    """
+    last = inputs[-1]
+    rows = len(last) if isinstance(last, NamedTensors) else len(next(tensors_in(last)))
+    if rows < _LEAST * ranks.size:
+        return call(*inputs)
+    share = _Share(ranks, rows)
+    with _entered(share), NormOfAll(ranks), SameDraws(ranks.rows(rows), rows, gather=share.gathered):
+        output = call(*(share.of(value) for value in inputs))
+    return share.gathered(output)
+
+
+def whole_rows(value: Any) -> Any:
+    """What a layer took or gave, with the rows of all processes: the value itself where one process has them all."""
+    share = _SHARE.get()
+    if share is None:
+        return value
+    with _entered(None):
+        return share.gathered(value)
+
+
+@contextmanager
+def _entered(share: _Share | None) -> Iterator[None]:
+    token = _SHARE.set(share)
+    try:
+        yield
+    finally:
+        _SHARE.reset(token)

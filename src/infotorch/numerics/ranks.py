@@ -1,0 +1,130 @@
+"""Several processes that hold the same rows, each of which computes a share of them: what they tell each other.
+
+What every process computes alike from all rows is *common*; what a process computes from its share is *shared out*.
+Gradients of common tensors are true and the same in every process; those of shared-out tensors are `size` times the
+true ones of the share's rows, so that the *mean* over the processes of any weight's gradient is its true gradient,
+whether the weight was used on shares, in common, or in both. `gather` and `take` lead from the one to the other and
+back, `add` sums over all shares; their gradients follow, to any order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch import distributed as dist
+from torch.autograd import Function
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """The processes that train one model together, joined by torch.distributed's default group.
+
+    Args:
+        rank: the number of this one.
+        size: how many there are.
+
+    Example:
+        >>> ranks = Ranks(1, 2)
+        >>> ranks.counts(5), ranks.rows(5)
+        ([3, 2], slice(3, 5, None))
+    """
+
+    rank: int
+    size: int
+
+    def counts(self, rows: int) -> list[int]:
+        """How many of so many rows each process has: as equal as can be, the first ones more."""
+        return [rows // self.size + (rank < rows % self.size) for rank in range(self.size)]
+
+    def rows(self, rows: int) -> slice:
+        """Which of so many rows are this process's."""
+        counts = self.counts(rows)
+        before = sum(counts[: self.rank])
+        return slice(before, before + counts[self.rank])
+
+    def gather(self, share: Tensor, counts: Sequence[int]) -> Tensor:
+        """The rows of all processes, common, of this one's share; `counts` has the rows of each."""
+        return _Gather.apply(share, tuple(counts), self)  # pyright: ignore[reportReturnType]
+
+    def take(self, rows: Tensor, counts: Sequence[int]) -> Tensor:
+        """This process's share of common rows."""
+        return _Take.apply(rows, tuple(counts), self)  # pyright: ignore[reportReturnType]
+
+    def add(self, value: Tensor) -> Tensor:
+        """The sum over all processes of what each computed from its share, for use on shares."""
+        return _Add.apply(value, self)  # pyright: ignore[reportReturnType]
+
+    def average(self, gradients: Sequence[Tensor | None]) -> None:
+        """Replace gradients by their mean over the processes, in place; None stays.
+
+        Those of one type travel together: a message costs more than its bytes.
+        """
+        there = [gradient for gradient in gradients if gradient is not None]
+        for gradient in there:
+            if gradient.is_sparse:
+                dist.all_reduce(gradient)
+                gradient.div_(self.size)
+        dense = [gradient for gradient in there if not gradient.is_sparse]
+        for dtype in dict.fromkeys(gradient.dtype for gradient in dense):
+            alike = [gradient for gradient in dense if gradient.dtype == dtype]
+            flat = torch.cat([gradient.reshape(-1) for gradient in alike])
+            dist.all_reduce(flat)
+            flat /= self.size
+            for gradient, part in zip(alike, flat.split([gradient.numel() for gradient in alike]), strict=True):
+                gradient.copy_(part.view_as(gradient))
+
+    def any(self, value: bool, device: torch.device | str = "cpu") -> bool:
+        """Whether it is true in one process or more."""
+        seen = torch.tensor(float(value), device=device)
+        dist.all_reduce(seen, dist.ReduceOp.MAX)
+        return bool(seen.item())
+
+
+class _Gather(Function):
+    @staticmethod
+    def forward(ctx: Any, share: Tensor, counts: tuple[int, ...], ranks: Ranks) -> Tensor:
+        ctx.counts, ctx.ranks = counts, ranks
+        most = max(counts)
+        # Collectives want equal shapes: the rows that some lack are sent as zeros.
+        sent = share.detach().contiguous()
+        if len(sent) < most:
+            sent = torch.cat([sent, sent.new_zeros((most - len(sent), *sent.shape[1:]))])
+        received = [torch.empty_like(sent) for _ in counts]
+        dist.all_gather(received, sent)
+        return torch.cat([rows[:count] for rows, count in zip(received, counts, strict=True)])
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        (gradient,) = gradients
+        return ctx.ranks.size * ctx.ranks.take(gradient, ctx.counts), None, None
+
+
+class _Take(Function):
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, counts: tuple[int, ...], ranks: Ranks) -> Tensor:
+        ctx.counts, ctx.ranks = counts, ranks
+        before = sum(counts[: ranks.rank])
+        return rows[before : before + counts[ranks.rank]].clone()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        (gradient,) = gradients
+        return ctx.ranks.gather(gradient, ctx.counts) / ctx.ranks.size, None, None
+
+
+class _Add(Function):
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, ranks: Ranks) -> Tensor:
+        ctx.ranks = ranks
+        total = value.detach().clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        (gradient,) = gradients
+        return ctx.ranks.add(gradient), None

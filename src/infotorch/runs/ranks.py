@@ -1,0 +1,62 @@
+"""A run in several processes: the first one keeps the run directory, the others train beside it and keep nothing."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from torch import distributed as dist
+
+from infotorch.records.lock import LOCK
+from infotorch.records.outcome import Outcome
+
+#: What a run that goes on reads of its directory.
+_GOES_ON = ("recipe.json", "environment.json", "metrics.jsonl", "checkpoint/*")
+
+
+def is_first() -> bool:
+    """Whether this process keeps the records: it is alone, or the first of several."""
+    return not (dist.is_available() and dist.is_initialized()) or dist.get_rank() == 0
+
+
+def several() -> bool:
+    """Whether torch.distributed has joined this process to others."""
+    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
+
+
+def tell_others(directory: Path, outcome: Outcome | None) -> None:
+    """Let the others begin, with what they need to go on from; or end, where the run had ended already."""
+    files = {
+        str(path.relative_to(directory)): path.read_bytes()
+        for pattern in _GOES_ON
+        for path in directory.glob(pattern)
+        if path.is_file() and path.name != LOCK
+    }
+    dist.broadcast_object_list([outcome, {} if outcome else files], 0)
+
+
+@contextmanager
+def beside_the_first() -> Iterator[tuple[Path, Outcome | None]]:
+    """A directory of this process's own, with what the first one goes on from, and its outcome if it had ended.
+
+    The directory is gone afterwards: all that a run is, the first process keeps.
+    """
+    with tempfile.TemporaryDirectory(prefix="infotorch-") as folder:
+        told: list = [None, None]
+        dist.broadcast_object_list(told, 0)
+        outcome, files = told
+        directory = Path(folder) / "run"
+        for name, content in files.items():
+            (directory / name).parent.mkdir(parents=True, exist_ok=True)
+            (directory / name).write_bytes(content)
+        yield directory, outcome
+
+
+def lost_another(error: Exception) -> bool:
+    """Whether this error says that another process is gone: a collective's connection has broken."""
+    said = str(error)
+    return isinstance(error, RuntimeError) and any(
+        word in said for word in ("gloo", "NCCL", "Connection closed by peer")
+    )

@@ -1,0 +1,100 @@
+"""Several processes that train one plan: each computes a share of every batch, and their gradients meet here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from torch import distributed as dist
+
+from infotorch.data.batches import Batch
+from infotorch.data.graph_checks import is_graph
+from infotorch.data.graphs import tensors_of
+from infotorch.numerics.ranks import Ranks
+from infotorch.updates.gradient import GradientUpdate
+
+if TYPE_CHECKING:
+    from infotorch.training.plan import Plan
+
+
+def check_processes(fabric: Any = None, *, where: str) -> Ranks | None:
+    """The processes of a fabric; None where this one trains alone.
+
+    Args:
+        fabric: what gives device, precision and processes, or None.
+        where: for messages.
+
+    Raises:
+        TypeError: fabric is no Fabric.
+        ValueError: the fabric has several processes that are not joined yet, or torch.distributed has joined this
+            process to others and there is no fabric of them: whether they train one model together, nobody said.
+
+    Example:
+        >>> check_processes(where="train")
+    """
+    if fabric is not None and not (hasattr(fabric, "world_size") and callable(getattr(fabric, "autocast", None))):
+        raise TypeError(f"{where}: fabric must be a lightning_fabric.Fabric or None, got {type(fabric).__name__}.")
+    joined = dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+    asked = 1 if fabric is None else fabric.world_size
+    if asked == joined:
+        return Ranks(dist.get_rank(), joined) if joined > 1 else None
+    if asked > 1:
+        raise ValueError(
+            f"{where}: the fabric has {asked} processes, and {joined} of them {'is' if joined == 1 else 'are'} joined; "
+            "call fabric.launch() before."
+        )
+    raise ValueError(
+        f"{where}: training is of one process, got {joined} that torch.distributed has joined; for one model in all of "
+        f"them give fabric=Fabric(devices={joined}), launched; else train before init_process_group, or after "
+        "destroy_process_group."
+    )
+
+
+def begin_alike(plan: Plan, ranks: Ranks) -> None:
+    """Give every process the weights and buffers of the first one."""
+    with torch.no_grad():
+        for module in plan:
+            for tensor in (*module.body.parameters(), *module.body.buffers()):
+                dist.broadcast(tensor, 0)
+
+
+def check_batch(batch: Batch, ranks: Ranks, *, where: str) -> None:
+    """Refuse what processes cannot share: graphs, and a batch that is another one in another process.
+
+    Raises:
+        ValueError: it is; in every process.
+    """
+    if is_graph(batch.x):
+        raise ValueError(f"{where}: graphs are trained in one process, got {ranks.size}; give no fabric, or devices=1.")
+    tensors = tensors_of(batch.x) + ([] if batch.y is None else [batch.y])
+    # Sums and sizes: other rows, another order of the classes or another number of them would show.
+    told = [value for tensor in tensors for value in (tensor.double().nan_to_num().sum(), _weighed(tensor))]
+    mine = torch.stack([*told, told[0].new_tensor(len(batch.x))])
+    most, least = mine.clone(), mine.clone()
+    dist.all_reduce(most, dist.ReduceOp.MAX)
+    dist.all_reduce(least, dist.ReduceOp.MIN)
+    if not torch.equal(most, least):
+        raise ValueError(
+            f"{where}: the processes read different batches; give each the whole training data and one seed, and not a "
+            "DistributedSampler: every process computes its own share of the rows."
+        )
+
+
+def _weighed(tensor: Tensor) -> Tensor:
+    rows = tensor.double().nan_to_num().reshape(len(tensor), -1).sum(1)
+    return (rows * torch.arange(1, len(rows) + 1, device=rows.device)).sum()
+
+
+def average(update: GradientUpdate, ranks: Ranks | None) -> None:
+    """Give every process the mean of all processes' gradients: the one place where they meet."""
+    if ranks is not None:
+        ranks.average([parameter.grad for parameter in update.parameters])
+
+
+def descend(update: GradientUpdate, loss: Tensor, ranks: Ranks | None) -> None:
+    """One step down the gradient of a loss that every process has computed from all rows."""
+    update.clear()
+    loss.backward(inputs=update.moving())
+    average(update, ranks)
+    update.apply()

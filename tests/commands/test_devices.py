@@ -1,0 +1,135 @@
+"""`infotorch run --devices N`: several processes are one run."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from infotorch.commands.processes import _first_failure, check_processes
+
+WORDS = ["run", "demo", "--variant", "mole", "--set", "epochs=12", "--set", "data.limit=300", "--device", "cpu"]
+EXACT = ["--set", "precision=64-true"]
+
+
+def command(*words, **settings):
+    return subprocess.Popen([sys.executable, "-m", "infotorch", "--quiet", *words], text=True, **settings)
+
+
+def ended(*words):
+    process = command(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    out, errors = process.communicate(timeout=120)
+    return process.returncode, out, errors
+
+
+def children(process):
+    with open(f"/proc/{process.pid}/task/{process.pid}/children") as file:
+        return [int(number) for number in file.read().split()]
+
+
+def begun(directory, process):
+    deadline = time.monotonic() + 60
+    while not (directory / "metrics.jsonl").exists() or not (directory / "metrics.jsonl").stat().st_size:
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.02)
+
+
+def lines(directory):
+    return [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.slow
+class TestRuns:
+    def test_two_processes_give_what_one_gives_and_resume_what_the_other_began(self, tmp_path):
+        one, two, mixed = (tmp_path / name for name in ("one", "two", "mixed"))
+        assert ended(*WORDS, *EXACT, "--out", str(one))[0] == 0
+        code, out, errors = ended(*WORDS, *EXACT, "--devices", "2", "--out", str(two))
+        assert (code, errors) == (0, "")
+        assert out.count("test_accuracy") == 1
+        assert {path.name for path in two.iterdir()} == {path.name for path in one.iterdir()}
+        process = command(*WORDS, *EXACT, "--devices", "2", "--out", str(mixed), stderr=subprocess.PIPE)
+        begun(mixed, process)
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=60)[1]
+        assert process.returncode == 130
+        assert said.count("interrupted after step") == 1
+        assert ended(*WORDS, *EXACT, "--out", str(mixed), "--resume")[0] == 0
+        for other in (lines(two), lines(mixed)):
+            assert [set(line) for line in other] == [set(line) for line in lines(one)]
+            for first, second in zip(lines(one), other, strict=True):
+                assert {k: v for k, v in second.items() if not isinstance(v, float)} == {
+                    k: v for k, v in first.items() if not isinstance(v, float)
+                }
+                floats = [key for key, value in first.items() if isinstance(value, float)]
+                assert [second[key] for key in floats] == pytest.approx([first[key] for key in floats], abs=1e-9)
+        assert json.loads((two / "environment.json").read_text())["processes"] == 2
+        assert json.loads((two / "outcome.json").read_text())["isolation"] == "certified"
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="children are read from /proc")
+    @pytest.mark.parametrize("number", [0, 1])
+    def test_a_killed_process_ends_all_and_the_run_goes_on_bit_for_bit(self, tmp_path, number):
+        whole, killed = tmp_path / "whole", tmp_path / "killed"
+        assert ended(*WORDS, "--devices", "2", "--out", str(whole))[0] == 0
+        process = command(*WORDS, "--devices", "2", "--out", str(killed), stderr=subprocess.PIPE)
+        begun(killed, process)
+        every = children(process)
+        subprocess.run(["kill", "-9", str(every[number])], check=True)
+        began = time.monotonic()
+        _, errors = process.communicate(timeout=60)
+        assert time.monotonic() - began < 10
+        assert process.returncode == 128 + signal.SIGKILL
+        assert f"infotorch: process {number} was ended by signal 9." in errors
+        assert not any(
+            subprocess.run(["kill", "-0", str(one)], stderr=subprocess.DEVNULL).returncode == 0 for one in every
+        )
+        assert ended(*WORDS, "--devices", "2", "--out", str(killed), "--resume")[0] == 0
+        assert (killed / "metrics.jsonl").read_bytes() == (whole / "metrics.jsonl").read_bytes()
+
+    def test_torchrun_is_as_good(self, tmp_path):
+        torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
+        words = [*torchrun, "-m", "infotorch", "--quiet", *WORDS, "--set", "epochs=2", "--out", str(tmp_path / "run")]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("test_accuracy") == 1
+        assert json.loads((tmp_path / "run" / "environment.json").read_text())["processes"] == 2
+
+
+def test_what_processes_cannot_share_is_refused_before_they_start(call, tmp_path):
+    for words, message in (
+        (("demo", "--set", "tune=true"), "demo full-bound: several processes do not search; search in one"),
+        (("why-ib-fails",), "several processes have nothing to share: nothing is trained"),
+    ):
+        code, _, errors = call("run", *words, "--devices", "2", "--out", str(tmp_path / "run"))
+        assert code == 2
+        assert message in errors
+        assert errors.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_devices_are_as_many_as_the_launchers_processes(call, monkeypatch, tmp_path):
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    code, _, errors = call("run", "demo", "--devices", "2", "--out", str(tmp_path / "run"))
+    assert code == 2
+    assert "--devices must be left out, or 3 as the launcher's processes, got 2" in errors
+
+
+def test_other_commands_refuse_to_be_one_of_several(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    check_processes("run", ("run",))
+    with pytest.raises(ValueError, match=r"table runs in one process, and WORLD_SIZE=2 says that there are 2"):
+        check_processes("table", ("run",))
+
+
+@pytest.mark.parametrize(("codes", "wanted"), [((0, 0), 0), ((0, 3), 3), ((1, 0), 1)])
+def test_the_exit_code_is_that_of_the_first_failure(codes, wanted):
+    processes = [subprocess.Popen([sys.executable, "-S", "-c", f"raise SystemExit({code})"]) for code in codes]
+    assert _first_failure(processes) == wanted
+
+
+def test_a_signal_is_told(capfd):
+    script = "import os; os.kill(os.getpid(), 9)"
+    assert _first_failure([subprocess.Popen([sys.executable, "-S", "-c", script])]) == 128 + 9
+    assert capfd.readouterr().err == "infotorch: process 0 was ended by signal 9.\n"

@@ -1,0 +1,174 @@
+"""Small trainings that one process and several run alike: `python in_processes.py OUT [NAME ...]`, also under torchrun.
+
+Every case trains in float64 for 50 steps or more, with a last batch of an odd number of rows; OUT-<rank>.pt then has
+its weights, losses and what its objectives learned.
+"""
+
+import sys
+from functools import partial
+
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+from torch_geometric.data import Data
+
+from infotorch import Plan
+from infotorch.data.batches import TensorBatches
+from infotorch.networks.noise import GaussianNoise
+from infotorch.networks.stochastic import GaussianLayer, SampleMean
+from infotorch.objectives import VariationalBottleneck
+from infotorch.objectives.names import objective_from_name
+from infotorch.objectives.registry import REGISTRY
+from infotorch.training.loop import train
+
+OPTIONS = {
+    name: {"hidden": (8,)}
+    for name in ("X:infonce", "X:mine", "X:nwj", "X:jsd", "Y:infonce", "Y:mine", "Y:nwj", "Y:jsd", "X:dim")
+}
+ROWS, BATCH = 65, 15  # of two processes one has a row more, and the last batch is shorter
+
+
+def rows(*shape):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+
+def data(kind):
+    x = rows(ROWS, 1, 8, 8) if kind == "images" else rows(ROWS, 6)
+    return x, torch.arange(ROWS) % 3
+
+
+def sgd(parameters):
+    return torch.optim.SGD(parameters, lr=0.01, momentum=0.9)
+
+
+def adam(parameters):
+    return torch.optim.Adam(parameters, lr=1e-3)
+
+
+def network(kind):
+    torch.manual_seed(1)
+    if kind == "images":
+        first = nn.Sequential(nn.Conv2d(1, 4, 3, bias=False), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout2d(0.2))
+        return nn.Sequential(
+            first, nn.Sequential(nn.Conv2d(4, 5, 3), nn.ReLU()), nn.Sequential(nn.Flatten(), nn.Linear(80, 3))
+        )
+    first = nn.Sequential(nn.Linear(6, 8, bias=False), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.3))
+    return nn.Sequential(first, nn.Sequential(nn.Linear(8, 6), nn.Tanh(), GaussianNoise(0.1)), nn.Linear(6, 3))
+
+
+def objective_case(name, **settings):
+    kind = "images" if REGISTRY[name].needs == "images" else "vectors"
+    asked = objective_from_name(name, {name: OPTIONS.get(name, {})})
+    names = (None, None, asked) if name in {"CE", "X:squared-error"} else (asked, None, None)
+    if name == "X:squared-error":
+        model = network("vectors")
+        model[2] = nn.Linear(6, 6)
+    else:
+        model = network(kind)
+    return Plan.layerwise(model.double(), ("1", "2"), names, optimizer=sgd, **settings), data(kind)
+
+
+def plan_case(**settings):
+    return Plan.layerwise(network("vectors").double(), ("1", "2"), "Y:supcon,X:infonce,CE", **settings), data("vectors")
+
+
+def penalty_case():
+    """A layer within the module is looked at, and draws three times for each sample."""
+    torch.manual_seed(1)
+    layer = GaussianLayer(8, 6, draws=3, evaluation_draws=3)
+    model = nn.Sequential(nn.Linear(6, 8), layer, nn.Linear(6, 3), SampleMean(3, 3))
+    objective = VariationalBottleneck(layer=layer, beta=0.1)
+    return Plan.end_to_end(model.double(), objective, optimizer=sgd), data("vectors")
+
+
+def proximal_case(order, **settings):
+    torch.manual_seed(1)
+    model = nn.Sequential(
+        nn.Linear(6, 8), nn.Tanh(), nn.BatchNorm1d(8), nn.Linear(8, 6), nn.Dropout(0.2), nn.Tanh(), nn.Linear(6, 3)
+    )
+    settings = {"at": "3", "optimizer": sgd, "step_size": 0.1} | settings
+    return Plan.proximal(model.double(), order=order, **settings), data("vectors")
+
+
+def graph_case():
+    torch.manual_seed(1)
+    features, edges = rows(20, 6).float(), torch.stack([torch.arange(20), torch.arange(20).roll(1)])
+    data = Data(x=features, edge_index=edges, y=torch.arange(20) % 3)
+    model = nn.Sequential(nn.Linear(6, 3))
+    return Plan.end_to_end(OnNodes(model), optimizer=sgd), data
+
+
+class OnNodes(nn.Module):
+    """A network of a graph."""
+
+    def __init__(self, body):
+        super().__init__()
+        self.body = body
+
+    def forward(self, data):
+        return self.body(data.x)
+
+
+def triangle(optimizer, steps):
+    return torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.02, total_steps=steps)
+
+
+CASES = {
+    **{name: partial(objective_case, name) for name in REGISTRY if REGISTRY[name].needs != "graphs"},
+    "simultaneous": partial(plan_case, optimizer=adam, order="simultaneous"),
+    "crossing": partial(plan_case, optimizer=adam, order="simultaneous", isolated=False),
+    "schedule": partial(plan_case, optimizer=sgd, scheduler=triangle),
+    "penalty": penalty_case,
+    "adam": partial(plan_case, optimizer=adam),
+    "micro-batches": partial(plan_case, optimizer=adam, order="simultaneous"),
+    "after": partial(plan_case, optimizer=adam, order="simultaneous"),
+    **{f"proximal {order}": partial(proximal_case, order) for order in (1, 2, "hybrid", "whole")},
+    "proximal after": partial(proximal_case, "hybrid", handoff="after", max_norm=1.0, penalty="huber"),
+    "proximal chain": partial(proximal_case, "hybrid", at=("3", "6"), step_size=(0.1, 0.1)),
+}  # fmt: skip
+#: What several processes refuse.
+REFUSED = {"other batches": partial(plan_case, optimizer=sgd), "a graph": graph_case}
+TRAINING = {"micro-batches": {"micro_batches": 3}, "after": {"handoff": "after"}}
+
+
+def run(name, fabric):
+    plan, given = (CASES | REFUSED)[name]()
+    seed = fabric.global_rank if name == "other batches" else 3
+    batches = TensorBatches(*given, batch_size=BATCH, seed=seed) if isinstance(given, tuple) else given
+    losses = []
+    for info in train(plan, batches, epochs=10, seed=5, fabric=fabric, **TRAINING.get(name, {})):
+        losses += [loss.total.double() for loss in info.losses.values()]
+        assert info.diverged is None, name
+    state = [value for value in _leaves(plan.state_dict()) if isinstance(value, torch.Tensor)]
+    return {"losses": torch.stack(losses), "state": state}
+
+
+def _leaves(value):
+    if isinstance(value, dict):
+        for one in value.values():
+            yield from _leaves(one)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _leaves(one)
+    else:
+        yield value
+
+
+def main(out, *names):
+    import os
+
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    torch.set_num_threads(1)
+    fabric = Fabric(accelerator="cpu", devices=size, precision="64-true")
+    fabric.launch()
+    found = {}
+    for name in names or CASES:
+        try:
+            found[name] = run(name, fabric)
+        except (ValueError, TypeError, RuntimeError) as error:
+            found[name] = {"error": f"{type(error).__name__}: {error}"}
+    torch.save(found, f"{out}-{fabric.global_rank}.pt")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,129 @@
+"""Several processes that train one plan end with what one process gives."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from tests.training.in_processes import CASES, run
+from torch import nn
+
+from infotorch import Plan, fit
+from infotorch.networks.same_draws import SameDraws
+from infotorch.numerics.ranks import Ranks
+from infotorch.training.loop import train
+from infotorch.training.processes import check_processes
+
+PROGRAM = Path(__file__).with_name("in_processes.py")
+
+
+def in_processes(out, *names, count=2):
+    words = ["--nproc-per-node", str(count), "--standalone", str(PROGRAM), str(out), *names]
+    done = subprocess.run([sys.executable, "-m", "torch.distributed.run", *words], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return [torch.load(f"{out}-{rank}.pt") for rank in range(count)]
+
+
+def compare(found, names):
+    """Weights, losses and all that objectives and optimisers hold, in every process, within 1e-9 of one process's."""
+    for name in names:
+        one = run(name, None)
+        for rank, several in enumerate(found):
+            assert "error" not in several[name], (name, several[name])
+            off = (one["losses"] - several[name]["losses"]).abs().max().item()
+            for first, second in zip(one["state"], several[name]["state"], strict=True):
+                off = max(off, (first.double() - second.double()).abs().max().item() if first.numel() else 0.0)
+            assert off < 1e-9, (name, rank, off)
+
+
+@pytest.mark.slow
+def test_what_several_processes_cannot_share_is_refused_in_all(tmp_path):
+    for each in in_processes(tmp_path / "two", "other batches", "a graph"):
+        assert (
+            "the processes read different batches; give each the whole training data" in each["other batches"]["error"]
+        )
+        assert "graphs are trained in one process, got 2" in each["a graph"]["error"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [2, 3])
+def test_every_objective_update_and_order(tmp_path, count):
+    names = sorted(CASES) if count == 2 else ["X:mine", "Y:supcon", "simultaneous", "proximal chain"]
+    compare(in_processes(tmp_path / "out", *names, count=count), names)
+
+
+def gathered(part, whole, rows):
+    """What the processes would gather: the batch, or what is not yet written."""
+    return whole.clone() if torch.equal(part, whole[rows]) else part.new_empty(6, *part.shape[1:])
+
+
+def test_noise_of_some_rows_is_that_of_the_batch():
+    whole, rows = torch.arange(30.0).reshape(6, 5), slice(2, 4)
+    layers = [nn.Dropout(0.5), nn.RReLU(), nn.AlphaDropout(0.3)]
+    draws = [
+        torch.randn_like,
+        torch.bernoulli,
+        lambda x: torch.normal(x, 1.0),
+        lambda x: torch.rand(3 * len(x), 2).reshape(len(x), -1),
+        lambda x: torch.poisson(x),
+        lambda x: torch.empty_like(x).exponential_(),
+        lambda x: torch.nn.functional.gumbel_softmax(x),
+    ]
+    for draw in (*layers, *draws):
+        given = whole / 30 if draw is torch.bernoulli else whole
+        torch.manual_seed(0)
+        wanted = draw(given)[rows]
+        state = torch.get_rng_state()
+        torch.manual_seed(0)
+        with SameDraws(rows, 6, gather=lambda part, given=given: gathered(part, given, rows)):
+            found = draw(given[rows])
+        assert torch.equal(found, wanted), draw
+        assert torch.equal(torch.get_rng_state(), state), draw
+
+
+def test_noise_of_a_weight_is_drawn_as_it_is():
+    torch.manual_seed(0)
+    wanted = torch.randn(5, 2)
+    torch.manual_seed(0)
+    with SameDraws(slice(0, 2), 4, gather=lambda rows: rows):
+        assert torch.equal(torch.randn(5, 2), wanted)
+
+
+def test_shares_are_as_equal_as_can_be_and_leave_no_row_out():
+    for rows in range(12):
+        for size in range(1, 5):
+            counts = Ranks(0, size).counts(rows)
+            assert sum(counts) == rows
+            assert max(counts) - min(counts) <= 1
+            numbers = list(range(rows))
+            assert [n for rank in range(size) for n in numbers[Ranks(rank, size).rows(rows)]] == numbers
+
+
+class Joined:
+    """What `check_processes` asks of a fabric."""
+
+    def __init__(self, size):
+        self.world_size = size
+
+    def autocast(self):
+        """Nothing: never called."""
+
+
+def test_processes_that_are_not_joined_or_not_asked_for_are_refused(monkeypatch):
+    with pytest.raises(TypeError, match=r"train: fabric must be a lightning_fabric\.Fabric or None, got str"):
+        check_processes("fabric", where="train")
+    with pytest.raises(ValueError, match=r"train: the fabric has 2 processes, and 1 of them is joined; call fabric"):
+        check_processes(Joined(2), where="train")
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 2)
+    monkeypatch.setattr(torch.distributed, "get_rank", lambda: 1)
+    assert check_processes(Joined(2), where="train") == Ranks(1, 2)
+    model, pair = nn.Linear(2, 2), (torch.ones(4, 2), torch.arange(4) % 2)
+    message = r"training is of one process, got 2 that torch\.distributed has joined; for one model in all of them give"
+    with pytest.raises(ValueError, match=f"train: {message}"):
+        train(Plan.end_to_end(model, optimizer=torch.optim.SGD), pair, epochs=1)
+    with pytest.raises(ValueError, match=f"fit: {message}"):
+        fit(model, pair, plan="CE", cuts=())
+    monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 1)
+    assert check_processes(where="train") is None
