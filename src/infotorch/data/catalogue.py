@@ -330,6 +330,18 @@ SOURCES: dict[str, Source] = {
     )
 }
 UNLISTED = "planetoid/NAME, tudataset/NAME or folder:PATH"
+#: Sets of the two families that people know by their own names: the family, and how the set is spelt there.
+KNOWN: dict[str, str] = {
+    name.lower().replace("_", "-"): f"{family}/{name}"
+    for family, members in {
+        "planetoid": "citeseer pubmed",
+        "tudataset": (
+            "AIDS BZR COLLAB COX2 DD DHFR ENZYMES IMDB-BINARY IMDB-MULTI MUTAG NCI1 NCI109 PROTEINS PTC_FM PTC_FR "
+            "PTC_MM PTC_MR REDDIT-BINARY REDDIT-MULTI-5K REDDIT-MULTI-12K Synthie Tox21_AHR"
+        ),
+    }.items()
+    for name in members.split()
+}
 
 
 def names() -> tuple[str, ...]:
@@ -343,7 +355,7 @@ def names() -> tuple[str, ...]:
 
 
 def find(name: str) -> Source:
-    """The listed data set of that name; case and "_" for "-" do not matter.
+    """The listed data set of that name; case, "_" and "-" do not matter.
 
     Raises:
         TypeError: name is not a string.
@@ -356,8 +368,9 @@ def find(name: str) -> Source:
     if not isinstance(name, str):
         raise TypeError(f"data: the name of a data set must be a string, got {type(name).__name__}.")
     key = name.strip().lower().replace("_", "-")
-    if key in SOURCES:
-        return SOURCES[key]
-    near = difflib.get_close_matches(key, SOURCES, n=3, cutoff=0.6)
+    plain = {listed.replace("-", ""): listed for listed in SOURCES}
+    if (listed := plain.get(key.replace("-", ""))) is not None:
+        return SOURCES[listed]
+    near = difflib.get_close_matches(key, [*SOURCES, *KNOWN], n=3, cutoff=0.6)
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
     raise ValueError(f"data: there is no data set {name!r}.{hint} There are {', '.join(SOURCES)}, and {UNLISTED}.")

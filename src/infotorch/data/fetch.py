@@ -13,8 +13,8 @@ import tarfile
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -68,6 +68,52 @@ def data_root(root: str | os.PathLike[str] | None = None) -> Path:
     return Path(pooch.os_cache("infotorch")) / "data"
 
 
+#: What torch_geometric's users call the folder of a family.
+_CLASSES = {"planetoid": "Planetoid", "tudataset": "TUDataset"}
+
+
+def layouts(path: str) -> list[str]:
+    """Where a file may lie below the data folder: our place first, then those of torchvision and torch_geometric.
+
+    Example:
+        >>> layouts("planetoid/Cora/raw/ind.cora.x")
+        ['planetoid/Cora/raw/ind.cora.x', 'Cora/raw/ind.cora.x', 'Planetoid/Cora/raw/ind.cora.x']
+    """
+    family, _, rest = path.partition("/")
+    inside = [rest] if "/" in rest else []
+    return [path, *inside, *([f"{_CLASSES[family]}/{rest}"] if family in _CLASSES else [])]
+
+
+def existing_layout(paths: Sequence[str], root: Path) -> list[str]:
+    """The files of a set in the first layout that has them all; where none has, in our own."""
+    for places in zip(*map(layouts, paths), strict=True):
+        if all((root / place).exists() for place in places):
+            return list(places)
+    return list(paths)
+
+
+def raw_folder(family: str, name: str, root: Path) -> Path:
+    """Where the raw files of an unlisted set lie, whatever the case of its name; where there are none, our own place.
+
+    Args:
+        family: "planetoid" or "tudataset".
+        name: of the set.
+        root: the data folder.
+    """
+    for above in (root / family, root, root / _CLASSES[family]):
+        for folder in sorted(above.iterdir()) if above.is_dir() else ():
+            if folder.name.lower() == name.lower() and (folder / "raw").is_dir():
+                return folder / "raw"
+    return root / family / name / "raw"
+
+
+def as_laid_out(source: Source, root: Path) -> Source:
+    """The set with its files where they lie."""
+    places = existing_layout([file.path for file in source.files], root)
+    files = tuple(replace(file, path=place) for file, place in zip(source.files, places, strict=True))
+    return replace(source, files=files)
+
+
 def inspect(file: File, root: Path) -> FileStatus:
     """Compare one file with its checksum; a folder or a pipe in its place is a damaged file."""
     path = root / file.path
@@ -100,6 +146,7 @@ def ensure(source: Source, root: Path, *, progress: bool = True) -> dict[str, Pa
         ValueError: a file is damaged, or what a publisher sent has the wrong checksum.
         FileNotFoundError: a file is missing and could not be downloaded.
     """
+    source = as_laid_out(source, root)
     found = [inspect(file, root) for file in source.files]
     for status in found:
         if status.status == "damaged":

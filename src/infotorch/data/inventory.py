@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infotorch.data.catalogue import SOURCES, Kind, Source, find
-from infotorch.data.fetch import FileStatus, data_root, ensure, inspect
+from infotorch.data.fetch import FileStatus, as_laid_out, data_root, ensure, inspect
 
 
 @dataclass(frozen=True)
@@ -94,4 +94,4 @@ def check(name: str, root: str | os.PathLike[str] | None = None) -> tuple[FileSt
     if source.folder is not None:
         path = folder / source.folder
         return (FileStatus(path, "ok" if path.is_dir() else "missing", 0, (), None),)
-    return tuple(inspect(file, folder) for file in source.files)
+    return tuple(inspect(file, folder) for file in as_laid_out(source, folder).files)

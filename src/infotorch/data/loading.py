@@ -104,8 +104,9 @@ def load(
     are left; test is never touched by any of them.
 
     Args:
-        name: a listed set (`infotorch.data.names()`); or "planetoid/NAME", "tudataset/NAME" or "folder:PATH", read
-            from raw files whose checksum is not known.
+        name: a listed set (`infotorch.data.names()`), "citeseer", "pubmed" or a well-known collection of TUDataset such
+            as "mutag" or "proteins"; or "planetoid/NAME", "tudataset/NAME" or "folder:PATH". All but the listed ones
+            are read from raw files whose checksum is not known. Case does not matter.
         root: the data folder; by default INFOTORCH_DATA, else the user's cache.
         seed: decides which samples become validation (stream "split") and which are kept by `limit` (stream "limit").
         validation: samples (int), or the fraction (float) of the official training samples. By default 5,000 for MNIST
@@ -138,6 +139,8 @@ def load(
     options = Options(seed_streams(seed).seed, validation, limit, scaling, image_size, _classes(classes))
     if isinstance(name, str) and name.startswith(_FOLDER):
         return load_folder(Path(name.removeprefix(_FOLDER)).expanduser(), options, name=name)
+    if isinstance(name, str):
+        name = catalogue.KNOWN.get(name.strip().lower().replace("_", "-"), name)
     if isinstance(name, str) and "/" in name:
         return _load_unlisted(name, data_root(root), options)
     return load_source(catalogue.find(name), data_root(root), options)
@@ -156,7 +159,7 @@ def load_source(source: Source, root: Path, options: Options) -> Loaded:
     if source.name in _READERS:
         return assemble(_READERS[source.name](paths, options.seed), source.name, options)
     options.refuse("image_size", reason=f"{source.name} has no images")
-    folder = root / Path(source.files[0].path).parent
+    folder = next(iter(paths.values())).parent
     published = folder.parent.name  # both families keep the set NAME in NAME/raw
     if source.kind == "graph":
         return replace(with_options(read_planetoid(folder, published), options), name=source.name)

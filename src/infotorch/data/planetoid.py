@@ -12,7 +12,7 @@ from torch import Tensor
 
 from infotorch.data.assembly import Options, limited_samples
 from infotorch.data.catalogue import PLANETOID_URL
-from infotorch.data.fetch import require_local
+from infotorch.data.fetch import raw_folder, require_local
 from infotorch.data.reading import check_memory, explained, read_text
 from infotorch.data.sets import Graph, check_edge_index
 from infotorch.data.unpickle import load_pickle
@@ -28,7 +28,7 @@ def load_planetoid(name: str, root: Path, options: Options) -> Graph:
         FileNotFoundError: a raw file is missing; the message names the page that has it.
         ValueError: a damaged file, or an option that the public split leaves no room for.
     """
-    folder = root / "planetoid" / name / "raw"
+    folder = raw_folder("planetoid", name, root)
     require_local((folder / f"ind.{name.lower()}.{part}" for part in PARTS), name=name, page=PLANETOID_URL)
     graph = read_planetoid(folder, name, note="No checksum of these files is known.")
     return with_options(graph, options)

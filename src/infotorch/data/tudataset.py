@@ -10,7 +10,7 @@ from torch import Tensor
 
 from infotorch.data.assembly import Options, limited_samples
 from infotorch.data.catalogue import TUDATASET_URL
-from infotorch.data.fetch import require_local
+from infotorch.data.fetch import raw_folder, require_local
 from infotorch.data.reading import check_file, check_memory, explained
 from infotorch.data.sets import GraphSet, check_edge_index, check_graph_index
 from infotorch.data.splits import holdout, num_samples_of
@@ -26,7 +26,8 @@ def load_tudataset(name: str, root: Path, options: Options) -> GraphSet:
         FileNotFoundError: a needed file is missing; the message names the page that has it.
         ValueError: a damaged file, or an option that does not fit.
     """
-    folder = root / "tudataset" / name / "raw"
+    folder = raw_folder("tudataset", name, root)
+    name = folder.parent.name
     needed = (folder / f"{name}_{part}.txt" for part in ("A", "graph_indicator", "graph_labels"))
     require_local(needed, name=name, page=f"{TUDATASET_URL}/{name}.zip")
     return read_tudataset(folder, name, options, note="No checksum of these files is known.")
