@@ -7,8 +7,10 @@ import sys
 import time
 
 import pytest
+import torch
 
 from infotorch.commands.processes import _first_failure, check_processes
+from infotorch.training.devices import join
 
 WORDS = ["run", "demo", "--variant", "mole", "--set", "epochs=12", "--set", "data.limit=300", "--device", "cpu"]
 EXACT = ["--set", "precision=64-true"]
@@ -100,6 +102,7 @@ class TestRuns:
 def test_what_processes_cannot_share_is_refused_before_they_start(call, tmp_path):
     for words, message in (
         (("demo", "--set", "tune=true"), "demo full-bound: several processes do not search; search in one"),
+        (("demo", "--device", "cuda:1"), "--device must name a kind, such as cuda, where --devices is 2; got cuda:1"),
         (("why-ib-fails",), "several processes have nothing to share: nothing is trained"),
     ):
         code, _, errors = call("run", *words, "--devices", "2", "--out", str(tmp_path / "run"))
@@ -127,6 +130,16 @@ def test_other_commands_refuse_to_be_one_of_several(monkeypatch):
 def test_the_exit_code_is_that_of_the_first_failure(codes, wanted):
     processes = [subprocess.Popen([sys.executable, "-S", "-c", f"raise SystemExit({code})"]) for code in codes]
     assert _first_failure(processes) == wanted
+
+
+def test_a_process_joins_with_a_kind_of_device(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr("infotorch.training.devices.resolve_device", torch.device)
+    with pytest.raises(ValueError, match=r"device: cuda:1 is one, and there are 2 processes; give cuda, or auto"):
+        join("cuda:1")
+    monkeypatch.setattr(torch.accelerator, "device_count", lambda: 1)
+    with pytest.raises(ValueError, match=r"device: 2 processes need as many of cuda, got 1; give fewer, or cpu"):
+        join("cuda")
 
 
 def test_a_signal_is_told(capfd):

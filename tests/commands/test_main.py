@@ -21,7 +21,7 @@ from infotorch.records.run_record import RunRecord
 # 100 rows in batches of 64: 2 steps an epoch.
 SMALL = ["--set", "epochs=1", "--set", "data.limit=100", "--device", "cpu"]
 WILD = ["--set", "optimizer.name=sgd", "--set", "optimizer.lr=1e20", "--set", "optimizer.schedule=constant"]
-COMMANDS = "demo, run, table, sweep, list, measure, diagnose, lr-range, collect, report, data"
+COMMANDS = "demo, run, table, sweep, list, measure, diagnose, lr-range, collect, report, log, data"
 
 
 @pytest.fixture(autouse=True)
@@ -107,6 +107,8 @@ WRONG = {
     "neural, renyi.",
     "measure a.npy b.npy": "a.npy does not exist.",
     "report": "report: DIR is missing: run folders, folders above them, or tables' files.",
+    "log": "log: DIR is missing: run folders, folders above them, or tables' files.",
+    "log . --to tensorbord": "there is no format 'tensorbord'; did you mean tensorboard? Allowed: csv, tensorboard.",
     "report nowhere": "nowhere is not a directory, and no table's file.",
     "collect": "collect: DIR is missing: run folders, folders above them, or tables' files.",
     "collect nowhere": "nowhere is not a directory, and no table's file.",

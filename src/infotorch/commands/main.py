@@ -19,6 +19,7 @@ from infotorch.commands.data import data_app
 from infotorch.commands.demo import demo
 from infotorch.commands.diagnose import diagnose
 from infotorch.commands.list import list_
+from infotorch.commands.log import log
 from infotorch.commands.lr_range import lr_range
 from infotorch.commands.measure import measure
 from infotorch.commands.options import HELP, PlainCommand, Quiet
@@ -44,6 +45,7 @@ _COMMANDS = (
     ("lr-range", lr_range, "milr-mnist --variant network --set data.limit=10000"),
     ("collect", collect, "runs/table-ib-mnist --out results"),
     ("report", report, "runs/demo --out report.html"),
+    ("log", log, "runs/demo --to tensorboard --out tensorboard"),
 )
 
 

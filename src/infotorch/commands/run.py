@@ -53,6 +53,8 @@ def run(
         raise ValueError(f"--devices must be left out, or {count} as the launcher's processes, got {devices}.")
     if devices > count:
         check_shareable(wanted)
+        if ":" in device:
+            raise ValueError(f"--device must name a kind, such as cuda, where --devices is {devices}; got {device}.")
         raise typer.Exit(run_in_processes(devices, ["--out", str(directory)]))
     try:
         code = _run(wanted, directory, seed, device, resume)
@@ -68,6 +70,9 @@ def _run(recipe: AnyRecipe, directory: Path, seed: int, device: str, resume: boo
         from infotorch.recipes.recipe import Recipe
         from infotorch.runs.preflight import check_runs
         from infotorch.runs.runner import run as run_recipe
+        from infotorch.training.devices import join
+    if joined_processes() > 1:
+        join(device)
     setups = None
     if isinstance(recipe, Recipe) and (recipe.tune or recipe.searches_objectives):
         setups = check_runs([(recipe, seed)], device)  # a search writes before the run's own data is read

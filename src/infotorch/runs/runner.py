@@ -23,7 +23,7 @@ from infotorch.runs.resume import check_same, collected_outcomes
 from infotorch.runs.session import CHECKPOINT_SECONDS, Session, describe
 from infotorch.runs.setup import Setup, Setups
 from infotorch.runs.trials import trial_runner
-from infotorch.training.devices import environment, join
+from infotorch.training.devices import environment
 
 
 def run(
@@ -67,7 +67,6 @@ def run(
         >>> run(recipe, Path(tempfile.mkdtemp()) / "run", device="cpu").status
         'completed'
     """
-    join(device)
     if several():
         check_shareable(recipe)
     if not is_first():

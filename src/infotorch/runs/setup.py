@@ -54,7 +54,7 @@ class Setup:
 
     def __init__(self, recipe: Recipe, seed: int, device: str = "auto", *, dataset: Dataset | None = None) -> None:
         self.recipe, self.seed = recipe, seed
-        self.fabric = launch(device, recipe.precision)
+        self.fabric = launch(device, recipe.precision, together=True)
         self.dataset = (load_samples(recipe, seed) if dataset is None else dataset).to(self.fabric.device)
         with seed_streams(seed).as_global("init"):
             model = build_network(recipe, self.dataset)

@@ -61,15 +61,16 @@ def _accelerator() -> torch.device | None:
     return torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
 
 
-def launch(device: str = "auto", precision: Precision = "32-true") -> Fabric:
-    """A Fabric of this process on one device, joined to the others where a launcher has started several.
+def launch(device: str = "auto", precision: Precision = "32-true", *, together: bool = False) -> Fabric:
+    """A Fabric of this process on one device.
 
     Args:
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
         precision: "32-true"; "bf16-mixed" runs forward passes in bfloat16 autocast; "64-true" for checks.
+        together: of all processes, where this one has joined others (`join`): they train one model.
 
     Raises:
-        ValueError: an unknown precision or device, or one numbered device for several processes.
+        ValueError: an unknown precision or device; a numbered one for several processes.
 
     Example:
         >>> launch("cpu").device
@@ -78,9 +79,9 @@ def launch(device: str = "auto", precision: Precision = "32-true") -> Fabric:
     if precision not in PRECISIONS:
         raise ValueError(f"precision: must be one of {', '.join(PRECISIONS)}, got {shown(precision)}.")
     chosen = resolve_device(device)
-    count = int(os.environ.get("WORLD_SIZE", "1"))
-    if count > 1:
-        return _joined(chosen, precision, count)
+    distributed = torch.distributed
+    if together and distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1:
+        return _joined(chosen, precision)
     with alone(), warnings.catch_warnings(), _without_news("lightning_fabric"):
         warnings.simplefilter("ignore")  # Fabric advises on hardware that the caller has just chosen
         return Fabric(
@@ -90,10 +91,15 @@ def launch(device: str = "auto", precision: Precision = "32-true") -> Fabric:
         )
 
 
-def _joined(device: torch.device, precision: Precision, count: int) -> Fabric:
+def _joined(device: torch.device, precision: Precision) -> Fabric:
+    distributed = torch.distributed
+    count = distributed.get_world_size() if distributed.is_initialized() else int(os.environ["WORLD_SIZE"])
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", str(count)))
     if device.index is not None:
         raise ValueError(f"device: {device} is one, and there are {count} processes; give {device.type}, or auto.")
-    here = int(os.environ.get("LOCAL_WORLD_SIZE", str(count)))
+    if device.type != "cpu" and here > torch.accelerator.device_count():
+        there = torch.accelerator.device_count()
+        raise ValueError(f"device: {here} processes need as many of {device.type}, got {there}; give fewer, or cpu.")
     with alone(), warnings.catch_warnings(), _without_news("lightning_fabric"):
         warnings.simplefilter("ignore")
         fabric = Fabric(
@@ -104,9 +110,15 @@ def _joined(device: torch.device, precision: Precision, count: int) -> Fabric:
 
 
 def join(device: str = "auto") -> None:
-    """Join the processes that a launcher has started, if it has: each calls this once, before anything is shared."""
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        launch(device)
+    """Join this process to the others that a launcher has started; each calls it once, before they share anything.
+
+    Args:
+        device: as in `launch`, without a number.
+
+    Raises:
+        ValueError: a numbered device, or fewer than there are processes on this machine.
+    """
+    _joined(resolve_device(device), "32-true")
 
 
 @contextmanager

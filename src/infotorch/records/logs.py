@@ -1,0 +1,120 @@
+"""A run's metrics as other tools read them: TensorBoard's event files, or one table of comma-separated values."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from infotorch.numerics.extras import require
+from infotorch.records.files import write_atomic
+from infotorch.records.finding import find_runs
+from infotorch.records.run_record import RunRecord
+
+#: What metrics can be written as.
+LogFormat = Literal["csv", "tensorboard"]
+#: What says which line of a run it is, and is no metric.
+_PLACE = ("stage", "module", "epoch", "step")
+_RUN = ("recipe", "variant", "seed")
+
+
+def write_logs(directories: Sequence[Path], out: Path, *, to: LogFormat) -> Path:
+    """Write the metrics of all runs at or below some directories, finished or not.
+
+    Run anew, it replaces what it wrote before; a run that went on from a checkpoint has each of its steps once.
+
+    Args:
+        directories: run directories, directories above them, or tables' files.
+        out: of "csv", the file: one line for each module and epoch of each run. Of "tensorboard", a folder with one
+            for each run, recipe/variant/seed-N, for `tensorboard --logdir`.
+        to: "csv" or "tensorboard", whose scalars are module/metric by step, and final/metric of a finished run; its
+            settings are a text.
+
+    Returns:
+        `out`.
+
+    Raises:
+        ValueError: an unknown format, directories that hold no run, a damaged run, or two runs of one name and seed.
+        FileNotFoundError: a directory does not exist.
+        ModuleNotFoundError: TensorBoard is not installed; the message holds the command that installs it.
+
+    Example:
+        >>> import tempfile
+        >>> from infotorch.records.run_record import RunRecord
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> record = RunRecord(folder / "run")
+        >>> record.begin({"name": "demo", "variant": "bp", "seed": 0}, {"python": "3.11"})
+        >>> record.append({"stage": 0, "module": "fc1", "epoch": 1, "step": 10, "train_loss": 0.5})
+        >>> print(write_logs([folder], folder / "metrics.csv", to="csv").read_text().strip())
+        recipe,variant,seed,stage,module,epoch,step,train_loss
+        demo,bp,0,0,fc1,1,10,0.5
+    """
+    if to not in get_args(LogFormat):
+        raise ValueError(f"write_logs: to must be one of {', '.join(get_args(LogFormat))}, got {to!r}.")
+    if not directories:
+        raise ValueError("write_logs: directories is empty; give at least one run directory.")
+    runs = [(_names(record), record) for record in find_runs(*map(Path, directories))]
+    seen: dict[tuple[Any, ...], RunRecord] = {}
+    for names, record in runs:
+        if (other := seen.setdefault(names, record)) is not record:
+            said = f"{names[0]} {names[1]} seed {names[2]}"
+            raise ValueError(
+                f"write_logs: {other.directory} and {record.directory} are both {said}; write one at a time."
+            )
+    out = Path(out)
+    if to == "csv":
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(out, _table(runs).encode())
+        return out
+    for names, record in runs:
+        _write_events(record, out / str(names[0]) / str(names[1]) / f"seed-{names[2]}")
+    return out
+
+
+def _names(record: RunRecord) -> tuple[str, str, int]:
+    recipe = record.recipe()
+    return str(recipe["name"]), str(recipe.get("variant") or "default"), int(recipe.get("seed") or 0)
+
+
+def _table(runs: Sequence[tuple[tuple[str, str, int], RunRecord]]) -> str:
+    lines = [dict(zip(_RUN, names, strict=True)) | line for names, record in runs for line in record.metrics()]
+    columns = dict.fromkeys([*_RUN, *_PLACE, *(key for line in lines for key in line)])
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(columns), restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({key: "" if value is None else value for key, value in line.items()} for line in lines)
+    return text.getvalue()
+
+
+def _write_events(record: RunRecord, folder: Path) -> None:
+    purpose = "infotorch log --to tensorboard"
+    writers = require("log", "tensorboard.summary.writer.event_file_writer", purpose)
+    event, summary = (require("log", f"tensorboard.compat.proto.{name}_pb2", purpose) for name in ("event", "summary"))
+    tensor = require("log", "tensorboard.compat.proto.tensor_pb2", purpose)
+    for earlier in folder.glob("events.out.tfevents.*"):
+        earlier.unlink()
+    writer = writers.EventFileWriter(str(folder))
+    started = datetime.fromisoformat(str(record.environment()["started"])).timestamp()  # a run keeps no other time
+
+    def add(told: Any, step: int) -> None:
+        writer.add_event(event.Event(wall_time=started, step=step, summary=told))
+
+    def add_number(tag: str, value: object, step: int) -> None:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            add(summary.Summary(value=[summary.Summary.Value(tag=tag, simple_value=value)]), step)
+
+    lines, outcome = record.metrics(), record.outcome()
+    settings = f"```json\n{json.dumps(record.recipe(), indent=2)}\n```".encode()
+    value = tensor.TensorProto(dtype="DT_STRING", string_val=[settings], tensor_shape={"dim": [{"size": 1}]})
+    shown_as = {"plugin_data": {"plugin_name": "text"}}
+    add(summary.Summary(value=[summary.Summary.Value(tag="settings", metadata=shown_as, tensor=value)]), 0)
+    for line in lines:
+        for name in (name for name in line if name not in _PLACE):
+            add_number(f"{line['module']}/{name}", line[name], line["step"])
+    for name, value in ({} if outcome is None else outcome.metrics).items():
+        add_number(f"final/{name}", value, lines[-1]["step"] if lines else 0)
+    writer.close()

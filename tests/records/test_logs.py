@@ -1,0 +1,69 @@
+"""Metrics of runs as TensorBoard and tables of values read them."""
+
+import csv
+import json
+
+import pytest
+
+from infotorch.records.logs import write_logs
+from infotorch.records.outcome import Outcome
+from infotorch.records.run_record import RunRecord
+
+LINES = [
+    {"stage": 0, "module": "fc1", "epoch": 1, "step": 8, "train_loss": 0.5, "mi_ty_nats_bound": "lower"},
+    {"stage": 0, "module": "fc1", "epoch": 2, "step": 16, "train_loss": 0.25, "validation_loss": float("nan")},
+    {"stage": 1, "module": "fc2", "epoch": 1, "step": 24, "train_loss": 0.125},
+]
+
+
+def record(folder, seed=0, lines=LINES, ended=True):
+    made = RunRecord(folder)
+    made.begin({"name": "demo", "variant": "bp", "seed": seed}, {"started": "2026-01-01T00:00:00+00:00"})
+    for line in lines:
+        made.append(line)
+    if ended:
+        made.finish(Outcome("completed", "", "demo", "bp", seed, {"test_accuracy": 0.75}))
+    return made
+
+
+def test_a_table_has_a_line_for_each_line_of_each_run(tmp_path):
+    record(tmp_path / "runs" / "a"), record(tmp_path / "runs" / "b", seed=1, lines=LINES[:1], ended=False)
+    out = write_logs([tmp_path / "runs"], tmp_path / "new" / "metrics.csv", to="csv")
+    with out.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["seed"], row["module"], row["step"]) for row in rows] == [
+        *(("0", "fc1", "8"), ("0", "fc1", "16"), ("0", "fc2", "24"), ("1", "fc1", "8"))
+    ]
+    assert rows[0]["mi_ty_nats_bound"] == "lower"
+    assert (rows[1]["validation_loss"], rows[1]["mi_ty_nats_bound"]) == ("", "")
+    before = out.read_bytes()
+    assert write_logs([tmp_path / "runs"], out, to="csv").read_bytes() == before
+
+
+def test_tensorboard_reads_scalars_by_module_and_step_the_end_and_the_settings(tmp_path):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    made = record(tmp_path / "runs" / "a", lines=LINES[:2], ended=False)
+    write_logs([tmp_path / "runs"], tmp_path / "tb", to="tensorboard")  # of a run that goes on
+    made.append(LINES[2])
+    made.finish(Outcome("completed", "", "demo", "bp", 0, {"test_accuracy": 0.75}))
+    write_logs([tmp_path / "runs"], tmp_path / "tb", to="tensorboard")
+    [file] = (tmp_path / "tb" / "demo" / "bp" / "seed-0").iterdir()
+    read = accumulator.EventAccumulator(str(file))
+    read.Reload()
+    assert sorted(read.Tags()["scalars"]) == ["fc1/train_loss", "fc2/train_loss", "final/test_accuracy"]
+    assert [(event.step, event.value) for event in read.Scalars("fc1/train_loss")] == [(8, 0.5), (16, 0.25)]
+    assert [(event.step, event.value) for event in read.Scalars("fc2/train_loss")] == [(24, 0.125)]
+    assert [(event.step, event.value) for event in read.Scalars("final/test_accuracy")] == [(24, 0.75)]
+    text = read.Tensors("settings")[0].tensor_proto.string_val[0].decode()
+    assert json.loads(text.removeprefix("```json").removesuffix("```"))["variant"] == "bp"
+
+
+def test_what_cannot_be_written_is_one_error(tmp_path):
+    with pytest.raises(ValueError, match=r"write_logs: to must be one of csv, tensorboard, got 'xls'"):
+        write_logs([tmp_path], tmp_path / "x", to="xls")
+    with pytest.raises(ValueError, match=r"write_logs: directories is empty"):
+        write_logs([], tmp_path / "x", to="csv")
+    for name in ("a", "b"):
+        record(tmp_path / name)
+    with pytest.raises(ValueError, match=r"a and .*b are both demo bp seed 0; write one at a time"):
+        write_logs([tmp_path], tmp_path / "x", to="csv")
