@@ -3,8 +3,15 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
+from sklearn.metrics import brier_score_loss, log_loss
 
-from infotorch.assessment.calibration import calibration_error, negative_log_likelihood
+from infotorch.assessment.calibration import (
+    adaptive_calibration_error,
+    brier_score,
+    calibration_error,
+    mean_of_ties,
+    negative_log_likelihood,
+)
 
 
 def slow_calibration_error(scores, y, num_bins=15):
@@ -62,7 +69,9 @@ def test_the_negative_log_likelihood_is_the_mean_of_the_logarithms():
     assert negative_log_likelihood(torch.tensor([[0.0, -math.inf]]), torch.tensor([1])) == math.inf
 
 
-@pytest.mark.parametrize("measure", [calibration_error, negative_log_likelihood])
+@pytest.mark.parametrize(
+    "measure", [calibration_error, adaptive_calibration_error, brier_score, negative_log_likelihood]
+)
 def test_wrong_shapes_are_refused(measure):
     where = measure.__name__
     with pytest.raises(ValueError, match=rf"{where}: scores must have the shape \(n, classes\), got \(3,\)"):
@@ -73,8 +82,71 @@ def test_wrong_shapes_are_refused(measure):
         measure(torch.zeros(3, 2), torch.zeros(2).long())
 
 
-def test_bins_are_counted():
-    with pytest.raises(ValueError, match="calibration_error: num_bins must be at least 1, got 0"):
-        calibration_error(torch.zeros(3, 2), torch.zeros(3).long(), num_bins=0)
-    with pytest.raises(TypeError, match=r"calibration_error: num_bins must be an integer, got 15\.0"):
-        calibration_error(torch.zeros(3, 2), torch.zeros(3).long(), num_bins=15.0)
+@pytest.mark.parametrize("measure", [calibration_error, adaptive_calibration_error])
+def test_bins_are_counted(measure):
+    where = measure.__name__
+    with pytest.raises(ValueError, match=f"{where}: num_bins must be at least 1, got 0"):
+        measure(torch.zeros(3, 2), torch.zeros(3).long(), num_bins=0)
+    with pytest.raises(TypeError, match=rf"{where}: num_bins must be an integer, got 15\.0"):
+        measure(torch.zeros(3, 2), torch.zeros(3).long(), num_bins=15.0)
+
+
+def drawn(n, classes, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    scores = 2 * torch.randn(n, classes, generator=generator, dtype=torch.float64)
+    # Drawn from the probabilities: where every bin is too sure, the error is the same for any bins.
+    return scores, torch.multinomial(scores.softmax(dim=1), 1, generator=generator)[:, 0]
+
+
+def test_it_is_torchmetrics_calibration_error():
+    classification = pytest.importorskip("torchmetrics.functional.classification")
+    scores, y = drawn(700, 5)
+    expected = classification.multiclass_calibration_error(scores.softmax(dim=1), y, num_classes=5, n_bins=15)
+    assert calibration_error(scores, y) == pytest.approx(float(expected), abs=1e-5)  # it sums in float32
+
+
+@pytest.mark.parametrize("num_bins", [1, 4, 15])
+def test_adaptive_bins_hold_equally_many(num_bins):
+    scores, y = drawn(700, 4)
+    p, told = scores.softmax(dim=1).max(dim=1)
+    rows = sorted(zip(p.tolist(), (told == y).tolist(), strict=True))
+    size, more = divmod(len(rows), num_bins)
+    total, start = 0.0, 0
+    for number in range(num_bins):
+        inside = rows[start : start + size + (number < more)]
+        start += len(inside)
+        total += abs(sum(right - confidence for confidence, right in inside)) / len(rows)
+    assert adaptive_calibration_error(scores, y, num_bins=num_bins) == pytest.approx(total, abs=1e-12)
+
+
+def test_adaptive_bins_do_not_see_the_order_of_ties():
+    scores = torch.tensor([[0.75, 0.25]] * 4, dtype=torch.float64).log()
+    for y in ([0, 0, 0, 1], [1, 0, 0, 0]):
+        assert adaptive_calibration_error(scores, torch.tensor(y), num_bins=4) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_brier_and_log_likelihood_are_scikit_learns():
+    scores, y = drawn(500, 2)
+    p = scores.softmax(dim=1)
+    assert brier_score(scores, y) == pytest.approx(2 * brier_score_loss(y, p[:, 1]), abs=1e-12)
+    scores, y = drawn(500, 6)
+    assert negative_log_likelihood(scores, y) == pytest.approx(log_loss(y, scores.softmax(dim=1)), abs=1e-12)
+
+
+def test_brier_of_perfect_constant_and_always_wrong_networks():
+    y = torch.arange(8) % 4
+    sure = 1e4 * F.one_hot(y, 4).double()
+    assert brier_score(sure, y) == 0.0
+    assert brier_score(torch.zeros(8, 4), y) == pytest.approx(0.75)
+    assert brier_score(sure, (y + 1) % 4) == 2.0
+
+
+@pytest.mark.parametrize("wrong", [-1, 2])
+def test_brier_refuses_a_class_without_a_column(wrong):
+    with pytest.raises(ValueError, match=r"brier_score: y must hold classes from 0 to 1, as scores has 2 columns, got"):
+        brier_score(torch.zeros(2, 2), torch.tensor([1, wrong]))
+
+
+def test_ties_share_their_mean():
+    found = mean_of_ties(torch.tensor([1.0, 2.0, 4.0, 0.0]), torch.tensor([3, 1, 3, 1]))
+    assert found.tolist() == [2.5, 1.0, 2.5, 1.0]

@@ -1,10 +1,11 @@
+import itertools
 import math
 
 import pytest
 import torch
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import roc_auc_score, roc_curve
 
-from infotorch.assessment.detection import auroc, doubt_of_probability, predictive_entropy
+from infotorch.assessment.detection import aurc, auroc, doubt_of_probability, fpr95, predictive_entropy
 
 
 @pytest.mark.parametrize("levels", [3, 10, 10**6])
@@ -52,14 +53,58 @@ def test_entropy_of_a_certain_an_even_and_a_known_decision():
     assert predictive_entropy(scores).tolist() == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.parametrize("measure", [auroc, fpr95])
 @pytest.mark.parametrize("side", ["outside", "inside"])
-def test_bad_sides_are_refused(side):
+def test_bad_sides_are_refused(side, measure):
     def call(values):
-        auroc(**{"outside": torch.ones(2), "inside": torch.ones(2), side: values})
+        measure(**{"outside": torch.ones(2), "inside": torch.ones(2), side: values})
 
-    with pytest.raises(ValueError, match=f"auroc: {side} must have at least 1 rows, got 0"):
+    where = measure.__name__
+    with pytest.raises(ValueError, match=f"{where}: {side} must have at least 1 rows, got 0"):
         call(torch.ones(0))
-    with pytest.raises(ValueError, match=f"auroc: {side} must be finite, got NaN or infinite values"):
+    with pytest.raises(ValueError, match=f"{where}: {side} must be finite, got NaN or infinite values"):
         call(torch.tensor([1.0, math.nan]))
-    with pytest.raises(ValueError, match=rf"auroc: {side} must be a vector, got the shape \(2, 2\)"):
+    with pytest.raises(ValueError, match=rf"{where}: {side} must be a vector, got the shape \(2, 2\)"):
         call(torch.ones(2, 2))
+
+
+@pytest.mark.parametrize("levels", [3, 10, 10**6])
+@pytest.mark.parametrize("n", [1, 20, 201])
+def test_fpr95_is_read_off_scikit_learns_curve(levels, n):
+    generator = torch.Generator().manual_seed(levels + n)
+    outside = torch.randint(levels, (300,), generator=generator).double() + levels / 4
+    inside = torch.randint(levels, (n,), generator=generator).double()
+    truth = [0] * 300 + [1] * n
+    fpr, tpr, _ = roc_curve(truth, -torch.cat([outside, inside]), drop_intermediate=False)
+    assert fpr95(outside, inside) == pytest.approx(fpr[tpr >= 0.95 - 1e-12].min(), abs=1e-12)
+
+
+def test_fpr95_of_a_perfect_a_blind_and_a_reversed_detector():
+    assert fpr95(torch.ones(5), torch.zeros(9)) == 0.0
+    assert fpr95(torch.zeros(5), torch.zeros(9)) == 1.0
+    assert fpr95(torch.zeros(5), torch.ones(9)) == 1.0
+
+
+def test_aurc_of_five_samples_by_hand():
+    doubt, wrong = torch.tensor([0.3, 0.1, 0.5, 0.2, 0.4]), torch.tensor([True, False, True, False, False])
+    # Surest first: right, right, wrong, right, wrong.
+    assert aurc(doubt, wrong) == pytest.approx((0 + 0 + 1 / 3 + 1 / 4 + 2 / 5) / 5, abs=1e-12)
+    assert aurc(doubt, torch.zeros(5).bool()) == 0.0
+    assert aurc(doubt, torch.ones(5).bool()) == 1.0
+
+
+def test_aurc_of_ties_is_the_mean_over_their_orders():
+    wrong = torch.tensor([True, False, False, True])
+    orders = [aurc(torch.arange(4.0), wrong[list(order)]) for order in itertools.permutations(range(4))]
+    assert aurc(torch.zeros(4), wrong) == pytest.approx(sum(orders) / 24, abs=1e-12)
+
+
+def test_aurc_refuses_bad_vectors():
+    with pytest.raises(ValueError, match=r"aurc: doubt must be a vector, got the shape \(2, 2\)"):
+        aurc(torch.zeros(2, 2), torch.zeros(2))
+    with pytest.raises(ValueError, match="aurc: doubt must have at least 1 rows, got 0"):
+        aurc(torch.zeros(0), torch.zeros(0))
+    with pytest.raises(ValueError, match="aurc: wrong must be finite, got NaN or infinite values"):
+        aurc(torch.zeros(1), torch.tensor([math.nan]))
+    with pytest.raises(ValueError, match="aurc: x and y must be paired row by row, got 3 and 2 rows"):
+        aurc(torch.zeros(3), torch.zeros(2))

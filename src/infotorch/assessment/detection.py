@@ -6,7 +6,8 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
-from infotorch.numerics.checks import check_rows
+from infotorch.assessment.calibration import mean_of_ties
+from infotorch.numerics.checks import check_paired, check_rows
 
 
 def auroc(outside: Tensor, inside: Tensor) -> float:
@@ -23,14 +24,68 @@ def auroc(outside: Tensor, inside: Tensor) -> float:
         >>> auroc(torch.tensor([2.0, 3.0]), torch.tensor([1.0, 2.0]))  # 3 pairs in order, one tie
         0.875
     """
-    for name, values in (("outside", outside), ("inside", inside)):
-        if values.ndim != 1:
-            raise ValueError(f"auroc: {name} must be a vector, got the shape {tuple(values.shape)}.")
-        check_rows(values, where="auroc", name=name, at_least=1)
-        if not bool(torch.isfinite(values).all()):
-            raise ValueError(f"auroc: {name} must be finite, got NaN or infinite values.")
+    _check_sides(outside, inside, where="auroc")
     is_outside = [True] * len(outside) + [False] * len(inside)
     return float(roc_auc_score(is_outside, torch.cat([outside.double(), inside.double()]).cpu().numpy()))
+
+
+def fpr95(outside: Tensor, inside: Tensor) -> float:
+    """Share of outside samples that pass as inside at the least doubt that lets 95 % of inside samples pass, 0 to 1.
+
+    Args:
+        outside: doubt about samples that are to be detected, (m,).
+        inside: doubt about samples that are not, (n,).
+
+    Raises:
+        ValueError: no samples on a side, or values that are not finite.
+
+    Source: Liang, Li & Srikant 2018, arXiv:1706.02690, Sec. 4 (FPR at 95 % TPR; inside samples are the positive ones).
+
+    Example:
+        >>> fpr95(torch.tensor([18.0, 19.0, 20.0, 21.0]), torch.arange(1.0, 21.0))  # 19 of 20 pass at doubt 19
+        0.5
+    """
+    _check_sides(outside, inside, where="fpr95")
+    passing = -(-95 * len(inside) // 100)
+    return float((outside <= inside.sort().values[passing - 1]).double().mean())
+
+
+def aurc(doubt: Tensor, wrong: Tensor) -> float:
+    """Area under the risk-coverage curve: the mean over k of the share of errors among the k surest samples, 0 to 1.
+
+    Samples of the same doubt stand in any order: the area is the mean over their orders.
+
+    Args:
+        doubt: of every decision, larger where the network is less sure, (n,).
+        wrong: whether the decision is an error, (n,).
+
+    Raises:
+        ValueError: no samples, samples not paired, no vectors, or values that are not finite.
+
+    Source: Geifman, Uziel & El-Yaniv 2019, arXiv:1805.08206, Sec. 2.
+
+    Example:
+        >>> round(aurc(torch.tensor([0.1, 0.2, 0.3]), torch.tensor([False, True, False])), 6)  # (0 + 1/2 + 1/3) / 3
+        0.277778
+    """
+    for name, values in (("doubt", doubt), ("wrong", wrong)):
+        _check_vector(values, where="aurc", name=name)
+    check_paired(doubt, wrong, where="aurc")
+    errors = mean_of_ties(wrong.double(), doubt)[doubt.argsort()].cumsum(dim=0)
+    return float((errors / torch.arange(1, len(errors) + 1, device=errors.device)).mean())
+
+
+def _check_sides(outside: Tensor, inside: Tensor, *, where: str) -> None:
+    for name, values in (("outside", outside), ("inside", inside)):
+        _check_vector(values, where=where, name=name)
+
+
+def _check_vector(values: Tensor, *, where: str, name: str) -> None:
+    if values.ndim != 1:
+        raise ValueError(f"{where}: {name} must be a vector, got the shape {tuple(values.shape)}.")
+    check_rows(values, where=where, name=name, at_least=1)
+    if not bool(torch.isfinite(values).all()):
+        raise ValueError(f"{where}: {name} must be finite, got NaN or infinite values.")
 
 
 def doubt_of_probability(scores: Tensor) -> Tensor:
