@@ -29,6 +29,8 @@ class _Share:
 
     def of(self, value: Any) -> Any:
         """This process's rows of an input, or of a structure of tensors."""
+        if isinstance(value, Part):
+            return value.rows
         counts = self.ranks.counts(self.whole)
         if isinstance(value, NamedTensors):
             return value[self.ranks.rows(self.whole)]
@@ -60,11 +62,44 @@ class _Share:
         return map_tensors(value, whole)
 
 
+@dataclass(frozen=True)
+class Part:
+    """This process's rows of an output that no process has needed whole."""
+
+    rows: Any
+    _share: _Share
+
+    def whole(self) -> Any:
+        """The rows of all processes."""
+        return self._share.gathered(self.rows)
+
+    def detach(self) -> Part:
+        """The same rows without their history."""
+        return Part(self.rows.detach(), self._share)
+
+    def __getitem__(self, number: int) -> Part:
+        """One of several outputs."""
+        return Part(self.rows[number], self._share)
+
+
+def whole(value: Any) -> Any:
+    """All rows of an output, whether they were together or not."""
+    return value.whole() if isinstance(value, Part) else value
+
+
 _SHARE: ContextVar[_Share | None] = ContextVar("share", default=None)
 
 
 def run_shared(ranks: Ranks, call: Callable[..., Any], *inputs: Any) -> Any:
     """`call(*inputs)` with each process's rows, and the whole output in every process.
+
+    See `run_apart`.
+    """
+    return whole(run_apart(ranks, call, *inputs))
+
+
+def run_apart(ranks: Ranks, call: Callable[..., Any], *inputs: Any) -> Any:
+    """`call(*inputs)` with each process's rows: a `Part`, or the output of a batch that all of them run whole.
 
     Random numbers and the statistics of batch norm are those of the whole batch. A batch with fewer than two rows for
     each process is run by all of them whole.
@@ -72,8 +107,8 @@ def run_shared(ranks: Ranks, call: Callable[..., Any], *inputs: Any) -> Any:
     Args:
         ranks: the processes; all of them call this, with the same inputs.
         call: layers that treat every row alone, but for batch norm.
-        inputs: tensors, named tensors, or structures of tensors; the last has a row for each sample, the others one or
-            more.
+        inputs: tensors, named tensors, structures of tensors, or parts of them; the last is whole, with a row for each
+            sample, and the others have one or more.
 
     Raises:
         ValueError: an output that has not as many rows for each sample.
@@ -84,8 +119,7 @@ def run_shared(ranks: Ranks, call: Callable[..., Any], *inputs: Any) -> Any:
         return call(*inputs)
     share = _Share(ranks, rows)
     with _entered(share), NormOfAll(ranks), SameDraws(ranks.rows(rows), rows, gather=share.gathered):
-        output = call(*(share.of(value) for value in inputs))
-    return share.gathered(output)
+        return Part(call(*(share.of(value) for value in inputs)), share)
 
 
 def whole_rows(value: Any) -> Any:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import wraps
 from itertools import chain
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -164,6 +164,8 @@ class Objective(nn.Module):
         target_kinds: what targets it takes, of "classes", "real" and "multilabel"; others are refused before training.
             None: it looks for itself.
         knows_graphs: whether it pairs nodes, graphs and targets itself; the others see `LocalBatch.paired` samples.
+        reads_rows: whether its loss is `judge_rows(read_rows(output), y)`, and `read_rows` takes each row alone: several
+            processes then each read their own rows, and tell the others what they read and not the outputs.
         asked: the name in a plan string that it was made for, or None.
 
     Example:
@@ -181,6 +183,7 @@ class Objective(nn.Module):
     reads_labels: bool | None = None
     target_kinds: tuple[TargetKind, ...] | None = None
     knows_graphs: bool = False
+    reads_rows: bool = False
     asked: str | None = None
     #: Of the output that the parts were built on: its type, axes, columns and entries of a row.
     _built_on: tuple[torch.dtype, int, int, int] | None = None
@@ -190,9 +193,19 @@ class Objective(nn.Module):
     def __init_subclass__(cls, **settings: object) -> None:
         """Every objective's own `build`, `scores` and `critic_loss` see what `check_built` and its kin let pass."""
         super().__init_subclass__(**settings)
+        if "forward" in vars(cls) and "judge_rows" not in vars(cls):
+            cls.reads_rows = False  # its loss is another one than the class's that it is made of
         for name, guarded in (("build", _building), ("scores", _reading), ("critic_loss", _criticising)):
             if name in vars(cls):
                 setattr(cls, name, guarded(vars(cls)[name]))
+
+    def read_rows(self, output: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """What the loss needs of each row of an output, where `reads_rows`; it draws nothing at random."""
+        raise NotImplementedError
+
+    def judge_rows(self, rows: Any, y: Tensor | None) -> Loss:
+        """The loss by what `read_rows` gave for all rows, and their targets."""
+        raise NotImplementedError
 
     def sees(self, batch: LocalBatch) -> LocalBatch:
         """The batch as this objective reads it."""

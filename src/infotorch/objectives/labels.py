@@ -67,6 +67,7 @@ class CrossEntropy(Objective):
     """
 
     needs_labels: bool = True
+    reads_rows: bool = True
     target_kinds: tuple[TargetKind, ...] | None = ("classes", "multilabel")
 
     def __init__(self, *, class_weights: ClassWeights | None = None, label_smoothing: float = 0.0) -> None:
@@ -112,18 +113,26 @@ class CrossEntropy(Objective):
         Raises:
             ValueError: the output is not (b, classes), as of several draws a sample.
         """
-        scores = full_precision(batch.output)
+        return self.judge_rows(self.read_rows(batch.output), batch.y)
+
+    def read_rows(self, output: Tensor) -> Tensor:
+        """The output itself."""
+        return output
+
+    def judge_rows(self, rows: Tensor, y: Tensor | None) -> Loss:
+        """The loss of class scores, see `forward`."""
+        scores = full_precision(rows)
         if scores.ndim != 2:
             raise ValueError(
                 f"CrossEntropy: the output must be class scores (b, classes), got {tuple(scores.shape)}; several draws "
                 "a row are for VariationalBottleneck and its kind."
             )
-        if self._several and batch.y is not None:
-            return self._of_several(scores, batch.y)
-        loss = masked_cross_entropy(scores, batch.y)
-        if loss is None or batch.y is None:
+        if self._several and y is not None:
+            return self._of_several(scores, y)
+        loss = masked_cross_entropy(scores, y)
+        if loss is None or y is None:
             return nothing_to_learn(scores)
-        total = loss if self.class_loss.is_plain else self.class_loss(scores, batch.y)
+        total = loss if self.class_loss.is_plain else self.class_loss(scores, y)
         return Loss(total, {"cross_entropy_nats": loss.detach()})
 
     def _of_several(self, scores: Tensor, y: Tensor) -> Loss:
@@ -178,6 +187,7 @@ class ReadoutInformation(Objective):
 
     sides: Mapping[str, Side] = {"mi_ty_nats": "lower"}
     needs_labels: bool = True
+    reads_rows: bool = True
     target_kinds: tuple[TargetKind, ...] | None = ("classes", "real", "multilabel")
 
     readout: nn.Module
@@ -238,13 +248,20 @@ class ReadoutInformation(Objective):
 
     def forward(self, batch: LocalBatch) -> Loss:
         """Minus the bound of classes, CE - H(Y); minus the gain of other targets."""
+        return self.judge_rows(self.read_rows(batch.output), batch.y)
+
+    def read_rows(self, output: Tensor) -> Tensor:
+        """What the read-out says of each row."""
+        return self._read_out(output) if self.likelihood is not None else self.scores(output)
+
+    def judge_rows(self, rows: Tensor, y: Tensor | None) -> Loss:
+        """The loss of what the read-out says, see `forward`."""
+        scores = full_precision(rows)
         if self.likelihood is not None:
-            scores = full_precision(self._read_out(batch.output))
-            return nothing_to_learn(scores) if batch.y is None else self.likelihood.loss(scores, batch.y)
-        scores = full_precision(self.scores(batch.output))
-        cross_entropy = masked_cross_entropy(scores, batch.y)
-        if cross_entropy is None or batch.y is None:
+            return nothing_to_learn(scores) if y is None else self.likelihood.loss(scores, y)
+        cross_entropy = masked_cross_entropy(scores, y)
+        if cross_entropy is None or y is None:
             return nothing_to_learn(scores)
         information = self.label_entropy - cross_entropy
-        total = -information if self.class_loss.is_plain else self.class_loss(scores, batch.y) - self.label_entropy
+        total = -information if self.class_loss.is_plain else self.class_loss(scores, y) - self.label_entropy
         return Loss(total, {"mi_ty_nats": information.detach()})

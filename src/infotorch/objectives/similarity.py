@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Literal, get_args
 
 import torch
@@ -201,16 +202,37 @@ class PredictiveSimilarity(ReadoutInformation):
 
     def forward(self, batch: LocalBatch) -> Loss:
         """The weighted error of the similarities less the weighted bound, on the labelled samples."""
-        prediction = super().forward(batch)
-        if not prediction.terms or batch.y is None:
-            return prediction
+        if batch.y is None:
+            return super().judge_rows(super().read_rows(batch.output), None)
         known = batch.y >= 0
-        features = full_precision(self.features(batch.output[known]))
-        if features.ndim == 4:
-            locations = features.flatten(2)
-            features = locations.std(dim=2) if locations.shape[2] > 1 else locations.flatten(1)
-        one_hot = F.one_hot(batch.y[known], self.readout.out_features).to(features.dtype)
-        error = F.mse_loss(_adjusted_cosines(features), _adjusted_cosines(one_hot))
+        prediction = super().judge_rows(super().read_rows(batch.output), batch.y)
+        return self._weighted(prediction, lambda: self._features(batch.output[known]), batch.y[known])
+
+    def read_rows(self, output: Tensor) -> tuple[Tensor, Tensor]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """What the read-out says of each row, and the row's features."""
+        return super().read_rows(output), self._features(output)
+
+    def judge_rows(self, rows: tuple[Tensor, Tensor], y: Tensor | None) -> Loss:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The loss of what was read, see `forward`."""
+        said, features = rows
+        prediction = super().judge_rows(said, y)
+        if y is None:
+            return prediction
+        return self._weighted(prediction, lambda: features[y >= 0], y[y >= 0])
+
+    def _features(self, output: Tensor) -> Tensor:
+        features = full_precision(self.features(output))
+        if features.ndim != 4:
+            return features
+        locations = features.flatten(2)
+        return locations.std(dim=2) if locations.shape[2] > 1 else locations.flatten(1)
+
+    def _weighted(self, prediction: Loss, features: Callable[[], Tensor], y: Tensor) -> Loss:
+        if not prediction.terms:
+            return prediction
+        rows = features()
+        one_hot = F.one_hot(y, self.readout.out_features).to(rows.dtype)
+        error = F.mse_loss(_adjusted_cosines(rows), _adjusted_cosines(one_hot))
         total = self.similarity_weight * error + (1 - self.similarity_weight) * prediction.total
         return Loss(total, {**prediction.terms, "similarity_error": error.detach()})
 

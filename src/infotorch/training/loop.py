@@ -20,7 +20,7 @@ from infotorch.data.batches import Batch
 from infotorch.data.graphs import NodeSamples
 from infotorch.data.loaders import check_start
 from infotorch.data.targets import Targets
-from infotorch.networks.shares import run_shared
+from infotorch.networks.shares import run_shared, whole
 from infotorch.numerics.checks import check_choice, check_count
 from infotorch.numerics.ranks import Ranks
 from infotorch.numerics.seeds import SeedStreams, seed_streams
@@ -37,12 +37,12 @@ from infotorch.training.checks import (
 )
 from infotorch.training.graph_caches import without_graph_caches
 from infotorch.training.inputs import device_of, local_batch
-from infotorch.training.local_module import LocalModule, Update
+from infotorch.training.local_module import LocalModule
 from infotorch.training.memory import track_saved_activations
 from infotorch.training.micro_batches import mean_loss, parts_of_batch
 from infotorch.training.plan import Batches, Plan
 from infotorch.training.position import Position, StepInfo
-from infotorch.training.processes import average, begin_alike, check_batch, check_processes, descend
+from infotorch.training.processes import average, begin_alike, check_batch, check_processes, descend, loss_of_rows
 from infotorch.training.reading import TrainingData, as_batches
 from infotorch.training.split_module import ProximalUpdate, SplitModule
 from infotorch.updates.gradient import GradientUpdate, Handoff
@@ -205,7 +205,7 @@ class _Stage(_Run):
         self._set_modes()
         if self.ranks is not None and not self.measured:
             check_batch(batch, self.ranks, where="train")
-        rates = {self.plan[n].name: self._update(self.plan[n]).learning_rate for n in self.numbers}
+        rates = {self.plan[n].name: update.learning_rate for n in self.numbers if (update := self.plan[n].update)}
         key = (position.stage, position.epoch, position.step)
         take = self._take_isolated if self.plan.isolated else self._take_joint
         peak = None
@@ -290,6 +290,9 @@ class _Stage(_Run):
         assert module.objective is not None
         number = self.plan.modules.index(module)
         with self._autocast():
+            if self.ranks is not None and module.objective.reads_rows:
+                return loss_of_rows(module, hidden, batch, self.ranks)
+            hidden = whole(hidden)
             output = self._forward(module, hidden, batch.x)
         check_gradient(output, name=module.name)
         local = local_batch(batch.x, hidden, output, batch.y, self.streams, (*key, number), self._encoder(number))
@@ -305,10 +308,10 @@ class _Stage(_Run):
         module.update.clear()
         outputs: list[Tensor] = []
         losses: list[tuple[Loss, float]] = []
-        for place, (part, seen, share) in enumerate(parts_of_batch(batch, hidden, self.micro_batches)):
+        for place, (part, seen, share) in enumerate(parts_of_batch(batch, whole(hidden), self.micro_batches)):
             output, loss = self._local_loss(module, seen, part, (*key, place))
             (share * loss.total).backward(inputs=module.update.moving())
-            outputs.append(output.detach())
+            outputs.append(whole(output.detach()))
             losses.append((loss, share))
         return torch.cat(outputs), mean_loss(losses)
 
@@ -392,8 +395,3 @@ class _Stage(_Run):
         for layer, training in self.modes:
             if layer.training is not training:
                 layer.training = training
-
-    @staticmethod
-    def _update(module: LocalModule) -> Update:
-        assert module.update is not None
-        return module.update

@@ -11,10 +11,14 @@ from torch import distributed as dist
 from infotorch.data.batches import Batch
 from infotorch.data.graph_checks import is_graph
 from infotorch.data.graphs import tensors_of
+from infotorch.networks.shares import run_apart, whole
 from infotorch.numerics.ranks import Ranks
+from infotorch.objectives.base import Loss
+from infotorch.training.checks import check_gradient
 from infotorch.updates.gradient import GradientUpdate
 
 if TYPE_CHECKING:
+    from infotorch.training.local_module import LocalModule
     from infotorch.training.plan import Plan
 
 
@@ -98,3 +102,17 @@ def descend(update: GradientUpdate, loss: Tensor, ranks: Ranks | None) -> None:
     loss.backward(inputs=update.moving())
     average(update, ranks)
     update.apply()
+
+
+def loss_of_rows(module: LocalModule, hidden: Any, batch: Batch, ranks: Ranks) -> tuple[Any, Loss]:
+    """The loss of an objective that `reads_rows`, and the module's output, of which each process keeps its rows."""
+    objective = module.objective
+    assert objective is not None
+
+    def run(module_input: Any, x: Any) -> tuple[Tensor, Any]:
+        output = module(module_input, x)
+        check_gradient(output, name=module.name)
+        return output, objective.read_rows(output)
+
+    found = run_apart(ranks, run, hidden, batch.x)
+    return found[0], objective.judge_rows(whole(found[1]), batch.y)
