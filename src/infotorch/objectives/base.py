@@ -164,8 +164,8 @@ class Objective(nn.Module):
         target_kinds: what targets it takes, of "classes", "real" and "multilabel"; others are refused before training.
             None: it looks for itself.
         knows_graphs: whether it pairs nodes, graphs and targets itself; the others see `LocalBatch.paired` samples.
-        reads_rows: whether its loss is `judge_rows(read_rows(output), y)`, and `read_rows` takes each row alone: several
-            processes then each read their own rows, and tell the others what they read and not the outputs.
+        reads_rows: whether its loss is `judge_rows(read_rows(output), y)`, and `read_rows` takes each row alone. Then
+            several processes read their own rows each, and tell the others what they read and not the outputs.
         asked: the name in a plan string that it was made for, or None.
 
     Example:
