@@ -19,6 +19,16 @@ from torch import distributed as dist
 from torch.autograd import Function
 
 
+def is_first() -> bool:
+    """Whether this process keeps the records: it is alone, or the first of several."""
+    return not (dist.is_available() and dist.is_initialized()) or dist.get_rank() == 0
+
+
+def several() -> bool:
+    """Whether torch.distributed has joined this process to others."""
+    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
+
+
 @dataclass(frozen=True)
 class Ranks:
     """The processes that train one model together, joined by torch.distributed's default group.

@@ -164,8 +164,6 @@ class Objective(nn.Module):
         target_kinds: what targets it takes, of "classes", "real" and "multilabel"; others are refused before training.
             None: it looks for itself.
         knows_graphs: whether it pairs nodes, graphs and targets itself; the others see `LocalBatch.paired` samples.
-        reads_rows: whether its loss is `judge_rows(read_rows(output), y)`, and `read_rows` takes each row alone. Then
-            several processes read their own rows each, and tell the others what they read and not the outputs.
         asked: the name in a plan string that it was made for, or None.
 
     Example:
@@ -183,7 +181,9 @@ class Objective(nn.Module):
     reads_labels: bool | None = None
     target_kinds: tuple[TargetKind, ...] | None = None
     knows_graphs: bool = False
-    reads_rows: bool = False
+    #: Whether its loss is `_judge_rows(_read_rows(output), y)`, and `_read_rows` takes each row alone. Then several
+    #: processes read their own rows each, and tell the others what they read and not the outputs.
+    _reads_rows: bool = False
     asked: str | None = None
     #: Of the output that the parts were built on: its type, axes, columns and entries of a row.
     _built_on: tuple[torch.dtype, int, int, int] | None = None
@@ -193,18 +193,18 @@ class Objective(nn.Module):
     def __init_subclass__(cls, **settings: object) -> None:
         """Every objective's own `build`, `scores` and `critic_loss` see what `check_built` and its kin let pass."""
         super().__init_subclass__(**settings)
-        if "forward" in vars(cls) and "judge_rows" not in vars(cls):
-            cls.reads_rows = False  # its loss is another one than the class's that it is made of
+        if "forward" in vars(cls) and "_judge_rows" not in vars(cls):
+            cls._reads_rows = False  # its loss is another one than the class's that it is made of
         for name, guarded in (("build", _building), ("scores", _reading), ("critic_loss", _criticising)):
             if name in vars(cls):
                 setattr(cls, name, guarded(vars(cls)[name]))
 
-    def read_rows(self, output: Tensor) -> Tensor | tuple[Tensor, ...]:
-        """What the loss needs of each row of an output, where `reads_rows`; it draws nothing at random."""
+    def _read_rows(self, output: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """What the loss needs of each row of an output, where `_reads_rows`; it draws nothing at random."""
         raise NotImplementedError
 
-    def judge_rows(self, rows: Any, y: Tensor | None) -> Loss:
-        """The loss by what `read_rows` gave for all rows, and their targets."""
+    def _judge_rows(self, rows: Any, y: Tensor | None) -> Loss:
+        """The loss by what `_read_rows` gave for all rows, and their targets."""
         raise NotImplementedError
 
     def sees(self, batch: LocalBatch) -> LocalBatch:

@@ -67,7 +67,7 @@ class CrossEntropy(Objective):
     """
 
     needs_labels: bool = True
-    reads_rows: bool = True
+    _reads_rows: bool = True
     target_kinds: tuple[TargetKind, ...] | None = ("classes", "multilabel")
 
     def __init__(self, *, class_weights: ClassWeights | None = None, label_smoothing: float = 0.0) -> None:
@@ -113,13 +113,13 @@ class CrossEntropy(Objective):
         Raises:
             ValueError: the output is not (b, classes), as of several draws a sample.
         """
-        return self.judge_rows(self.read_rows(batch.output), batch.y)
+        return self._judge_rows(self._read_rows(batch.output), batch.y)
 
-    def read_rows(self, output: Tensor) -> Tensor:
+    def _read_rows(self, output: Tensor) -> Tensor:
         """The output itself."""
         return output
 
-    def judge_rows(self, rows: Tensor, y: Tensor | None) -> Loss:
+    def _judge_rows(self, rows: Tensor, y: Tensor | None) -> Loss:
         """The loss of class scores, see `forward`."""
         scores = full_precision(rows)
         if scores.ndim != 2:
@@ -187,7 +187,7 @@ class ReadoutInformation(Objective):
 
     sides: Mapping[str, Side] = {"mi_ty_nats": "lower"}
     needs_labels: bool = True
-    reads_rows: bool = True
+    _reads_rows: bool = True
     target_kinds: tuple[TargetKind, ...] | None = ("classes", "real", "multilabel")
 
     readout: nn.Module
@@ -248,13 +248,13 @@ class ReadoutInformation(Objective):
 
     def forward(self, batch: LocalBatch) -> Loss:
         """Minus the bound of classes, CE - H(Y); minus the gain of other targets."""
-        return self.judge_rows(self.read_rows(batch.output), batch.y)
+        return self._judge_rows(self._read_rows(batch.output), batch.y)
 
-    def read_rows(self, output: Tensor) -> Tensor:
+    def _read_rows(self, output: Tensor) -> Tensor:
         """What the read-out says of each row."""
         return self._read_out(output) if self.likelihood is not None else self.scores(output)
 
-    def judge_rows(self, rows: Tensor, y: Tensor | None) -> Loss:
+    def _judge_rows(self, rows: Tensor, y: Tensor | None) -> Loss:
         """The loss of what the read-out says, see `forward`."""
         scores = full_precision(rows)
         if self.likelihood is not None:

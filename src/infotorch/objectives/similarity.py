@@ -203,19 +203,19 @@ class PredictiveSimilarity(ReadoutInformation):
     def forward(self, batch: LocalBatch) -> Loss:
         """The weighted error of the similarities less the weighted bound, on the labelled samples."""
         if batch.y is None:
-            return super().judge_rows(super().read_rows(batch.output), None)
+            return super()._judge_rows(super()._read_rows(batch.output), None)
         known = batch.y >= 0
-        prediction = super().judge_rows(super().read_rows(batch.output), batch.y)
+        prediction = super()._judge_rows(super()._read_rows(batch.output), batch.y)
         return self._weighted(prediction, lambda: self._features(batch.output[known]), batch.y[known])
 
-    def read_rows(self, output: Tensor) -> tuple[Tensor, Tensor]:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def _read_rows(self, output: Tensor) -> tuple[Tensor, Tensor]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """What the read-out says of each row, and the row's features."""
-        return super().read_rows(output), self._features(output)
+        return super()._read_rows(output), self._features(output)
 
-    def judge_rows(self, rows: tuple[Tensor, Tensor], y: Tensor | None) -> Loss:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def _judge_rows(self, rows: tuple[Tensor, Tensor], y: Tensor | None) -> Loss:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The loss of what was read, see `forward`."""
         said, features = rows
-        prediction = super().judge_rows(said, y)
+        prediction = super()._judge_rows(said, y)
         if y is None:
             return prediction
         return self._weighted(prediction, lambda: features[y >= 0], y[y >= 0])

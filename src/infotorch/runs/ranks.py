@@ -16,16 +16,6 @@ from infotorch.records.outcome import Outcome
 _GOES_ON = ("recipe.json", "environment.json", "metrics.jsonl", "checkpoint/*")
 
 
-def is_first() -> bool:
-    """Whether this process keeps the records: it is alone, or the first of several."""
-    return not (dist.is_available() and dist.is_initialized()) or dist.get_rank() == 0
-
-
-def several() -> bool:
-    """Whether torch.distributed has joined this process to others."""
-    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
-
-
 def tell_others(directory: Path, outcome: Outcome | None) -> None:
     """Let the others begin, with what they need to go on from; or end, where the run had ended already."""
     files = {

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from infotorch.numerics.ranks import is_first, several
 from infotorch.recipes.changes import change
 from infotorch.recipes.demonstration import AnyRecipe, Demonstration
 from infotorch.recipes.recipe import Recipe
@@ -18,7 +19,7 @@ from infotorch.records.outcome import Outcome
 from infotorch.records.progress import Progress
 from infotorch.records.run_record import RunRecord
 from infotorch.runs.preflight import check_shareable
-from infotorch.runs.ranks import beside_the_first, is_first, several, tell_others
+from infotorch.runs.ranks import beside_the_first, tell_others
 from infotorch.runs.resume import check_same, collected_outcomes
 from infotorch.runs.session import CHECKPOINT_SECONDS, Session, describe
 from infotorch.runs.setup import Setup, Setups

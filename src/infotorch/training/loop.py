@@ -42,7 +42,7 @@ from infotorch.training.memory import track_saved_activations
 from infotorch.training.micro_batches import mean_loss, parts_of_batch
 from infotorch.training.plan import Batches, Plan
 from infotorch.training.position import Position, StepInfo
-from infotorch.training.processes import average, begin_alike, check_batch, check_processes, descend, loss_of_rows
+from infotorch.training.processes import begin_alike, check_batch, check_processes, loss_of_rows
 from infotorch.training.reading import TrainingData, as_batches
 from infotorch.training.split_module import ProximalUpdate, SplitModule
 from infotorch.updates.gradient import GradientUpdate, Handoff
@@ -243,10 +243,9 @@ class _Stage(_Run):
                 return losses, module.name
             if isinstance(module.update, GradientUpdate):
                 if self.micro_batches > 1:
-                    average(module.update, self.ranks)
-                    module.update.apply()
+                    module.update.apply(ranks=self.ranks)
                 else:
-                    descend(module.update, loss.total, self.ranks)
+                    module.update.step(loss.total, ranks=self.ranks)
             if number < self.numbers[-1]:
                 hidden = self._forward_again(module, hidden, batch.x) if self.hand_on_after else output.detach()
         return losses, None
@@ -275,8 +274,7 @@ class _Stage(_Run):
         ]
         torch.stack(totals).sum().backward(inputs=trained)
         for update in updates:
-            average(update, self.ranks)
-            update.apply()
+            update.apply(ranks=self.ranks)
         return losses, None
 
     def _spoiled(self) -> str | None:
@@ -290,7 +288,7 @@ class _Stage(_Run):
         assert module.objective is not None
         number = self.plan.modules.index(module)
         with self._autocast():
-            if self.ranks is not None and module.objective.reads_rows:
+            if self.ranks is not None and module.objective._reads_rows:
                 return loss_of_rows(module, hidden, batch, self.ranks)
             hidden = whole(hidden)
             output = self._forward(module, hidden, batch.x)
@@ -346,7 +344,7 @@ class _Stage(_Run):
             # Every step casts anew: until its outermost block ends, autocast reads the weights as it first cast them.
             with self._autocast():
                 loss = module.objective.critic_loss(replace(seen, position=(*local.position, number)))
-            descend(module.critic_update, loss, self.ranks)
+            module.critic_update.step(loss, ranks=self.ranks)
 
     def _encoder(self, number: int) -> Callable[[Any], Tensor]:
         """Raw inputs -> the output of module `number`, with a gradient where its output in the step has one."""

@@ -15,7 +15,6 @@ from infotorch.networks.shares import run_apart, whole
 from infotorch.numerics.ranks import Ranks
 from infotorch.objectives.base import Loss
 from infotorch.training.checks import check_gradient
-from infotorch.updates.gradient import GradientUpdate
 
 if TYPE_CHECKING:
     from infotorch.training.local_module import LocalModule
@@ -90,29 +89,15 @@ def _weighed(tensor: Tensor) -> Tensor:
     return (rows * torch.arange(1, len(rows) + 1, device=rows.device)).sum()
 
 
-def average(update: GradientUpdate, ranks: Ranks | None) -> None:
-    """Give every process the mean of all processes' gradients: the one place where they meet."""
-    if ranks is not None:
-        ranks.average([parameter.grad for parameter in update.parameters])
-
-
-def descend(update: GradientUpdate, loss: Tensor, ranks: Ranks | None) -> None:
-    """One step down the gradient of a loss that every process has computed from all rows."""
-    update.clear()
-    loss.backward(inputs=update.moving())
-    average(update, ranks)
-    update.apply()
-
-
 def loss_of_rows(module: LocalModule, hidden: Any, batch: Batch, ranks: Ranks) -> tuple[Any, Loss]:
-    """The loss of an objective that `reads_rows`, and the module's output, of which each process keeps its rows."""
+    """The loss of an objective that `_reads_rows`, and the module's output, of which each process keeps its rows."""
     objective = module.objective
     assert objective is not None
 
     def run(module_input: Any, x: Any) -> tuple[Tensor, Any]:
         output = module(module_input, x)
         check_gradient(output, name=module.name)
-        return output, objective.read_rows(output)
+        return output, objective._read_rows(output)
 
     found = run_apart(ranks, run, hidden, batch.x)
-    return found[0], objective.judge_rows(whole(found[1]), batch.y)
+    return found[0], objective._judge_rows(whole(found[1]), batch.y)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from infotorch.numerics.ranks import Ranks
 from infotorch.numerics.states import check_keys, check_optimizer_state, check_state
 
 #: Makes an optimiser of a list of parameters, such as `lambda p: torch.optim.Adam(p, lr=1e-3)`.
@@ -93,11 +94,16 @@ class GradientUpdate:
             raise TypeError(f"GradientUpdate: optimizer must make an optimiser, got {type(self.optimizer).__name__}.")
         self.scheduler = None if scheduler is None else scheduler(self.optimizer, num_steps)
 
-    def step(self, loss: Tensor) -> None:
-        """One step down the gradient of `loss`, which reaches no other parameters than these."""
+    def step(self, loss: Tensor, *, ranks: Ranks | None = None) -> None:
+        """One step down the gradient of `loss`, which reaches no other parameters than these.
+
+        Args:
+            loss: a scalar.
+            ranks: the processes that have each computed it from all rows; None: this one alone.
+        """
         self.clear()
         loss.backward(inputs=self.moving())
-        self.apply()
+        self.apply(ranks=ranks)
 
     def moving(self) -> list[nn.Parameter]:
         """The parameters that need a gradient: all but those of groups whose rate has come to its end (`Triangle`)."""
@@ -109,8 +115,10 @@ class GradientUpdate:
         """Forget the gradients."""
         self.optimizer.zero_grad(set_to_none=True)
 
-    def apply(self) -> None:
-        """Move the weights by the gradients that are there, and the schedule by one step."""
+    def apply(self, *, ranks: Ranks | None = None) -> None:
+        """Move the weights by the gradients that are there, of all `ranks`, and the schedule by one step."""
+        if ranks is not None:
+            ranks.average([parameter.grad for parameter in self.parameters])
         take_step(self.optimizer)
         if self.scheduler is not None:
             self.scheduler.step()
