@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 WORKERS ?= 2
 BIN := $(VENV)/bin
-EXTRAS := report,graph,optim,sweep,log,fast,images,parquet,lightning,torchmetrics,cluster,dev
+EXTRAS := report,graph,optim,sweep,log,fast,images,frames,parquet,lightning,torchmetrics,cluster,dev
 INSTALLED := $(VENV)/.installed
 
 .PHONY: demo test test-rest test-all package check stubs format bench campaign gpu results peers docs gallery clean

@@ -24,10 +24,12 @@ from infotorch.figures.style import PALETTE
 ROOT = Path(__file__).parent.parent
 KEPT = Path(__file__).parent / "gallery"
 ARGUMENTS = {"few_labels": ["--data", "digits"]}
-# Example -> the variable whose `.figure()` is its picture.
+# Example -> the variable that is its picture, or whose `.figure()` is.
 OWN_FIGURE = {
     "diagnose": "found",
     "information_plane": "plane",
+    "layer_metrics": "curves",
+    "pairs": "matrix",
     "rate_plain_loop": "found",
     "variational_bottleneck": "curve",
 }
@@ -63,7 +65,8 @@ def run(name: str) -> tuple[str, dict[str, Any]]:
 def picture(name: str, printed: str, names: dict[str, Any]) -> Figure | None:
     """The library's own figure where the example has one, else the accuracies that it prints, or none."""
     if name in OWN_FIGURE:
-        return names[OWN_FIGURE[name]].figure()
+        found = names[OWN_FIGURE[name]]
+        return found if isinstance(found, Figure) else found.figure()
     if name not in COMPARED:
         return None
     return accuracies([(found["name"], float(found["value"])) for found in _ACCURACY.finditer(printed)])

@@ -18,7 +18,12 @@ ARGUMENTS = {"few_labels": ["--data", "digits"]}
 # Read from files, which a machine may not have.
 DATA = {"graphs": "mutagenicity", "nodes": "cora"}
 # Not among the dependencies of the package.
-NEEDS = {"local_lightning": "lightning", "rate_lightning": "lightning"}
+NEEDS = {
+    "layer_metrics": "torchmetrics",
+    "pairs": "pandas",
+    "local_lightning": "lightning",
+    "rate_lightning": "lightning",
+}
 # Script -> held-out accuracy that it must reach, and by how much it must beat features as initialised, and
 # back-propagation.
 # Margins are some half of what was seen; with 359 test images the standard error of a difference is near 0.02.
@@ -83,6 +88,19 @@ def test_the_gallery_shows_its_words(path, printed):
 def test_the_measured_information_is_the_known_one(printed):
     value, error = (float(n) for n in re.search(r"^(\S+) nats .*error (\S+)", printed("measure")).groups())
     assert abs(value - 0.8047) < 3 * error + 0.05  # three standard errors, and the bias of three dimensions
+
+
+def test_gaps_are_told_apart(printed):
+    drop, category = re.findall(r"(\d\.\d\d) \+- \d", printed("pairs"))
+    assert 0.2 < float(category) < float(drop)
+
+
+def test_no_layer_knows_more_than_the_one_before(printed):
+    lines = printed("layer_metrics").splitlines()
+    assert len(lines) == 8
+    for line in lines:
+        first, second, third = (float(value) for value in re.findall(r": (\d\.\d+)[,}]", line))
+        assert 2.31 > first > second > third > 1
 
 
 def test_the_own_model_learns(printed):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -352,6 +353,11 @@ EXAMPLES: dict[str, Any] = {
             f"use {name}": lambda made: made.fit(rows(N, 2).numpy(), labels().numpy()),
         }.items()
     },
+    "mi_matrix.frame": lambda: rows(N, 2),
+    "MIMatrix()": lambda: it.mi_matrix(rows(N, 2)),
+    "MIMatrix.columns": lambda: ("a", "b"),
+    **dict.fromkeys(["MIMatrix.values", "MIMatrix.std_errors"], lambda: np.full((2, 2), 0.1)),
+    "MIMatrix.num_rows": lambda: np.full((2, 2), N),
     "mutual_info_scores.y": lambda: labels().numpy(),
     "hidden_layer_sizes": lambda: (4,),
     "SumOfObjectives()": lambda: several(it.objectives.SumOfObjectives),

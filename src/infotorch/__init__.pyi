@@ -32,6 +32,8 @@ from infotorch.estimators.discrete import discrete_mi as discrete_mi
 from infotorch.estimators.estimate import Estimate as Estimate
 from infotorch.estimators.gaussian import gaussian_mi as gaussian_mi
 from infotorch.estimators.kraskov import ksg as ksg
+from infotorch.estimators.matrix import MIMatrix as MIMatrix
+from infotorch.estimators.matrix import mi_matrix as mi_matrix
 from infotorch.estimators.mixed import mixed_ksg as mixed_ksg
 from infotorch.estimators.neural import neural_mi as neural_mi
 from infotorch.estimators.renyi import renyi_entropy as renyi_entropy
@@ -83,6 +85,7 @@ __all__ = [
     "LocalBatch",
     "LocalModule",
     "Loss",
+    "MIMatrix",
     "MutualInformationDecay",
     "Objective",
     "Plan",
@@ -114,6 +117,7 @@ __all__ = [
     "lightning",
     "load",
     "lr_range_test",
+    "mi_matrix",
     "mixed_ksg",
     "mutual_information",
     "networks",

@@ -17,8 +17,10 @@ _PARTS = {
     "Estimate": "estimate",
     "JointCritic": "critics",
     "Kernel": ".numerics.kernels",
+    "MIMatrix": "matrix",
     "Metric": ".numerics.neighbours",
     "MineGradient": "bounds",
+    "Missing": ".numerics.frames",
     "ScoreBound": "spatial",
     "Scores": "spatial",
     "SeparableCritic": "critics",
@@ -28,6 +30,7 @@ _PARTS = {
     "gaussian_log_likelihood": "reconstruction",
     "hard_decisions": "decision",
     "log_mean_exp": "bounds",
+    "mi_matrix": "matrix",
 }
 HOMES = dict(sorted({**_PARTS, **registry.HOMES}.items()))
 __getattr__, __dir__, __all__ = namespace(__name__, HOMES)  # pyright: ignore[reportUnsupportedDunderAll]

@@ -49,6 +49,8 @@ from infotorch.estimators.kraskov import ksg as ksg
 from infotorch.estimators.labels import readout_mi as readout_mi
 from infotorch.estimators.labels import soft_decision_mi as soft_decision_mi
 from infotorch.estimators.labels import supervised_contrastive as supervised_contrastive
+from infotorch.estimators.matrix import MIMatrix as MIMatrix
+from infotorch.estimators.matrix import mi_matrix as mi_matrix
 from infotorch.estimators.mixed import mixed_ksg as mixed_ksg
 from infotorch.estimators.neural import BoundName as BoundName
 from infotorch.estimators.neural import CriticName as CriticName
@@ -71,6 +73,7 @@ from infotorch.estimators.spatial import dim_global as dim_global
 from infotorch.estimators.spatial import dim_grid as dim_grid
 from infotorch.estimators.spatial import dim_local as dim_local
 from infotorch.estimators.spatial import prior_matching as prior_matching
+from infotorch.numerics.frames import Missing as Missing
 from infotorch.numerics.kernels import Bandwidth as Bandwidth
 from infotorch.numerics.kernels import Kernel as Kernel
 from infotorch.numerics.neighbours import Metric as Metric
@@ -89,8 +92,10 @@ __all__ = [
     "Estimate",
     "JointCritic",
     "Kernel",
+    "MIMatrix",
     "Metric",
     "MineGradient",
+    "Missing",
     "ScoreBound",
     "Scores",
     "SeparableCritic",
@@ -131,6 +136,7 @@ __all__ = [
     "leave_one_out_bound",
     "leave_one_out_upper",
     "log_mean_exp",
+    "mi_matrix",
     "mixed_ksg",
     "mutual_information",
     "neural_mi",

@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import torch
 from torch import Tensor
 
+from infotorch.estimators.absence import Given, by_presence, without_absent
 from infotorch.estimators.class_neighbours import ross
 from infotorch.estimators.discrete import discrete_mi
 from infotorch.estimators.doubts import examined, noting
@@ -18,11 +19,15 @@ from infotorch.estimators.normal_scores import TIED
 from infotorch.estimators.score_function import refuse_as_score_function
 from infotorch.estimators.trained import suits_networks, symbols_tell_more, with_networks
 from infotorch.estimators.weighed import Effort, K, numbers_with_numbers
-from infotorch.numerics.checks import as_tensor, check_choice, check_neighbours, is_discrete, paired_rows
+from infotorch.numerics.checks import as_tensor, check_choice, check_neighbours, check_paired, is_discrete, paired_rows
+from infotorch.numerics.frames import Missing
 from infotorch.numerics.kinds import check_kind
 from infotorch.numerics.seeds import as_generator
 from infotorch.numerics.symbols import multiplicity, symbols
 from infotorch.numerics.typing import ArrayLike
+
+if TYPE_CHECKING:
+    from narwhals.typing import IntoDataFrame, IntoSeries
 
 Kind = Literal["discrete", "continuous", "continuous with ties"]
 
@@ -37,11 +42,12 @@ _MOST_DISTANCES, _DISTANCE_AS_COLUMNS = 10**11, 60
 
 
 def mutual_information(
-    x: ArrayLike,
-    y: ArrayLike,
+    x: ArrayLike | IntoDataFrame | IntoSeries,
+    y: ArrayLike | IntoDataFrame | IntoSeries,
     *,
     discrete_x: bool | None = None,
     discrete_y: bool | None = None,
+    missing: Missing = "error",
     effort: Effort = "default",
     generator: torch.Generator | None = None,
 ) -> Estimate:
@@ -80,11 +86,15 @@ def mutual_information(
     was picked, and why, is in `estimator` and `reason`.
 
     Args:
-        x: real or integer, shape (n,) or (n, ...).
-        y: real or integer, the same number of samples.
+        x: real or integer, shape (n,) or (n, ...); or a series or frame of pandas, polars, pyarrow or whatever narwhals
+            reads, of columns of one kind: words, categories and booleans are symbols, dates and times are numbers.
+        y: the same number of samples.
         discrete_x: True: equal samples of x are one symbol, and symbols have no order (class numbers in floats). False:
             x is numbers (ages, counts); only a constant, which has 0 nats either way, stays one symbol. None: as above.
         discrete_y: the same of y.
+        missing: what NaN is, and null in tables. "error"; "drop": a row that lacks a value on either side is left out;
+            "category": being absent is something that x or y says, a symbol beside others. Numbers that may be absent
+            then tell I(A; Y) + P(present) I(X; Y | present), of which A is whether x is absent.
         effort: "fast", of numbers with numbers neighbours alone, which no increasing map of a column changes;
             "default", at most seconds; "thorough", networks too, up to a minute.
         generator: draws the samples where there are too many; None: others in every call.
@@ -93,9 +103,11 @@ def mutual_information(
         Not clamped. `reason` says why this estimator was picked and what to beware of; `n`, how many samples were used.
 
     Raises:
-        ValueError: samples not paired, fewer than 4 rows, NaN or infinite values, or `discrete_x=True` of an x in which
-            no sample occurs twice (likewise y).
-        TypeError: x or y is not made of real numbers, or another argument is of another kind; or a selector of
+        ValueError: samples not paired, fewer than 4 rows, infinite values, missing ones that are an error or stand in
+            several columns of numbers and are to be a category, symbols beside numbers, or `discrete_x=True` of an x in
+            which no sample occurs twice (likewise y).
+        TypeError: x or y is made of neither real numbers nor a table's columns, or another argument is of another kind;
+            or a selector of
             scikit-learn calls it for scores, which `infotorch.sklearn.mutual_info_scores` gives.
 
     Example:
@@ -110,6 +122,23 @@ def mutual_information(
     refuse_as_score_function("mutual_information")
     generator = as_generator(generator, where="mutual_information")
     check_choice(effort, get_args(Effort), where="mutual_information", name="effort")
+    check_choice(missing, get_args(Missing), where="mutual_information", name="missing")
+    sides = (
+        Given.read(x, discrete_x, missing=missing, where="mutual_information", name="x"),
+        Given.read(y, discrete_y, missing=missing, where="mutual_information", name="y"),
+    )
+    if sides[0].absent is None and sides[1].absent is None:
+        return _measured(*sides, effort, generator)
+    check_paired(sides[0].values, sides[1].values, where="mutual_information")
+    if missing == "drop":
+        return _measured(*without_absent(*sides), effort, generator)
+    return by_presence(*sides, lambda first, second: _measured(first, second, effort, generator))
+
+
+def _measured(x_given: Given, y_given: Given, effort: Effort, generator: torch.Generator) -> Estimate:
+    """Of sides that have a value in every row."""
+    x, y = x_given.values, y_given.values
+    discrete_x, discrete_y = x_given.discrete, y_given.discrete
     xs, ys = paired_rows(x, y, where="mutual_information")
     check_neighbours(K, len(xs), where="mutual_information")
     xs, ys = xs.detach(), ys.detach()

@@ -187,7 +187,9 @@ class DeepInfoMax(Objective):
 
     def _matching(self, code_scores: Tensor, batch: LocalBatch) -> Tensor:
         shape = (len(code_scores), self.embedding)
-        drawn = torch.rand(shape, generator=batch.generator("prior"), device=code_scores.device)
+        # A type that is named: the default one may be a process's own.
+        kind = torch.float64 if code_scores.dtype == torch.float64 else torch.float32
+        drawn = torch.rand(shape, generator=batch.generator("prior"), device=code_scores.device, dtype=kind)
         return prior_matching(self.discriminator(drawn.to(batch.output.dtype)), code_scores)
 
 

@@ -93,7 +93,7 @@ def replace_features(rows: Tensor, *, share: float, generator: torch.Generator) 
         True
     """
     donors = torch.randint(len(rows), rows.shape, generator=generator, device=rows.device)
-    chosen = torch.rand(rows.shape, generator=generator, device=rows.device) < share
+    chosen = torch.rand(rows.shape, generator=generator, device=rows.device, dtype=rows.dtype) < share
     return torch.where(chosen, rows.gather(0, donors), rows)
 
 

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from infotorch.estimators.column_conditionals import conditional_column_informations
+from infotorch.estimators.column_errors import errors_by_groups
 from infotorch.estimators.single_columns import Column, column_informations
-from infotorch.sklearn.errors import errors_by_groups
 from infotorch.sklearn.independence import noise_of
 
 Criterion = Literal["relevance", "mrmr", "jmi"]

@@ -12,10 +12,10 @@ from sklearn.feature_selection import SelectorMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from infotorch.estimators.column_errors import errors_by_groups
 from infotorch.estimators.single_columns import column_informations
 from infotorch.numerics.checks import check_choice, check_number, shown
 from infotorch.sklearn.checks import checked_samples
-from infotorch.sklearn.errors import errors_by_groups
 from infotorch.sklearn.features import DiscreteFeatures, read_features, read_target
 from infotorch.sklearn.independence import independence_p_values
 from infotorch.sklearn.search import Criterion, Search
