@@ -187,9 +187,8 @@ class DeepInfoMax(Objective):
 
     def _matching(self, code_scores: Tensor, batch: LocalBatch) -> Tensor:
         shape = (len(code_scores), self.embedding)
-        # A type that is named: the default one may be a process's own.
-        kind = torch.float64 if code_scores.dtype == torch.float64 else torch.float32
-        drawn = torch.rand(shape, generator=batch.generator("prior"), device=code_scores.device, dtype=kind)
+        # Another type, such as the default one of a process in float64, would draw others.
+        drawn = torch.rand(shape, generator=batch.generator("prior"), device=code_scores.device, dtype=torch.float32)
         return prior_matching(self.discriminator(drawn.to(batch.output.dtype)), code_scores)
 
 

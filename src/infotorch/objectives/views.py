@@ -93,7 +93,8 @@ def replace_features(rows: Tensor, *, share: float, generator: torch.Generator) 
         True
     """
     donors = torch.randint(len(rows), rows.shape, generator=generator, device=rows.device)
-    chosen = torch.rand(rows.shape, generator=generator, device=rows.device, dtype=rows.dtype) < share
+    # Another type, such as the default one of a process in float64, would draw others.
+    chosen = torch.rand(rows.shape, generator=generator, device=rows.device, dtype=torch.float32) < share
     return torch.where(chosen, rows.gather(0, donors), rows)
 
 
