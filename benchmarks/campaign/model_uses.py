@@ -24,7 +24,6 @@ from campaign.held import Held, equal, is_ours
 from campaign.odd_models import MODELS, TARGETS, Odd, odd
 from campaign.part import Part
 from infotorch.diagnostics import InformationPlane, diagnose
-from infotorch.diagnostics.diagnosis import table_line
 from infotorch.estimators import architecture_aware_mine, binned_mi, ksg, pairwise_bounds, ross
 from infotorch.schedules import InformationSignal, lr_range_test, parameterised_layers
 
@@ -165,7 +164,7 @@ def diagnosis_with_properties(thing: Odd, twin: nn.Module) -> str | None:
     layers = None if isinstance(thing.model, nn.DataParallel) else [*thing.layers[:1], "output"]
     found = diagnose(thing.model, (thing.x, thing.y), layers=layers)
     for layer in found:
-        line = [number for number in table_line(layer).values() if isinstance(number, float)]
+        line = [number for number in layer.line().values() if isinstance(number, float)]
         if layer.compression is None or not all(math.isfinite(number) for number in line):
             return f"{layer.name!r} has no compression, or numbers that are not finite"
     alone = diagnose(thing.model, (thing.x, thing.y), layers=layers, properties=False)

@@ -86,6 +86,36 @@ def test_a_terminal_of_few_columns_shows_the_whole_verdict(trained, call, monkey
     assert "…" not in plain
 
 
+def test_two_runs_are_compared_layer_by_layer(trained, call, tmp_path):
+    row = change(find_recipe("demo", "bp"), {"epochs": 1, "data.limit": 300})
+    other = tmp_path / "other"
+    assert run(row, other, device="cpu", seed=2).status == "completed"
+    options = ("--layer", "fc1", "--layer", "fc3", "--device", "cpu")
+    code, out, err = call(trained, "--against", other, *options, "--json")
+    assert code == 0, err
+    content = json.loads(out)
+    assert [line["layer"] for line in content["layers"]] == ["fc1", "fc3"]
+    first, last = content["layers"]
+    assert first["most_like"] == "fc1"
+    assert first["cka"] == content["similarity"][0][0]
+    assert 0.8 < first["cka"] < 1.0  # other weights, the same images
+    assert last["linear_accuracy_gain"] < 0.1
+    assert not (other / "diagnosis.json").exists()
+    code, out, err = call(trained, "--against", other, *options)
+    assert code == 0, err
+    assert f"{first['mi_ty_nats']:.2f} ({first['mi_ty_nats_gain']:+.2f})" in out
+    # A run and itself: every layer is its own likeness, and nothing is gained.
+    line = json.loads(call(trained, "--against", trained, *options, "--json")[1])["layers"][1]
+    assert line["most_like"] == "fc3"
+    assert line["cka"] == pytest.approx(1.0, abs=1e-9)
+    assert line["linear_accuracy_gain"] == 0.0
+    other_data = tmp_path / "fewer"
+    assert run(change(row, {"data.limit": 200}), other_data, device="cpu").status == "completed"
+    code, out, err = call(trained, "--against", other_data)
+    assert (code, out) == (2, "")
+    assert "must be of the same data as" in err
+
+
 def test_wrong_usage_is_one_line(trained, call, tmp_path):
     (tmp_path / "empty").mkdir()
     wrong = {
@@ -96,6 +126,8 @@ def test_wrong_usage_is_one_line(trained, call, tmp_path):
         (trained, "--set", "epochs=1"): "is a run, whose settings are decided",
         (trained, "--layer", "fc9"): "the network has no layer 'fc9'",
         ("demo", "--seed", "x"): "got 'x'.",
+        ("demo", "--against", trained): "--against compares two runs, got demo; give a run's folder.",
+        (trained, "--against", tmp_path / "empty"): "holds no run: there is no recipe.json in it.",
         ("demo", "--set", "epochs"): "epochs",
         ("demo", "--device", "gpu"): "device: must be auto, cpu, cuda",
     }

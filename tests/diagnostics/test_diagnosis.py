@@ -11,6 +11,7 @@ from tests.diagnostics.zoo import NORMAL, WORDS, Apply, gaussian, mlp, networks
 from torch import nn
 
 from infotorch.diagnostics.diagnosis import diagnose as diagnose_all
+from infotorch.diagnostics.representation import Representation, alignment, effective_rank, uniformity
 
 ZOO = networks()
 
@@ -193,6 +194,40 @@ def test_properties_are_measured_of_every_layer_and_of_the_decision():
     assert [layer["table"] for layer in content["layers"]] == found.table()
     assert content["robustness"]["curves"][0]["sizes"] == [0.1, 0.3]
     assert content["layers"][0]["evidence"]["theorem"] is True
+
+
+def test_how_outputs_lie_stands_in_every_line():
+    x, y = labelled()
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 2))
+    y[:5] = -1
+    with torch.no_grad():
+        network[0].bias[:] = -0.3
+    found = diagnose(network, (x, y), layers=["1", "2"], properties=True, num_samples=len(x))
+    hidden = network[:2](x).detach()
+    known, there = y >= 0, hidden.norm(dim=1) > 0
+    assert not there.all()  # rows of zeros have no direction
+    line = found.table()[0]
+    assert line["effective_rank"] == pytest.approx(effective_rank(hidden), rel=1e-6)
+    assert line["alignment"] == pytest.approx(alignment(hidden[there & known], y[there & known]), rel=1e-6)
+    assert line["uniformity"] == pytest.approx(uniformity(hidden[there]), rel=1e-6)
+    frame = found.to_frame()
+    assert list(frame.index) == ["1", "2"]
+    assert frame.loc["1", "alignment"] == line["alignment"]
+    assert found.as_dict()["similarity"][0][0] == pytest.approx(1.0)
+    told = found["2"].decisions
+    assert found.summary == (
+        f"Diagnosis of 2 layers on {len(x)} samples: I(X; T) is {found['1'].verdict} in 2; the last tells "
+        f"{told.information:.2f} of {told.label_entropy:.2f} nats of the classes"
+    )
+
+
+def test_a_layer_of_zeros_has_no_directions():
+    dead = nn.Sequential(nn.Linear(4, 3), nn.ReLU())
+    nn.init.constant_(dead[0].bias, -1e3)
+    lies = diagnose(dead, (gaussian(40, 4), None), layers=["1"], properties=True)["1"].representation
+    assert lies == Representation(None, None, None)
+    assert diagnose(dead, (gaussian(40, 4), None), layers=["0"])["0"].representation is None
 
 
 def test_without_classes_compression_alone_is_measured_and_of_words_no_robustness():

@@ -28,6 +28,9 @@ def diagnose(
     seed: Seed = 0,
     device: Device = "auto",
     layer: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only this layer; repeatable.")] = None,
+    against: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Another run of the same data, to compare layer by layer.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object; null where nothing was measured.")] = False,
     quiet: Quiet = False,
 ) -> None:
@@ -35,10 +38,15 @@ def diagnose(
     if Path(what).is_dir():
         if variant is not None or set_:
             raise ValueError(f"diagnose: {what} is a run, whose settings are decided; leave out --variant and --set.")
+        if against is not None:
+            _compare(Path(what), against, layer, device, seed, as_json)
+            return
         from infotorch.runs.diagnose import diagnose_run
 
         found = diagnose_run(Path(what), layers=layer, device=device, seed=seed)
     else:
+        if against is not None:
+            raise ValueError(f"diagnose: --against compares two runs, got {what}; give a run's folder.")
         recipe = _recipe(what, variant, set_ or [])
         from infotorch.runs.diagnose import diagnose_recipe
 
@@ -49,6 +57,45 @@ def diagnose(
     _show(found)
     if Path(what).is_dir():
         print(f"diagnosis: {Path(what) / 'diagnosis.json'}")
+
+
+def _compare(first: Path, second: Path, layers: list[str] | None, device: str, seed: int, as_json: bool) -> None:
+    from infotorch.records.files import json_values
+    from infotorch.runs.diagnose import compare_runs
+
+    found = compare_runs(first, second, layers=layers, device=device, seed=seed)
+    if as_json:
+        content = {"layers": found.table(), "similarity": [[*row] for row in found.similarity]}
+        print(json.dumps(json_values(content), allow_nan=False))
+        return
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, title=f"{first} and {second}", title_justify="left")
+    for heading in ("layer", "most like"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("CKA", *(heading for heading, _ in _COMPARED)):
+        table.add_column(heading, justify="right")
+    for line in found.table():
+        cells = [_with_gain(line.get(key), line.get(f"{key}_gain")) for _, key in _COMPARED]
+        table.add_row(str(line["layer"]), str(line["most_like"]), _with_gain(line["cka"]), *cells)
+    print_rich(table)
+    print("In brackets: by how much the other run's layer has more.")
+
+
+#: What a comparison shows: heading and key.
+_COMPARED = (
+    ("I(T; Y), nats", "mi_ty_nats"),
+    ("effective rank", "effective_rank"),
+    ("linear accuracy", "linear_accuracy"),
+    ("under PGD", "attacked_accuracy"),
+)
+
+
+def _with_gain(value: object, gain: object = None) -> str:
+    if not isinstance(value, int | float):
+        return "–"
+    return f"{value:.2f}" + (f" ({gain:+.2f})" if isinstance(gain, int | float) else "")
 
 
 def _recipe(name: str, variant: str | None, settings: list[str]) -> Recipe:

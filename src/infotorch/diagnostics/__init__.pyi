@@ -1,6 +1,8 @@
 """Diagnostics look at a trained plan: they read and never write, and training never imports them."""
 
 from infotorch.diagnostics.bottleneck import bottleneck_information as bottleneck_information
+from infotorch.diagnostics.comparison import NetworkComparison as NetworkComparison
+from infotorch.diagnostics.comparison import compare_networks as compare_networks
 from infotorch.diagnostics.compression import Compression as Compression
 from infotorch.diagnostics.compression import NoisyInformation as NoisyInformation
 from infotorch.diagnostics.compression import QuantisedEntropy as QuantisedEntropy
@@ -17,6 +19,7 @@ from infotorch.diagnostics.isolation import IsolationAudit as IsolationAudit
 from infotorch.diagnostics.isolation import audit_isolation as audit_isolation
 from infotorch.diagnostics.isolation_findings import IsolationFinding as IsolationFinding
 from infotorch.diagnostics.plane_point import PlanePoint as PlanePoint
+from infotorch.diagnostics.representation import Representation as Representation
 from infotorch.diagnostics.representation import alignment as alignment
 from infotorch.diagnostics.representation import effective_rank as effective_rank
 from infotorch.diagnostics.representation import uniformity as uniformity
@@ -34,15 +37,18 @@ __all__ = [
     "IsolationAudit",
     "IsolationFinding",
     "LayerDiagnosis",
+    "NetworkComparison",
     "NoisyInformation",
     "PlanePoint",
     "Probe",
     "QuantisedEntropy",
+    "Representation",
     "Sensitivity",
     "Verdict",
     "alignment",
     "audit_isolation",
     "bottleneck_information",
+    "compare_networks",
     "correlation_dimension",
     "diagnose",
     "effective_rank",

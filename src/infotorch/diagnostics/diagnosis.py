@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Literal, get_args
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from infotorch.assessment.robustness import Change, Robustness, layer_robustness, network_robustness
 from infotorch.data.graphs import GraphSamples
-from infotorch.data.looks import GraphNodes, Held, first_look, looks
+from infotorch.data.looks import GraphNodes, first_look
 from infotorch.data.samples import LookSource, read_samples
 from infotorch.data.targets import TARGETS, Targets
 from infotorch.diagnostics.compression import Compression, compression
@@ -20,16 +21,14 @@ from infotorch.diagnostics.continuity import InputKind
 from infotorch.diagnostics.diagnosed_samples import as_one_input, checked_pair, drawn, is_real
 from infotorch.diagnostics.evidence import Evidence, gather_evidence
 from infotorch.diagnostics.graph_evidence import GraphEvidence, gather_graph_evidence
+from infotorch.diagnostics.layer_outputs import copied, outputs_of
 from infotorch.diagnostics.own_noise import own_noise
+from infotorch.diagnostics.representation import Representation
 from infotorch.diagnostics.simplicity import Decisions, decisions
 from infotorch.diagnostics.verdict import Verdict, decide, remedy_for
-from infotorch.figures.diagnosis import compression_figure, robustness_figure
-from infotorch.networks.feature_extractor import (
-    FeatureExtractor,
-    check_layers,
-    errors_of,
-    layers_that_run,
-)
+from infotorch.estimators.dependence import cka_between
+from infotorch.figures.diagnosis import compression_figure, robustness_figure, similarity_figure
+from infotorch.networks.feature_extractor import check_layers, errors_of, layers_that_run
 from infotorch.networks.one_input import name_within, name_without
 from infotorch.numerics.checks import (
     check_choice,
@@ -38,18 +37,18 @@ from infotorch.numerics.checks import (
     check_rows,
     shown,
 )
-from infotorch.numerics.columns import narrowed
+from infotorch.numerics.extras import require
 from infotorch.numerics.kinds import check_kind
-from infotorch.numerics.model_copy import model_copy
 from infotorch.numerics.named_tensors import NamedTensors
 from infotorch.numerics.seeds import seed_streams
 from infotorch.records.files import Json, json_values
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
     from plotly.graph_objects import Figure
 
-#: What `Diagnosis.figure` draws: P2, or P4 under one kind of change.
-DiagnosisFigure = Literal["compression", "gaussian", "affine", "fgsm", "pgd"]
+#: What `Diagnosis.figure` draws: P2, likeness of layers, or P4 under one kind of change.
+DiagnosisFigure = Literal["compression", "similarity", "gaussian", "affine", "fgsm", "pgd"]
 #: A line of `Diagnosis.table`: column -> words, a count or a number; None where it was not measured.
 TableLine = dict[str, str | int | float | None]
 _WHERE = "diagnose"
@@ -57,8 +56,6 @@ _WHERE = "diagnose"
 FEWEST_SAMPLES = 20
 # Rows that P4 changes, half of which fit its probes; each is attacked dozens of times.
 _CHANGED_ROWS = 400
-# Rows a forward pass.
-_CHUNK = 250
 
 
 @dataclass(frozen=True)
@@ -76,6 +73,7 @@ class LayerDiagnosis:
         compression: P2; None where the properties were not asked for.
         robustness: P4 of a linear probe on this layer; None without classes, or for inputs that are no real numbers, or
             graphs.
+        representation: how its outputs lie; None where the properties were not asked for.
 
     Example:
         >>> x = torch.randn(40, 2, generator=torch.Generator().manual_seed(0))
@@ -93,6 +91,35 @@ class LayerDiagnosis:
     decisions: Decisions | None = None
     compression: Compression | None = None
     robustness: Robustness | None = None
+    representation: Representation | None = None
+
+    def line(self) -> TableLine:
+        """Its line of `Diagnosis.table`."""
+        told, small, steady, lies = self.decisions, self.compression, self.robustness, self.representation
+        noisy = small and small.noisy[len(small.noisy) // 2]
+
+        def middle(kind: Change) -> float | None:
+            curve = steady and steady.curve(kind)
+            return curve.accuracy[len(curve.accuracy) // 2] if curve else None
+
+        return {
+            "layer": self.name,
+            "columns": self.columns,
+            "verdict": self.verdict,
+            "mi_ty_nats": told and told.information,
+            "label_entropy_nats": told and told.label_entropy,
+            "mi_xt_nats": noisy and noisy.upper,
+            "relative_noise": noisy and noisy.relative_noise,
+            "within_classes": small and small.within_classes,
+            "effective_rank": lies and lies.effective_rank,
+            "alignment": lies and lies.alignment,
+            "uniformity": lies and lies.uniformity,
+            "linear_accuracy": told and told.linear.accuracy,
+            "neighbour_accuracy": told and told.neighbours.accuracy,
+            "network_accuracy": told and told.network.accuracy,
+            "noisy_accuracy": middle("gaussian"),
+            "attacked_accuracy": middle("pgd"),
+        }
 
 
 @dataclass(frozen=True)
@@ -104,6 +131,8 @@ class Diagnosis:
         num_samples: samples that were looked at.
         robustness: P4 of the network's own decision; None where its output has not one column for each class. Classes
             are numbered to the largest in the data: without the last one the scores count as an embedding.
+        similarity: linear, unbiased `cka` of each layer with each, a row a layer; NaN beside a layer that does not
+            vary. None where the properties were not asked for.
 
     Example:
         >>> x = torch.randn(40, 2, generator=torch.Generator().manual_seed(0))
@@ -115,6 +144,7 @@ class Diagnosis:
     layers: tuple[LayerDiagnosis, ...]
     num_samples: int
     robustness: Robustness | None = None
+    similarity: tuple[tuple[float, ...], ...] | None = None
 
     def __iter__(self) -> Iterator[LayerDiagnosis]:
         return iter(self.layers)
@@ -129,29 +159,51 @@ class Diagnosis:
 
     def __repr__(self) -> str:
         lines = [f"  {layer.name}: {layer.verdict}: {layer.reason}" for layer in self.layers]
-        return "\n".join([f"Diagnosis of {len(self.layers)} layers on {self.num_samples} samples", *lines])
+        return "\n".join([self.summary, *lines])
+
+    @property
+    def summary(self) -> str:
+        """One line: how many layers have which verdict, and what the last one tells of the classes."""
+        counts = Counter(layer.verdict for layer in self.layers)
+        said = ", ".join(f"{verdict} in {count}" for verdict, count in counts.items())
+        told = self.layers[-1].decisions if self.layers else None
+        end = ""
+        if told is not None:
+            end = f"; the last tells {told.information:.2f} of {told.label_entropy:.2f} nats of the classes"
+        return f"Diagnosis of {len(self.layers)} layers on {self.num_samples} samples: I(X; T) is {said}{end}"
 
     def table(self) -> list[TableLine]:
         """A line for each layer with the numbers that tell most; None where a number was not measured.
 
         `mi_ty_nats` (P1) is the best probe's lower bound; `mi_xt_nats` (P2) the upper bound at the middle noise, with
-        that noise beside it; the accuracies (P3) are the probes'; `noisy_accuracy` and `attacked_accuracy` (P4) are
+        that noise beside it; `effective_rank`, `alignment` and `uniformity` say how the outputs lie, see the functions
+        of these names; the accuracies (P3) are the probes'; `noisy_accuracy` and `attacked_accuracy` (P4) are
         those of a linear probe at the middle size of Gaussian noise and of PGD.
         """
-        return [table_line(layer) for layer in self.layers]
+        return [layer.line() for layer in self.layers]
+
+    def to_frame(self) -> DataFrame:
+        """`table` as a pandas frame, a row a layer.
+
+        Raises:
+            ModuleNotFoundError: pandas is not installed.
+        """
+        pandas = require("frames", "pandas", "Diagnosis.to_frame")
+        return pandas.DataFrame(self.table()).set_index("layer")
 
     def figure(self, kind: DiagnosisFigure = "compression") -> Figure:
         """A colour a layer: I(X; T + noise) against the noise, or accuracy against the size of a kind of change.
 
         Args:
-            kind: "compression" (P2), or a change of P4.
+            kind: "compression" (P2), a change of P4, or "similarity": a heat map of how alike the layers are.
 
         Raises:
             ValueError: this was not measured, or an unknown kind.
         """
         check_choice(kind, get_args(DiagnosisFigure), where="Diagnosis.figure", name="kind")
         content = self.as_dict()
-        figure = compression_figure(content) if kind == "compression" else robustness_figure(content, kind)
+        known = {"compression": compression_figure, "similarity": similarity_figure}
+        figure = known[kind](content) if kind in known else robustness_figure(content, kind)
         if figure is None:
             raise ValueError(f"Diagnosis.figure: kind must be one that was measured, got {shown(kind)}.")
         return figure
@@ -163,8 +215,9 @@ class Diagnosis:
             {**asdict(layer), "table": line, "sentences": layer.evidence.sentences()}
             for layer, line in zip(self.layers, lines, strict=True)
         ]
-        robustness = self.robustness and asdict(self.robustness)
-        return json_values({"num_samples": self.num_samples, "layers": layers, "robustness": robustness})
+        robustness, similarity = self.robustness and asdict(self.robustness), self.similarity
+        content = {"num_samples": self.num_samples, "layers": layers, "robustness": robustness}
+        return json_values(content | {"similarity": similarity and [[*row] for row in similarity]})
 
 
 def diagnose(
@@ -183,7 +236,8 @@ def diagnose(
     """Say of every layer T of a network whether I(X; T) is a number that means anything, and what to use instead.
 
     Beside the verdict stand four properties in numbers: P1, T informs about the classes; P2, it is compressed; P3, a
-    simple decision is enough; P4, it is robust.
+    simple decision is enough; P4, it is robust. And how its outputs lie: how many directions they fill, how near those
+    of one class are and how evenly all are spread, and how alike any two layers are.
 
     The network is looked at as it is used, in evaluation mode, on a copy. Verdicts, where X is the input's law as these
     rows show it:
@@ -220,7 +274,7 @@ def diagnose(
         noise_levels: standard deviations of the noise that makes I(X; T) finite in P2, in units of each layer's spread:
             several, as no single one is right.
         radii: sizes of the noise and of the attacks in P4, in units of the input's root mean square deviation.
-        properties: whether P1 to P4 are measured too, which takes most of the time.
+        properties: whether all but the verdicts is measured too, which takes most of the time.
         num_samples: samples that are looked at, drawn in the proportions of the classes; P4 looks at 400 of them.
         seed: decides the samples and every draw.
         targets: "classes" for class numbers that are stored as floats, see `fit`.
@@ -269,14 +323,14 @@ def diagnose(
         streams.as_global_everywhere("diagnosed", device=x.device),
     ):
         several, of_graphs = isinstance(x, NamedTensors), isinstance(x, GraphSamples | GraphNodes)
-        twin, x, y = _copied(model), x if of_graphs else x.clone(), None if y is None else y.clone()
+        twin, x, y = copied(model), x if of_graphs else x.clone(), None if y is None else y.clone()
         twin, x, movable = as_one_input(twin, x)
         with errors_of(_WHERE):
             if layers is not None:
                 layers = check_layers(model, layers, where=_WHERE)
                 layers = [name_within(name) for name in layers] if several else layers
             names = layers_that_run(twin, first_look(x, 2).x) if layers is None else layers
-            outputs = _outputs(twin, x, names)
+            outputs = outputs_of(twin, x, names)
         known = {"data": input_kind, "streams": streams}
         if of_graphs:
             told = gather_graph_evidence(twin, x, names, outputs, **known)
@@ -284,7 +338,7 @@ def diagnose(
         else:
             seen = gather_evidence(twin, x, names, outputs, movable=movable, **known)
             found = tuple(_layer(name, outputs[name], seen[name]) for name in names)
-        own = None
+        own = similarity = None
         if properties:
             can_be = movable is None and not of_graphs and x.is_floating_point()
             attacked = _labelled(x, y) if y is not None and can_be else None
@@ -299,12 +353,15 @@ def diagnose(
                         outputs[layer.name], y, noise_levels=noise_levels, own=noises.get(layer.name)
                     ),
                     robustness=attacked and layer_robustness(twin, layer.name, *attacked, **changes),
+                    representation=Representation.of(outputs[layer.name], y),
                 )
                 for layer in found
             )
+            own_outputs = [outputs[name] for name in names]
+            similarity = tuple(tuple(row) for row in cka_between(own_outputs, own_outputs).tolist())
     if several:
         found = tuple(replace(layer, name=name_without(layer.name)) for layer in found)
-    return Diagnosis(found, len(x), own)
+    return Diagnosis(found, len(x), own, similarity)
 
 
 def _layer(name: str, t: Tensor, seen: Evidence, graphs: GraphEvidence | None = None) -> LayerDiagnosis:
@@ -320,32 +377,6 @@ def _labelled(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor] | None:
     return (x[kept], y[kept]) if len(y[kept].unique()) > 1 else None
 
 
-def table_line(layer: LayerDiagnosis) -> TableLine:
-    """One line of `Diagnosis.table`."""
-    told, small, steady = layer.decisions, layer.compression, layer.robustness
-    noisy = small and small.noisy[len(small.noisy) // 2]
-
-    def middle(kind: Change) -> float | None:
-        curve = steady and steady.curve(kind)
-        return curve.accuracy[len(curve.accuracy) // 2] if curve else None
-
-    return {
-        "layer": layer.name,
-        "columns": layer.columns,
-        "verdict": layer.verdict,
-        "mi_ty_nats": told and told.information,
-        "label_entropy_nats": told and told.label_entropy,
-        "mi_xt_nats": noisy and noisy.upper,
-        "relative_noise": noisy and noisy.relative_noise,
-        "within_classes": small and small.within_classes,
-        "linear_accuracy": told and told.linear.accuracy,
-        "neighbour_accuracy": told and told.neighbours.accuracy,
-        "network_accuracy": told and told.network.accuracy,
-        "noisy_accuracy": middle("gaussian"),
-        "attacked_accuracy": middle("pgd"),
-    }
-
-
 def _check_sizes(noise_levels: Sequence[float], radii: Sequence[float]) -> None:
     for name, values in (("noise_levels", noise_levels), ("radii", radii)):
         # An array of no axes has a length as little as a number does.
@@ -356,24 +387,3 @@ def _check_sizes(noise_levels: Sequence[float], radii: Sequence[float]) -> None:
             raise ValueError(f"{_WHERE}: {name} must hold one number or more, got none.")
         for value in values:
             check_positive(value, where=_WHERE, name=name)
-
-
-def _copied(model: nn.Module) -> nn.Module:
-    try:
-        return model_copy(model)
-    except (RuntimeError, TypeError, ValueError, AttributeError):
-        return model  # it holds what cannot be copied; FeatureExtractor puts back what a pass changes
-
-
-def _outputs(model: nn.Module, x: Held, layers: Sequence[str]) -> dict[str, Tensor]:
-    parts: dict[str, list[Tensor]] = {name: [] for name in layers}
-    with torch.no_grad(), FeatureExtractor(model, layers) as extract:
-        for look in looks(x, _CHUNK):
-            extract.run(look.x)
-            for name in layers:
-                parts[name].append(narrowed(look.columns(extract.features.get(name), name)))
-    found = {name: torch.cat(values) for name, values in parts.items()}
-    for name, t in found.items():
-        if not bool(torch.isfinite(t).all()):
-            raise ValueError(f"the layer {name!r} gives NaN or infinite values.")
-    return found

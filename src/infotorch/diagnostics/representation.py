@@ -2,12 +2,53 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
 from infotorch.numerics.checks import as_samples, as_tensor, check_paired, check_rows
 
 _BLOCK = 1024
+
+
+@dataclass(frozen=True)
+class Representation:
+    """How one layer's outputs lie. Rows of zeros have no direction, and are left out of the last two.
+
+    Args:
+        effective_rank: see `effective_rank`; None of a layer that is zero throughout.
+        alignment: see `alignment`, of the labelled rows; None without classes, or where no two rows share one.
+        uniformity: see `uniformity`; None with fewer than two rows that have a direction.
+
+    Example:
+        >>> round(Representation.of(torch.eye(3), None).uniformity, 6)  # pairs at right angles: -2 * 2
+        -4.0
+    """
+
+    effective_rank: float | None
+    alignment: float | None
+    uniformity: float | None
+
+    @staticmethod
+    def of(t: Tensor, y: Tensor | None) -> Representation:
+        """Of a layer's outputs.
+
+        Args:
+            t: finite, (n, d).
+            y: classes, (n,), -1 for unlabelled rows; or None.
+        """
+        there = t.double().norm(dim=1) > 0
+        rows = t[there]
+        if len(rows) == 0:
+            return Representation(None, None, None)
+        aligned = None
+        if y is not None:
+            labels = y.to(t.device)[there]
+            known = labels >= 0
+            if bool((torch.bincount(labels[known]) > 1).any()):
+                aligned = alignment(rows[known], labels[known])
+        return Representation(effective_rank(t), aligned, uniformity(rows) if len(rows) > 1 else None)
 
 
 def effective_rank(t: Tensor) -> float:

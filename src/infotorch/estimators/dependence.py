@@ -154,11 +154,40 @@ def cka(
     first, second = sides
     *own, both = _inners([(first, first), (second, second), sides], unbiased)
     for name, inner in zip("xy", own, strict=True):
-        # Differences of sums carry an error of about 1e-16 of the sums.
-        if float(inner.value.detach()) <= 1e-13 * float(inner.size.detach()):
+        if bool(_own(inner).isnan()):
             raise ValueError(f"cka: {name} must vary as far as the kernel sees, got an HSIC with itself of 0.")
     value = both.value / (own[0].value.sqrt() * own[1].value.sqrt())
     return value.to(dtype)
+
+
+def cka_between(first: Sequence[Tensor], second: Sequence[Tensor]) -> Tensor:
+    """Linear, unbiased `cka` of each embedding of the first list with each of the second, of the same samples.
+
+    Args:
+        first: embeddings (n, d), real and finite; n at least 4.
+        second: likewise.
+
+    Returns:
+        (embeddings of the first, of the second), float64; NaN beside one that does not vary.
+
+    Example:
+        >>> x = torch.randn(50, 3, generator=torch.Generator().manual_seed(0))
+        >>> cka_between([x, x[:, :1]], [5 * x]).round(decimals=1).tolist()
+        [[1.0], [0.5]]
+    """
+    sides = {id(rows): _side(rows.detach(), "linear", 1.0, where="cka") for rows in (*first, *second)}
+    pairs = [(sides[id(rows)], sides[id(rows)]) for rows in (*first, *second)]
+    pairs += [(sides[id(rows)], sides[id(other)]) for rows in first for other in second]
+    found = _inners(pairs, unbiased=True)
+    own = torch.stack([_own(inner) for inner in found[: len(first) + len(second)]]).sqrt()
+    both = torch.stack([inner.value for inner in found[len(own) :]]).reshape(len(first), len(second))
+    return both / own[: len(first), None] / own[len(first) :]
+
+
+def _own(inner: _Inner) -> Tensor:
+    """HSIC with itself; NaN where it is nothing but rounding: differences of sums err by about 1e-16 of the sums."""
+    varies = float(inner.value.detach()) > 1e-13 * float(inner.size.detach())
+    return inner.value if varies else torch.full_like(inner.value, torch.nan)
 
 
 def _read(

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from infotorch.figures.matrix import matrix_figure
 from infotorch.figures.style import blank_figure, look, places, plain, short
 
 if TYPE_CHECKING:
@@ -37,6 +40,21 @@ def compression_figure(content: Mapping[str, Any], order: Sequence[str] = ()) ->
     figure.update_xaxes(title_text="noise, in units of the layer's spread", type="log")
     figure.update_yaxes(title_text="I(X; T + ε) at most, nats", rangemode="tozero")
     return figure
+
+
+def similarity_figure(content: Mapping[str, Any]) -> Figure | None:
+    """How alike the layers are, 0 to 1, as a heat map; None where it was not measured.
+
+    Args:
+        content: `Diagnosis.as_dict`.
+    """
+    found = content.get("similarity")
+    if not found:
+        return None
+    names = [layer["name"] for layer in content["layers"]]
+    cells = np.array([[np.nan if value is None else value for value in row] for row in found])
+    told = [[f"CKA {value:.3f}" for value in row] for row in cells]
+    return matrix_figure(cells, names, told=told, title="CKA", most=1.0)
 
 
 def robustness_figure(content: Mapping[str, Any], kind: str, order: Sequence[str] = ()) -> Figure | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from infotorch.figures.diagnosis import compression_figure, robustness_figure
+from infotorch.figures.diagnosis import compression_figure, robustness_figure, similarity_figure
 from infotorch.records.forms import COUNT, NUMBER, NUMBER_OR_NULL, TEXT, WHOLE, Optional, check_form
 from infotorch.records.run_record import RunRecord
 from infotorch.report.numbers import ABSENT
@@ -21,6 +21,9 @@ COLUMNS = (
     ("I(T; Y) ≥", "mi_ty_nats", 2),
     ("I(X; T+ε) ≤", "mi_xt_nats", 2),
     ("within classes", "within_classes", 2),
+    ("rank", "effective_rank", 1),
+    ("alignment", "alignment", 2),
+    ("uniformity", "uniformity", 2),
     ("linear", "linear_accuracy", None),
     ("kNN", "neighbour_accuracy", None),
     ("MLP", "network_accuracy", None),
@@ -44,12 +47,14 @@ _FORM = {
     "num_samples": COUNT,
     "layers": [_LAYER],
     "robustness": Optional(_ROBUSTNESS),
+    "similarity": Optional([[NUMBER_OR_NULL]]),
 }
 _KINDS = {"gaussian": "Gaussian noise", "affine": "Affine changes", "fgsm": "FGSM", "pgd": "PGD"}
 _ABOUT = (
     "The verdict says whether I(X; T) is a number that means anything. P1: the best probe's lower bound on I(T; Y), in "
     "nats. P2: an upper bound on I(X; T + ε), far too high where T holds noise of its own that is not Gaussian, and "
-    "the share of the squared distances that lies within classes. P3: held-out accuracy of probes, in percent. P4: "
+    "the share of the squared distances that lies within classes. Rank is the effective number of directions of the "
+    "outputs; alignment and uniformity are of their directions. P3: held-out accuracy of probes, in percent. P4: "
     "accuracy of a linear probe under noise and under attack. Noise and attacks follow the layer's and the input's own "
     "scale."
 )
@@ -158,6 +163,9 @@ def legend(content: dict[str, Any]) -> str:
         ("mi_ty_nats" in used, "I(T; Y): nats, by the best probe"),
         ("mi_xt_nats" in used, f"I(X; T+ε): nats, ε of {_listed(noises)} of the layer's spread"),
         ("within_classes" in used, "within classes: share of the squared distances"),
+        ("effective_rank" in used, "rank: effective number of directions"),
+        ("alignment" in used, "alignment: squared distance within classes, 0 to 4"),
+        ("uniformity" in used, "uniformity: the lower the more evenly spread"),
         ("linear_accuracy" in used, "linear, kNN, MLP: % of held-out samples that probes classify correctly"),
         (bool(sizes), f"noise, PGD: % by the linear probe, changes of {_listed(sizes)} of the input's deviation"),
     ]
@@ -229,6 +237,7 @@ def _of_row(row: VariantSummary) -> dict[str, Any] | None:
 
 def _variant(variant: str, content: dict[str, Any], specs: list[str], unfolded: bool, order: Sequence[str]) -> str:
     figures = drawing(compression_figure(content, order), "Compression under noise", "P2", specs)
+    figures += drawing(similarity_figure(content), "Likeness of layers", "linear CKA, unbiased", specs)
     for kind, words in _KINDS.items():
         figures += drawing(robustness_figure(content, kind, order), words, "P4, linear probes on each layer", specs)
     said = "".join(

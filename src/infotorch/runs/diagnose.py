@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from infotorch.data.splits import stratified_samples
+from infotorch.diagnostics.comparison import NetworkComparison, compare_networks
 from infotorch.diagnostics.diagnosis import diagnose
 from infotorch.numerics.seeds import seed_streams
 from infotorch.recipes.recipe import Recipe
@@ -41,6 +42,51 @@ def diagnose_run(
         FileNotFoundError: the directory holds no checkpoint.
         ValueError: it holds no run, or one of another version or on graphs; see also `diagnose`.
     """
+    setup, run_seed = _as_it_was_left(directory, device)
+    outcome = RunRecord(directory).outcome()
+    when = "after training" if outcome is not None and outcome.status == "completed" else "in the midst of training"
+    with evaluating(setup.plan):  # of averaged weights the averages
+        found = _diagnosed(setup, layers, seed)
+    found = {**_about(setup.recipe, run_seed, when), **found}
+    write_json(directory / "diagnosis.json", found)
+    return found
+
+
+def compare_runs(
+    directory: Path, other: Path, *, layers: Sequence[str] | None = None, device: str = "auto", seed: int = 0
+) -> NetworkComparison:
+    """The networks that two runs have left, beside each other on validation samples of the first; nothing is kept.
+
+    Args:
+        directory: a run directory with a checkpoint.
+        other: another one, of the same data.
+        layers: of both networks, see `diagnose`.
+        device: see `launch`.
+        seed: of the samples and all draws.
+
+    Raises:
+        FileNotFoundError: a directory holds no checkpoint.
+        ValueError: as `diagnose_run`; or the runs are of different data.
+    """
+    first, second = (_as_it_was_left(one, device)[0] for one in (directory, other))
+    if first.recipe.data != second.recipe.data:
+        raise ValueError(
+            f"{other} must be of the same data as {directory}, got {second.recipe.data} and {first.recipe.data}."
+        )
+    with evaluating(first.plan), evaluating(second.plan):
+        return compare_networks(
+            first.model,
+            second.model,
+            _samples(first, seed),
+            layers=layers,
+            other_layers=layers,
+            num_samples=NUM_SAMPLES,
+            seed=seed,
+        )
+
+
+def _as_it_was_left(directory: Path, device: str) -> tuple[Setup, int]:
+    """A run's network with its weights, and its seed."""
     record = RunRecord(directory)
     if not record.exists():
         raise ValueError(f"{directory} holds no run: there is no recipe.json in it.")
@@ -57,13 +103,7 @@ def diagnose_run(
     setup.prepare()
     with naming_checkpoint(record):
         setup.plan.load_state_dict(state["plan"])
-    outcome = record.outcome()
-    when = "after training" if outcome is not None and outcome.status == "completed" else "in the midst of training"
-    with evaluating(setup.plan):  # of averaged weights the averages
-        found = _diagnosed(setup, layers, seed)
-    found = {**_about(recipe, run_seed, when), **found}
-    write_json(directory / "diagnosis.json", found)
-    return found
+    return setup, run_seed
 
 
 def diagnose_recipe(
@@ -107,14 +147,20 @@ def _about(recipe: Recipe, seed: int, weights: str) -> dict[str, Any]:
     return {"recipe": recipe.name, "variant": recipe.variant, "seed": seed, "weights": weights, "split": "validation"}
 
 
-def _diagnosed(setup: Setup, layers: Sequence[str] | None, seed: int) -> dict[str, Any]:
+def _samples(setup: Setup, seed: int) -> tuple[Tensor, Tensor | None]:
+    """Validation inputs, and their classes if they have any."""
     held_out = setup.dataset.validation
     x, classes = held_out.x, None if setup.dataset.num_classes is None else held_out.y
     if not isinstance(x, Tensor):  # pictures that stay on disk
         y = held_out.y
         kept = stratified_samples(y.cpu(), min(NUM_SAMPLES, len(y)), seed_streams(seed).generator("diagnosed pictures"))
         x, classes = x[kept], y[kept]
+    return x, classes
+
+
+def _diagnosed(setup: Setup, layers: Sequence[str] | None, seed: int) -> dict[str, Any]:
+    samples = _samples(setup, seed)
     try:
-        return diagnose(setup.model, (x, classes), layers=layers, num_samples=NUM_SAMPLES, seed=seed).as_dict()
+        return diagnose(setup.model, samples, layers=layers, num_samples=NUM_SAMPLES, seed=seed).as_dict()
     except ValueError as error:
         raise ValueError(f"{setup.recipe.name}: {error}") from error
