@@ -26,6 +26,7 @@ KEPT = Path(__file__).parent / "gallery"
 ARGUMENTS = {"few_labels": ["--data", "digits"]}
 # Example -> the variable that is its picture, or whose `.figure()` is.
 OWN_FIGURE = {
+    "calibration": "plain",
     "diagnose": "found",
     "information_plane": "plane",
     "layer_metrics": "curves",

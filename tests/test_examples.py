@@ -95,6 +95,14 @@ def test_gaps_are_told_apart(printed):
     assert 0.2 < float(category) < float(drop)
 
 
+def test_smoothed_labels_cost_calibration(printed):
+    plain, smoothed = (
+        float(re.search(rf"^{name}: .*calibration error (\S+),", printed("calibration"), flags=re.MULTILINE).group(1))
+        for name in ("cross-entropy", "smoothed labels")
+    )
+    assert plain < 0.08 < smoothed  # the smoothed network is too modest
+
+
 def test_no_layer_knows_more_than_the_one_before(printed):
     lines = printed("layer_metrics").splitlines()
     assert len(lines) == 8

@@ -11,8 +11,8 @@ from importlib.util import resolve_name
 from pathlib import Path
 
 PACKAGES = (
-    "", "data", "diagnostics", "distributions", "estimators", "lightning", "networks", "objectives", "schedules",
-    "sklearn", "torchmetrics",
+    "", "assessment", "data", "diagnostics", "distributions", "estimators", "lightning", "networks", "objectives",
+    "schedules", "sklearn", "torchmetrics",
 )  # fmt: skip
 SOURCE = Path(__file__).parents[1] / "src" / "infotorch"
 

@@ -353,6 +353,34 @@ EXAMPLES: dict[str, Any] = {
             f"use {name}": lambda made: made.fit(rows(N, 2).numpy(), labels().numpy()),
         }.items()
     },
+    **dict.fromkeys(
+        [
+            f"{name}.scores"
+            for name in ("adaptive_calibration_error", "brier_score", "calibration_error", "negative_log_likelihood")
+        ],
+        lambda: rows(N, 3),
+    ),
+    **dict.fromkeys(["auroc.outside", "auroc.inside", "fpr95.outside", "fpr95.inside"], lambda: rows(N, 1)[:, 0]),
+    "aurc.doubt": lambda: rows(N, 1)[:, 0],
+    "aurc.wrong": lambda: labels() == 0,
+    "calibration_table.model": lambda: linear(2, 3),
+    "calibration_table.data": lambda: (rows(N, 2), labels()),
+    "calibration_table.corruptions": lambda: None,
+    "ImageCorruption.name": lambda: "contrast",
+    "ImageCorruption.pixel_range": lambda: (0.0, 1.0),
+    "images": lambda: rows(N, 1, 4, 4).sigmoid(),
+    "severity": lambda: 2,
+    "CalibrationTable()": lambda: it.assessment.calibration_table(
+        linear(2, 3), (rows(N, 2), labels()), corruptions=None
+    ),
+    "CalibrationTable.lines": lambda: ({"corruption": "none", "severity": None},),
+    "CalibrationTable.reliability": lambda: ((0.5, 0.5, 1),),
+    "compare_networks.first": lambda: linear(2, 3),
+    "compare_networks.second": lambda: linear(2, 3),
+    "compare_networks.properties": lambda: False,
+    "NetworkComparison()": lambda: it.diagnostics.compare_networks(
+        linear(2, 3), linear(2, 3), (rows(N, 2), labels()), properties=False
+    ),
     "mi_matrix.frame": lambda: rows(N, 2),
     "MIMatrix()": lambda: it.mi_matrix(rows(N, 2)),
     "MIMatrix.columns": lambda: ("a", "b"),

@@ -66,8 +66,8 @@ HOMES = {
     "train": "training.loop",
 }
 PACKAGES = (
-    "data", "diagnostics", "distributions", "estimators", "lightning", "networks", "objectives", "schedules", "sklearn",
-    "torchmetrics",
+    "assessment", "data", "diagnostics", "distributions", "estimators", "lightning", "networks", "objectives",
+    "schedules", "sklearn", "torchmetrics",
 )  # fmt: skip
 import_quietly()
 __getattr__, __dir__, __all__ = namespace(__name__, HOMES, packages=PACKAGES)  # pyright: ignore[reportUnsupportedDunderAll]

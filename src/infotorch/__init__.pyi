@@ -1,5 +1,6 @@
 """infotorch trains, measures and explains PyTorch networks with information."""
 
+from infotorch import assessment as assessment
 from infotorch import data as data
 from infotorch import diagnostics as diagnostics
 from infotorch import distributions as distributions
@@ -99,6 +100,7 @@ __all__ = [
     "StepInfo",
     "TensorBatches",
     "architecture_aware_mine",
+    "assessment",
     "audit_isolation",
     "binned_mi",
     "cka",

@@ -7,10 +7,11 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from infotorch.assessment.calibration import mean_of_ties
-from infotorch.numerics.checks import check_paired, check_rows
+from infotorch.numerics.checks import as_tensor, check_paired, check_rows, in_float64
+from infotorch.numerics.typing import ArrayLike
 
 
-def auroc(outside: Tensor, inside: Tensor) -> float:
+def auroc(outside: ArrayLike, inside: ArrayLike) -> float:
     """P(outside > inside) + P(outside = inside) / 2: the area under the curve of a detector, 0 to 1; 1/2 is chance.
 
     Args:
@@ -24,12 +25,12 @@ def auroc(outside: Tensor, inside: Tensor) -> float:
         >>> auroc(torch.tensor([2.0, 3.0]), torch.tensor([1.0, 2.0]))  # 3 pairs in order, one tie
         0.875
     """
-    _check_sides(outside, inside, where="auroc")
+    outside, inside = _sides(outside, inside, where="auroc")
     is_outside = [True] * len(outside) + [False] * len(inside)
-    return float(roc_auc_score(is_outside, torch.cat([outside.double(), inside.double()]).cpu().numpy()))
+    return float(roc_auc_score(is_outside, torch.cat([outside, inside]).cpu().numpy()))
 
 
-def fpr95(outside: Tensor, inside: Tensor) -> float:
+def fpr95(outside: ArrayLike, inside: ArrayLike) -> float:
     """Share of outside samples that pass as inside at the least doubt that lets 95 % of inside samples pass, 0 to 1.
 
     Args:
@@ -45,12 +46,12 @@ def fpr95(outside: Tensor, inside: Tensor) -> float:
         >>> fpr95(torch.tensor([18.0, 19.0, 20.0, 21.0]), torch.arange(1.0, 21.0))  # 19 of 20 pass at doubt 19
         0.5
     """
-    _check_sides(outside, inside, where="fpr95")
+    outside, inside = _sides(outside, inside, where="fpr95")
     passing = -(-95 * len(inside) // 100)
     return float((outside <= inside.sort().values[passing - 1]).double().mean())
 
 
-def aurc(doubt: Tensor, wrong: Tensor) -> float:
+def aurc(doubt: ArrayLike, wrong: ArrayLike) -> float:
     """Area under the risk-coverage curve: the mean over k of the share of errors among the k surest samples, 0 to 1.
 
     Samples of the same doubt stand in any order: the area is the mean over their orders.
@@ -68,24 +69,26 @@ def aurc(doubt: Tensor, wrong: Tensor) -> float:
         >>> round(aurc(torch.tensor([0.1, 0.2, 0.3]), torch.tensor([False, True, False])), 6)  # (0 + 1/2 + 1/3) / 3
         0.277778
     """
-    for name, values in (("doubt", doubt), ("wrong", wrong)):
-        _check_vector(values, where="aurc", name=name)
+    doubt, wrong = _vector(doubt, where="aurc", name="doubt"), _vector(wrong, where="aurc", name="wrong")
     check_paired(doubt, wrong, where="aurc")
-    errors = mean_of_ties(wrong.double(), doubt)[doubt.argsort()].cumsum(dim=0)
+    wrong = wrong.to(doubt.device)
+    errors = mean_of_ties(wrong, doubt)[doubt.argsort()].cumsum(dim=0)
     return float((errors / torch.arange(1, len(errors) + 1, device=errors.device)).mean())
 
 
-def _check_sides(outside: Tensor, inside: Tensor, *, where: str) -> None:
-    for name, values in (("outside", outside), ("inside", inside)):
-        _check_vector(values, where=where, name=name)
+def _sides(outside: ArrayLike, inside: ArrayLike, *, where: str) -> tuple[Tensor, Tensor]:
+    first, second = _vector(outside, where=where, name="outside"), _vector(inside, where=where, name="inside")
+    return first, second.to(first.device)
 
 
-def _check_vector(values: Tensor, *, where: str, name: str) -> None:
+def _vector(given: ArrayLike, *, where: str, name: str) -> Tensor:
+    values = in_float64(as_tensor(given, where=where, name=name).detach())
     if values.ndim != 1:
         raise ValueError(f"{where}: {name} must be a vector, got the shape {tuple(values.shape)}.")
     check_rows(values, where=where, name=name, at_least=1)
     if not bool(torch.isfinite(values).all()):
         raise ValueError(f"{where}: {name} must be finite, got NaN or infinite values.")
+    return values
 
 
 def doubt_of_probability(scores: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ from infotorch.diagnostics.evidence import Evidence, gather_evidence
 from infotorch.diagnostics.graph_evidence import GraphEvidence, gather_graph_evidence
 from infotorch.diagnostics.layer_outputs import copied, outputs_of
 from infotorch.diagnostics.own_noise import own_noise
-from infotorch.diagnostics.representation import Representation
+from infotorch.diagnostics.representation import Representation, representation_of
 from infotorch.diagnostics.simplicity import Decisions, decisions
 from infotorch.diagnostics.verdict import Verdict, decide, remedy_for
 from infotorch.estimators.dependence import cka_between
@@ -353,7 +353,7 @@ def diagnose(
                         outputs[layer.name], y, noise_levels=noise_levels, own=noises.get(layer.name)
                     ),
                     robustness=attacked and layer_robustness(twin, layer.name, *attacked, **changes),
-                    representation=Representation.of(outputs[layer.name], y),
+                    representation=representation_of(outputs[layer.name], y),
                 )
                 for layer in found
             )

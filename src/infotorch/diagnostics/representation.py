@@ -22,33 +22,37 @@ class Representation:
         uniformity: see `uniformity`; None with fewer than two rows that have a direction.
 
     Example:
-        >>> round(Representation.of(torch.eye(3), None).uniformity, 6)  # pairs at right angles: -2 * 2
-        -4.0
+        >>> Representation(effective_rank=3.2, alignment=None, uniformity=-2.1).effective_rank
+        3.2
     """
 
     effective_rank: float | None
     alignment: float | None
     uniformity: float | None
 
-    @staticmethod
-    def of(t: Tensor, y: Tensor | None) -> Representation:
-        """Of a layer's outputs.
 
-        Args:
-            t: finite, (n, d).
-            y: classes, (n,), -1 for unlabelled rows; or None.
-        """
-        there = t.double().norm(dim=1) > 0
-        rows = t[there]
-        if len(rows) == 0:
-            return Representation(None, None, None)
-        aligned = None
-        if y is not None:
-            labels = y.to(t.device)[there]
-            known = labels >= 0
-            if bool((torch.bincount(labels[known]) > 1).any()):
-                aligned = alignment(rows[known], labels[known])
-        return Representation(effective_rank(t), aligned, uniformity(rows) if len(rows) > 1 else None)
+def representation_of(t: Tensor, y: Tensor | None) -> Representation:
+    """Of a layer's outputs.
+
+    Args:
+        t: finite, (n, d).
+        y: classes, (n,), -1 for unlabelled rows; or None.
+
+    Example:
+        >>> round(representation_of(torch.eye(3), None).uniformity, 6)  # pairs at right angles: -2 * 2
+        -4.0
+    """
+    there = t.double().norm(dim=1) > 0
+    rows = t[there]
+    if len(rows) == 0:
+        return Representation(None, None, None)
+    aligned = None
+    if y is not None:
+        labels = y.to(t.device)[there]
+        known = labels >= 0
+        if bool((torch.bincount(labels[known]) > 1).any()):
+            aligned = alignment(rows[known], labels[known])
+    return Representation(effective_rank(t), aligned, uniformity(rows) if len(rows) > 1 else None)
 
 
 def effective_rank(t: Tensor) -> float:

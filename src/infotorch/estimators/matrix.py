@@ -130,8 +130,10 @@ class MIMatrix:
 
         Raises:
             ValueError: what is none of these.
+            TypeError: ordered is no boolean.
         """
         check_choice(what, ("values", "correlations"), where="MIMatrix.figure", name="what")
+        check_kind(ordered, bool, where="MIMatrix.figure", name="ordered", said="True or False")
         at = self.order if ordered else list(range(len(self.columns)))
         told = [[self._told(i, j) for j in at] for i in at]
         cells = getattr(self, what)[np.ix_(at, at)]

@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor, fx, nn
 
-from infotorch.numerics.checks import check_choice, check_count, check_positive, shown
+from infotorch.numerics.checks import check_choice, check_positive, check_size, shown
 from infotorch.numerics.module_inputs import module_input
 
 # What torch.quantile takes at most; of more entries every second, third, ... counts.
@@ -62,7 +62,7 @@ class Quantiser(nn.Module):
         momentum: float = 0.1,
     ) -> None:
         super().__init__()
-        check_count(levels, where="Quantiser", name="levels")
+        check_size(levels, where="Quantiser", name="levels")
         if levels < 2:
             raise ValueError(f"Quantiser: levels must be at least 2, got {levels}.")
         check_choice(kind, ("uniform", "quantile"), where="Quantiser", name="kind")
