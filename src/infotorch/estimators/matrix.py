@@ -183,7 +183,8 @@ def mi_matrix(
 
     Raises:
         ValueError: fewer than two columns or 4 rows, columns of one name, missing values where they are an error, a
-            column without any value or with infinite ones, or `discrete` of a column that is not there.
+            column without any value or with infinite ones, symbols of which none occurs twice (a number of each row,
+            say), or `discrete` of a column that is not there.
         TypeError: a column of another kind, such as lists, or words that are said to be numbers.
 
     Source: Kraskov, Stögbauer & Grassberger 2004, arXiv:cond-mat/0305641; Ross 2014, doi:10.1371/journal.pone.0087357.
@@ -272,6 +273,12 @@ class _Variable:
                 "or booleans."
             )
         discrete = column.symbols if discrete is None else discrete
+        present = column.values[~column.absent]
+        if discrete and len(np.unique(present)) == len(present):
+            raise ValueError(
+                f"{where}: column {column.name!r} has another symbol in every row, and frequencies say nothing there; "
+                "leave it out, or tell by discrete that it is numbers."
+            )
         values, absent = torch.from_numpy(column.values), torch.from_numpy(column.absent)
         if not bool(absent.any()):
             return _Variable(Column.read(values, column.name, discrete=discrete))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import time
+from datetime import UTC, date, datetime, time
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -125,8 +126,11 @@ def _values(present: nw.Series[Any], absent: np.ndarray, called: str) -> tuple[n
         return _spread(_ticks(present.cast(nw.Datetime("ms")).to_numpy()), absent), False
     if dtype == nw.Time:
         return _spread(_microseconds(present.to_list()), absent), False
+    if dtype == nw.Object:
+        values, symbols = _of_objects(present.to_list(), called)
+        return _spread(values, absent), symbols
     words = present.cast(nw.String) if dtype in (nw.Categorical, nw.Enum) else present
-    if words.dtype in (nw.String, nw.Object):
+    if words.dtype == nw.String:
         return _spread(_codes(words.to_list(), called), absent), True
     raise TypeError(f"{called} must hold numbers, dates, booleans, words or categories, got {dtype}.")
 
@@ -134,6 +138,29 @@ def _values(present: nw.Series[Any], absent: np.ndarray, called: str) -> tuple[n
 def _ticks(times: np.ndarray) -> np.ndarray:
     """Time as numbers of one unit, exact."""
     return times.astype(np.int64)
+
+
+def _of_objects(values: list[object], called: str) -> tuple[np.ndarray, bool | None]:
+    """Of a column of Python's objects: numbers and days where all are such, else symbols."""
+    numbers = [value for value in values if isinstance(value, Real) and not isinstance(value, bool | np.bool_)]
+    if len(numbers) == len(values):
+        try:
+            return np.array(numbers, np.int64 if all(isinstance(n, Integral) for n in numbers) else np.float64), None
+        except OverflowError as error:
+            raise ValueError(f"{called} must fit 64-bit integers: {error}.") from None
+    days = [value for value in values if isinstance(value, date)]
+    if len(days) == len(values):
+        return np.array([_instant(day) for day in days], np.int64), False
+    return _codes(values, called), True
+
+
+def _instant(day: date) -> int:
+    """Microseconds since the year 1, in UTC where a zone is told."""
+    clock = 0
+    if isinstance(day, datetime):
+        day = day.astimezone(UTC) if day.tzinfo is not None else day
+        clock = int(_microseconds([day.time()])[0])
+    return day.toordinal() * 86_400_000_000 + clock
 
 
 def _microseconds(times: Sequence[time]) -> np.ndarray:
