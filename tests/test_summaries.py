@@ -120,7 +120,7 @@ def test_prints_a_summary(make, printed):
 def test_a_diagnosis_prints_a_line_for_each_layer():
     found = diagnose(model(), (X, None), properties=False)
     lines = repr(found).splitlines()
-    assert lines[0] == "Diagnosis of 3 layers on 20 samples"
+    assert lines[0] == found.summary == "Diagnosis of 3 layers on 20 samples: I(X; T) is infinite in 3"
     assert [line.split(":")[:2] for line in lines[1:]] == [[f"  {one.name}", f" {one.verdict}"] for one in found]
 
 

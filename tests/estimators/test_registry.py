@@ -41,6 +41,13 @@ def test_the_list_needs_no_torch():
 
 def test_every_public_estimate_and_bound_is_registered():
     """Functions of the public namespace that are no estimators are known by name."""
-    others = {"channel_views", "describe_estimators", "gaussian_log_likelihood", "hard_decisions", "log_mean_exp"}
+    others = {
+        "channel_views",
+        "describe_estimators",
+        "gaussian_log_likelihood",
+        "hard_decisions",
+        "log_mean_exp",
+        "mi_matrix",
+    }
     public = {name for name in infotorch.estimators.HOMES if inspect.isfunction(getattr(infotorch.estimators, name))}
     assert public - others == set(HOMES)
