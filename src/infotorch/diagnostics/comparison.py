@@ -128,7 +128,7 @@ def compare_networks(
 
     Args:
         first: any module that takes x, as for `diagnose`.
-        second: another one, on whatever device.
+        second: another one, on the same device.
         data: as for `diagnose`.
         layers: of the first, as for `diagnose`.
         other_layers: of the second.
