@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Literal, get_args
 
@@ -33,9 +33,13 @@ Sums = tuple[Tensor, Tensor, Tensor]
 KERNELS_OF_DEPENDENCE: tuple[str, ...] = get_args(DependenceKernel)
 
 
+# Samples up to which a matrix is kept for the pairs of many embeddings: 128 MB each in float64.
+_MOST_KEPT = 4096
+
+
 @dataclass(frozen=True)
 class _Side:
-    """One variable's kernel matrix K, never whole.
+    """One variable's kernel matrix K, never whole but of many embeddings beside each other.
 
     Args:
         rows: from a slice to these rows of K.
@@ -175,13 +179,23 @@ def cka_between(first: Sequence[Tensor], second: Sequence[Tensor]) -> Tensor:
         >>> cka_between([x, x[:, :1]], [5 * x]).round(decimals=1).tolist()
         [[1.0], [0.5]]
     """
-    sides = {id(rows): _side(rows.detach(), "linear", 1.0, where="cka") for rows in (*first, *second)}
+    given = {id(rows): rows for rows in (*first, *second)}
+    sides = {key: _with_gram(_side(rows.detach(), "linear", 1.0, where="cka")) for key, rows in given.items()}
     pairs = [(sides[id(rows)], sides[id(rows)]) for rows in (*first, *second)]
     pairs += [(sides[id(rows)], sides[id(other)]) for rows in first for other in second]
     found = _inners(pairs, unbiased=True)
     own = torch.stack([_own(inner) for inner in found[: len(first) + len(second)]]).sqrt()
     both = torch.stack([inner.value for inner in found[len(own) :]]).reshape(len(first), len(second))
     return both / own[: len(first), None] / own[len(first) :]
+
+
+def _with_gram(side: _Side) -> _Side:
+    """With its matrix, where that is small: many pairs then do not compute it anew."""
+    n = len(side.diagonal)
+    if n > _MOST_KEPT:
+        return side
+    gram = side.rows(slice(0, n))
+    return replace(side, rows=lambda block: gram[block], tile=lambda block, columns: gram[block, columns])
 
 
 def _own(inner: _Inner) -> Tensor:
