@@ -16,15 +16,10 @@ from infotorch.numerics.seeds import seed_streams
 from infotorch.recipes.recipe import Recipe
 from infotorch.runs.setup import Setup
 from infotorch.training.inputs import batches_of
-from infotorch.training.plan import Batches, Plan
+from infotorch.training.plan import Batches
 
 #: Enough for several samples of each of ten classes; a step of the audit takes next to no time.
 _SAMPLES = 32
-
-
-def claims_isolation(plan: Plan) -> bool:
-    """Whether a plan has modules between which it lets no gradient pass: then a run says whether that is so."""
-    return len(plan) > 1 and plan.isolated
 
 
 def audit_run(recipe: Recipe, seed: int, device: str, dataset: Dataset) -> str:

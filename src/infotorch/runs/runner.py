@@ -92,7 +92,8 @@ def run(
         if isinstance(recipe, Demonstration):
             return _demonstrated(recipe, record, seed)
         setups = setups or Setups()
-        recipe = _searched(recipe, directory / "tuning", trial_runner(setups, device, progress, checkpoint_seconds))
+        if recipe.tune or recipe.searches_objectives:
+            recipe = _searched(recipe, directory / "tuning", trial_runner(setups, device, progress, checkpoint_seconds))
         session = Session(setups.take(recipe, seed, device), record, progress, checkpoint_seconds)
         outcome = session.run(resume=resume)
         record.finish(outcome)

@@ -21,7 +21,7 @@ from infotorch.records.progress import Progress
 from infotorch.records.run_record import RunRecord
 from infotorch.runs.assess import assess_run, load_outliers
 from infotorch.runs.early_stopping import EarlyStopping
-from infotorch.runs.isolation import audit_run, claims_isolation
+from infotorch.runs.isolation import audit_run
 from infotorch.runs.planes import RunPlanes
 from infotorch.runs.ranks import lost_another
 from infotorch.runs.saved_state import naming_checkpoint, saved_state
@@ -127,7 +127,7 @@ class Session:
         # Before training, and not where a network is only built to be looked at.
         assesses = self.recipe.assessment.outliers and not self.is_trial
         self.outliers = load_outliers(self.recipe, self.model, self.dataset, self.seed) if assesses else None
-        if claims_isolation(self.plan) and not self.is_trial:
+        if self.plan.isolated and len(self.plan) > 1 and not self.is_trial:
             self.isolation = audit_run(self.recipe, self.seed, str(self.device), self.dataset)
             reset_peak_device_bytes(self.device)
         if resume and self.record.exists() and has_checkpoint(self.record.checkpoint_directory):
