@@ -67,7 +67,8 @@ def test_the_way_from_the_command_to_the_first_step_is_short(tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(GradientUpdate, "step", step)
     found = _journey(["table", "demo", "--variant", "bp", "--seeds", "1", "--set", "epochs=1", "--device", "cpu"])
-    section = MAP.read_text(encoding="utf-8").partition("### From the command to the first step\n")[2].partition("\n## ")[0]
+    behind = MAP.read_text(encoding="utf-8").partition("### From the command to the first step\n")[2]
+    section = behind.partition("\n## ")[0]
     drawn = re.findall(r"^\d+\. `([\w/]+\.py)`", section, re.MULTILINE)
     assert len(drawn) > 10
     assert drawn == [path for path in found if path in drawn]
