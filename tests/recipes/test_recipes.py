@@ -46,6 +46,13 @@ def test_every_table_has_the_variants_that_keep_it_honest():
         assert {recipe.variant for recipe in variants_of(name)} >= wanted, name
 
 
+def test_the_first_look_is_a_short_one():
+    """README counts its variants; those with critics take minutes a seed."""
+    variants = training_variants("demo")
+    assert len(variants) == 8
+    assert all(recipe.plan.precision != "mine" for recipe in variants)
+
+
 def test_every_row_of_a_table_has_the_same_search_budget():
     """`wide-...` are searched apart from the others, and alike among themselves."""
     for name in TRAINING:
