@@ -111,10 +111,10 @@ def seconds(steps: Iterator[object]) -> float:
     return time.process_time() - began
 
 
-def time_ratios(rows: dict[str, Iterator[object]], base: str) -> dict[str, float]:
+def time_ratios(rows: dict[str, Iterator[object]], base: str, rounds: int = ROUNDS) -> dict[str, float]:
     """Name -> median ratio to a step of `base` taken right before; the rows in turn, so that a drift hits all."""
     seen: dict[str, list[float]] = {name: [] for name in rows}
-    for turn in range(ROUNDS + 1):
+    for turn in range(rounds + 1):
         for name, steps in rows.items():
             beside = seconds(rows[base])
             ratio = seconds(steps) / beside
