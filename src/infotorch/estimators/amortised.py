@@ -102,7 +102,7 @@ def amortised_mi(x: ArrayLike, y: ArrayLike) -> Estimate:
 def shuffled(a: Tensor, b: Tensor) -> tuple[np.ndarray, np.ndarray]:
     """Samples that stand in the order of their values, in one of no meaning, 6,000 at most."""
     drawn = np.random.default_rng(derive_seed(0, "amortised")).permutation(len(a))[:MOST_SAMPLES]
-    return a.numpy()[drawn], b.numpy()[drawn]
+    return a.cpu().numpy()[drawn], b.cpu().numpy()[drawn]
 
 
 def quantiles_of(inputs: Inputs, n: int, beside: Beside) -> np.ndarray:

@@ -35,7 +35,7 @@ def error_of_mean(terms: Tensor) -> float:
         >>> round(error_of_mean(torch.tensor([-1.0, 1.0])), 4)
         1.0
     """
-    return float(terms.std()) / math.sqrt(len(terms)) if len(terms) > 1 else math.nan
+    return float(terms.detach().std()) / math.sqrt(len(terms)) if len(terms) > 1 else math.nan
 
 
 @dataclass(frozen=True, eq=False, repr=False)
