@@ -5,11 +5,12 @@ from __future__ import annotations
 import traceback
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
+from tests.devices.cpu_draws import CpuDraws
 from tests.devices.stand_in import DEVICE, StandIn
 from torch import Tensor
 
@@ -31,6 +32,10 @@ class StandInPlace:
         found: list[str] = []
         yield found
         found += self._mode.waits
+
+    def drawing_alike(self) -> AbstractContextManager[object]:
+        """A context in which it draws the CPU's random numbers, as it always does."""
+        return nullcontext()
 
 
 class Cuda:
@@ -58,6 +63,10 @@ class Cuda:
                 yield found
         finally:
             torch.cuda.set_sync_debug_mode(before)
+
+    def drawing_alike(self) -> AbstractContextManager[object]:
+        """A context in which it draws the CPU's random numbers."""
+        return CpuDraws("cuda")
 
 
 def line_of_ours() -> str:

@@ -19,6 +19,7 @@ from weakref import WeakValueDictionary
 import pytest
 import torch
 from torch import Tensor
+from torch.optim import optimizer
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
@@ -61,6 +62,15 @@ class There(Tensor):
     def untyped_storage(self) -> torch.UntypedStorage:
         """Of its numbers."""
         return self.held.untyped_storage()
+
+    def numpy(self, *, force: bool = False) -> Any:
+        """Its numbers as an array, where a copy was asked for."""
+        if not force:
+            raise TypeError("can't convert a tensor of the stand-in device to numpy; use Tensor.cpu() first")
+        return self.detach().cpu().numpy()
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return self.numpy()
 
     def tolist(self) -> Any:
         """Its numbers, read by Python."""
@@ -114,6 +124,7 @@ class StandIn(TorchDispatchMode):
         asked = kwargs.get("device")
         onto = asked is not None and torch.device(asked).type == DEVICE.type
         if not there and not onto:
+            self._check(name, given, there, kwargs, onto=False)
             return func(*args, **kwargs)
         self._check(name, given, there, kwargs, onto=onto or asked is None)
         if name == "_local_scalar_dense" or name in _WAITS or self._waits_for_values(name, args):
@@ -144,8 +155,8 @@ class StandIn(TorchDispatchMode):
                 shapes = ", ".join(f"{tuple(one.shape)} on {one.device.type}" for one in given)
                 raise RuntimeError(f"{name}: expected all tensors to be on one device, got {shapes}")
         generator = kwargs.get("generator")
-        if generator is not None and onto and generator._cdata not in _ours:
-            raise RuntimeError(f"{name}: expected a generator of the device, got one of the CPU")
+        if generator is not None and onto != (generator._cdata in _ours):
+            raise RuntimeError(f"{name}: expected a generator of the tensors' device")
 
     @staticmethod
     def _waits_for_values(name: str, args: tuple[Any, ...]) -> bool:
@@ -167,6 +178,9 @@ def stand_in() -> Iterator[StandIn]:
         patch.setattr(torch, "Generator", _Generators)
         patch.setattr(torch, "autocast", _as_on_the_cpu(torch.autocast))
         patch.setattr(torch, "is_autocast_enabled", _as_on_the_cpu(torch.is_autocast_enabled))
+        patch.setattr(torch.accelerator, "synchronize", lambda *_: None)
+        fused = [*optimizer._get_fused_kernels_supported_devices(), DEVICE.type]
+        patch.setattr(optimizer, "_get_fused_kernels_supported_devices", lambda: fused)
         torch._C._set_only_lift_cpu_tensors(True)  # torch.tensor(..., device=) then copies by an operation
         try:
             with mode:

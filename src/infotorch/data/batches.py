@@ -18,6 +18,7 @@ from infotorch.data.targets import kind_of_targets, labelled_samples
 from infotorch.numerics.checks import check_count, check_dense
 from infotorch.numerics.kinds import check_index, check_kind
 from infotorch.numerics.named_tensors import NamedTensors
+from infotorch.numerics.on_host import remember_on_host
 from infotorch.numerics.seeds import SeedStreams, seed_streams
 from infotorch.numerics.sketches import sketch
 
@@ -95,6 +96,7 @@ class TensorBatches:
         check_augmentation(augment, x, where="TensorBatches")
         y = y if y is None or y.is_floating_point() else y.long()
         self.x, self.y = x, y
+        self._y_on_host = None if y is None or y.is_cpu or y.ndim > 2 else y.cpu()
         self.augment: Augmentation = augment
         self.batch_size, self.shuffle, self.drop_last = batch_size, shuffle, drop_last
         self.streams: SeedStreams = seed_streams(seed)
@@ -128,27 +130,31 @@ class TensorBatches:
         check_position(epoch, start)
         count = len(self.x)
         if self.shuffle:
-            order = torch.randperm(count, generator=self.streams.generator("order", epoch)).to(self.x.device)
+            order = torch.randperm(count, generator=self.streams.generator("order", epoch))
         else:
-            order = torch.arange(count, device=self.x.device)
+            order = torch.arange(count, device="cpu")
+        there = order.to(self.x.device)
         drawn = self._choices(epoch)
         last, whole = len(self) - 1, not self.drop_last
         for step in range(start, len(self)):
             stop = count if whole and step == last else (step + 1) * self.batch_size
-            rows = order[step * self.batch_size : stop]
-            yield self._batch(rows, drawn)
+            some = slice(step * self.batch_size, stop)
+            yield self._batch(there[some], drawn, order[some])
 
     def _choices(self, *position: int) -> Tensor | None:
         """What happens to every sample in one pass."""
         drawn = draw_choices(self.augment, len(self.x), self.streams, *position)
         return None if drawn is None else drawn.to(self.x.device)
 
-    def _batch(self, rows: Tensor, drawn: Tensor | None) -> Batch:
+    def _batch(self, rows: Tensor, drawn: Tensor | None, rows_on_host: Tensor) -> Batch:
         x = self.x[rows]
         if drawn is not None:
             assert isinstance(x, Tensor)
             x = augmented(self.augment, x, drawn[rows])
-        return Batch(x, None if self.y is None else self.y[rows], rows)
+        y = None if self.y is None else self.y[rows]
+        if y is not None and self._y_on_host is not None:
+            remember_on_host(y, self._y_on_host[rows_on_host])
+        return Batch(x, y, rows)
 
 
 def check_position(epoch: int, start: int, *, where: str = "TensorBatches.epoch") -> None:
@@ -205,7 +211,7 @@ class SomeOfBatches(TensorBatches):
             shuffle=whole.shuffle,
             augment=whole.augment,
         )
-        self._rows, self._steps = rows, steps
+        self._rows, self._steps = rows.cpu(), steps
 
     def __len__(self) -> int:
         """Steps in an epoch."""
@@ -214,13 +220,14 @@ class SomeOfBatches(TensorBatches):
     def epoch(self, epoch: int, *, start: int = 0) -> Iterator[Batch]:
         """The batches of one epoch, from step `start` on."""
         check_position(epoch, start)
-        order, drawn = self._rows, None
+        order, drawn, there = self._rows, None, self._rows
         for step in range(start, self._steps):
             number, place = divmod(step, self._steps_of_a_pass)
             if place == 0 or step == start:
                 order, drawn = self._order(epoch, number), self._choices(epoch, number)
-            rows = order[place * self.batch_size :][: self.batch_size]
-            yield self._batch(rows, drawn)
+                there = order.to(self.x.device)
+            some = slice(place * self.batch_size, (place + 1) * self.batch_size)
+            yield self._batch(there[some], drawn, order[some])
 
     @property
     def _steps_of_a_pass(self) -> int:
@@ -231,4 +238,4 @@ class SomeOfBatches(TensorBatches):
         if not self.shuffle:
             return self._rows.roll(-number * self._steps_of_a_pass * self.batch_size)
         generator = self.streams.generator("labelled-order", epoch, number)
-        return self._rows[torch.randperm(len(self._rows), generator=generator).to(self._rows.device)]
+        return self._rows[torch.randperm(len(self._rows), generator=generator)]

@@ -31,6 +31,7 @@ from infotorch.data.targets import (
 from infotorch.networks.forward_inputs import several_inputs, takes_several
 from infotorch.numerics.checks import as_tensor, check_paired
 from infotorch.numerics.named_tensors import NamedTensors, joined
+from infotorch.numerics.on_host import remember_on_host
 from infotorch.numerics.seeds import SeedStreams, seed_streams
 from infotorch.numerics.sketches import sketch
 
@@ -235,7 +236,10 @@ class LoaderBatches:
 
     def _placed(self, x: Inputs, y: Tensor) -> Batch:
         dtype = precision_of_targets(self.dtype) if y.is_floating_point() else None
-        return Batch(placed(x, self.device, self.dtype), y.to(self.device, dtype))
+        there = y.to(self.device, dtype)
+        if y.ndim <= 2:
+            remember_on_host(there, y)
+        return Batch(placed(x, self.device, self.dtype), there)
 
     def _check(self, step: int, y: Tensor | None) -> None:
         """Refuse what the first pass did not show: read-outs are built for its targets, schedules for its steps."""

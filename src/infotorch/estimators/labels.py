@@ -10,6 +10,8 @@ from torch import Tensor
 from infotorch.estimators.bounds import as_square
 from infotorch.estimators.estimate import Estimate, error_of_mean
 from infotorch.numerics.checks import as_rows, as_tensor, is_discrete
+from infotorch.numerics.on_host import on_host, rows_where
+from infotorch.numerics.symbols import multiplicity
 from infotorch.numerics.typing import ArrayLike
 
 
@@ -141,16 +143,17 @@ def supervised_contrastive(scores: ArrayLike, labels: ArrayLike) -> Tensor:
     """
     matrix = as_square(scores, where="supervised_contrastive", name="scores")
     n = len(matrix)
-    y = class_labels(labels, n, where="supervised_contrastive").to(matrix.device)
+    y = class_labels(labels, n, where="supervised_contrastive")
+    here, y = on_host(y), y.to(matrix.device)
     itself = torch.eye(n, dtype=torch.bool, device=matrix.device)
     positive = (y[:, None] == y) & ~itself
     others = positive.sum(dim=1).to(matrix.dtype)
-    anchor = others > 0
+    anchor = others > 0 if others.is_cpu else multiplicity(here[:, None]) > 1  # which takes no wait
     if not anchor.any():
         raise ValueError("supervised_contrastive: labels must have a class with two samples or more, got none.")
     log_q = matrix.masked_fill(itself, -math.inf).log_softmax(dim=1).masked_fill(~positive, 0.0)
     # The plug-in H(Y) of the anchors is log(anchors) - mean of log(m + 1).
-    terms = (log_q.sum(dim=1) / others + torch.log(others / (others + 1)))[anchor]
+    terms = rows_where(log_q.sum(dim=1) / others + torch.log(others / (others + 1)), anchor)
     return math.log(len(terms)) + terms.mean()
 
 

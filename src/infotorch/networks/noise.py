@@ -97,7 +97,7 @@ class GaussianNoise(_Noise):
         if self.scale == "learned":
             return self._learned(x)
         if self.scale == "fixed":
-            return x.new_tensor(self.noise_std)
+            return x.new_full((), self.noise_std)
         variance = _variance(x)
         if not self.training:  # before the first training batch, the layer's own spread is the only one known
             variance = torch.where(self.started, self.running_variance.to(x.dtype), variance)

@@ -233,7 +233,18 @@ def knn_bandwidth(x: Tensor, k: int = 10) -> float:
         >>> round(knn_bandwidth(torch.tensor([[0.0], [1.0], [3.0]]), k=1), 4)
         1.3333
     """
-    return _bandwidth(x, lambda points: nearest_distances(points, min(k, len(points) - 1), "euclidean").mean())
+    return _bandwidth(x, lambda points: _nearest(points, min(k, len(points) - 1)).mean())
+
+
+def _nearest(points: Tensor, k: int) -> Tensor:
+    if points.is_cpu:
+        return nearest_distances(points, k, "euclidean")
+    # A k-d tree is the CPU's, and the rows would have to be brought there.
+    found, all_rows = [], torch.arange(len(points), device=points.device)
+    for rows in all_rows.split(max(1, _BLOCK_ENTRIES // len(points))):
+        distance = torch.cdist(points[rows], points, compute_mode="donot_use_mm_for_euclid_dist")
+        found.append(distance.scatter_(1, rows[:, None], math.inf).topk(k, largest=False).values)
+    return torch.cat(found)
 
 
 def median_bandwidth(x: Tensor) -> float:

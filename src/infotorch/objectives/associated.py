@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from infotorch.data.targets import TargetKind
 from infotorch.numerics.checks import check_size, check_widths
 from infotorch.numerics.kinds import check_kind
+from infotorch.numerics.on_host import on_host, rows_where
 from infotorch.objectives.base import LocalBatch, Loss, Objective, full_precision, nothing_to_learn
 from infotorch.objectives.checks import check_labels
 
@@ -83,11 +84,10 @@ class AssociatedLearning(Objective):
 
     def forward(self, batch: LocalBatch) -> Loss:
         """Association plus decoding, on the labelled samples."""
-        if batch.y is None or not (batch.y >= 0).any():
+        if batch.y is None or not (known := on_host(batch.y) >= 0).any():
             return nothing_to_learn(batch.output)
-        known = batch.y >= 0
-        y = batch.y[known]
-        bridged = full_precision(self.bridge(batch.output[known].flatten(1)))
+        y = rows_where(batch.y, known)
+        bridged = full_precision(self.bridge(rows_where(batch.output, known).flatten(1)))
         code = self.encoder(F.one_hot(y, self.decoder.out_features).to(bridged.dtype))
         target = full_precision(code.detach() if self.detach_code else code)
         association = F.mse_loss(bridged, target)

@@ -24,6 +24,7 @@ from infotorch.estimators.channel import (
     pairwise_bounds,
 )
 from infotorch.numerics.checks import check_choice, check_count, check_positive, check_widths
+from infotorch.numerics.on_host import on_host, rows_where
 from infotorch.objectives.adversary import ArchitectureAwareAdversary, LabelDiscriminator
 from infotorch.objectives.base import LocalBatch, Loss, Side, full_precision, nothing_to_learn
 from infotorch.objectives.beta import Beta, BetaSchedule
@@ -251,6 +252,6 @@ class InformationBottleneck(ReadoutInformation):
 
 def _labelled(features: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor] | None:
     """The labelled samples and their classes; None where there are no two to be drawn apart."""
-    if y is None or int((known := y >= 0).sum()) < 2:
+    if y is None or int((known := on_host(y) >= 0).sum()) < 2:
         return None
-    return features[known], y[known]
+    return rows_where(features, known), rows_where(y, known)

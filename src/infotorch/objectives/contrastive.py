@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from infotorch.data.targets import TargetKind
 from infotorch.estimators.labels import supervised_contrastive
 from infotorch.numerics.checks import check_count, check_positive, check_widths
+from infotorch.numerics.on_host import on_host, rows_where
 from infotorch.objectives.base import LocalBatch, Loss, Objective, Side, full_precision, nothing_to_learn
 from infotorch.objectives.checks import check_labels
 from infotorch.objectives.locations import at_most_locations
@@ -101,12 +102,10 @@ class SupervisedContrastive(Objective):
     def forward(self, batch: LocalBatch) -> Loss:
         """Minus the bound, on the labelled samples."""
         y = batch.output.new_empty(0) if batch.y is None else batch.y
-        known = y >= 0
-        if len(y[known].unique()) == int(known.sum()):
+        known = on_host(y) >= 0
+        if len(on_host(y)[known].unique()) == int(known.sum()):
             return nothing_to_learn(batch.output)
-        rows = full_precision(self.head(at_most_locations(batch.output, self.locations).flatten(1)[known]))
-        scores = cosine_similarities(rows) / self.temperature
-        if not torch.isfinite(scores.detach()).all():
-            return Loss(scores.sum() * torch.nan, {})  # the run has diverged: a result, not an error
-        information = supervised_contrastive(scores, y[known])
+        features = rows_where(at_most_locations(batch.output, self.locations).flatten(1), known)
+        scores = cosine_similarities(full_precision(self.head(features))) / self.temperature
+        information = supervised_contrastive(scores, rows_where(y, known))  # NaN where the run has diverged
         return Loss(-information, {"mi_ty_nats": information.detach()})

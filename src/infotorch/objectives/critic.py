@@ -13,6 +13,7 @@ from infotorch.data.targets import fully_labelled, kind_of_targets
 from infotorch.estimators.bounds import MineGradient, infonce, jsd, nwj
 from infotorch.estimators.critics import BilinearCritic, Critic, JointCritic, SeparableCritic
 from infotorch.numerics.checks import check_choice, check_size, check_widths, shown
+from infotorch.numerics.on_host import on_host, rows_where
 from infotorch.objectives.base import LocalBatch, Loss, Objective, Target, full_precision, nothing_to_learn
 from infotorch.objectives.checks import check_critic_steps, check_known, check_labels
 
@@ -210,8 +211,8 @@ class CriticInformation(Objective):
         if self.of == "x":
             other = self._target(batch).to(t)
         elif other is not None:
-            known = fully_labelled(other)
-            t, other = t[known], other[known]
+            known = fully_labelled(on_host(other))
+            t, other = rows_where(t, known), rows_where(other, known)
         if other is None or len(t) < 2:
             return None
         t = self.scale_t(t, count=count)

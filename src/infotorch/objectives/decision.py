@@ -13,6 +13,7 @@ from infotorch.data.targets import TargetKind
 from infotorch.estimators.decision import soft_decision_label_mi
 from infotorch.estimators.labels import soft_decision_mi
 from infotorch.numerics.checks import check_choice
+from infotorch.numerics.on_host import on_host, rows_where
 from infotorch.objectives.base import LocalBatch, Loss, Side, full_precision, nothing_to_learn
 from infotorch.objectives.beta import Beta, BetaSchedule
 from infotorch.objectives.labels import CrossEntropy, ReadoutInformation, masked_cross_entropy
@@ -93,6 +94,6 @@ class SoftDecisionInformation(ReadoutInformation):
         if self.precision == "cross-entropy":
             cross_entropy = masked_cross_entropy(scores, y)
             return None if cross_entropy is None else self.label_entropy - cross_entropy
-        if y is None or not (y >= 0).any():
+        if y is None or not (known := on_host(y) >= 0).any():
             return None
-        return soft_decision_label_mi(scores[y >= 0], y[y >= 0]).value
+        return soft_decision_label_mi(rows_where(scores, known), rows_where(y, known)).value

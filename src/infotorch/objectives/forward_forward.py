@@ -13,6 +13,7 @@ from infotorch.data.targets import TargetKind
 from infotorch.numerics.checks import WHOLE, check_choice, check_positive
 from infotorch.numerics.kinds import check_function
 from infotorch.numerics.module_inputs import described, module_input, rows_of_units
+from infotorch.numerics.on_host import on_host, rows_where
 from infotorch.objectives.base import LocalBatch, Loss, Objective, full_precision, nothing_to_learn
 from infotorch.objectives.checks import check_labels, check_targets
 
@@ -104,8 +105,12 @@ class ForwardForward(Objective):
                 f"each, got x {described(x)} and y {described(y)}."
             )
         y = y.long()
-        if len(y) and not 0 <= int(y.min()) <= int(y.max()) < self.classes:
+        here = on_host(y)
+        if len(y) and not 0 <= int(here.min()) <= int(here.max()) < self.classes:
             raise ValueError(f"ForwardForward.write_labels: y must lie in 0 to {self.classes - 1}.")
+        return self._written(x, y)
+
+    def _written(self, x: Tensor, y: Tensor) -> Tensor:
         marks = F.one_hot(y, self.classes).to(x.dtype) * self.label_value.to(x.dtype)
         return torch.cat([marks, x.flatten(1)[:, self.classes :]], dim=1).reshape(x.shape)
 
@@ -130,14 +135,13 @@ class ForwardForward(Objective):
 
     def forward(self, batch: LocalBatch) -> Loss:
         """The two cross-entropies in nats, for the labelled samples."""
-        if batch.y is None or not (batch.y >= 0).any():
+        if batch.y is None or not (known := on_host(batch.y) >= 0).any():
             return nothing_to_learn(batch.output)
-        known = batch.y >= 0
-        x, y = batch.x[known], batch.y[known]
+        x, y = rows_where(batch.x, known), rows_where(batch.y, known)
         shift = torch.randint(1, self.classes, y.shape, generator=batch.generator("negatives"), device=y.device)
         wrong = (y + shift) % self.classes
         # One pass for both: batch norm would otherwise take away the very difference between right and wrong.
-        pairs = torch.cat([self.write_labels(x, y), self.write_labels(x, wrong)])
+        pairs = torch.cat([self.write_labels(x, y), self._written(x, wrong)])
         right, wrong = self.goodness(batch.encode(pairs)).chunk(2)
         loss = F.softplus(self.level - right).mean() + F.softplus(wrong - self.level).mean()
         terms = {"goodness_right": right.detach().mean(), "goodness_wrong": wrong.detach().mean()}

@@ -12,6 +12,7 @@ from torch import Tensor
 from infotorch.data.targets import TargetKind, fully_labelled, kind_of_targets
 from infotorch.numerics.checks import check_choice, check_positive
 from infotorch.numerics.kernels import gaussian_gram
+from infotorch.numerics.on_host import on_host, rows_where
 from infotorch.objectives.base import LocalBatch, Loss, Objective, Target, full_precision, nothing_to_learn
 from infotorch.objectives.checks import check_known, check_labels, check_weight
 
@@ -94,14 +95,14 @@ class HSICBottleneck(Objective):
 
     def forward(self, batch: LocalBatch) -> Loss:
         """The dependence on X less the weighted dependence on Y; zero with fewer than two labelled samples."""
-        known = None if batch.y is None else fully_labelled(batch.y)
+        known = None if batch.y is None else fully_labelled(on_host(batch.y))
         if known is None or batch.y is None or int(known.sum()) < 2:
             return nothing_to_learn(batch.output)
-        t = _wide(batch.output[known])
+        t = _wide(rows_where(batch.output, known))
         if not torch.isfinite(t.detach()).all():
             return Loss(full_precision(batch.output).sum() * math.nan, {})
-        x = _wide((batch.x if self.target == "x" else batch.module_input)[known])
-        y = self._columns(batch.y[known]).to(t)
+        x = _wide(rows_where(batch.x if self.target == "x" else batch.module_input, known))
+        y = self._columns(rows_where(batch.y, known)).to(t)
         of_t = self._matrix(t)
         dtype = full_precision(batch.output).dtype
         on_x, on_y = ((of_t * self._matrix(other)).sum().to(dtype) for other in (x, y))

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from infotorch.data.targets import TargetKind, kind_of_targets
 from infotorch.networks.perceptron import mlp
 from infotorch.numerics.checks import check_count, check_positive, check_widths
+from infotorch.numerics.on_host import on_host
 from infotorch.objectives.base import LocalBatch, Loss, Objective, Side, full_precision, nothing_to_learn
 from infotorch.objectives.checks import check_known, check_labels
 from infotorch.objectives.class_loss import ClassLoss, ClassWeights
@@ -36,8 +37,9 @@ def masked_cross_entropy(scores: Tensor, y: Tensor | None) -> Tensor | None:
     """
     if y is not None:
         loss = F.cross_entropy(scores, y, ignore_index=-1)
-        # The mean over no row is NaN; looking for labels only then keeps two kernels out of every other step.
-        if not loss.isnan() or (y >= 0).any():
+        # The mean over no row is NaN; looking for labels only then keeps two kernels out of every other step. Elsewhere
+        # than on the CPU that would be a wait, and the batches know.
+        if (loss.is_cpu and not loss.isnan()) or (on_host(y) >= 0).any():
             return loss
     return None
 
@@ -137,7 +139,7 @@ class CrossEntropy(Objective):
 
     def _of_several(self, scores: Tensor, y: Tensor) -> Loss:
         known, smoothing = y >= 0, self.class_loss.label_smoothing
-        if not known.any():
+        if not (on_host(y) >= 0).any():
             return nothing_to_learn(scores)
         loss = column_means(label_cross_entropies(scores, y), known).sum()
         total = column_means(label_cross_entropies(scores, y, smoothing), known).sum() if smoothing else loss

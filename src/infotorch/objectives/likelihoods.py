@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from infotorch.data.targets import known_targets
 from infotorch.estimators.bounds import infonce
+from infotorch.numerics.on_host import on_host, rows_where
 from infotorch.objectives.base import Loss, nothing_to_learn
 
 # A residual variance is at least this share of the target's: a perfect prediction is finite.
@@ -67,19 +68,20 @@ class GaussianLikelihood(nn.Module):
 
     def loss(self, scores: Tensor, y: Tensor) -> Loss:
         """Minus the gain, over the known targets; its terms are the gain and the bound on I(Y; T)."""
+        here = known_targets(on_host(y).reshape(len(y), -1))
         y = (y.reshape(len(y), -1).to(scores.dtype) - self.mean.to(scores.dtype)) / self.std.to(scores.dtype)
-        known = known_targets(y)
-        if not known.any():
+        if not here.any():
             return nothing_to_learn(scores)
+        known = known_targets(y)
         target = torch.where(known, y, 0.0)
         residual = (target - scores).square()
         variance = self.variance.to(scores.dtype)
         gains = (target.square() - residual / variance - variance.log()) / 2
         gain = column_means(gains, known).sum()
         terms = {"gain_nats": gain.detach()}
-        whole = known.all(dim=1)
+        whole = here.all(dim=1)
         if int(whole.sum()) > 1 and bool(scores.detach().isfinite().all()):
-            terms["mi_ty_nats"] = self._bound(target[whole], scores.detach()[whole], variance)
+            terms["mi_ty_nats"] = self._bound(rows_where(target, whole), rows_where(scores.detach(), whole), variance)
         if self.training:
             self._follow(residual.detach(), known)
         return Loss(-gain, terms)
@@ -138,17 +140,16 @@ class BernoulliLikelihood(nn.Module):
 
     def loss(self, scores: Tensor, y: Tensor) -> Loss:
         """Minus the gain, over the known labels; its terms are the gain and the bound on I(Y; T)."""
-        known = known_targets(y)
-        if not known.any():
+        here, known = known_targets(on_host(y)), known_targets(y)
+        if not here.any():
             return nothing_to_learn(scores)
         errors = label_cross_entropies(scores, y)
-        present = known.any(dim=0)
         found = column_means(errors, known).sum()
-        constant = self.entropies[present].sum().to(found)
+        constant = rows_where(self.entropies, here.any(dim=0)).sum().to(found)
         terms = {"gain_nats": constant - found.detach()}
-        whole = known.all(dim=1)
+        whole = here.all(dim=1)
         if whole.any():
-            terms["mi_ty_nats"] = self.entropy.to(found) - errors.detach()[whole].sum(dim=1).mean()
+            terms["mi_ty_nats"] = self.entropy.to(found) - rows_where(errors.detach(), whole).sum(dim=1).mean()
         if self.label_smoothing:
             found = column_means(label_cross_entropies(scores, y, self.label_smoothing), known).sum()
         return Loss(found - constant, terms)

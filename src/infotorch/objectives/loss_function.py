@@ -9,6 +9,7 @@ from torch import Tensor
 
 from infotorch.data.targets import fully_labelled
 from infotorch.numerics.checks import check_callable
+from infotorch.numerics.on_host import on_host, rows_where
 from infotorch.objectives.base import LocalBatch, Loss, Objective, full_precision, nothing_to_learn
 from infotorch.objectives.checks import check_labels
 
@@ -84,9 +85,9 @@ def _known(output: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     several = not y.is_floating_point() and y.ndim == 2 and y.shape == output.shape
     if not (y.is_floating_point() or _are_classes(y) or several):
         return output, y
-    known = fully_labelled(y)
+    known = fully_labelled(on_host(y))
     if not bool(known.all()):
-        output, y = output[known], y[known]
+        output, y = rows_where(output, known), rows_where(y, known)
     return output, y.to(output.dtype) if several else y
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from infotorch.data.targets import TargetKind
 from infotorch.networks.stochastic import log_mean_probability
+from infotorch.numerics.on_host import on_host
 from infotorch.objectives.base import LocalBatch, Loss, Side, full_precision, nothing_to_learn
 from infotorch.objectives.beta import Beta, BetaSchedule
 from infotorch.objectives.checks import check_labels
@@ -105,7 +106,7 @@ class PrecisionAndCompression(ReadoutInformation):
 
     def _precision(self, batch: LocalBatch) -> Loss:
         scores = full_precision(self.draw_scores(batch.output))
-        if batch.y is None or not (batch.y >= 0).any():
+        if batch.y is None or not (on_host(batch.y) >= 0).any():
             return nothing_to_learn(scores)
         information = self.label_entropy - _cross_entropy(scores, batch.y, self.average_first or not self.training)
         return Loss(-information, {"mi_ty_nats": information.detach()})

@@ -13,6 +13,7 @@ from infotorch.estimators.renyi_spectrum import entropy_of_spectrum, join
 from infotorch.estimators.renyi_terms import read_variables
 from infotorch.numerics.checks import check_choice, check_positive, shown
 from infotorch.numerics.kernels import KERNELS, Bandwidth, Kernel, find_bandwidth, unit_gram
+from infotorch.numerics.on_host import on_host, rows_where
 from infotorch.objectives.base import LocalBatch, Loss, Objective, Target, full_precision, nothing_to_learn
 from infotorch.objectives.checks import check_labels
 
@@ -102,7 +103,8 @@ class RenyiInformation(Objective):
         if self.of == "x":
             other = batch.x if self.target == "x" else batch.module_input
         elif other is not None:
-            t, other = t[other >= 0], other[other >= 0]
+            known = on_host(other) >= 0
+            t, other = rows_where(t, known), rows_where(other, known)
         if other is None or len(t) < 2:
             return nothing_to_learn(batch.output)
         if not torch.isfinite(t.detach()).all():

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from infotorch.data.targets import TargetKind
 from infotorch.numerics.checks import check_choice, check_count, check_number, shown
+from infotorch.numerics.on_host import on_host, rows_where
 from infotorch.objectives.base import LocalBatch, Loss, Objective, full_precision, nothing_to_learn
 from infotorch.objectives.checks import check_labels
 from infotorch.objectives.contrastive import cosine_similarities
@@ -93,12 +94,13 @@ class KernelAlignment(Objective):
         """Minus the measure, on the labelled samples."""
         if batch.y is None:
             return nothing_to_learn(batch.output)
-        known = batch.y >= 0
-        y = batch.y[known]
-        classes, count = len(y.unique()), len(y)
+        known = on_host(batch.y) >= 0
+        y = rows_where(batch.y, known)
+        classes, count = len(on_host(y).unique()), len(y)
         if classes < 2 or (classes == count and self.measure != "negative"):
             return nothing_to_learn(batch.output)
-        kernel = cosine_similarities(full_precision(at_most_locations(batch.output, self.locations).flatten(1)[known]))
+        rows = rows_where(at_most_locations(batch.output, self.locations).flatten(1), known)
+        kernel = cosine_similarities(full_precision(rows))
         value = self._measure(kernel, y[:, None] == y)
         return Loss(-value, {f"kernel_{self.measure}": value.detach()})
 
@@ -204,9 +206,10 @@ class PredictiveSimilarity(ReadoutInformation):
         """The weighted error of the similarities less the weighted bound, on the labelled samples."""
         if batch.y is None:
             return super()._judge_rows(super()._read_rows(batch.output), None)
-        known = batch.y >= 0
+        known = on_host(batch.y) >= 0
         prediction = super()._judge_rows(super()._read_rows(batch.output), batch.y)
-        return self._weighted(prediction, lambda: self._features(batch.output[known]), batch.y[known])
+        rows = rows_where(batch.output, known)
+        return self._weighted(prediction, lambda: self._features(rows), rows_where(batch.y, known))
 
     def _read_rows(self, output: Tensor) -> tuple[Tensor, Tensor]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """What the read-out says of each row, and the row's features."""
@@ -218,7 +221,8 @@ class PredictiveSimilarity(ReadoutInformation):
         prediction = super()._judge_rows(said, y)
         if y is None:
             return prediction
-        return self._weighted(prediction, lambda: features[y >= 0], y[y >= 0])
+        known = on_host(y) >= 0
+        return self._weighted(prediction, lambda: rows_where(features, known), rows_where(y, known))
 
     def _features(self, output: Tensor) -> Tensor:
         features = full_precision(self.features(output))

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from infotorch.data.targets import labelled_samples
 from infotorch.numerics.checks import check_choice, check_positive, shown
+from infotorch.numerics.on_host import on_host, rows_where
 from infotorch.objectives.base import LocalBatch, Loss, Objective, full_precision, nothing_to_learn
 from infotorch.objectives.checks import check_known, check_labels
 
@@ -119,6 +120,12 @@ class SquaredError(Objective):
         """The output itself where the target is a class, else None."""
         return output.flatten(1) if self._of_classes else None
 
+    def _may_miss(self, y: Tensor | None) -> bool:
+        """Whether an entry of a target may be missing, without a wait where the batches know."""
+        if self.target == "x" or y is None or not y.is_floating_point():
+            return False
+        return y.is_cpu or bool(on_host(y).isnan().any())
+
     def forward(self, batch: LocalBatch) -> Loss:
         """The mean squared error; a gradient of zero, and no term, where no sample has a label."""
         output = full_precision(batch.output).flatten(1)
@@ -127,12 +134,12 @@ class SquaredError(Objective):
         wanted = self._wanted(batch)
         if self.target == "y":
             assert batch.y is not None
-            known = labelled_samples(batch.y)
+            known = labelled_samples(on_host(batch.y))
             if not known.any():
                 return nothing_to_learn(output)
-            output, wanted = output[known], wanted[known]
+            output, wanted = rows_where(output, known), rows_where(wanted, known)
         loss = F.mse_loss(output, wanted)
-        if self.target == "y" and loss.isnan() and (missing := wanted.isnan()).any():
+        if self._may_miss(batch.y) and loss.isnan() and (missing := wanted.isnan()).any():
             loss = F.mse_loss(output[~missing], wanted[~missing])
         terms = {"squared_error": loss.detach()}
         if self.peak is not None:

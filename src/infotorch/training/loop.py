@@ -328,7 +328,7 @@ class _Stage(_Run):
         assert isinstance(module.update, ProximalUpdate)
         with self._autocast(), explaining_a_lone_sample(module.name):
             info = module.update.step(hidden, loss_fn, ranks=self.ranks)
-        stalled = info.loss.new_tensor(float(info.stalled))
+        stalled = info.loss.new_full((), float(info.stalled))
         terms = {**seen[0].terms, "gradient_norm": info.gradient_norm, "stalled": stalled}
         if info.curvatures:
             terms["curvature"] = torch.stack(info.curvatures).mean()

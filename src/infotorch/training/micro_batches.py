@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from infotorch.data.batches import Batch
+from infotorch.numerics.on_host import on_host, remember_on_host
 from infotorch.objectives.base import Loss
 
 
@@ -21,9 +22,11 @@ def parts_of_batch(batch: Batch, hidden: Tensor, count: int) -> Iterator[tuple[B
     """
     assert isinstance(batch.x, Tensor)
     samples = len(batch.x)
-    for rows in torch.arange(samples, device=batch.x.device).tensor_split(max(1, min(count, samples // 2))):
+    for rows in torch.arange(samples, device="cpu").tensor_split(max(1, min(count, samples // 2))):
         part = slice(int(rows[0]), int(rows[-1]) + 1)
         y, numbers = (None if values is None else values[part] for values in (batch.y, batch.rows))
+        if y is not None and batch.y is not None:
+            remember_on_host(y, on_host(batch.y)[part])
         yield Batch(batch.x[part], y, numbers), hidden[part], len(rows) / samples
 
 

@@ -1,0 +1,86 @@
+"""Every objective, order, update, optimiser and schedule on a device beside the CPU.
+
+The losses of all steps, and with them the gradients that lead from one to the next, the weights and whatever else
+belongs to the plan's state at the end, are the CPU's; and a step waits for the device where it says so here, and
+nowhere else.
+"""
+
+import pytest
+import torch
+from tests.devices.trainings import BATCH, CASES, SAMPLES, leaves, names_of, steps_of
+
+from infotorch.objectives.registry import REGISTRY
+
+#: Read once a module and step: a loss that is not finite ends the run, and its module's weights stay as they were.
+LOSS = "loop.py: if not math.isfinite(loss.total.item()):"
+FINITE = "norms.py: if not dense or bool(torch.stack([t.sum().isfinite() for t in dense]).all()):"
+#: Where else a step waits: what the case's name begins with -> lines.
+ALSO = {
+    # Two kinds of products of distances, of which the values decide; eigenvalues, for which torch itself waits.
+    "X:renyi": {"renyi.py", "checks.py", "kernels.py", "symbols.py", "renyi_spectrum.py", "gradient.py"},
+    "Y:renyi": {"renyi.py", "checks.py", "kernels.py", "symbols.py", "renyi_spectrum.py", "gradient.py"},
+    "X:graph-renyi": {"graph_renyi.py", "checks.py", "kernels.py", "symbols.py", "renyi_spectrum.py", "gradient.py"},
+    "X:gmi": {"graph.py", "graph_nodes.py"},
+    "X:node": {"graph.py"},
+    "X:dgi": {"graph_summary.py"},
+    "X:infograph": {"graph_summary.py"},
+    "Y:graph-forward-forward": {"graph_forward_forward.py", "gradient.py"},
+    "Y:hsic": {"hsic.py", "kernels.py"},
+    # Columns that do not vary are left out.
+    "X:total-correlation": {"layer_penalty.py", "total_correlation.py", "gradient.py"},
+    # Estimators for users' samples, which refuse what is not finite.
+    "Y:soft-decision": {"decision.py", "checks.py"},
+    "read-out of real": {"likelihoods.py"},
+    # Whether slopes and products are finite, and whether order 2 has a curvature to follow, decides the step.
+    "proximal": {"norms.py", "stall.py"},
+    # An optimiser of another package.
+    "optimizer adamp": {"gradient.py"},
+    "optimizer lars": {"gradient.py"},
+    "optimizer schedule-free": {"gradient.py"},
+}
+#: Labels that are missing are left out by their numbers, which are sent.
+PARTLY = {"on_host.py"}
+
+
+def trained(name, device):
+    plan, steps = steps_of(name, device)
+    losses = [loss.total.detach().cpu() for info in steps for loss in info.losses.values()]
+    return torch.stack(losses), [one.detach().cpu() for one in leaves(plan.state_dict())]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_losses_and_weights_are_the_processors(place, name):
+    wanted, weights = trained(name, "cpu")
+    with place.drawing_alike():
+        found, weights_there = trained(name, place.device)
+    rtol, atol = max(place.accuracy, 1e-9), max(place.accuracy, 1e-10)
+    assert wanted.isfinite().all()
+    torch.testing.assert_close(found, wanted, rtol=rtol, atol=atol)
+    assert len(weights) == len(weights_there)
+    for one, other in zip(weights, weights_there, strict=True):
+        torch.testing.assert_close(other, one, rtol=rtol, atol=atol)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_step_waits_for_the_device_where_it_says_so_and_nowhere_else(place, name):
+    """The second step: the first measures memory and warms up, the last of an epoch is checked."""
+    _, steps = steps_of(name, place.device)
+    next(steps)
+    with place.watched() as waits:
+        info = next(steps)
+    assert not info.ends_epoch
+    also = {file for begins, files in ALSO.items() if name.startswith(begins) for file in files}
+    if name in REGISTRY and REGISTRY[name].needs == "graphs":
+        also.add("graphs.py")  # which graphs are drawn decides how many nodes and edges a batch has
+    if "partly" in name or "real" in name or "multilabel" in name or name == "micro-batches":
+        also |= PARTLY
+    elsewhere = [wait for wait in waits if not wait.startswith(LOSS) and wait.split(":")[0] not in also]
+    assert not elsewhere
+    assert len([wait for wait in waits if wait.startswith(LOSS)]) == len(info.losses)
+
+
+def test_no_objective_optimizer_or_schedule_is_left_out():
+    assert set(REGISTRY) <= set(CASES)
+    assert {f"optimizer {name}" for name in names_of("name")} <= set(CASES)
+    assert {f"schedule {name}" for name in names_of("schedule")} <= set(CASES)
+    assert SAMPLES % BATCH
