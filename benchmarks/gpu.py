@@ -54,6 +54,8 @@ PIECES: Mapping[str, Piece] = {
     "cifar10-search": Piece("cifar10", ("best", "layerwise", "label-free", "deep-bp", "random"), 1, _SEARCH),
     "cifar10-local": Piece("cifar10", ("best", "layerwise", "label-free", "deep-bp", "random")),
     "cifar10-others": Piece("cifar10", ("infopro", "predsim", "dgl", "bp-checkpoint", "bp-accumulate"), 1),
+    "resnet110": Piece("cifar10-large", ("resnet110-infopro", "resnet110-readout", "resnet110")),
+    "cifar10-wide": Piece("cifar10-large", ("wide-layerwise", "wide-predsim", "wide-bp")),
     "ib-cifar10": Piece("ib-cifar10", ("ce", "mi-only", "full-bound", "best", "random", "full", "mi-only-mine")),
     "prox-cifar10": Piece("prox-cifar10", _PROXIMAL),
     "prox-vae-cifar10": Piece("prox-vae-cifar10", _PROXIMAL, settings=("data.limit=none",)),

@@ -11,7 +11,7 @@ from infotorch.recipes.changes import change
 from infotorch.recipes.network_settings import NetworkSettings
 from infotorch.recipes.registry import find_recipe
 
-NAMES = ["lenet5", "all-cnn-c", "vgg16", "wrn-28-10", "resnet50"]
+NAMES = ["lenet5", "all-cnn-c", "vgg16", "wrn-28-10", "resnet50", "resnet110"]
 
 
 def recipe(**network):
@@ -37,6 +37,7 @@ def count(settings, dataset):
         ({"architecture": "vgg16", "hidden": (512, 512)}, (3, 32, 32), 10, 15_245_130),
         ({"architecture": "wrn-28-10"}, (3, 32, 32), 100, 36_536_884),
         ({"architecture": "resnet50"}, (3, 64, 64), 1000, 25_557_032),
+        ({"architecture": "resnet110"}, (3, 32, 32), 10, 1_727_962),
     ],
 )
 def test_the_network_is_the_published_one_for_the_datas_shape_and_classes(settings, shape, classes, parameters):
@@ -88,7 +89,7 @@ def test_a_plan_cuts_it_at_its_layers():
     }.items(),
 )
 def test_settings_that_are_no_choice_are_refused(name, setting, value):
-    applies = {"vgg16": {"hidden", "norm", "dropout"}, "resnet50": set()}.get(name, {"dropout"})
+    applies = {"vgg16": {"hidden", "norm", "dropout"}, "resnet50": set(), "resnet110": set()}.get(name, {"dropout"})
     if setting in applies:
         assert getattr(NetworkSettings(architecture=name, **{setting: value}), setting) == value
     else:
@@ -122,7 +123,7 @@ def test_the_speed_runs_network_whitens_patches_of_the_training_images_and_keeps
 
 
 def test_an_unknown_name_is_refused():
-    with pytest.raises(ValidationError, match="'lenet5', 'all-cnn-c', 'vgg16', 'wrn-28-10' or 'resnet50'"):
+    with pytest.raises(ValidationError, match="'lenet5', 'all-cnn-c', 'vgg16', 'wrn-28-10', 'resnet50' or 'resnet110'"):
         NetworkSettings(architecture="alexnet")
 
 

@@ -30,6 +30,7 @@ HOMES = {
     "resnet": "residual",
     "split": "segments",
     "stochastic_mlp": "stochastic",
+    "thin_resnet": "thin_residual",
     "vgg16": "vgg",
     "wide_resnet": "wide_residual",
 }

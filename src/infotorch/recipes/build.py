@@ -16,6 +16,7 @@ from infotorch.networks.lenet import lenet5
 from infotorch.networks.perceptron import mlp
 from infotorch.networks.residual import resnet
 from infotorch.networks.speed_run import airbench94
+from infotorch.networks.thin_residual import thin_resnet
 from infotorch.networks.vgg import vgg16
 from infotorch.networks.wide_residual import wide_resnet
 from infotorch.objectives.base import Objective
@@ -96,6 +97,8 @@ def _published(wanted: NetworkSettings, shape: Sequence[int], classes: int) -> n
             return vgg16(shape, classes, hidden=wanted.hidden, norm=norm, dropout=dropout)
         case "wrn-28-10":
             return wide_resnet(shape, classes, dropout=dropout)
+        case "resnet110":
+            return thin_resnet(shape, classes)
         case _:
             return resnet(shape, classes)
 

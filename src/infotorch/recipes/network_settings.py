@@ -15,6 +15,7 @@ _CHOICES = {
     "vgg16": {"hidden", "norm", "dropout"},
     "wrn-28-10": {"dropout"},
     "resnet50": set[str](),
+    "resnet110": set[str](),
     "airbench94": {"channels", "recompute"},
 }
 
@@ -26,8 +27,8 @@ class NetworkSettings(Settings):
         architecture: a published network instead, which takes few other settings beside `init`: "lenet5" (dropout
             between its two linear layers), "all-cnn-c" (dropout behind the convolutions that halve the image), "vgg16"
             (norm, "batch" or "none"; hidden linear layers before the last, and their dropout), "wrn-28-10" (dropout
-            inside its blocks), "resnet50" or "airbench94" (channels of its three blocks, (64, 256, 256) where none are
-            given; recompute; `init` is its own); "" for none.
+            inside its blocks), "resnet50", "resnet110" or "airbench94" (channels of its three blocks, (64, 256, 256)
+            where none are given; recompute; `init` is its own); "" for none.
         hidden: widths of the hidden linear layers; may be empty behind convolutions and message passing.
         head: a linear layer without a nonlinearity before it behind the last one; folded into it after training.
         channels: of the convolutions; empty for a perceptron.
@@ -48,7 +49,7 @@ class NetworkSettings(Settings):
         noise_std: standard deviation of the noise that the denoiser puts on its images, in units of their pixels.
     """
 
-    architecture: Literal["", "airbench94", "lenet5", "all-cnn-c", "vgg16", "wrn-28-10", "resnet50"] = ""
+    architecture: Literal["", "airbench94", "lenet5", "all-cnn-c", "vgg16", "wrn-28-10", "resnet50", "resnet110"] = ""
     hidden: tuple[int, ...] = ()
     head: bool = False
     channels: tuple[int, ...] = ()

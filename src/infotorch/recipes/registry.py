@@ -36,6 +36,7 @@ _TABLES = (
     "remedies-strength",
     "why-ib-fails",
     "cifar10",
+    "cifar10-large",
     "arena",
 )
 
