@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 EXTRAS := report,graph,optim,sweep,log,fast,images,frames,parquet,lightning,torchmetrics,cluster,dev
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-rest test-all package check stubs format bench campaign gpu results peers docs gallery clean
+.PHONY: demo test test-rest test-all package check stubs format bench campaign gpu gpu-tests results peers docs gallery clean
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "infotorch needs Python 3.11 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
@@ -66,6 +66,10 @@ campaign: $(INSTALLED)
 # What only a GPU can run, nine minutes a call: repeat it until nothing is left. `--list` shows what is.
 gpu: $(INSTALLED)
 	$(BIN)/python benchmarks/gpu.py
+
+# Tests and benchmarks that need a GPU, nine minutes a call: repeat it until nothing is left.
+gpu-tests: $(INSTALLED)
+	$(BIN)/python benchmarks/gpu_tests.py
 
 # The measured parts of the pages, and the README's picture, from the tables' files in results/.
 results: $(INSTALLED)

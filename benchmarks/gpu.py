@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     if unknown := set(chosen.pieces) - set(PIECES):
         _parser().error(f"no piece {', '.join(sorted(unknown))}; there are {', '.join(PIECES)}")
-    if chosen.device == "cuda" and not chosen.list and not _has_cuda():
+    if chosen.device == "cuda" and not chosen.list and not has_cuda():
         print("gpu: torch sees no CUDA device here; --device cpu tries a piece, with settings that make it small.")
         return 1
     device = device_name(chosen.device)
@@ -145,14 +145,15 @@ def state(piece: Piece, folder: Path) -> str:
 
 def device_name(device: str) -> str:
     """Of the folder for a device's results: "cpu", or what CUDA calls it, as "nvidia-h100-80gb-hbm3"."""
-    if device == "cpu" or not _has_cuda():
+    if device == "cpu" or not has_cuda():
         return "cpu"
     import torch
 
     return re.sub(r"[^a-z0-9]+", "-", torch.cuda.get_device_name(device).lower()).strip("-")
 
 
-def _has_cuda() -> bool:
+def has_cuda() -> bool:
+    """Whether torch sees a CUDA device here."""
     import torch
 
     return torch.cuda.is_available()

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from infotorch.commands.processes import _first_failure, check_processes
+from infotorch.runs.ranks import lost_another
 from infotorch.training.devices import join
 
 WORDS = ["run", "demo", "--variant", "mole", "--set", "epochs=12", "--set", "data.limit=300", "--device", "cpu"]
@@ -57,7 +58,7 @@ class TestRuns:
         process.send_signal(signal.SIGINT)
         said = process.communicate(timeout=60)[1]
         assert process.returncode == 130
-        assert said.count("interrupted after step") == 1
+        assert said.count("interrupted after step") == said.count("stopping at the next step boundary") == 1
         assert ended(*WORDS, *EXACT, "--out", str(mixed), "--resume")[0] == 0
         for other in (lines(two), lines(mixed)):
             assert [set(line) for line in other] == [set(line) for line in lines(one)]
@@ -84,6 +85,9 @@ class TestRuns:
         assert time.monotonic() - began < 10
         assert process.returncode == 128 + signal.SIGKILL
         assert f"infotorch: process {number} was ended by signal 9." in errors
+        if number == 1:  # the first one is there to write it down
+            outcome = json.loads((killed / "outcome.json").read_text())
+            assert outcome["message"] == "another process of this run has ended; --resume goes on"
         assert not any(
             subprocess.run(["kill", "-0", str(one)], stderr=subprocess.DEVNULL).returncode == 0 for one in every
         )
@@ -146,3 +150,13 @@ def test_a_signal_is_told(capfd):
     script = "import os; os.kill(os.getpid(), 9)"
     assert _first_failure([subprocess.Popen([sys.executable, "-S", "-c", script])]) == 128 + 9
     assert capfd.readouterr().err == "infotorch: process 0 was ended by signal 9.\n"
+
+
+def test_a_lost_process_is_seen_behind_what_a_module_says_of_it():
+    gone = RuntimeError("[gloo/transport/tcp/pair.cc:537] Read error: Connection reset by peer")
+    told = ValueError("module 'fc1' cannot take a tensor")
+    told.__cause__ = gone
+    assert lost_another(gone)
+    assert lost_another(told)
+    assert not lost_another(ValueError("gloo"))
+    assert not lost_another(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))

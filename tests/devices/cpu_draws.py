@@ -28,7 +28,8 @@ class CpuDraws(TorchDispatchMode):
     def __init__(self, kind: str) -> None:
         super().__init__()
         self.kind = kind
-        self._generators: dict[int, torch.Generator] = {}
+        #: By address: the device's generator, which is held so that no other one comes to lie there, and the CPU's.
+        self._generators: dict[int, tuple[torch.Generator, torch.Generator]] = {}
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = dict(kwargs or {})
@@ -55,5 +56,6 @@ class CpuDraws(TorchDispatchMode):
         if generator.device.type == "cpu":
             return generator
         if generator._cdata not in self._generators:
-            self._generators[generator._cdata] = torch.Generator().manual_seed(generator.initial_seed())
-        return self._generators[generator._cdata]
+            like = torch.Generator().manual_seed(generator.initial_seed())
+            self._generators[generator._cdata] = (generator, like)
+        return self._generators[generator._cdata][1]

@@ -36,7 +36,8 @@ def close(place, case, wanted):
 def test_a_value_and_its_error_are_the_processors(place, case):
     given = drawn(case)
     wanted, error = value_of(case, given)
-    found, error_there = value_of(case, moved(given, place.device))
+    with place.drawing_alike():
+        found, error_there = value_of(case, moved(given, place.device))
     assert found.device == place.device or (found.device.type == "cpu" and case.name not in GRADIENTS)
     assert found.item() == close(place, case, wanted.item())
     assert error_there == close(place, case, error)
@@ -54,7 +55,9 @@ def test_a_gradient_is_the_processors(place, case):
         found = torch.autograd.grad(value, asked, allow_unused=True)
         return [None if one is None else one.cpu() for one in found]
 
-    wanted, found = gradients(given), gradients(moved(given, place.device))
+    wanted = gradients(given)
+    with place.drawing_alike():
+        found = gradients(moved(given, place.device))
     assert any(one is not None and one.abs().sum() > 0 for one in wanted) or float(value_of(case, given)[0]) == 0
     for one, other in zip(wanted, found, strict=True):
         assert (one is None) == (other is None)

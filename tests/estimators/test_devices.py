@@ -17,7 +17,9 @@ WIDE = torch.randn(120, 20, generator=seeded(1), dtype=torch.float64)
 LABELS = torch.arange(120) % 3
 HERE = SimpleNamespace(x=X, y=Y, z=Z, wide=WIDE, labels=LABELS)
 DEVICES = [
-    name for name, there in (("cuda", torch.cuda.is_available()), ("mps", torch.backends.mps.is_available())) if there
+    pytest.param(name, marks=[pytest.mark.cuda] * (name == "cuda"))
+    for name, there in (("cuda", torch.cuda.is_available()), ("mps", torch.backends.mps.is_available()))
+    if there
 ]
 
 MEASURES = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import secrets
+import sys
 import tarfile
 import tempfile
 import threading
@@ -153,9 +154,10 @@ def _attended(board: Board, progress: Progress | None, stop: threading.Event) ->
             if stop.is_set():
                 board.ask_to_stop()
             notes = board.notes()
-            if progress is not None and notes:
-                told = "; ".join(f"{note.what}, {note.share:.0%}" for note in notes.values())
-                progress(told, sum(note.done for note in notes.values()), sum(note.total for note in notes.values()))
+            if progress is not None:
+                told = "; ".join(f"{note.what}, {note.share:.0%}" for note in notes.values()) or "starting processes"
+                done, total = (sum(getattr(note, name) for note in notes.values()) for name in ("done", "total"))
+                progress(told, done, max(total, 1))
 
     thread = threading.Thread(target=attend, name="infotorch-jobs", daemon=True)
     thread.start()
@@ -225,6 +227,8 @@ class _Rounds:
                 raise  # nothing was under way: it is not a worker's end, and would come again
             self.tries.update(begun)
             self.board.forget(begun)
+            which = ", ".join(begun) or "what it would have done"
+            print(f"a process was killed; {which}: goes on from the last checkpoint ...", file=sys.stderr)
 
     def _take(self, waiting: dict[str, Job], found: _Ended, stop: threading.Event) -> None:
         if found.outcome is None:

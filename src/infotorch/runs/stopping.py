@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from infotorch.numerics.ranks import is_first
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -58,7 +60,8 @@ def stop_requests() -> Iterator[threading.Event]:
         if stop.is_set():
             raise KeyboardInterrupt
         stop.set()
-        print("stopping at the next step boundary ...", file=sys.stderr)
+        if is_first():
+            print("stopping at the next step boundary ...", file=sys.stderr)
 
     with _handled_by(request):
         yield stop
