@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -137,6 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "device": name,
         "machine": platform.machine(),
         "threads": torch.get_num_threads(),
+        "load": round(os.getloadavg()[0], 1),
     }
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps({"about": about, "lines": lines}, indent=1) + "\n", encoding="utf-8")

@@ -71,6 +71,19 @@ class TestRuns:
         assert json.loads((two / "environment.json").read_text())["processes"] == 2
         assert json.loads((two / "outcome.json").read_text())["isolation"] == "certified"
 
+    @pytest.mark.parametrize("schedule", ["information", "best"])
+    def test_rates_that_follow_information_are_those_of_one_process(self, tmp_path, schedule):
+        settings = {"epochs": 5, "data.limit": 300, "optimizer.schedule": schedule, "optimizer.lr": 0.01}
+        words = ["run", "demo", "--variant", "bp", "--device", "cpu", *EXACT]
+        words += [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
+        for count in ("1", "2"):
+            code, _, errors = ended(*words, "--devices", count, "--out", str(tmp_path / count))
+            assert (code, errors) == (0, "")
+        for first, second in zip(*(lines(tmp_path / count) for count in ("1", "2")), strict=True):
+            assert first.keys() == second.keys()
+            for key, value in first.items():
+                assert second[key] == (pytest.approx(value, abs=1e-9) if isinstance(value, float) else value)
+
     @pytest.mark.skipif(sys.platform != "linux", reason="children are read from /proc")
     @pytest.mark.parametrize("number", [0, 1])
     def test_a_killed_process_ends_all_and_the_run_goes_on_bit_for_bit(self, tmp_path, number):
@@ -85,7 +98,7 @@ class TestRuns:
         assert time.monotonic() - began < 10
         assert process.returncode == 128 + signal.SIGKILL
         assert f"infotorch: process {number} was ended by signal 9." in errors
-        if number == 1:  # the first one is there to write it down
+        if (killed / "outcome.json").exists():  # the first one was left, and had the time to write it down
             outcome = json.loads((killed / "outcome.json").read_text())
             assert outcome["message"] == "another process of this run has ended; --resume goes on"
         assert not any(

@@ -110,7 +110,7 @@ def test_a_stop_ends_all_runs_and_resume_goes_on(tmp_path, long_one_by_one):
         ({"seeds": 0}, "seeds must be at least 1, got 0"),
         ({"workers": 0}, "workers must be at least 1, got 0"),
         ({"address": "tcp://127.0.0.1:1"}, "an address is for the backend 'dask', got 'loky'"),
-        ({"backend": "no-such"}, "[Ii]nvalid backend"),
+        ({"backend": "dusk"}, "joblib has no backend 'dusk'; did you mean dask.* Allowed: .*loky"),
         ({"backend": "threading"}, "runs take processes, .* got 'threading', use 'loky'"),
     ],
 )

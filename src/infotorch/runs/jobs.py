@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from infotorch.numerics.extras import require
+from infotorch.numerics.near_misses import suggest
 from infotorch.numerics.threads import take_threads, threads_are_chosen
 from infotorch.recipes.demonstration import AnyRecipe
 from infotorch.records.outcome import Outcome
@@ -97,10 +98,7 @@ def run_side_by_side(
     for name, count in (("seeds", seeds), ("workers", workers)):
         if count < 1:
             raise ValueError(f"{name} must be at least 1, got {count}.")
-    if backend == "threading":
-        raise ValueError(
-            "runs take processes, as threads of one would share its settings; got 'threading', use 'loky'."
-        )
+    _check_backend(backend)
     jobs = [Job(recipe, seed) for recipe in recipes for seed in recipe.seeds(seeds)]
     collected = collected_outcomes(recipes, directory, seeds) if resume else {}
     known = {job.name: collected.get((job.recipe.name, job.recipe.variant, job.seed)) for job in jobs}
@@ -128,6 +126,18 @@ def run_side_by_side(
         while waiting and not stop.is_set():
             rounds.next(waiting, stop)
     return [outcomes[job.name] for job in jobs if job.name in outcomes]
+
+
+def _check_backend(backend: str) -> None:
+    from joblib.parallel import BACKENDS, EXTERNAL_BACKENDS
+
+    if backend == "threading":
+        raise ValueError(
+            "runs take processes, as threads of one would share its settings; got 'threading', use 'loky'."
+        )
+    known = [name for name in (*BACKENDS, *EXTERNAL_BACKENDS) if name != "threading"]
+    if backend not in known:
+        raise ValueError(f"joblib has no backend {backend!r}; {suggest(backend, known)}")
 
 
 @contextmanager
