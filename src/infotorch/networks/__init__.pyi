@@ -26,6 +26,7 @@ from infotorch.networks.stochastic import LogNormalLayer as LogNormalLayer
 from infotorch.networks.stochastic import SampleMean as SampleMean
 from infotorch.networks.stochastic import StochasticLayer as StochasticLayer
 from infotorch.networks.stochastic import stochastic_mlp as stochastic_mlp
+from infotorch.networks.thin_residual import thin_resnet as thin_resnet
 from infotorch.networks.vgg import vgg16 as vgg16
 from infotorch.networks.wide_residual import wide_resnet as wide_resnet
 HOMES: dict[str, str]
@@ -56,6 +57,7 @@ __all__ = [
     "resnet",
     "split",
     "stochastic_mlp",
+    "thin_resnet",
     "vgg16",
     "wide_resnet",
 ]
