@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,16 @@ class StandInPlace:
         found: list[str] = []
         yield found
         found += self._mode.waits
+
+    def copies(self, run: Callable[[], object]) -> dict[str, int]:
+        """How often numbers went there, and came back, while something ran."""
+        with self.watched() as waits:
+            run()
+        back = ("[_local_scalar_dense]", "[copied to the CPU]")
+        return {
+            "there": sum("[copied to the device]" in wait for wait in waits),
+            "back": sum(wait.endswith(back) for wait in waits),
+        }
 
     def drawing_alike(self) -> AbstractContextManager[object]:
         """A context in which it draws the CPU's random numbers, as it always does."""
@@ -63,6 +73,18 @@ class Cuda:
                 yield found
         finally:
             torch.cuda.set_sync_debug_mode(before)
+
+    def copies(self, run: Callable[[], object]) -> dict[str, int]:
+        """How often numbers went there, and came back, while something ran, by torch's profiler."""
+        activities = [torch.profiler.ProfilerActivity.CPU, torch.profiler.ProfilerActivity.CUDA]
+        with torch.profiler.profile(activities=activities) as profile:
+            run()
+            torch.cuda.synchronize()
+        events = [event.name for event in profile.events() or ()]
+        return {
+            "there": sum("Memcpy HtoD" in name for name in events),
+            "back": sum("Memcpy DtoH" in name for name in events),
+        }
 
     def drawing_alike(self) -> AbstractContextManager[object]:
         """A context in which it draws the CPU's random numbers."""

@@ -79,6 +79,13 @@ def test_a_step_waits_for_the_device_where_it_says_so_and_nowhere_else(place, na
     assert len([wait for wait in waits if wait.startswith(LOSS)]) == len(info.losses)
 
 
+@pytest.mark.parametrize("name", ["Y:readout", "Y:supcon", "X:infonce", "simultaneous", "crossing"])
+def test_a_step_sends_nothing_and_reads_one_number_a_module(place, name):
+    _, steps = steps_of(name, place.device)
+    first = next(steps)
+    assert place.copies(lambda: next(steps)) == {"there": 0, "back": len(first.losses)}
+
+
 def test_no_objective_optimizer_or_schedule_is_left_out():
     assert set(REGISTRY) <= set(CASES)
     assert {f"optimizer {name}" for name in names_of("name")} <= set(CASES)

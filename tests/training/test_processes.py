@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.training import watched_in_processes
 from tests.training.in_processes import CASES, run
 from torch import nn
 
@@ -18,8 +19,8 @@ from infotorch.training.processes import check_processes
 PROGRAM = Path(__file__).with_name("in_processes.py")
 
 
-def in_processes(out, *names, count=2):
-    words = ["--nproc-per-node", str(count), "--standalone", str(PROGRAM), str(out), *names]
+def in_processes(out, *names, count=2, program=PROGRAM):
+    words = ["--nproc-per-node", str(count), "--standalone", str(program), str(out), *names]
     done = subprocess.run([sys.executable, "-m", "torch.distributed.run", *words], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     return [torch.load(f"{out}-{rank}.pt") for rank in range(count)]
@@ -51,6 +52,30 @@ def test_what_several_processes_cannot_share_is_refused_in_all(tmp_path):
 def test_every_objective_update_and_order(tmp_path, count):
     names = sorted(CASES) if count == 2 else ["X:mine", "Y:supcon", "simultaneous", "proximal chain"]
     compare(in_processes(tmp_path / "out", *names, count=count), names)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:lr_range_test")
+def test_what_watches_and_searches_sees_the_same_in_every_process(tmp_path):
+    """A plane, a signal and the rates that follow it, a range test and a diagnosis, in a user's own script."""
+    watched_in_processes.main(str(tmp_path / "one"))
+    one = torch.load(tmp_path / "one-0.pt")
+    first, second = in_processes(tmp_path / "two", program=PROGRAM.with_name("watched_in_processes.py"))
+    assert first == second
+    assert first.keys() == one.keys()
+    assert off(first, one) < 1e-9
+
+
+def off(first, second):
+    """The largest difference of two numbers in the same place; what is no number is equal."""
+    if isinstance(first, dict):
+        return max(off(first[key], second[key]) for key in first)
+    if isinstance(first, list | tuple):
+        return max(0.0, *(off(one, other) for one, other in zip(first, second, strict=True)))
+    if isinstance(first, float):
+        return abs(first - second)
+    assert first == second
+    return 0.0
 
 
 def gathered(part, whole, rows):
