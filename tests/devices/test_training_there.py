@@ -7,9 +7,11 @@ nowhere else.
 
 import pytest
 import torch
-from tests.devices.trainings import BATCH, CASES, SAMPLES, leaves, names_of, steps_of
+from tests.devices.trainings import BATCH, CASES, EPOCHS, SAMPLES, leaves, names_of, steps_of
 
 from infotorch.objectives.registry import REGISTRY
+from infotorch.training.epoch_means import EpochMeans
+from infotorch.training.history import History
 
 #: Read once a module and step: a loss that is not finite ends the run, and its module's weights stay as they were.
 LOSS = "loop.py: if not math.isfinite(loss.total.item()):"
@@ -84,6 +86,34 @@ def test_a_step_sends_nothing_and_reads_one_number_a_module(place, name):
     _, steps = steps_of(name, place.device)
     first = next(steps)
     assert place.copies(lambda: next(steps)) == {"there": 0, "back": len(first.losses)}
+
+
+@pytest.mark.parametrize("keeper", [lambda: History(EPOCHS, None), EpochMeans])
+def test_what_is_kept_of_the_losses_is_read_once_an_epoch(place, keeper):
+    """By `fit` and by a run, which both count every step."""
+    kept = []
+    for device in ("cpu", place.device):
+        means = keeper()
+        _, steps = steps_of("simultaneous", device)
+        with place.drawing_alike():
+            for info in steps:
+                with place.watched() as waits:
+                    means.add(info)
+                assert info.ends_epoch or not waits
+        kept.append(means.lines if isinstance(means, History) else means.sums)
+    assert_near(*kept, place)
+
+
+def assert_near(wanted, found, place):
+    """Equal in form, and in numbers to the place's accuracy."""
+    if isinstance(wanted, dict):
+        assert wanted.keys() == found.keys()
+        wanted, found = list(wanted.values()), list(found.values())
+    if isinstance(wanted, list):
+        for one, other in zip(wanted, found, strict=True):
+            assert_near(one, other, place)
+    else:
+        assert found == (pytest.approx(wanted, abs=place.accuracy) if isinstance(wanted, float) else wanted)
 
 
 def test_no_objective_optimizer_or_schedule_is_left_out():

@@ -7,7 +7,7 @@ import torch
 from tests.devices.stand_in import DEVICE, stand_in
 
 from infotorch.numerics import on_host as kept
-from infotorch.numerics.on_host import on_host, remember_on_host, rows_where
+from infotorch.numerics.on_host import numbers_of, on_host, remember_on_host, rows_where
 
 
 def test_of_the_cpu_nothing_is_kept():
@@ -50,3 +50,13 @@ def test_rows_are_those_of_the_mask_on_every_device(chosen):
         found = rows_where(there, torch.tensor(chosen))
         assert torch.equal(found.cpu(), wanted)
         assert torch.equal(on_host(found), wanted)
+
+
+def test_numbers_of_several_types_are_read_together():
+    with stand_in() as mode:
+        here = [torch.tensor(0.1), torch.tensor([3]), 0.5, torch.tensor(0.1, dtype=torch.float64), torch.tensor(0.2)]
+        there = [value.to(DEVICE) if isinstance(value, torch.Tensor) else value for value in here]
+        mode.waits.clear()
+        assert numbers_of(there) == [float(value) for value in here]
+        assert len(mode.waits) == 3  # float32, int64, float64
+    assert numbers_of([]) == []

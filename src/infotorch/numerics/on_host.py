@@ -6,6 +6,9 @@ classes a batch has, is known beforehand: whoever moves labels to a device tells
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import torch
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
@@ -58,4 +61,21 @@ def rows_where(values: Tensor, chosen: Tensor) -> Tensor:
     found = values[chosen.nonzero().flatten().to(values.device)]
     if values in _COPIES:
         _COPIES[found] = _COPIES[values][chosen]
+    return found
+
+
+def numbers_of(values: Sequence[Tensor | float]) -> list[float]:
+    """What tensors of one entry hold, with one wait for those of one type and device, however many they are.
+
+    Example:
+        >>> import torch
+        >>> numbers_of([torch.tensor(0.5), torch.tensor(2)])
+        [0.5, 2.0]
+    """
+    found = [0.0 if isinstance(value, Tensor) else float(value) for value in values]
+    there = {place: value.detach().reshape(()) for place, value in enumerate(values) if isinstance(value, Tensor)}
+    for kind in dict.fromkeys((value.dtype, value.device) for value in there.values()):
+        alike = {place: value for place, value in there.items() if (value.dtype, value.device) == kind}
+        for place, number in zip(alike, torch.stack(list(alike.values())).tolist(), strict=True):
+            found[place] = float(number)
     return found

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from infotorch.data.sets import Split
 from infotorch.diagnostics.bottleneck import bottleneck_information
@@ -111,7 +111,7 @@ class Session:
         self.total_steps = len(self.plan.stages()) * self.recipe.epochs * len(self.batches)
         self.position, self.sums = Position(), EpochMeans()
         self.peak = 0
-        self.last_losses: dict[str, float] = {}
+        self.last_losses: dict[str, Tensor | float] = {}
         self.elapsed = 0.0
         self.failure: Exception | None = None
         self.stop_requested = False
@@ -169,7 +169,7 @@ class Session:
                 if info.diverged is not None:
                     return self._diverged(info)
                 self.sums.add(info)
-                self.last_losses = {name: float(loss.total) for name, loss in info.losses.items()}
+                self.last_losses = {name: loss.total for name, loss in info.losses.items()}
                 try:
                     if self.controller is not None:
                         self.controller.after_step(info)
@@ -212,6 +212,7 @@ class Session:
 
     def _diverged(self, info: StepInfo) -> Outcome:
         last = self.last_losses.get(info.diverged or "")  # None in a stage's first step
+        last = None if last is None else float(last)
         shown = "none" if last is None else f"{last:.6g}"
         return self._ended_badly(
             info, f"the loss of module {info.diverged!r} was not finite at step", f"; last finite loss {shown}", last
@@ -219,7 +220,7 @@ class Session:
 
     def _dead(self, info: StepInfo) -> Outcome:
         more = f": {STUCK} epochs have left its information as it was; a lower learning rate is needed"
-        return self._ended_badly(info, "the network is dead at step", more, self.last_losses[self.plan[-1].name])
+        return self._ended_badly(info, "the network is dead at step", more, float(self.last_losses[self.plan[-1].name]))
 
     def _ended_badly(self, info: StepInfo, what: str, more: str, last: float | None) -> Outcome:
         step = info.position
@@ -352,7 +353,7 @@ class Session:
             "position": vars(self.position),
             "epoch": self.sums.sums,
             "peak": self.peak,
-            "last_loss": self.last_losses,
+            "last_loss": {name: float(loss) for name, loss in self.last_losses.items()},
             "seconds": self._seconds(),
             "metrics_bytes": length,
             "metrics_sha256": sha256,

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
+from torch import Tensor
+
+from infotorch.numerics.on_host import numbers_of
 from infotorch.training.position import StepInfo
 
 #: A line of the history: module, epoch, rate, and the numbers of that epoch.
@@ -29,16 +32,16 @@ class History:
         self.metrics: dict[str, float] = {}
         self.diverged: str | None = None
         self._epochs, self._measure = epochs, measure
-        self._totals: dict[str, list[float]] = {}
-        self._terms: dict[str, dict[str, list[float]]] = {}
+        self._totals: dict[str, list[Tensor]] = {}
+        self._terms: dict[str, dict[str, list[Tensor]]] = {}
 
     def add(self, info: StepInfo) -> None:
         """Count one step."""
         self.diverged = info.diverged
         for module, loss in info.losses.items():
-            self._totals.setdefault(module, []).append(float(loss.total))
+            self._totals.setdefault(module, []).append(loss.total)
             for name, value in loss.terms.items():
-                self._terms.setdefault(module, {}).setdefault(name, []).append(float(value))
+                self._terms.setdefault(module, {}).setdefault(name, []).append(value)
         if info.ends_epoch:
             self._end_epoch(info)
 
@@ -59,5 +62,5 @@ class History:
         self._totals, self._terms = {}, {}
 
 
-def _mean(values: list[float]) -> float:
-    return sum(values) / len(values)
+def _mean(values: list[Tensor]) -> float:
+    return sum(numbers_of(values)) / len(values)
