@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from infotorch.numerics.ranks import is_first
-
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -52,6 +50,8 @@ def stop_requests() -> Iterator[threading.Event]:
     Raises:
         KeyboardInterrupt: a stop has been asked for already.
     """
+    from infotorch.numerics.ranks import is_first  # loads torch, which whoever trains has loaded
+
     stop = threading.Event()
     if _Asked.before_training:
         raise KeyboardInterrupt
