@@ -152,8 +152,7 @@ def page(content: Mapping[str, Any]) -> str:
         "",
         "Made by `python benchmarks/large_networks.py`; numbers in `large_networks.json`. Saved: what autograd keeps",
         "for the backward pass at its highest. Process: the peak above what stood before the first step. Time: of a",
-        "step, `bp` = 1. "
-        f"{machine['threads']} threads, torch {machine['torch']}.",
+        f"step, `bp` = 1. {machine['threads']} threads, torch {machine['torch']}.",
         "",
     ]
     for network, rows in content["networks"].items():
