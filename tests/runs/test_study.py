@@ -180,6 +180,16 @@ def test_a_folder_that_is_held_for_a_moment_is_waited_for(tmp_path, monkeypatch)
             holder.join()
 
 
+def test_a_lock_that_a_killed_process_has_left_is_broken(tmp_path, monkeypatch):
+    """A journal of a relative path: whoever waited for its lock waited for ever, and as fast as it could."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(studies, "GRACE", 3)
+    (tmp_path / "sweep").mkdir()
+    journal = studies._open("sweep/journal.log")
+    assert journal._backend._lock.acquire()  # and now it is killed
+    assert SharedStudy(searching(1), "demo", "sweep/journal.log").take() is not None
+
+
 @pytest.mark.parametrize(
     ("storage", "message"),
     [

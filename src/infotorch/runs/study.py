@@ -32,6 +32,8 @@ from infotorch.records.lock import sole_writer
 BEAT, SILENCE = 30.0, 300.0
 #: Seconds for which a folder may be looked at by others, who each hold its lock for a moment.
 PATIENCE = 10.0
+#: Seconds after which others break the lock of a journal that nobody writes: whoever held it was killed.
+GRACE = 30
 #: Trials that complete before any is pruned, as Optuna has it.
 UNPRUNED = 5
 
@@ -217,9 +219,11 @@ def _open(storage: str) -> Any:
         if "://" in storage:
             return _database(storages, storage)
         Path(storage).parent.mkdir(parents=True, exist_ok=True)
+        # The whole path: a lock that a killed process has left is broken by its age, which is read through the link.
+        path = str(Path(storage).resolve())
         # Links need rights on Windows.
-        lock = (journal.JournalFileOpenLock if sys.platform == "win32" else journal.JournalFileSymlinkLock)(storage)
-        return storages.JournalStorage(journal.JournalFileBackend(storage, lock))
+        lock = journal.JournalFileOpenLock if sys.platform == "win32" else journal.JournalFileSymlinkLock
+        return storages.JournalStorage(journal.JournalFileBackend(path, lock(path, grace_period=GRACE)))
     except refused as error:
         told = " ".join(str(error).split())
         where = without_password(storage)
