@@ -13,7 +13,7 @@ def renamed(folder, old, new):
         path.rename(folder / path.name.replace(old, new))
 
 
-@pytest.mark.parametrize("layout", ["planetoid/citeseer", "CiteSeer", "Planetoid/CiteSeer", "planetoid/CITESEER"])
+@pytest.mark.parametrize("layout", ["planetoid/citeseer", "CiteSeer", "Planetoid/CiteSeer", "planetoid/CITESEER", "CiteSeer/CiteSeer"])
 def test_citeseer_has_its_own_name_and_lies_where_torch_geometric_put_it(tmp_path, layout):
     renamed(test_planetoid.raw_files(tmp_path / layout / "raw"), "ind.toy", "ind.citeseer")
     graph = load("CiteSeer", root=tmp_path)
@@ -21,7 +21,7 @@ def test_citeseer_has_its_own_name_and_lies_where_torch_geometric_put_it(tmp_pat
     assert torch.equal(graph.x, load("planetoid/citeseer", root=tmp_path).x)
 
 
-@pytest.mark.parametrize("layout", ["tudataset/MUTAG", "MUTAG", "TUDataset/MUTAG"])
+@pytest.mark.parametrize("layout", ["tudataset/MUTAG", "MUTAG", "TUDataset/MUTAG", "MUTAG/MUTAG", "TUDataset/MUTAG/MUTAG"])
 def test_collections_too(tmp_path, layout):
     renamed(test_tudataset.raw_files(tmp_path / layout / "raw"), "TOY", "MUTAG")
     for name in ("mutag", "MUTAG", "tudataset/MUTAG"):
@@ -52,6 +52,7 @@ def test_dashes_do_not_matter_and_no_two_sets_have_one_name():
         ("fashion-mnist", "fashion-mnist/FashionMNIST", "FashionMNIST"),
         ("cora", "planetoid/Cora", "Cora"),  # torch_geometric.datasets.Planetoid(root, "Cora")
         ("cora", "planetoid/Cora", "Planetoid/Cora"),
+        ("cora", "planetoid/Cora", "Cora/Cora"),  # Planetoid(root="Cora", name="Cora"), as in its introduction
         ("mutagenicity", "tudataset/Mutagenicity", "TUDataset/Mutagenicity"),
     ],
 )

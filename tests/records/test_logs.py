@@ -58,6 +58,28 @@ def test_tensorboard_reads_scalars_by_module_and_step_the_end_and_the_settings(t
     assert json.loads(text.removeprefix("```json").removesuffix("```"))["variant"] == "bp"
 
 
+def test_a_sweep_is_written_trial_by_trial(tmp_path):
+    sweep = tmp_path / "sweep"
+    for trial in ("trial-000", "trial-001"):
+        record(sweep / "tuning" / trial / "seed-1000", seed=1000, lines=LINES[:1], ended=False)
+    with pytest.raises(ValueError, match="holds no run: no recipe.json at or below it, but trials of a search"):
+        write_logs([sweep], tmp_path / "x.csv", to="csv")  # of a search within a run
+    (sweep / "sweep.json").write_text("{}")
+    record(tmp_path / "run")
+    out = write_logs([tmp_path / "run", sweep, sweep], tmp_path / "metrics.csv", to="csv")
+    with out.open(newline="") as file:
+        rows = [(row["trial"], row["seed"], row["step"]) for row in csv.DictReader(file)]
+    assert rows[3:] == [("trial-000", "1000", "8"), ("trial-001", "1000", "8")]
+    assert {trial for trial, *_ in rows[:3]} == {""}
+    pytest.importorskip("tensorboard")
+    write_logs([sweep], tmp_path / "tb", to="tensorboard")
+    [file] = (tmp_path / "tb" / "demo" / "bp" / "trial-001" / "seed-1000").iterdir()
+    (tmp_path / "new" / "tuning").mkdir(parents=True)
+    (tmp_path / "new" / "sweep.json").write_text("{}")
+    with pytest.raises(ValueError, match="new holds no trial: no process has begun one yet"):
+        write_logs([tmp_path / "new"], tmp_path / "x.csv", to="csv")
+
+
 def test_what_cannot_be_written_is_one_error(tmp_path):
     with pytest.raises(ValueError, match=r"write_logs: to must be one of csv, tensorboard, got 'xls'"):
         write_logs([tmp_path], tmp_path / "x", to="xls")

@@ -136,6 +136,27 @@ class TestAsTorchmetricsAsks:
             pyplot.close(figure)
 
 
+@pytest.mark.parametrize("kind", [MutualInformation, InformationBottleneckCoordinates])
+def test_a_limit_holds_in_forward_too_and_is_not_shared_in_a_collection(kind):
+    x, y = labelled(300)
+    options = {} if kind is MutualInformation else {"num_bins": 3}
+    metric, first = kind(max_samples=200, **options), kind(**options)
+    for one, other in zip(x.split(150), y.split(150), strict=True):
+        metric(one, other)
+    first.update(x[:200], y[:200])
+    assert plain(metric.compute()) == plain(first.compute())
+    metric.reset()
+    assert metric.limit == 200
+    # Of the first batch all keep the same rows, of the second they do not.
+    few = [MutualInformation("ross", max_samples=limit) for limit in (200, 250)]
+    collection = MetricCollection({"all": MutualInformation("ross"), "200": few[0], "250": few[1]})
+    for one, other in zip(x.split(150), y.split(150), strict=True):
+        collection.update(one, other)
+    collection.compute()
+    kept = [collection[name].estimate.n for name in ("all", "200", "250")]
+    assert kept == [300, 200, 250]
+
+
 def test_in_a_collection_and_a_tracker():
     x, y = labelled()
     collection = MetricCollection(

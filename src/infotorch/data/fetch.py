@@ -77,11 +77,13 @@ def layouts(path: str) -> list[str]:
 
     Example:
         >>> layouts("planetoid/Cora/raw/ind.cora.x")
-        ['planetoid/Cora/raw/ind.cora.x', 'Cora/raw/ind.cora.x', 'Planetoid/Cora/raw/ind.cora.x']
+        ['planetoid/Cora/raw/ind.cora.x', 'Cora/raw/ind.cora.x', 'Planetoid/Cora/raw/ind.cora.x', 'Cora/Cora/raw/ind.cora.x']
     """
     family, _, rest = path.partition("/")
     inside = [rest] if "/" in rest else []
-    return [path, *inside, *([f"{_CLASSES[family]}/{rest}"] if family in _CLASSES else [])]
+    # torch_geometric makes a folder of the set's name in the root that it is given, which often has it, too.
+    theirs = [f"{_CLASSES[family]}/{rest}", f"{rest.partition('/')[0]}/{rest}"] if family in _CLASSES else []
+    return [path, *inside, *theirs]
 
 
 def existing_layout(paths: Sequence[str], root: Path) -> list[str]:
@@ -101,10 +103,17 @@ def raw_folder(family: str, name: str, root: Path) -> Path:
         root: the data folder.
     """
     for above in (root / family, root, root / _CLASSES[family]):
-        for folder in sorted(above.iterdir()) if above.is_dir() else ():
-            if folder.name.lower() == name.lower() and (folder / "raw").is_dir():
-                return folder / "raw"
+        for folder in _named(above, name):
+            for inner in (folder, *_named(folder, name)):
+                if (inner / "raw").is_dir():
+                    return inner / "raw"
     return root / family / name / "raw"
+
+
+def _named(above: Path, name: str) -> list[Path]:
+    """Folders of this name in another one, whatever the case."""
+    inside = sorted(above.iterdir()) if above.is_dir() else ()
+    return [folder for folder in inside if folder.name.lower() == name.lower()]
 
 
 def as_laid_out(source: Source, root: Path) -> Source:

@@ -44,11 +44,27 @@ def _below(directory: Path) -> list[RunRecord]:
     records = [RunRecord(path) for path in here if "tuning" not in path.relative_to(directory).parts]
     collected = [run for path in sorted(directory.glob("*.json")) if is_table(path) for run in TableFile(path).runs()]
     if not records and not collected:
-        raise ValueError(f"{directory} holds no run: no recipe.json at or below it.")
+        beside = ", but trials of a search" if here else ""
+        raise ValueError(f"{directory} holds no run: no recipe.json at or below it{beside}.")
     if collected:
         known = set(map(_identity, records))
         return [*records, *(run for run in collected if _identity(run) not in known)]
     return [*records]
+
+
+def trials_of(sweep: Path) -> list[RunRecord]:
+    """The runs of a sweep's trials, by trial and seed: they count as no runs of their own, but have metrics.
+
+    Args:
+        sweep: a directory with a sweep.json.
+
+    Raises:
+        ValueError: no trial has begun.
+    """
+    records = [RunRecord(path.parent) for path in sorted((sweep / "tuning").glob("trial-*/seed-*/recipe.json"))]
+    if not records:
+        raise ValueError(f"{sweep} holds no trial: no process has begun one yet.")
+    return records
 
 
 def collected_runs(directory: Path, name: str) -> list[CollectedRun]:

@@ -12,14 +12,16 @@ from typing import Any, Literal, get_args
 
 from infotorch.numerics.extras import require
 from infotorch.records.files import write_atomic
-from infotorch.records.finding import find_runs
+from infotorch.records.finding import find_runs, trials_of
 from infotorch.records.run_record import RunRecord
 
 #: What metrics can be written as.
 LogFormat = Literal["csv", "tensorboard"]
 #: What says which line of a run it is, and is no metric.
 _PLACE = ("stage", "module", "epoch", "step")
-_RUN = ("recipe", "variant", "seed")
+_RUN = ("recipe", "variant", "trial", "seed")
+# Recipe, variant, trial of a sweep or "", and seed.
+_Names = tuple[str, str, str, int]
 
 
 def write_logs(directories: Sequence[Path], out: Path, *, to: LogFormat) -> Path:
@@ -28,9 +30,10 @@ def write_logs(directories: Sequence[Path], out: Path, *, to: LogFormat) -> Path
     Run anew, it replaces what it wrote before; a run that went on from a checkpoint has each of its steps once.
 
     Args:
-        directories: run directories, directories above them, or tables' files.
+        directories: run directories, directories above them, directories of sweeps, whose trials are written, or tables'
+            files.
         out: of "csv", the file: one line for each module and epoch of each run. Of "tensorboard", a folder with one
-            for each run, recipe/variant/seed-N, for `tensorboard --logdir`.
+            for each run, recipe/variant/seed-N, for `tensorboard --logdir`; of a trial recipe/variant/trial-003/seed-N.
         to: "csv" or "tensorboard", whose scalars are module/metric by step, and final/metric of a finished run; its
             settings are a text.
 
@@ -57,11 +60,14 @@ def write_logs(directories: Sequence[Path], out: Path, *, to: LogFormat) -> Path
         raise ValueError(f"write_logs: to must be one of {', '.join(get_args(LogFormat))}, got {to!r}.")
     if not directories:
         raise ValueError("write_logs: directories is empty; give at least one run directory.")
-    runs = [(_names(record), record) for record in find_runs(*map(Path, directories))]
-    seen: dict[tuple[Any, ...], RunRecord] = {}
+    sweeps = dict.fromkeys(place for place in map(Path, directories) if (place / "sweep.json").is_file())
+    others = [place for place in map(Path, directories) if place not in sweeps]
+    runs = [(_names(record), record) for record in find_runs(*others)]
+    runs += [(_names(record, record.directory.parent.name), record) for place in sweeps for record in trials_of(place)]
+    seen: dict[_Names, RunRecord] = {}
     for names, record in runs:
         if (other := seen.setdefault(names, record)) is not record:
-            said = f"{names[0]} {names[1]} seed {names[2]}"
+            said = " ".join(filter(None, (*names[:3], f"seed {names[3]}")))
             raise ValueError(
                 f"write_logs: {other.directory} and {record.directory} are both {said}; write one at a time."
             )
@@ -71,20 +77,22 @@ def write_logs(directories: Sequence[Path], out: Path, *, to: LogFormat) -> Path
         write_atomic(out, _table(runs).encode())
         return out
     for names, record in runs:
-        _write_events(record, out / str(names[0]) / str(names[1]) / f"seed-{names[2]}")
+        _write_events(record, out.joinpath(*names[:3], f"seed-{names[3]}"))
     return out
 
 
-def _names(record: RunRecord) -> tuple[str, str, int]:
+def _names(record: RunRecord, trial: str = "") -> _Names:
     recipe = record.recipe()
-    return str(recipe["name"]), str(recipe.get("variant") or "default"), int(recipe.get("seed") or 0)
+    return str(recipe["name"]), str(recipe.get("variant") or "default"), trial, int(recipe.get("seed") or 0)
 
 
-def _table(runs: Sequence[tuple[tuple[str, str, int], RunRecord]]) -> str:
+def _table(runs: Sequence[tuple[_Names, RunRecord]]) -> str:
     lines = [dict(zip(_RUN, names, strict=True)) | line for names, record in runs for line in record.metrics()]
     columns = dict.fromkeys([*_RUN, *_PLACE, *(key for line in lines for key in line)])
+    if not any(names[2] for names, _ in runs):
+        del columns["trial"]
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(columns), restval="", lineterminator="\n")
+    writer = csv.DictWriter(text, list(columns), restval="", extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows({key: "" if value is None else value for key, value in line.items()} for line in lines)
     return text.getvalue()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -32,8 +32,19 @@ class PairedRows(Metric):
         self.max_samples = max_samples
         if max_samples is not None:
             check_count(max_samples, where=type(self).__name__, name="max_samples")
+            # A collection lets metrics of equal states share their rows, and these would share the limit, too.
+            self.add_state("limit", default=torch.tensor(max_samples), dist_reduce_fx="max")
         self.add_state("first", default=[], dist_reduce_fx="cat")
         self.add_state("second", default=[], dist_reduce_fx="cat")
+
+    def forward(self, *args: object, **kwargs: object) -> Any:
+        """Keep the rows of a batch, and tell of the batch alone."""
+        value = super().forward(*args, **kwargs)
+        if self.max_samples is not None:
+            # torchmetrics has joined the rows of the batch to those before, each within the limit.
+            self.first = [torch.cat(self.first)[: self.max_samples]]
+            self.second = [torch.cat(self.second)[: self.max_samples]]
+        return value
 
     def _keep(self, first: Tensor, second: Tensor) -> None:
         """The rows of a batch, as many as there is still room for."""
