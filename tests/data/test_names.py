@@ -13,7 +13,9 @@ def renamed(folder, old, new):
         path.rename(folder / path.name.replace(old, new))
 
 
-@pytest.mark.parametrize("layout", ["planetoid/citeseer", "CiteSeer", "Planetoid/CiteSeer", "planetoid/CITESEER", "CiteSeer/CiteSeer"])
+@pytest.mark.parametrize(
+    "layout", ["planetoid/citeseer", "CiteSeer", "Planetoid/CiteSeer", "planetoid/CITESEER", "CiteSeer/CiteSeer"]
+)
 def test_citeseer_has_its_own_name_and_lies_where_torch_geometric_put_it(tmp_path, layout):
     renamed(test_planetoid.raw_files(tmp_path / layout / "raw"), "ind.toy", "ind.citeseer")
     graph = load("CiteSeer", root=tmp_path)
@@ -21,7 +23,9 @@ def test_citeseer_has_its_own_name_and_lies_where_torch_geometric_put_it(tmp_pat
     assert torch.equal(graph.x, load("planetoid/citeseer", root=tmp_path).x)
 
 
-@pytest.mark.parametrize("layout", ["tudataset/MUTAG", "MUTAG", "TUDataset/MUTAG", "MUTAG/MUTAG", "TUDataset/MUTAG/MUTAG"])
+@pytest.mark.parametrize(
+    "layout", ["tudataset/MUTAG", "MUTAG", "TUDataset/MUTAG", "MUTAG/MUTAG", "TUDataset/MUTAG/MUTAG"]
+)
 def test_collections_too(tmp_path, layout):
     renamed(test_tudataset.raw_files(tmp_path / layout / "raw"), "TOY", "MUTAG")
     for name in ("mutag", "MUTAG", "tudataset/MUTAG"):

@@ -98,7 +98,11 @@ class LazyFrame:
         (pd.DataFrame(), ValueError, "x must have a column, got a table without any"),
         (pd.DataFrame({"a": []}), ValueError, "column 'a' of x must have rows, got none"),
         (pd.DataFrame({"a": [1, 2], "b": [None, None]}), ValueError, "column 'b' of x must have values, got none in 2"),
-        (pd.DataFrame([[1, 2]], columns=["a", "a"]), ValueError, "a table that narwhals reads: Expected unique column"),
+        (
+            pd.DataFrame([[1, 2]], columns=["a", "a"]),
+            ValueError,
+            "f: x must have columns of different names, got two of 'a'",
+        ),
         (pd.DataFrame({"a": [[1], [2]]}), TypeError, "column 'a' of x must hold numbers, dates, .* got a list"),
         (pa.table({"a": [[1], [2]]}), TypeError, r"column 'a' of x must hold numbers, dates, .* got List\(Int64\)"),
         (pd.Series([1.0, np.inf]), ValueError, "x must be finite, got an infinite value"),

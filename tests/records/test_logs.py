@@ -62,7 +62,7 @@ def test_a_sweep_is_written_trial_by_trial(tmp_path):
     sweep = tmp_path / "sweep"
     for trial in ("trial-000", "trial-001"):
         record(sweep / "tuning" / trial / "seed-1000", seed=1000, lines=LINES[:1], ended=False)
-    with pytest.raises(ValueError, match="holds no run: no recipe.json at or below it, but trials of a search"):
+    with pytest.raises(ValueError, match=r"holds no run: no recipe.json at or below it, but trials of a search"):
         write_logs([sweep], tmp_path / "x.csv", to="csv")  # of a search within a run
     (sweep / "sweep.json").write_text("{}")
     record(tmp_path / "run")

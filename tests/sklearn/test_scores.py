@@ -39,6 +39,56 @@ def test_selectors_take_scores_and_p_values(selector):
     assert fitted.transform(x).shape[1] == fitted.get_support().sum() > 0
 
 
+def of_all_kinds(n=400):
+    """A frame whose columns beside "noise" tell the same of y."""
+    y = np.random.default_rng(0).integers(0, 3, n)
+    noise = np.random.default_rng(1).normal(size=n)
+    names = np.array(["one", "three", "two"])[y]
+    columns = {
+        "noise": noise,
+        "name": names,
+        "kind": pd.Categorical(names),
+        "number": y,
+        "day": pd.Timestamp("2026-01-01") + pd.to_timedelta(y + 0.1 * noise, unit="D"),
+        "first": y == 0,
+    }
+    return pd.DataFrame(columns), names
+
+
+@pytest.mark.parametrize("library", ["pandas", "pyarrow"])
+def test_the_columns_of_a_frame_are_what_their_types_say(library):
+    frame, y = of_all_kinds()
+    table = pytest.importorskip("pyarrow").Table.from_pandas(frame) if library == "pyarrow" else frame
+    scores, p = mutual_info_scores(table, y)
+    whole = mutual_info_scores(frame["number"].to_numpy()[:, None], y)[0]
+    assert scores[1:4] == pytest.approx(np.repeat(whole, 3))
+    assert scores[4] == pytest.approx(np.log(3), abs=0.05)
+    assert scores[5] == mutual_info_scores((y == "one").astype(int)[:, None], y)[0]
+    assert (p[1:] < 1e-9).all()
+    assert abs(scores[0]) < 0.1
+    assert mutual_info_scores(frame[["noise"]], y)[0] == mutual_info_scores(frame[["noise"]].to_numpy(), y)[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "kind", "said"),
+    [
+        ({"noise": np.nan}, {}, ValueError, "mutual_info_scores: column 'noise' of X must have values, got none in"),
+        (
+            {"name": lambda t: t["name"].where(t["noise"] > 0)},
+            {},
+            ValueError,
+            "Input X contains NaN: column 'name' lacks",
+        ),
+        ({}, {"discrete_features": False}, TypeError, "must name column 'name' or be \"auto\", as it holds words"),
+        ({"name": [[1]] * 400}, {}, TypeError, "column 'name' of X must hold numbers, dates, booleans, words"),
+    ],
+)
+def test_frames_that_are_refused(change, options, kind, said):
+    frame, y = of_all_kinds()
+    with pytest.raises(kind, match=said):
+        mutual_info_scores(frame.assign(**change), y, **options)
+
+
 def test_a_pipeline_searches_for_the_number_of_features():
     x, y = load_breast_cancer(return_X_y=True)
     x = x / x.std(axis=0)

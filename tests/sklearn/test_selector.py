@@ -4,10 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.datasets import load_wine
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
 from infotorch.sklearn import MutualInformationSelector, mutual_info_scores
 
@@ -109,6 +111,21 @@ def test_names_of_features_in_a_pipeline():
     assert list(selector.transform(x)) == list(selector.get_feature_names_out())
     pipeline = make_pipeline(clone(selector), LogisticRegression(max_iter=3000))
     assert cross_val_score(pipeline, x, y, cv=3).mean() > 0.85
+
+
+def test_a_frame_is_selected_from_by_the_types_of_its_columns_and_then_encoded():
+    rng = np.random.default_rng(0)
+    group, size = rng.choice(["left", "middle", "right"], 600), rng.normal(size=600)
+    frame = pd.DataFrame({"noise": rng.normal(size=600), "group": group, "size": size, "code": rng.integers(0, 3, 600)})
+    y = (size + np.where(group == "middle", 2, -1) > 0).astype(int)
+    selector = MutualInformationSelector().fit(frame, y)
+    assert selector.get_feature_names_out().tolist() == ["group", "size"]
+    assert selector.n_features_in_ == 4
+    encode = make_column_transformer((OneHotEncoder(), make_column_selector(dtype_include=[object, "string"])))
+    pipeline = make_pipeline(clone(selector).set_output(transform="pandas"), encode, LogisticRegression())
+    assert pipeline.fit(frame, y).score(frame, y) > 0.7
+    with pytest.raises(ValueError, match="feature names should match"):
+        selector.transform(frame[["group", "noise", "size", "code"]])
 
 
 @pytest.mark.parametrize(

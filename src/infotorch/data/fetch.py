@@ -76,8 +76,8 @@ def layouts(path: str) -> list[str]:
     """Where a file may lie below the data folder: our place first, then those of torchvision and torch_geometric.
 
     Example:
-        >>> layouts("planetoid/Cora/raw/ind.cora.x")
-        ['planetoid/Cora/raw/ind.cora.x', 'Cora/raw/ind.cora.x', 'Planetoid/Cora/raw/ind.cora.x', 'Cora/Cora/raw/ind.cora.x']
+        >>> layouts("planetoid/Cora/raw/x")
+        ['planetoid/Cora/raw/x', 'Cora/raw/x', 'Planetoid/Cora/raw/x', 'Cora/Cora/raw/x']
     """
     family, _, rest = path.partition("/")
     inside = [rest] if "/" in rest else []

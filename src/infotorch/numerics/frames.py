@@ -59,6 +59,21 @@ def is_table(values: object) -> bool:
     return bool(is_into_dataframe(values) or is_into_series(values)) or _is_lazy(values)
 
 
+def is_frame(values: object) -> bool:
+    """Whether it is a table with named columns, and no single series.
+
+    Example:
+        >>> import pandas
+        >>> is_frame(pandas.DataFrame({"a": [1]})), is_frame(pandas.Series([1])), is_frame(np.ones((3, 2)))
+        (True, False, False)
+    """
+    if not is_table(values):
+        return False
+    from narwhals.dependencies import is_into_series
+
+    return not is_into_series(values)
+
+
 def _is_lazy(values: object) -> bool:
     return type(values).__name__ == "LazyFrame"
 
@@ -81,12 +96,20 @@ def read_table(table: IntoDataFrame | IntoSeries, *, where: str, name: str) -> l
         raise TypeError(_LAZY.format(where=where, name=name, kind=type(table).__name__))
     try:
         native: Any = nw.from_native(table, eager_only=True, allow_series=True)
-    except (TypeError, ValueError) as error:  # columns of one name
+    except (TypeError, ValueError) as error:
+        _refuse_same_names(table, where, name)
         raise ValueError(f"{where}: {name} must be a table that narwhals reads: {str(error).splitlines()[0]}") from None
     series = [native] if isinstance(native, nw.Series) else list(native.iter_columns())
     if not series:
         raise ValueError(f"{where}: {name} must have a column, got a table without any.")
     return [_read(one, where=where, name=name) for one in series]
+
+
+def _refuse_same_names(table: Any, where: str, name: str) -> None:
+    names = list(getattr(table, "columns", []))
+    again = next((one for place, one in enumerate(names) if one in names[:place]), None)
+    if again is not None:
+        raise ValueError(f"{where}: {name} must have columns of different names, got two of {str(again)!r}.")
 
 
 def _read(series: nw.Series[Any], *, where: str, name: str) -> TableColumn:

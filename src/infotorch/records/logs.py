@@ -30,8 +30,8 @@ def write_logs(directories: Sequence[Path], out: Path, *, to: LogFormat) -> Path
     Run anew, it replaces what it wrote before; a run that went on from a checkpoint has each of its steps once.
 
     Args:
-        directories: run directories, directories above them, directories of sweeps, whose trials are written, or tables'
-            files.
+        directories: run directories, directories above them, directories of sweeps, whose trials are written, or
+            tables' files.
         out: of "csv", the file: one line for each module and epoch of each run. Of "tensorboard", a folder with one
             for each run, recipe/variant/seed-N, for `tensorboard --logdir`; of a trial recipe/variant/trial-003/seed-N.
         to: "csv" or "tensorboard", whose scalars are module/metric by step, and final/metric of a finished run; its

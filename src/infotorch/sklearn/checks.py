@@ -12,6 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from infotorch.numerics.checks import shown
+from infotorch.numerics.frames import TableColumn, read_table
 
 #: What networks compute with; all else becomes the first.
 FLOATS = (np.float64, np.float32)
@@ -50,6 +51,33 @@ def checked_samples(
     """
     kinds = FLOATS if floats else "numeric"
     return _samples(estimator, X, y, dtype=kinds, y_numeric=numbers, ensure_min_samples=least)
+
+
+def checked_frame(estimator: object | None, X: Any, y: object, *, where: str) -> tuple[list[TableColumn], np.ndarray]:
+    """Columns of a frame with a value in every row, and their targets, (n,).
+
+    Args:
+        estimator: that is fitted, and notes number and names of the features; None of a function.
+        X: what `is_frame` takes.
+        y: (n,).
+        where: for messages.
+
+    Raises:
+        ValueError: what scikit-learn refuses of y, fewer than two samples, a missing value, or what `read_table`
+            refuses.
+        TypeError: a column that is neither numbers nor symbols.
+    """
+    columns = read_table(X, where=where, name="X")
+    for column in columns:
+        if column.absent.any():
+            raise ValueError(
+                f"{where}: Input X contains NaN: column {column.name!r} lacks {int(column.absent.sum())} values; fill "
+                "them in first, as sklearn.impute.SimpleImputer does."
+            )
+    _, target = checked_pair(np.zeros((len(columns[0].values), 1)), y)
+    if estimator is not None:
+        _samples(estimator, X, target, skip_check_array=True)
+    return columns, target
 
 
 def checked_features(estimator: object, X: object) -> np.ndarray:

@@ -7,27 +7,71 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
 from infotorch.estimators.single_columns import Column
 from infotorch.numerics.checks import shown
+from infotorch.numerics.frames import TableColumn, is_frame
+from infotorch.sklearn.checks import checked_frame, checked_pair, checked_samples
 
 #: Which features are symbols: by their type, all or none, a mask (d,) of booleans, or the numbers of those that are.
 DiscreteFeatures: TypeAlias = Literal["auto"] | bool | Sequence[bool] | Sequence[int] | np.ndarray
 
 
-def read_features(x: np.ndarray, discrete: DiscreteFeatures, *, where: str) -> list[Column]:
-    """The columns of a checked array, (n, d).
+def read_samples(
+    X: ArrayLike,
+    y: ArrayLike,
+    discrete_features: DiscreteFeatures,
+    discrete_target: bool | None,
+    *,
+    where: str,
+    estimator: object | None = None,
+) -> tuple[list[Column], Column]:
+    """Features and target: of a frame each column as its type says, of an array all of one type.
+
+    Args:
+        X: (n, d).
+        y: (n,).
+        discrete_features: see `mutual_info_scores`.
+        discrete_target: likewise.
+        where: for messages.
+        estimator: that is fitted, and notes number and names of the features; None of a function.
 
     Raises:
-        TypeError: discrete is of another kind.
-        ValueError: a mask of another length, or a number of no feature.
+        TypeError: an option of another kind, words that are said to be numbers, or what scikit-learn refuses.
+        ValueError: a mask of another length, a number of no feature, a missing value, or what scikit-learn refuses.
     """
+    if is_frame(X):
+        read, target = checked_frame(estimator, X, y, where=where)
+        columns = _of_frame(read, discrete_features, where=where)
+    else:
+        x, target = checked_pair(X, y) if estimator is None else checked_samples(estimator, X, y, least=2)
+        columns = _of_array(x, discrete_features, where=where)
+    return columns, read_target(target, discrete_target, where=where)
+
+
+def _of_array(x: np.ndarray, discrete: DiscreteFeatures, *, where: str) -> list[Column]:
     told = _mask(discrete, x.shape[1], where=where)
-    values = torch.from_numpy(np.ascontiguousarray(_plain(x).T))
+    values = torch.from_numpy(np.array(_plain(x).T, order="C"))  # a copy: those of pandas are read-only
     return [
         Column.read(column, f"x{j}", discrete=None if told is None else bool(told[j]))
         for j, column in enumerate(values)
     ]
+
+
+def _of_frame(columns: Sequence[TableColumn], discrete: DiscreteFeatures, *, where: str) -> list[Column]:
+    told = _mask(discrete, len(columns), where=where)
+    read: list[Column] = []
+    for j, column in enumerate(columns):
+        symbols = column.symbols if told is None else bool(told[j])
+        if column.symbols and not symbols:
+            raise TypeError(
+                f'{where}: discrete_features must name column {column.name!r} or be "auto", as it holds words, '
+                "categories or booleans."
+            )
+        # Ties stand in the order that they have in an array.
+        read.append(Column.read(torch.from_numpy(column.values), f"x{j}", discrete=symbols))
+    return read
 
 
 def read_target(y: np.ndarray, discrete: bool | None, *, where: str) -> Column:

@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from infotorch.estimators.single_columns import column_informations
-from infotorch.sklearn.checks import checked_pair
-from infotorch.sklearn.features import DiscreteFeatures, read_features, read_target
+from infotorch.sklearn.features import DiscreteFeatures, read_samples
 from infotorch.sklearn.independence import independence_p_values
 
 
@@ -31,11 +30,12 @@ def mutual_info_scores(
     discrete_features=[0, 3]))`. `MutualInformationSelector` has standard errors, and knows which features say the same.
 
     Args:
-        X: features, (n, d), finite numbers.
+        X: features, (n, d): finite numbers, or a frame of pandas, polars or their kin, whose words, categories and
+            booleans are symbols and whose dates are numbers.
         y: target, (n,): numbers or class names.
         discrete_features: which features are symbols without an order: a mask (d,), their numbers, or all (True) or
             none (False). "auto": integers are, unless nearly every sample has another one, and other numbers are not.
-            A table with both, which `SelectKBest` makes an array of floats, needs the mask.
+            `SelectKBest` makes an array of floats of a frame before it asks for scores, and then needs the mask.
         discrete_target: whether y is symbols. None: names are, and integers as features are.
 
     Returns:
@@ -58,9 +58,6 @@ def mutual_info_scores(
         >>> list(selector.get_feature_names_out())
         ['petal length (cm)', 'petal width (cm)']
     """
-    where = "mutual_info_scores"
-    x, of_y = checked_pair(X, y)
-    columns = read_features(x, discrete_features, where=where)
-    target = read_target(of_y, discrete_target, where=where)
+    columns, target = read_samples(X, y, discrete_features, discrete_target, where="mutual_info_scores")
     scores = column_informations(columns, target)
     return scores.numpy(), independence_p_values(columns, target, scores)

@@ -15,8 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from infotorch.estimators.column_errors import errors_by_groups
 from infotorch.estimators.single_columns import column_informations
 from infotorch.numerics.checks import check_choice, check_number, shown
-from infotorch.sklearn.checks import checked_samples
-from infotorch.sklearn.features import DiscreteFeatures, read_features, read_target
+from infotorch.sklearn.features import DiscreteFeatures, read_samples
 from infotorch.sklearn.independence import independence_p_values
 from infotorch.sklearn.search import Criterion, Search
 
@@ -46,7 +45,8 @@ class MutualInformationSelector(SelectorMixin, BaseEstimator):
         n_features_to_select: "auto", a number, or a share of the features, above 0 and up to 1.0.
         alpha: the chance that noise alone adds a feature.
         discrete_features: which features are symbols without an order: a mask (d,), their numbers, or all (True) or
-            none (False). "auto": integers are, unless nearly every sample has another one.
+            none (False). "auto": integers are, unless nearly every sample has another one; of a frame each column by
+            itself, and an array of integers beside numbers is one of numbers.
         discrete_target: whether y is symbols. None: names are, and integers as features are.
 
     Attributes:
@@ -91,7 +91,8 @@ class MutualInformationSelector(SelectorMixin, BaseEstimator):
         """Score all features and select some.
 
         Args:
-            X: features, (n, d), finite numbers.
+            X: features, (n, d): finite numbers, or a frame of pandas, polars or their kin, whose words, categories and
+                booleans are symbols and whose dates are numbers.
             y: target, (n,): numbers or class names.
 
         Raises:
@@ -103,15 +104,14 @@ class MutualInformationSelector(SelectorMixin, BaseEstimator):
         check_number(self.alpha, where=where, name="alpha")
         if not 0 < self.alpha < 1:
             raise ValueError(f"{where}: alpha must lie between 0 and 1, got {shown(self.alpha)}.")
-        x, target = checked_samples(self, X, y, least=2)
-        most = self._most(x.shape[1], where)
-        columns = read_features(x, self.discrete_features, where=where)
-        of_y = read_target(target, self.discrete_target, where=where)
+        columns, of_y = read_samples(X, y, self.discrete_features, self.discrete_target, where=where, estimator=self)
+        most = self._most(len(columns), where)
         scores = column_informations(columns, of_y)
         self.scores_ = scores.numpy()
         self.pvalues_ = independence_p_values(columns, of_y, scores)
         self.std_errors_ = errors_by_groups(
-            lambda rows: column_informations([column.take(rows) for column in columns], of_y.take(rows)), len(x)
+            lambda rows: column_informations([column.take(rows) for column in columns], of_y.take(rows)),
+            len(of_y.codes),
         ).numpy()
         search = Search(columns, of_y, self.criterion, self.scores_, self.pvalues_, float(self.alpha))
         search.run(most)
