@@ -32,6 +32,21 @@ def test_columns_are_read_as_their_arrays(table):
     assert "y is discrete as told" in words.reason
 
 
+@pytest.mark.parametrize("given", [SIGN, SIGN.tolist(), SIGN.astype(object), pd.Index(SIGN), pd.Categorical(SIGN)])
+def test_words_need_no_table(given):
+    assert same(mutual_information(X, given), mutual_information(FRAME["x"], FRAME["sign"]))
+
+
+def test_words_that_lack_are_read_as_in_a_table():
+    words = np.where(NOISE > 1, None, SIGN)
+    with pytest.raises(ValueError, match=r"y must have a value in every row, got \d+ rows without"):
+        mutual_information(X, words)
+    for missing in ("drop", "category"):
+        assert same(
+            mutual_information(X, words, missing=missing), mutual_information(X, WITH_GAPS["sign"], missing=missing)
+        )
+
+
 def test_several_columns_are_one_side():
     both = mutual_information(FRAME[["x", "noise"]], FRAME["sign"])
     assert same(both, mutual_information(np.column_stack([X, NOISE]), (SIGN == "up").astype(int), discrete_y=True))

@@ -187,7 +187,12 @@ def test_few_rows_have_no_standard_errors_and_too_few_in_common_no_value():
         (FRAME, {"missing": "mean"}, ValueError, "missing must be"),
         (FRAME[["x"]], {}, ValueError, "frame must have two columns or more, got 1"),
         (FRAME[:3], {}, ValueError, "frame must have 4 rows or more, got 3"),
-        (FRAME.assign(id=np.arange(N).astype(str)), {}, ValueError, "column 'id' has another symbol in every row"),
+        (
+            FRAME.assign(id=np.arange(N).astype(str)),
+            {},
+            ValueError,
+            "column 'id' has another .* nothing there; leave it out\\.$",
+        ),
         (X, {}, ValueError, r"frame must be a table or an array \(n, d\), got shape \(1500,\)"),
         (np.array([[1.0, np.inf]] * 5), {}, ValueError, "column 'x1' of frame must hold finite values"),
         (FRAME, {"discrete": {"wrod": True}}, ValueError, "discrete must name columns of the frame, got 'wrod'"),

@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from infotorch.numerics.frames import is_table, read_table
+from infotorch.numerics.frames import has_columns, is_table, read_table
 
 DAY = 86_400_000_000
 
@@ -68,6 +68,41 @@ def test_every_kind_of_column(series, values, absent, symbols):
     assert column.symbols is symbols
 
 
+@pytest.mark.parametrize(
+    ("given", "values", "absent", "symbols"),
+    [
+        (["b", None, "a", "b"], [1, 0, 1], [1], True),
+        (("b", "a"), [1, 0], [], True),
+        (np.array(["b", "a"]), [1, 0], [], True),
+        (np.array([b"b", b"a"]), [1, 0], [], True),
+        (np.array(["b", np.nan, "a", pd.NA], object), [1, 0], [1, 3], True),
+        (np.array([1.5, None, Decimal(2)], object), [1.5, 2.0], [1], None),
+        ([dt.date(1, 1, 2), None], [2 * DAY], [1], False),
+        ([dt.timedelta(days=1), dt.timedelta(0)], [DAY, 0], [], False),
+        (np.array(["1970-01-02", "NaT"], "datetime64[us]"), [DAY], [1], False),
+        (np.array([3, 1], "timedelta64[D]"), [3, 1], [], False),
+        (pd.Categorical(["b", None, "a"]), [1, 0], [1], True),
+        (pd.Index(["b", "a"]), [1, 0], [], True),
+        (pd.DatetimeIndex(["1970-01-02"]).as_unit("us"), [DAY], [], False),
+        (pa.array(["b", None, "a"]), [1, 0], [1], True),
+    ],
+)
+def test_words_and_dates_need_no_table(given, values, absent, symbols):
+    assert has_columns(given)
+    column = only(given)
+    assert column.values[~column.absent].tolist() == values
+    assert np.flatnonzero(column.absent).tolist() == absent
+    assert column.symbols is symbols
+
+
+def test_rows_of_words_and_numbers_keep_their_kinds():
+    for given in ([["b", 1.5], ["a", 2]], np.array([["b", 1.5], ["a", 2]], object)):
+        assert [(one.name, one.values.tolist(), one.symbols) for one in read(given)] == [
+            ("x0", [1, 0], True),
+            ("x1", [1.5, 2.0], None),
+        ]
+
+
 def test_a_frame_gives_its_columns_in_order_of_whatever_library():
     frame = pd.DataFrame({"age": [31, 42], "name": ["ann", "bob"], "height": [1.6, 1.7]})
     for table in (frame, pa.table(frame)):
@@ -84,7 +119,9 @@ def test_columns_without_names_of_text_are_called_by_their_numbers():
 
 
 def test_arrays_are_no_tables():
-    assert not any(is_table(value) for value in ([1], (1,), 1.0, np.ones(2), None, "a", {"a": [1]}))
+    numbers = ([1], (1,), 1.0, np.ones(2), None, {"a": [1]}, [], [[1, 2]], np.ma.array(["a"]), pd.Index([1, 2]))
+    assert not any(has_columns(value) for value in numbers)
+    assert not any(is_table(value) for value in (*numbers, "a", ["a"], pd.Categorical(["a"])))
 
 
 class LazyFrame:
@@ -108,10 +145,23 @@ class LazyFrame:
         (pd.Series([1.0, np.inf]), ValueError, "x must be finite, got an infinite value"),
         (pd.Series([2**63], dtype="uint64"), ValueError, "x must fit 64-bit integers, got 9223372036854775808"),
         (pd.Series([2**70, 1], dtype=object), ValueError, "x must fit 64-bit integers"),
-        (pd.Series(pd.period_range("2020", periods=2, freq="M")), TypeError, "x must hold numbers, dates"),
+        (
+            pd.Series(pd.period_range("2020", periods=2, freq="M")),
+            TypeError,
+            r"x must hold numbers, .* got period\[M\]",
+        ),
+        ([["a", 1], ["b"]], TypeError, "x must have rows of equal length"),
+        ([None, None], ValueError, "x must have values, got none in 2 rows"),
+        (np.array([], str), ValueError, "x must have rows, got none"),
+        (np.array([["a", np.inf], ["b", 1.0]], object), ValueError, "column 'x1' of x must be finite"),
+        (
+            np.array([{}, {}], object),
+            TypeError,
+            "x must hold numbers, dates, booleans, words or categories, got a dict",
+        ),
     ],
 )
 def test_what_is_refused(table, error, message):
-    assert is_table(table)
+    assert has_columns(table)
     with pytest.raises(error, match=message):
         read(table)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from infotorch.estimators.estimate import Estimate
 from infotorch.numerics.checks import as_tensor
-from infotorch.numerics.frames import Missing, TableColumn, is_table, read_table
+from infotorch.numerics.frames import Missing, TableColumn, has_columns, read_table
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Given:
                 columns of numbers.
             TypeError: words are said to be numbers, or what `read_table` refuses.
         """
-        if is_table(values):
+        if has_columns(values):
             columns = read_table(values, where=where, name=name)  # pyright: ignore[reportArgumentType]
             return _of_table(columns, discrete, missing, where, name)
         if missing == "error":

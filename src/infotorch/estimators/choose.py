@@ -87,7 +87,8 @@ def mutual_information(
 
     Args:
         x: real or integer, shape (n,) or (n, ...); or a series or frame of pandas, polars, pyarrow or whatever narwhals
-            reads, of columns of one kind: words, categories and booleans are symbols, dates and times are numbers.
+            reads, of columns of one kind: words, categories and booleans are symbols, dates and times are numbers; an
+            array or a list of words or dates is read like a series.
         y: the same number of samples.
         discrete_x: True: equal samples of x are one symbol, and symbols have no order (class numbers in floats). False:
             x is numbers (ages, counts); only a constant, which has 0 nats either way, stays one symbol. None: as above.
@@ -106,9 +107,9 @@ def mutual_information(
         ValueError: samples not paired, fewer than 4 rows, infinite values, missing ones that are an error or stand in
             several columns of numbers and are to be a category, symbols beside numbers, or `discrete_x=True` of an x in
             which no sample occurs twice (likewise y).
-        TypeError: x or y is made of neither real numbers nor a table's columns, or another argument is of another kind;
-            or a selector of
-            scikit-learn calls it for scores, which `infotorch.sklearn.mutual_info_scores` gives.
+        TypeError: x or y is made of neither real numbers nor what a table's columns hold, or another argument is of
+            another kind; or a selector of scikit-learn calls it for scores, which
+            `infotorch.sklearn.mutual_info_scores` gives.
 
     Example:
         >>> labels = torch.arange(100) % 2

@@ -19,7 +19,7 @@ from infotorch.estimators.single_columns import Column, column_informations
 from infotorch.figures.matrix import matrix_figure
 from infotorch.numerics.checks import as_tensor, check_choice, shown
 from infotorch.numerics.extras import require
-from infotorch.numerics.frames import Missing, TableColumn, is_table, read_table
+from infotorch.numerics.frames import Missing, TableColumn, has_columns, read_table
 from infotorch.numerics.kinds import check_kind
 from infotorch.numerics.typing import ArrayLike
 from infotorch.records.progress import bar_for_long_work
@@ -172,9 +172,9 @@ def mi_matrix(
     disagree. Of two columns that `mutual_information` would weigh more estimates, and take longer.
 
     Args:
-        frame: of pandas, polars, pyarrow or whatever narwhals reads; or an array (n, d), whose columns are "x0", "x1"
-            and so on. Words, categories and booleans are symbols; dates and times are numbers. Whole numbers are
-            symbols unless nearly every row has another one, real numbers are numbers.
+        frame: of pandas, polars, pyarrow or whatever narwhals reads; or an array (n, d), of objects too, whose columns
+            are "x0", "x1" and so on. Words, categories and booleans are symbols; dates and times are numbers. Whole
+            numbers are symbols unless nearly every row has another one, real numbers are numbers.
         missing: what null and NaN are. "error"; "drop": each pair is measured on the rows that both have; "category":
             being absent is something that a column says, a symbol beside others. A number that may be absent then tells
             I(A; Y) + P(present) I(X; Y | present), of which A is whether it is absent.
@@ -217,7 +217,7 @@ def mi_matrix(
 
 
 def _columns(frame: object, where: str) -> list[TableColumn]:
-    if is_table(frame):
+    if has_columns(frame):
         columns = read_table(frame, where=where, name="frame")  # pyright: ignore[reportArgumentType]
     else:
         values = as_tensor(frame, where=where, name="frame").detach().cpu()
@@ -275,9 +275,10 @@ class _Variable:
         discrete = column.symbols if discrete is None else discrete
         present = column.values[~column.absent]
         if discrete and len(np.unique(present)) == len(present):
+            out = "leave it out" if column.symbols else "leave it out, or tell by discrete that it is numbers"
             raise ValueError(
                 f"{where}: column {column.name!r} has another symbol in every row, and frequencies say nothing there; "
-                "leave it out, or tell by discrete that it is numbers."
+                f"{out}."
             )
         values, absent = torch.from_numpy(column.values), torch.from_numpy(column.absent)
         if not bool(absent.any()):

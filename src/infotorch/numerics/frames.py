@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -74,6 +75,29 @@ def is_frame(values: object) -> bool:
     return not is_into_series(values)
 
 
+def has_columns(values: object) -> bool:
+    """Whether `read_table` reads it: a table, or an array or a list of words, dates or other objects.
+
+    Example:
+        >>> has_columns(["a", "b"]), has_columns(np.array(["2026-01-01"], "datetime64[D]")), has_columns([1.0, 2.0])
+        (True, True, False)
+    """
+    return is_table(values) or _holds_objects(values)
+
+
+def _holds_objects(values: Any) -> bool:
+    """Whether an array or a list holds what torch has no type for; no masked array, whose mask nobody reads."""
+    if isinstance(values, (list, tuple)):
+        first = values[0] if len(values) and isinstance(values[0], (list, tuple)) else values
+        return any(one is None or isinstance(one, (str, bytes, date, time, timedelta, np.datetime64)) for one in first)
+    if isinstance(values, np.ma.MaskedArray):
+        return False
+    if isinstance(values, np.ndarray):
+        return values.dtype.kind in "OUSMm" and values.ndim in (1, 2)
+    # pandas' own arrays and indices, and pyarrow's arrays
+    return type(values).__module__.partition(".")[0] in ("pandas", "pyarrow") and _holds_objects(np.asarray(values))
+
+
 def _is_lazy(values: object) -> bool:
     return type(values).__name__ == "LazyFrame"
 
@@ -82,7 +106,7 @@ def read_table(table: IntoDataFrame | IntoSeries, *, where: str, name: str) -> l
     """Every column of a frame, or the one of a series.
 
     Args:
-        table: what `is_table` takes.
+        table: what `has_columns` takes.
         where: for messages.
         name: of the argument, for messages.
 
@@ -92,6 +116,8 @@ def read_table(table: IntoDataFrame | IntoSeries, *, where: str, name: str) -> l
     """
     import narwhals as nw
 
+    if not is_table(table):
+        return _of_array(table, where, name)
     if _is_lazy(table):
         raise TypeError(_LAZY.format(where=where, name=name, kind=type(table).__name__))
     try:
@@ -112,21 +138,62 @@ def _refuse_same_names(table: Any, where: str, name: str) -> None:
         raise ValueError(f"{where}: {name} must have columns of different names, got two of {str(again)!r}.")
 
 
+def _of_array(given: Any, where: str, name: str) -> list[TableColumn]:
+    """The columns of words, dates or other objects; "x0", "x1" and so on where there may be several."""
+    try:
+        array = np.asarray(given)
+        array = array if array.dtype.kind in "OMm" else np.asarray(given, object)
+    except ValueError as error:
+        raise TypeError(f"{where}: {name} must have rows of equal length: {error}") from None
+    if array.ndim == 1:
+        return [_of_column(array, "", where, name)]
+    return [_of_column(column, f"x{j}", where, name) for j, column in enumerate(array.T)]
+
+
+def _of_column(column: np.ndarray, told: str, where: str, name: str) -> TableColumn:
+    dated = column.dtype.kind in "Mm"
+    absent = np.isnat(column) if dated else np.array([_is_absent(value) for value in column], bool)
+    called = _checked_rows(absent, told, where, name)
+    present = column[~absent]
+    values, symbols = (_ticks(present), False) if dated else _of_objects(list(present), called)
+    return _column(told, _spread(values, absent), absent, symbols, called)
+
+
+def _is_absent(value: Any) -> bool:
+    """None, NaN, or what pandas has for either."""
+    if value is None:
+        return True
+    try:
+        return bool(value != value)
+    except (TypeError, ValueError):  # pandas.NA, or an array
+        return type(value).__name__ == "NAType"
+
+
+def _checked_rows(absent: np.ndarray, told: str, where: str, name: str) -> str:
+    """What messages call a column that has rows, and a value in one of them."""
+    called = f"column {told!r} of {name}" if told else name
+    if len(absent) == 0:
+        raise ValueError(f"{where}: {called} must have rows, got none.")
+    if absent.all():
+        raise ValueError(f"{where}: {called} must have values, got none in {len(absent)} rows.")
+    return f"{where}: {called}"
+
+
+def _column(told: str, values: np.ndarray, absent: np.ndarray, symbols: bool | None, called: str) -> TableColumn:
+    if values.dtype.kind == "f" and not np.isfinite(values[~absent]).all():
+        raise ValueError(f"{called} must be finite, got an infinite value.")
+    return TableColumn(told, values, absent, symbols)
+
+
 def _read(series: nw.Series[Any], *, where: str, name: str) -> TableColumn:
     told = str(series.name) if series.name is not None else ""
-    called = f"column {told!r} of {name}" if told else name
-    if len(series) == 0:
-        raise ValueError(f"{where}: {called} must have rows, got none.")
     missing = series.is_null()
     if series.dtype.is_float():
         missing = missing | series.is_nan().fill_null(True)
     absent = missing.to_numpy().astype(bool)
-    if absent.all():
-        raise ValueError(f"{where}: {called} must have values, got none in {len(series)} rows.")
-    values, symbols = _values(series.filter(~missing) if absent.any() else series, absent, f"{where}: {called}")
-    if values.dtype.kind == "f" and not np.isfinite(values[~absent]).all():
-        raise ValueError(f"{where}: {called} must be finite, got an infinite value.")
-    return TableColumn(told, values, absent, symbols)
+    called = _checked_rows(absent, told, where, name)
+    values, symbols = _values(series.filter(~missing) if absent.any() else series, absent, called)
+    return _column(told, values, absent, symbols, called)
 
 
 def _values(present: nw.Series[Any], absent: np.ndarray, called: str) -> tuple[np.ndarray, bool | None]:
@@ -155,7 +222,8 @@ def _values(present: nw.Series[Any], absent: np.ndarray, called: str) -> tuple[n
     words = present.cast(nw.String) if dtype in (nw.Categorical, nw.Enum) else present
     if words.dtype == nw.String:
         return _spread(_codes(words.to_list(), called), absent), True
-    raise TypeError(f"{called} must hold numbers, dates, booleans, words or categories, got {dtype}.")
+    got = getattr(present.to_native(), "dtype", dtype) if dtype == nw.Unknown else dtype
+    raise TypeError(f"{called} must hold numbers, dates, booleans, words or categories, got {got}.")
 
 
 def _ticks(times: np.ndarray) -> np.ndarray:
@@ -165,7 +233,8 @@ def _ticks(times: np.ndarray) -> np.ndarray:
 
 def _of_objects(values: list[object], called: str) -> tuple[np.ndarray, bool | None]:
     """Of a column of Python's objects: numbers and days where all are such, else symbols."""
-    numbers = [value for value in values if isinstance(value, Real) and not isinstance(value, bool | np.bool_)]
+    kinds = Real, Decimal
+    numbers = [value for value in values if isinstance(value, kinds) and not isinstance(value, bool | np.bool_)]
     if len(numbers) == len(values):
         try:
             return np.array(numbers, np.int64 if all(isinstance(n, Integral) for n in numbers) else np.float64), None
@@ -174,6 +243,9 @@ def _of_objects(values: list[object], called: str) -> tuple[np.ndarray, bool | N
     days = [value for value in values if isinstance(value, date)]
     if len(days) == len(values):
         return np.array([_instant(day) for day in days], np.int64), False
+    spans = [value for value in values if isinstance(value, timedelta)]
+    if len(spans) == len(values):
+        return np.array([span // timedelta(microseconds=1) for span in spans], np.int64), False
     return _codes(values, called), True
 
 
