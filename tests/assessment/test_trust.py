@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 import torch
 from scipy.ndimage import gaussian_filter
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score, roc_curve
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from torch import nn
 from torchmetrics.functional.classification import multiclass_calibration_error
 
@@ -51,6 +54,25 @@ def test_measures_are_those_of_other_libraries():
     assert line["aurc"] == pytest.approx(float((errors / torch.arange(1, 301)).mean()), abs=1e-6)
     assert 0.3 < line["near_auroc"] < 0.7
     assert 0 < line["ms_per_sample"] < 10
+
+
+def test_a_classifier_of_scikit_learn_is_a_model_too():
+    scaled = make_pipeline(StandardScaler(), LogisticRegression()).fit(X.numpy(), Y.numpy())
+    found = calibration_table(scaled, (X, Y), far=FAR, severities=(5,))
+    line, p = found.table()[0], scaled.predict_proba(X.numpy())
+    assert line["accuracy"] == pytest.approx(scaled.score(X.numpy(), Y.numpy()))
+    assert line["nll_nats"] == pytest.approx(log_loss(Y, p))
+    doubt = np.concatenate([scaled.predict_proba(FAR.numpy()).max(axis=1), p.max(axis=1)])
+    assert line["far_auroc"] == pytest.approx(roc_auc_score(np.arange(400) >= 100, doubt))
+    assert [one["corruption"] for one in found.table()] == ["none", "column_noise"]
+    named = LogisticRegression().fit(X.numpy(), np.array(["a", "b", "c"])[Y])
+    with pytest.raises(ValueError, match=r"model must be fitted to classes 0, 1, ..., as y has them, got \['a'"):
+        calibration_table(named, (X, Y))
+
+
+def test_probabilities_are_never_read_as_scores():
+    with pytest.raises(ValueError, match=r'the model gives probabilities, .*; say outputs="probabilities"'):
+        calibration_table(nn.Sequential(model(), nn.Softmax(dim=1)), (X, Y))
 
 
 def test_probabilities_are_as_good_as_scores():

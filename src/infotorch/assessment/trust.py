@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
@@ -22,14 +22,15 @@ from infotorch.assessment.calibration import (
 )
 from infotorch.assessment.corruptions import NAMES, SEVERITIES, Corruption, ImageCorruption, column_noise
 from infotorch.assessment.detection import aurc, auroc, doubt_of_probability, fpr95
+from infotorch.assessment.predicted import Predicted, PredictsProbabilities
 from infotorch.data.loaders import place_of
 from infotorch.data.samples import read_samples
 from infotorch.data.sets import Dataset
 from infotorch.figures.reliability import reliability_figure
 from infotorch.networks.forward_inputs import main_output
-from infotorch.numerics.checks import as_tensor, check_choice, check_count, check_paired
+from infotorch.numerics.checks import as_tensor, check_choice, check_count, check_paired, shown
 from infotorch.numerics.extras import require
-from infotorch.numerics.kinds import check_function, check_kind
+from infotorch.numerics.kinds import check_function
 from infotorch.numerics.seeds import SeedStreams, seed_streams
 from infotorch.numerics.typing import ArrayLike
 from infotorch.objectives.layer_hook import hooks_paused
@@ -125,7 +126,7 @@ class CalibrationTable:
 
 
 def calibration_table(
-    model: nn.Module,
+    model: nn.Module | PredictsProbabilities,
     data: LookSource,
     *,
     near: ArrayLike | None = None,
@@ -144,7 +145,8 @@ def calibration_table(
     The model is looked at as it is used, in evaluation mode, and left as it was; nothing moves torch's generators.
 
     Args:
-        model: samples -> class scores (n, classes), or probabilities; its first output where it has several.
+        model: samples -> class scores (n, classes), or probabilities; its first output where it has several. Or a
+            fitted classifier of scikit-learn, or another with `predict_proba`, of classes numbered from 0.
         data: (x, y) of samples that the model has not seen, y classes (n,), -1 for unlabelled ones, which are left out;
             or a `Split`, a `DataLoader` or a `Dataset` of torch.
         near: samples x of classes that are not in the training data, but like them: near out-of-distribution.
@@ -162,9 +164,10 @@ def calibration_table(
     Raises:
         TypeError: model is no module, data is a whole `infotorch.Dataset` (say which split), x is no tensor of numbers,
             or an option is of another kind.
-        ValueError: no labelled samples, classes without a column, outputs that are not (n, classes), not finite, or no
-            probabilities, an unknown corruption or severity, "common" of samples that are neither images nor vectors,
-            a pixel_range without a length, or a corruption that changes the shape.
+        ValueError: no labelled samples, classes without a column, outputs that are not (n, classes), not finite,
+            probabilities where scores are told or the other way round, a classifier of named classes, an unknown
+            corruption or severity, "common" of samples that are neither images nor vectors, a pixel_range without a
+            length, or a corruption that changes the shape.
 
     Source: Guo et al. 2017, arXiv:1706.04599; Geifman et al. 2019, arXiv:1805.08206; Hendrycks & Gimpel 2017,
         arXiv:1610.02136; Hendrycks & Dietterich 2019, arXiv:1903.12261.
@@ -178,8 +181,8 @@ def calibration_table(
         >>> round(line["nll_nats"], 3), line["far_auroc"]  # log 2, and chance
         (0.693, 0.5)
     """
-    check_kind(model, nn.Module, where=_WHERE, name="model", said="a torch.nn.Module")
     check_choice(outputs, get_args(Outputs), where=_WHERE, name="outputs")
+    model, outputs = _as_module(model, outputs)
     for name, value in (("num_samples", num_samples), ("batch_size", batch_size), ("num_bins", num_bins)):
         check_count(value, where=_WHERE, name=name)
     streams = seed_streams(seed)
@@ -203,6 +206,14 @@ def calibration_table(
                     raise ValueError(f"{_WHERE}: the corruption {name!r} must keep the shape {tuple(x.shape)}.")
                 lines.append(_line(name, severity, subject.scores(changed, name), y, num_bins))
     return CalibrationTable(tuple(lines), reliability_bins(own, y, num_bins=num_bins), len(y), batch_size)
+
+
+def _as_module(model: object, outputs: Outputs) -> tuple[nn.Module, Outputs]:
+    if isinstance(model, nn.Module):
+        return model, outputs
+    if callable(getattr(model, "predict_proba", None)):
+        return Predicted(cast(PredictsProbabilities, model)), "probabilities"
+    raise TypeError(f"{_WHERE}: model must be a torch.nn.Module or have predict_proba, got {shown(model)}.")
 
 
 def _samples(model: nn.Module, data: Any, num_samples: int, seed: int) -> tuple[Tensor, Tensor]:
@@ -284,9 +295,14 @@ class _Subject:
         found = torch.cat([self._pass(rows) for rows in x.split(self.batch_size)])
         if not bool(torch.isfinite(found).all()):
             raise ValueError(f"{_WHERE}: the model must give finite numbers for {name}, got NaN or infinite ones.")
-        if self.outputs == "scores":
-            return found
         sums = found.sum(dim=1)
+        if self.outputs == "scores":
+            if bool((found >= 0).all()) and bool(((sums - 1).abs() < _OFF).all()):
+                raise ValueError(
+                    f"{_WHERE}: the model gives probabilities, and softmax would flatten them; say "
+                    'outputs="probabilities".'
+                )
+            return found
         if bool((found < 0).any()) or bool(((sums - 1).abs() > _OFF).any()):
             raise ValueError(
                 f'{_WHERE}: outputs="probabilities" must be at least 0 and sum to 1, got {float(found.min()):.4g} as '
