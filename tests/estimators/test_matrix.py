@@ -86,6 +86,7 @@ def test_standard_errors_are_the_scatter_of_fresh_samples():
 
 def test_rows_are_dropped_pair_by_pair():
     found = mi_matrix(GAPS, missing="drop")
+    assert found.to_frame("num_rows").loc["x", "x"] == GAPS["x"].notna().sum()
     for i, a in enumerate(GAPS):
         for j, b in enumerate(GAPS):
             kept = GAPS[[a, b]].dropna() if a != b else GAPS[[a]].dropna()

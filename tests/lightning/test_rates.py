@@ -295,6 +295,22 @@ def test_a_trainer_that_hands_on_no_information_is_named(trainer, loader):
         trainer().fit(module, loader)
 
 
+def test_a_schedule_of_every_step_is_sent_to_its_callback(trainer, loader):
+    class Annealed(Net):
+        def configure_optimizers(self):
+            optimizer = super().configure_optimizers()
+            schedule = infotorch.InformationAnneal(
+                optimizer, lr_top=0.1, lr_min=0.0, ceiling=0.7, epochs=4, steps_per_epoch=len(loader)
+            )
+            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    told = (
+        r"Lightning's Trainer called it without; give the Trainer the callback infotorch.lightning.InformationAnneal\.$"
+    )
+    with pytest.raises(TypeError, match=rf"InformationAnneal: step\(signal\) needs .*{told}"):
+        trainer().fit(Annealed(), loader)
+
+
 def test_without_lightning_one_line_says_what_to_install(monkeypatch):
     from infotorch.lightning import installed
 

@@ -107,17 +107,17 @@ class MIMatrix:
             for i, j in ranked
         ]
 
-    def to_frame(self, what: Literal["values", "std_errors", "correlations"] = "values") -> DataFrame:
+    def to_frame(self, what: Literal["values", "std_errors", "correlations", "num_rows"] = "values") -> DataFrame:
         """A pandas frame, columns against columns.
 
         Args:
-            what: "values" and "std_errors" in nats, or "correlations".
+            what: "values" and "std_errors" in nats, "correlations", or "num_rows".
 
         Raises:
             ValueError: what is none of these.
             ModuleNotFoundError: pandas is not installed.
         """
-        check_choice(what, ("values", "std_errors", "correlations"), where="MIMatrix.to_frame", name="what")
+        check_choice(what, ("values", "std_errors", "correlations", "num_rows"), where="MIMatrix.to_frame", name="what")
         pandas = require("frames", "pandas", "MIMatrix.to_frame")
         return pandas.DataFrame(getattr(self, what), index=list(self.columns), columns=list(self.columns))
 

@@ -27,9 +27,11 @@ def no_signal(schedule: FrameType, advice: str, *, where: str) -> str:
         outer = type(caller.f_locals.get("self")).__name__
         return f"{needs}, which {outer} of torch does not hand on; {advice}."
     if package in {"lightning", "pytorch_lightning"}:
+        callback = f"give the Trainer the callback infotorch.lightning.{where}"
+        if getattr(own, "steps_per_epoch", 1) > 1:  # the Trainer has either a signal or every step
+            return f"{needs}, and Lightning's Trainer called it without; {callback}."
         return (
             f'{needs}, and Lightning\'s Trainer called it without; log the information as "mi" and return '
-            '{"scheduler": ..., "monitor": "mi", "reduce_on_plateau": True}, or give the Trainer the callback '
-            f"infotorch.lightning.{where}."
+            f'{{"scheduler": ..., "monitor": "mi", "reduce_on_plateau": True}}, or {callback}.'
         )
     return f"{needs}, got none."
