@@ -1,10 +1,12 @@
 """Scores of features: a function for scikit-learn's selectors, and p-values that noise passes as often as they say."""
 
 from functools import partial
+from itertools import permutations
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from scipy.sparse import csr_array
 from scipy.stats import chi2_contingency
 from sklearn.datasets import load_breast_cancer, load_diabetes
@@ -19,7 +21,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
-from infotorch.sklearn import mutual_info_scores
+from infotorch.sklearn import independence, mutual_info_scores
 
 
 def test_scores_agree_with_scikit_learn():
@@ -135,6 +137,36 @@ def test_symbols_are_tested_by_chi_squared():
     table = pd.crosstab(x, y).to_numpy()
     wanted = chi2_contingency(table, correction=False).pvalue
     assert mutual_info_scores(x[:, None], y)[1][0] == pytest.approx(wanted, rel=0.05)  # n - 1 for n
+
+
+def test_moments_of_chi_squared_are_those_over_all_orders():
+    a, b = np.array([0, 0, 0, 1, 1, 2, 2]), np.array([0, 1, 1, 0, 2, 2, 0])
+
+    def pearson(b):
+        expected = np.outer(np.bincount(a), np.bincount(b)) / len(a)
+        table = np.zeros((3, 3))
+        np.add.at(table, (a, b), 1)
+        return ((table - expected) ** 2 / expected).sum()
+
+    found = [pearson(np.array(order)) for order in permutations(b)]
+    told = independence._moments(*(torch.bincount(torch.from_numpy(of)).double() for of in (a, b)))
+    assert told == pytest.approx((np.mean(found), np.var(found)), rel=1e-12)
+
+
+@pytest.mark.parametrize(("symbols", "n"), [(100, 200), (3, 30), (20, 60)])
+def test_noise_passes_as_often_where_symbols_are_rare(symbols, n):
+    """Of a hundred names each beside a hundred others one in fifty passed at 0.001."""
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, symbols, (n, 2000)), rng.integers(0, symbols, n)
+    p = mutual_info_scores(x, y, discrete_features=True, discrete_target=True)[1]
+    assert 0.02 < (p < 0.05).mean() < 0.065  # three standard errors of 0.005; fewer where chi squared is the wider law
+    assert (p < 0.001).mean() < 0.004  # four of 0.0007 above 0.001
+
+
+def test_symbols_that_never_recur_have_a_certain_p_value():
+    names = np.arange(40)[:, None]
+    assert mutual_info_scores(names, names[:, 0] % 2, discrete_features=True)[1].tolist() == [1.0]
+    assert mutual_info_scores(names[:3] % 2, names[:3, 0] % 2, discrete_features=True, discrete_target=True)[1] == 1.0
 
 
 def test_a_constant_feature_has_nothing_and_a_certain_p_value():
