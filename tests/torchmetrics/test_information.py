@@ -126,6 +126,15 @@ class TestAsTorchmetricsAsks:
         wanted = plain(single.compute())
         assert plain(metric.compute()) == pytest.approx(wanted, abs=1e-4)
 
+    def test_the_value_is_where_the_metric_is(self, case):
+        kind, options, (x, y) = case
+        metric = kind(**options)
+        metric.update(x, y)
+        metric._device = torch.device("meta")  # as `to` sets it, which every machine has
+        found = metric.compute()
+        values = found.values() if isinstance(found, dict) else [found]
+        assert {value.device.type for value in values} == {"meta"}
+
     def test_a_plot_of_one_value_and_of_several(self, case):
         pyplot = pytest.importorskip("matplotlib.pyplot")
         kind, options, (x, y) = case

@@ -85,7 +85,8 @@ class InformationBottleneckCoordinates(PairedRows):
         t, y = self._rows()
         told = y if bool(fully_labelled(y).any()) else None
         self.point = LayerAt(0, "t", precise(t).float().flatten(1), None).point(self.assumption, told)
-        return {"mi_xt_nats": number(self.point.mi_xt), "mi_ty_nats": number(self.point.mi_ty)}
+        found = {"mi_xt_nats": self.point.mi_xt, "mi_ty_nats": self.point.mi_ty}
+        return {name: number(value, self.device) for name, value in found.items()}
 
     def reset(self) -> None:
         """Forget all rows."""

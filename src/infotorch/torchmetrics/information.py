@@ -75,7 +75,7 @@ class MutualInformation(PairedRows):
         x, y = self._rows()
         found = self._information(precise(x), precise(y))
         self.estimate = found if isinstance(found, Estimate) else None
-        return number(float(found))
+        return number(float(found), self.device)
 
     def reset(self) -> None:
         """Forget all rows."""

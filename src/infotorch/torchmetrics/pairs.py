@@ -88,6 +88,6 @@ def precise(values: Tensor) -> Tensor:
     return values.float() if values.dtype in {torch.float16, torch.bfloat16} else values
 
 
-def number(value: float | None) -> Tensor:
-    """As torchmetrics hands it on; NaN where there is none."""
-    return torch.tensor(float("nan") if value is None else float(value))
+def number(value: float | None, device: torch.device) -> Tensor:
+    """As torchmetrics hands it on, where the metric is; NaN where there is none."""
+    return torch.tensor(float("nan") if value is None else float(value), device=device)
