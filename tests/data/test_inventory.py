@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from infotorch.data import check, describe, get, names
+from infotorch.data.catalogue import find
 
 
 def place(name: str, root) -> str:
@@ -27,6 +28,14 @@ def test_where_files_are(tmp_path):
     assert place("adult", tmp_path) == str(folder)
     (tmp_path / "imagenet").mkdir()
     assert place("imagenet", tmp_path) == str(tmp_path / "imagenet")
+
+
+def test_where_other_libraries_have_put_them(tmp_path):
+    for file in find("mnist").files:
+        path = tmp_path / file.path.removeprefix("mnist/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    assert place("mnist", tmp_path) == str(tmp_path / "MNIST" / "raw")
 
 
 def test_the_check_tells_file_by_file(tmp_path):

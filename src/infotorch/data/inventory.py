@@ -41,7 +41,7 @@ def describe(root: str | os.PathLike[str] | None = None) -> list[Entry]:
         'embedded'
     """
     folder = data_root(root)
-    return [Entry(s.name, s.kind, s.summary, _place(s, folder), s.size) for s in SOURCES.values()]
+    return [Entry(s.name, s.kind, s.summary, _place(as_laid_out(s, folder), folder), s.size) for s in SOURCES.values()]
 
 
 def _place(source: Source, root: Path) -> str:
