@@ -29,6 +29,7 @@ def only(values):
         (pd.Series([1.5, np.nan, 2.0]), [1.5, 2.0], [1], None),
         (pd.Series([1, None, 3], dtype="Int64"), [1, 3], [1], None),
         (pd.Series([1.5, None, 3], dtype="Float64"), [1.5, 3.0], [1], None),
+        (pd.Series(pd.arrays.SparseArray([0.0, 1.5, np.nan])), [0.0, 1.5], [2], None),
         (pd.Series([True, False, True]), [1, 0, 1], [], True),
         (pd.Series([True, None, False], dtype="boolean"), [1, 0], [1], True),
         (pd.Series(["b", None, "a", "b"]), [1, 0, 1], [1], True),

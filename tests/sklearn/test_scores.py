@@ -71,6 +71,25 @@ def test_the_columns_of_a_frame_are_what_their_types_say(library):
     assert mutual_info_scores(frame[["noise"]], y)[0] == mutual_info_scores(frame[["noise"]].to_numpy(), y)[0]
 
 
+def test_columns_of_a_frame_are_told_by_their_names():
+    frame, y = of_all_kinds()
+    classes = frame[["number", "noise"]].astype(float)
+    by_name, by_number = (mutual_info_scores(classes, y, discrete_features=[told])[0] for told in ("number", 0))
+    assert by_name == pytest.approx(by_number)
+    assert by_name[0] == mutual_info_scores(frame[["number"]], y)[0]
+
+
+def test_dates_are_a_target_of_numbers():
+    frame, _ = of_all_kinds()
+    days = frame["day"].dt.as_unit("s")
+    of_days = mutual_info_scores(frame[["noise"]], days)[0]
+    assert of_days == pytest.approx(
+        mutual_info_scores(frame[["noise"]], days.astype("int64").astype(float))[0], abs=0.01
+    )
+    with pytest.raises(ValueError, match="mutual_info_scores: y must have a date in every row, got NaT"):
+        mutual_info_scores(frame[["noise"]].to_numpy(), days.where(frame["noise"] > 0).to_numpy())
+
+
 @pytest.mark.parametrize(
     ("change", "options", "kind", "said"),
     [
@@ -81,6 +100,7 @@ def test_the_columns_of_a_frame_are_what_their_types_say(library):
             ValueError,
             "Input X contains NaN: column 'name' lacks",
         ),
+        ({}, {"discrete_features": ["colour"]}, ValueError, "discrete_features must name columns of X, got 'colour'"),
         ({}, {"discrete_features": False}, TypeError, "must name column 'name' or be \"auto\", as it holds words"),
         ({"name": [[1]] * 400}, {}, TypeError, "column 'name' of X must hold numbers, dates, booleans, words"),
     ],

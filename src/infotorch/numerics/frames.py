@@ -186,7 +186,12 @@ def _column(told: str, values: np.ndarray, absent: np.ndarray, symbols: bool | N
 
 
 def _read(series: nw.Series[Any], *, where: str, name: str) -> TableColumn:
+    import narwhals as nw
+
     told = str(series.name) if series.name is not None else ""
+    native: Any = series.to_native()
+    if hasattr(native, "sparse"):  # of pandas
+        series = nw.from_native(native.sparse.to_dense(), series_only=True)
     missing = series.is_null()
     if series.dtype.is_float():
         missing = missing | series.is_nan().fill_null(True)

@@ -14,8 +14,9 @@ from infotorch.numerics.checks import shown
 from infotorch.numerics.frames import TableColumn, is_frame
 from infotorch.sklearn.checks import checked_frame, checked_pair, checked_samples
 
-#: Which features are symbols: by their type, all or none, a mask (d,) of booleans, or the numbers of those that are.
-DiscreteFeatures: TypeAlias = Literal["auto"] | bool | Sequence[bool] | Sequence[int] | np.ndarray
+#: Which features are symbols: by their type, all or none, a mask (d,) of booleans, or the numbers of those that are,
+#: of a frame their names, too.
+DiscreteFeatures: TypeAlias = Literal["auto"] | bool | Sequence[bool] | Sequence[int] | Sequence[str] | np.ndarray
 
 
 def read_samples(
@@ -60,7 +61,7 @@ def _of_array(x: np.ndarray, discrete: DiscreteFeatures, *, where: str) -> list[
 
 
 def _of_frame(columns: Sequence[TableColumn], discrete: DiscreteFeatures, *, where: str) -> list[Column]:
-    told = _mask(discrete, len(columns), where=where)
+    told = _mask(_by_number(discrete, [column.name for column in columns], where), len(columns), where=where)
     read: list[Column] = []
     for j, column in enumerate(columns):
         symbols = column.symbols if told is None else bool(told[j])
@@ -74,8 +75,23 @@ def _of_frame(columns: Sequence[TableColumn], discrete: DiscreteFeatures, *, whe
     return read
 
 
+def _by_number(discrete: DiscreteFeatures, names: Sequence[str], where: str) -> DiscreteFeatures:
+    """Columns that are told by their names, by their numbers."""
+    told: list[object] = []
+    if isinstance(discrete, list | tuple):
+        told = [*discrete]
+    if isinstance(discrete, np.ndarray) and discrete.ndim == 1:
+        told = discrete.tolist()
+    if not told or not all(isinstance(name, str) for name in told):
+        return discrete
+    for name in told:
+        if name not in names:
+            raise ValueError(f"{where}: discrete_features must name columns of X, got {shown(name)}.")
+    return [names.index(str(name)) for name in told]
+
+
 def read_target(y: np.ndarray, discrete: bool | None, *, where: str) -> Column:
-    """The target, (n,): class names are symbols, too.
+    """The target, (n,): class names are symbols, too, and dates are numbers.
 
     Raises:
         TypeError: discrete is no boolean and not None.
@@ -83,6 +99,10 @@ def read_target(y: np.ndarray, discrete: bool | None, *, where: str) -> Column:
     """
     if discrete is not None and not isinstance(discrete, bool | np.bool_):
         raise TypeError(f"{where}: discrete_target must be True, False or None, got {shown(discrete)}.")
+    if y.dtype.kind in "Mm":
+        if np.isnat(y).any():
+            raise ValueError(f"{where}: y must have a date in every row, got NaT.")
+        y, discrete = y.astype(np.int64), bool(discrete)
     if y.dtype.kind not in "fiub":
         if discrete is False:
             raise ValueError(f"{where}: discrete_target must be True or None where y holds names, got False.")

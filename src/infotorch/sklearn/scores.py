@@ -33,9 +33,10 @@ def mutual_info_scores(
         X: features, (n, d): finite numbers, or a frame of pandas, polars or their kin, whose words, categories and
             booleans are symbols and whose dates are numbers.
         y: target, (n,): numbers or class names.
-        discrete_features: which features are symbols without an order: a mask (d,), their numbers, or all (True) or
-            none (False). "auto": integers are, unless nearly every sample has another one, and other numbers are not.
-            `SelectKBest` makes an array of floats of a frame before it asks for scores, and then needs the mask.
+        discrete_features: which features are symbols without an order: a mask (d,), their numbers (of a frame their
+            names, too), or all (True) or none (False). "auto": integers are, unless nearly every sample has another
+            one, and other numbers are not. `SelectKBest` makes an array of floats of a frame before it asks for scores,
+            and then needs the mask.
         discrete_target: whether y is symbols. None: names are, and integers as features are.
 
     Returns:

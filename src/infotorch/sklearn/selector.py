@@ -44,9 +44,9 @@ class MutualInformationSelector(SelectorMixin, BaseEstimator):
         criterion: see above.
         n_features_to_select: "auto", a number, or a share of the features, above 0 and up to 1.0.
         alpha: the chance that noise alone adds a feature.
-        discrete_features: which features are symbols without an order: a mask (d,), their numbers, or all (True) or
-            none (False). "auto": integers are, unless nearly every sample has another one; of a frame each column by
-            itself, and an array of integers beside numbers is one of numbers.
+        discrete_features: which features are symbols without an order: a mask (d,), their numbers (of a frame their
+            names, too), or all (True) or none (False). "auto": integers are, unless nearly every sample has another
+            one, in a frame each column by itself; an array of whole and other numbers holds numbers alone.
         discrete_target: whether y is symbols. None: names are, and integers as features are.
 
     Attributes:
