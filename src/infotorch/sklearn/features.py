@@ -95,7 +95,7 @@ def read_target(y: np.ndarray, discrete: bool | None, *, where: str) -> Column:
 
     Raises:
         TypeError: discrete is no boolean and not None.
-        ValueError: names that are said to be numbers.
+        ValueError: names that are said to be numbers, or a date that is missing.
     """
     if discrete is not None and not isinstance(discrete, bool | np.bool_):
         raise TypeError(f"{where}: discrete_target must be True, False or None, got {shown(discrete)}.")
