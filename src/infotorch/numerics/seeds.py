@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -31,6 +31,36 @@ def derive_seed(seed: int, name: str, *position: int) -> int:
     """
     key = ":".join([str(seed), name, *map(str, position)]).encode()
     return int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "little") >> 1
+
+
+def _global_generators(device: torch.device | str) -> list[torch.Generator]:
+    """The CPU's, and the device's where it has its own: torch.cuda.manual_seed would seed the current device's."""
+    where = torch.device(device)
+    if where.type != "cuda":
+        return [torch.default_generator]
+    torch.cuda.init()
+    index = torch.cuda.current_device() if where.index is None else where.index
+    return [torch.default_generator, torch.cuda.default_generators[index]]
+
+
+def global_states(device: torch.device | str = "cpu") -> list[torch.Tensor]:
+    """Where torch's global generators stand, for another process or moment that is to draw on from there.
+
+    Example:
+        >>> with SeedStreams(0).as_global("dropout"):
+        ...     states = global_states()
+        ...     first = torch.rand(2)
+        ...     set_global_states(states)
+        ...     torch.equal(first, torch.rand(2))
+        True
+    """
+    return [generator.get_state() for generator in _global_generators(device)]
+
+
+def set_global_states(states: Sequence[torch.Tensor], device: torch.device | str = "cpu") -> None:
+    """Let torch's global generators draw on from `global_states` of the same kind of device."""
+    for generator, state in zip(_global_generators(device), states, strict=True):
+        generator.set_state(state)
 
 
 @dataclass(frozen=True)
@@ -57,13 +87,7 @@ class SeedStreams:
 
         One thread at a time is inside: the generators belong to the process.
         """
-        seed = derive_seed(self.seed, name, *position)
-        generators = [torch.default_generator]
-        where = torch.device(device)
-        if where.type == "cuda":  # its own generator: torch.cuda.manual_seed would seed the current device's
-            torch.cuda.init()
-            index = torch.cuda.current_device() if where.index is None else where.index
-            generators.append(torch.cuda.default_generators[index])
+        seed, generators = derive_seed(self.seed, name, *position), _global_generators(device)
         with alone():
             saved = [generator.get_state() for generator in generators]
             for generator in generators:

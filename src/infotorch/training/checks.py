@@ -13,6 +13,7 @@ from torch.nn.parameter import is_lazy
 
 from infotorch.data.graphs import NodeSamples
 from infotorch.numerics.checks import check_choice, check_count, shown
+from infotorch.numerics.kinds import check_kind
 from infotorch.numerics.named_tensors import NamedTensors
 from infotorch.training.position import Position
 
@@ -207,3 +208,17 @@ def check_position(position: Position, *, stages: int, epochs: int, steps: int, 
     done = (position.stage * epochs + position.epoch) * steps + position.step
     if position.steps != done:
         raise ValueError(f"{where}: steps must be {done}, those before its place, got {shown(position.steps)}.")
+
+
+def check_staleness(staleness: int, order: str, *, where: str) -> None:
+    """Refuse a number of batches that processes may not be apart.
+
+    Raises:
+        TypeError: not an integer.
+        ValueError: below 0, or above it in an order without a pipeline.
+    """
+    check_kind(staleness, Integral, where=where, name="staleness", said="an integer")
+    if staleness < 0:
+        raise ValueError(f"{where}: staleness must be at least 0, got {staleness}.")
+    if staleness and order != "pipelined":
+        raise ValueError(f'{where}: staleness must be 0 but in order="pipelined", got {staleness} in {order} order.')

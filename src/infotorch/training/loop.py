@@ -7,49 +7,34 @@ the uninterrupted one bit for bit on a CPU with the same number of threads.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from infotorch.data.batches import Batch
-from infotorch.data.graphs import NodeSamples
 from infotorch.data.loaders import check_start
 from infotorch.data.targets import Targets
-from infotorch.networks.shares import run_shared, whole
 from infotorch.numerics.checks import check_choice, check_count
 from infotorch.numerics.ranks import Ranks
 from infotorch.numerics.seeds import SeedStreams, seed_streams
-from infotorch.numerics.threads import threads_for
-from infotorch.objectives.base import LocalBatch, Loss
-from infotorch.objectives.layer_hook import hooks_paused
-from infotorch.training.cache import CacheKind, OutputCache
+from infotorch.training.cache import CacheKind
 from infotorch.training.checks import (
     check_cache,
-    check_gradient,
     check_micro_batches,
     check_position,
-    explaining_a_lone_sample,
 )
-from infotorch.training.graph_caches import without_graph_caches
-from infotorch.training.inputs import device_of, local_batch
-from infotorch.training.local_module import LocalModule
-from infotorch.training.memory import track_saved_activations
-from infotorch.training.micro_batches import mean_loss, parts_of_batch
 from infotorch.training.plan import Batches, Plan
 from infotorch.training.position import Position, StepInfo
-from infotorch.training.processes import begin_alike, check_batch, check_processes, loss_of_rows
+from infotorch.training.processes import begin_alike, check_processes
 from infotorch.training.reading import TrainingData, as_batches
-from infotorch.training.split_module import ProximalUpdate, SplitModule
-from infotorch.updates.gradient import GradientUpdate, Handoff
-from infotorch.updates.replay import keeping_statistics
+from infotorch.training.stage import Stage
+from infotorch.updates.gradient import Handoff
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+
+    from infotorch.training.division import Division
 
 
 def train(
@@ -65,6 +50,7 @@ def train(
     handoff: Handoff = "before",
     fabric: Fabric | None = None,
     micro_batches: int = 1,
+    division: Division | None = None,
 ) -> Iterator[StepInfo]:
     """Train `plan` on `batches`, yielding after every step.
 
@@ -83,19 +69,23 @@ def train(
             forward pass from "after" it.
         fabric: device, precision (autocast) and processes; None: this one alone, float32 where the tensors are. Several
             processes, started by torchrun or by the fabric, each call `train` with the same plan, batches and seed and
-            compute a share of every batch; they end with the weights that one process gives, but for rounding.
+            compute a share of every batch; they end with the weights that one process gives, but for rounding. In
+            pipelined order each trains some of the modules, on whole batches.
         micro_batches: parts of a batch that a module sees one after another before its step, by the mean of their
             gradients: less memory. Batch norm and bounds on a batch see a part at a time. Not where gradients cross.
+        division: in pipelined order, how many modules each process trains; None: what measured costs make equal.
 
     Returns:
-        A generator of one `StepInfo` a step; after a non-finite loss the last one says `diverged`.
+        A generator of one `StepInfo` a step; after a non-finite loss the last one says `diverged`. In a pipeline of
+        processes the modules are together in each of them where it says `gathered`, as at the end of an epoch.
 
     Raises:
         TypeError: epochs is not an integer; or plan, batches, start or fabric is of another kind.
         ValueError: epochs below 1, a start outside the run, or within an epoch of a `DataLoader`, a cache for batches
             that serve no single samples or are augmented, samples that do not pair or are not finite, a plan whose
             schedules have run or were prepared for another number of steps; several processes that
-            torch.distributed has joined, and no fabric of them, or that read other batches than each other, or graphs.
+            torch.distributed has joined, and no fabric of them, or that read other batches than each other, or graphs
+            but in pipelined order; a division of other processes or modules.
 
     Example:
         >>> from infotorch.data.batches import TensorBatches
@@ -133,6 +123,12 @@ def train(
             f"train: the plan was prepared for {plan.num_steps} steps a stage, got {epochs * len(batches)}."
         )
     run = _Run(plan, seed_streams(seed), handoff == "after", fabric, micro_batches, ranks)
+    if ranks is not None and plan.order == "pipelined":
+        from infotorch.training.pipeline import pipelined  # no other run has a use for it
+
+        run.ranks = None  # no process shares a batch with others
+        stage = Stage(**vars(run), numbers=plan.stages()[0])
+        return pipelined(stage, ranks, batches, epochs, start or Position(), cache=cache, division=division)
     return _steps(run, batches, epochs, start or Position(), cache)
 
 
@@ -152,7 +148,7 @@ def _steps(run: _Run, batches: Batches, epochs: int, start: Position, cache: Cac
     steps, stages = start.steps, run.plan.stages()
     for number in range(start.stage, len(stages)):
         first = start if number == start.stage else Position(number)
-        stage = _Stage(**vars(run), numbers=stages[number])
+        stage = Stage(**vars(run), numbers=stages[number])
         if first.epoch < epochs and cache is not None:
             stage.fill_cache(batches, cache)
         rows = stage.batches_to_learn_from(batches)
@@ -167,229 +163,3 @@ def _steps(run: _Run, batches: Batches, epochs: int, start: Position, cache: Cac
                 yield info
                 if info.diverged is not None:
                     return
-
-
-@dataclass
-class _Stage(_Run):
-    """The modules that one stage trains, behind the frozen ones before them."""
-
-    numbers: list[int]
-    cached: OutputCache | None = None
-    measured: bool = False
-    modes: list[tuple[nn.Module, bool]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        trained = {self.plan[number] for number in self.numbers}
-        self.modes = [(layer, module in trained) for module in self.plan for layer in module.body.modules()]
-        self.modes += [(part, True) for module in trained if module.objective for part in module.objective.modules()]
-
-    def batches_to_learn_from(self, batches: Batches) -> Batches:
-        """The labelled samples alone, where every objective of the stage needs labels and the batches can tell them."""
-        objectives = [self.plan[number].objective for number in self.numbers]
-        needs = all(objective is not None and objective.needs_labels for objective in objectives)
-        labelled = getattr(batches, "labelled", None)
-        return labelled() if needs and labelled is not None else batches
-
-    def fill_cache(self, batches: Batches, kind: CacheKind) -> None:
-        """Compute the frozen modules' outputs for all samples, once."""
-        if self.numbers[0] > 0:
-            self._set_modes()
-            x, size = batches.x, getattr(batches, "batch_size", len(batches.x))  # pyright: ignore[reportAttributeAccessIssue]
-            if isinstance(x, NodeSamples):
-                self.cached = OutputCache(lambda _: self._frozen_output(x.graph), x.numbers, batch_size=size, kind=kind)
-            else:
-                self.cached = OutputCache(self._frozen_output, x, batch_size=size, kind=kind)
-
-    def step(self, batch: Batch, position: Position, following: Position, ends_epoch: bool) -> StepInfo:
-        """One update of every module of the stage."""
-        self._set_modes()
-        if self.ranks is not None and not self.measured:
-            check_batch(batch, self.ranks, where="train")
-        rates = {self.plan[n].name: update.learning_rate for n in self.numbers if (update := self.plan[n].update)}
-        key = (position.stage, position.epoch, position.step)
-        take = self._take_isolated if self.plan.isolated else self._take_joint
-        peak = None
-        draws = self.streams.as_global("dropout", *key, device=device_of(batch.x))
-        with draws, threads_for(self.plan.operations):
-            if self.measured:
-                losses, diverged = take(batch, key)
-            else:
-                parameters = [p for module in self.plan for p in module.parameters()]
-                with track_saved_activations(parameters) as saved:
-                    losses, diverged = take(batch, key)
-                peak, self.measured = saved.peak_bytes, True
-        ends_stage = following.stage > position.stage
-        if ends_stage and diverged is None:
-            diverged = self._spoiled()
-        return StepInfo(position, following, losses, rates, ends_epoch, ends_stage, diverged, peak)
-
-    def _take_isolated(self, batch: Batch, key: tuple[int, ...]) -> tuple[dict[str, Loss], str | None]:
-        """Module after module: forward, loss, and backward at once, so that one module's graph is all there is."""
-        losses: dict[str, Loss] = {}
-        hidden = self._first_input(batch)
-        for number in range(self.numbers[0], self.numbers[-1] + 1):
-            module = self.plan[number]
-            if module.update is None:
-                hidden = self._forward_frozen(module, hidden, batch.x)
-                continue
-            if isinstance(module, SplitModule):
-                output, loss = self._step_halves(module, hidden, batch, key)
-            elif self.micro_batches > 1:
-                output, loss = self._add_gradients(module, hidden, batch, key)
-            else:
-                output, loss = self._local_loss(module, hidden, batch, key)
-            losses[module.name] = Loss(loss.total.detach(), loss.terms)
-            if not math.isfinite(loss.total.item()):
-                return losses, module.name
-            if isinstance(module.update, GradientUpdate):
-                if self.micro_batches > 1:
-                    module.update.apply(ranks=self.ranks)
-                else:
-                    module.update.step(loss.total, ranks=self.ranks)
-            if number < self.numbers[-1]:
-                hidden = self._forward_again(module, hidden, batch.x) if self.hand_on_after else output.detach()
-        return losses, None
-
-    def _take_joint(self, batch: Batch, key: tuple[int, ...]) -> tuple[dict[str, Loss], str | None]:
-        """Deep supervision: the local losses are summed and their gradients cross the modules."""
-        losses: dict[str, Loss] = {}
-        totals: list[Tensor] = []
-        hidden = self._first_input(batch)
-        for module in self.plan.modules[self.numbers[0] : self.numbers[-1] + 1]:
-            if module.update is None:
-                with self._autocast():
-                    hidden = self._forward(module, hidden, batch.x)
-                continue
-            hidden, loss = self._local_loss(module, hidden, batch, key)
-            totals.append(loss.total)
-            losses[module.name] = Loss(loss.total.detach(), loss.terms)
-            if not math.isfinite(loss.total.item()):
-                return losses, module.name
-        updates = [update for n in self.numbers if isinstance(update := self.plan[n].update, GradientUpdate)]
-        for update in updates:
-            update.clear()
-        # Gradients pass through a frozen module between two others, and stay out of its weights.
-        trained = [
-            parameter for n in self.numbers for parameter in self.plan[n].parameters() if parameter.requires_grad
-        ]
-        torch.stack(totals).sum().backward(inputs=trained)
-        for update in updates:
-            update.apply(ranks=self.ranks)
-        return losses, None
-
-    def _spoiled(self) -> str | None:
-        """A module whose last update made a weight non-finite: no later loss of the stage would tell."""
-        for number in self.numbers:
-            if not all(torch.isfinite(parameter).all() for parameter in self.plan[number].body.parameters()):
-                return self.plan[number].name
-        return None
-
-    def _local_loss(self, module: LocalModule, hidden: Any, batch: Batch, key: tuple[int, ...]) -> tuple[Tensor, Loss]:
-        assert module.objective is not None
-        number = self.plan.modules.index(module)
-        with self._autocast():
-            if self.ranks is not None and module.objective._reads_rows:
-                return loss_of_rows(module, hidden, batch, self.ranks)
-            hidden = whole(hidden)
-            output = self._forward(module, hidden, batch.x)
-        check_gradient(output, name=module.name)
-        local = local_batch(batch.x, hidden, output, batch.y, self.streams, (*key, number), self._encoder(number))
-        self._train_critics(module, local)
-        with self._autocast():
-            return output, module.objective(local)
-
-    def _add_gradients(
-        self, module: LocalModule, hidden: Any, batch: Batch, key: tuple[int, ...]
-    ) -> tuple[Tensor, Loss]:
-        """The mean gradient of a batch's parts, and what the module gave for them; no step is taken."""
-        assert isinstance(module.update, GradientUpdate)
-        module.update.clear()
-        outputs: list[Tensor] = []
-        losses: list[tuple[Loss, float]] = []
-        for place, (part, seen, share) in enumerate(parts_of_batch(batch, whole(hidden), self.micro_batches)):
-            output, loss = self._local_loss(module, seen, part, (*key, place))
-            (share * loss.total).backward(inputs=module.update.moving())
-            outputs.append(whole(output.detach()))
-            losses.append((loss, share))
-        return torch.cat(outputs), mean_loss(losses)
-
-    def _step_halves(self, module: SplitModule, hidden: Any, batch: Batch, key: tuple[int, ...]) -> tuple[Tensor, Loss]:
-        """The step of a module that is split at a bottleneck, and what it saw before; no step for a non-finite loss."""
-        number = self.plan.modules.index(module)
-        seen: list[Loss] = []
-
-        def loss_fn(output: Tensor) -> Tensor:
-            assert module.objective is not None
-            streams, place = self.streams, (*key, number)
-            local = local_batch(batch.x, hidden, output, batch.y, streams, place, self._encoder(number))
-            seen.append(module.objective(local))
-            return seen[-1].total
-
-        assert isinstance(module.update, ProximalUpdate)
-        with self._autocast(), explaining_a_lone_sample(module.name):
-            info = module.update.step(hidden, loss_fn, ranks=self.ranks)
-        stalled = info.loss.new_full((), float(info.stalled))
-        terms = {**seen[0].terms, "gradient_norm": info.gradient_norm, "stalled": stalled}
-        if info.curvatures:
-            terms["curvature"] = torch.stack(info.curvatures).mean()
-        # A gradient that is not finite ends the run as such a loss does.
-        return info.output, Loss(info.loss if info.finite else torch.full_like(info.loss, math.nan), terms)
-
-    def _train_critics(self, module: LocalModule, local: LocalBatch) -> None:
-        """The steps of the objective's critics, on the output as it is before the module's step."""
-        if module.critic_update is None or module.objective is None:
-            return
-        seen = module.objective.sees(replace(local, output=local.output.detach()))
-        for number in range(module.objective.critic_steps):
-            # Every step casts anew: until its outermost block ends, autocast reads the weights as it first cast them.
-            with self._autocast():
-                loss = module.objective.critic_loss(replace(seen, position=(*local.position, number)))
-            module.critic_update.step(loss, ranks=self.ranks)
-
-    def _encoder(self, number: int) -> Callable[[Any], Tensor]:
-        """Raw inputs -> the output of module `number`, with a gradient where its output in the step has one."""
-
-        def encode(x: Any) -> Tensor:
-            before = [self.plan[n].body for n in range(number + 1)]
-            with self._autocast(), keeping_statistics(before), without_graph_caches(before), hooks_paused():
-                hidden = x
-                for earlier, module in enumerate(self.plan.modules[:number]):
-                    crossing = not self.plan.isolated and earlier >= self.numbers[0]
-                    hidden = self._forward(module, hidden, x) if crossing else self._forward_frozen(module, hidden, x)
-                return self._forward(self.plan[number], hidden, x)
-
-        return encode
-
-    def _first_input(self, batch: Batch) -> Any:
-        if self.cached is None:
-            return self._frozen_output(batch.x)
-        assert batch.rows is not None  # a cache is filled from samples that have numbers
-        return self.cached[batch.rows]
-
-    def _frozen_output(self, x: Any) -> Any:
-        hidden = x
-        for number in range(self.numbers[0]):
-            hidden = self._forward_frozen(self.plan[number], hidden, x)
-        return hidden
-
-    def _forward_frozen(self, module: LocalModule, hidden: Any, x: Any) -> Tensor:
-        with torch.no_grad(), self._autocast():
-            return self._forward(module, hidden, x)
-
-    def _forward(self, module: LocalModule, hidden: Any, x: Any) -> Tensor:
-        """The module's output for all rows, of which each process computes a share."""
-        return module(hidden, x) if self.ranks is None else run_shared(self.ranks, module, hidden, x)
-
-    def _forward_again(self, module: LocalModule, hidden: Any, x: Any) -> Tensor:
-        """The moved module's output; batch norm has counted this batch once already."""
-        with keeping_statistics([module.body]):
-            return self._forward_frozen(module, hidden, x)
-
-    def _autocast(self) -> AbstractContextManager[object]:
-        return nullcontext() if self.fabric is None else self.fabric.autocast()
-
-    def _set_modes(self) -> None:
-        # Every step anew: between two steps the caller may have evaluated the network in another mode.
-        for layer, training in self.modes:
-            if layer.training is not training:
-                layer.training = training

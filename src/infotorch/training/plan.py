@@ -12,13 +12,12 @@ from contextlib import ExitStack
 from functools import partial
 from numbers import Integral
 from types import NoneType
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from infotorch.data.batches import Batch
 from infotorch.data.graph_checks import is_graph
 from infotorch.data.graphs import GraphSamples
 from infotorch.data.targets import Targets
@@ -30,12 +29,12 @@ from infotorch.numerics.named_tensors import NamedTensors
 from infotorch.numerics.seeds import seed_streams
 from infotorch.numerics.threads import OperationCount
 from infotorch.objectives.names import ObjectiveLike, parse_objectives
-from infotorch.training.checks import check_model, check_output, check_weights
+from infotorch.training.checks import check_model, check_output, check_staleness, check_weights
 from infotorch.training.graph_caches import refuse_graph_caches, without_graph_caches
 from infotorch.training.inputs import device_of, local_batch
 from infotorch.training.local_module import LocalModule
 from infotorch.training.places import place_of
-from infotorch.training.reading import TrainingData, as_batches
+from infotorch.training.reading import Batches, TrainingData, as_batches
 from infotorch.training.split_module import SplitModule
 from infotorch.updates.gradient import GradientUpdate, Handoff, OptimizerFactory, SchedulerFactory
 from infotorch.updates.proximal import ProximalOrder, ProximalSplit
@@ -45,26 +44,8 @@ from infotorch.updates.slopes import PenaltyName
 if TYPE_CHECKING:
     from infotorch.data.typing import Inputs
 
-#: When the modules are trained: one after the other, each to its end, or all in every step.
-Order = Literal["sequential", "simultaneous"]
-
-
-class Batches(Protocol):
-    """What training reads: mini-batches keyed by epoch. `TensorBatches` is one.
-
-    Attributes:
-        y: the targets of all training samples, or None.
-    """
-
-    y: Tensor | None
-
-    def __len__(self) -> int:
-        """Steps in an epoch."""
-        ...
-
-    def epoch(self, epoch: int, *, start: int = 0) -> Iterator[Batch]:
-        """The batches of one epoch from step `start` on, the same whenever they are asked for."""
-        ...
+#: When the modules are trained: one after the other, each to its end; all in every step; or so, in processes.
+Order = Literal["sequential", "simultaneous", "pipelined"]
 
 
 def _from_one_object(model: nn.Module) -> nn.Module:
@@ -76,13 +57,18 @@ class Plan:
 
     Args:
         modules: the local modules, from the input to the output.
-        order: "sequential" trains each to its end and freezes it; "simultaneous" trains all in every step.
+        order: "sequential" trains each to its end and freezes it; "simultaneous" trains all in every step; "pipelined"
+            does the same with the modules divided among processes (`train(..., fabric=...)`), each at work on a batch
+            of its own: the activations of one go forward to the next, and no gradient comes back.
         isolated: False lets the gradients cross the modules: the sum of the local losses is back-propagated through the
             whole network (deep supervision, the comparison row). Simultaneous order only.
+        staleness: in pipelined order, how many batches the first process may be ahead of the last. 0: every process
+            trains on every batch, with the numbers of simultaneous order. N: each at its own pace; a process that is
+            behind leaves out batches, for the newest activations that have come.
 
     Raises:
-        ValueError: no modules, two of one name, a shared parameter or objective, an unknown order, or not isolated and
-            sequential.
+        ValueError: no modules, two of one name, a shared parameter or objective, an unknown order, not isolated and
+            not simultaneous, or a staleness below 0, or without a pipeline.
 
     Example:
         >>> model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
@@ -91,8 +77,15 @@ class Plan:
         Plan, sequential: 0 (Y), 2 (CE)
     """
 
-    def __init__(self, modules: Sequence[LocalModule], *, order: Order = "sequential", isolated: bool = True) -> None:
-        check_choice(order, ("sequential", "simultaneous"), where="Plan", name="order")
+    def __init__(
+        self,
+        modules: Sequence[LocalModule],
+        *,
+        order: Order = "sequential",
+        isolated: bool = True,
+        staleness: int = 0,
+    ) -> None:
+        check_choice(order, ("sequential", "simultaneous", "pipelined"), where="Plan", name="order")
         check_several(modules, LocalModule, where="Plan", name="modules", said="LocalModule")
         check_kind(isolated, (bool, np.bool_), where="Plan", name="isolated", said="True or False")
         if not modules:
@@ -100,14 +93,16 @@ class Plan:
         names = [module.name for module in modules]
         if len(set(names)) != len(names):
             raise ValueError(f"Plan: module names must differ, got {', '.join(names)}.")
-        if not isolated and order == "sequential":
+        if not isolated and order != "simultaneous":
             raise ValueError("Plan: gradients can cross modules only in simultaneous order.")
+        check_staleness(staleness, order, where="Plan")
         objectives = [module.objective for module in modules if module.objective is not None]
         if len(set(objectives)) != len(objectives):
             raise ValueError("Plan: each module needs an objective of its own: its read-out fits one module's output.")
         check_no_shared_parameters([module.body for module in modules])
         self.modules = tuple(modules)
-        self.order, self.isolated = order, isolated
+        self.order, self.isolated, self.staleness = order, isolated, staleness
+        self.gathering_asked = False
         self.num_steps: int | None = None
         self.operations: int | None = None  # of one forward pass of a batch
 
@@ -121,6 +116,7 @@ class Plan:
         options: Mapping[str, Mapping[str, object]] | None = None,
         order: Order = "sequential",
         isolated: bool = True,
+        staleness: int = 0,
         optimizer: OptimizerFactory | Sequence[OptimizerFactory],
         scheduler: SchedulerFactory | None = None,
         critic_optimizer: OptimizerFactory | None = None,
@@ -135,8 +131,9 @@ class Plan:
             objectives: one for each module: names such as "X,Y,CE", or a list of names, `Objective`s and losses of
                 (output, y) such as `nn.MSELoss()`; None or "frozen" for none.
             options: of objectives that are named: {"Y": {"auxiliary": "convolutions"}}, see `objective_from_name`.
-            order: "sequential" or "simultaneous".
+            order: "sequential", "simultaneous" or "pipelined".
             isolated: see `Plan`.
+            staleness: see `Plan`.
             optimizer: makes an optimiser of a list of parameters: one for every module, or one for each.
             scheduler: makes a schedule of (optimiser, number of steps).
             critic_optimizer: makes an optimiser of the parameters of an objective's critics; None: as `optimizer`.
@@ -168,7 +165,7 @@ class Plan:
             )
             for name, body, objective, made_by in zip((first, *cuts), bodies, parsed, optimizers, strict=True)
         ]
-        return cls(modules, order=order, isolated=isolated)
+        return cls(modules, order=order, isolated=isolated, staleness=staleness)
 
     @classmethod
     def end_to_end(
@@ -266,7 +263,11 @@ class Plan:
     def stages(self) -> list[list[int]]:
         """The numbers of the modules that each stage trains."""
         trained = [number for number, module in enumerate(self.modules) if module.objective is not None]
-        return [trained] if self.order == "simultaneous" else [[number] for number in trained]
+        return [[number] for number in trained] if self.order == "sequential" else [trained]
+
+    def gather_soon(self) -> None:
+        """Ask a pipeline of processes for a step behind which each holds all modules (`StepInfo.gathered`), soon."""
+        self.gathering_asked = True
 
     def outputs(self, x: Inputs, *, stop: int | None = None) -> list[Tensor]:
         """Every module's output for the raw input x, up to module `stop`."""

@@ -60,6 +60,8 @@ class StepInfo:
         diverged: name of the module whose loss was not finite (its weights were left as they were) or whose weights are
             not finite after the stage's last update; training ends.
         peak_saved_activation_bytes: what autograd kept at its highest; measured in a stage's first step, else None.
+        gathered: whether the plan holds every module as it is behind this step. Not so in the midst of a pipeline's
+            epoch: there a process's own modules may be steps ahead, and those of others are as they were gathered last.
 
     Example:
         >>> import torch
@@ -77,3 +79,4 @@ class StepInfo:
     ends_stage: bool
     diverged: str | None = None
     peak_saved_activation_bytes: int | None = None
+    gathered: bool = True

@@ -69,7 +69,19 @@ def check_batch(batch: Batch, ranks: Ranks, *, where: str) -> None:
         ValueError: it is; in every process.
     """
     if is_graph(batch.x):
-        raise ValueError(f"{where}: graphs are trained in one process, got {ranks.size}; give no fabric, or devices=1.")
+        raise ValueError(
+            f"{where}: graphs are trained in one process, got {ranks.size}, or in one for each module "
+            '(order="pipelined"); give no fabric, or devices=1.'
+        )
+    check_same_batch(batch, where=where)
+
+
+def check_same_batch(batch: Batch, *, where: str) -> None:
+    """Refuse a batch that is another one in another process.
+
+    Raises:
+        ValueError: it is; in every process.
+    """
     tensors = tensors_of(batch.x) + ([] if batch.y is None else [batch.y])
     # Sums and sizes: other rows, another order of the classes or another number of them would show.
     told = [value for tensor in tensors for value in (tensor.double().nan_to_num().sum(), _weighed(tensor))]
@@ -80,7 +92,7 @@ def check_batch(batch: Batch, ranks: Ranks, *, where: str) -> None:
     if not torch.equal(most, least):
         raise ValueError(
             f"{where}: the processes read different batches; give each the whole training data and one seed, and not a "
-            "DistributedSampler: every process computes its own share of the rows."
+            "DistributedSampler: which part of the work is a process's own is decided here."
         )
 
 

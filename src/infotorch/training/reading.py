@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -21,11 +21,29 @@ from infotorch.training.checks import check_batches
 from infotorch.training.inputs import batches_of
 
 if TYPE_CHECKING:
+    from infotorch.data.batches import Batch
     from infotorch.data.typing import Samples
-    from infotorch.training.plan import Batches
 
 #: What `fit` and `train` learn from.
 TrainingData: TypeAlias = "SampleSource | TrainingGraphs"
+
+
+class Batches(Protocol):
+    """What training reads: mini-batches keyed by epoch. `TensorBatches` is one.
+
+    Attributes:
+        y: the targets of all training samples, or None.
+    """
+
+    y: Tensor | None
+
+    def __len__(self) -> int:
+        """Steps in an epoch."""
+        ...
+
+    def epoch(self, epoch: int, *, start: int = 0) -> Iterator[Batch]:
+        """The batches of one epoch from step `start` on, the same whenever they are asked for."""
+        ...
 
 
 def training_samples(
