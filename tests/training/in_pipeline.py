@@ -83,7 +83,9 @@ def graph_case(order="pipelined"):
     torch.manual_seed(1)
     data = Data(x=rows(20, 6), edge_index=torch.stack([torch.arange(20), torch.arange(20).roll(1)]))
     data.y = torch.arange(20) % 3
-    plan = Plan.layerwise(OnGraph(), ("two", "three"), "X:infonce,Y,CE", order=order, options={"X:infonce": CRITICS}, optimizer=adam)
+    plan = Plan.layerwise(
+        OnGraph(), ("two", "three"), "X:infonce,Y,CE", order=order, options={"X:infonce": CRITICS}, optimizer=adam
+    )
     return plan, data
 
 
@@ -123,7 +125,9 @@ class Slow(nn.Linear):
 def slow_case(order="pipelined", staleness=2, **settings):
     torch.manual_seed(1)
     model = nn.Sequential(nn.Linear(6, 8), nn.Linear(8, 8), nn.Linear(8, 8), Slow(8, 3))
-    plan = Plan.layerwise(model, ("1", "2", "3"), "Y,Y,Y,CE", order=order, staleness=staleness, optimizer=adam, **settings)
+    plan = Plan.layerwise(
+        model, ("1", "2", "3"), "Y,Y,Y,CE", order=order, staleness=staleness, optimizer=adam, **settings
+    )
     return plan, (rows(10 * BATCH, 6), torch.arange(10 * BATCH) % 3)
 
 
@@ -180,7 +184,9 @@ def run(name, fabric, *, stop=None, resume=None, **settings):
         plan.load_state_dict(resume["plan"])
         start = Position(**resume["position"])
     found = {"losses": [], "epochs": [], "rates": [], "diverged": None, "peak": None, "steps": [], "saved": None}
-    for info in train(plan, batches, epochs=EPOCHS, seed=5, fabric=fabric, start=start, **TRAINING.get(name, {}), **settings):
+    for info in train(
+        plan, batches, epochs=EPOCHS, seed=5, fabric=fabric, start=start, **TRAINING.get(name, {}), **settings
+    ):
         found["losses"] += [{name: {"total": loss.total, **loss.terms} for name, loss in info.losses.items()}]
         found["rates"].append(info.learning_rates)
         found["steps"].append((info.position.steps, info.gathered))

@@ -18,6 +18,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from queue import Empty, SimpleQueue
@@ -150,6 +151,7 @@ class Pipeline:
 
         Raises:
             RuntimeError: another process has failed, is gone, or has left its loop before this one.
+            KeyboardInterrupt: Ctrl-C came.
         """
         failure: BaseException | None = None
         if self.start.stage:
@@ -240,6 +242,7 @@ class Pipeline:
         account = work.account
         account.asked |= self.plan.gathering_asked
         if not (self.is_first or work.handed):
+            account.learning_rates |= self.stage.learning_rates(self.part)
             return self._pass_on(account, None)
         position = Position(0, self.epoch, account.number - self.before, account.number)
         self._keep_step(account.number)
@@ -315,7 +318,7 @@ class Pipeline:
         if isinstance(content, Exception | Last):
             self.open.discard(message.source)
         if isinstance(content, Exception):
-            raise content
+            content = Last((message.source, f"its connection has broken: {content}"))
         if isinstance(content, Last):
             self.failed = content.failed
             if content.failed is not None:
@@ -356,21 +359,22 @@ class Pipeline:
         if failure is not None and self.failed is None:
             self.failed = (self.ranks.rank, f"{type(failure).__name__}: {failure}")
         until = time.monotonic() + (_PATIENCE if failure is None else _IMPATIENCE)
-        try:
-            for outbox in self.outboxes.values():
+        for outbox in self.outboxes.values():
+            with suppress(RuntimeError):  # a process that is gone hears nothing
                 outbox.send(Last(self.failed))
+        try:
             while self.open:
                 message = self.messages.get(timeout=max(0.0, until - time.monotonic()))
                 if isinstance(message.content, Last | Exception):
                     self.open.discard(message.source)
+        except Empty:
+            return  # its caller has it do other things
+        if failure is None and self.outboxes:
             for outbox in self.outboxes.values():
                 outbox.flush()
-            if failure is None and self.outboxes:
-                for inbox in self.inboxes:
-                    inbox.thread.join()
-                dist.destroy_process_group(self.group)
-        except (RuntimeError, Empty):  # a process that is gone, or does not end: nothing is left to say to it
-            return
+            for inbox in self.inboxes:
+                inbox.thread.join()
+            dist.destroy_process_group(self.group)
 
 
 def _loss(plain: dict[str | None, tuple[float, torch.dtype]]) -> Loss:

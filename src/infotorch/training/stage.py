@@ -148,8 +148,7 @@ class Stage:
         """One update of every module, or of those of a `part` on what the modules before it have handed on."""
         self._set_modes()
         part = self.span if part is None else part
-        moved = [module for n in self.numbers if n in part and (module := self.plan[n]).update is not None]
-        rates = {module.name: module.update.learning_rate for module in moved if module.update is not None}
+        rates = self.learning_rates(part)
         key, device, peak = (position.stage, position.epoch, position.step), device_of(batch.x), None
         with self.streams.as_global("dropout", *key, device=device), threads_for(self.plan.operations):
             if handed is not None:
@@ -164,6 +163,11 @@ class Stage:
             goes_on = diverged is None and part[-1] < self.numbers[-1]
             left = Handed(output, global_states(device)) if goes_on else None
         return Taken(losses, rates, diverged, peak, left)
+
+    def learning_rates(self, part: range) -> dict[str, float]:
+        """Module name -> its rate, of those of a part that are trained."""
+        modules = [self.plan[number] for number in self.numbers if number in part]
+        return {module.name: module.update.learning_rate for module in modules if module.update is not None}
 
     def _take(
         self, batch: Batch, key: tuple[int, ...], part: range, handed: Handed | None
