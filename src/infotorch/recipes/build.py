@@ -163,6 +163,7 @@ def build_plan(recipe: Recipe, model: nn.Module) -> Plan:
         [own] if own is not None else [_objective(name, settings, model) for name in settings.objectives],
         order=settings.order,
         isolated=settings.isolated,
+        staleness=settings.staleness,
         optimizer=[
             _optimizer(recipe, model, recipe.optimizer.output_lr if name == "CE" else None)
             for name in settings.objectives

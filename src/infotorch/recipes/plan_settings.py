@@ -18,8 +18,10 @@ class PlanSettings(Settings):
             tries every number of X modules before the Y modules and keeps the best on the validation samples.
         options: objective's name -> its keyword arguments; "auxiliary" of any objective is a kind of auxiliary network
             or its settings by name, as in plan.options.Y:readout.auxiliary.kind.
-        order: "sequential" or "simultaneous".
+        order: "sequential", "simultaneous" or, with the modules divided among processes (--devices), "pipelined".
         isolated: False lets gradients cross modules (deep supervision).
+        staleness: in pipelined order, how many batches the first process may be ahead of the last; 0 for the numbers of
+            simultaneous order.
         handoff: in simultaneous order, hand on the output from "before" or "after" the update.
         beta: weight of the compression term of "IB".
         noise_std: standard deviation of the noise inside the compression term of "IB".
@@ -35,8 +37,9 @@ class PlanSettings(Settings):
     cuts: tuple[str, ...] = ()
     objectives: tuple[str, ...] = ("CE",)
     options: dict[str, dict[str, PlainValue | dict[str, PlainValue]]] = Field(default_factory=dict)
-    order: Literal["sequential", "simultaneous"] = "sequential"
+    order: Literal["sequential", "simultaneous", "pipelined"] = "sequential"
     isolated: bool = True
+    staleness: int = Field(default=0, ge=0)
     handoff: Literal["before", "after"] = "before"
     beta: float = Field(default=0.0, ge=0)
     noise_std: float = Field(default=1.0, gt=0)

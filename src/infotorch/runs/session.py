@@ -23,7 +23,7 @@ from infotorch.runs.assess import assess_run, load_outliers
 from infotorch.runs.early_stopping import EarlyStopping
 from infotorch.runs.isolation import audit_run
 from infotorch.runs.planes import RunPlanes
-from infotorch.runs.ranks import lost_another
+from infotorch.runs.ranks import divided, lost_another, told_of
 from infotorch.runs.saved_state import naming_checkpoint, saved_state
 from infotorch.runs.schedule_control import ScheduleController
 from infotorch.runs.scores import final_scores
@@ -106,6 +106,7 @@ class Session:
         for half in self.halves:
             half.training = False  # of the two traced passes the one for evaluation; the layers' modes are the plan's
         setup.prepare()
+        self.division = divided(setup, self.ranks)
         self.controller = _controller(setup)
         self.planes = RunPlanes(setup, record.directory) if self.recipe.planes and not is_trial else None
         self.total_steps = len(self.plan.stages()) * self.recipe.epochs * len(self.batches)
@@ -133,7 +134,8 @@ class Session:
         if resume and self.record.exists() and has_checkpoint(self.record.checkpoint_directory):
             self._go_on()
         else:
-            self.record.begin(describe(self.recipe, self.seed), environment(self.device, self.recipe.precision))
+            where = environment(self.device, self.recipe.precision)
+            self.record.begin(describe(self.recipe, self.seed), where | told_of(self.division, self.plan))
         self.began = time.monotonic()
         try:
             return self._train()
@@ -159,6 +161,7 @@ class Session:
             handoff=settings.handoff,
             fabric=self.fabric,
             micro_batches=self.recipe.micro_batches,
+            division=self.division,
         )
         if self.planes is not None and not self.position.steps:
             self.planes.look(0)
@@ -180,13 +183,18 @@ class Session:
                 self._tell(info)
                 if self._finished_early():
                     break
+                due = time.monotonic() - saved_at >= self.checkpoint_seconds
+                if not info.gathered:
+                    if due or stop.is_set():
+                        self.plan.gather_soon()
+                    continue
                 if self._anywhere(stop.is_set()):
                     self._save()
                     return self._outcome("interrupted", f"interrupted after step {info.next.steps}; --resume goes on")
                 if self.pruned_because is not None:
                     epoch = self.position.steps // len(self.batches)
                     return self._outcome("pruned", f"pruned after epoch {epoch}: {self.pruned_because}")
-                if time.monotonic() - saved_at >= self.checkpoint_seconds:
+                if due:
                     self._save()
                     saved_at = time.monotonic()
             self._save()

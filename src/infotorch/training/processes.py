@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -19,6 +22,8 @@ from infotorch.training.checks import check_gradient
 if TYPE_CHECKING:
     from infotorch.training.local_module import LocalModule
     from infotorch.training.plan import Plan
+
+_BY_ITSELF: ContextVar[bool] = ContextVar("by_itself", default=False)
 
 
 def check_processes(fabric: Any = None, *, where: str) -> Ranks | None:
@@ -39,6 +44,8 @@ def check_processes(fabric: Any = None, *, where: str) -> Ranks | None:
     if fabric is not None and not (hasattr(fabric, "world_size") and callable(getattr(fabric, "autocast", None))):
         raise TypeError(f"{where}: fabric must be a lightning_fabric.Fabric or None, got {type(fabric).__name__}.")
     joined = dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+    if _BY_ITSELF.get():
+        return None
     asked = 1 if fabric is None else fabric.world_size
     if asked == joined:
         return Ranks(dist.get_rank(), joined) if joined > 1 else None
@@ -52,6 +59,16 @@ def check_processes(fabric: Any = None, *, where: str) -> Ranks | None:
         f"them give fabric=Fabric(devices={joined}), launched; else train before init_process_group, or after "
         "destroy_process_group."
     )
+
+
+@contextmanager
+def by_itself() -> Iterator[None]:
+    """A context in which a process that is joined to others trains without them, as each of them may."""
+    token = _BY_ITSELF.set(True)
+    try:
+        yield
+    finally:
+        _BY_ITSELF.reset(token)
 
 
 def begin_alike(plan: Plan, ranks: Ranks) -> None:
