@@ -1,9 +1,10 @@
-"""Small trainings that one process and a pipeline of several run alike: `in_pipeline.py OUT [NAME ...]` in each process.
+"""Small trainings that one process and a pipeline of several run alike: `in_pipeline.py OUT [NAME ...]` in each.
 
 OUT-<rank>.pt then has the weights, losses and whatever objectives and optimisers hold at the end of every epoch.
 """
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -13,8 +14,6 @@ from pathlib import Path
 import torch
 from lightning_fabric import Fabric
 from torch import nn
-from torch_geometric.data import Data
-from torch_geometric.nn import GCNConv
 
 from infotorch import Plan
 from infotorch.data.batches import TensorBatches
@@ -22,11 +21,14 @@ from infotorch.networks.noise import GaussianNoise
 from infotorch.objectives import Loss, Objective
 from infotorch.objectives.names import parse_objectives
 from infotorch.training.division import Division
+from infotorch.training.local_module import LocalModule
 from infotorch.training.loop import train
 from infotorch.training.position import Position
 from infotorch.training.reading import as_batches
+from infotorch.training.split_module import SplitModule
+from infotorch.updates.proximal import ProximalSplit
 
-ROWS, BATCH, EPOCHS = 65, 15, 3  # the last batch of an epoch is shorter
+ROWS, BATCH, STEPS, EPOCHS = 130, 15, 9, 2  # the last batch of an epoch is shorter
 CRITICS = {"hidden": (8,)}
 
 
@@ -71,6 +73,8 @@ class OnGraph(nn.Module):
     """Message passing on one graph."""
 
     def __init__(self):
+        from torch_geometric.nn import GCNConv  # slow to load
+
         super().__init__()
         self.one, self.two, self.three = GCNConv(6, 8), GCNConv(8, 8), nn.Linear(8, 3)
 
@@ -80,6 +84,8 @@ class OnGraph(nn.Module):
 
 
 def graph_case(order="pipelined"):
+    from torch_geometric.data import Data
+
     torch.manual_seed(1)
     data = Data(x=rows(20, 6), edge_index=torch.stack([torch.arange(20), torch.arange(20).roll(1)]))
     data.y = torch.arange(20) % 3
@@ -92,19 +98,22 @@ def graph_case(order="pipelined"):
 class Bad(Objective):
     """A loss that goes wrong at some step of the run, one way or another."""
 
-    def __init__(self, how, at=7):
+    def __init__(self, how, at=12):
         super().__init__()
         self.how, self.at, self.seen = how, at, 0
 
     def forward(self, batch):
-        step = batch.position[1] * 5 + batch.position[2]
+        step = batch.position[1] * STEPS + batch.position[2]
         total = batch.output.square().mean()
         if step == self.at:
             if self.how == "raise":
                 raise ValueError("the objective cannot go on")
             if self.how == "kill":
                 os.kill(os.getpid(), 9)
-            total = total * float("nan")
+            if self.how == "diverge":
+                total = total * float("nan")
+        if step >= self.at and self.how == "look back":
+            total = total + batch.encode(batch.x).square().mean()
         return Loss(total, {})
 
 
@@ -131,6 +140,23 @@ def slow_case(order="pipelined", staleness=2, **settings):
     return plan, (rows(10 * BATCH, 6), torch.arange(10 * BATCH) % 3)
 
 
+def halves_case(order="pipelined"):
+    """A module that a proximal split moves, behind one that its gradient moves."""
+    torch.manual_seed(1)
+    first, *halves = (
+        nn.Sequential(nn.Linear(6, 8), nn.Tanh()),
+        nn.Linear(8, 6),
+        nn.Sequential(nn.Tanh(), nn.Linear(6, 3)),
+    )
+    one, two = parse_objectives("Y,CE", None)
+    split = partial(ProximalSplit, order=2, step_size=0.1)
+    modules = [
+        LocalModule("one", first, one, optimizer=adam),
+        SplitModule("two", nn.Sequential(*halves), two, halves=halves, optimizer=adam, make_split=split),
+    ]
+    return Plan(modules, order=order), (rows(ROWS, 6), torch.arange(ROWS) % 3)
+
+
 CASES = {
     "critics": partial(plan_case, "X:mine,X:infonce,Y,CE", options={"X:mine": CRITICS, "X:infonce": CRITICS}),
     "contrast": partial(plan_case, "Y:supcon,Y:supcon,Y:supcon,CE", scheduler=one_cycle),
@@ -141,6 +167,7 @@ CASES = {
     "frozen last": partial(plan_case, "X:renyi,Y,Y,frozen"),
     "after": partial(plan_case, "Y,Y,Y,CE"),
     "micro-batches": partial(plan_case, "Y,Y,Y,CE"),
+    "halves": halves_case,
     "graph": graph_case,
     "diverged": partial(bad_case, "diverge", 1),
     "diverged last": partial(bad_case, "diverge", 3),
@@ -151,6 +178,7 @@ OTHERS = {
     "raises last": partial(bad_case, "raise", 3),
     "killed first": partial(bad_case, "kill", 0),
     "killed last": partial(bad_case, "kill", 3),
+    "looks back": partial(bad_case, "look back", 3),
     "slow": slow_case,
     "slow with a schedule": partial(slow_case, scheduler=one_cycle),
 }
@@ -171,8 +199,8 @@ def state_of(plan):
     return [leaf.clone() if isinstance(leaf, torch.Tensor) else leaf for leaf in leaves(plan.state_dict())]
 
 
-def run(name, fabric, *, stop=None, resume=None, **settings):
-    """Train a case; up to a step, or from what was saved there."""
+def run(name, fabric, *, stop=None, leave=None, meet=False, resume=None, **settings):
+    """Train a case: all of it, up to a step, from what was saved there, or with all processes meeting at every step."""
     plan, given = (CASES | OTHERS)[name]()
     batches = TensorBatches(*given, batch_size=BATCH, seed=3) if isinstance(given, tuple) else given
     start = None
@@ -194,12 +222,30 @@ def run(name, fabric, *, stop=None, resume=None, **settings):
         found["peak"] = found["peak"] or info.peak_saved_activation_bytes
         if info.ends_epoch and info.diverged is None:
             found["epochs"].append(state_of(plan))
+        if meet:
+            torch.distributed.all_reduce(torch.ones(1))
+        if leave == info.position.steps:
+            break
         if stop is not None and info.position.steps >= stop:
             plan.gather_soon()
             if info.gathered:
                 found["saved"] = {"plan": plan.state_dict(), "position": vars(info.next)}
                 break
     return found
+
+
+def asked(more, rank):
+    """What is behind a case's name, as settings of `run`."""
+    key, _, value = more.partition("=")
+    if key == "leave":
+        return {"leave": int(value[1:]) if rank == int(value[0]) else None}
+    read = {
+        "stop": int,
+        "resume": torch.load,
+        "meet": bool,
+        "division": lambda counts: Division(tuple(map(int, counts))),
+    }
+    return {key: read[key](value)} if key else {}
 
 
 def main(out, *names):
@@ -209,26 +255,15 @@ def main(out, *names):
     found = {}
     for name in names:
         what, _, more = name.partition("@")
-        settings = {}
-        if more:
-            key, _, value = more.partition("=")
-            settings = {
-                "stop": lambda: {"stop": int(value)},
-                "resume": lambda: {"resume": torch.load(value)},
-                "division": lambda: {"division": Division(tuple(map(int, value)))},
-            }[key]()
         try:
-            found[name] = run(what, fabric, **settings)
+            found[name] = run(what, fabric, **asked(more, fabric.global_rank))
         except (ValueError, TypeError, RuntimeError) as error:
             found[name] = {"error": f"{type(error).__name__}: {error}"}
-            break
     torch.save(found, f"{out}-{fabric.global_rank}.pt")
 
 
 def in_pipeline(out, *names, count=2):
-    """The same in so many processes: their exit codes, seconds after the first of them had ended, and what they saved."""
-    import socket
-
+    """The same in so many processes: exit codes, seconds that the others outlived the first to end, what they saved."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -136,7 +136,9 @@ class Pipeline:
         self.ahead = self.plan.staleness or _AHEAD * (ranks.size - 1)
         self.messages: SimpleQueue[Message] = SimpleQueue()
         self.open: set[int] = set()
+        self.group: Any = None
         self.outboxes: dict[int, Outbox] = {}
+        self.inboxes: list[Inbox] = []
         self.failed: tuple[int, str] | None = None
         self.waiting: deque[_Work] = deque()
         self.told: deque[_Account] = deque()
@@ -181,7 +183,7 @@ class Pipeline:
             return
         check_same_batch(first, where="train")
         self.device = device_of(first.x)
-        self.group: Any = dist.new_group(backend="gloo", timeout=_NO_TIMEOUT)
+        self.group = dist.new_group(backend="gloo", timeout=_NO_TIMEOUT)
         rank, last = self.ranks.rank, self.ranks.size - 1
         receivers = range(last) if self.is_last else [rank + 1]
         self.outboxes = {to: Outbox(to, self.group) for to in receivers}
@@ -369,11 +371,12 @@ class Pipeline:
                     self.open.discard(message.source)
         except Empty:
             return  # its caller has it do other things
-        if failure is None and self.outboxes:
-            for outbox in self.outboxes.values():
+        for outbox in self.outboxes.values():
+            with suppress(RuntimeError):
                 outbox.flush()
-            for inbox in self.inboxes:
-                inbox.thread.join()
+        for inbox in self.inboxes:
+            inbox.thread.join()
+        if self.group is not None:
             dist.destroy_process_group(self.group)
 
 
