@@ -3,6 +3,7 @@
 OUT-<rank>.pt then has the weights, losses and whatever objectives and optimisers hold at the end of every epoch.
 """
 
+import copy
 import os
 import socket
 import subprocess
@@ -209,7 +210,7 @@ def run(name, fabric, *, stop=None, leave=None, meet=False, resume=None, **setti
             plan.prepare(batches, epochs=EPOCHS, seed=5)
         else:
             plan.prepare(as_batches(given, plan[0].body, batch_size=BATCH, seed=5, where="here"), epochs=EPOCHS, seed=5)
-        plan.load_state_dict(resume["plan"])
+        plan.load_state_dict(copy.deepcopy(resume["plan"]))  # an optimiser goes on in the tensors that it is given
         start = Position(**resume["position"])
     found = {"losses": [], "epochs": [], "rates": [], "diverged": None, "peak": None, "steps": [], "saved": None}
     for info in train(
@@ -262,27 +263,33 @@ def main(out, *names):
     torch.save(found, f"{out}-{fabric.global_rank}.pt")
 
 
-def in_pipeline(out, *names, count=2):
-    """The same in so many processes: exit codes, seconds that the others outlived the first to end, what they saved."""
+def launched(program, *words, count):
+    """A program in so many processes: their exit codes, and for how many seconds the last outlived the first."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     common = {"WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "NODE_RANK": "0"}
-    words = [sys.executable, __file__, str(out), *names]
+    command = [sys.executable, str(program), *map(str, words)]
     processes = [
-        subprocess.Popen(words, env=os.environ | common | {"RANK": str(n), "LOCAL_RANK": str(n)}) for n in range(count)
+        subprocess.Popen(command, env=os.environ | common | {"RANK": str(n), "LOCAL_RANK": str(n)})
+        for n in range(count)
     ]
+    first = None
     try:
-        first = None
         while None in (codes := [process.poll() for process in processes]):
             if first is None and any(code is not None for code in codes):
                 first = time.monotonic()
             assert first is None or time.monotonic() - first < 30, "a process does not end"
             time.sleep(0.02)
-        seconds = 0.0 if first is None else time.monotonic() - first
     finally:
         for process in processes:
             process.kill()
+    return codes, 0.0 if first is None else time.monotonic() - first
+
+
+def in_pipeline(out, *names, count=2):
+    """The cases in so many processes: exit codes, seconds as of `launched`, and what each process saved."""
+    codes, seconds = launched(__file__, out, *names, count=count)
     files = [Path(f"{out}-{rank}.pt") for rank in range(count)]
     return codes, seconds, [torch.load(file) if file.exists() else None for file in files]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -165,7 +166,7 @@ class Session:
         )
         if self.planes is not None and not self.position.steps:
             self.planes.look(0)
-        with stop_requests() as stop:
+        with stop_requests() as stop, closing(steps):
             for info in () if self._finished_early() else steps:
                 self.position = info.next
                 self.peak = max(self.peak, info.peak_saved_activation_bytes or 0)

@@ -7,7 +7,7 @@ the uninterrupted one bit for bit on a CPU with the same number of threads.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -51,7 +51,7 @@ def train(
     fabric: Fabric | None = None,
     micro_batches: int = 1,
     division: Division | None = None,
-) -> Iterator[StepInfo]:
+) -> Generator[StepInfo, None, None]:
     """Train `plan` on `batches`, yielding after every step.
 
     Args:
@@ -144,7 +144,9 @@ class _Run:
     ranks: Ranks | None
 
 
-def _steps(run: _Run, batches: Batches, epochs: int, start: Position, cache: CacheKind | None) -> Iterator[StepInfo]:
+def _steps(
+    run: _Run, batches: Batches, epochs: int, start: Position, cache: CacheKind | None
+) -> Generator[StepInfo, None, None]:
     steps, stages = start.steps, run.plan.stages()
     for number in range(start.stage, len(stages)):
         first = start if number == start.stage else Position(number)

@@ -15,9 +15,10 @@ process gets the weights, objectives, optimisers and schedules of all.
 
 from __future__ import annotations
 
+import atexit
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -95,7 +96,7 @@ def pipelined(
     *,
     cache: CacheKind | None,
     division: Division | None,
-) -> Iterator[StepInfo]:
+) -> Generator[StepInfo, None, None]:
     """One process's part of a run of several, from `start` to the end; see `train`.
 
     Raises:
@@ -148,7 +149,7 @@ class Pipeline:
         self.newest = self.used = self.passed = self.heard = start.steps - 1
         self.asked = self.halted = False
 
-    def steps(self) -> Iterator[StepInfo]:
+    def steps(self) -> Generator[StepInfo, None, None]:
         """Train, and yield what happened, step by step, in every process alike.
 
         Raises:
@@ -187,6 +188,7 @@ class Pipeline:
         rank, last = self.ranks.rank, self.ranks.size - 1
         receivers = range(last) if self.is_last else [rank + 1]
         self.outboxes = {to: Outbox(to, self.group) for to in receivers}
+        atexit.register(self._leave_at_exit)
         self.open = {source for source in (rank - 1, last) if source >= 0 and source != rank}
         self.inboxes = [Inbox(source, self.group, self.messages) for source in self.open]
         back = looks_back(self.stage, first, self.start)
@@ -356,8 +358,13 @@ class Pipeline:
         rates = account.learning_rates
         return StepInfo(position, following, losses, rates, ends_epoch, ends_stage, diverged, peak, gathers)
 
+    def _leave_at_exit(self) -> None:
+        # A thread that is still waiting for messages would bring the process down in its last moments.
+        self._leave(RuntimeError("it has ended in the midst of its loop"))
+
     def _leave(self, failure: BaseException | None) -> None:
         """Tell the others that nothing more comes, and why; and take in what they still send."""
+        atexit.unregister(self._leave_at_exit)
         if failure is not None and self.failed is None:
             self.failed = (self.ranks.rank, f"{type(failure).__name__}: {failure}")
         until = time.monotonic() + (_PATIENCE if failure is None else _IMPATIENCE)
