@@ -81,7 +81,9 @@ class TestRefusals:
             Plan.layerwise(make_mlp(), objectives="X,Y,CE", optimizer=[sgd, sgd])
 
     def test_orders(self, make_mlp):
-        with pytest.raises(ValueError, match="order must be one of sequential, simultaneous, got 'parallel'"):
+        with pytest.raises(
+            ValueError, match="order must be one of sequential, simultaneous, pipelined, got 'parallel'"
+        ):
             Plan.layerwise(make_mlp(), objectives="X,Y,CE", order="parallel", optimizer=sgd)
         with pytest.raises(ValueError, match="only in simultaneous order"):
             Plan.layerwise(make_mlp(), objectives="X,Y,CE", isolated=False, optimizer=sgd)
