@@ -48,6 +48,7 @@ class Division:
         >>> plan = Plan.layerwise(
         ...     nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 3), nn.Linear(3, 2)),
         ...     objectives="X,Y,CE",
+        ...     order="pipelined",
         ...     optimizer=torch.optim.SGD,
         ... )
         >>> Division((2, 1)).names(plan)
@@ -137,7 +138,7 @@ def balanced(costs: Sequence[float], count: int) -> tuple[int, ...]:
 
     Example:
         >>> balanced([4.0, 1.0, 1.0, 1.0, 3.0], 2)
-        (1, 4)
+        (2, 3)
         >>> balanced([4.0, 1.0, 1.0, 1.0, 3.0], 3)
         (1, 3, 1)
     """

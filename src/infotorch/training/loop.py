@@ -88,6 +88,7 @@ def train(
             but in pipelined order; a division of other processes or modules.
 
     Example:
+        >>> import torch
         >>> from infotorch.data.batches import TensorBatches
         >>> generator = torch.Generator().manual_seed(0)
         >>> x = torch.randn(64, 4, generator=generator)
