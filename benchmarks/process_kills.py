@@ -29,7 +29,7 @@ from infotorch.records.files import write_json
 _WORDS = ("run", "demo", "--variant", "mole", "--set", "epochs=60", "--set", "data.limit=500", "--device", "cpu")
 _TARGETS = ("process 0", "process 1", "the command")
 _LIMIT = 60.0
-_PIPELINED = ("--set", "plan.order=pipelined")
+_PIPELINED = ("--set", "plan.order=pipelined", "--set", "epochs=300")
 RESULTS = Path(__file__).parent / "results"
 
 
