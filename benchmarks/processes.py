@@ -110,7 +110,7 @@ NETWORKS = {
         "four layers of 1,024, read-outs": Network(_equal_layers, (1024,), _THREE, "Y,Y,Y,Y"),
     },
 }
-STEPS = {"shares": 16, "modules": 60}
+STEPS = {"shares": 16, "modules": 120}
 
 
 def _count_bytes() -> dict[str, int]:
