@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from infotorch.numerics.ranks import Ranks
     from infotorch.runs.setup import Setup
     from infotorch.training.division import Division
-    from infotorch.training.plan import Plan
 
 #: What a run that goes on reads of its directory.
 _GOES_ON = ("recipe.json", "environment.json", "metrics.jsonl", "checkpoint/*")
@@ -51,23 +50,18 @@ def beside_the_first() -> Iterator[tuple[Path, Outcome | None]]:
         yield directory, outcome
 
 
-def divided(setup: Setup, ranks: Ranks | None) -> Division | None:
+def divided(setup: Setup, ranks: Ranks) -> Division | None:
     """Which modules each process of a pipeline trains; None where there is no pipeline.
 
     Raises:
         ValueError: fewer trained modules than processes.
     """
-    if ranks is None or setup.plan.order != "pipelined":
+    if setup.plan.order != "pipelined":
         return None
     from infotorch.training.division import measured_division
 
     plan, batches, parts = setup.plan, setup.batches, setup.recipe.micro_batches
     return measured_division(plan, batches, ranks, seed=setup.seed, fabric=setup.fabric, micro_batches=parts)
-
-
-def told_of(division: Division | None, plan: Plan) -> dict[str, list[list[str]]]:
-    """What environment.json tells of it: the names of each process's modules."""
-    return {} if division is None else {"modules": division.names(plan)}
 
 
 def lost_another(error: BaseException) -> bool:

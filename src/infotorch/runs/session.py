@@ -24,7 +24,7 @@ from infotorch.runs.assess import assess_run, load_outliers
 from infotorch.runs.early_stopping import EarlyStopping
 from infotorch.runs.isolation import audit_run
 from infotorch.runs.planes import RunPlanes
-from infotorch.runs.ranks import divided, lost_another, told_of
+from infotorch.runs.ranks import divided, lost_another
 from infotorch.runs.saved_state import naming_checkpoint, saved_state
 from infotorch.runs.schedule_control import ScheduleController
 from infotorch.runs.scores import final_scores
@@ -107,7 +107,7 @@ class Session:
         for half in self.halves:
             half.training = False  # of the two traced passes the one for evaluation; the layers' modes are the plan's
         setup.prepare()
-        self.division = divided(setup, self.ranks)
+        self.division = None if self.ranks is None else divided(setup, self.ranks)
         self.controller = _controller(setup)
         self.planes = RunPlanes(setup, record.directory) if self.recipe.planes and not is_trial else None
         self.total_steps = len(self.plan.stages()) * self.recipe.epochs * len(self.batches)
@@ -135,8 +135,8 @@ class Session:
         if resume and self.record.exists() and has_checkpoint(self.record.checkpoint_directory):
             self._go_on()
         else:
-            where = environment(self.device, self.recipe.precision)
-            self.record.begin(describe(self.recipe, self.seed), where | told_of(self.division, self.plan))
+            parts = {} if self.division is None else {"modules": self.division.names(self.plan)}
+            self.record.begin(describe(self.recipe, self.seed), environment(self.device, self.recipe.precision) | parts)
         self.began = time.monotonic()
         try:
             return self._train()
