@@ -43,7 +43,10 @@ def main(directory, what="", where="0", when="0", staleness="0"):
         tell(self, info)
 
     Session._tell = told
-    run(recipe(int(staleness)), Path(directory), device="cpu", resume=True, checkpoint_seconds=0.0)
+    try:
+        run(recipe(int(staleness)), Path(directory), device="cpu", resume=True, checkpoint_seconds=0.0)
+    finally:
+        Session._tell = tell
 
 
 if __name__ == "__main__":
