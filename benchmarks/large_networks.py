@@ -38,7 +38,7 @@ MIB = 2**20
 #: Steps of a row's own process: the allocator reaches its peak in the first ones.
 STEPS = 3
 #: Of timed steps: each takes seconds.
-ROUNDS = 4
+ROUNDS = 3
 
 
 class Row(NamedTuple):
