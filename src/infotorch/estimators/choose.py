@@ -17,6 +17,7 @@ from infotorch.estimators.doubts import examined, noting
 from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.normal_scores import TIED
 from infotorch.estimators.score_function import refuse_as_score_function
+from infotorch.estimators.shadows import copies_with_labels
 from infotorch.estimators.trained import suits_networks, symbols_tell_more, with_networks
 from infotorch.estimators.weighed import Effort, K, numbers_with_numbers
 from infotorch.numerics.checks import as_tensor, check_choice, check_neighbours, check_paired, is_discrete, paired_rows
@@ -74,8 +75,8 @@ def mutual_information(
     bound, and trained again on half of them: `reliable` is False where the value still grows, or nothing was learned.
 
     A warning, `reason` and `reliable` tell where the value is known to be far too low, where the network's interval is
-    wide, and where the largest estimate stands alone. Against symbols the units of several columns of x relative to
-    each other matter, as for `ross`.
+    wide, where the largest estimate stands alone, and where samples look like copies of others. Against symbols the
+    units of several columns of x relative to each other matter, as for `ross`.
 
     Neighbours of very many samples would take minutes to days: beyond 2,000,000 samples of one column (each), 1,000,000
     divided by the columns for 3 to 10 of them, and some 37,000 for more (fewer in hundreds of columns), so many are
@@ -235,10 +236,17 @@ def _of_columns(values: Sequence[Tensor], discrete: Sequence[bool], effort: Effo
     x, y = values
     if not any(discrete):
         return numbers_with_numbers(x, y, effort=effort)
-    found = _against_symbols(x, y) if discrete[1] else _against_symbols(y, x)
+    numbers, labels = (x, y) if discrete[1] else (y, x)
+    found = _against_symbols(numbers, labels)
+    found = examined(
+        found,
+        {},
+        short=lambda: copies_with_labels(numbers, symbols(labels), found),
+        instead_of_short="leave out copies",
+        name="mutual_information",
+    )
     if effort == "fast" or not found.reliable:
         return found
-    numbers, labels = (x, y) if discrete[1] else (y, x)
     return examined(
         found,
         {},

@@ -37,6 +37,7 @@ from infotorch.estimators.gaussianised import THIN, NotContinuous, enough_sample
 from infotorch.estimators.kraskov import ksg
 from infotorch.estimators.neural import neural_mi
 from infotorch.estimators.normal_scores import TIED, scores_of, tied
+from infotorch.estimators.shadows import copies, one_atom, told_by_functions
 from infotorch.estimators.shortfall import SCATTER, SCATTER_OF_SEVERAL, neighbours_fall_short
 from infotorch.numerics.checks import as_samples
 from infotorch.numerics.seeds import derive_seed
@@ -103,14 +104,35 @@ def numbers_with_numbers(x: Tensor, y: Tensor, *, effort: Effort) -> Estimate:
         candidates += _gaussianised(x, y)
     if effort == "thorough" and copied <= TIED and len(x) >= _LEAST_FOR_CRITIC and a.shape[1] and b.shape[1]:
         candidates.append(_by_critic(a, b))
-    copies = f"; {copied:.0%} of the samples occur twice: if as copies of samples, the value is too high"
+    twice = f"; {copied:.0%} of the samples occur twice: if as copies of samples, the value is too high"
     found, growing = _weighed(candidates, columns), ""
-    if effort != "fast" and _learned(a, b, float(found)) and not (tied(x) or tied(y)):
+    ties = tied(x) or tied(y)
+    if effort != "fast" and _learned(a, b, float(found)) and not ties:
         found = _by_network(a, b, candidates)
     elif mapped and not many and columns > _TWO_COLUMNS and len(x) >= LEAST_SAMPLES:
         found, growing = _growing(found, *_half_of(x, y))
-    found = replace(found, reason=found.reason + copies * (copied > TIED))
-    return examined(found, {}, short=lambda: growing or _doubts(found, candidates, a, b), name="mutual_information")
+    found = replace(found, reason=found.reason + twice * (copied > TIED))
+
+    found = examined(
+        found,
+        {},
+        short=lambda: copies(x, y) or one_atom(x, y),
+        instead_of_short="leave out copies",
+        name="mutual_information",
+    )
+    if not found.reliable:
+        return found
+    return examined(
+        found,
+        {},
+        short=lambda: (
+            growing
+            or _doubts(found, candidates, a, b)
+            or told_by_functions(float(found), a, b)
+            or (_beside_ties(x, y) if ties else "")
+        ),
+        name="mutual_information",
+    )
 
 
 def _by_neighbours(x: Tensor, y: Tensor, *, few: bool, many: bool) -> _Candidate:
@@ -294,6 +316,22 @@ def _doubts(found: Estimate, candidates: Sequence[_Candidate], x: Tensor, y: Ten
         return ""
     scatter = SCATTER if columns == _TWO_COLUMNS else SCATTER_OF_SEVERAL
     return neighbours_fall_short(found, x, y, scatter=scatter)
+
+
+def _beside_ties(x: Tensor, y: Tensor) -> str:
+    """What speaks against what neighbours tell of the samples that are tied in no column; "" where that is nothing.
+
+    Those of an atom may hide that the others follow from each other without noise.
+    """
+    alone = [multiplicity(column[:, None]) == 1 for column in torch.cat([x, y], dim=1).T]
+    rest = torch.stack(alone).all(dim=0)
+    if not LEAST_SAMPLES <= int(rest.sum()) < len(x):
+        return ""
+    a, b = scores_of(x[rest], y[rest])
+    if 0 in (a.shape[1], b.shape[1]) or a.shape[1] + b.shape[1] > _MANY_COLUMNS:
+        return ""
+    candidate = _by_neighbours(a, b, few=False, many=False)
+    return _doubts(candidate.estimate, [candidate], a, b)
 
 
 def _of_length_one(rows: Tensor) -> Tensor:
