@@ -66,11 +66,10 @@ def test_an_atom_that_several_columns_share_is_no_confident_information():
     assert float(single) == pytest.approx(0.61, abs=0.1)
 
 
-@pytest.mark.parametrize("effort", ["fast", "default"])
-@pytest.mark.parametrize("n", [1000, 10_000])
+@pytest.mark.parametrize(("effort", "n"), [("fast", 1000), ("default", 600)])
 def test_functions_without_noise_that_no_estimate_reads_are_doubted(effort, n):
     x, several = noise(n), noise(n, 10)
-    for a, b in ((x, (50 * x).sin()), ((50 * x).sin(), x), (several, several.norm(dim=1)), (x.relu(), x.relu())):
+    for a, b in ((x, (30 * x).sin()), ((30 * x).sin(), x), (several, several.norm(dim=1)), (x.relu(), x.relu())):
         assert not measured(a, b, effort).reliable
 
 

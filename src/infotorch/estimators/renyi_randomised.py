@@ -12,7 +12,16 @@ from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.renyi_spectrum import NEAR_ONE, KernelSample, entropy
 from infotorch.estimators.renyi_terms import Terms, read_variables, total_correlation, with_units
 from infotorch.numerics.checks import check_count
-from infotorch.numerics.kernels import Bandwidth, Kernel, Tile, gram_blocks, tiles, unit_gram_rows, unit_gram_tiles
+from infotorch.numerics.kernels import (
+    Bandwidth,
+    Kernel,
+    Tile,
+    gram_blocks,
+    tiles,
+    unit_gram_rows,
+    unit_gram_tiles,
+    upper_half,
+)
 from infotorch.numerics.seeds import as_generator
 from infotorch.numerics.traces import Times, Trace, estimate_trace
 from infotorch.numerics.typing import ArrayLike
@@ -204,6 +213,9 @@ def _entropy_of_trace(trace: float, alpha: float) -> tuple[float, float]:
 def _operator(sample: KernelSample) -> tuple[Times, float]:
     """The product with A = K / n, and tr A^2."""
     n = len(sample)
+    if sample.codes is None:
+        product, squares = _block_operator(sample.columns)
+        return lambda columns: product(columns).div_(n), squares / n**2
     parts = [(rows, *_block_operator(sample.columns[rows])) for rows in sample.blocks() if len(rows) > 1]
     squares = float(n - sum(len(rows) for rows, *_ in parts)) + sum(squares for *_, squares in parts)
 
@@ -255,8 +267,11 @@ def _slices(z: Tensor) -> list[slice]:
 
 def _rows_of(z: Tensor) -> Callable[[slice], Tensor]:
     """Rows of a block's kernel matrix, kept where it is small."""
-    rows = unit_gram_rows(z)
     if len(z) ** 2 > _KEPT_ENTRIES:
-        return rows
-    whole = rows(slice(0, len(z)))
+        return unit_gram_rows(z)
+    tile, whole = unit_gram_tiles(z), z.new_empty(len(z), len(z))
+    for rows, columns in upper_half(len(z), device=z.device):
+        whole[rows, columns] = own = tile(rows, columns)
+        if rows != columns:
+            whole[columns, rows] = own.T
     return lambda block: whole[block]
