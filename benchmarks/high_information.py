@@ -127,7 +127,8 @@ def report(done: list[Json]) -> str:
             s = summary(some)
             page.append(
                 f"| {effort} | {nats:.0f} | {s['estimates']}{but} | {s['median']:.3f} | {s['mean']:.3f} "
-                f"| {s['worst']:.2f} | {s['coverage']:.0%} | {s['far']} | {s['far and flagged']} | {s['near and flagged']} |"
+                f"| {s['worst']:.2f} | {s['coverage']:.0%} | {s['far']} | {s['far and flagged']} "
+                f"| {s['near and flagged']} |"
             )
     for (effort, nats), lines in groups.items():
         by_law = {
