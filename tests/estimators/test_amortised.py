@@ -94,6 +94,11 @@ def test_what_it_was_not_trained_on_is_said():
     assert "tied" in amortised_mi(x.round(), y).reason
 
 
+def test_too_few_samples_are_refused():
+    with pytest.raises(ValueError, match=r"amortised_mi: x must have at least 20 rows, got 19\."):
+        amortised_mi(*samples(19))
+
+
 def test_the_caller_s_random_numbers_stay_as_they_are():
     _network.cache_clear()
     before = torch.get_rng_state()

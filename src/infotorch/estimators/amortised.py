@@ -17,13 +17,14 @@ from infotorch.estimators.amortised_inputs import CANDIDATES, ROW_WIDTH, Inputs,
 from infotorch.estimators.amortised_network import LEVELS, AmortisedNetwork, Batch
 from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.normal_scores import TIED, scores_of, tied
-from infotorch.numerics.checks import check_neighbours, paired_samples
+from infotorch.numerics.checks import check_rows, paired_samples
 from infotorch.numerics.process import alone
 from infotorch.numerics.seeds import derive_seed
 from infotorch.numerics.typing import ArrayLike
 
 #: What the network was trained on: samples, and columns on each side.
 LEAST_SAMPLES, MOST_SAMPLES, MOST_COLUMNS = 50, 6000, 10
+_REFUSED_BELOW = 20
 #: Names of what `mutual_information` adds, in the order of `Beside`.
 BESIDE = ("neighbours of ranks", "Gaussianisation", "the same without margins")
 # On families that it was not trained on the network is surer than it may be: quantiles move away from the median by
@@ -84,7 +85,7 @@ def amortised_mi(x: ArrayLike, y: ArrayLike) -> Estimate:
         (True, True)
     """
     xs, ys = paired_samples(x, y, where="amortised_mi")
-    check_neighbours(19, len(xs), where="amortised_mi")
+    check_rows(xs, where="amortised_mi", name="x", at_least=_REFUSED_BELOW)
     xs, ys = xs.detach().double().cpu(), ys.detach().double().cpu()
     tied_columns = tied(xs) or tied(ys)
     a, b = scores_of(xs, ys)

@@ -97,8 +97,8 @@ def mutual_information(
         missing: what NaN is, and null in tables. "error"; "drop": a row that lacks a value on either side is left out;
             "category": being absent is something that x or y says, a symbol beside others. Numbers that may be absent
             then tell I(A; Y) + P(present) I(X; Y | present), of which A is whether x is absent.
-        effort: "fast", of numbers with numbers neighbours alone, which no increasing map of a column changes;
-            "default", at most seconds; "thorough", networks too, up to a minute.
+        effort: "fast", of numbers with numbers neighbours alone, which no increasing map of a column changes, with an
+            interval that counts chance alone; "default", at most seconds; "thorough", networks too, up to a minute.
         generator: draws the samples where there are too many; None: others in every call.
 
     Returns:
