@@ -10,7 +10,6 @@ tuned; n = 10,000. Writes results/high_information.json and .md: error of each l
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import statistics
 import warnings
@@ -65,7 +64,7 @@ class _OfSeed:
         return self.law.mutual_information()
 
 
-def measure(effort: str, nats: float, seed: int, done: list[Json]) -> None:
+def measure(effort: Any, nats: float, seed: int, done: list[Json]) -> None:
     """A line for each law that is not yet there."""
     estimator = partial(infotorch.mutual_information, effort=effort)
     there = {line["law"] for line in done if (line["effort"], line["nats"], line["seed"]) == (effort, nats, seed)}
@@ -154,8 +153,10 @@ def main() -> None:
     torch.set_num_threads(1)
     done = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() and not args.fresh else []
     try:
-        for seed, effort, nats in itertools.product(range(args.seeds), args.efforts, NATS):
-            measure(effort, nats, seed, done)
+        for seed in range(args.seeds):
+            for effort in args.efforts:
+                for nats in NATS:
+                    measure(effort, nats, seed, done)
     finally:
         order = list(high_information_suite())
         done.sort(key=lambda line: (line["effort"], line["nats"], line["seed"], order.index(line["law"])))

@@ -8,7 +8,6 @@ On `tuning_suite` and on laws drawn as those that the network learns from; print
 from __future__ import annotations
 
 import argparse
-import itertools
 import math
 import statistics
 import warnings
@@ -88,14 +87,15 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    for kind, n in itertools.product(("tuning", "drawn"), args.n):
-        errors: dict[str, list[float]] = defaultdict(list)
-        for seed in range(args.seeds):
-            for x, y, truth in samples(kind, n, seed):
-                for way, value in (combined(x, y) or {}).items():
-                    errors[way].append(abs(value - truth))
-        for way, own in errors.items():
-            print(f"{kind} n = {n}: {way}: {statistics.fmean(own):.4f} of {len(own)}", flush=True)
+    for kind in ("tuning", "drawn"):
+        for n in args.n:
+            errors: dict[str, list[float]] = defaultdict(list)
+            for seed in range(args.seeds):
+                for x, y, truth in samples(kind, n, seed):
+                    for way, value in (combined(x, y) or {}).items():
+                        errors[way].append(abs(value - truth))
+            for way, own in errors.items():
+                print(f"{kind} n = {n}: {way}: {statistics.fmean(own):.4f} of {len(own)}", flush=True)
 
 
 if __name__ == "__main__":

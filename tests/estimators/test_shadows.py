@@ -8,15 +8,16 @@ from infotorch import mutual_information
 from infotorch.distributions import CorrelatedGaussian, suite, tuning_suite
 from infotorch.estimators.normal_scores import scores_of
 from infotorch.estimators.shadows import _by_lengths, _by_nearest, copies, told_by_functions
+from infotorch.estimators.weighed import Effort
 
-EFFORTS = ("fast", "default", "thorough")
+EFFORTS: tuple[Effort, ...] = ("fast", "default", "thorough")
 
 
 def noise(*shape, seed=0):
     return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
 
 
-def measured(x, y, effort="default"):
+def measured(x, y, effort: Effort = "default"):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return mutual_information(x, y, effort=effort)
