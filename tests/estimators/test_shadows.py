@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from infotorch import mutual_information
-from infotorch.distributions import CorrelatedGaussian, suite, tuning_suite
+from infotorch.distributions import CorrelatedGaussian, high_information_suite, suite, tuning_suite
 from infotorch.estimators.normal_scores import scores_of
 from infotorch.estimators.shadows import _by_lengths, _by_nearest, copies, told_by_functions
 from infotorch.estimators.weighed import Effort
@@ -83,6 +83,15 @@ def test_what_functions_tell_is_a_lower_bound():
             for bound in (_by_nearest(x, y), _by_nearest(y, x), _by_lengths(x, y)):
                 assert bound < truth + 0.05, name
             assert told_by_functions(truth - 0.1, x, y) == "", name
+
+
+@pytest.mark.parametrize("family", ["normal", "wiggly", "heavy-tailed", "uniform plus normal", "log-gamma"])
+@pytest.mark.parametrize("nats", [3.0, 5.0])
+def test_much_information_is_no_function_without_noise(family, nats):
+    law = high_information_suite(nats)[f"{family} 1+0"]
+    x, y = scores_of(*law.sample(10_000, torch.Generator().manual_seed(1)))
+    for bound in (_by_nearest(x, y), _by_nearest(y, x), _by_lengths(x, y)):
+        assert bound < nats + 0.05
 
 
 def test_the_bound_of_nearest_samples_is_that_of_ranks_with_uniform_noise():
