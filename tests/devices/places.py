@@ -92,7 +92,7 @@ class Cuda:
 
 
 def line_of_ours() -> str:
-    """The innermost line of the library that is being run, as "loop.py: if not math.isfinite(...)"."""
+    """The innermost line of the library that is being run, as "stage.py: if not math.isfinite(...)"."""
     frames = [frame for frame in traceback.extract_stack() if "infotorch" in Path(frame.filename).parts]
     return f"{Path(frames[-1].filename).name}: {frames[-1].line}" if frames else "elsewhere"
 

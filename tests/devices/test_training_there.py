@@ -14,7 +14,7 @@ from infotorch.training.epoch_means import EpochMeans
 from infotorch.training.history import History
 
 #: Read once a module and step: a loss that is not finite ends the run, and its module's weights stay as they were.
-LOSS = "loop.py: if not math.isfinite(loss.total.item()):"
+LOSS = "stage.py: if not math.isfinite(loss.total.item()):"
 FINITE = "norms.py: if not dense or bool(torch.stack([t.sum().isfinite() for t in dense]).all()):"
 #: Where else a step waits: what the case's name begins with -> lines.
 ALSO = {
