@@ -7,8 +7,8 @@ the uninterrupted one bit for bit on a CPU with the same number of threads.
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from torch import nn
@@ -16,8 +16,7 @@ from torch import nn
 from infotorch.data.loaders import check_start
 from infotorch.data.targets import Targets
 from infotorch.numerics.checks import check_choice, check_count
-from infotorch.numerics.ranks import Ranks
-from infotorch.numerics.seeds import SeedStreams, seed_streams
+from infotorch.numerics.seeds import seed_streams
 from infotorch.training.cache import CacheKind
 from infotorch.training.checks import (
     check_cache,
@@ -123,35 +122,27 @@ def train(
         raise ValueError(
             f"train: the plan was prepared for {plan.num_steps} steps a stage, got {epochs * len(batches)}."
         )
-    run = _Run(plan, seed_streams(seed), handoff == "after", fabric, micro_batches, ranks)
+    make = partial(Stage, plan, seed_streams(seed), handoff == "after", fabric, micro_batches)
     if ranks is not None and plan.order == "pipelined":
         from infotorch.training.pipeline import pipelined  # no other run has a use for it
 
-        run.ranks = None  # no process shares a batch with others
-        stage = Stage(**vars(run), numbers=plan.stages()[0])
+        stage = make(None, plan.stages()[0])  # no process shares a batch with others
         return pipelined(stage, ranks, batches, epochs, start or Position(), cache=cache, division=division)
-    return _steps(run, batches, epochs, start or Position(), cache)
-
-
-@dataclass
-class _Run:
-    """What all stages of a run have in common."""
-
-    plan: Plan
-    streams: SeedStreams
-    hand_on_after: bool
-    fabric: Fabric | None
-    micro_batches: int
-    ranks: Ranks | None
+    return _steps(partial(make, ranks), plan.stages(), batches, epochs, start or Position(), cache)
 
 
 def _steps(
-    run: _Run, batches: Batches, epochs: int, start: Position, cache: CacheKind | None
+    make: Callable[[list[int]], Stage],
+    stages: list[list[int]],
+    batches: Batches,
+    epochs: int,
+    start: Position,
+    cache: CacheKind | None,
 ) -> Generator[StepInfo, None, None]:
-    steps, stages = start.steps, run.plan.stages()
+    steps = start.steps
     for number in range(start.stage, len(stages)):
         first = start if number == start.stage else Position(number)
-        stage = Stage(**vars(run), numbers=stages[number])
+        stage = make(stages[number])
         if first.epoch < epochs and cache is not None:
             stage.fill_cache(batches, cache)
         rows = stage.batches_to_learn_from(batches)
