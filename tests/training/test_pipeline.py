@@ -46,6 +46,15 @@ def check_equal(tmp_path, names, count):
                 assert same(one[what], each[name][what]), (name, rank, what)
 
 
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """As in the processes: with other threads some sums are added up in another order."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 def test_two_processes_are_one(tmp_path):
     check_equal(tmp_path, ["images", "views", "diverged last", "contrast@meet=1"], 2)
 

@@ -125,6 +125,35 @@ def test_shares_are_as_equal_as_can_be_and_leave_no_row_out():
             assert [n for rank in range(size) for n in numbers[Ranks(rank, size).rows(rows)]] == numbers
 
 
+LEAVING = """
+import atexit, sys, torch
+from lightning_fabric import Fabric
+from torch import distributed, nn
+from infotorch import Plan, TensorBatches, train
+
+# The first to be registered is the last to be called.
+atexit.register(lambda: open(f"{sys.argv[1]}-{rank}", "w").write(str(distributed.is_initialized())))
+fabric = Fabric(accelerator="cpu", devices=2)
+fabric.launch()
+rank = fabric.global_rank
+for _ in range(2):
+    network = nn.Sequential(nn.Linear(3, 2))
+    plan = Plan.layerwise(network, objectives="CE", optimizer=lambda p: torch.optim.SGD(p, lr=0.1))
+    batches = TensorBatches(torch.ones(4, 3), torch.tensor([0, 1, 0, 1]), batch_size=4)
+    list(train(plan, batches, epochs=1, fabric=fabric))
+"""
+
+
+@pytest.mark.slow
+def test_a_script_that_ends_leaves_the_other_processes_first(tmp_path):
+    """gloo aborts one process in some dozens otherwise: too seldom for a test to wait for it."""
+    program = tmp_path / "program.py"
+    program.write_text(LEAVING)
+    words = ["--nproc-per-node", "2", "--standalone", str(program), str(tmp_path / "joined")]
+    subprocess.run([sys.executable, "-m", "torch.distributed.run", *words], check=True, capture_output=True)
+    assert [(tmp_path / f"joined-{rank}").read_text() for rank in range(2)] == ["False", "False"]
+
+
 class Joined:
     """What `check_processes` asks of a fabric."""
 

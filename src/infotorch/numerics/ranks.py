@@ -9,8 +9,10 @@ back, `add` sums over all shares; their gradients follow, to any order.
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -27,6 +29,23 @@ def is_first() -> bool:
 def several() -> bool:
     """Whether torch.distributed has joined this process to others."""
     return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
+
+
+@cache
+def leave_at_exit() -> None:
+    """Have this process leave the others before Python ends, where nobody has by then.
+
+    A thread of gloo that still holds a tensor while Python ends aborts the process, now and then, when all its work is
+    done; its launcher then takes the whole run for failed.
+
+    Source: https://github.com/pytorch/pytorch/issues/190489
+    """
+    atexit.register(_leave)
+
+
+def _leave() -> None:
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 @dataclass(frozen=True)

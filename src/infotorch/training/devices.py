@@ -23,6 +23,7 @@ import infotorch
 from infotorch.numerics.checks import shown
 from infotorch.numerics.kinds import check_kind
 from infotorch.numerics.process import alone
+from infotorch.numerics.ranks import leave_at_exit
 from infotorch.records.commit import commit_of
 
 #: float32, float64, or float32 weights whose forward passes run in bfloat16.
@@ -106,6 +107,7 @@ def _joined(device: torch.device, precision: Precision) -> Fabric:
             accelerator=device.type, devices=here, num_nodes=count // here, strategy="ddp", precision=precision
         )
         fabric.launch()
+    leave_at_exit()
     return fabric
 
 

@@ -15,7 +15,7 @@ from infotorch.data.batches import Batch
 from infotorch.data.graph_checks import is_graph
 from infotorch.data.graphs import tensors_of
 from infotorch.networks.shares import run_apart, whole
-from infotorch.numerics.ranks import Ranks
+from infotorch.numerics.ranks import Ranks, leave_at_exit
 from infotorch.objectives.base import Loss
 from infotorch.training.checks import check_gradient
 
@@ -47,8 +47,11 @@ def check_processes(fabric: Any = None, *, where: str) -> Ranks | None:
     if _BY_ITSELF.get():
         return None
     asked = 1 if fabric is None else fabric.world_size
+    if asked == joined == 1:
+        return None
     if asked == joined:
-        return Ranks(dist.get_rank(), joined) if joined > 1 else None
+        leave_at_exit()
+        return Ranks(dist.get_rank(), joined)
     if asked > 1:
         raise ValueError(
             f"{where}: the fabric has {asked} processes, and {joined} of them {'is' if joined == 1 else 'are'} joined; "
