@@ -9,6 +9,7 @@ from scipy.stats import norm
 
 from infotorch.distributions.discrete import BinarySymmetricChannel
 from infotorch.distributions.gaussian import CorrelatedGaussian
+from infotorch.distributions.high import high_information_suite
 from infotorch.distributions.suites import tuning_suite
 from infotorch.estimators.choose import _most_samples, mutual_information
 from infotorch.estimators.estimate import Estimate
@@ -297,6 +298,16 @@ def test_a_value_that_half_of_the_samples_do_not_tell_is_doubted_and_its_interva
         assert counted.bias_std == pytest.approx(4 * max(growth, 0))
         low, high = counted.interval()
         assert high - low == pytest.approx(2 * 1.96 * math.hypot(0.1, 4 * max(growth, 0)), rel=1e-3)
+
+
+def test_many_columns_flatter_than_a_normal_law_are_doubted():
+    """In 50 columns no single direction shows it, and neighbours see nothing: 2 nats of 5 are told."""
+    laws = high_information_suite(5.0)
+    for name, flat in (("smoothed uniform 10+15", True), ("normal 10+15", False)):
+        found = mutual_information(*laws[name].sample(1000, seeded()))
+        assert ("flatter than a normal law" in found.reason) == flat
+        assert found.reliable != flat
+        assert (abs(float(found) - 5) < 0.3) != flat
 
 
 def test_what_varies_in_one_half_alone_is_no_error():

@@ -9,7 +9,8 @@ import torch
 from infotorch.distributions import AdditiveUniformNoise, CorrelatedGaussian, Stacked, Transformed, random_rotation
 from infotorch.distributions.maps import half_cube, wiggly
 from infotorch.estimators import gaussian_mi, gaussianised_mi
-from infotorch.estimators.gaussianised import independent_columns, mean_log_distance
+from infotorch.estimators.gaussianised import _kurtosis, independent_columns, mean_log_distance
+from infotorch.estimators.normal_maps import whitened
 from infotorch.numerics.neighbours import nearest_distances
 
 
@@ -133,3 +134,13 @@ def test_functions_without_noise_are_told(columns):
         assert "without noise" in found.reason
     noisy = gaussianised_mi(x, x.sin() + 0.1 * torch.randn(1000, columns, generator=seeded(14), dtype=torch.float64))
     assert noisy.reliable
+
+
+def test_kurtosis_is_mardias_in_standard_errors():
+    """Of whitened normal samples about N(0, 1); of a sphere of radius root d exactly least, d^2 for d (d + 2)."""
+    found = [_kurtosis(whitened(np.random.default_rng(s).standard_normal((500, 6)))[0]) for s in range(200)]
+    assert np.mean(found) == pytest.approx(0, abs=0.21)  # three standard errors
+    assert np.std(found) == pytest.approx(1, abs=0.15)
+    rows = np.random.default_rng(0).standard_normal((500, 6))
+    sphere = rows * math.sqrt(6) / np.linalg.norm(rows, axis=1, keepdims=True)
+    assert _kurtosis(sphere) == pytest.approx((36 - 48 * 499 / 501) / math.sqrt(8 * 48 / 500))

@@ -78,6 +78,8 @@ _OF_GROWTH, _GROWS, _GROWS_BY_CHANCE = 4.0, 0.06, 5.0
 _FEW_COLUMNS = 4
 # The largest estimate is doubted where no other comes as near: in nats, and as a share of it.
 _ALONE, _ALONE_SHARE = 0.2, 0.1
+# A kurtosis that normal samples have once in 30,000 times, in standard errors.
+_FLAT = -4.0
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ class _Candidate:
     estimate: Estimate
     complete: bool | None = None
     thin: bool = False
+    kurtosis: float = 0.0
 
 
 def numbers_with_numbers(x: Tensor, y: Tensor, *, effort: Effort) -> Estimate:
@@ -171,7 +174,7 @@ def _gaussianised(x: Tensor, y: Tensor) -> list[_Candidate]:
             estimator=f"gaussianised_mi k={_NEIGHBOURS_OF_REST} margins={margins}",
             error=lambda value=value: value.error,
         )
-        found.append(_Candidate(said, said, estimate, value.complete, value.thin))
+        found.append(_Candidate(said, said, estimate, value.complete, value.thin, value.kurtosis))
     return found
 
 
@@ -303,7 +306,9 @@ def _doubts(found: Estimate, candidates: Sequence[_Candidate], x: Tensor, y: Ten
     if leading.thin:
         return THIN
     if leading.complete:
-        return ""
+        near = [own for own in candidates if own.complete and float(leading.estimate) - float(own.estimate) < _ALONE]
+        flat = columns > _FEW_COLUMNS and all(own.kurtosis < _FLAT for own in near)
+        return f"in {columns} columns x and y are flatter than a normal law, and the value may be far too low" * flat
     values = sorted((float(candidate.estimate) for candidate in candidates), reverse=True)
     chance = 2 * _WIDTH / math.sqrt(len(x))
     apart = len(values) > 1 and values[0] - values[1] > max(_ALONE, _ALONE_SHARE * values[0], chance)

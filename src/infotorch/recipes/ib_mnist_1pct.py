@@ -2,8 +2,8 @@
 
 The paper leaves out widths, noise, beta and rates (they stand in a supplement that is not public). The network is
 784-500-256-10; the settings below were found by the search that `--set tune=true` repeats, on 5,000 held-out images
-and the search's own seeds. Its record lies in results/ib-mnist-1pct.searches.jsonl. `full` was searched twice: the first
-space had no beta of 0, and its best, 80.6 % for 79.8, is not taken, since other variants had one search.
+and the search's own seeds. Its record lies in results/ib-mnist-1pct.searches.jsonl. `full` was searched twice: the
+first space had no beta of 0, and its best, 80.6 % for 79.8, is not taken, since other variants had one search.
 """
 
 from __future__ import annotations

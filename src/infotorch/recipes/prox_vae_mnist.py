@@ -25,6 +25,8 @@ FOUND: Found = {
     "adam-hybrid": {"optimizer.lr": 0.00123, "split.forward_lr": 0.00187, "split.step_size": 0.866},
     "adam-order1": {"optimizer.lr": 0.00161, "split.forward_lr": 0.00431},
     "adam-order2": {"optimizer.lr": 0.00137, "split.forward_lr": 0.0598, "split.step_size": 0.0163},
+    "adam-whole": {"optimizer.lr": 0.00123, "split.forward_lr": 0.00187, "split.step_size": 0.866},
+    "adam-after": {"optimizer.lr": 0.00137, "split.forward_lr": 0.0598, "split.step_size": 0.0163},
     "adamw-bp": {"optimizer.lr": 0.00196},
     "adamw-order2": {"optimizer.lr": 0.00137, "split.forward_lr": 0.0598, "split.step_size": 0.0163},
     "nadam-bp": {"optimizer.lr": 0.00161},
