@@ -4,16 +4,19 @@ Every case trains in float64 for 50 steps or more, with a last batch of an odd n
 its weights, losses and what its objectives learned.
 """
 
+import os
 import sys
 from functools import partial
 
 import torch
 from lightning_fabric import Fabric
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 from torch_geometric.data import Data
 
 from infotorch import Plan
 from infotorch.data.batches import TensorBatches
+from infotorch.networks import Recomputed
 from infotorch.networks.noise import GaussianNoise
 from infotorch.networks.stochastic import GaussianLayer, SampleMean
 from infotorch.objectives import VariationalBottleneck
@@ -104,6 +107,63 @@ def graph_case():
     return Plan.end_to_end(OnNodes(model), optimizer=sgd), data
 
 
+class Experts(nn.Module):
+    """Each row goes to one of many layers, so that some processes' rows do not meet some of the weights."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(6, 6) for _ in range(20))
+        self.register_buffer("used", torch.ones(6, dtype=torch.bool))  # of a type that gloo does not know
+
+    def forward(self, x):
+        chosen, output = (7 * x[:, 0].abs()).long() % 20, x
+        for number in chosen.unique().tolist():
+            rows = (chosen == number).nonzero().flatten()
+            output = output.index_add(0, rows, self.layers[number](x[rows]))
+        return output * self.used
+
+
+def experts_case():
+    torch.manual_seed(1)
+    model = nn.Sequential(Experts(), nn.Sequential(nn.LazyLinear(8), nn.ReLU(), nn.Linear(8, 3)))
+    return Plan.layerwise(model.double(), ("1",), "Y,CE", optimizer=adam), data("vectors")
+
+
+def recomputed_case():
+    """Batch norm that runs again in the backward pass."""
+    torch.manual_seed(1)
+    block = Recomputed(nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU()))
+    model = nn.Sequential(nn.Sequential(block, nn.Conv2d(4, 4, 1)), nn.Sequential(nn.Flatten(), nn.Linear(144, 3)))
+    return Plan.layerwise(model.double(), ("1",), "Y,CE", optimizer=sgd), data("images")
+
+
+class Rerun(nn.Module):
+    """A layer that torch runs again in the backward pass."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = nn.Sequential(nn.Linear(6, 6), layer)
+
+    def forward(self, x):
+        return checkpoint(self.layer, x, use_reentrant=False)
+
+
+def rerun_case(layer):
+    torch.manual_seed(1)
+    return Plan.end_to_end(nn.Sequential(Rerun(layer), nn.Linear(6, 3)).double(), optimizer=sgd), data("vectors")
+
+
+def resumed_case():
+    """A checkpoint that one process alone has loaded."""
+    plan, given = plan_case(optimizer=adam)
+    plan.prepare(given, batch_size=BATCH, epochs=10, seed=5)
+    if int(os.environ["RANK"]) == 0:
+        for parameter in plan[0].parameters():
+            parameter.grad = torch.ones_like(parameter)
+        plan[0].update.apply()
+    return plan, given
+
+
 class OnNodes(nn.Module):
     """A network of a graph."""
 
@@ -130,10 +190,19 @@ CASES = {
     "after": partial(plan_case, optimizer=adam, order="simultaneous"),
     **{f"proximal {order}": partial(proximal_case, order) for order in (1, 2, "hybrid", "whole")},
     "proximal after": partial(proximal_case, "hybrid", handoff="after", max_norm=1.0, penalty="huber"),
+    "experts": experts_case,
+    "recomputed": recomputed_case,
     "proximal chain": partial(proximal_case, "hybrid", at=("3", "6"), step_size=(0.1, 0.1)),
 }  # fmt: skip
 #: What several processes refuse.
-REFUSED = {"other batches": partial(plan_case, optimizer=sgd), "a graph": graph_case}
+REFUSED = {
+    "other batches": partial(plan_case, optimizer=sgd),
+    "another seed": partial(plan_case, optimizer=sgd),
+    "resumed in one": resumed_case,
+    "a graph": graph_case,
+    "dropout again": partial(rerun_case, nn.Dropout(0.5)),
+    "norm again": partial(rerun_case, nn.BatchNorm1d(6)),
+}
 TRAINING = {"micro-batches": {"micro_batches": 3}, "after": {"handoff": "after"}}
 
 
@@ -141,8 +210,8 @@ def run(name, fabric):
     plan, given = (CASES | REFUSED)[name]()
     seed = fabric.global_rank if name == "other batches" else 3
     batches = TensorBatches(*given, batch_size=BATCH, seed=seed) if isinstance(given, tuple) else given
-    losses = []
-    for info in train(plan, batches, epochs=10, seed=5, fabric=fabric, **TRAINING.get(name, {})):
+    losses, seed = [], 5 + (fabric.global_rank if name == "another seed" else 0)
+    for info in train(plan, batches, epochs=10, seed=seed, fabric=fabric, **TRAINING.get(name, {})):
         losses += [loss.total.double() for loss in info.losses.values()]
         assert info.diverged is None, name
     state = [value for value in _leaves(plan.state_dict()) if isinstance(value, torch.Tensor)]
@@ -161,8 +230,6 @@ def _leaves(value):
 
 
 def main(out, *names):
-    import os
-
     size = int(os.environ.get("WORLD_SIZE", "1"))
     torch.set_num_threads(1)
     fabric = Fabric(accelerator="cpu", devices=size, precision="64-true")

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.functional import batch_norm
 from torch.overrides import TorchFunctionMode
 
+from infotorch.networks.no_rerun import check_no_rerun
 from infotorch.numerics.ranks import Ranks
 
 
@@ -47,6 +48,7 @@ class NormOfAll(TorchFunctionMode):
     ) -> Tensor:
         if not training:
             return batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
+        check_no_rerun("batch norm")
         x = input.to(torch.promote_types(input.dtype, torch.float32))
         axes = [axis for axis in range(x.ndim) if axis != 1]
         shape = [-1 if axis == 1 else 1 for axis in range(x.ndim)]

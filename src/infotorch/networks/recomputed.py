@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from infotorch.networks.model_state import keeping_statistics
+from infotorch.networks.shares import Share, current_share, sharing
 from infotorch.numerics.checks import check_module
 from infotorch.numerics.module_inputs import described, explaining, module_input
 
@@ -87,8 +89,8 @@ class Recomputed(nn.Module):
             if not torch.is_grad_enabled():
                 return self.body(x)
             weights = [parameter for parameter in self.body.parameters() if parameter.requires_grad]
-            return _Rerun.apply(self.body, self._again, x, *weights)  # pyright: ignore[reportReturnType]
+            return _Rerun.apply(self.body, partial(self._again, current_share()), x, *weights)  # pyright: ignore[reportReturnType]
 
-    def _again(self, x: Tensor) -> Tensor:
-        with keeping_statistics([self.body]):
+    def _again(self, share: Share | None, x: Tensor) -> Tensor:
+        with sharing(share), keeping_statistics([self.body]):
             return self.body(x)

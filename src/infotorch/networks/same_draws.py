@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from infotorch.networks.no_rerun import check_no_rerun
+
 #: Functions that draw as many numbers as their values ask for: the other rows' values must be there.
 _BY_VALUE = {
     *("aten::poisson", "aten::binomial", "aten::multinomial", "aten::_standard_gamma", "aten::_sample_dirichlet"),
@@ -51,6 +53,7 @@ class SameDraws(TorchDispatchMode):
         grown = [self._grown(one, by_value) for one in args]
         if all(larger is one for larger, one in zip(grown, args, strict=True)):
             return func(*args, **kwargs)
+        check_no_rerun("dropout or noise")
         found = func(*grown, **kwargs)
         for declared, one, larger in zip(func._schema.arguments, args, grown, strict=False):
             if declared.alias_info is not None and declared.alias_info.is_write and larger is not one:

@@ -21,7 +21,7 @@ _LEAST = 2
 
 
 @dataclass(frozen=True)
-class _Share:
+class Share:
     """One process's rows of a batch."""
 
     ranks: Ranks
@@ -67,7 +67,7 @@ class Part:
     """This process's rows of an output that no process has needed whole."""
 
     rows: Any
-    _share: _Share
+    _share: Share
 
     def whole(self) -> Any:
         """The rows of all processes."""
@@ -87,7 +87,7 @@ def whole(value: Any) -> Any:
     return value.whole() if isinstance(value, Part) else value
 
 
-_SHARE: ContextVar[_Share | None] = ContextVar("share", default=None)
+_SHARE: ContextVar[Share | None] = ContextVar("share", default=None)
 
 
 def run_shared(ranks: Ranks, call: Callable[..., Any], *inputs: Any) -> Any:
@@ -117,9 +117,28 @@ def run_apart(ranks: Ranks, call: Callable[..., Any], *inputs: Any) -> Any:
     rows = len(last) if isinstance(last, NamedTensors) else len(next(tensors_in(last)))
     if rows < _LEAST * ranks.size:
         return call(*inputs)
-    share = _Share(ranks, rows)
-    with _entered(share), NormOfAll(ranks), SameDraws(ranks.rows(rows), rows, gather=share.gathered):
+    share = Share(ranks, rows)
+    with sharing(share):
         return Part(call(*(share.of(value) for value in inputs)), share)
+
+
+def current_share() -> Share | None:
+    """Which rows a layer that runs now has; None: all of them."""
+    return _SHARE.get()
+
+
+@contextmanager
+def sharing(share: Share | None) -> Iterator[None]:
+    """A context in which layers that have a share of the rows draw and norm as those of the whole batch.
+
+    What runs again in the backward pass enters it anew.
+    """
+    if share is None:
+        yield
+        return
+    rows = share.ranks.rows(share.whole)
+    with _entered(share), NormOfAll(share.ranks), SameDraws(rows, share.whole, gather=share.gathered):
+        yield
 
 
 def whole_rows(value: Any) -> Any:
@@ -132,7 +151,7 @@ def whole_rows(value: Any) -> Any:
 
 
 @contextmanager
-def _entered(share: _Share | None) -> Iterator[None]:
+def _entered(share: Share | None) -> Iterator[None]:
     token = _SHARE.set(share)
     try:
         yield

@@ -87,24 +87,40 @@ class Ranks:
         """The sum over all processes of what each computed from its share, for use on shares."""
         return _Add.apply(value, self)  # pyright: ignore[reportReturnType]
 
-    def average(self, gradients: Sequence[Tensor | None]) -> None:
-        """Replace gradients by their mean over the processes, in place; None stays.
+    def average(self, gradients: Sequence[Tensor | None], parameters: Sequence[Tensor]) -> list[Tensor | None]:
+        """Their means over the processes, in place where there are any; None where no process has one.
 
-        Those of one type travel together: a message costs more than its bytes.
+        A weight that a process's rows have not met, as of one of several experts, has no gradient there, and zeros are
+        sent. Those of one type travel together: a message costs more than its bytes.
+
+        Args:
+            gradients: one for each parameter; the processes need not have the same ones.
+            parameters: what they are of, the same in every process.
         """
-        there = [gradient for gradient in gradients if gradient is not None]
-        for gradient in there:
-            if gradient.is_sparse:
+        means = list(gradients)
+        dense: list[int] = []
+        for number, gradient in enumerate(gradients):
+            if gradient is not None and gradient.is_sparse:
                 dist.all_reduce(gradient)
                 gradient.div_(self.size)
-        dense = [gradient for gradient in there if not gradient.is_sparse]
-        for dtype in dict.fromkeys(gradient.dtype for gradient in dense):
-            alike = [gradient for gradient in dense if gradient.dtype == dtype]
-            flat = torch.cat([gradient.reshape(-1) for gradient in alike])
+            else:
+                dense.append(number)
+        for dtype in dict.fromkeys(parameters[number].dtype for number in dense):
+            alike = [number for number in dense if parameters[number].dtype == dtype]
+            sent = [torch.zeros_like(parameters[n]) if (own := gradients[n]) is None else own for n in alike]
+            met = torch.ones(len(alike), dtype=dtype, device=sent[0].device)
+            missing = [place for place, number in enumerate(alike) if gradients[number] is None]
+            for place in missing:
+                met[place] = 0
+            flat = torch.cat([*(tensor.detach().reshape(-1) for tensor in sent), met])
             dist.all_reduce(flat)
             flat /= self.size
-            for gradient, part in zip(alike, flat.split([gradient.numel() for gradient in alike]), strict=True):
-                gradient.copy_(part.view_as(gradient))
+            *parts, met = flat.split([*(tensor.numel() for tensor in sent), len(alike)])
+            for tensor, part in zip(sent, parts, strict=True):
+                tensor.copy_(part.view_as(tensor))
+            for place in missing:
+                means[alike[place]] = sent[place] if met[place].item() else None
+        return means
 
     def any(self, value: bool, device: torch.device | str = "cpu") -> bool:
         """Whether it is true in one process or more."""

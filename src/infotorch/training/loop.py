@@ -113,7 +113,15 @@ def train(
         check_position(start, stages=len(plan.stages()), epochs=epochs, steps=len(batches), where="train: start")
         check_start(batches, start.step, where="train: start")
     if ranks is not None:
-        begin_alike(plan, ranks)
+        begin_alike(
+            plan,
+            where="train",
+            seed=seed_streams(seed).seed,
+            epochs=epochs,
+            batches_an_epoch=len(batches),
+            micro_batches=micro_batches,
+            steps_taken=0 if start is None else start.steps,
+        )
     if plan.num_steps is None:
         plan.prepare(batches, epochs=epochs, seed=seed)
     if start is None and plan.schedules_have_moved():

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 from torch import distributed as dist
+from torch.nn.parameter import is_lazy
+from torch.utils._pytree import tree_iter
 
 from infotorch.data.batches import Batch
 from infotorch.data.graph_checks import is_graph
@@ -74,12 +76,59 @@ def by_itself() -> Iterator[None]:
         _BY_ITSELF.reset(token)
 
 
-def begin_alike(plan: Plan, ranks: Ranks) -> None:
-    """Give every process the weights and buffers of the first one."""
+def begin_alike(plan: Plan, *, where: str, **settings: int) -> None:
+    """Give every process the weights and buffers of the first one, where all of them are to train alike.
+
+    Args:
+        plan: prepared or not; where it is, optimisers and schedules must be alike already.
+        where: for messages.
+        settings: what the training goes by, such as the seed.
+
+    Raises:
+        ValueError: they are to train otherwise, which would end in the midst, or with other weights in each; in every
+            process.
+    """
+    parts = [part for module in plan for part in (module.body, module.objective) if part is not None]
+    held = [tensor for part in parts for tensor in (*part.parameters(), *part.buffers())]
+    device = held[0].device
+    # A lazy weight is drawn by the seed.
+    held = [tensor for tensor in held if not is_lazy(tensor) and tensor.layout == torch.strided and tensor.numel()]
+    updates = [update.state_dict() for m in plan for update in (m.update, m.critic_update) if update is not None]
+    counts = {"steps prepared for": plan.num_steps or 0, "size of network": sum(tensor.nbytes for tensor in held)}
+    told = {name.replace("_", " "): float(number % 2**52) for name, number in (settings | counts).items()}
+    told["optimisers and schedules"] = _digest(updates)
+    differ = _differing(torch.tensor([*told.values()], dtype=torch.float64, device=device))
+    if wrong := [name for name, one in zip(told, differ.tolist(), strict=True) if one]:
+        raise ValueError(
+            f"{where}: the processes differ in {', '.join(wrong)}; give each the same plan, samples, epochs and seed, "
+            "and load a checkpoint in each."
+        )
     with torch.no_grad():
-        for module in plan:
-            for tensor in (*module.body.parameters(), *module.body.buffers()):
-                dist.broadcast(tensor, 0)
+        for tensor in held:
+            own = tensor.contiguous().reshape(-1).view(torch.uint8)  # of types that gloo does not know, too
+            first = own.clone()
+            dist.broadcast(first, 0)
+            if not torch.equal(own, first):
+                tensor.copy_(first.view(tensor.dtype).view(tensor.shape))
+
+
+def _digest(state: object) -> float:
+    """A number that changes with the numbers in a structure, or with their order."""
+    total = 0.0
+    for place, value in enumerate(tree_iter(state), start=1):
+        if isinstance(value, Tensor) and value.numel():
+            total += place * _weighed(value.reshape(-1, 1)).item()
+        elif isinstance(value, int | float):
+            total += place * value
+    return total
+
+
+def _differing(mine: Tensor) -> Tensor:
+    """Which of some numbers are not the same in every process."""
+    most, least = mine.clone(), mine.clone()
+    dist.all_reduce(most, dist.ReduceOp.MAX)
+    dist.all_reduce(least, dist.ReduceOp.MIN)
+    return most != least
 
 
 def check_batch(batch: Batch, ranks: Ranks, *, where: str) -> None:
@@ -106,10 +155,7 @@ def check_same_batch(batch: Batch, *, where: str) -> None:
     # Sums and sizes: other rows, another order of the classes or another number of them would show.
     told = [value for tensor in tensors for value in (tensor.double().nan_to_num().sum(), _weighed(tensor))]
     mine = torch.stack([*told, told[0].new_tensor(len(batch.x))])
-    most, least = mine.clone(), mine.clone()
-    dist.all_reduce(most, dist.ReduceOp.MAX)
-    dist.all_reduce(least, dist.ReduceOp.MIN)
-    if not torch.equal(most, least):
+    if _differing(mine).any():
         raise ValueError(
             f"{where}: the processes read different batches; give each the whole training data and one seed, and not a "
             "DistributedSampler: which part of the work is a process's own is decided here."

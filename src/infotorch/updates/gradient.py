@@ -118,7 +118,9 @@ class GradientUpdate:
     def apply(self, *, ranks: Ranks | None = None) -> None:
         """Move the weights by the gradients that are there, of all `ranks`, and the schedule by one step."""
         if ranks is not None:
-            ranks.average([parameter.grad for parameter in self.parameters])
+            means = ranks.average([parameter.grad for parameter in self.parameters], self.parameters)
+            for parameter, mean in zip(self.parameters, means, strict=True):
+                parameter.grad = mean
         take_step(self.optimizer)
         if self.scheduler is not None:
             self.scheduler.step()

@@ -145,20 +145,19 @@ class Slopes:
         gradients = torch.autograd.grad(
             outputs, list(parameters), list(vector), retain_graph=number > 0, allow_unused=True
         )
-        return self._averaged(gradients)
+        return self._averaged(gradients, parameters)
 
     def _run(self, module: nn.Module, value: Any) -> Any:
         if self.ranks is None:
             return _run(module, value, self.x)
         return run_shared(self.ranks, partial(_run, module), value, self.x)
 
-    def _averaged(self, gradients: Sequence[Tensor | None]) -> Gradients:
+    def _averaged(self, gradients: Sequence[Tensor | None], parameters: Sequence[Tensor]) -> Gradients:
         """Gradients of weights, by all processes' shares."""
         if self.ranks is None:
             return tuple(gradients)
-        own = tuple(None if gradient is None else gradient.detach().clone() for gradient in gradients)
-        self.ranks.average(own)
-        return own
+        own = [None if gradient is None else gradient.detach().clone() for gradient in gradients]
+        return tuple(self.ranks.average(own, parameters))
 
     def _look(self) -> None:
         start = tuple(tensor.detach().requires_grad_() for tensor in self._carriers)
@@ -173,7 +172,8 @@ class Slopes:
         filled = iter(_filled(gradients[: len(flat)], flat))
         self._slopes: list[Tensors] = [tuple(next(filled) for _ in inputs) for inputs in self._inputs]
         self.slopes = [tuple(slope.detach() for slope in slopes) for slopes in self._slopes]
-        self.phi_gradients = self._averaged([None if g is None else g.detach() for g in gradients[len(flat) :]])
+        of_phi = [None if gradient is None else gradient.detach() for gradient in gradients[len(flat) :]]
+        self.phi_gradients = self._averaged(of_phi, self.phi)
 
     def _from(self, start: Tensors) -> tuple[list[Tensors], Any, Tensor]:
         """The tensors at every bottleneck, the output and the loss, from these tensors at the first."""
