@@ -115,6 +115,63 @@ class TestRuns:
         assert done.stdout.count("test_accuracy") == 1
         assert json.loads((tmp_path / "run" / "environment.json").read_text())["processes"] == 2
 
+    def test_what_the_first_process_refuses_all_refuse_in_a_line_each(self, tmp_path):
+        """They wait to hear from it before they begin."""
+        words = [*WORDS, "--set", "epochs=1", "--out", str(tmp_path / "run")]
+        assert ended(*words)[0] == 0
+        code, out, errors = ended(*words, "--devices", "2", "--resume", "--seed", "4")
+        assert (code, out) == (2, "")
+        told = f"{tmp_path / 'run'} was begun with other settings (seed); resume needs the same ones."
+        assert sorted(errors.splitlines()) == [f"infotorch: {told}", f"infotorch: process 1: {told}"]
+
+    def test_a_damaged_checkpoint_is_named_where_it_is(self, tmp_path):
+        words = [*WORDS, "--set", "epochs=1", "--devices", "2", "--out", str(tmp_path / "run")]
+        assert ended(*words)[0] == 0
+        (tmp_path / "run" / "outcome.json").unlink()
+        (tmp_path / "run" / "checkpoint" / "state.pt").write_bytes(b"damaged")
+        code, _, errors = ended(*words, "--resume")
+        assert code == 2
+        assert {line.split(" is damaged")[0] for line in errors.splitlines()} == {
+            f"infotorch: {who}{tmp_path / 'run' / 'checkpoint' / 'state.pt'}" for who in ("", "process 1: ")
+        }
+
+    def test_a_process_that_fails_alone_says_why(self, tmp_path):
+        program = tmp_path / "program.py"
+        program.write_text(FAILING)
+        torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
+        words = [*torchrun, str(program), "--quiet", *WORDS, "--set", "epochs=2", "--out", str(tmp_path / "run")]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=120)
+        assert "infotorch: process 1: failed: MemoryError: this process's memory is full\n" in done.stderr
+        outcome = json.loads((tmp_path / "run" / "outcome.json").read_text())
+        assert outcome["message"] == "another process of this run has ended; --resume goes on"
+
+
+FAILING = """
+import os
+from infotorch.commands.main import main
+from infotorch.training.stage import Stage
+
+take = Stage.take
+
+def failing(self, batch, position, **settings):
+    if position.steps >= 3 and os.environ["RANK"] == "1":
+        raise MemoryError("this process's memory is full")
+    return take(self, batch, position, **settings)
+
+Stage.take = failing
+main()
+"""
+
+
+def test_a_directory_that_holds_a_run_is_refused_before_processes_start(call, tmp_path):
+    (tmp_path / "recipe.json").write_text("{}")
+    code, out, errors = call("run", "demo", "--devices", "2", "--out", str(tmp_path))
+    assert (code, out) == (2, "")
+    assert (
+        errors
+        == f"infotorch: {tmp_path} holds a run already; add --resume to go on with it, or choose another --out.\n"
+    )
+
 
 def test_what_processes_cannot_share_is_refused_before_they_start(call, tmp_path):
     for words, message in (

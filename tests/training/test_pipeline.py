@@ -114,12 +114,14 @@ def test_a_killed_process_ends_the_others(tmp_path, case, count, killed):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("leaving", [0, 1])
-def test_a_process_that_leaves_its_loop_ends_the_others(tmp_path, leaving):
+@pytest.mark.parametrize(("leaving", "count"), [(0, 2), (1, 3)])
+def test_a_process_that_leaves_its_loop_ends_the_others(tmp_path, leaving, count):
     (name,) = names = [f"contrast@leave={leaving}3"]
-    found = trained(tmp_path, *names, count=2)
+    found = trained(tmp_path, *names, count=count)
     assert len(found[leaving][name]["losses"]) == 4
-    assert "another process has left its loop before this one" in found[1 - leaving][name]["error"]
+    for rank in {*range(count)} - {leaving}:
+        told = f"RuntimeError: train: process {leaving} of {count} has failed: it has left its loop before the others"
+        assert found[rank][name]["error"].startswith(told)
 
 
 @pytest.mark.slow

@@ -92,6 +92,8 @@ def run_in_processes(count: int, words: Sequence[str] = ()) -> int:
     finally:
         for process in processes:
             process.kill()
+        for process in processes:
+            process.wait()
         for number, before in kept.items():
             signal.signal(number, before)
 

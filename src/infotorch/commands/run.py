@@ -42,13 +42,14 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Run one variant of a recipe with one seed."""
-    from infotorch.runs.preflight import check_folder, check_shareable
+    from infotorch.runs.preflight import check_folder, check_run, check_shareable
 
     [wanted] = chosen([recipe], None if variant is None else [variant], set_ or [], first=True)
     directory = directory_for(out, f"{wanted.name}-{wanted.variant}-seed-{seed}", resume)
-    if rank() == 0:
-        check_folder(directory)
     count = joined_processes()
+    if count == 1:  # of several the first looks, when the others can hear of it
+        check_folder(directory)
+        check_run(directory, resume=resume)
     if count > 1 and devices not in {1, count}:
         raise ValueError(f"--devices must be left out, or {count} as the launcher's processes, got {devices}.")
     if devices > count:
@@ -59,7 +60,8 @@ def run(
     try:
         code = _run(wanted, directory, seed, device, resume)
     except KeyboardInterrupt:
-        complain(f"interrupted; {how_to_go_on(directory)}")
+        if not rank():
+            complain(f"interrupted; {how_to_go_on(directory)}")
         code = 130
     raise typer.Exit(code)
 
@@ -69,6 +71,7 @@ def _run(recipe: AnyRecipe, directory: Path, seed: int, device: str, resume: boo
     with show_status("starting"):  # torch takes seconds to load
         from infotorch.recipes.recipe import Recipe
         from infotorch.runs.preflight import check_runs
+        from infotorch.runs.ranks import LOST
         from infotorch.runs.runner import run as run_recipe
         from infotorch.training.devices import join
     if joined_processes() > 1:
@@ -80,7 +83,9 @@ def _run(recipe: AnyRecipe, directory: Path, seed: int, device: str, resume: boo
         options = {"device": device, "resume": resume, "progress": progress, "setups": setups}
         outcome = run_recipe(recipe, directory, seed=seed, **options)
     if rank():
-        return _EXIT[outcome.status]  # the first one tells
+        if outcome.status == "failed" and outcome.message != LOST:  # else the first one tells
+            complain(f"failed: {outcome.message}")
+        return _EXIT[outcome.status]
     print_outcome(outcome)
     if outcome.status == "completed":
         print(f"completed: {directory}{' was finished already' if ended else ''}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -49,8 +48,8 @@ def audit_run(recipe: Recipe, seed: int, device: str, dataset: Dataset) -> str:
         step = step_of_plan(
             setup.plan, train.x, train.y, read=_as_one_batch, handoff=recipe.plan.handoff, fabric=setup.fabric
         )
-        # In a pipeline every process makes all of the audit: the step is that of one process.
-        with by_itself() if setup.plan.order == "pipelined" else nullcontext():
+        # Every process makes all of the audit: where it fails in one, no other waits for it.
+        with by_itself():
             return audit_step(step, parts_of_plan(setup.plan), train.x, train.y).summary
     except Exception as error:  # what cannot be audited is not certified, and trains all the same
         return f"not certified: the audit failed: {type(error).__name__}: {str(error).partition(chr(10))[0]}"

@@ -29,6 +29,25 @@ def check_folder(out: Path) -> None:
         raise ValueError(f"--out {out}: the folder {there} cannot be written to.")
 
 
+def check_run(directory: Path, *, resume: bool) -> None:
+    """Refuse a directory that a run must not write into.
+
+    Raises:
+        FileExistsError: it holds something and resume is not asked for, or holds no run.
+    """
+    from infotorch.records.run_record import RunRecord
+
+    record = RunRecord(directory)
+    if not directory.exists() or is_empty(directory):
+        return
+    if not record.exists() and not (resume and record.cut_short()):
+        raise FileExistsError(f"{directory} is not empty and holds no run; choose another --out.")
+    if not resume:
+        raise FileExistsError(
+            f"{directory} holds a run already; add --resume to go on with it, or choose another --out."
+        )
+
+
 def check_shareable(recipe: AnyRecipe) -> None:
     """Refuse what several processes would each do whole, or one of them otherwise than another.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from torch import distributed as dist
 
+from infotorch.numerics.ranks import several
 from infotorch.records.lock import LOCK
 from infotorch.records.outcome import Outcome
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from infotorch.runs.setup import Setup
     from infotorch.training.division import Division
 
+#: How a run has ended in a process that another one has left.
+LOST = "another process of this run has ended; --resume goes on"
 #: What a run that goes on reads of its directory.
 _GOES_ON = ("recipe.json", "environment.json", "metrics.jsonl", "checkpoint/*")
 
@@ -34,20 +37,42 @@ def tell_others(directory: Path, outcome: Outcome | None) -> None:
 
 
 @contextmanager
-def beside_the_first() -> Iterator[tuple[Path, Outcome | None]]:
+def refusing_for_all() -> Iterator[None]:
+    """A context of the first process, while the others wait to hear from it: what it refuses, they refuse as well."""
+    try:
+        yield
+    except Exception as error:
+        if several():
+            dist.broadcast_object_list([str(error), {}], 0)
+        raise
+
+
+@contextmanager
+def beside_the_first(kept: Path) -> Iterator[tuple[Path, Outcome | None]]:
     """A directory of this process's own, with what the first one goes on from, and its outcome if it had ended.
 
     The directory is gone afterwards: all that a run is, the first process keeps.
+
+    Args:
+        kept: the run directory of the first process, which messages name.
+
+    Raises:
+        ValueError: the first process has refused, or this one does.
     """
     with tempfile.TemporaryDirectory(prefix="infotorch-") as folder:
         told: list = [None, None]
         dist.broadcast_object_list(told, 0)
         outcome, files = told
+        if isinstance(outcome, str):
+            raise ValueError(outcome)
         directory = Path(folder) / "run"
         for name, content in files.items():
             (directory / name).parent.mkdir(parents=True, exist_ok=True)
             (directory / name).write_bytes(content)
-        yield directory, outcome
+        try:
+            yield directory, outcome
+        except ValueError as error:
+            raise ValueError(str(error).replace(str(directory), str(kept))) from error
 
 
 def divided(setup: Setup, ranks: Ranks) -> Division | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import torch
@@ -14,12 +15,12 @@ from infotorch.recipes.changes import change
 from infotorch.recipes.demonstration import AnyRecipe, Demonstration
 from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.search import RunTrial, choose_objectives, search
-from infotorch.records.lock import is_empty, sole_writer
+from infotorch.records.lock import sole_writer
 from infotorch.records.outcome import Outcome
 from infotorch.records.progress import Progress
 from infotorch.records.run_record import RunRecord
-from infotorch.runs.preflight import check_shareable
-from infotorch.runs.ranks import beside_the_first, tell_others
+from infotorch.runs.preflight import check_run, check_shareable
+from infotorch.runs.ranks import beside_the_first, refusing_for_all, tell_others
 from infotorch.runs.resume import check_same, collected_outcomes
 from infotorch.runs.session import CHECKPOINT_SECONDS, Session, describe
 from infotorch.runs.setup import Setup, Setups
@@ -71,20 +72,22 @@ def run(
     if several():
         check_shareable(recipe)
     if not is_first():
-        with beside_the_first() as (scratch, outcome):
+        with beside_the_first(directory) as (scratch, outcome):
             if outcome is not None:
                 return outcome
             assert isinstance(recipe, Recipe)
             session = Session(Setup(recipe, seed, device), RunRecord(scratch), checkpoint_seconds=math.inf)
             return session.run(resume=resume)
     record = RunRecord(directory)
-    with sole_writer(directory):
-        _check_directory(record, resume)
-        ended = None
-        if resume and record.exists():
-            check_same(record, recipe, seed)
-            outcome = record.outcome()
-            ended = outcome if outcome is not None and outcome.status in {"completed", "diverged"} else None
+    with ExitStack() as writing:
+        with refusing_for_all():
+            writing.enter_context(sole_writer(directory))
+            check_run(directory, resume=resume)
+            ended = None
+            if resume and record.exists():
+                check_same(record, recipe, seed)
+                outcome = record.outcome()
+                ended = outcome if outcome is not None and outcome.status in {"completed", "diverged"} else None
         if several():
             tell_others(directory, ended)
         if ended is not None:
@@ -164,15 +167,3 @@ def _searched(recipe: Recipe, tuning: Path, trial: RunTrial) -> Recipe:
     if recipe.searches_objectives:  # before the search, whose trials need a plan
         recipe = change(recipe, {"plan.objectives": choose_objectives(recipe, tuning / "auto", trial)})
     return change(recipe, search(recipe, tuning, trial)) if recipe.tune else recipe
-
-
-def _check_directory(record: RunRecord, resume: bool) -> None:
-    directory = record.directory
-    if is_empty(directory):
-        return
-    if not record.exists() and not (resume and record.cut_short()):
-        raise FileExistsError(f"{directory} is not empty and holds no run; choose another --out.")
-    if not resume:
-        raise FileExistsError(
-            f"{directory} holds a run already; add --resume to go on with it, or choose another --out."
-        )

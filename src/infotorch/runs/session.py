@@ -24,7 +24,7 @@ from infotorch.runs.assess import assess_run, load_outliers
 from infotorch.runs.early_stopping import EarlyStopping
 from infotorch.runs.isolation import audit_run
 from infotorch.runs.planes import RunPlanes
-from infotorch.runs.ranks import divided, lost_another
+from infotorch.runs.ranks import LOST, divided, lost_another
 from infotorch.runs.saved_state import naming_checkpoint, saved_state
 from infotorch.runs.schedule_control import ScheduleController
 from infotorch.runs.scores import final_scores
@@ -146,7 +146,7 @@ class Session:
             self.failure = error
             (self.record.directory / "traceback.txt").write_text(traceback.format_exc(), encoding="utf-8")
             if self.ranks is not None and lost_another(error):
-                return self._outcome("failed", "another process of this run has ended; --resume goes on")
+                return self._outcome("failed", LOST)
             return self._outcome("failed", f"{type(error).__name__}: {error}")
 
     def _train(self) -> Outcome:

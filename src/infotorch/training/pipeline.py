@@ -147,7 +147,7 @@ class Pipeline:
         self.next, self.yielded, self.epoch_end, self.gathered = start.steps, start.steps - 1, 0, start.steps - 1
         # ... the newest that has come, the last trained on, passed on, and told by the last process.
         self.newest = self.used = self.passed = self.heard = start.steps - 1
-        self.asked = self.halted = False
+        self.asked = self.halted = self.left = False
 
     def steps(self) -> Generator[StepInfo, None, None]:
         """Train, and yield what happened, step by step, in every process alike.
@@ -218,9 +218,9 @@ class Pipeline:
         last, rank = self.ranks.size - 1, self.ranks.rank
         before = rank - 1 in self.open or self.is_first or self.heard < self.passed
         if not before or not (self.is_last or last in self.open):
-            raise RuntimeError(
-                "train: another process has left its loop before this one; every process runs through the same steps."
-            )
+            gone = last if before else rank - 1
+            self.failed = (gone, "it has left its loop before the others; every process runs through the same steps")
+            raise _told_of(self.failed, self.ranks)
 
     def _begin(self) -> _Work | None:
         """The first process's next batch, unless it is too far ahead or all are to gather before it."""
@@ -326,8 +326,7 @@ class Pipeline:
         if isinstance(content, Last):
             self.failed = content.failed
             if content.failed is not None:
-                failed, said = content.failed
-                raise RuntimeError(f"train: process {failed} of {self.ranks.size} has failed: {said}")
+                raise _told_of(content.failed, self.ranks)
             return
         if message.source == self.ranks.size - 1 and not self.is_last:
             self.told.append(content)
@@ -364,6 +363,9 @@ class Pipeline:
 
     def _leave(self, failure: BaseException | None) -> None:
         """Tell the others that nothing more comes, and why; and take in what they still send."""
+        if self.left:  # as Python ends, before a loop that was kept is closed
+            return
+        self.left = True
         atexit.unregister(self._leave_at_exit)
         if failure is not None and self.failed is None:
             self.failed = (self.ranks.rank, f"{type(failure).__name__}: {failure}")
@@ -385,6 +387,11 @@ class Pipeline:
             inbox.thread.join()
         if self.group is not None:
             dist.destroy_process_group(self.group)
+
+
+def _told_of(failed: tuple[int, str], ranks: Ranks) -> RuntimeError:
+    number, said = failed
+    return RuntimeError(f"train: process {number} of {ranks.size} has failed: {said}")
 
 
 def _loss(plain: dict[str | None, tuple[float, torch.dtype]]) -> Loss:
