@@ -87,7 +87,7 @@ Devices = Annotated[
     typer.Option(
         min=1,
         metavar="N",
-        help="Processes that share every batch, on a GPU or some of the cores each.",
+        help="Processes that share every batch, or the modules of a pipeline: on a GPU or some of the cores each.",
     ),
 ]
 Quiet = Annotated[
