@@ -1,6 +1,7 @@
 """Isolated modules in processes of their own give the numbers of simultaneous order in one process, bit for bit."""
 
 import itertools
+from queue import SimpleQueue
 
 import pytest
 import torch
@@ -14,6 +15,8 @@ from infotorch.numerics.seeds import SeedStreams, global_states, set_global_stat
 from infotorch.training.division import Division, balanced, check_division, looks_back, unmoved
 from infotorch.training.gathering import WeightsBefore
 from infotorch.training.loop import train
+from infotorch.training.messages import Last, Message
+from infotorch.training.pipeline import Pipeline
 from infotorch.training.position import Position
 from infotorch.training.stage import Stage
 
@@ -111,6 +114,17 @@ def test_a_killed_process_ends_the_others(tmp_path, case, count, killed):
     assert seconds < 15
     for rank in {*range(count)} - {killed}:
         assert f"process {killed} of {count} has failed: its connection has broken" in found[rank][case]["error"]
+
+
+def test_a_broken_connection_gives_way_to_what_another_process_tells():
+    """One that is gone may be noticed in a message to it, before the word of it that is under way has come."""
+    pipeline = Pipeline.__new__(Pipeline)
+    pipeline.ranks, pipeline.messages, pipeline.open, pipeline.failed = Ranks(2, 3), SimpleQueue(), {1}, None
+    pipeline.messages.put(Message(1, Last((0, "its connection has broken"))))
+    own = ValueError("of its own")
+    assert pipeline._told_instead(own) is own
+    told = pipeline._told_instead(RuntimeError("[gloo/transport/tcp/pair.cc:537] Connection reset by peer"))
+    assert str(told) == "train: process 0 of 3 has failed: its connection has broken"
 
 
 @pytest.mark.slow

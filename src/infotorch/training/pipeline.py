@@ -20,7 +20,7 @@ import time
 from collections import deque
 from collections.abc import Generator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -32,6 +32,7 @@ from torch import distributed as dist
 from infotorch.data.batches import Batch
 from infotorch.numerics.ranks import Ranks
 from infotorch.objectives.base import Loss
+from infotorch.training.account import Account, Work, loss_of
 from infotorch.training.cache import CacheKind
 from infotorch.training.division import Division, check_division, looks_back, measured_division
 from infotorch.training.gathering import WeightsBefore, gather_modules
@@ -49,42 +50,6 @@ _AHEAD = 2
 _PATIENCE, _IMPATIENCE = 60.0, 5.0
 #: Between two messages a caller may look at the network for hours.
 _NO_TIMEOUT = timedelta(days=100)
-
-
-@dataclass
-class _Account:
-    """What has come of a step so far, on its way through the processes.
-
-    Args:
-        number: of the step in the run.
-        gathers: whether all processes gather their modules behind it.
-        asked: whether a caller has asked for that.
-        losses: module -> its loss and terms, each a number and its type.
-        learning_rates: module -> its rate.
-        diverged: see `StepInfo`; of a loss.
-        spoiled: see `StepInfo`; of weights behind the last step.
-        peak_bytes: see `StepInfo`.
-        states: how many states of generators are sent beside the output; None where no output is.
-    """
-
-    number: int
-    gathers: bool
-    asked: bool = False
-    losses: dict[str, dict[str | None, tuple[float, torch.dtype]]] = field(default_factory=dict)
-    learning_rates: dict[str, float] = field(default_factory=dict)
-    diverged: str | None = None
-    spoiled: str | None = None
-    peak_bytes: int | None = None
-    states: int | None = None
-
-
-@dataclass(frozen=True)
-class _Work:
-    """An account with what the modules before have handed on; None: this process only passes the account on."""
-
-    account: _Account
-    handed: Handed | None
-    weights: list[Tensor] = field(default_factory=list)
 
 
 def pipelined(
@@ -141,8 +106,8 @@ class Pipeline:
         self.outboxes: dict[int, Outbox] = {}
         self.inboxes: list[Inbox] = []
         self.failed: tuple[int, str] | None = None
-        self.waiting: deque[_Work] = deque()
-        self.told: deque[_Account] = deque()
+        self.waiting: deque[Work] = deque()
+        self.told: deque[Account] = deque()
         # Numbers of steps: the next to begin, the last yielded, the last of the epoch, the last that gathers.
         self.next, self.yielded, self.epoch_end, self.gathered = start.steps, start.steps - 1, 0, start.steps - 1
         # ... the newest that has come, the last trained on, passed on, and told by the last process.
@@ -171,10 +136,24 @@ class Pipeline:
                         if info.diverged is not None:
                             return
         except (Exception, KeyboardInterrupt) as error:
-            failure = error
+            failure = self._told_instead(error)
+            if failure is not error:
+                raise failure from error
             raise
         finally:
             self._leave(failure)
+
+    def _told_instead(self, error: BaseException) -> BaseException:
+        """What is told of another process, where this one's message to it, or of it, broke before that was read."""
+        if isinstance(error, RuntimeError) and "gloo" in str(error) and self.failed is None:
+            try:
+                while True:
+                    self._take_in(self.messages.get(timeout=_IMPATIENCE))
+            except RuntimeError as told:
+                return told
+            except Empty:
+                pass
+        return error
 
     # From here on in the order of a step: what begins it, what it does, where it goes.
 
@@ -222,18 +201,18 @@ class Pipeline:
             self.failed = (gone, "it has left its loop before the others; every process runs through the same steps")
             raise _told_of(self.failed, self.ranks)
 
-    def _begin(self) -> _Work | None:
+    def _begin(self) -> Work | None:
         """The first process's next batch, unless it is too far ahead or all are to gather before it."""
         ready = not self.halted and self.yielded >= self.gathered and self.next - self.yielded <= self.ahead + 1
         if not ready or self.next > self.epoch_end:
             return None
         gathers = self.next == self.epoch_end or self.asked or self.plan.gathering_asked
-        work = _Work(_Account(self.next, gathers), None)
+        work = Work(Account(self.next, gathers), None)
         self.gathered = self.next if gathers else self.gathered
         self.next += 1
         return work
 
-    def _choose(self) -> _Work | None:
+    def _choose(self) -> Work | None:
         """The next work, in step; at its own pace the newest, and the accounts of older batches are passed on."""
         if not self.waiting or self.halted:
             return None
@@ -241,7 +220,7 @@ class Pipeline:
         newer = self.plan.staleness and not work.account.gathers and any(other.handed for other in self.waiting)
         return replace(work, handed=None) if newer else work
 
-    def _do(self, work: _Work) -> None:
+    def _do(self, work: Work) -> None:
         """Train this process's modules on a batch, or pass over it."""
         account = work.account
         account.asked |= self.plan.gathering_asked
@@ -291,10 +270,10 @@ class Pipeline:
             plain |= {name: (float(count), torch.float32) for name, count in counts.items()}
         return plain
 
-    def _ends_stage(self, account: _Account) -> bool:
+    def _ends_stage(self, account: Account) -> bool:
         return account.number == self.epoch_end and self.epoch == self.epochs - 1
 
-    def _pass_on(self, account: _Account, handed: Handed | None) -> None:
+    def _pass_on(self, account: Account, handed: Handed | None) -> None:
         """To the next process; from the last one the account goes to all."""
         self.passed = account.number
         if self.is_last:
@@ -335,12 +314,12 @@ class Pipeline:
             return
         self.newest = content.number
         if content.states is None:
-            self.waiting.append(_Work(content, None))
+            self.waiting.append(Work(content, None))
             return
         output, states = tensors[0].to(self.device), tensors[1 : 1 + content.states]
-        self.waiting.append(_Work(content, Handed(output, states), tensors[1 + content.states :]))
+        self.waiting.append(Work(content, Handed(output, states), tensors[1 + content.states :]))
 
-    def _info(self, account: _Account) -> StepInfo:
+    def _info(self, account: Account) -> StepInfo:
         """The account as a caller sees it, with all modules gathered where that is due."""
         position = Position(0, self.epoch, account.number - self.before, account.number)
         ends_epoch, gathers = account.number == self.epoch_end, account.gathers and account.diverged is None
@@ -351,7 +330,7 @@ class Pipeline:
             self.asked = self.plan.gathering_asked = False
         self.yielded = account.number
         self.next = max(self.next, account.number + 1)
-        losses = {name: _loss(plain) for name, plain in account.losses.items()}
+        losses = {name: loss_of(plain) for name, plain in account.losses.items()}
         ends_stage = following.stage > 0
         peak = account.peak_bytes
         rates = account.learning_rates
@@ -392,8 +371,3 @@ class Pipeline:
 def _told_of(failed: tuple[int, str], ranks: Ranks) -> RuntimeError:
     number, said = failed
     return RuntimeError(f"train: process {number} of {ranks.size} has failed: {said}")
-
-
-def _loss(plain: dict[str | None, tuple[float, torch.dtype]]) -> Loss:
-    values: dict[Any, Tensor] = {name: torch.tensor(value, dtype=dtype) for name, (value, dtype) in plain.items()}
-    return Loss(values.pop(None), values)
