@@ -141,7 +141,6 @@ class TestScores:
         assert set(final_scores(recipe, plan, model, dataset, is_trial=True).metrics) == {"validation_accuracy"}
         assert plain.metrics["validation_accuracy"] == plan_accuracy(plan, dataset.validation.x, dataset.validation.y)
 
-
     def test_what_is_trained_on_gives_no_validation_numbers(self, tmp_path, monkeypatch):
         monkeypatch.setattr(setup, "load", lambda *_, **__: made_up(rows=60))
         told = {}
