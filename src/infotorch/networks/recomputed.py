@@ -94,7 +94,7 @@ class Recomputed(nn.Module):
             raise TypeError(f"Recomputed: the body must give one tensor, got {shown(output)}.")
         if before != (0 if x.is_inference() else x._version):
             raise ValueError(
-                "Recomputed: the body changes its input in place, from which it must run again; use inplace=False there."
+                "Recomputed: the body changes its input in place, of which it is to run again; use inplace=False there."
             )
         return output
 
