@@ -10,6 +10,7 @@ from infotorch.recipes.changes import change
 from infotorch.recipes.registry import find_recipe, variants_of
 from infotorch.records.run_record import RunRecord
 from infotorch.runs import setup
+from infotorch.runs.resume import flat_settings
 from infotorch.runs.runner import run
 from infotorch.runs.scores import final_scores
 from infotorch.runs.setup import Setup, load_samples
@@ -62,6 +63,20 @@ class TestRows:
 
     def test_a_search_never_trains_on_what_it_is_judged_by(self):
         assert all(recipe.search.during["data.limit"] == 10000 for recipe in TABLE.values())
+
+    def test_what_is_searched_lies_well_within_its_range(self):
+        """A default near an end says that the range is the wrong one."""
+        for name, recipe in TABLE.items():
+            content = flat_settings(recipe.model_dump(mode="json"))
+            for key, where in recipe.search.space.items():
+                default = content.get(key, 0.2 if key == "plan.options.X:views.temperature" else None)
+                assert 1.5 * where.low < default < where.high / 1.5, (name, key)
+
+    def test_modules_without_a_rate_for_the_output_module_have_a_high_one_under_adam(self):
+        """Its scores are divided by 9: at 0.002 they hardly move."""
+        adam = {name: recipe.optimizer for name, recipe in TABLE.items() if recipe.optimizer.name == "adamw"}
+        assert set(adam) == {"infopro", "predsim", "label-free"}
+        assert all((one.output_lr or one.lr) >= 0.01 for one in adam.values())
 
     def test_deep_bp_differs_from_best_in_isolation_alone(self):
         best, crossed = TABLE["best"].model_dump(), TABLE["deep-bp"].model_dump()
