@@ -476,6 +476,27 @@ def a_rate_from_the_last_loss(stranger):
     return step
 
 
+def a_rate_from_a_norm_of_at_most_one(stranger):
+    """As the network stands the norm is larger: only smaller weights show it."""
+
+    def step(x, y):
+        stranger.optimizers[0].param_groups[0]["lr"] = 0.01 * min(1.0, float(stranger.layers[1][0].weight.norm()))
+        stranger(x, y)
+
+    return step
+
+
+def a_rate_from_complex_weights(stranger):
+    spectrum = nn.Parameter(torch.ones(8, dtype=torch.complex64))
+    stranger.layers[1].register_parameter("spectrum", spectrum)
+
+    def step(x, y):
+        stranger.optimizers[0].param_groups[0]["lr"] = 0.01 * float(spectrum.detach().abs().mean())
+        stranger(x, y)
+
+    return step
+
+
 def weights_averaged_over_modules(stranger):
     def step(x, y):
         stranger(x, y)
@@ -494,6 +515,8 @@ CHEATS = {
     a_later_layer_writes_a_buffer: {"0": {"buffers"}},
     an_earlier_layer_writes_a_weight: {"2": {"parameters"}},
     a_rate_from_the_last_loss: {"0": {"later weights"}},
+    a_rate_from_a_norm_of_at_most_one: {"0": {"later weights"}},
+    a_rate_from_complex_weights: {"0": {"later weights"}},
     weights_averaged_over_modules: {"1": {"later weights"}},
 }
 

@@ -136,6 +136,17 @@ class TestShiftedNorm:
         assert norm.running_mean.item() == 2.0
 
 
+class Unused(nn.Module):
+    """With a weight that takes no part."""
+
+    def __init__(self):
+        super().__init__()
+        self.idle = nn.Parameter(torch.ones(2))
+
+    def forward(self, x):
+        return F.dropout(x.relu(), 0.5)
+
+
 class TestRecomputed:
     def test_gradients_and_statistics_are_those_without_to_the_last_bit(self):
         x, y = drawn(4, 3, 32, 32), torch.arange(4)
@@ -168,9 +179,31 @@ class TestRecomputed:
             body(second).sum().backward()
             assert first.grad is None if not needs else torch.equal(first.grad, second.grad)
 
+    @pytest.mark.parametrize("cast", [False, True])
+    @pytest.mark.parametrize(
+        "layer", [nn.Dropout(0.5), nn.RReLU(), Unused(), nn.Identity()], ids=lambda x: type(x).__name__
+    )
+    def test_what_draws_and_what_is_cast_is_the_same_in_both_passes(self, layer, cast):
+        found = []
+        for wrap in (lambda body: body, Recomputed):
+            with torch.random.fork_rng():
+                torch.manual_seed(0)
+                body, head = nn.Sequential(nn.Linear(6, 8), layer, nn.Linear(8, 3), nn.Dropout(0.2)), nn.Linear(3, 2)
+                x = drawn(5, 6).requires_grad_()
+                with torch.autocast("cpu", torch.bfloat16, enabled=cast):
+                    output = head(wrap(body)(x))
+                output.float().square().sum().backward()
+                gradients = [weight.grad for weight in (*body.parameters(), *head.parameters())]
+                assert sum(gradient is None for gradient in gradients) == isinstance(layer, Unused)
+                found.append([output, x.grad, torch.rand(2), *(one for one in gradients if one is not None)])
+        assert output.dtype == (torch.bfloat16 if cast else torch.float32)
+        assert all(torch.equal(*pair) for pair in zip(*found, strict=True))
+
     def test_what_cannot_run_again_alike_is_refused(self):
-        with pytest.raises(ValueError, match="Recomputed: body must not have dropout, which would draw anew"):
-            Recomputed(nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.5)))
+        with pytest.raises(ValueError, match="Recomputed: the body changes its input in place"):
+            Recomputed(nn.ReLU(inplace=True))(torch.ones(2, 3, requires_grad=True) * 1)
+        with pytest.raises(TypeError, match="Recomputed: the body must give one tensor, got"):
+            Recomputed(nn.LSTM(2, 3))(torch.ones(2, 1, 2))
         with pytest.raises(ValueError, match=r"Recomputed: the body cannot take float32 of shape \(5, 2\): mat1 and"):
             Recomputed(nn.Linear(3, 2))(torch.zeros(5, 2))
         with pytest.raises(TypeError, match=r"Recomputed: body must be a torch\.nn\.Module, got 3"):

@@ -329,6 +329,8 @@ class TestBadInput:
             ({"kind": "attention", "heads": 0}, "heads must be at least 1"),
             ({"kind": "message-passing", "layer": "gnn"}, "layer must be"),
             (3, "auxiliary: must be one of 'convolutions', .*got 3"),
+            ({"kind": ["convolutions"]}, r"auxiliary: there is no kind \['convolutions'\]"),
+            (nn.Linear, "auxiliary: must be one of 'convolutions', .*got the class Linear"),
         ],
     )
     def test_settings_are_refused_in_one_line(self, auxiliary, message):
@@ -353,6 +355,16 @@ class TestBadInput:
         with pytest.raises((TypeError, ValueError), match=message) as raised:
             built(ReadoutInformation(), auxiliary, rows(*shape))
         assert "\n" not in str(raised.value)
+
+    def test_a_network_that_changes_the_output_in_place(self):
+        """The next module would see it, in training alone; what changes its own values is as good as any."""
+        for first, fits in ((nn.ReLU(inplace=True), False), (nn.Linear(4, 4), True)):
+            auxiliary = nn.Sequential(first, nn.ReLU(inplace=True), nn.Linear(4, 2))
+            if fits:
+                built(ReadoutInformation(), auxiliary, rows(6, 4))
+                continue
+            with pytest.raises(ValueError, match="auxiliary network changes its input in place, the module's output"):
+                built(ReadoutInformation(), auxiliary, rows(6, 4))
 
     def test_what_looks_through_must_be_an_objective(self):
         with pytest.raises(TypeError, match=r"objective must be an Objective such as CrossEntropy\(\), got 'Y'"):

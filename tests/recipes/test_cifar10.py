@@ -10,14 +10,17 @@ from infotorch.recipes.changes import change
 from infotorch.recipes.registry import find_recipe, variants_of
 from infotorch.records.run_record import RunRecord
 from infotorch.runs import setup
+from infotorch.runs.resume import flat_settings
 from infotorch.runs.runner import run
 from infotorch.runs.scores import final_scores
 from infotorch.runs.setup import Setup, load_samples
+from infotorch.runs.sweep import sweep
 from infotorch.training.evaluate import plan_accuracy
 from infotorch.training.loop import train
 
 TABLE = {recipe.variant: recipe for recipe in variants_of("cifar10")}
 NARROW = {"network.channels": (8, 8, 8), "batch_size": 16, "epochs": 2}
+HELD_OUT = {"data.train_on_validation": False}
 
 
 def made_up(name="cifar10", channels=3, rows=40, side=32):
@@ -60,6 +63,20 @@ class TestRows:
 
     def test_a_search_never_trains_on_what_it_is_judged_by(self):
         assert all(recipe.search.during["data.limit"] == 10000 for recipe in TABLE.values())
+
+    def test_what_is_searched_lies_well_within_its_range(self):
+        """A default near an end says that the range is the wrong one."""
+        for name, recipe in TABLE.items():
+            content = flat_settings(recipe.model_dump(mode="json"))
+            for key, where in recipe.search.space.items():
+                default = content.get(key, 0.2 if key == "plan.options.X:views.temperature" else None)
+                assert 1.5 * where.low < default < where.high / 1.5, (name, key)
+
+    def test_modules_without_a_rate_for_the_output_module_have_a_high_one_under_adam(self):
+        """Its scores are divided by 9: at 0.002 they hardly move."""
+        adam = {name: recipe.optimizer for name, recipe in TABLE.items() if recipe.optimizer.name == "adamw"}
+        assert set(adam) == {"infopro", "predsim", "label-free"}
+        assert all((one.output_lr or one.lr) >= 0.01 for one in adam.values())
 
     def test_deep_bp_differs_from_best_in_isolation_alone(self):
         best, crossed = TABLE["best"].model_dump(), TABLE["deep-bp"].model_dump()
@@ -129,7 +146,7 @@ class TestRates:
 
 class TestScores:
     def test_final_numbers_are_of_views_and_tell_what_they_are_without(self):
-        recipe, dataset = narrow("bp"), made_up()
+        recipe, dataset = narrow("bp", **HELD_OUT), made_up()
         plan, model, _ = steps_of(recipe, dataset)
         found = final_scores(recipe, plan, model, dataset, is_trial=False)
         plain = final_scores(change(recipe, {"data.test_views": False}), plan, model, dataset, is_trial=False)
@@ -138,6 +155,50 @@ class TestScores:
         assert "test_accuracy_without_views" not in plain.metrics
         assert set(final_scores(recipe, plan, model, dataset, is_trial=True).metrics) == {"validation_accuracy"}
         assert plain.metrics["validation_accuracy"] == plan_accuracy(plan, dataset.validation.x, dataset.validation.y)
+
+    def test_what_is_trained_on_gives_no_validation_numbers(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(setup, "load", lambda *_, **__: made_up(rows=60))
+        told = {}
+        for name, settings in (("all", {}), ("held out", HELD_OUT)):
+            outcome = run(narrow("best", **settings), tmp_path / name, device="cpu")
+            names = {*outcome.metrics, *(key for line in RunRecord(tmp_path / name).metrics() for key in line)}
+            told[name] = {key for key in names if key.startswith("validation_") or key == "mi_ty_nats"}
+        assert told["all"] == set()
+        assert told["held out"] >= {"validation_accuracy", "validation_loss", "mi_ty_nats"}
+
+    def test_no_rule_ends_training_by_samples_that_are_trained_on(self):
+        for settings, rule in (
+            ({"schedule.stop_after": 3}, "schedule.stop_after"),
+            ({"optimizer.schedule": "best"}, "schedule.tolerance"),
+        ):
+            recipe, dataset = narrow("bp", **settings), made_up()
+            model = build_network(recipe, dataset)
+            with pytest.raises(ValueError, match=f"data.train_on_validation must be false .* as by {rule}"):
+                build_plan(recipe, model)
+            build_plan(change(recipe, HELD_OUT), model)
+
+
+class TestSearches:
+    @pytest.mark.parametrize("search", ["tune", "sweep"])
+    def test_trials_hold_out_what_they_are_judged_by(self, search, tmp_path, monkeypatch):
+        pytest.importorskip("optuna")
+        seen, dataset = [], made_up(rows=60)
+        monkeypatch.setattr(setup, "load", lambda *_, **__: dataset)
+
+        def judged(recipe, plan, model, dataset, *, is_trial):
+            seen.append((is_trial, len(dataset.train)))
+            return final_scores(recipe, plan, model, dataset, is_trial=is_trial)
+
+        monkeypatch.setattr("infotorch.runs.session.final_scores", judged)
+        recipe = narrow("bp", epochs=1, **{"search.trials": 2})
+        recipe = recipe.model_copy(update={"search": recipe.search.model_copy(update={"during": {}})})
+        if search == "tune":
+            run(change(recipe, {"tune": True}), tmp_path / "run", device="cpu")
+            assert seen == [(True, 20), (True, 20), (False, 40)]
+        else:
+            found = sweep(recipe, tmp_path / "sweep", device="cpu")
+            assert seen == [(True, 20)] * 2
+            assert found.recipe.data.train_on_validation
 
 
 class TestSamples:

@@ -162,6 +162,7 @@ def test_the_page_has_the_tables_of_recipes_that_were_assessed(make_run, tmp_pat
     ("name", "label", "shown", "direction"),
     [
         ("test_calibration_error", "test calibration error, %", "12.00", "lower"),
+        ("test_accuracy_without_views", "test accuracy without views, %", "12.00", "higher"),
         ("test_nll_nats", "test NLL, nats", "0.120", "lower"),
         ("outlier_auroc_probability", "outlier AUROC probability, %", "12.00", "higher"),
         ("fgsm_0.1_accuracy", "FGSM 0.1 accuracy, %", "12.00", "higher"),

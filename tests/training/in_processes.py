@@ -130,9 +130,9 @@ def experts_case():
 
 
 def recomputed_case():
-    """Batch norm that runs again in the backward pass."""
+    """Batch norm and dropout that run again in the backward pass."""
     torch.manual_seed(1)
-    block = Recomputed(nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU()))
+    block = Recomputed(nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout(0.3)))
     model = nn.Sequential(nn.Sequential(block, nn.Conv2d(4, 4, 1)), nn.Sequential(nn.Flatten(), nn.Linear(144, 3)))
     return Plan.layerwise(model.double(), ("1",), "Y,CE", optimizer=sgd), data("images")
 

@@ -78,6 +78,7 @@ class Findings:
         clean = not any(together[one].tensors or together[one].error for one in earlier)
         self.weights.append((name, "other weights", together if clean else trials.other_weights(name)))
         self.weights.append((name, "larger weights", trials.large_weights(name)))
+        self.weights.append((name, "smaller weights", trials.small_weights(name)))
         if self._calls(name):
             self.inputs.append((name, "other inputs", together if clean else trials.other_inputs(name)))
         if streams:

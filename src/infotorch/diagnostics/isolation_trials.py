@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 
+from infotorch.diagnostics.held_labels import relabel
 from infotorch.diagnostics.module_calls import Seen, calls_of, shuffled_input, watching
 from infotorch.diagnostics.reached_state import ReachedState, Stream, same_bits
 from infotorch.diagnostics.shared_tensors import share_memory, shared_with
@@ -27,7 +28,7 @@ Trace: TypeAlias = list[dict[str, dict[str, Tensor]]]
 STEPS = 2
 #: As far as scaled weights go: what is clipped, normalised or thresholded notices. Through many layers the first is
 #: more than a number can hold, and a step may refuse it.
-_LARGE = (1000.0, 10.0)
+_LARGE, _SMALL = (1000.0, 10.0), (0.001, 0.1)
 
 
 @dataclass(frozen=True)
@@ -98,10 +99,17 @@ class Trials:
         return self.moved(nullcontext(), lambda: self._disturb(name))
 
     def large_weights(self, name: str) -> dict[str, Moved]:
-        """The same, when all real tensors of module `name` are a thousand times as large; ten times if need be."""
+        """The same, when all numbers of module `name` are a thousand times as large; ten times if need be."""
+        return self._scaled_weights(name, _LARGE)
+
+    def small_weights(self, name: str) -> dict[str, Moved]:
+        """The same, when they are a thousandth of their size; a tenth if need be."""
+        return self._scaled_weights(name, _SMALL)
+
+    def _scaled_weights(self, name: str, factors: tuple[float, ...]) -> dict[str, Moved]:
         found: dict[str, Moved] = {}
-        for factor in _LARGE:
-            found = self.moved(nullcontext(), partial(self._enlarge, name, factor))
+        for factor in factors:
+            found = self.moved(nullcontext(), partial(self._scale, name, factor))
             if not any(moved.error for moved in found.values()):
                 break
         return found
@@ -169,30 +177,27 @@ class Trials:
         with torch.no_grad():
             for weight in self._own(name):
                 if isinstance(weight, nn.Parameter):
-                    size = weight.float().square().mean().sqrt().item() or 0.1
-                    noise = torch.randn(weight.shape, generator=generator) * size
+                    size = weight.abs().float().square().mean().sqrt().item() or 0.1
+                    kind = torch.complex64 if weight.is_complex() else torch.float32
+                    noise = torch.randn(weight.shape, generator=generator, dtype=kind) * size
                     weight.add_(noise.to(weight.device, weight.dtype))
 
-    def _enlarge(self, name: str, factor: float) -> None:
+    def _scale(self, name: str, factor: float) -> None:
         with torch.no_grad():
             for tensor in self._own(name):
                 tensor.mul_(factor)
 
     def _relabel(self, y: Any) -> None:
-        if not isinstance(y, Tensor):
-            return
         held = {id(tensor) for part in self.parts.values() for tensor in tensors_of_module(part).values()}
-        for tensor in self.state.tensors:
-            settled = not (nn.parameter.is_lazy(tensor) or tensor.is_inference() or tensor.requires_grad)
-            if settled and id(tensor) not in held and tensor.device == y.device and same_bits(tensor, self.y):
-                tensor.copy_(y)
+        relabel((thing for thing in self.state.objects if id(thing) not in held), self.y, y)
 
     def _own(self, name: str) -> list[Tensor]:
-        """The real tensors of a module that no other one holds: what is shared is looked at as such."""
+        """Tensors of a module, but of integers, that no other one holds: what is shared is looked at as such."""
         others = {other: tensors_of_module(part) for other, part in self.parts.items() if other != name}
         own = tensors_of_module(self.parts[name])
         shared = {key for names in shared_with(own, others).values() for key in names}
-        return [tensor for key, tensor in own.items() if key not in shared and tensor.is_floating_point()]
+        numbers = {key: tensor for key, tensor in own.items() if tensor.is_floating_point() or tensor.is_complex()}
+        return [tensor for key, tensor in numbers.items() if key not in shared]
 
 
 def _draw(streams: list[Stream]) -> None:

@@ -138,6 +138,11 @@ class ReachedState:
         for stream in self.streams:
             self._returns.append(functools.partial(stream.restore, stream.state()))
 
+    @property
+    def objects(self) -> list[object]:
+        """All that was reached."""
+        return list(self._held.values())
+
     def restore(self) -> None:
         """Put everything back."""
         with torch.no_grad():

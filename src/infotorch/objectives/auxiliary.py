@@ -67,7 +67,7 @@ def auxiliary_kind(auxiliary: Auxiliary) -> AuxiliaryKind:
     if isinstance(auxiliary, str | Mapping):
         settings = {"kind": auxiliary} if isinstance(auxiliary, str) else dict(auxiliary)
         kind = settings.pop("kind", None)
-        if kind not in KINDS:
+        if not isinstance(kind, str) or kind not in KINDS:
             raise ValueError(f"auxiliary: there is no kind {shown(kind)}; {suggest(str(kind), list(KINDS))}")
         made = KINDS[kind]
         allowed = [field.name for field in fields(made)]  # pyright: ignore[reportArgumentType]
@@ -77,11 +77,12 @@ def auxiliary_kind(auxiliary: Auxiliary) -> AuxiliaryKind:
         return made(**settings)
     if isinstance(auxiliary, nn.Module):
         return _Given(auxiliary)
-    if callable(auxiliary):
+    if callable(auxiliary) and not isinstance(auxiliary, type):
         return _Given(auxiliary)
     raise TypeError(
         f"auxiliary: must be one of {', '.join(map(repr, KINDS))}, a dict with its settings, an nn.Module, or a "
-        f"function from an output to one, got {shown(auxiliary)}."
+        "function from an output to one, got "
+        f"{f'the class {auxiliary.__name__}' if isinstance(auxiliary, type) else shown(auxiliary)}."
     )
 
 
@@ -118,8 +119,8 @@ class ThroughAuxiliary(Objective):
 
     Raises:
         TypeError: no objective, or an auxiliary network of another kind.
-        ValueError: an unknown kind or setting; in `build`, a network that does not take the output, or does not give a
-            row for each of its rows.
+        ValueError: an unknown kind or setting; in `build`, a network that does not take the output, changes it in
+            place, or does not give a row for each of its rows.
 
     Source: Belilovsky, Eickenberg & Oyallon 2019, arXiv:1812.11446, and 2020, arXiv:1901.08164; Ma et al. 2024,
         arXiv:2402.17318.
@@ -193,6 +194,16 @@ class ThroughAuxiliary(Objective):
         return replace(batch, output=output, encode=encode)
 
     def _run(self, batch: LocalBatch, output: Tensor, number: int) -> Tensor:
+        before = 0 if output.is_inference() else output._version
+        seen = self._of_network(batch, output, number)
+        if before != (0 if output.is_inference() else output._version):
+            raise ValueError(
+                "ThroughAuxiliary: the auxiliary network changes its input in place, the module's output, which the "
+                "next module reads; use inplace=False there."
+            )
+        return seen
+
+    def _of_network(self, batch: LocalBatch, output: Tensor, number: int) -> Tensor:
         with batch.streams.as_global("auxiliary", *batch.position, number, device=output.device):
             if not self._reads_edges:
                 return main_output(self.network(output))

@@ -8,7 +8,6 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from infotorch.data.targets import TargetKind
 from infotorch.numerics.checks import check_choice, check_count, shown
 from infotorch.objectives.auxiliary import Auxiliary, ThroughAuxiliary
 from infotorch.objectives.base import LocalBatch, Loss, Objective, full_precision
@@ -126,8 +125,6 @@ class InfoPro(SumOfObjectives):
         >>> objective.weights
         (3.0, 1.0)
     """
-
-    target_kinds: tuple[TargetKind, ...] | None = ("classes",)
 
     def __init__(
         self,

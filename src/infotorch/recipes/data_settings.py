@@ -30,8 +30,8 @@ class DataSettings(Settings):
             epoch (not of digits); "shifts", the first alone; "none".
         test_views: score an image of the final numbers by the mean over six views, see `view_scores`; the training
             accuracy is of the images alone.
-        train_on_validation: train on the validation samples too, for the final numbers once all choices are made; what
-            a run says of them is then no validation. Not with a limit, which leaves them out.
+        train_on_validation: train on the validation samples too, for the final numbers once all choices are made; a run
+            then has no validation numbers. Not with a limit, which leaves them out, nor in the trials of a search.
     """
 
     name: str
@@ -45,6 +45,11 @@ class DataSettings(Settings):
     augment: Literal["none", "crops-flips", "shifts-flips", "shifts"] = "none"
     test_views: bool = False
     train_on_validation: bool = False
+
+    @property
+    def holds_out(self) -> bool:
+        """Whether the validation samples are none that are trained on."""
+        return self.limit is not None or not self.train_on_validation
 
     @field_validator("classes", mode="before")
     @classmethod

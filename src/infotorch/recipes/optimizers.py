@@ -198,7 +198,8 @@ def check_schedule(recipe: Recipe) -> None:
 
     Raises:
         ValueError: it reads the information of the whole network, or stops early, and the plan trains parts of it; two
-            rules that may end training; or rates of layers that no information moves.
+            rules that may end training; one that looks at validation samples which are trained on; or rates of layers
+            that no information moves.
     """
     name = recipe.optimizer.schedule
     in_parts = recipe.plan.cuts or (recipe.split.at and recipe.split.order != "bp")
@@ -211,6 +212,12 @@ def check_schedule(recipe: Recipe) -> None:
         raise ValueError(
             f"{recipe.name}: schedule.stop_after is for one network that is trained as a whole by a schedule without "
             f"information; leave it out{', or plan.cuts and split.at' if in_parts else f', got {name}'}."
+        )
+    looks = recipe.schedule.stop_after is not None or (name == "best" and recipe.schedule.tolerance is not None)
+    if looks and not recipe.data.holds_out:
+        raise ValueError(
+            f"{recipe.name}: data.train_on_validation must be false where validation samples end training, as by "
+            f"{'schedule.stop_after' if recipe.schedule.stop_after is not None else 'schedule.tolerance'}."
         )
     if recipe.schedule.layerwise and name not in INFORMED:
         raise ValueError(

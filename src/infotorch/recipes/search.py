@@ -139,13 +139,13 @@ def suggest(trial: Any, key: str, where: SearchRange) -> Scalar:
 def score_settings(
     recipe: Recipe, settings: Mapping[str, SettingValue], directory: Path, run_trial: RunTrial
 ) -> tuple[dict[str, float | None], float | None]:
-    """Run settings with every seed of the search, in `directory/seed-<seed>`.
+    """Run settings with every seed of the search, in `directory/seed-<seed>`; validation samples are held out.
 
     Returns:
         Seed -> validation score, None where the run diverged; and their mean, None if any did: one diverged seed rules
         the settings out, as they are not safe.
     """
-    changed = change(recipe, {**_during(recipe), **settings, "tune": False})
+    changed = change(recipe, {**_during(recipe), **settings, "tune": False, "data.train_on_validation": False})
     scores = {
         str(seed): json_values(run_trial(changed, directory / f"seed-{seed}", seed).get(recipe.search.metric))
         for seed in recipe.search.seeds

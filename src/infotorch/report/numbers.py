@@ -27,7 +27,7 @@ def is_fraction(name: str) -> bool:
     """Whether the metric is a fraction of one, shown in percent."""
     if name.endswith(("_accuracy", "_calibration_error", "_share")) or "_auroc_" in name:
         return True
-    return name in {"accuracy", "majority_class"}
+    return name in {"accuracy", "majority_class", "test_accuracy_without_views"}
 
 
 def scale(name: str) -> float:

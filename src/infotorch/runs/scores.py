@@ -64,7 +64,8 @@ def final_scores(recipe: Recipe, plan: Plan, model: nn.Module, dataset: Dataset,
 def _classification(recipe: Recipe, plan: Plan, model: nn.Module, dataset: Dataset, is_trial: bool) -> Scores:
     held_out, tested = dataset.validation, dataset.test
     metrics = {} if is_trial else {"train_accuracy": plan_accuracy(plan, dataset.train.x, dataset.train.y)}
-    metrics["validation_accuracy"] = share_of(_right(recipe, plan, held_out, dataset.name))
+    if recipe.data.holds_out:
+        metrics["validation_accuracy"] = share_of(_right(recipe, plan, held_out, dataset.name))
     if is_trial:
         return Scores(metrics)
     if recipe.network.head:
@@ -78,7 +79,8 @@ def _classification(recipe: Recipe, plan: Plan, model: nn.Module, dataset: Datas
     known, labels = dataset.train.y, tested.y[tested.y >= 0]
     common = torch.bincount(known[known >= 0]).argmax()
     metrics["majority_class"] = float((labels == common).double().mean())
-    return Scores(metrics | _information(plan, dataset), RightSamples.of(right.numpy(), labels.cpu().numpy()))
+    metrics |= _information(plan, dataset) if recipe.data.holds_out else {}
+    return Scores(metrics, RightSamples.of(right.numpy(), labels.cpu().numpy()))
 
 
 def _right(recipe: Recipe, plan: Plan, split: Split, name: str) -> Tensor:

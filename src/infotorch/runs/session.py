@@ -252,7 +252,7 @@ class Session:
         tested: dict[str, dict[str, float]] = {}
         if epoch % self.recipe.validate_every == 0 or info.ends_stage:
             with using_averaged_weights(self.plan, self.batches):
-                validation = self._look(self.dataset.validation, numbers)
+                validation = self._look(self.dataset.validation, numbers) if self.recipe.data.holds_out else {}
                 if self.recipe.train_accuracy and not self.is_trial:
                     again = self._look(self.dataset.train, numbers)
                 if self.recipe.test_scores and not self.is_trial:

@@ -181,7 +181,7 @@ def load_samples(recipe: Recipe, seed: int) -> Dataset:
     check_augmentation(wanted.augment, loaded.train.x, where=recipe.name)
     if wanted.test_views:
         check_views(loaded.train.x, where=recipe.name)
-    if wanted.train_on_validation and wanted.limit is None:
+    if not wanted.holds_out:
         loaded = _with_validation(loaded)
     if wanted.labels is not None:
         loaded = _keep_labels(loaded, wanted.labels, seed)
