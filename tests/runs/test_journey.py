@@ -14,9 +14,9 @@ CHOSEN = {"data", "estimators", "objectives", "networks", "numerics"}
 #: It was 31 before schedules, planes and graph caches were left out of runs that have none, then 25; since, five refuse
 #: (several processes, a second writer, odd models, a stop asked for before training), one takes data of any kind, one
 #: tells an objective which layers follow, one asks a fabric for the processes that train together, and one asks git for
-#: the commit, once a process; one keeps an epoch's numbers until they are asked for, and one has a step apart from the
-#: generator of steps. What only some runs need (a search, an audit of isolation) is not on the way of others.
-MOST_FILES = 37
+#: the commit, once a process; one keeps an epoch's numbers until they are asked for, one has a step apart from the
+#: generator of steps, and one makes several processes refuse alike. What only some runs need (a search, an audit of isolation) is not on the way of others.
+MOST_FILES = 38
 #: The map for readers.
 MAP = HOUSE.parent.parent / "CONTRIBUTING.md"
 
