@@ -15,8 +15,9 @@ CHOSEN = {"data", "estimators", "objectives", "networks", "numerics"}
 #: (several processes, a second writer, odd models, a stop asked for before training), one takes data of any kind, one
 #: tells an objective which layers follow, one asks a fabric for the processes that train together, and one asks git for
 #: the commit, once a process; one keeps an epoch's numbers until they are asked for, one has a step apart from the
-#: generator of steps, and one makes several processes refuse alike. What only some runs need (a search, an audit of isolation) is not on the way of others.
-MOST_FILES = 38
+#: generator of steps, one makes several processes refuse alike, and one says whether samples are held out. What only
+#: some runs need (a search, an audit of isolation) is not on the way of others.
+MOST_FILES = 39
 #: The map for readers.
 MAP = HOUSE.parent.parent / "CONTRIBUTING.md"
 
