@@ -112,6 +112,7 @@ class Pipeline:
         self.next, self.yielded, self.epoch_end, self.gathered = start.steps, start.steps - 1, 0, start.steps - 1
         # ... the newest that has come, the last trained on, passed on, and told by the last process.
         self.newest = self.used = self.passed = self.heard = start.steps - 1
+        self.scheduled = start.steps  # the step whose rates the schedules give
         self.asked = self.halted = self.left = False
 
     def steps(self) -> Generator[StepInfo, None, None]:
@@ -224,11 +225,11 @@ class Pipeline:
         """Train this process's modules on a batch, or pass over it."""
         account = work.account
         account.asked |= self.plan.gathering_asked
+        self._keep_step(account.number)
         if not (self.is_first or work.handed):
             account.learning_rates |= self.stage.learning_rates(self.part)
             return self._pass_on(account, None)
         position = Position(0, self.epoch, account.number - self.before, account.number)
-        self._keep_step(account.number)
         before = self.weights[self.ranks.rank]
         if before is not None:
             before.take(work.weights)
@@ -245,18 +246,19 @@ class Pipeline:
         account.peak_bytes = max((p for p in (account.peak_bytes, taken.peak_bytes) if p is not None), default=None)
         if self._ends_stage(account) and account.spoiled is None and taken.diverged is None:
             account.spoiled = self.stage.spoiled(self.numbers)
-        self.used = account.number
+        self.used, self.scheduled = account.number, account.number + 1
         return self._pass_on(account, taken.handed)
 
     def _keep_step(self, number: int) -> None:
         """Move the schedules by the steps that were passed over, so that rates follow the run."""
-        for _ in range(number - self.used - 1):
+        for _ in range(number - self.scheduled):
             for module in (self.plan[n] for n in self.numbers):
                 times = 0 if module.objective is None else module.objective.critic_steps
                 for update, count in ((module.update, 1), (module.critic_update, times)):
                     for schedule in getattr(update, "schedulers", [getattr(update, "scheduler", None)]) * count:
                         if schedule is not None:
                             schedule.step()
+        self.scheduled = number
 
     def _batch(self, step: int) -> Batch:
         return next(batch for number, batch in self.reader if number == step)
