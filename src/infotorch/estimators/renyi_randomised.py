@@ -274,4 +274,5 @@ def _rows_of(z: Tensor) -> Callable[[slice], Tensor]:
         whole[rows, columns] = own = tile(rows, columns)
         if rows != columns:
             whole[columns, rows] = own.T
+        del own  # its memory, at hand and in the cache, is the next one's
     return lambda block: whole[block]

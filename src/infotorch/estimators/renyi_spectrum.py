@@ -149,7 +149,9 @@ def _row_sums_of_squares(sample: KernelSample) -> Tensor:
 
 def _sums_of_block(z: Tensor) -> Tensor:
     if not (z.requires_grad and torch.is_grad_enabled()):
-        return _sums_of_tiles(unit_gram_tiles(z), upper_half(len(z), device=z.device), z.new_zeros(len(z)))
+        # The squares are the kernel of points that lie sqrt(2) as far apart.
+        squares = unit_gram_tiles(math.sqrt(2) * z)
+        return _sums_of_tiles(squares, upper_half(len(z), device=z.device), z.new_zeros(len(z)))
     gram = unit_gram_rows(z)
 
     def part(rows: slice) -> Tensor:
@@ -165,8 +167,9 @@ def _sums_of_block(z: Tensor) -> Tensor:
 
 def _sums_of_tiles(gram: Tile, halves: Sequence[tuple[slice, slice]], sums: Tensor) -> Tensor:
     for rows, columns in halves:
-        squares = gram(rows, columns).square_()
-        sums[rows] += squares.sum(dim=1)
+        tile = gram(rows, columns)
+        sums[rows] += tile.sum(dim=1)
         if rows != columns:
-            sums[columns] += squares.sum(dim=0)
+            sums[columns] += tile.sum(dim=0)
+        del tile  # its memory, at hand and in the cache, is the next one's
     return sums

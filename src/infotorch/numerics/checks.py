@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from infotorch.numerics.finite import all_finite
+
 _UNSIGNED = frozenset({torch.uint16, torch.uint32, torch.uint64})  # which torch holds and does not compute with
 #: Types of whole numbers that torch computes with.
 WHOLE = frozenset({torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64})
@@ -101,7 +103,7 @@ def as_rows(values: object, *, where: str, name: str) -> Tensor:
         raise ValueError(f"{where}: {name} is empty, shape {tuple(tensor.shape)}.")
     if tensor.is_floating_point() and tensor.element_size() < 4:
         tensor = tensor.float()
-    if tensor.is_floating_point() and not torch.isfinite(tensor.detach()).all():
+    if tensor.is_floating_point() and not all_finite([tensor]):
         bad = int((~torch.isfinite(tensor.detach())).sum())
         raise ValueError(f"{where}: {name} must be finite, got {bad} NaN or infinite values.")
     return tensor.reshape(len(tensor), -1)

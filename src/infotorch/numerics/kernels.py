@@ -151,7 +151,7 @@ def unit_gram_tiles(z: Tensor) -> Tile:
         own = exponents(rows, columns)
         if rows == columns:
             own.diagonal().zero_()
-        return torch.threshold_(own, farthest, -math.inf).exp_()
+        return own.clamp_(farthest, 0).exp_()
 
     return tile
 
@@ -168,7 +168,7 @@ def _exponents_of(z: Tensor) -> Tile:
     def product(rows: slice, columns: slice) -> Tensor:
         # bfloat16 products would leave no digit.
         with torch.autocast(device_type=z.device.type, enabled=False):
-            return (left[rows] @ right[columns].T).to(z.dtype).clamp_max_(0)
+            return (left[rows] @ right[columns].T).to(z.dtype)
 
     return product
 

@@ -24,6 +24,7 @@ from infotorch.estimators.channel import (
     pairwise_bounds,
 )
 from infotorch.numerics.checks import check_choice, check_count, check_positive, check_widths
+from infotorch.numerics.finite import all_finite
 from infotorch.numerics.on_host import on_host, rows_where
 from infotorch.objectives.adversary import ArchitectureAwareAdversary, LabelDiscriminator
 from infotorch.objectives.base import LocalBatch, Loss, Side, full_precision, nothing_to_learn
@@ -224,7 +225,7 @@ class InformationBottleneck(ReadoutInformation):
     def _compression(self, batch: LocalBatch) -> Loss:
         layer = batch.output if self.hook is None else self.hook.take()[1]
         features = full_precision(layer.flatten(1))
-        if not torch.isfinite(features.detach()).all():
+        if not all_finite([features]):
             # The run has diverged: a result, where the bounds refuse their input.
             return Loss(features.new_full((), torch.nan), {})
         if len(features) < 2:

@@ -13,6 +13,7 @@ from infotorch.data.targets import TargetKind
 from infotorch.estimators.decision import soft_decision_label_mi
 from infotorch.estimators.labels import soft_decision_mi
 from infotorch.numerics.checks import check_choice
+from infotorch.numerics.finite import all_finite
 from infotorch.numerics.on_host import on_host, rows_where
 from infotorch.objectives.base import LocalBatch, Loss, Side, full_precision, nothing_to_learn
 from infotorch.objectives.beta import Beta, BetaSchedule
@@ -81,7 +82,7 @@ class SoftDecisionInformation(ReadoutInformation):
     def forward(self, batch: LocalBatch) -> Loss:
         """Minus the precision of the labelled samples plus beta times the compression of all samples."""
         scores = self.scores(batch.output)
-        if not torch.isfinite(scores.detach()).all():
+        if not all_finite([scores]):
             return Loss(scores.sum() * math.nan, {})  # the run has diverged: a result, where estimators refuse it
         compression = soft_decision_mi(scores).value
         total, terms = self.beta(batch.position) * compression, {"mi_xt_nats": compression.detach()}

@@ -10,6 +10,7 @@ from torch import Tensor
 from infotorch.estimators.renyi_spectrum import entropy, join
 from infotorch.estimators.renyi_terms import read_variables
 from infotorch.numerics.checks import check_choice, check_count, check_positive
+from infotorch.numerics.finite import all_finite
 from infotorch.numerics.kernels import KERNELS, Bandwidth, Kernel, find_bandwidth
 from infotorch.objectives.base import LocalBatch, Loss, Objective, full_precision, nothing_to_learn
 
@@ -92,7 +93,7 @@ class GraphRenyiInformation(Objective):
         if len(t) > self.num_nodes:
             rows = torch.randperm(len(t), generator=batch.generator("nodes"), device=t.device)[: self.num_nodes]
             t, views = t[rows], [view[rows] for view in views]
-        if not torch.isfinite(t.detach()).all():
+        if not all_finite([t]):
             return Loss(t.sum() * math.nan, {})  # the run has diverged: a result, where kernels refuse their input
         return self._loss(t, *views)
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from infotorch.data.targets import TargetKind, fully_labelled, kind_of_targets
 from infotorch.numerics.checks import check_choice, check_positive
+from infotorch.numerics.finite import all_finite
 from infotorch.numerics.kernels import gaussian_gram
 from infotorch.numerics.on_host import on_host, rows_where
 from infotorch.objectives.base import LocalBatch, Loss, Objective, Target, full_precision, nothing_to_learn
@@ -99,7 +100,7 @@ class HSICBottleneck(Objective):
         if known is None or batch.y is None or int(known.sum()) < 2:
             return nothing_to_learn(batch.output)
         t = _wide(rows_where(batch.output, known))
-        if not torch.isfinite(t.detach()).all():
+        if not all_finite([t]):
             return Loss(full_precision(batch.output).sum() * math.nan, {})
         x = _wide(rows_where(batch.x if self.target == "x" else batch.module_input, known))
         y = self._columns(rows_where(batch.y, known)).to(t)

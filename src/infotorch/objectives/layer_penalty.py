@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-import torch
 from torch import Tensor, nn
 
 from infotorch.numerics.checks import check_positive
+from infotorch.numerics.finite import all_finite
 from infotorch.objectives.base import LocalBatch, Loss, Objective, full_precision, nothing_to_learn
 from infotorch.objectives.layer_hook import LayerHook
 
@@ -54,7 +54,7 @@ class LayerPenalty(Objective):
                 "look at a layer before the draws."
             )
         rows = full_precision(layer.flatten(1))
-        if not torch.isfinite(rows.detach()).all():
+        if not all_finite([rows]):
             return Loss(rows.new_full((), math.nan), {})  # the run has diverged: a result, not an error
         value = self._value(rows, batch)
         if value is None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from infotorch.data.targets import TargetKind
 from infotorch.networks.stochastic import log_mean_probability
+from infotorch.numerics.finite import all_finite
 from infotorch.numerics.on_host import on_host
 from infotorch.objectives.base import LocalBatch, Loss, Side, full_precision, nothing_to_learn
 from infotorch.objectives.beta import Beta, BetaSchedule
@@ -131,7 +131,7 @@ def _cross_entropy(scores: Tensor, y: Tensor, average_first: bool) -> Tensor:
 def rows_or_nan(values: Tensor) -> Tensor | None:
     """Features as samples, (b, d), in full precision; None where they are not finite, as of a run that has diverged."""
     rows = full_precision(values.flatten(1))
-    return rows if bool(torch.isfinite(rows.detach()).all()) else None
+    return rows if all_finite([rows]) else None
 
 
 def diverged(like: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from infotorch.estimators.renyi_multivariate import channel_views
 from infotorch.estimators.renyi_spectrum import entropy_of_spectrum, join
 from infotorch.estimators.renyi_terms import read_variables
 from infotorch.numerics.checks import check_choice, check_positive, shown
+from infotorch.numerics.finite import all_finite
 from infotorch.numerics.kernels import KERNELS, Bandwidth, Kernel, find_bandwidth, unit_gram
 from infotorch.numerics.on_host import on_host, rows_where
 from infotorch.objectives.base import LocalBatch, Loss, Objective, Target, full_precision, nothing_to_learn
@@ -107,7 +108,7 @@ class RenyiInformation(Objective):
             t, other = rows_where(t, known), rows_where(other, known)
         if other is None or len(t) < 2:
             return nothing_to_learn(batch.output)
-        if not torch.isfinite(t.detach()).all():
+        if not all_finite([t]):
             return Loss(t.sum() * math.nan, {})  # the run has diverged: a result, where kernels refuse their input
         gram = self._gram("output", t)
         return self._loss(gram, self._gram("labels" if self.of == "y" else self.target, other).to(gram))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-import torch
 from torch import Tensor, nn
 
 from infotorch.data.dict_batches import inputs_and_labels
@@ -16,6 +15,7 @@ from infotorch.data.targets import TARGETS, Targets, precision_of_targets, read_
 from infotorch.networks.forward_inputs import several_inputs, takes_several
 from infotorch.networks.segments import network_of
 from infotorch.numerics.checks import as_tensor, check_choice
+from infotorch.numerics.finite import all_finite
 from infotorch.numerics.named_tensors import NamedTensors
 from infotorch.training.checks import check_batches
 from infotorch.training.inputs import batches_of
@@ -105,7 +105,7 @@ def _arrays(
     y = None if data[1] is None else as_tensor(data[1], where=where, name="y").to(parameter.device)
     if (isinstance(x, Tensor) and x.ndim == 0) or (y is not None and y.ndim == 0):
         raise ValueError(f"{where}: x and y must have rows of samples, got a single number.")
-    if isinstance(x, Tensor) and x.is_floating_point() and not torch.isfinite(x).all():
+    if isinstance(x, Tensor) and x.is_floating_point() and not all_finite([x]):
         raise ValueError(f"{where}: x must be finite, got NaN or infinite values.")
     if y is not None and len(y) != len(x):
         raise ValueError(f"{where}: x and y must be paired row by row, got {len(x)} and {len(y)} rows.")

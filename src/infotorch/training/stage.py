@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from infotorch.data.batches import Batch
 from infotorch.data.graphs import NodeSamples
 from infotorch.networks.shares import run_shared, whole
+from infotorch.numerics.finite import all_finite
 from infotorch.numerics.ranks import Ranks
 from infotorch.numerics.seeds import SeedStreams, global_states, set_global_states
 from infotorch.numerics.threads import threads_for
@@ -236,7 +237,7 @@ class Stage:
     def spoiled(self, numbers: Sequence[int]) -> str | None:
         """A module whose last update made a weight non-finite: no later loss of the stage would tell."""
         for number in numbers:
-            if not all(torch.isfinite(parameter).all() for parameter in self.plan[number].body.parameters()):
+            if not all_finite(self.plan[number].body.parameters()):
                 return self.plan[number].name
         return None
 

@@ -34,20 +34,6 @@ def curvature(along: Sequence[Tensor], products: Sequence[Tensor]) -> Tensor:
     return _dot(unit, [full_precision(h) / scale for h in products]) / _dot(unit, unit).clamp_min(1)
 
 
-def all_finite(tensors: Sequence[Tensor | None]) -> bool:
-    """Whether no entry is NaN or infinite.
-
-    Example:
-        >>> all_finite([torch.ones(2), None]), all_finite([torch.tensor(float("inf"))])
-        (True, False)
-    """
-    dense = [t.coalesce().values() if t.is_sparse else t for t in tensors if t is not None]
-    # A sum hands on NaN and infinity and is much faster; where it may have overflowed the entries are looked at.
-    if not dense or bool(torch.stack([t.sum().isfinite() for t in dense]).all()):
-        return True
-    return all(bool(t.isfinite().all()) for t in dense)
-
-
 def _dot(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:
     products = [(full_precision(a) * full_precision(b)).sum() for a, b in zip(left, right, strict=True)]
     return torch.stack(products).sum()

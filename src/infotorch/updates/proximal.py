@@ -26,6 +26,7 @@ from torch.optim import Optimizer
 
 from infotorch.networks.segments import check_no_shared_parameters, split
 from infotorch.numerics.checks import check_choice, check_count, check_positive
+from infotorch.numerics.finite import all_finite
 from infotorch.numerics.nested import map_tensors
 from infotorch.numerics.ranks import Ranks
 from infotorch.objectives.base import full_precision
@@ -41,7 +42,7 @@ from infotorch.updates.halves import (
     step_sizes_of,
     trained,
 )
-from infotorch.updates.norms import all_finite, curvature, norm
+from infotorch.updates.norms import curvature, norm
 from infotorch.updates.proximal_info import ProximalInfo
 from infotorch.updates.slopes import SLOPES, PenaltyName, Slopes
 from infotorch.updates.stall import FLAT, LINEAR, FlatWatch, StallWatch, check_split_state
