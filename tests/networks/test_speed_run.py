@@ -21,7 +21,7 @@ def drawn(*shape, dtype=torch.float32):
     return torch.randn(shape, generator=torch.Generator().manual_seed(1), dtype=dtype)
 
 
-def twin(weights, x):
+def twin(weights, x, *, every_location=False):
     """The forward pass in training mode, step by step from the paper."""
 
     def norm(hidden, name):
@@ -37,19 +37,22 @@ def twin(weights, x):
         hidden = F.max_pool2d(F.conv2d(hidden, weights[f"conv{block}_1.weight"], padding=1), 2)
         hidden = gelu(norm(hidden, f"conv{block}_1"))
         hidden = gelu(norm(F.conv2d(hidden, weights[f"conv{block}_2.weight"], padding=1), f"conv{block}_2"))
-    return F.max_pool2d(hidden, 3).flatten(1) @ weights["fc.weight"].T / 9
+    pooled = hidden if every_location else F.max_pool2d(hidden, 3)
+    return pooled.flatten(1) @ weights["fc.weight"].T / 9
 
 
+@pytest.mark.parametrize("every_location", [False, True])
 @pytest.mark.parametrize("shape", [(3, 32, 32), (1, 28, 28), (3, 25, 49)])
-def test_it_is_the_plain_twin_step_by_step(shape):
-    model = made(shape).double()
+def test_it_is_the_plain_twin_step_by_step(shape, every_location):
+    model = made(shape, every_location=every_location).double()
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if parameter.ndim == 1:
                 parameter.copy_(drawn(len(parameter), dtype=torch.float64) / 10)
             assert torch.isfinite(parameter).all(), name
     x = drawn(5, *shape, dtype=torch.float64)
-    assert torch.allclose(model(x), twin(dict(model.named_parameters()), x), rtol=1e-10, atol=1e-12)
+    wanted = twin(dict(model.named_parameters()), x, every_location=every_location)
+    assert torch.allclose(model(x), wanted, rtol=1e-10, atol=1e-12)
 
 
 def test_its_size_and_what_trains():

@@ -9,7 +9,7 @@ from infotorch.data.batches import TensorBatches
 from infotorch.estimators.bounds import infonce
 from infotorch.numerics.seeds import SeedStreams
 from infotorch.objectives.base import LocalBatch
-from infotorch.objectives.views import ViewInformation, random_affine, replace_features
+from infotorch.objectives.views import ViewInformation, random_affine, random_colours, replace_features
 from infotorch.training.local_module import LocalModule
 from infotorch.training.loop import train
 from infotorch.training.plan import Plan
@@ -74,6 +74,54 @@ class TestAffine:
         assert not seen.requires_grad
         assert torch.equal(images, before)
         assert torch.equal(torch.get_rng_state(), state)
+
+
+class TestColours:
+    images = torch.rand(400, 3, 5, 5, generator=seeded(), dtype=torch.float64)
+
+    def test_brightness_contrast_and_saturation_are_as_drawn(self):
+        """The mean moves by the brightness; about it, grey by the contrast, and colours by saturation too."""
+        seen = random_colours(self.images, jitter=0.5, grey=0.0, generator=seeded(1))
+        drawn = 0.5 * (2 * torch.rand(4, 400, generator=seeded(1), dtype=torch.float64) - 1)
+        brightness, contrast, saturation = drawn[0] * self.images.std(), 1 + drawn[1], 1 + drawn[2]
+        mean, lightness = self.images.mean(dim=(1, 2, 3)), self.images.mean(dim=1)
+        assert torch.allclose(seen.mean(dim=(1, 2, 3)), mean + brightness, atol=1e-12)
+        wanted = contrast[:, None, None] * (lightness - mean[:, None, None]) + (mean + brightness)[:, None, None]
+        assert torch.allclose(seen.mean(dim=1), wanted, atol=1e-12)
+        colours, before = seen - seen.mean(dim=1, keepdim=True), self.images - lightness[:, None]
+        assert torch.allclose(colours, (contrast * saturation)[:, None, None, None] * before, atol=1e-12)
+
+    def test_the_share_of_grey_ones(self):
+        """400 images, each grey with probability 0.3: s.e. 0.023."""
+        seen = random_colours(self.images, jitter=0.4, grey=0.3, generator=seeded(2))
+        grey = (seen - seen.mean(dim=1, keepdim=True)).abs().amax(dim=(1, 2, 3)) < 1e-12
+        assert float(grey.double().mean()) == pytest.approx(0.3, abs=0.07)
+
+    def test_without_strength_nothing_changes_and_the_images_stay(self):
+        before = self.images.clone()
+        assert torch.allclose(random_colours(self.images, jitter=0.0, grey=0.0, generator=seeded()), before, atol=1e-12)
+        random_colours(self.images, jitter=0.4, grey=0.2, generator=seeded())
+        assert torch.equal(self.images, before)
+
+    def test_half_of_the_views_are_mirrored(self):
+        """400 images: s.e. 0.025."""
+        seen = ViewInformation(**STILL, mirrored=True).view(self.images, seeded(3))
+        turned = (seen - self.images.flip(-1)).abs().amax(dim=(1, 2, 3)) < 1e-9
+        kept = (seen - self.images).abs().amax(dim=(1, 2, 3)) < 1e-9
+        assert bool((turned ^ kept).all())
+        assert float(turned.double().mean()) == pytest.approx(0.5, abs=0.08)
+
+    def test_an_objective_draws_colours_after_the_map(self):
+        objective = ViewInformation(jitter=0.4, grey=0.2)
+        stream = seeded(4)
+        moved = random_affine(self.images, generator=stream)
+        wanted = random_colours(moved, jitter=0.4, grey=0.2, generator=stream)
+        assert torch.equal(objective.view(self.images, seeded(4)), wanted)
+
+    @pytest.mark.parametrize(("name", "value"), [("jitter", 1.5), ("grey", -0.1), ("mirrored", 1)])
+    def test_a_strength_out_of_range_is_refused(self, name, value):
+        with pytest.raises((ValueError, TypeError), match=f"ViewInformation: {name} must be"):
+            ViewInformation(**{name: value})
 
 
 class TestReplacement:

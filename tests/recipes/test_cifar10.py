@@ -55,8 +55,8 @@ class TestRows:
         assert set(TABLE) >= wanted | {"bp-checkpoint", "bp-accumulate"}
 
     def test_all_train_on_all_images_for_equally_long_and_are_scored_by_views(self):
-        for recipe in TABLE.values():
-            assert (recipe.epochs, recipe.batch_size) == (10, 1024)
+        for name, recipe in TABLE.items():
+            assert (recipe.epochs, recipe.batch_size) == (18 if name.endswith("-hour") else 10, 1024)
             assert recipe.data == TABLE["bp"].data
             assert recipe.data.train_on_validation
             assert recipe.plan.options["CE"] == {"label_smoothing": 0.2}
@@ -64,13 +64,23 @@ class TestRows:
     def test_a_search_never_trains_on_what_it_is_judged_by(self):
         assert all(recipe.search.during["data.limit"] == 10000 for recipe in TABLE.values())
 
-    def test_what_is_searched_lies_well_within_its_range(self):
-        """A default near an end says that the range is the wrong one."""
+    def test_what_is_searched_starts_well_within_its_range(self):
+        """A start near an end says that the range is the wrong one."""
         for name, recipe in TABLE.items():
-            content = flat_settings(recipe.model_dump(mode="json"))
             for key, where in recipe.search.space.items():
-                default = content.get(key, 0.2 if key == "plan.options.X:views.temperature" else None)
-                assert 1.5 * where.low < default < where.high / 1.5, (name, key)
+                assert 1.5 * where.low < where.start < where.high / 1.5, (name, key)
+
+    def test_a_longer_row_is_the_shorter_one_for_longer_and_is_not_searched(self):
+        for name in ("best", "layerwise"):
+            short, long = (flat_settings(TABLE[row].model_dump(mode="json")) for row in (name, f"{name}-hour"))
+            apart = {key for key in short | long if short.get(key) != long.get(key) and "search.space" not in key}
+            assert apart == {"variant", "description", "epochs"}
+            assert TABLE[f"{name}-hour"].search.space == {}
+
+    @pytest.mark.parametrize("row", ["bp-checkpoint", "bp-accumulate"])
+    def test_rows_for_memory_train_at_the_rate_of_bp(self, row):
+        assert TABLE[row].optimizer == TABLE["bp"].optimizer
+        assert TABLE[row].search.space == {}
 
     def test_modules_without_a_rate_for_the_output_module_have_a_high_one_under_adam(self):
         """Its scores are divided by 9: at 0.002 they hardly move."""

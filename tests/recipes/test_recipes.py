@@ -13,6 +13,7 @@ from infotorch.recipes.changes import change, change_from_text, settable_keys
 from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.registry import find_recipe, recipe_names, variants_of
 from infotorch.recipes.search import search
+from infotorch.recipes.search_settings import SearchRange
 from infotorch.runs.setup import load_samples, with_objectives
 
 
@@ -71,7 +72,8 @@ def test_rows_that_train_all_layers_at_once_get_at_least_twice_a_stages_epochs()
     for name in TRAINING:
         epochs: dict[bool, set[int]] = {True: set(), False: set()}
         for row in map(with_objectives, training_variants(name)):
-            if row.variant == "vib-paper":  # as long as its paper says, and said to be
+            # As long as its paper says, or for an hour, and said to be.
+            if row.variant == "vib-paper" or row.variant.endswith("-hour"):
                 continue
             trained = sum(objective != "frozen" for objective in row.plan.objectives)
             epochs[row.plan.order == "sequential" and trained > 1].add(row.epochs)
@@ -213,6 +215,34 @@ class TestSearch:
             search(self.recipe(), tmp_path / "cut", stopping)
         assert search(self.recipe(), tmp_path / "cut", run_trial) == whole
         assert (tmp_path / "cut" / "trials.jsonl").read_text() == (tmp_path / "whole" / "trials.jsonl").read_text()
+
+    def test_a_search_starts_where_its_ranges_say_and_goes_on_with_draws(self, tmp_path):
+        recipe = self.recipe()
+        start = {key: where.model_copy(update={"start": 2e-3}) for key, where in recipe.search.space.items()}
+        recipe = recipe.model_copy(update={"search": recipe.search.model_copy(update={"space": start})})
+        seen = []
+
+        def run_trial(recipe, where, seed):
+            seen.append(recipe.optimizer.lr)
+            return {"validation_accuracy": self.score(recipe, seed)}
+
+        best = search(recipe, tmp_path, run_trial)
+        assert set(start) == {"optimizer.lr"}
+        assert seen[0] == 2e-3
+        assert len(set(seen)) == 5
+        assert search(recipe, tmp_path, run_trial) == best  # which reads the log and asks the same
+
+    @pytest.mark.parametrize(
+        "given",
+        [
+            {"low": 1.0, "high": 9.0, "start": 10.0},
+            {"low": 1, "high": 9, "whole": True, "start": 2.5},
+            {"values": ("a", "b"), "start": "c"},
+        ],
+    )
+    def test_a_start_outside_of_its_range_is_refused(self, given):
+        with pytest.raises(ValueError, match="start must be one of the range's values"):
+            SearchRange(**given)
 
     def test_a_setting_with_a_diverged_seed_cannot_win(self, tmp_path):
         def run_trial(recipe, where, seed):

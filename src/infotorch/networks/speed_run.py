@@ -84,6 +84,7 @@ def airbench94(
     channels: Sequence[int] = (64, 256, 256),
     images: Tensor | None = None,
     recompute: bool = False,
+    every_location: bool = False,
 ) -> nn.Sequential:
     """Layers stem, conv1_1, pool1, conv1_2, ..., conv3_2, pool, flatten, fc, scale: 1,971,640 weights for CIFAR-10.
 
@@ -100,6 +101,8 @@ def airbench94(
             their patches. None leaves the stem as torch draws it.
         recompute: keep of every block its input alone, and run it again for the backward pass: a third more time, and
             less memory. The layers of block 1 then are `block1.conv1_1` and so on.
+        every_location: the linear layer reads the last 3 x 3 locations and not their largest values; `pool` then does
+            nothing. For features that no label has shaped, of which it loses most.
 
     Raises:
         TypeError: outputs or a number of channels is not an integer, or images no tensor of real numbers.
@@ -125,8 +128,9 @@ def airbench94(
     for number, (before, after) in enumerate(pairwise((stem.out_channels, *channels)), start=1):
         block = _block(number, before, after)
         layers |= {f"block{number}": Recomputed(nn.Sequential(block))} if recompute else block
-    height, width = ((side - 1) // 8 // 3 for side in shape[1:])
-    layers |= {"pool": nn.MaxPool2d(3), "flatten": nn.Flatten()}
+    check_kind(every_location, bool, where="airbench94", name="every_location", said="True or False")
+    height, width = ((side - 1) // 8 // (1 if every_location else 3) for side in shape[1:])
+    layers |= {"pool": nn.Identity() if every_location else nn.MaxPool2d(3), "flatten": nn.Flatten()}
     layers |= {"fc": nn.Linear(channels[-1] * height * width, outputs, bias=False), "scale": Scale(1 / 9)}
     model = nn.Sequential(layers).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     if images is not None:

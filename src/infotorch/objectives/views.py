@@ -1,6 +1,7 @@
 """Information that survives a change which does not matter: InfoNCE between a module's outputs for two views of x.
 
-A view is a random affine map of an image, or a row of a table with some of its values replaced by those of other rows.
+A view is a random affine map of an image, mirrored or in other colours if wanted, or a row of a table with some of its
+values replaced by those of other rows.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from infotorch.numerics.checks import (
     check_widths,
     shown,
 )
+from infotorch.numerics.kinds import check_kind
 from infotorch.numerics.module_inputs import module_input
 from infotorch.numerics.seeds import as_generator
 from infotorch.objectives.base import LocalBatch, Loss, Objective, Side, full_precision, nothing_to_learn
@@ -75,6 +77,37 @@ def random_affine(
         return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
 
 
+def random_colours(images: Tensor, *, jitter: float, grey: float, generator: torch.Generator) -> Tensor:
+    """Every image with a brightness, contrast and saturation of its own; some of them without colour.
+
+    Args:
+        images: shape (n, channels, height, width), real, on whatever scale.
+        jitter: brightness moves uniformly by up to this many standard deviations of the pixels; contrast, about the
+            image's mean, and saturation, about the mean of its channels, by factors uniform within 1 +- jitter.
+        grey: the share of the images whose channels all become their mean.
+        generator: on the device of the images.
+
+    Returns:
+        The same shape, without gradient. Values are not cut off at white and black.
+
+    Source: Chen, Kornblith, Norouzi & Hinton 2020 (SimCLR), arXiv:2002.05709, Appendix A, without the change of hue.
+
+    Example:
+        >>> images = torch.rand(2, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+        >>> seen = random_colours(images, jitter=0.0, grey=1.0, generator=torch.Generator().manual_seed(0))
+        >>> torch.allclose(seen, images.mean(dim=1, keepdim=True).expand_as(images))
+        True
+    """
+    images = images.detach()
+    shape = (4, len(images), 1, 1, 1)
+    *moves, coin = torch.rand(shape, generator=generator, device=images.device, dtype=images.dtype)
+    brightness, contrast, saturation = (jitter * (2 * drawn - 1) for drawn in moves)
+    lightness = images.mean(dim=1, keepdim=True)
+    seen = lightness + torch.where(coin < grey, 0.0, 1 + saturation) * (images - lightness)
+    middle = seen.mean(dim=(1, 2, 3), keepdim=True)
+    return middle + (1 + contrast) * (seen - middle) + brightness * images.std()
+
+
 def replace_features(rows: Tensor, *, share: float, generator: torch.Generator) -> Tensor:
     """Samples in which a random share of the values is replaced by the same feature's value in other random samples.
 
@@ -114,6 +147,9 @@ class ViewInformation(Objective):
         scale: images: least and largest magnification.
         shift: images: share of the width and of the height on either side.
         shear: images: degrees on either side.
+        mirrored: images: half of the views are turned left to right.
+        jitter: images: strength of random brightness, contrast and saturation (see `random_colours`).
+        grey: images: share of the views without colour, likewise.
         corruption: vectors: the share of values replaced by those of other samples (see `replace_features`); of graphs,
             the features of nodes, on the same edges.
         noise_std: of Gaussian noise on views, in units of the deviation of x over the batch: of a feature, or of
@@ -153,6 +189,9 @@ class ViewInformation(Objective):
         scale: tuple[float, float] = (0.8, 1.2),
         shift: float = 0.1,
         shear: float = 10.0,
+        mirrored: bool = False,
+        jitter: float = 0.0,
+        grey: float = 0.0,
         corruption: float = 0.3,
         noise_std: float = 0.0,
         temperature: float = 0.2,
@@ -163,11 +202,15 @@ class ViewInformation(Objective):
     ) -> None:
         super().__init__()
         _check_settings(rotation, scale, shift, shear, corruption, noise_std, num_views)
+        check_kind(mirrored, bool, where="ViewInformation", name="mirrored", said="True or False")
+        for name, value in (("jitter", jitter), ("grey", grey)):
+            check_share(value, where="ViewInformation", name=name)
         check_positive(temperature, where="ViewInformation", name="temperature")
         check_size(embedding, where="ViewInformation", name="embedding")
         if locations is not None:
             check_count(locations, where="ViewInformation", name="locations")
         self.rotation, self.scale, self.shift, self.shear = rotation, scale, shift, shear
+        self.mirrored, self.jitter, self.grey = mirrored, jitter, grey
         self.corruption, self.noise_std, self.temperature, self.num_views = (
             corruption,
             noise_std,
@@ -205,15 +248,24 @@ class ViewInformation(Objective):
         if len(x) == 0:
             raise ValueError("ViewInformation.view: x must have at least one row, got none.")
         if x.ndim == 4:
-            seen = random_affine(
-                x, rotation=self.rotation, scale=self.scale, shift=self.shift, shear=self.shear, generator=generator
-            )
+            seen = self._moved(x, generator)
         else:
             seen = replace_features(x, share=self.corruption, generator=generator)
         if self.noise_std > 0:
             spread = x.std() if x.ndim == 4 else x.std(dim=0)
             drawn = torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
             seen = seen + self.noise_std * spread * drawn
+        return seen
+
+    def _moved(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        seen = random_affine(
+            images, rotation=self.rotation, scale=self.scale, shift=self.shift, shear=self.shear, generator=generator
+        )
+        if self.mirrored:
+            coin = torch.rand(len(seen), generator=generator, device=seen.device, dtype=seen.dtype) < 0.5
+            seen = torch.where(coin[:, None, None, None], seen.flip(-1), seen)
+        if self.jitter or self.grey:
+            seen = random_colours(seen, jitter=self.jitter, grey=self.grey, generator=generator)
         return seen
 
     def forward(self, batch: LocalBatch) -> Loss:

@@ -81,8 +81,8 @@ def _on_rows(recipe: Recipe, dataset: Dataset, classes: int) -> nn.Module:
 
 def _speed_run(wanted: NetworkSettings, dataset: Dataset, classes: int) -> nn.Module:
     images = dataset.train.x
-    channels = {"channels": wanted.channels} if wanted.channels else {}
-    return airbench94(images.shape[1:], classes, images=images[:_WHITENED], recompute=wanted.recompute, **channels)
+    given = wanted.model_dump(include={"recompute", "every_location", *(["channels"] if wanted.channels else [])})
+    return airbench94(images.shape[1:], classes, images=images[:_WHITENED], **given)
 
 
 def _published(wanted: NetworkSettings, shape: Sequence[int], classes: int) -> nn.Module:

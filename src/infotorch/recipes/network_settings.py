@@ -16,7 +16,7 @@ _CHOICES = {
     "wrn-28-10": {"dropout"},
     "resnet50": set[str](),
     "resnet110": set[str](),
-    "airbench94": {"channels", "recompute"},
+    "airbench94": {"channels", "recompute", "every_location"},
 }
 
 
@@ -28,7 +28,7 @@ class NetworkSettings(Settings):
             between its two linear layers), "all-cnn-c" (dropout behind the convolutions that halve the image), "vgg16"
             (norm, "batch" or "none"; hidden linear layers before the last, and their dropout), "wrn-28-10" (dropout
             inside its blocks), "resnet50", "resnet110" or "airbench94" (channels of its three blocks, (64, 256, 256)
-            where none are given; recompute; `init` is its own); "" for none.
+            where none are given; recompute; every_location; `init` is its own); "" for none.
         hidden: widths of the hidden linear layers; may be empty behind convolutions and message passing.
         head: a linear layer without a nonlinearity before it behind the last one; folded into it after training.
         channels: of the convolutions; empty for a perceptron.
@@ -46,6 +46,7 @@ class NetworkSettings(Settings):
         latent: entries of mu and of sigma at the bottleneck of a denoising variational autoencoder, with `channels`
             on either side; 0 for the other networks, which classify.
         recompute: of "airbench94": keep the inputs of its blocks alone, which run again for the backward pass.
+        every_location: of "airbench94": the last linear layer reads every location of the last grid.
         noise_std: standard deviation of the noise that the denoiser puts on its images, in units of their pixels.
     """
 
@@ -67,13 +68,15 @@ class NetworkSettings(Settings):
     latent: int = Field(default=0, ge=0)
     noise_std: float = Field(default=0.0, ge=0)
     recompute: bool = False
+    every_location: bool = False
 
     @model_validator(mode="after")
     def _fits_together(self) -> NetworkSettings:
         if self.architecture:
             return self._of_architecture()
-        if self.recompute:
-            raise ValueError('recompute is for the architecture "airbench94"')
+        for name in ("recompute", "every_location"):
+            if getattr(self, name):
+                raise ValueError(f'{name} is for the architecture "airbench94"')
         if not (self.hidden or self.channels or self.convolutions or self.latent):
             raise ValueError("hidden must name a layer's width, where there is no convolution and no message passing")
         if self.head and self.squash:

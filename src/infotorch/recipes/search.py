@@ -65,6 +65,8 @@ def search(recipe: Recipe, directory: Path, run_trial: RunTrial) -> dict[str, Se
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     log = _Log(recipe, directory, run_trial)
     study = optuna.create_study(direction=direction_of(recipe), sampler=optuna.samplers.TPESampler(seed=SAMPLER_SEED))
+    if first := {key: where.start for key, where in recipe.search.space.items() if where.start is not None}:
+        study.enqueue_trial(first)
     for number in range(recipe.search.trials):
         asked = study.ask()
         settings = {key: suggest(asked, key, where) for key, where in recipe.search.space.items()}

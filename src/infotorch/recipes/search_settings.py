@@ -19,6 +19,8 @@ class SearchRange(Settings):
         high: its upper end, which is part of it.
         log: search the interval on a logarithmic scale, else on a linear one.
         whole: whole numbers alone.
+        start: what the first trial takes; None lets the sampler draw it. A search of few trials is a random one, which
+            may miss what is known to work.
 
     Example:
         >>> SearchRange(low=1e-4, high=1e-2).values is None
@@ -30,6 +32,7 @@ class SearchRange(Settings):
     high: float | None = None
     log: bool = True
     whole: bool = False
+    start: Scalar = None
 
     @model_validator(mode="after")
     def _is_values_or_an_interval(self) -> SearchRange:
@@ -40,7 +43,18 @@ class SearchRange(Settings):
             raise ValueError(f"low must be below high, got {self.low} and {self.high}")
         elif self.log and self.low <= 0:
             raise ValueError(f"low must be above 0 on a logarithmic scale, got {self.low}")
+        if self.start is not None and not self._holds(self.start):
+            raise ValueError(f"start must be one of the range's values, got {self.start!r}")
         return self
+
+    def _holds(self, value: Scalar) -> bool:
+        if self.values is not None:
+            return value in self.values
+        if isinstance(value, bool) or not isinstance(value, int if self.whole else (int, float)):
+            return False
+        assert self.low is not None
+        assert self.high is not None
+        return self.low <= value <= self.high
 
 
 class SearchSettings(Settings):
