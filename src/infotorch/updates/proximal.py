@@ -316,8 +316,7 @@ class ProximalSplit:
         return seen
 
     def _info(self, seen: Slopes) -> ProximalInfo:
-        output = map_tensors(seen.output, lambda tensor: tensor.detach())
-        norms = tuple(norm(slopes) for slopes in seen.slopes)
+        output, norms = map_tensors(seen.output, lambda t: t.detach()), tuple(norm(slopes) for slopes in seen.slopes)
         finite = all_finite([seen.loss, *norms, *seen.phi_gradients])
         return ProximalInfo(seen.loss.detach(), output, norms, (), self.stalled, finite)
 
