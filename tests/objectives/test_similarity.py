@@ -10,6 +10,7 @@ from infotorch.estimators.dependence import cka
 from infotorch.objectives.base import LocalBatch
 from infotorch.objectives.labels import ReadoutInformation
 from infotorch.objectives.similarity import MEASURES, KernelAlignment, PredictiveSimilarity
+from infotorch.training.memory import auxiliary_parameter_bytes
 
 LABELS = torch.arange(12) % 3
 
@@ -161,6 +162,10 @@ def predictive(output, y=LABELS, **settings):
 
 
 class TestPredictiveSimilarity:
+    def test_the_bytes_of_its_layer_count_as_auxiliary(self):
+        objective = predictive(torch.ones(len(LABELS), 5))
+        assert auxiliary_parameter_bytes([objective]) == 5 * 5 * 4
+
     def test_the_error_compares_correlations_of_features_and_of_classes(self, output):
         objective = predictive(output)
         features = output @ objective.get_parameter("features.weight").T

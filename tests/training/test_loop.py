@@ -317,6 +317,29 @@ class Exploding(Objective):
         return Loss(loss * math.nan if self.calls >= 3 else loss, {})
 
 
+class Careless(Objective):
+    """Read-out by the output's first columns, which changes a tensor of the batch on the way."""
+
+    needs_labels = True
+
+    def __init__(self, name):
+        super().__init__()
+        self.name = name
+
+    def forward(self, batch: LocalBatch) -> Loss:
+        with torch.no_grad():
+            getattr(batch, self.name).mul_(1)
+        return Loss(nn.functional.cross_entropy(batch.output[:, :2].clone(), batch.y.clone()), {})
+
+
+@pytest.mark.parametrize("name", ["x", "module_input", "output", "y"])
+@pytest.mark.parametrize("order", ["simultaneous", "sequential"])
+def test_an_objective_that_changes_what_others_read_is_refused(name, order, make_mlp, two_blobs):
+    plan = Plan.layerwise(make_mlp(), objectives=[Careless(name), None, CrossEntropy()], order=order, optimizer=adam)
+    with pytest.raises(ValueError, match="module '0': Careless changes a tensor of its batch in place"):
+        finish(plan, TensorBatches(*two_blobs, batch_size=64), epochs=1)
+
+
 class TestDivergence:
     def test_a_non_finite_loss_ends_training_before_it_moves_a_weight(self, make_mlp, two_blobs):
         model, steps, kept = make_mlp(), [], None

@@ -9,9 +9,10 @@ from infotorch.training.loop import train
 from infotorch.training.plan import Plan
 
 
-def trained(micro_batches, objectives="Y,CE", rows=48, dtype=torch.float64):
+def trained(micro_batches, objectives="Y,CE", rows=48, dtype=torch.float64, unlabelled=()):
     generator = torch.Generator().manual_seed(0)
     x, y = torch.randn(rows, 4, generator=generator, dtype=dtype), torch.arange(rows) % 3
+    y[list(unlabelled)] = -1
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = nn.Sequential(nn.Linear(4, 64), nn.GELU(), nn.Linear(64, 3)).to(dtype)
@@ -33,6 +34,14 @@ def test_the_steps_are_those_of_the_whole_batch_to_rounding(parts):
         for name, loss in first.losses.items():
             assert second.losses[name].total.item() == pytest.approx(loss.total.item())
             assert second.losses[name].terms.keys() == loss.terms.keys()
+
+
+def test_a_loss_of_labelled_samples_is_averaged_over_these():
+    """The first of two modules learns without labels; 31 of 48 samples have none, unevenly over the parts."""
+    unlabelled = [*range(9), *range(20, 42)]
+    whole, _ = trained(1, "X,CE", unlabelled=unlabelled)
+    found, _ = trained(3, "X,CE", unlabelled=unlabelled)
+    assert found[0].losses["2"].total.item() == pytest.approx(whole[0].losses["2"].total.item())
 
 
 def test_autograd_keeps_a_part_at_a_time():

@@ -22,7 +22,7 @@ from infotorch.numerics.kinds import check_kind
 from infotorch.numerics.named_tensors import NamedTensors
 from infotorch.numerics.seeds import SeedStreams
 from infotorch.numerics.states import check_keys, check_state
-from infotorch.objectives.base import LocalBatch, Objective
+from infotorch.objectives.base import LocalBatch, Loss, Objective
 from infotorch.objectives.checks import check_targets
 from infotorch.training.checks import check_makes_optimizers
 from infotorch.training.inputs import describe_input
@@ -157,6 +157,25 @@ class LocalModule:
                 "read; use inplace=False there, or cut elsewhere."
             )
         return output
+
+    def loss(self, batch: LocalBatch) -> Loss:
+        """What the objective says of a batch.
+
+        Raises:
+            ValueError: the module has no objective, or this one changed a tensor of the batch in place, which others
+                read: the next module the output, the other objectives x and y.
+        """
+        if self.objective is None:
+            raise ValueError(f"module {self.name!r} has no objective, and so no loss.")
+        held = [t for t in (batch.x, batch.module_input, batch.output, batch.y) if t is not None]
+        before = _versions(*held)
+        loss = self.objective(batch)
+        if _versions(*held) != before:
+            raise ValueError(
+                f"module {self.name!r}: {type(self.objective).__name__} changes a tensor of its batch in place, which "
+                "the next module and other objectives read; change a copy."
+            )
+        return loss
 
     def parameters(self) -> list[nn.Parameter]:
         """The parameters of body and objective that the module's own step moves: all but those of critics."""

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from infotorch.objectives.auxiliary import ThroughAuxiliary
 from infotorch.objectives.infopro import ImageReconstruction
+from infotorch.objectives.similarity import PredictiveSimilarity
 
 
 class SavedActivations:
@@ -87,7 +88,9 @@ def track_saved_activations(parameters: Iterable[Tensor] = ()) -> Iterator[Saved
 
 
 def auxiliary_parameter_bytes(objectives: Iterable[nn.Module | None]) -> int:
-    """Bytes of the weights of all auxiliary networks, InfoPro's decoders among them; read-outs are none.
+    """Bytes of the weights of all auxiliary networks, InfoPro's decoders and predicted similarity's layers among them.
+
+    Read-outs are none.
 
     Example:
         >>> from infotorch.objectives.base import LocalBatch
@@ -101,5 +104,6 @@ def auxiliary_parameter_bytes(objectives: Iterable[nn.Module | None]) -> int:
     # Before they are built there are none.
     networks = [getattr(part, "network", None) for part in parts if isinstance(part, ThroughAuxiliary)]
     networks += [getattr(part, "decoder", None) for part in parts if isinstance(part, ImageReconstruction)]
+    networks += [getattr(part, "features", None) for part in parts if isinstance(part, PredictiveSimilarity)]
     weights = [weight for network in networks if network is not None for weight in network.parameters()]
     return sum(weight.numel() * weight.element_size() for weight in weights)

@@ -253,7 +253,7 @@ class Stage:
         local = local_batch(batch.x, hidden, output, batch.y, self.streams, (*key, number), self._encoder(number))
         self._train_critics(module, local)
         with self._autocast():
-            return output, module.objective(local)
+            return output, module.loss(local)
 
     def _add_gradients(
         self, module: LocalModule, hidden: Any, batch: Batch, key: tuple[int, ...]
@@ -263,7 +263,9 @@ class Stage:
         module.update.clear()
         outputs: list[Tensor] = []
         losses: list[tuple[Loss, float]] = []
-        for place, (part, seen, share) in enumerate(parts_of_batch(batch, whole(hidden), self.micro_batches)):
+        by_labels = module.objective is not None and module.objective.needs_labels
+        parts = parts_of_batch(batch, whole(hidden), self.micro_batches, by_labels=by_labels)
+        for place, (part, seen, share) in enumerate(parts):
             output, loss = self._local_loss(module, seen, part, (*key, place))
             (share * loss.total).backward(inputs=module.update.moving())
             outputs.append(whole(output.detach()))
@@ -276,10 +278,9 @@ class Stage:
         seen: list[Loss] = []
 
         def loss_fn(output: Tensor) -> Tensor:
-            assert module.objective is not None
             streams, place = self.streams, (*key, number)
             local = local_batch(batch.x, hidden, output, batch.y, streams, place, self._encoder(number))
-            seen.append(module.objective(local))
+            seen.append(module.loss(local))
             return seen[-1].total
 
         assert isinstance(module.update, ProximalUpdate)
