@@ -497,6 +497,26 @@ def a_rate_from_complex_weights(stranger):
     return step
 
 
+def a_rate_from_a_table_of_whole_numbers(stranger):
+    stranger.layers[2].register_buffer("table", torch.tensor([3, 1, 4, 1, 5]))
+
+    def step(x, y):
+        stranger.optimizers[0].param_groups[0]["lr"] = 0.01 * int(stranger.layers[2].table[0])
+        stranger(x, y)
+
+    return step
+
+
+def a_rate_from_a_switch(stranger):
+    stranger.layers[1].register_buffer("on", torch.tensor(True))
+
+    def step(x, y):
+        stranger.optimizers[0].param_groups[0]["lr"] = 0.02 if bool(stranger.layers[1].on) else 0.01
+        stranger(x, y)
+
+    return step
+
+
 def weights_averaged_over_modules(stranger):
     def step(x, y):
         stranger(x, y)
@@ -517,8 +537,23 @@ CHEATS = {
     a_rate_from_the_last_loss: {"0": {"later weights"}},
     a_rate_from_a_norm_of_at_most_one: {"0": {"later weights"}},
     a_rate_from_complex_weights: {"0": {"later weights"}},
+    a_rate_from_a_table_of_whole_numbers: {"0": {"later weights"}},
+    a_rate_from_a_switch: {"0": {"later weights"}},
     weights_averaged_over_modules: {"1": {"later weights"}},
 }
+
+
+def test_a_table_of_places_that_fits_in_one_order_alone_is_no_fault():
+    """In another order the step cannot be taken: the other trials still certify it."""
+    stranger = Stranger()
+    stranger.layers[1].register_buffer("order", torch.arange(4))
+
+    def step(x, y):
+        assert stranger.layers[1].order.tolist() == [0, 1, 2, 3]
+        stranger(x, y)
+
+    audit = stranger.audit(step)
+    assert audit.certified, audit
 
 
 class TestCheats:

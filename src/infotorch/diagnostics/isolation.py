@@ -90,8 +90,8 @@ def audit_isolation(
     The step is taken again and again on the same samples, two updates each time, and each time one thing is changed.
     What a plan or a module says of itself plays no part. For each module:
 
-    - "later weights": other weights of every later module, and a thousand times larger and smaller ones, change no bit
-      of it.
+    - "later weights": other weights of every later module, a thousand times larger and smaller ones, and its buffers
+      of whole numbers in another order change no bit of it.
     - "later inputs": other values that go into every later module change no bit of it.
     - "gradients": no gradient leaves a call of another module's layers towards its weights.
     - "parameters": it shares none that move with another module, tied weights and views included, and none is written

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from typing import Any, Literal, TypeAlias
@@ -77,6 +77,11 @@ class Findings:
         earlier = self.names[: self.names.index(name)]
         clean = not any(together[one].tensors or together[one].error for one in earlier)
         self.weights.append((name, "other weights", together if clean else trials.other_weights(name)))
+        if not clean:
+            integers = trials.other_integers(name)
+            # A table in another order may be one with which no step can be taken, which proves nothing.
+            found = {one: replace(moved, error="") for one, moved in integers.items()}
+            self.weights.append((name, "other whole numbers", found))
         self.weights.append((name, "larger weights", trials.large_weights(name)))
         self.weights.append((name, "smaller weights", trials.small_weights(name)))
         if self._calls(name):

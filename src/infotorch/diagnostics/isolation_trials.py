@@ -92,11 +92,20 @@ class Trials:
     def all_other(self, name: str, streams: list[Stream]) -> dict[str, Moved]:
         """Module -> what moves in it with other weights of module `name`, other inputs to it and other draws."""
         calls = self._calls_of(name, change=shuffled_input, leaving=lambda: _draw(streams))
-        return self.moved(calls, lambda: self._disturb(name))
+
+        def change() -> None:
+            self._disturb(name)
+            self._reorder(name)
+
+        return self.moved(calls, change)
 
     def other_weights(self, name: str) -> dict[str, Moved]:
         """The same, for other weights alone."""
         return self.moved(nullcontext(), lambda: self._disturb(name))
+
+    def other_integers(self, name: str) -> dict[str, Moved]:
+        """The same, for its whole numbers and truths in another order: counts, masks, tables of places."""
+        return self.moved(nullcontext(), lambda: self._reorder(name))
 
     def large_weights(self, name: str) -> dict[str, Moved]:
         """The same, when all numbers of module `name` are a thousand times as large; ten times if need be."""
@@ -182,6 +191,17 @@ class Trials:
                     noise = torch.randn(weight.shape, generator=generator, dtype=kind) * size
                     weight.add_(noise.to(weight.device, weight.dtype))
 
+    def _reorder(self, name: str) -> None:
+        """Places stay places in another order; a single number, of steps for example, is one more."""
+        with torch.no_grad():
+            for tensor in self._own(name, integers=True):
+                if tensor.ndim > 0:
+                    tensor.copy_(tensor.flatten().roll(1).view_as(tensor))
+                elif tensor.dtype == torch.bool:
+                    tensor.logical_not_()
+                else:
+                    tensor.add_(1)
+
     def _scale(self, name: str, factor: float) -> None:
         with torch.no_grad():
             for tensor in self._own(name):
@@ -191,13 +211,13 @@ class Trials:
         held = {id(tensor) for part in self.parts.values() for tensor in tensors_of_module(part).values()}
         relabel((thing for thing in self.state.objects if id(thing) not in held), self.y, y)
 
-    def _own(self, name: str) -> list[Tensor]:
-        """Tensors of a module, but of integers, that no other one holds: what is shared is looked at as such."""
+    def _own(self, name: str, *, integers: bool = False) -> list[Tensor]:
+        """Real tensors of a module, or those of integers, that no other one holds: what is shared is seen as such."""
         others = {other: tensors_of_module(part) for other, part in self.parts.items() if other != name}
         own = tensors_of_module(self.parts[name])
         shared = {key for names in shared_with(own, others).values() for key in names}
-        numbers = {key: tensor for key, tensor in own.items() if tensor.is_floating_point() or tensor.is_complex()}
-        return [tensor for key, tensor in numbers.items() if key not in shared]
+        kept = {key: tensor for key, tensor in own.items() if key not in shared}
+        return [t for t in kept.values() if (t.is_floating_point() or t.is_complex()) != integers]
 
 
 def _draw(streams: list[Stream]) -> None:
