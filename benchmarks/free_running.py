@@ -34,13 +34,10 @@ def outcome(name: str, way: str, seed: int, out: Path) -> dict[str, float]:
     table, settings = SETS[name]
     devices, order = WAYS[way]
     where = out / f"{name}-{way.replace(' ', '-')}-{seed}"
-    words = [word for setting in (*settings, *order) for word in ("--set", setting)]
-    subprocess.run(
-        [sys.executable, "-m", "infotorch", "run", table, "--variant", "best", *words, "--devices", str(devices)]
-        + ["--device", "cpu", "--seed", str(seed), "--out", str(where), "--resume", "--quiet"],
-        check=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )
+    words = ["-m", "infotorch", "run", table, "--variant", "best", "--devices", str(devices), "--device", "cpu"]
+    words += [word for setting in (*settings, *order) for word in ("--set", setting)]
+    words += ["--seed", str(seed), "--out", str(where), "--resume", "--quiet"]
+    subprocess.run([sys.executable, *words], check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
     ended = json.loads((where / "outcome.json").read_text(encoding="utf-8"))
     return {"seed": seed, "test_accuracy": ended["metrics"]["test_accuracy"], **_skipped(where)}
 
