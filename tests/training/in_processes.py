@@ -13,6 +13,7 @@ from lightning_fabric import Fabric
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 from torch_geometric.data import Data
+from torch_geometric.nn import GCNConv, global_mean_pool
 
 from infotorch import Plan
 from infotorch.data.batches import TensorBatches
@@ -99,12 +100,45 @@ def proximal_case(order, **settings):
     return Plan.proximal(model.double(), order=order, **settings), data("vectors")
 
 
-def graph_case():
+class Pool(nn.Module):
+    def forward(self, hidden, batch):
+        return global_mean_pool(hidden, batch)
+
+
+class GraphNetwork(nn.Module):
+    """A graph convolution with batch norm and dropout, the mean over nodes if wanted, and a linear module."""
+
+    def __init__(self, *, of_graphs):
+        super().__init__()
+        self.conv, self.norm, self.drop = GCNConv(9, 4), nn.BatchNorm1d(4), nn.Dropout(0.2)
+        self.pool, self.out, self.of_graphs = Pool(), nn.Linear(4, 3), of_graphs
+
+    def forward(self, x, edge_index, batch):
+        hidden = self.drop(self.norm(self.conv(x, edge_index)).relu())
+        return self.out(self.pool(hidden, batch) if self.of_graphs else hidden)
+
+
+def graph_case(name, *, of_graphs):
+    """A graph convolution that `name` trains, and an output module; rings of several sizes, or one graph."""
     torch.manual_seed(1)
-    features, edges = rows(20, 6).float(), torch.stack([torch.arange(20), torch.arange(20).roll(1)])
-    data = Data(x=features, edge_index=edges, y=torch.arange(20) % 3)
-    model = nn.Sequential(nn.Linear(6, 3))
-    return Plan.end_to_end(OnNodes(model), optimizer=sgd), data
+    sizes = (5, 3, 7, 4, 6, 3, 8) if of_graphs else (20,)
+    graphs = []
+    for number, size in enumerate(sizes):
+        around = torch.arange(size)
+        edges = torch.cat([torch.stack([around, around.roll(1)]), torch.stack([around.roll(1), around])], dim=1)
+        labels = torch.tensor([number % 3]) if of_graphs else around % 3
+        features = torch.cat([rows(20, 6)[:size] + number, rows(20, 3)[:size] * 0], dim=1)  # the last are for labels
+        graphs.append(Data(x=features, edge_index=edges, y=labels))
+    model = GraphNetwork(of_graphs=of_graphs).double()
+    plan = Plan.layerwise(model, ("out",), (objective_from_name(name), "CE"), optimizer=sgd)
+    return plan, graphs if of_graphs else graphs[0]
+
+
+def proximal_graph_case():
+    _, graph = graph_case("Y", of_graphs=False)
+    torch.manual_seed(1)
+    network = GraphNetwork(of_graphs=False).double()
+    return Plan.proximal(network, order="hybrid", at="out", optimizer=sgd, step_size=0.1), graph
 
 
 class Experts(nn.Module):
@@ -164,23 +198,17 @@ def resumed_case():
     return plan, given
 
 
-class OnNodes(nn.Module):
-    """A network of a graph."""
-
-    def __init__(self, body):
-        super().__init__()
-        self.body = body
-
-    def forward(self, data):
-        return self.body(data.x)
-
-
 def triangle(optimizer, steps):
     return torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.02, total_steps=steps)
 
 
+GRAPHS = [name for name, registered in REGISTRY.items() if registered.needs == "graphs"]
+#: Of these, what needs several graphs, and what takes outputs of graphs or of nodes.
+POOLED, EITHER = ("X:infograph",), ("X:graph-renyi", "Y:graph-forward-forward")
 CASES = {
-    **{name: partial(objective_case, name) for name in REGISTRY if REGISTRY[name].needs != "graphs"},
+    **{name: partial(objective_case, name) for name in REGISTRY if name not in GRAPHS},
+    **{f"{name} of nodes": partial(graph_case, name, of_graphs=False) for name in ("Y", *GRAPHS) if name not in POOLED},
+    **{f"{name} of graphs": partial(graph_case, name, of_graphs=True) for name in ("Y", *POOLED, *EITHER)},
     "simultaneous": partial(plan_case, optimizer=adam, order="simultaneous"),
     "crossing": partial(plan_case, optimizer=adam, order="simultaneous", isolated=False),
     "schedule": partial(plan_case, optimizer=sgd, scheduler=triangle),
@@ -189,6 +217,7 @@ CASES = {
     "micro-batches": partial(plan_case, optimizer=adam, order="simultaneous"),
     "after": partial(plan_case, optimizer=adam, order="simultaneous"),
     **{f"proximal {order}": partial(proximal_case, order) for order in (1, 2, "hybrid", "whole")},
+    "proximal of nodes": proximal_graph_case,
     "proximal after": partial(proximal_case, "hybrid", handoff="after", max_norm=1.0, penalty="huber"),
     "experts": experts_case,
     "recomputed": recomputed_case,
@@ -199,7 +228,6 @@ REFUSED = {
     "other batches": partial(plan_case, optimizer=sgd),
     "another seed": partial(plan_case, optimizer=sgd),
     "resumed in one": resumed_case,
-    "a graph": graph_case,
     "dropout again": partial(rerun_case, nn.Dropout(0.5)),
     "norm again": partial(rerun_case, nn.BatchNorm1d(6)),
 }
@@ -211,7 +239,10 @@ def run(name, fabric):
     seed = fabric.global_rank if name == "other batches" else 3
     batches = TensorBatches(*given, batch_size=BATCH, seed=seed) if isinstance(given, tuple) else given
     losses, seed = [], 5 + (fabric.global_rank if name == "another seed" else 0)
-    for info in train(plan, batches, epochs=10, seed=seed, fabric=fabric, **TRAINING.get(name, {})):
+    settings = {"epochs": 10} | TRAINING.get(name, {})
+    if not isinstance(given, tuple):
+        settings = {"epochs": 20, "batch_size": 3} if isinstance(given, list) else {"epochs": 50}
+    for info in train(plan, batches, seed=seed, fabric=fabric, **settings):
         losses += [loss.total.double() for loss in info.losses.values()]
         assert info.diverged is None, name
     state = [value for value in _leaves(plan.state_dict()) if isinstance(value, torch.Tensor)]

@@ -101,20 +101,21 @@ def run_shared(ranks: Ranks, call: Callable[..., Any], *inputs: Any) -> Any:
 def run_apart(ranks: Ranks, call: Callable[..., Any], *inputs: Any) -> Any:
     """`call(*inputs)` with each process's rows: a `Part`, or the output of a batch that all of them run whole.
 
-    Random numbers and the statistics of batch norm are those of the whole batch. A batch with fewer than two rows for
-    each process is run by all of them whole.
+    Random numbers and the statistics of batch norm are those of the whole batch. Graphs, whose nodes look at one
+    another, and a batch with fewer than two rows for each process are run by all of them whole.
 
     Args:
         ranks: the processes; all of them call this, with the same inputs.
         call: layers that treat every row alone, but for batch norm.
-        inputs: tensors, named tensors, structures of tensors, or parts of them; the last is whole, with a row for each
-            sample, and the others have one or more.
+        inputs: graphs, tensors, named tensors, structures of tensors, or parts of them; the last is whole, with a row
+            for each sample, and the others have one or more.
 
     Raises:
         ValueError: an output that has not as many rows for each sample.
     """
     last = inputs[-1]
-    rows = len(last) if isinstance(last, NamedTensors) else len(next(tensors_in(last)))
+    tensors = [last] if isinstance(last, NamedTensors) else [*tensors_in(last)]
+    rows = len(tensors[0]) if tensors else 0  # a graph is no structure of tensors
     if rows < _LEAST * ranks.size:
         return call(*inputs)
     share = Share(ranks, rows)

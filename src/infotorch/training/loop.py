@@ -83,8 +83,8 @@ def train(
         ValueError: epochs below 1, a start outside the run, or within an epoch of a `DataLoader`, a cache for batches
             that serve no single samples or are augmented, samples that do not pair or are not finite, a plan whose
             schedules have run or were prepared for another number of steps; several processes that
-            torch.distributed has joined, and no fabric of them, or that read other batches than each other, or graphs
-            but in pipelined order; a division of other processes or modules.
+            torch.distributed has joined, and no fabric of them, or that read other batches than each other; a
+            division of other processes or modules.
 
     Example:
         >>> import torch

@@ -14,7 +14,6 @@ from torch.nn.parameter import is_lazy
 from torch.utils._pytree import tree_iter
 
 from infotorch.data.batches import Batch
-from infotorch.data.graph_checks import is_graph
 from infotorch.data.graphs import tensors_of
 from infotorch.networks.shares import run_apart, whole
 from infotorch.numerics.ranks import Ranks, leave_at_exit
@@ -129,20 +128,6 @@ def _differing(mine: Tensor) -> Tensor:
     dist.all_reduce(most, dist.ReduceOp.MAX)
     dist.all_reduce(least, dist.ReduceOp.MIN)
     return most != least
-
-
-def check_batch(batch: Batch, ranks: Ranks, *, where: str) -> None:
-    """Refuse what processes cannot share: graphs, and a batch that is another one in another process.
-
-    Raises:
-        ValueError: it is; in every process.
-    """
-    if is_graph(batch.x):
-        raise ValueError(
-            f"{where}: graphs are trained in one process, got {ranks.size}, or in one for each module "
-            '(order="pipelined"); give no fabric, or devices=1.'
-        )
-    check_same_batch(batch, where=where)
 
 
 def check_same_batch(batch: Batch, *, where: str) -> None:

@@ -29,7 +29,7 @@ from infotorch.training.memory import track_saved_activations
 from infotorch.training.micro_batches import mean_loss, parts_of_batch
 from infotorch.training.plan import Batches, Plan
 from infotorch.training.position import Position, StepInfo
-from infotorch.training.processes import check_batch, loss_of_rows
+from infotorch.training.processes import check_same_batch, loss_of_rows
 from infotorch.training.split_module import ProximalUpdate, SplitModule
 from infotorch.updates.gradient import GradientUpdate
 from infotorch.updates.replay import keeping_statistics
@@ -122,7 +122,7 @@ class Stage:
     def step(self, batch: Batch, position: Position, following: Position, ends_epoch: bool) -> StepInfo:
         """One update of every module of the stage."""
         if self.ranks is not None and not self.measured:
-            check_batch(batch, self.ranks, where="train")
+            check_same_batch(batch, where="train")
         taken = self.take(batch, position)
         ends_stage, diverged = following.stage > position.stage, taken.diverged
         if ends_stage and diverged is None:
