@@ -66,7 +66,7 @@ def base() -> Recipe:
         batch_size=128,
         search=SearchSettings(
             trials=5,
-            space={"optimizer.lr": SearchRange(low=3e-4, high=1e-2)},
+            space={"optimizer.lr": SearchRange(low=3e-4, high=1e-2, start=2e-3)},
             during={"data.limit": 5000, "epochs": 4},
         ),
     )
