@@ -163,6 +163,15 @@ def experts_case():
     return Plan.layerwise(model.double(), ("1",), "Y,CE", optimizer=adam), data("vectors")
 
 
+def normed_experts_case():
+    torch.manual_seed(1)
+    experts = Experts()
+    experts.layers = nn.ModuleList(nn.Sequential(layer, nn.BatchNorm1d(6)) for layer in experts.layers)
+    return Plan.layerwise(nn.Sequential(experts, nn.Linear(6, 3)).double(), ("1",), "Y,CE", optimizer=sgd), data(
+        "vectors"
+    )
+
+
 def recomputed_case():
     """Batch norm and dropout that run again in the backward pass."""
     torch.manual_seed(1)
@@ -228,6 +237,7 @@ REFUSED = {
     "other batches": partial(plan_case, optimizer=sgd),
     "another seed": partial(plan_case, optimizer=sgd),
     "resumed in one": resumed_case,
+    "experts with norms": normed_experts_case,
     "dropout again": partial(rerun_case, nn.Dropout(0.5)),
     "norm again": partial(rerun_case, nn.BatchNorm1d(6)),
 }

@@ -42,6 +42,7 @@ REFUSALS = {
     "other batches": "the processes read different batches; give each the whole training data",
     "another seed": "train: the processes differ in seed; give each the same plan, samples, epochs and seed",
     "resumed in one": "train: the processes differ in optimisers and schedules; give each the same plan",
+    "experts with norms": "several processes: the rows of each are at the batch norm of another layer",
     "dropout again": "several processes: dropout or noise cannot run again within torch.utils.checkpoint",
     "norm again": "several processes: batch norm cannot run again within torch.utils.checkpoint",
 }

@@ -15,6 +15,7 @@ from torch.utils._pytree import tree_iter
 
 from infotorch.data.batches import Batch
 from infotorch.data.graphs import tensors_of
+from infotorch.networks.norm_of_all import know_places
 from infotorch.networks.shares import run_apart, whole
 from infotorch.numerics.ranks import Ranks, leave_at_exit
 from infotorch.objectives.base import Loss
@@ -90,6 +91,7 @@ def begin_alike(plan: Plan, *, where: str, **settings: int) -> None:
     parts = [part for module in plan for part in (module.body, module.objective) if part is not None]
     held = [tensor for part in parts for tensor in (*part.parameters(), *part.buffers())]
     device = held[0].device
+    know_places(held)
     # A lazy weight is drawn by the seed.
     held = [tensor for tensor in held if not is_lazy(tensor) and tensor.layout == torch.strided and tensor.numel()]
     updates = [update.state_dict() for m in plan for update in (m.update, m.critic_update) if update is not None]
