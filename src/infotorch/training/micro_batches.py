@@ -30,9 +30,9 @@ def parts_of_batch(
     """
     assert isinstance(batch.x, Tensor)
     samples = len(batch.x)
-    counted = torch.ones(samples)
+    counted = torch.ones(samples, dtype=torch.float64, device="cpu")
     if by_labels and batch.y is not None and bool((labelled := labelled_samples(on_host(batch.y))).any()):
-        counted = labelled.float()
+        counted = labelled.double()
     for rows in torch.arange(samples, device="cpu").tensor_split(max(1, min(count, samples // 2))):
         part = slice(int(rows[0]), int(rows[-1]) + 1)
         y, numbers = (None if values is None else values[part] for values in (batch.y, batch.rows))
