@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Sequence
@@ -14,6 +15,8 @@ from types import FrameType
 
 #: Seconds that the others have to end by themselves once one has failed.
 _GRACE = 5.0
+#: Environment variable: a folder for what each process says of what went wrong, by its number.
+_SAID = "INFOTORCH_SAID"
 #: Environment variable: the process that started this one, whose end this one must not outlive.
 _PARENT = "INFOTORCH_PARENT"
 
@@ -26,6 +29,27 @@ def joined_processes() -> int:
 def rank() -> int:
     """The number of this process among those."""
     return _integer("RANK", 0) if joined_processes() > 1 else 0
+
+
+def left_to_parent(line: str) -> bool:
+    """Note what went wrong for the process that started this one, which says it where the first one did not."""
+    folder = os.environ.get(_SAID)
+    if folder is None:
+        return False
+    with open(os.path.join(folder, str(rank())), "a", encoding="utf-8") as file:
+        file.write(f"{line}\n")
+    return rank() > 0
+
+
+def _say_what_others_said(folder: str) -> None:
+    said: dict[int, list[str]] = {}
+    for name in sorted(os.listdir(folder), key=int):
+        with open(os.path.join(folder, name), encoding="utf-8") as file:
+            said[int(name)] = file.read().splitlines()
+    for number, lines in said.items():
+        for line in lines if number else []:
+            if line not in said.get(0, []):
+                print(f"infotorch: process {number}: {line}", file=sys.stderr, flush=True)
 
 
 def _integer(name: str, otherwise: int) -> int:
@@ -56,6 +80,7 @@ def run_in_processes(count: int, words: Sequence[str] = ()) -> int:
     """This command again, with more words behind it, in so many processes that torch.distributed can join.
 
     Ctrl-C and SIGTERM go on to each of them once. Where one fails the others have a few seconds to end, and are ended.
+    What went wrong is said once where all of them say the same.
 
     Returns:
         The exit code: that of the first process that failed, or 0.
@@ -63,6 +88,7 @@ def run_in_processes(count: int, words: Sequence[str] = ()) -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
+    said = tempfile.TemporaryDirectory(prefix="infotorch-said-")
     common = {
         "WORLD_SIZE": str(count),
         "LOCAL_WORLD_SIZE": str(count),
@@ -70,6 +96,7 @@ def run_in_processes(count: int, words: Sequence[str] = ()) -> int:
         "MASTER_PORT": str(port),
         "NODE_RANK": "0",
         _PARENT: str(os.getpid()),
+        _SAID: said.name,
     }
     threads = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // count)))}
     command = [sys.executable, "-m", "infotorch", *sys.argv[1:], *words]
@@ -96,6 +123,8 @@ def run_in_processes(count: int, words: Sequence[str] = ()) -> int:
             process.wait()
         for number, before in kept.items():
             signal.signal(number, before)
+        with said:
+            _say_what_others_said(said.name)
 
 
 def _first_failure(processes: Sequence[subprocess.Popen[bytes]]) -> int:

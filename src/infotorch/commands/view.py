@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from infotorch.commands.processes import rank
+from infotorch.commands.processes import left_to_parent, rank
 
 if TYPE_CHECKING:
     from infotorch.records.outcome import Outcome
@@ -18,8 +18,9 @@ _FILE_WIDTH = 160
 
 def complain(message: str) -> None:
     """One line on stderr: what went wrong, and of several processes in which."""
-    where = f"process {rank()}: " if rank() else ""
-    print(f"infotorch: {where}{' '.join(message.split())}", file=sys.stderr, flush=True)
+    line, where = " ".join(message.split()), f"process {rank()}: " if rank() else ""
+    if not left_to_parent(line):
+        print(f"infotorch: {where}{line}", file=sys.stderr, flush=True)
 
 
 def print_columns(lines: Sequence[Sequence[str]]) -> None:
