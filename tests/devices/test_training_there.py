@@ -15,26 +15,25 @@ from infotorch.training.history import History
 
 #: Read once a module and step: a loss that is not finite ends the run, and its module's weights stay as they were.
 LOSS = "stage.py: if not math.isfinite(loss.total.item()):"
-FINITE = "norms.py: if not dense or bool(torch.stack([t.sum().isfinite() for t in dense]).all()):"
 #: Where else a step waits: what the case's name begins with -> lines.
 ALSO = {
     # Two kinds of products of distances, of which the values decide; eigenvalues, for which torch itself waits.
-    "X:renyi": {"renyi.py", "checks.py", "kernels.py", "symbols.py", "renyi_spectrum.py", "gradient.py"},
-    "Y:renyi": {"renyi.py", "checks.py", "kernels.py", "symbols.py", "renyi_spectrum.py", "gradient.py"},
-    "X:graph-renyi": {"graph_renyi.py", "checks.py", "kernels.py", "symbols.py", "renyi_spectrum.py", "gradient.py"},
+    "X:renyi": {"finite.py", "checks.py", "kernels.py", "symbols.py", "renyi_spectrum.py", "gradient.py"},
+    "Y:renyi": {"finite.py", "checks.py", "kernels.py", "symbols.py", "renyi_spectrum.py", "gradient.py"},
+    "X:graph-renyi": {"finite.py", "checks.py", "kernels.py", "symbols.py", "renyi_spectrum.py", "gradient.py"},
     "X:gmi": {"graph.py", "graph_nodes.py"},
     "X:node": {"graph.py"},
     "X:dgi": {"graph_summary.py"},
     "X:infograph": {"graph_summary.py"},
     "Y:graph-forward-forward": {"graph_forward_forward.py", "gradient.py"},
-    "Y:hsic": {"hsic.py", "kernels.py"},
+    "Y:hsic": {"finite.py", "kernels.py"},
     # Columns that do not vary are left out.
-    "X:total-correlation": {"layer_penalty.py", "total_correlation.py", "gradient.py"},
+    "X:total-correlation": {"finite.py", "total_correlation.py", "gradient.py"},
     # Estimators for users' samples, which refuse what is not finite.
-    "Y:soft-decision": {"decision.py", "checks.py"},
+    "Y:soft-decision": {"decision.py", "finite.py", "checks.py"},
     "read-out of real": {"likelihoods.py"},
     # Whether slopes and products are finite, and whether order 2 has a curvature to follow, decides the step.
-    "proximal": {"norms.py", "stall.py"},
+    "proximal": {"finite.py", "stall.py"},
     # An optimiser of another package.
     "optimizer adamp": {"gradient.py"},
     "optimizer lars": {"gradient.py"},

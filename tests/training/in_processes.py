@@ -216,8 +216,6 @@ GRAPHS = [name for name, registered in REGISTRY.items() if registered.needs == "
 POOLED, EITHER = ("X:infograph",), ("X:graph-renyi", "Y:graph-forward-forward")
 CASES = {
     **{name: partial(objective_case, name) for name in REGISTRY if name not in GRAPHS},
-    **{f"{name} of nodes": partial(graph_case, name, of_graphs=False) for name in ("Y", *GRAPHS) if name not in POOLED},
-    **{f"{name} of graphs": partial(graph_case, name, of_graphs=True) for name in ("Y", *POOLED, *EITHER)},
     "simultaneous": partial(plan_case, optimizer=adam, order="simultaneous"),
     "crossing": partial(plan_case, optimizer=adam, order="simultaneous", isolated=False),
     "schedule": partial(plan_case, optimizer=sgd, scheduler=triangle),
@@ -226,12 +224,16 @@ CASES = {
     "micro-batches": partial(plan_case, optimizer=adam, order="simultaneous"),
     "after": partial(plan_case, optimizer=adam, order="simultaneous"),
     **{f"proximal {order}": partial(proximal_case, order) for order in (1, 2, "hybrid", "whole")},
-    "proximal of nodes": proximal_graph_case,
     "proximal after": partial(proximal_case, "hybrid", handoff="after", max_norm=1.0, penalty="huber"),
     "experts": experts_case,
     "recomputed": recomputed_case,
     "proximal chain": partial(proximal_case, "hybrid", at=("3", "6"), step_size=(0.1, 0.1)),
 }  # fmt: skip
+OF_GRAPHS = {
+    **{f"{name} of nodes": partial(graph_case, name, of_graphs=False) for name in ("Y", *GRAPHS) if name not in POOLED},
+    **{f"{name} of graphs": partial(graph_case, name, of_graphs=True) for name in ("Y", *POOLED, *EITHER)},
+    "proximal of nodes": proximal_graph_case,
+}
 #: What several processes refuse.
 REFUSED = {
     "other batches": partial(plan_case, optimizer=sgd),
@@ -245,7 +247,7 @@ TRAINING = {"micro-batches": {"micro_batches": 3}, "after": {"handoff": "after"}
 
 
 def run(name, fabric):
-    plan, given = (CASES | REFUSED)[name]()
+    plan, given = (CASES | OF_GRAPHS | REFUSED)[name]()
     seed = fabric.global_rank if name == "other batches" else 3
     batches = TensorBatches(*given, batch_size=BATCH, seed=seed) if isinstance(given, tuple) else given
     losses, seed = [], 5 + (fabric.global_rank if name == "another seed" else 0)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from tests.training import watched_in_processes
-from tests.training.in_processes import CASES, run
+from tests.training.in_processes import CASES, OF_GRAPHS, run
 from torch import nn
 
 from infotorch import Plan, fit
@@ -58,7 +58,7 @@ def test_what_several_processes_cannot_share_is_refused_in_all(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("count", [2, 3])
 def test_every_objective_update_and_order(tmp_path, count):
-    names = sorted(CASES) if count == 2 else ["X:mine", "Y:supcon", "simultaneous", "proximal chain"]
+    names = sorted(CASES | OF_GRAPHS) if count == 2 else ["X:mine", "Y:supcon", "simultaneous", "proximal chain"]
     compare(in_processes(tmp_path / "out", *names, count=count), names)
 
 

@@ -27,6 +27,7 @@ class LayerPenalty(Objective):
         ValueError: weight not positive.
 
     Example:
+        >>> import torch
         >>> class MeanSquare(LayerPenalty):
         ...     term = "mean_square"
         ...     def _value(self, rows, batch):

@@ -138,6 +138,7 @@ def as_batches(
         ValueError: as in `training_samples`, or targets for batches.
 
     Example:
+        >>> import torch
         >>> len(as_batches((torch.eye(4), [0, 1, 0, 1]), nn.Linear(4, 2), batch_size=2, seed=0, where="example"))
         2
     """
