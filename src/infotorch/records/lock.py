@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import warnings
 from collections.abc import Iterator
@@ -48,7 +49,7 @@ def sole_writer(directory: Path) -> Iterator[None]:
         >>> directory.exists()
         False
     """
-    if directory.exists() and not directory.is_dir():
+    if _is_a_file(directory):
         raise FileExistsError(f"{directory} is a file, and a run needs a directory.")
     made = [path for path in (directory, *directory.parents) if not path.exists()]
     file = _take(directory)
@@ -72,11 +73,24 @@ def is_empty(directory: Path) -> bool:
     return all(path.name == LOCK for path in directory.iterdir())
 
 
+def _is_a_file(path: Path) -> bool:
+    """Asked once: between two questions another writer may take its directory away."""
+    try:
+        return not stat.S_ISDIR(path.stat().st_mode)
+    except FileNotFoundError:
+        return False
+
+
 def _take(directory: Path) -> BinaryIO:
     path = directory / LOCK
     while True:
-        directory.mkdir(parents=True, exist_ok=True)
         # A holder that leaves takes its file away, and its directory if nothing was written: then once more.
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            if _is_a_file(directory):
+                raise
+            continue
         with suppress(FileNotFoundError), ExitStack() as opened:
             file = opened.enter_context(path.open("a+b", buffering=0))
             if not _lock(file, directory):
