@@ -102,7 +102,7 @@ def airbench94(
         recompute: keep of every block its input alone, and run it again for the backward pass: a third more time, and
             less memory. The layers of block 1 then are `block1.conv1_1` and so on.
         every_location: the linear layer reads the last 3 x 3 locations and not their largest values; `pool` then does
-            nothing. For features that no label has shaped, of which it loses most.
+            nothing. For features that no label has shaped.
 
     Raises:
         TypeError: outputs or a number of channels is not an integer, or images no tensor of real numbers.
