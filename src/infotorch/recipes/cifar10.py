@@ -65,7 +65,9 @@ _VIEWS: dict[str, SettingValue] = {
     }.items()
 }
 
-FOUND: Found = {}
+FOUND: Found = {
+    "bp": {"optimizer.lr": 14.4},
+}
 
 # Rows of which memory and time alone are of interest train at bp's rate, and rows that are trained for longer with what
 # was found for ten epochs; they are not searched.
