@@ -1,6 +1,7 @@
 """Memory and time of large networks: back-propagation, its two usual savings, and isolated modules with their heads.
 
-`cifar10`: the recipe's network, batches of 1,024 images. `resnet50`: ResNet-50 on images of 224 x 224, batches of 16.
+`cifar10`: the recipe's network, batches of 1,024 images, in bfloat16 as the recipe has it, and back-propagation in
+float32 beside it. `resnet50`: ResNet-50 on images of 224 x 224, batches of 16, float32.
 Memory is measured twice, each row in a process of its own: what autograd keeps at its highest, and how far the
 process's peak lies above what stood before the first step. Times are ratios of processor time in one process, each
 step beside one of `bp`. Run: python benchmarks/large_networks.py [--only cifar10]
@@ -42,20 +43,22 @@ ROUNDS = 3
 
 
 class Row(NamedTuple):
-    """Which way of training, and in how many parts a batch is seen."""
+    """Which way of training, in how many parts a batch is seen, and whether in float32 whatever the recipe says."""
 
     way: str
     parts: int = 1
+    float32: bool = False
 
     @property
     def name(self) -> str:
-        """The way, and its parts where there are several."""
-        return self.way if self.parts == 1 else f"{self.way}, {self.parts} parts"
+        """The way, and what is not as usual."""
+        return self.way + (f", {self.parts} parts" if self.parts > 1 else "") + (", float32" if self.float32 else "")
 
 
 ROWS: Mapping[str, tuple[Row, ...]] = {
     "cifar10": (
         Row("bp"),
+        Row("bp", float32=True),
         Row("bp-checkpoint"),
         *(Row("bp", parts) for parts in (2, 4, 8)),
         *(Row("best", parts) for parts in (1, 2, 4, 8)),
@@ -79,7 +82,8 @@ def steps(network: str, row: Row) -> Iterator[StepInfo]:
 def _cifar10(row: Row) -> Iterator[StepInfo]:
     found = find_recipe("cifar10", row.way)
     assert isinstance(found, Recipe)
-    recipe = change(found, {"data.limit": 4096, "epochs": 1000})
+    precision = "32-true" if row.float32 else found.precision
+    recipe = change(found, {"data.limit": 4096, "epochs": 1000, "precision": precision})
     setup = Setup(recipe, 0, "cpu")
     setup.prepare()
     return train(setup.plan, setup.batches, epochs=recipe.epochs, fabric=setup.fabric, micro_batches=row.parts)
