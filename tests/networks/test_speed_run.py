@@ -130,6 +130,14 @@ class TestShiftedNorm:
             assert torch.equal(getattr(ours, name), getattr(plain, name))
         assert torch.allclose(ours.eval()(x), plain.eval()(x))
 
+    def test_drawn_anew_it_is_as_it_was_made_so_that_a_head_can_copy_it(self):
+        norm = ShiftedNorm(2)
+        norm.shift.data.fill_(3.0)
+        norm(torch.randn(4, 2, 3, 3, generator=torch.Generator().manual_seed(0)))
+        norm.reset_parameters()
+        for (name, value), made in zip(norm.state_dict().items(), ShiftedNorm(2).state_dict().values(), strict=True):
+            assert torch.equal(value, made), name
+
     def test_without_a_momentum_it_keeps_the_mean_over_batches(self):
         norm = ShiftedNorm(1)
         norm.momentum = None

@@ -43,6 +43,12 @@ class ShiftedNorm(nn.BatchNorm2d):
         super().__init__(channels, eps=1e-12, momentum=0.4, affine=False)
         self.shift = nn.Parameter(torch.zeros(channels))
 
+    def reset_parameters(self) -> None:
+        """As it was made: an auxiliary network of the layers that follow starts so."""
+        super().reset_parameters()
+        if hasattr(self, "shift"):  # torch's own construction calls this before there is one
+            nn.init.zeros_(self.shift)
+
     def forward(self, input: Tensor) -> Tensor:
         """Images (b, channels, h, w), of the same shape."""
         average = self.momentum
