@@ -156,8 +156,8 @@ def page(content: Mapping[str, Any]) -> str:
         "",
         "Made by `python benchmarks/large_networks.py`; numbers in `large_networks.json`. Saved: what autograd keeps",
         "for the backward pass at its highest. Process: the peak above what stood before the first step. Time: of a",
-        f"step, `bp` = 1. {machine['threads']} threads, torch {machine['torch']}. cifar10 trains in bfloat16, as its recipe",
-        "says, on a processor with instructions for it; resnet50 in float32.",
+        f"step, `bp` = 1. {machine['threads']} threads, torch {machine['torch']}. cifar10 trains in bfloat16,",
+        "as its recipe says, on a processor with instructions for it; resnet50 in float32.",
         "",
     ]
     for network, rows in content["networks"].items():

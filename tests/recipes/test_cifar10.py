@@ -120,7 +120,7 @@ class TestRates:
     def test_they_are_the_papers_for_a_mean_over_the_batch(self):
         """11.5 per 1,024 samples, divided by 1 + 1 / (1 - 0.85), and a decay of 0.0153 that does not follow it."""
         for size in (1024, 256):
-            _, ((weights, *_),) = self.groups(batch_size=size)
+            _, ((weights, *_),) = self.groups(batch_size=size, **{"optimizer.lr": 11.5})
             assert weights["initial_lr"] == pytest.approx(11.5 * size / 1024 / (1 + 1 / 0.15))
             assert weights["initial_lr"] * weights["weight_decay"] == pytest.approx(
                 0.0153 * size / 1024 / (1 + 1 / 0.15)

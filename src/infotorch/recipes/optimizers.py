@@ -115,7 +115,7 @@ def decoupled(recipe: Recipe, model: nn.Module, own_lr: float | None = None) -> 
     Example:
         >>> from infotorch.recipes.registry import find_recipe
         >>> bp, layer = find_recipe("cifar10", "bp"), nn.Linear(2, 1)
-        >>> group = decoupled(bp, layer)(list(layer.parameters())).param_groups[0]
+        >>> group = decoupled(bp, layer, own_lr=11.5)(list(layer.parameters())).param_groups[0]
         >>> round(group["lr"], 4), round(group["weight_decay"], 6)  # 11.5 / (1 + 1 / 0.15), and 0.0153 / 11.5
         (1.5, 0.00133)
     """
