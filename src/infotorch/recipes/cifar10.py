@@ -24,6 +24,8 @@ from infotorch.recipes.variants import Found, Stages, Variant, make_variants
 _SOURCE = "Jordan 2024, arXiv:2404.00498"
 _RATE = 11.5
 _BLOCKS = ("conv2_1", "conv3_1")
+# One convolution later, so that the first module is deeper: 89.6 on held-out images after three epochs, for 89.5.
+_LATER = ("conv2_2", "conv3_2")
 _CONVOLUTIONS = ("conv1_2", "conv2_1", "conv2_2", "conv3_1", "conv3_2")
 _HEAD = "plan.options.Y:readout.auxiliary"
 
@@ -35,6 +37,7 @@ _READ: dict[str, SettingValue] = {
 _READ_SEARCH = {"plan.options.Y:readout.temperature": SearchRange(low=1.0, high=9.0, start=3.0)}
 _CONVOLUTION: dict[str, SettingValue] = {"kind": "convolutions", "channels": 256, "locations": 4}
 _THROUGH_ONE: dict[str, SettingValue] = {**_READ, _HEAD: _CONVOLUTION}
+_THROUGH_COPIES: dict[str, SettingValue] = {**_READ, _HEAD: {"kind": "following", "copies": 2}}
 _THROUGH_POINTS: dict[str, SettingValue] = {
     **_READ,
     _HEAD: {"kind": "convolutions", "channels": (256, 256, 256), "kernel": 1, "locations": 4},
@@ -67,21 +70,21 @@ _VIEWS: dict[str, SettingValue] = {
 
 FOUND: Found = {
     "bp": {"optimizer.lr": 14.4},
-    "best": {"optimizer.lr": 11.5, "plan.options.Y:readout.temperature": 3.0},
+    "best-small-heads": {"optimizer.lr": 11.5, "plan.options.Y:readout.temperature": 3.0},
 }
 
 # Rows of which memory and time alone are of interest train at bp's rate, and rows that are trained for longer with what
 # was found for ten epochs; they are not searched.
 _AS_BP = FOUND.get("bp", {"optimizer.lr": _RATE})
-_LONG: dict[str, SettingValue] = {"optimizer.lr": _RATE, **_THROUGH_ONE, "epochs": 18}
+_LONG: dict[str, SettingValue] = {"optimizer.lr": _RATE, **_THROUGH_COPIES, "epochs": 18}
 
 _BEST = Variant(
-    "ours: three isolated modules, each with a read-out through a 3 x 3 convolution of 256 channels on 4 x 4 locations",
+    "ours: three isolated modules, each with a read-out through copies of two of the layers that follow it",
     ("Y:readout",) * 2,
     together=True,
-    changes=_THROUGH_ONE,
+    changes=_THROUGH_COPIES,
     search=_READ_SEARCH,
-    cuts=_BLOCKS,
+    cuts=_LATER,
 )
 
 _LAYERWISE = _BEST._replace(
@@ -101,6 +104,11 @@ _VARIANTS = {
         description="layerwise for as long as an hour allows: 18 epochs",
         changes={**_LONG, **FOUND.get("layerwise", {})},
         search={},
+    ),
+    "best-small-heads": _BEST._replace(
+        description="blocks by read-outs through a 3 x 3 convolution of 256 channels on 4 x 4 locations",
+        changes=_THROUGH_ONE,
+        cuts=_BLOCKS,
     ),
     "label-free": Variant(
         "blocks without labels, by contrast of views; then a linear read-out of every location of the last one",
