@@ -37,15 +37,12 @@ _READ: dict[str, SettingValue] = {
 _READ_SEARCH = {"plan.options.Y:readout.temperature": SearchRange(low=1.0, high=9.0, start=3.0)}
 _CONVOLUTION: dict[str, SettingValue] = {"kind": "convolutions", "channels": 256, "locations": 4}
 _THROUGH_ONE: dict[str, SettingValue] = {**_READ, _HEAD: _CONVOLUTION}
-# The output module alone behind features that it does not shape, its scores divided by 9, takes a rate of its own.
-_THROUGH_COPIES: dict[str, SettingValue] = {
-    **_READ,
-    _HEAD: {"kind": "following", "copies": 2},
-    "optimizer.output_lr": 34.0,
-}
-_COPIES_SEARCH = {**_READ_SEARCH, "optimizer.output_lr": SearchRange(low=15.0, high=75.0, start=34.0)}
+# Behind features that it does not shape the output module, whose scores are divided by 9, takes a rate of its own.
+_READ_AND_RATE: dict[str, SettingValue] = {**_READ, "optimizer.output_lr": 34.0}
+_READ_AND_RATE_SEARCH = {**_READ_SEARCH, "optimizer.output_lr": SearchRange(low=15.0, high=75.0, start=34.0)}
+_THROUGH_COPIES: dict[str, SettingValue] = {**_READ_AND_RATE, _HEAD: {"kind": "following", "copies": 2}}
 _THROUGH_POINTS: dict[str, SettingValue] = {
-    **_READ,
+    **_READ_AND_RATE,
     _HEAD: {"kind": "convolutions", "channels": (256, 256, 256), "kernel": 1, "locations": 4},
 }
 # Objectives whose size has nothing to do with that of a cross-entropy take Adam's steps. The output module, whose
@@ -89,7 +86,7 @@ _BEST = Variant(
     ("Y:readout",) * 2,
     together=True,
     changes=_THROUGH_COPIES,
-    search=_COPIES_SEARCH,
+    search=_READ_AND_RATE_SEARCH,
     cuts=_LATER,
 )
 
@@ -157,7 +154,7 @@ _VARIANTS = {
         ("Y:readout",) * 2,
         together=True,
         changes=_THROUGH_POINTS,
-        search=_READ_SEARCH,
+        search=_READ_AND_RATE_SEARCH,
         cuts=_BLOCKS,
     ),
     "deep-bp": _BEST._replace(description="best's losses, with gradients that cross the modules", isolated=False),
