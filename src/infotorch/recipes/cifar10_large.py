@@ -60,7 +60,7 @@ def variants() -> list[Recipe]:
     small = {recipe.variant: recipe for recipe in cifar10.variants()}
     kinds = {
         "bp": "end-to-end back-propagation",
-        "layerwise": "every convolution an isolated module by a read-out through a convolution",
+        "layerwise": "every convolution an isolated module by a read-out through copies of later layers",
         "predsim": "every convolution an isolated module by predicted similarity",
     }
     for name, described in kinds.items():
