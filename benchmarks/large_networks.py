@@ -62,6 +62,7 @@ ROWS: Mapping[str, tuple[Row, ...]] = {
         Row("bp-checkpoint"),
         *(Row("bp", parts) for parts in (2, 4, 8)),
         *(Row("best", parts) for parts in (1, 2, 4, 8)),
+        *(Row("best-small-heads", parts) for parts in (1, 4)),
         *(Row("layerwise", parts) for parts in (1, 2, 4, 8)),
     ),
     "resnet50": (
