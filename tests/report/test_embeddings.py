@@ -45,6 +45,37 @@ def test_a_record_gives_back_what_it_was_given_but_for_rounding(make_run):
             assert error <= 5e-4 * np.ptp(wrote.points[:, axis])
 
 
+class TestSilhouette:
+    def of(self, points, labels):
+        points = np.array(points, np.float32)
+        return Embedding("fc1", "t-SNE", points, np.array(labels), np.array(["test"] * len(labels))).silhouette()
+
+    def test_it_is_the_definition(self):
+        """Each point: (b - a) / max(a, b), a to its own class and b to the other; here a = 1 and b is a mean of two."""
+        apart = (10 + 101**0.5) / 2
+        assert self.of([[0, 0], [0, 1], [10, 0], [10, 1]], [0, 0, 1, 1]) == pytest.approx(1 - 1 / apart, abs=1e-6)
+
+    def test_classes_that_lie_over_each_other_have_none(self):
+        points = np.random.default_rng(0).normal(size=(400, 2))
+        assert abs(self.of(points, np.arange(400) % 2)) < 0.02
+
+    def test_points_without_a_class_do_not_count(self):
+        four = [[0, 0], [0, 1], [10, 0], [10, 1]]
+        assert self.of([*four, [500, 500]], [0, 0, 1, 1, -1]) == self.of(four, [0, 0, 1, 1])
+
+    @pytest.mark.parametrize(
+        ("points", "labels"),
+        [
+            ([[0, 0], [0, 1], [1, 1]], [0, 0, 0]),
+            ([[0, 0], [0, 1], [1, 1]], [0, 1, 2]),
+            ([[0, 0], [0, 1], [np.nan, 1]], [0, 0, 1]),
+            ([[0, 0], [0, 1]], [-1, -1]),
+        ],
+    )
+    def test_there_is_none_of_one_class_of_points_alone_or_not_finite(self, points, labels):
+        assert self.of(points, labels) is None
+
+
 @pytest.mark.parametrize("scale", [1e-30, 1e-6, 1e6, 1e30])
 def test_rounding_follows_the_scale(make_run, scale):
     record, given = make_run(), embedding()
@@ -148,7 +179,9 @@ def test_the_section_has_a_panel_for_each_place_in_the_order_of_the_network(make
     record.write_embeddings(network())
     text, specs = section([record])
     captions = re.findall(r"<figcaption>(.*?)<span>(.*?)</span>", text)
-    assert captions == [("raw data", "t-SNE"), ("fc1", "t-SNE"), ("out", "its two columns")]
+    apart = [f"silhouette {one.silhouette():.2f}" for one in record.embeddings()]
+    made = ["t-SNE", "t-SNE", "its two columns"]
+    assert captions == [(e.place, f"{how}; {far}") for e, how, far in zip(network(), made, apart, strict=True)]
     assert len(specs) == 3
     assert "6 train samples (dots), 6 test samples (rings); perplexity 30." in text
     assert "distances between clusters, and the clusters' sizes, mean nothing" in text
@@ -191,5 +224,5 @@ def test_the_page_holds_the_pictures_and_their_text_stays_text(make_run, tmp_pat
     record.write_embeddings([embedding("<img src=x>", method="<b>")])
     page = write_report([record.directory], tmp_path / "report.html").read_text(encoding="utf-8")
     assert "<h3>t-SNE of the raw data and of every module</h3>" in page
-    assert "&lt;img src=x&gt;<span>&lt;b&gt;</span>" in page
+    assert "&lt;img src=x&gt;<span>&lt;b&gt;; silhouette" in page
     assert "<img src=x>" not in page

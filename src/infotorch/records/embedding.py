@@ -59,6 +59,31 @@ class Embedding:
         equal = self.perplexity is not None
         return embedding_figure(self.points, self.labels, self.split, named, equal_axes=equal)
 
+    def silhouette(self) -> float | None:
+        """How far the classes lie apart, in [-1, 1]: 1 in tight groups of one class each, 0 or less over each other.
+
+        Returns:
+            The mean over the points with a class, all splits together; None where these are not finite or of fewer than
+            two classes, or no two of them are of one class.
+
+        Source: Rousseeuw 1987, Silhouettes, J. Comput. Appl. Math. 20, by scikit-learn.
+
+        Example:
+            >>> import numpy as np
+            >>> points = np.array([[0, 0], [0, 1], [10, 0], [10, 1]], np.float32)
+            >>> found = Embedding("fc1", "t-SNE", points, np.array([0, 0, 1, 1]), np.array(["test"] * 4))
+            >>> round(found.silhouette(), 2)
+            0.9
+        """
+        import numpy as np
+        from sklearn.metrics import silhouette_score
+
+        known = self.labels >= 0
+        points, labels = self.points[known], self.labels[known]
+        if not np.isfinite(points).all() or not 1 < len(np.unique(labels)) < len(labels):
+            return None
+        return float(silhouette_score(points, labels))
+
 
 def write_embeddings(path: Path, embeddings: Sequence[Embedding]) -> None:
     """Write embeddings of one run, coordinates rounded to what a picture can show (a thousandth of its width).

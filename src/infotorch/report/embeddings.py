@@ -14,7 +14,8 @@ from infotorch.report.summaries import VariantSummary
 _SIGNS = ("dots", "rings", "crosses", "diamonds")
 _ABOUT = (
     "Each panel is one embedding of the samples of all splits together. A t-SNE shows which samples are neighbours; "
-    "distances between clusters, and the clusters' sizes, mean nothing. Axes have no unit."
+    "distances between clusters, and the clusters' sizes, mean nothing. Axes have no unit. The silhouette says how far "
+    "the classes lie apart in the panel: 1 in tight groups of one class each, 0 or less over each other."
 )
 
 
@@ -55,13 +56,18 @@ def _shown(row: VariantSummary) -> tuple[Run | None, list[int]]:
 def _variant(
     run: Run, others: list[int], embeddings: list[Embedding], named: list[int], specs: list[str], unfolded: bool
 ) -> str:
-    panels = "".join(drawing(e.figure(named), e.place, e.method, specs) for e in embeddings)
+    panels = "".join(drawing(e.figure(named), e.place, _made(e), specs) for e in embeddings)
     left_out = f"; seeds not shown: {', '.join(map(str, others))}" if others else ""
     return (
         f"<details class=variant{' open' if unfolded else ''}><summary>{escape(run.variant)}"
         f"<span class=quiet>seed {run.seed}{left_out}</span></summary><p class=quiet>{escape(_said(embeddings))}</p>"
         f'<div class="figures panels">{panels}</div></details>'
     )
+
+
+def _made(embedding: Embedding) -> str:
+    apart = embedding.silhouette()
+    return embedding.method if apart is None else f"{embedding.method}; silhouette {apart:.2f}"
 
 
 def _said(embeddings: list[Embedding]) -> str:
