@@ -3,7 +3,8 @@
     python benchmarks/class_clusters.py [--tables mole-adult ...] [--seeds 3]
 
 What Figures 2 to 5 of MOLE show, as a number: the silhouette of the classes among the points of each picture, of as
-many training and validation samples as the table's own pictures have, at its settings and length.
+many training and validation samples as the table's own pictures have, at its settings and length; and of the same
+network before training.
 Writes results/class_clusters.json after every run; runs that are in it are not run again.
 """
 
@@ -25,20 +26,23 @@ ROWS = {"mole-adult": "mine", "mole-mnist": "mine", "mole-mutagenicity": "gmi-mi
 
 
 def silhouettes(table: str, seed: int) -> dict[str, float | None]:
-    """Place of the network -> silhouette of the classes in its picture, after training."""
+    """Place of the network -> silhouette of the classes in its picture, after training and before."""
     recipe = find_recipe(table, ROWS[table])
     assert isinstance(recipe, Recipe)
     setup = Setup(recipe, seed, "cpu")
     setup.prepare()
+    untrained = {f"{place}, untrained": value for place, value in _pictured(setup, recipe, seed).items()}
     for info in train(setup.plan, setup.batches, epochs=recipe.epochs, fabric=setup.fabric):
         if info.diverged is not None:
             raise RuntimeError(f"{table}, seed {seed}: {info.diverged}")
+    return _pictured(setup, recipe, seed) | untrained
+
+
+def _pictured(setup: Setup, recipe: Recipe, seed: int) -> dict[str, float | None]:
     parts = {"train": setup.dataset.train, "validation": setup.dataset.validation}
     splits = {name: (part.x, part.y) for name, part in parts.items()}
-    return {
-        one.place: one.silhouette()
-        for one in embed_modules(setup.plan, splits, num_samples=2 * recipe.embedding_samples, seed=seed)
-    }
+    embeddings = embed_modules(setup.plan, splits, num_samples=2 * recipe.embedding_samples, seed=seed)
+    return {one.place: one.silhouette() for one in embeddings}
 
 
 def main() -> None:

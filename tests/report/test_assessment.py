@@ -168,6 +168,7 @@ def test_the_page_has_the_tables_of_recipes_that_were_assessed(make_run, tmp_pat
         ("fgsm_0.1_accuracy", "FGSM 0.1 accuracy, %", "12.00", "higher"),
         ("layer_mi_xt_nats", "layer I(X; T+ε) ≤, nats", "0.120", ""),
         ("layer_mi_ty_nats", "layer I(T; Y) ≥, nats", "0.120", ""),
+        ("class_silhouette", "class silhouette", "0.12", ""),
     ],
 )
 def test_each_metric_is_shown_in_its_unit(name, label, shown, direction):

@@ -133,8 +133,8 @@ def format_metric(name: str, value: float | None) -> str:
         value: the stored value, or None where there is none. A standard error is formatted in the same way.
 
     Returns:
-        Fractions of one in percent with two decimals, nats and bits with three, dB and mean absolute errors with two,
-        anything else with four significant digits; a dash for None.
+        Fractions of one in percent with two decimals, nats and bits with three, dB, mean absolute errors and
+        silhouettes with two, anything else with four significant digits; a dash for None.
 
     Example:
         >>> format_metric("test_accuracy", 0.86573), format_metric("mi_ty_nats", 1.2), format_metric("test_mae", None)
@@ -146,7 +146,7 @@ def format_metric(name: str, value: float | None) -> str:
         return f"{100 * value:.2f}"
     if name.endswith(("_nats", "_bits")):
         return f"{value:.3f}"
-    return f"{value:.2f}" if name.endswith(("_db", "_mae")) else f"{value:.4g}"
+    return f"{value:.2f}" if name.endswith(("_db", "_mae", "_silhouette")) else f"{value:.4g}"
 
 
 def format_measured(name: str, mean: float | None, std_error: float | None) -> str:
