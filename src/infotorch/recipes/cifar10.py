@@ -74,6 +74,7 @@ _VIEWS: dict[str, SettingValue] = {
 FOUND: Found = {
     "bp": {"optimizer.lr": 14.4},
     "best-small-heads": {"optimizer.lr": 11.5, "plan.options.Y:readout.temperature": 3.0},
+    "best": {"optimizer.lr": 11.5, "plan.options.Y:readout.temperature": 3.0, "optimizer.output_lr": 34.0},
 }
 
 # Rows of which memory and time alone are of interest train at bp's rate, and rows that are trained for longer with what
