@@ -191,7 +191,10 @@ def test_published_values_of_claims_are_those_of_the_recipes():
 
 def test_commands_of_claims_have_these_recipes_and_variants():
     for command in (claim.command for claim in ALL if claim.command):
-        name, *words = shlex.split(command)[1:]
+        program, name, *words = shlex.split(command)
+        if program == "python":
+            assert (ROOT / name).exists(), command
+            continue
         given = typer.main.get_command(app).commands[name].make_context(name, words).params
         for recipe in given["recipe"]:
             assert set(given["variant"]) <= {one.variant for one in variants_of(recipe)}, command
