@@ -154,8 +154,10 @@ class TestEveryVariant:
         dataset, _, plan = built(recipe)
         plan.prepare(steps(dataset), epochs=1, seed=0)
         staged = recipe.plan.order == "sequential" and sum(name != "frozen" for name in recipe.plan.objectives) > 1
-        # Behind frozen layers alone the only rate is the output module's, and is searched as such.
-        assert (recipe.optimizer.output_lr is not None) == staged or recipe.name == "cifar10"
+        # Behind frozen layers alone the only rate is the output module's, and is searched as such. Of the speed run's
+        # network the scores are divided by 9, and the output module may have a higher rate in any order.
+        speed_run = recipe.network.architecture == "airbench94"
+        assert (recipe.optimizer.output_lr is not None) == staged or speed_run
         for module, name in zip(plan, recipe.plan.objectives, strict=True):
             if module.update is not None:
                 wanted = recipe.optimizer.output_lr if name == "CE" else None
