@@ -1,8 +1,8 @@
 """Elad et al. 2019, Table 1, CIFAR-10: a convolutional network, with all its training images less 5,000 held out.
 
 The paper's network stands in a supplement that is not public; here three 3 x 3 convolutions of 32, 64 and 128 channels,
-each with 2 x 2 max pooling, 256 hidden units, no augmentation. Made for a GPU; on a CPU shorten it, for instance by
-`--set data.limit=10000 --set epochs=4`. Settings were searched on 5,000 images, its record lies
+each with 2 x 2 max pooling, 256 hidden units, no augmentation. On a CPU a third of the epochs takes minutes (`--set
+epochs=6`, or 3 where layers train one after the other), as in docs/results/ib-cifar10.md. Settings were searched on 5,000 images, its record lies
 in results/ib-cifar10.searches.jsonl; `full`, `mi-only-mine` and `supcon` have not been searched.
 """
 
