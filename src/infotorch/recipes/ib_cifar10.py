@@ -2,8 +2,9 @@
 
 The paper's network stands in a supplement that is not public; here three 3 x 3 convolutions of 32, 64 and 128 channels,
 each with 2 x 2 max pooling, 256 hidden units, no augmentation. On a CPU a third of the epochs takes minutes (`--set
-epochs=6`, or 3 where layers train one after the other), as in docs/results/ib-cifar10.md. Settings were searched on 5,000 images, its record lies
-in results/ib-cifar10.searches.jsonl; `full`, `mi-only-mine` and `supcon` have not been searched.
+epochs=6`, or 3 where layers train one after the other), as in docs/results/ib-cifar10.md. Settings were searched on
+5,000 images, the record lies in results/ib-cifar10.searches.jsonl; `full`, `mi-only-mine` and `supcon` have not been
+searched.
 """
 
 from __future__ import annotations
