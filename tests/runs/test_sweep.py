@@ -11,9 +11,11 @@ from infotorch.recipes.changes import change
 from infotorch.recipes.recipe_file import read_recipe
 from infotorch.recipes.registry import find_recipe
 from infotorch.recipes.search_settings import SearchRange
+from infotorch.records.lock import sole_writer
 from infotorch.records.run_record import RunRecord
 from infotorch.runs import sweep as sweeps
 from infotorch.runs.runner import run
+from infotorch.runs.study import SharedStudy
 from infotorch.runs.sweep import check_sweep, sweep
 
 RATES = {"optimizer.lr": SearchRange(low=1e-4, high=0.1)}
@@ -190,6 +192,24 @@ class TestRefusals:
         with pytest.raises(ModuleNotFoundError, match=r"a sweep needs optuna: pip install 'infotorch\[sweep\]'"):
             sweep(searching(), tmp_path / "s", **CPU)
         assert not (tmp_path / "s").exists()
+
+
+def test_what_is_written_down_is_read_while_no_other_process_writes(tmp_path, monkeypatch):
+    """A process read five trials, another wrote six, and the first then wrote its five over them."""
+    ended, held = SharedStudy.ended, []
+
+    def watched(study):
+        try:
+            with sole_writer(tmp_path / "s"):
+                held.append(False)
+        except BlockingIOError:
+            held.append(True)
+        return ended(study)
+
+    monkeypatch.setattr(SharedStudy, "ended", watched)
+    monkeypatch.setattr(sweeps, "_importance", lambda _: {})  # it writes nothing
+    sweep(searching(trials=2), tmp_path / "s", **CPU)
+    assert held == [True] * 3  # after each trial, and at the end
 
 
 def work(directory, storage, begin, told):

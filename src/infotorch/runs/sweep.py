@@ -232,9 +232,9 @@ def _watch(asked: Any, recipe: Recipe, seed: int) -> Watch:
 
 def _keep(study: SharedStudy, directory: Path) -> tuple[list[SweepTrial], SweepTrial | None]:
     """Write down what all processes have found so far, and return it: the trials that have ended, and the best."""
-    trials = [_row(trial) for trial in study.ended()]
-    best = best_trial(study.recipe, trials) if any(trial["mean"] is not None for trial in trials) else None
-    with patient_writer(directory):
+    with patient_writer(directory):  # read within, too: another process may have written more in between
+        trials = [_row(trial) for trial in study.ended()]
+        best = best_trial(study.recipe, trials) if any(trial["mean"] is not None for trial in trials) else None
         lines = "".join(json.dumps(trial, ensure_ascii=False) + "\n" for trial in trials)
         (directory / "tuning").mkdir(exist_ok=True)
         write_atomic(directory / "tuning" / "trials.jsonl", lines.encode())
