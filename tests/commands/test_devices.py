@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from infotorch.commands.processes import _first_failure, check_processes
-from infotorch.runs.ranks import lost_another
+from infotorch.numerics.ranks import lost_another
 from infotorch.training.devices import join
 
 WORDS = ["run", "demo", "--variant", "mole", "--set", "epochs=12", "--set", "data.limit=300", "--device", "cpu"]

@@ -172,6 +172,27 @@ def normed_experts_case():
     )
 
 
+class WordExperts(Experts):
+    """Each row goes to one of many tables of vectors, whose gradients are sparse; the last one's row has none."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Embedding(6, 6, sparse=True, padding_idx=5) for _ in range(20))
+
+    def forward(self, x):
+        chosen, output = (7 * x[:, 0].abs()).long() % 20, x
+        for number in chosen.unique().tolist():
+            rows = (chosen == number).nonzero().flatten()
+            output = output.index_add(0, rows, self.layers[number]((5 * x[rows, 1].abs()).long() % 6))
+        return output
+
+
+def word_experts_case():
+    torch.manual_seed(1)
+    model = nn.Sequential(nn.Sequential(WordExperts(), nn.Linear(6, 6)), nn.Linear(6, 3)).double()
+    return Plan.layerwise(model, ("1",), "Y,CE", optimizer=partial(torch.optim.SGD, lr=0.1)), data("vectors")
+
+
 def recomputed_case():
     """Batch norm and dropout that run again in the backward pass."""
     torch.manual_seed(1)
@@ -226,6 +247,7 @@ CASES = {
     **{f"proximal {order}": partial(proximal_case, order) for order in (1, 2, "hybrid", "whole")},
     "proximal after": partial(proximal_case, "hybrid", handoff="after", max_norm=1.0, penalty="huber"),
     "experts": experts_case,
+    "experts with sparse gradients": word_experts_case,
     "recomputed": recomputed_case,
     "proximal chain": partial(proximal_case, "hybrid", at=("3", "6"), step_size=(0.1, 0.1)),
 }  # fmt: skip

@@ -165,6 +165,37 @@ def test_a_script_that_ends_leaves_the_other_processes_first(tmp_path):
     assert [(tmp_path / f"joined-{rank}").read_text() for rank in range(2)] == ["False", "False"]
 
 
+DYING = """
+import os, sys, torch
+from lightning_fabric import Fabric
+from torch import nn
+from infotorch import Plan, TensorBatches, train
+
+fabric = Fabric(accelerator="cpu", devices=2)
+fabric.launch()
+plan = Plan.layerwise(nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 2)), objectives="Y,CE", optimizer=torch.optim.Adam)
+batches = TensorBatches(torch.ones(4, 3), torch.tensor([0, 1, 0, 1]), batch_size=4)
+try:
+    for info in train(plan, batches, epochs=20, fabric=fabric):
+        if fabric.global_rank == 1 and info.position.epoch == 2:
+            os._exit(0)
+except RuntimeError as error:
+    open(sys.argv[1], "w").write(str(error))
+"""
+
+
+@pytest.mark.slow
+def test_a_script_is_told_in_words_that_another_process_has_gone(tmp_path):
+    """It was told "[gloo/transport/tcp/pair.cc:537] Connection closed by peer"."""
+    program = tmp_path / "program.py"
+    program.write_text(DYING)
+    words = ["--nproc-per-node", "2", "--standalone", str(program), str(tmp_path / "told")]
+    subprocess.run([sys.executable, "-m", "torch.distributed.run", *words], check=True, capture_output=True)
+    assert (tmp_path / "told").read_text() == (
+        "train: another process has ended or failed, and its own output says why; this one cannot go on without it."
+    )
+
+
 class Joined:
     """What `check_processes` asks of a fabric."""
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import atexit
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -48,6 +48,20 @@ def _leave() -> None:
         dist.destroy_process_group()
 
 
+def lost_another(error: BaseException) -> bool:
+    """Whether this error, or one that led to it, says that another process is gone: a collective's connection broke.
+
+    Example:
+        >>> lost_another(RuntimeError("[gloo/transport/tcp/pair.cc:537] Connection closed by peer"))
+        True
+    """
+    causes: list[BaseException] = [error]
+    while (cause := causes[-1].__cause__) is not None and cause not in causes:
+        causes.append(cause)  # a module's forward pass says what it could not take
+    words = ("gloo", "NCCL", "Connection closed by peer")
+    return any(isinstance(one, RuntimeError) and any(word in str(one) for word in words) for one in causes)
+
+
 @dataclass(frozen=True)
 class Ranks:
     """The processes that train one model together, joined by torch.distributed's default group.
@@ -64,6 +78,8 @@ class Ranks:
 
     rank: int
     size: int
+    # Of each weight that has had a gradient in some process: whether that is sparse. The same in all of them.
+    _sparse: dict[int, bool] = field(default_factory=dict, compare=False, repr=False)
 
     def counts(self, rows: int) -> list[int]:
         """How many of so many rows each process has: as equal as can be, the first ones more."""
@@ -98,11 +114,11 @@ class Ranks:
             parameters: what they are of, the same in every process.
         """
         means = list(gradients)
+        self._learn_which_are_sparse(gradients, parameters)
         dense: list[int] = []
         for number, gradient in enumerate(gradients):
-            if gradient is not None and gradient.is_sparse:
-                dist.all_reduce(gradient)
-                gradient.div_(self.size)
+            if self._sparse.get(id(parameters[number]), False):
+                means[number] = self._average_sparse(gradient, parameters[number])
             else:
                 dense.append(number)
         for dtype in dict.fromkeys(parameters[number].dtype for number in dense):
@@ -121,6 +137,28 @@ class Ranks:
             for place in missing:
                 means[alike[place]] = sent[place] if met[place].item() else None
         return means
+
+    def _learn_which_are_sparse(self, gradients: Sequence[Tensor | None], parameters: Sequence[Tensor]) -> None:
+        """Agree on weights that had no gradient yet: a process whose rows do not meet one cannot know its kind."""
+        unknown = [number for number, parameter in enumerate(parameters) if id(parameter) not in self._sparse]
+        if not unknown:
+            return
+        found = [gradients[number] for number in unknown]
+        told = [[one is not None for one in found], [one is not None and one.is_sparse for one in found]]
+        seen = torch.tensor(told, dtype=torch.float32, device=parameters[0].device)
+        dist.all_reduce(seen, dist.ReduceOp.MAX)
+        for number, met, sparse in zip(unknown, *seen.tolist(), strict=True):
+            if met:
+                self._sparse[id(parameters[number])] = bool(sparse)
+
+    def _average_sparse(self, gradient: Tensor | None, parameter: Tensor) -> Tensor | None:
+        if gradient is None:
+            rows = parameter.new_empty((0, *parameter.shape[1:]))
+            numbers = rows.new_empty((1, 0), dtype=torch.long)
+            gradient = torch.sparse_coo_tensor(numbers, rows, parameter.shape, check_invariants=False)
+        dist.all_reduce(gradient)
+        gradient.div_(self.size)
+        return gradient if gradient._nnz() else None
 
     def any(self, value: bool, device: torch.device | str = "cpu") -> bool:
         """Whether it is true in one process or more."""

@@ -87,17 +87,3 @@ def divided(setup: Setup, ranks: Ranks) -> Division | None:
 
     plan, batches, parts = setup.plan, setup.batches, setup.recipe.micro_batches
     return measured_division(plan, batches, ranks, seed=setup.seed, fabric=setup.fabric, micro_batches=parts)
-
-
-def lost_another(error: BaseException) -> bool:
-    """Whether this error, or one that led to it, says that another process is gone: a collective's connection broke.
-
-    Example:
-        >>> lost_another(RuntimeError("[gloo/transport/tcp/pair.cc:537] Connection closed by peer"))
-        True
-    """
-    causes: list[BaseException] = [error]
-    while (cause := causes[-1].__cause__) is not None and cause not in causes:
-        causes.append(cause)  # a module's forward pass says what it could not take
-    words = ("gloo", "NCCL", "Connection closed by peer")
-    return any(isinstance(one, RuntimeError) and any(word in str(one) for word in words) for one in causes)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from infotorch.data.sets import Split
 from infotorch.diagnostics.bottleneck import bottleneck_information
 from infotorch.networks.segments import split
+from infotorch.numerics.ranks import lost_another
 from infotorch.recipes.demonstration import AnyRecipe
 from infotorch.recipes.optimizers import INFORMED
 from infotorch.records.outcome import Outcome
@@ -24,7 +25,7 @@ from infotorch.runs.assess import assess_run, load_outliers
 from infotorch.runs.early_stopping import EarlyStopping
 from infotorch.runs.isolation import audit_run
 from infotorch.runs.planes import RunPlanes
-from infotorch.runs.ranks import LOST, divided, lost_another
+from infotorch.runs.ranks import LOST, divided
 from infotorch.runs.saved_state import naming_checkpoint, saved_state
 from infotorch.runs.schedule_control import ScheduleController
 from infotorch.runs.scores import final_scores
@@ -380,8 +381,7 @@ class Session:
 
     def _outcome(self, status: Any, message: str, metrics: dict[str, float] | None = None) -> Outcome:
         memory = {"peak_saved_activation_bytes": self.peak}
-        on_device = peak_device_bytes(self.device)
-        if on_device is not None:
+        if (on_device := peak_device_bytes(self.device)) is not None:
             memory["peak_device_bytes"] = on_device
         beside = auxiliary_parameter_bytes(module.objective for module in self.plan)
         if beside:

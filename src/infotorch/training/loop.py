@@ -16,6 +16,7 @@ from torch import nn
 from infotorch.data.loaders import check_start
 from infotorch.data.targets import Targets
 from infotorch.numerics.checks import check_choice, check_count
+from infotorch.numerics.ranks import lost_another
 from infotorch.numerics.seeds import seed_streams
 from infotorch.training.cache import CacheKind
 from infotorch.training.checks import (
@@ -85,6 +86,7 @@ def train(
             schedules have run or were prepared for another number of steps; several processes that
             torch.distributed has joined, and no fabric of them, or that read other batches than each other; a
             division of other processes or modules.
+        RuntimeError: in the midst of the steps, another process has ended or failed.
 
     Example:
         >>> import torch
@@ -136,7 +138,20 @@ def train(
 
         stage = make(None, plan.stages()[0])  # no process shares a batch with others
         return pipelined(stage, ranks, batches, epochs, start or Position(), cache=cache, division=division)
-    return _steps(partial(make, ranks), plan.stages(), batches, epochs, start or Position(), cache)
+    steps = _steps(partial(make, ranks), plan.stages(), batches, epochs, start or Position(), cache)
+    return steps if ranks is None else _until_lost(steps)
+
+
+def _until_lost(steps: Generator[StepInfo, None, None]) -> Generator[StepInfo, None, None]:
+    """The same steps; a broken connection is told as what it means."""
+    try:
+        yield from steps
+    except Exception as error:
+        if not lost_another(error):
+            raise
+        raise RuntimeError(
+            "train: another process has ended or failed, and its own output says why; this one cannot go on without it."
+        ) from error
 
 
 def _steps(

@@ -144,8 +144,9 @@ def check_same_batch(batch: Batch, *, where: str) -> None:
     mine = torch.stack([*told, told[0].new_tensor(len(batch.x))])
     if _differing(mine).any():
         raise ValueError(
-            f"{where}: the processes read different batches; give each the whole training data and one seed, and not a "
-            "DistributedSampler: which part of the work is a process's own is decided here."
+            f"{where}: the processes read different batches; give each the whole training data and one seed, and no "
+            "DistributedSampler, as fabric.setup_dataloaders makes one: which part of the work is a process's own is "
+            "decided here."
         )
 
 
