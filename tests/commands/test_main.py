@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from infotorch.commands.main import main
 from infotorch.data.catalogue import find
 from infotorch.figures.page import packed_plotly
 from infotorch.records.run_record import RunRecord
+from infotorch.training import devices
 
 # 100 rows in batches of 64: 2 steps an epoch.
 SMALL = ["--set", "epochs=1", "--set", "data.limit=100", "--device", "cpu"]
@@ -297,6 +299,18 @@ class TestRun:
         assert errors.splitlines()[0] == "demo full-bound seed 0 in runs/demo-full-bound-seed-0"
         assert len(errors.splitlines()) == 5  # one for each of four stages
         assert RunRecord(tmp_path / "runs/demo-full-bound-seed-0").outcome().status == "completed"
+
+    def test_a_warning_of_ours_is_one_line_and_one_of_others_is_theirs(self, call, monkeypatch):
+        def slow():
+            warnings.warn("others: beware", stacklevel=1)
+            return False
+
+        monkeypatch.setattr(devices, "_has_bfloat16", slow)
+        devices._warn_of_bfloat16.cache_clear()
+        with pytest.warns(UserWarning, match="others: beware") as heard:
+            code, _, errors = call("run", "demo", "--variant", "bp", *SMALL, "--set", "precision=bf16-mixed")
+        assert (code, len(heard)) == (0, 1)
+        assert errors.startswith("infotorch: precision=bf16-mixed: torch computes bfloat16 many times slower than ")
 
     def test_the_next_run_takes_a_new_folder_and_resume_the_last(self, call):
         words = ["run", "demo", "--variant", "random", *SMALL]

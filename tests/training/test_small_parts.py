@@ -1,6 +1,7 @@
 """Devices, evaluation and the cache: one behaviour a test."""
 
 import os
+import warnings
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from infotorch.data.batches import TensorBatches
 from infotorch.objectives.base import Loss
 from infotorch.objectives.bottleneck import InformationBottleneck
 from infotorch.records.commit import commit_of
+from infotorch.training import devices
 from infotorch.training.cache import OutputCache
 from infotorch.training.devices import environment, launch, peak_device_bytes, resolve_device
 from infotorch.training.epoch_means import EpochMeans
@@ -31,6 +33,18 @@ class TestDevices:
             with pytest.raises(ValueError, match=r"cuda is not there; available: cpu\."):
                 resolve_device("cuda")
             assert resolve_device("auto") == torch.device("cpu")
+
+    @pytest.mark.parametrize(("fast", "told"), [(True, 0), (False, 1)])
+    def test_bfloat16_without_instructions_for_it_is_warned_of_once(self, monkeypatch, fast, told):
+        monkeypatch.setattr(devices, "_has_bfloat16", lambda: fast)
+        devices._warn_of_bfloat16.cache_clear()
+        with warnings.catch_warnings(record=True) as heard:
+            warnings.simplefilter("always")
+            for precision in ("32-true", "bf16-mixed", "bf16-mixed"):
+                assert launch("cpu", precision).device.type == "cpu"
+        assert [str(one.message)[:55] for one in heard] == [
+            "precision=bf16-mixed: torch computes bfloat16 many time"
+        ] * told
 
     def test_unknown_precision_is_refused(self):
         with pytest.raises(ValueError, match="precision: must be one of 32-true, 64-true, bf16-mixed, got '16'"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -84,10 +83,7 @@ def lr_range(
     how |= {"c1": c1 or wanted.schedule.c1, "c2": c2 or wanted.schedule.c2, "stop_dead": not is_paper}
     how |= {"seed": seed, "workers": workers}
     options = {"device": device, "rates": rates, "trials": trials, "epochs": epochs, "part": part, "layers": layers}
-    with warnings.catch_warnings():  # which puts showwarning back
-        warnings.showwarning = lambda message, *_, **__: complain(str(message))
-        code = _watch(wanted, directory, how, as_json=as_json, **options)
-    raise typer.Exit(code)
+    raise typer.Exit(_watch(wanted, directory, how, as_json=as_json, **options))
 
 
 def _watch(recipe: Recipe, directory: Path, how: dict[str, Any], *, as_json: bool, **options: Any) -> int:

@@ -29,7 +29,7 @@ from infotorch.commands.run import run
 from infotorch.commands.sweep import sweep
 from infotorch.commands.table import table
 from infotorch.commands.usage import explain_parser
-from infotorch.commands.view import complain
+from infotorch.commands.view import complain, plain_warnings
 from infotorch.records.progress import hushed
 from infotorch.runs.stopping import interrupting
 
@@ -99,6 +99,7 @@ def root(
     else:
         check_processes(context.invoked_subcommand, _SHARED)
         end_with_parent()
+        context.with_resource(plain_warnings())
         if rank():
             context.with_resource(hushed())
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import infotorch
 from infotorch.commands.processes import left_to_parent, rank
 
 if TYPE_CHECKING:
@@ -21,6 +25,22 @@ def complain(message: str) -> None:
     line, where = " ".join(message.split()), f"process {rank()}: " if rank() else ""
     if not left_to_parent(line):
         print(f"infotorch: {where}{line}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def plain_warnings() -> Iterator[None]:
+    """A context in which each of this package's warnings is one line on stderr, as an error is."""
+    with warnings.catch_warnings():
+        others, home = warnings.showwarning, Path(infotorch.__file__).parent
+
+        def show(message: Any, category: Any, filename: str, *where: Any, **options: Any) -> None:
+            if home in Path(filename).parents:
+                complain(str(message))
+            else:
+                others(message, category, filename, *where, **options)
+
+        warnings.showwarning = show
+        yield
 
 
 def print_columns(lines: Sequence[Sequence[str]]) -> None:

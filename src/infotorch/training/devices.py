@@ -70,6 +70,9 @@ def launch(device: str = "auto", precision: Precision = "32-true", *, together: 
         precision: "32-true"; "bf16-mixed" runs forward passes in bfloat16 autocast; "64-true" for checks.
         together: of all processes, where this one has joined others (`join`): they train one model.
 
+    Warns:
+        UserWarning: bfloat16 on a processor without instructions for it; once a process.
+
     Raises:
         ValueError: an unknown precision or device; a numbered one for several processes.
 
@@ -80,6 +83,8 @@ def launch(device: str = "auto", precision: Precision = "32-true", *, together: 
     if precision not in PRECISIONS:
         raise ValueError(f"precision: must be one of {', '.join(PRECISIONS)}, got {shown(precision)}.")
     chosen = resolve_device(device)
+    if precision == "bf16-mixed" and chosen.type == "cpu" and not _has_bfloat16():
+        _warn_of_bfloat16()
     distributed = torch.distributed
     if together and distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1:
         return _joined(chosen, precision)
@@ -90,6 +95,20 @@ def launch(device: str = "auto", precision: Precision = "32-true", *, together: 
             devices=1 if chosen.type == "cpu" or chosen.index is None else [chosen.index],
             precision=precision,
         )
+
+
+def _has_bfloat16() -> bool:
+    """Whether products of bfloat16 on this processor are oneDNN's; torch's own way without them is a plain loop."""
+    return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
+@cache
+def _warn_of_bfloat16() -> None:
+    warnings.warn(
+        "precision=bf16-mixed: torch computes bfloat16 many times slower than float32 on this processor, which has no "
+        "instructions for it, or none that torch uses; 32-true is faster here.",
+        stacklevel=3,
+    )
 
 
 def _joined(device: torch.device, precision: Precision) -> Fabric:
