@@ -85,3 +85,22 @@ def test_a_class_is_no_function():
     with pytest.raises(TypeError, match=r"LossFunction: function must be one, such as MSELoss\(\), got the class"):
         LossFunction(nn.MSELoss)
     assert [type(part) for part in parse_objectives(["CE", nn.MSELoss(), None])][1:] == [LossFunction, type(None)]
+
+
+@pytest.mark.parametrize("loss", [nn.MSELoss(), lambda output, y: (output - y).abs().mean()])
+@pytest.mark.filterwarnings("ignore:Using a target size")
+def test_outputs_of_one_column_are_not_compared_with_every_target(loss):
+    """They were, in silence: the best output was then the mean of y, for every sample."""
+    output, y = torch.zeros(5, 1), torch.arange(5.0)
+    batch = LocalBatch(output, output, output, y)
+    message = (
+        r"LossFunction: 5 outputs of shape \(5, 1\) and as many y of shape \(5,\) give 5 x 5 differences; in the loss"
+    )
+    with pytest.raises(ValueError, match=message):
+        LossFunction(loss).build(batch, y)
+    apart = LossFunction(lambda output, y: loss(output.squeeze(1), y))
+    apart.build(batch, y)
+    assert apart(batch).total.item() == (6.0 if isinstance(loss, nn.MSELoss) else 2.0)
+    ranks = LossFunction(lambda output, y: ((output - output.T) * (y - y[:, None]).sign()).mean())
+    ranks.build(batch, y)  # pairs that are meant
+    assert ranks(batch).total.item() == 0.0

@@ -307,7 +307,7 @@ class TestPickling:
             assert all(torch.equal(a, b) for a, b in zip(read.plan.outputs(X), result.plan.outputs(X), strict=True))
         before = copy.deepcopy(read.plan[-1].body)
         with pytest.raises(ValueError, match="Plan: optimisers are not pickled, so that this plan cannot train on"):
-            fit(nn.Linear(4, 2), (X, Y), plan=read.plan)
+            train(read.plan, (X, Y), epochs=1)
         assert same(before, read.plan[-1].body)
 
     def test_the_model_is_read_with_it(self):
@@ -413,3 +413,16 @@ class TestProgress:
 def test_a_model_whose_weights_are_all_fixed_is_refused():
     with pytest.raises(ValueError, match="fit: model must have a weight to train, got none with requires_grad=True"):
         fit(deep_model(2).requires_grad_(False), (X, Y))
+
+
+def test_a_plan_of_another_model_is_refused_and_trains_nothing():
+    """It was trained in place of the model, in silence, and its score was told."""
+    one, other = nn.Sequential(nn.Linear(4, 2)), nn.Sequential(nn.Linear(4, 2))
+    before = other[0].weight.detach().clone()
+    plan = Plan.end_to_end(other, optimizer=sgd)
+    with pytest.raises(
+        ValueError, match=r"fit: the plan is of another model, .*; make the plan of this model, or call"
+    ):
+        fit(one, (X, Y), plan=plan, epochs=1)
+    assert torch.equal(other[0].weight, before)
+    assert fit(other, (X, Y), plan=plan, epochs=1).plan is plan

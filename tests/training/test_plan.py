@@ -141,3 +141,21 @@ class TestRefusals:
         plan = Plan.layerwise(model, ("1",), "Y,CE", optimizer=sgd)
         with pytest.raises(ValueError, match="module 'input' has an objective and no parameter to train"):
             plan.prepare(TensorBatches(*two_blobs, batch_size=64), epochs=1, seed=0)
+
+
+def test_an_objective_is_built_for_one_plan_at_a_time(make_mlp, two_blobs):
+    """A second plan's read-out stood in the first one's, whose scores changed."""
+    objectives = [ReadoutInformation(), ReadoutInformation(), CrossEntropy()]
+    first = Plan.layerwise(make_mlp(), objectives=objectives, optimizer=sgd)
+    first.prepare(two_blobs, epochs=1, seed=0)
+    first.prepare(two_blobs, epochs=1, seed=0)
+    read = objectives[0].state_dict()["readout.weight"].clone()
+    second = Plan.layerwise(make_mlp(), objectives=objectives, optimizer=sgd)
+    with pytest.raises(
+        ValueError, match=r"module '0': its ReadoutInformation is built for a module of another plan, .*"
+    ):
+        second.prepare(two_blobs, epochs=1, seed=1)
+    assert torch.equal(objectives[0].state_dict()["readout.weight"], read)
+    del first
+    second.prepare(two_blobs, epochs=1, seed=1)
+    assert not torch.equal(objectives[0].state_dict()["readout.weight"], read)

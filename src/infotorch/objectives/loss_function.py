@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from infotorch.data.targets import fully_labelled
 from infotorch.numerics.checks import check_callable
@@ -48,6 +50,7 @@ class LossFunction(Objective):
 
         Raises:
             TypeError: there is no y, or the loss is not one number.
+        ValueError: it compares every output with every y.
         """
         if labels is None:
             raise TypeError("LossFunction: a loss of (output, y) needs y, got None.")
@@ -56,7 +59,8 @@ class LossFunction(Objective):
             self._num_classes = int(check_labels(labels, where="LossFunction").max()) + 1
         with torch.no_grad():
             self.to(example.output.device)
-            self.forward(example)
+            with _EveryWithEvery(example):
+                self.forward(example)
 
     def scores(self, output: Tensor) -> Tensor | None:
         """The output itself where it has a column for each class, else None."""
@@ -78,6 +82,27 @@ class LossFunction(Objective):
             got = f"shape {tuple(loss.shape)}, {loss.dtype}" if isinstance(loss, Tensor) else type(loss).__name__
             raise TypeError(f"LossFunction: the loss must be one real number, a 0-d tensor, got {got}.")
         return Loss(loss, {"loss": loss.detach()})
+
+
+class _EveryWithEvery(TorchDispatchMode):
+    """A context that refuses an operation on a column of outputs and a row of real targets, which fills a square."""
+
+    def __init__(self, batch: LocalBatch) -> None:
+        super().__init__()
+        self._output, self._y = batch.output, batch.y
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        found = func(*args, **(kwargs or {}))
+        y, column = self._y, (len(self._output), 1)
+        if y is not None and y.ndim == 1 and len(y) > 1 and tuple(self._output.shape) == column:
+            square = any(isinstance(one, Tensor) and one.shape == (len(y), len(y)) for one in (found, *args))
+            given = {one.untyped_storage().data_ptr() for one in args if isinstance(one, Tensor)}
+            if square and {t.untyped_storage().data_ptr() for t in (self._output, y)} <= given:
+                raise ValueError(
+                    f"LossFunction: {len(y)} outputs of shape {column} and as many y of shape ({len(y)},) give "
+                    f"{len(y)} x {len(y)} differences; in the loss, compare output.squeeze(1) with y."
+                )
+        return found
 
 
 def _known(output: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:

@@ -237,6 +237,12 @@ def _make_plan(
 ) -> tuple[Plan, dict[str, float]]:
     """The plan that is trained, and the assignments that were tried for it."""
     if isinstance(plan, Plan):
+        own = {id(weight) for weight in model.parameters()}
+        if any(id(weight) not in own for module in plan for weight in module.body.parameters()):
+            raise ValueError(
+                "fit: the plan is of another model, which would be trained in place of this one; make the plan of this "
+                "model, or call train(plan, ...)."
+            )
         return plan, {}
     if plan is None:
         return _default_plan(model, y, settings), {}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import gc
+import weakref
 from numbers import Integral
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -30,6 +32,10 @@ from infotorch.updates.gradient import GradientUpdate, OptimizerFactory, Schedul
 
 if TYPE_CHECKING:
     from infotorch.data.typing import Inputs
+
+
+#: Objective -> the module that it was last built for, as long as that lives.
+_HOMES: weakref.WeakKeyDictionary[Objective, weakref.ref[LocalModule]] = weakref.WeakKeyDictionary()
 
 
 class Update(Protocol):
@@ -193,7 +199,8 @@ class LocalModule:
 
         Raises:
             TypeError: an argument of another kind.
-            ValueError: the body has no parameter to train, or the objective has critics that never take a step.
+            ValueError: the body has no parameter to train, the objective is built for a module of another plan, or it
+                has critics that never take a step.
         """
         where = f"module {self.name!r}: prepare"
         check_kind(example, LocalBatch, where=where, name="example", said="a LocalBatch")
@@ -209,6 +216,7 @@ class LocalModule:
             )
         if self.optimizer is refuse_to_make:
             refuse_to_make([])
+        self._be_home_of(self.objective)
         is_classes = labels is not None and kind_of_targets(labels) == "classes"
         self.num_classes = int(labels.max()) + 1 if labels is not None and is_classes else None
         with streams.as_global("objective", *example.position, device=example.output.device):
@@ -222,6 +230,17 @@ class LocalModule:
             )
         if critics:
             self.critic_update = GradientUpdate(critics, self.critic_optimizer, self.scheduler, num_steps * steps)
+
+    def _be_home_of(self, objective: Objective) -> None:
+        home = _HOMES.get(objective)
+        if home is not None and home() not in {None, self}:
+            gc.collect()  # a plan that nobody holds any more may be held by itself
+            if home() is not None:
+                raise ValueError(
+                    f"module {self.name!r}: its {type(objective).__name__} is built for a module of another plan, "
+                    "which would lose it; make an objective for each plan, or give its name."
+                )
+        _HOMES[objective] = weakref.ref(self)
 
     def without_optimizers(self) -> LocalModule:
         """The same body and objective in a module that cannot be prepared anew, and that can be pickled."""

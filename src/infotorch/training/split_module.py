@@ -13,6 +13,7 @@ from infotorch.numerics.states import check_keys
 from infotorch.objectives.base import Objective
 from infotorch.training.checks import check_makes_optimizers
 from infotorch.training.local_module import LocalModule, refuse_to_make
+from infotorch.updates.checks import check_steps_alone
 from infotorch.updates.gradient import OptimizerFactory, SchedulerFactory, check_schedules
 from infotorch.updates.proximal import ProximalSplit
 from infotorch.updates.proximal_info import ProximalInfo
@@ -37,6 +38,8 @@ class ProximalUpdate:
         self.schedulers: list[LRScheduler] = (
             [] if scheduler is None else [scheduler(optimizer, num_steps) for optimizer in optimizers]
         )
+        for one in self.schedulers:
+            check_steps_alone(one)
         self.scheduler = self.schedulers[0] if self.schedulers else None
 
     def step(self, x: Any, loss_fn: Callable[[Any], Tensor], *, ranks: Ranks | None = None) -> ProximalInfo:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from infotorch.data.batches import Batch
 from infotorch.data.graphs import NodeSamples
@@ -27,6 +27,7 @@ from infotorch.training.inputs import device_of, local_batch
 from infotorch.training.local_module import LocalModule
 from infotorch.training.memory import track_saved_activations
 from infotorch.training.micro_batches import mean_loss, parts_of_batch
+from infotorch.training.modes import StageModes
 from infotorch.training.plan import Batches, Plan
 from infotorch.training.position import Position, StepInfo
 from infotorch.training.processes import check_same_batch, loss_of_rows
@@ -95,12 +96,10 @@ class Stage:
     looked_back: set[int] = field(default_factory=set)
     cached: OutputCache | None = None
     measured: bool = False
-    modes: list[tuple[nn.Module, bool]] = field(default_factory=list)
+    modes: StageModes = field(init=False)
 
     def __post_init__(self) -> None:
-        trained = {self.plan[number] for number in self.numbers}
-        self.modes = [(layer, module in trained) for module in self.plan for layer in module.body.modules()]
-        self.modes += [(part, True) for module in trained if module.objective for part in module.objective.modules()]
+        self.modes = StageModes(self.plan, {self.plan[number] for number in self.numbers})
 
     def batches_to_learn_from(self, batches: Batches) -> Batches:
         """The labelled samples alone, where every objective of the stage needs labels and the batches can tell them."""
@@ -112,7 +111,7 @@ class Stage:
     def fill_cache(self, batches: Batches, kind: CacheKind) -> None:
         """Compute the frozen modules' outputs for all samples, once."""
         if self.numbers[0] > 0:
-            self._set_modes()
+            self.modes.set()
             x, size = batches.x, getattr(batches, "batch_size", len(batches.x))  # pyright: ignore[reportAttributeAccessIssue]
             if isinstance(x, NodeSamples):
                 self.cached = OutputCache(lambda _: self._frozen_output(x.graph), x.numbers, batch_size=size, kind=kind)
@@ -147,7 +146,7 @@ class Stage:
         self, batch: Batch, position: Position, *, part: range | None = None, handed: Handed | None = None
     ) -> Taken:
         """One update of every module, or of those of a `part` on what the modules before it have handed on."""
-        self._set_modes()
+        self.modes.set()
         part = self.span if part is None else part
         rates = self.learning_rates(part)
         key, device, peak = (position.stage, position.epoch, position.step), device_of(batch.x), None
@@ -246,6 +245,7 @@ class Stage:
         number = self.plan.modules.index(module)
         with self._autocast():
             if self.ranks is not None and module.objective._reads_rows:
+                self.modes.enter(module)
                 return loss_of_rows(module, hidden, batch, self.ranks)
             hidden = whole(hidden)
             output = self._forward(module, hidden, batch.x)
@@ -284,6 +284,7 @@ class Stage:
             return seen[-1].total
 
         assert isinstance(module.update, ProximalUpdate)
+        self.modes.enter(module)
         with self._autocast(), explaining_a_lone_sample(module.name):
             info = module.update.step(hidden, loss_fn, ranks=self.ranks)
         stalled = info.loss.new_full((), float(info.stalled))
@@ -337,6 +338,7 @@ class Stage:
 
     def _forward(self, module: LocalModule, hidden: Any, x: Any) -> Tensor:
         """The module's output for all rows, of which each process computes a share."""
+        self.modes.enter(module)
         return module(hidden, x) if self.ranks is None else run_shared(self.ranks, module, hidden, x)
 
     def _forward_again(self, module: LocalModule, hidden: Any, x: Any) -> Tensor:
@@ -346,9 +348,3 @@ class Stage:
 
     def _autocast(self) -> AbstractContextManager[object]:
         return nullcontext() if self.fabric is None else self.fabric.autocast()
-
-    def _set_modes(self) -> None:
-        # Every step anew: between two steps the caller may have evaluated the network in another mode.
-        for layer, training in self.modes:
-            if layer.training is not training:
-                layer.training = training

@@ -13,6 +13,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from infotorch.numerics.ranks import Ranks
 from infotorch.numerics.states import check_keys, check_optimizer_state, check_state
+from infotorch.updates.checks import check_parameters, check_steps_alone, check_steps_by_gradients
 
 #: Makes an optimiser of a list of parameters, such as `lambda p: torch.optim.Adam(p, lr=1e-3)`.
 OptimizerFactory: TypeAlias = Callable[[list[nn.Parameter]], Optimizer]
@@ -67,7 +68,8 @@ class GradientUpdate:
 
     Raises:
         TypeError: what optimizer makes is no optimiser.
-        ValueError: there is nothing to move.
+        ValueError: there is nothing to move; the optimiser holds other parameters, or not all, or its step asks for
+            more than gradients; the schedule's step asks for a value.
 
     Example:
         >>> import torch
@@ -92,7 +94,11 @@ class GradientUpdate:
         self.optimizer = optimizer(trainable)
         if not isinstance(self.optimizer, Optimizer):
             raise TypeError(f"GradientUpdate: optimizer must make an optimiser, got {type(self.optimizer).__name__}.")
+        check_steps_by_gradients(self.optimizer, where="optimizer:")
+        check_parameters(self.optimizer, trainable)
         self.scheduler = None if scheduler is None else scheduler(self.optimizer, num_steps)
+        if self.scheduler is not None:
+            check_steps_alone(self.scheduler)
 
     def step(self, loss: Tensor, *, ranks: Ranks | None = None) -> None:
         """One step down the gradient of `loss`, which reaches no other parameters than these.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import inspect
 from collections.abc import Callable, Iterable, Sequence
 from numbers import Real
 from typing import Any
@@ -13,15 +12,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from infotorch.numerics.checks import check_positive, shown
+from infotorch.updates.checks import check_steps_by_gradients
 from infotorch.updates.gradient import OptimizerFactory
-
-_NEEDS = {
-    **dict.fromkeys(
-        ("lbfgs", "sam", "gsam", "wsam", "bsam", "looksam", "friendlysam", "alig"),
-        "a closure that computes the loss again",
-    ),
-    **dict.fromkeys(("adahessian", "sophiah"), "gradients that can be differentiated again (create_graph)"),
-}
 
 
 def step_sizes_of(given: Any, bottlenecks: int) -> tuple[float, ...]:
@@ -220,21 +212,8 @@ def _optimizer(name: str, given: Optimizer | OptimizerFactory, modules: Sequence
     missing = _names(own, _ids(p for _, p in own) - _ids(parameters_of(optimizer)))
     if missing:
         raise ValueError(f"ProximalSplit: {name}_optimizer does not hold {_few(missing)} of {name}.")
-    _check_steps_by_gradients(name, optimizer)
+    check_steps_by_gradients(optimizer, where=f"ProximalSplit: {name}_optimizer", step="a split step")
     return optimizer
-
-
-def _check_steps_by_gradients(name: str, optimizer: Optimizer) -> None:
-    # By name where the signature does not tell: such an optimiser fails in its first step, when half the network moved.
-    kind = next((_NEEDS[c.__name__.lower()] for c in type(optimizer).__mro__ if c.__name__.lower() in _NEEDS), None)
-    closure = inspect.signature(optimizer.step).parameters.get("closure")
-    if kind is None and closure is not None and closure.default is inspect.Parameter.empty:
-        kind = _NEEDS["lbfgs"]
-    if kind is not None:
-        raise ValueError(
-            f"ProximalSplit: {name}_optimizer {type(optimizer).__name__} needs {kind}, and a split step has the "
-            "gradients alone; take one that needs no more, such as SGD or Adam."
-        )
 
 
 def _ids(parameters: Iterable[nn.Parameter]) -> set[int]:
