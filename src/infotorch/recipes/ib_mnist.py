@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from infotorch.recipes.changes import change
 from infotorch.recipes.data_settings import DataSettings
-from infotorch.recipes.ib_table import SOURCE, full_ib, ib_variants
+from infotorch.recipes.ib_table import SOURCE, best_crossed, full_ib, ib_variants
 from infotorch.recipes.network_settings import NetworkSettings
 from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.search_settings import SearchRange, SearchSettings
@@ -60,7 +60,7 @@ def variants() -> list[Recipe]:
         scores={"full": 0.9809, "mi-only": 0.9777, "ce": 0.9773},
         found=FOUND,
         during=dict.fromkeys(("full", "full-equal-epochs", "mi-only-mine", "supcon", "best", "best-bp"), _SHORT),
-        own={"full-equal-epochs": _EQUAL},
+        own={"full-equal-epochs": _EQUAL, "best-crossed": best_crossed(_LAYERS, FOUND["best"])},
     )
     # Ten steps of its critics stand before each step of a layer: ten epochs would take it past ten minutes.
     return [change(recipe, {"epochs": 3}) if recipe.variant == "full" else recipe for recipe in made]

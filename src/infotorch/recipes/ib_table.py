@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from infotorch.recipes.mole_table import as_found, crossed_variant
 from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.search_settings import SearchRange
+from infotorch.recipes.settings import SettingValue
 from infotorch.recipes.variants import Found, Stages, Variant, make_variants
 
 SOURCE = "Elad et al. 2019, Table 1"
@@ -103,6 +105,20 @@ def full_ib(modules: int) -> Variant:
         changes=_HEAD | _MINE | {"plan.penalty": "aamine", "plan.beta": 0.03, "plan.noise_std": 0.3},
         search=_ADVERSARY,
     )
+
+
+def best_crossed(layers: tuple[str, ...], settings: Mapping[str, SettingValue]) -> Variant:
+    """`best` with its own settings and gradients that cross the layers; `best-bp` has those of a search of its own.
+
+    Args:
+        layers: as of `ib_variants`.
+        settings: what the search of `best` found.
+
+    Example:
+        >>> best_crossed(("fc2",), {"optimizer.lr": 0.01}).isolated
+        False
+    """
+    return as_found(crossed_variant(_variants(layers)["best"]), settings)
 
 
 def _variants(layers: tuple[str, ...]) -> dict[str, Variant]:

@@ -47,6 +47,14 @@ _VARIANTS = {
 _FROZEN = {"random-mine": "mine", "random-matrix": "matrix", "random-infonce": "infonce"}
 _READOUT = {"mine-readout": "mine", "matrix-readout": "matrix", "infonce-readout": "infonce"}
 _CONTROLS = controls_of(_VARIANTS, frozen=_FROZEN, readout=_READOUT)
+# Behind the read-out bound `random` has a norm and a rate of its own search; these have those of the row beside them.
+_UNTRAINED = {
+    "random-readout-mine": ("mine-readout", "mine"),
+    "random-readout-matrix": ("matrix-readout", "matrix"),
+    "random-readout-infonce": ("infonce-readout", "infonce"),
+    "random-label-free": ("label-free", "label-free"),
+}
+_BESIDE = controls_of(_VARIANTS | _CONTROLS, frozen={name: of for name, (of, _) in _UNTRAINED.items()}, readout={})
 _PARALLEL = Variant("two encoders of 32 units side by side, each by MINE, then Y by MINE", ("X:mine|X:mine", "Y:mine"))
 #: What claims name.
 _WIDE = ("bp", "best", "deep-bp", "readout", "label-free", "random", "mine", "matrix", "infonce")
@@ -113,6 +121,7 @@ def variants() -> list[Recipe]:
     rows = {
         **_VARIANTS,
         **{name: as_found(_CONTROLS[name], FOUND[of]) for name, of in (_FROZEN | _READOUT).items()},
+        **{name: as_found(_BESIDE[name], FOUND[of]) for name, (_, of) in _UNTRAINED.items()},
         "best-crossed": as_found(crossed_variant(_VARIANTS["best"]), FOUND["best"]),
         "parallel": as_found(_PARALLEL, FOUND["mine"]),
         "auto": as_found(auto_variant(2), FOUND["readout"]),
