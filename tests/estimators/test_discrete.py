@@ -1,10 +1,12 @@
 import math
+import warnings
 
 import numpy as np
 import pytest
 import torch
 from tests.reference import counts as slow
 
+from infotorch import mutual_information
 from infotorch.distributions.discrete import BinarySymmetricChannel, DiscreteJoint
 from infotorch.estimators.discrete import discrete_entropy, discrete_mi
 
@@ -66,6 +68,52 @@ def test_interval_covers_the_truth(law):
     estimates = [discrete_mi(*law.sample(500, generator), correction="miller-madow") for _ in range(200)]
     covered = [abs(float(e) - law.mutual_information()) < 1.96 * e.std_error for e in estimates]
     assert 0.9 <= np.mean(covered) <= 0.99  # 0.95 +- 0.015
+
+
+def independent(sizes, n, seed):
+    return tuple(torch.randint(size, (n,), generator=seeded(100 * seed + s)) for s, size in enumerate(sizes))
+
+
+@pytest.mark.parametrize(("n", "sizes"), [(1000, (3, 150)), (1000, (10, 60)), (300, (3, 30))])
+def test_too_few_samples_for_the_pairs_are_told(n, sizes):
+    """The correction counts the pairs that occur, and many do not: 0.05 +- 0.014, 0.10 +- 0.016 for a truth of 0."""
+    for seed in range(10):
+        a, b = independent(sizes, n, seed)
+        plain = slow.mutual_information(a.tolist(), b.tolist(), miller_madow=True)
+        with pytest.warns(
+            UserWarning, match=r"discrete_mi: the value falls by 0\.\d+ nats from half .*; merge symbols or"
+        ):
+            estimate = discrete_mi(a, b, correction="miller-madow")
+        assert float(estimate) == pytest.approx(plain, abs=1e-12)
+        assert not estimate.reliable
+        assert abs(float(estimate)) < 1.96 * estimate.std_error
+        with pytest.warns(
+            UserWarning, match=r"mutual_information: the value falls by .* from half of the samples to all"
+        ):
+            assert not mutual_information(a, b).reliable
+        with pytest.warns(UserWarning, match=r'take more samples, and correction="miller-madow"\.$'):
+            assert not discrete_mi(a, b).reliable
+
+
+def test_enough_samples_are_not_doubted():
+    """Of independent symbols some 2 % of the values fall by more than 1.5 standard errors by chance."""
+    doubted = 0
+    for seed in range(40):
+        for n, sizes in ((1000, (5, 20)), (300, (2, 10))):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                doubted += not discrete_mi(*independent(sizes, n, seed), correction="miller-madow").reliable
+    assert doubted <= 4  # of 80
+    a = torch.arange(300) % 60
+    assert discrete_mi(a, a, correction="miller-madow").reliable  # five of each
+
+
+def test_the_doubt_moves_no_generator():
+    a, b = independent((10, 60), 1000, 0)
+    before = torch.get_rng_state()
+    first = discrete_mi(a, b, correction="miller-madow").std_error
+    assert first == discrete_mi(a, b, correction="miller-madow").std_error
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_wrong_input_is_refused():

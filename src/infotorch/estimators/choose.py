@@ -12,7 +12,7 @@ from torch import Tensor
 
 from infotorch.estimators.absence import Given, by_presence, without_absent
 from infotorch.estimators.class_neighbours import ross
-from infotorch.estimators.discrete import discrete_mi
+from infotorch.estimators.discrete import examined_for_bias, plug_in_mi
 from infotorch.estimators.doubts import examined, noting
 from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.normal_scores import TIED
@@ -212,11 +212,13 @@ def _one_hot(rows: Tensor) -> bool:
 
 
 def _both_discrete(x: Tensor, y: Tensor) -> Estimate:
-    estimate = discrete_mi(x, y, correction="miller-madow")
+    estimate = plug_in_mi(x, y, "miller-madow", name="discrete_mi miller-madow")
+    estimate = examined_for_bias(estimate, x, y, "miller-madow", name="mutual_information")
     share = float((multiplicity(torch.stack([x, y], dim=1)) == 1).double().mean())
     sparse = f"; {share:.0%} of the samples have a pair of their own, too many for frequencies: the value is biased"
     why = "counts of symbols" + sparse * (share > _SPARSE)
-    return dataclasses.replace(estimate, reason=why, reliable=share <= _SPARSE)
+    reason = "; ".join(part for part in (why, estimate.reason) if part)
+    return dataclasses.replace(estimate, reason=reason, reliable=estimate.reliable and share <= _SPARSE)
 
 
 def _thorough(

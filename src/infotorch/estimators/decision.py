@@ -13,10 +13,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from infotorch.estimators.discrete import discrete_entropy, discrete_mi
+from infotorch.estimators.discrete import discrete_entropy, plug_in_mi
 from infotorch.estimators.estimate import Estimate, error_of_mean
 from infotorch.estimators.labels import class_labels, log_probabilities
 from infotorch.numerics.checks import as_rows, check_number, shown
+from infotorch.numerics.symbols import symbols
 from infotorch.numerics.typing import ArrayLike
 
 
@@ -88,7 +89,8 @@ def hard_decision_mi(scores: ArrayLike, labels: ArrayLike | None = None, *, thre
     if labels is None:
         found = discrete_entropy(decisions)
     else:
-        found = discrete_mi(class_labels(labels, len(decisions), where="hard_decision_mi"), decisions.cpu())
+        classes = class_labels(labels, len(decisions), where="hard_decision_mi")
+        found = plug_in_mi(symbols(classes[:, None]), symbols(decisions.cpu()[:, None]), None, name="")
     return replace(found, estimator="hard_decision_mi")
 
 

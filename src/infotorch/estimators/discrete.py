@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Literal
 
 import torch
 from torch import Tensor
 
+from infotorch.estimators.doubts import examined
 from infotorch.estimators.estimate import Estimate, error_of_mean
 from infotorch.numerics.checks import check_choice, check_paired
 from infotorch.numerics.symbols import as_symbols, symbols
 from infotorch.numerics.typing import ArrayLike
 
 Correction = Literal["miller-madow"]
+
+# Pairs of halves that tell whether a value still falls; beyond so many samples one pair tells it.
+_SPLITS, _FEW_SAMPLES = 4, 100_000
+# In so many standard errors; 2 % of well-sampled pairs of independent symbols fall as far by chance, and all of those
+# whose interval leaves out the truth because of bias do (uniform and Zipf's symbols, 60 seeds).
+_FALLS = 1.5
 
 
 def discrete_entropy(a: ArrayLike, *, correction: Correction | None = None) -> Estimate:
@@ -68,7 +76,61 @@ def discrete_mi(a: ArrayLike, b: ArrayLike, *, correction: Correction | None = N
     first, second = as_symbols(a, where="discrete_mi", name="a"), as_symbols(b, where="discrete_mi", name="b")
     check_paired(first, second, where="discrete_mi")
     _check_correction(correction, where="discrete_mi")
-    return plug_in_mi(first, second.to(first.device), correction, name=f"discrete_mi {correction or 'plug-in'}")
+    second = second.to(first.device)
+    found = plug_in_mi(first, second, correction, name=f"discrete_mi {correction or 'plug-in'}")
+    return examined_for_bias(found, first, second, correction, name="discrete_mi")
+
+
+def examined_for_bias(found: Estimate, a: Tensor, b: Tensor, correction: Correction | None, *, name: str) -> Estimate:
+    """The estimate; unreliable, and with a wider error, where halves of the samples tell of a bias.
+
+    The mean over two halves differs from the value of all samples by bias alone, to first order: by about the bias
+    itself, where that falls as 1/n.
+
+    Args:
+        found: the value of a and b.
+        a: numbers of symbols, shape (n,).
+        b: the same.
+        correction: as it was found.
+        name: for the warning.
+
+    Example:
+        >>> a = torch.arange(40) % 2
+        >>> examined_for_bias(plug_in_mi(a, a, None, name=""), a, a, None, name="").reliable
+        True
+    """
+    falls: list[float] = []
+
+    def short() -> str:
+        fall = _fall_from_halves(float(found), a, b, correction)
+        if fall <= _FALLS * math.hypot(found.std_error, _chance(a, b)):
+            return ""
+        falls.append(fall)
+        return (
+            f"the value falls by {fall:.2g} nats from half of the samples to all, too few for so many pairs of symbols"
+        )
+
+    instead = "merge symbols or take more samples" + ', and correction="miller-madow"' * (correction is None)
+    told = examined(found, {}, short=short, instead_of_short=instead, name=name)
+    return dataclasses.replace(told, error=lambda: math.hypot(found.std_error, *falls)) if falls else told
+
+
+def _fall_from_halves(value: float, a: Tensor, b: Tensor, correction: Correction | None) -> float:
+    n, total = len(a), 0.0
+    splits = _SPLITS if n <= _FEW_SAMPLES else 1
+    generator = torch.Generator().manual_seed(0)  # the same samples say the same
+    for _ in range(splits):
+        order = torch.randperm(n, generator=generator).to(a.device)
+        for half in (order[: n // 2], order[n // 2 :]):
+            first, second = symbols(a[half, None]), symbols(b[half, None])
+            total += float(plug_in_mi(first, second, correction, name=""))
+    return total / (2 * splits) - value
+
+
+def _chance(a: Tensor, b: Tensor) -> float:
+    """The standard deviation of the value of independent symbols; in small tables the delta method takes it for 0."""
+    pairs, first, second = (int(torch.unique(rows, dim=0).shape[0]) for rows in (torch.stack([a, b], dim=1), a, b))
+    return math.sqrt(max(pairs - first - second + 1, 0) / 2) / len(a)
 
 
 def plug_in_mi(a: Tensor, b: Tensor, correction: Correction | None, *, name: str) -> Estimate:

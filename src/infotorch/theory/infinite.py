@@ -14,7 +14,7 @@ from infotorch.distributions.maps import Spiral
 from infotorch.estimators.binned import binned_mi
 from infotorch.estimators.channel import pairwise_bounds
 from infotorch.estimators.class_neighbours import ross
-from infotorch.estimators.discrete import discrete_mi
+from infotorch.estimators.discrete import plug_in_mi
 from infotorch.estimators.doubts import unexamined
 from infotorch.estimators.kraskov import ksg
 from infotorch.figures.demonstration import Curves
@@ -122,7 +122,7 @@ def _estimates(n: int, generator: torch.Generator) -> dict[str, float]:
 def _each_estimate(x: Tensor, rows: Tensor, spread: float) -> dict[str, float]:
     n = len(x)
     return {
-        "plug-in": float(discrete_mi(symbols(x), symbols(rows))),
+        "plug-in": float(plug_in_mi(symbols(x), symbols(rows), None, name="plug-in")),
         "binned, width 1e-7": float(binned_mi(torch.arange(n), rows, bin_width=TINY)),
         "ksg": float(ksg(x, rows)),
         "pairwise_bounds, tiny noise": float(pairwise_bounds(rows, TINY * spread)[1]),
@@ -230,7 +230,7 @@ def bijection(*, num_samples: int = 2000, speed: float = 3.0) -> Demonstrated:
         with unexamined():
             noisy[name] = [in_bits(float(ross(layer + scale * noise, y))) for scale in _LEVELS]
         metrics |= {
-            f"{name}_mi_xt_bits": in_bits(float(discrete_mi(symbols(x), symbols(layer)))),
+            f"{name}_mi_xt_bits": in_bits(float(plug_in_mi(symbols(x), symbols(layer), None, name="plug-in"))),
             f"{name}_information_dimension": information_dimension(layer),
             f"{name}_mi_ty_bits": in_bits(found.neighbour_information),
             f"{name}_linear_accuracy": found.linear.accuracy,
