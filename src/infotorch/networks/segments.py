@@ -15,10 +15,11 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn.parameter import is_lazy
 
+from infotorch.networks.contexts import Condition, LeftOut
 from infotorch.networks.crossing import Piece, pieces
 from infotorch.networks.forward_inputs import input_names, named_by, traced_inputs
 from infotorch.networks.rerun import Rerun, is_in_a_list
-from infotorch.networks.tracing import Read, left_as_it_was, trace
+from infotorch.networks.tracing import left_as_it_was, trace
 from infotorch.numerics.checks import check_module
 from infotorch.numerics.kinds import check_names
 
@@ -40,7 +41,7 @@ class _Cutting:
     def renew(self) -> None:
         """Trace the model as it is now; one whose layers stand in a list is run again where no trace can be made."""
         self.pieces: dict[bool, list[Piece]] = {}
-        self._reads: list[Read] = []
+        self._reads: list[Condition] = []
         self.rerun: Rerun | None = None
         try:
             self._trace()
@@ -207,8 +208,8 @@ def split(model: nn.Module, cuts: Sequence[str]) -> tuple[Segment, ...]:
 
     Raises:
         ValueError: a cut names no layer, runs out of order or twice, a value other than the cut's own crosses it, two
-            segments share a parameter, or the code between the cuts cannot be traced, or draws random numbers that
-            do not depend on its input.
+            segments share a parameter, or the code between the cuts cannot be traced, draws random numbers that do
+            not depend on its input, or runs in a context of forward's own, such as `torch.no_grad`.
 
     Example:
         >>> import torch
@@ -247,12 +248,14 @@ def check_no_shared_parameters(bodies: Iterable[nn.Module]) -> None:
 
 def _trace(
     model: nn.Module, cuts: Sequence[str], names: Sequence[str] | None, *, training: bool
-) -> tuple[fx.Graph, list[Read]]:
+) -> tuple[fx.Graph, list[Condition]]:
     try:
         inputs = traced_inputs(model, names)
         graph, reads = trace(model, cuts, inputs.defaults, training=training)
         inputs.gather(graph)
         return graph, reads
+    except LeftOut as error:
+        raise Untraceable(f"cuts: {error}.") from error
     except Exception as error:
         reason = str(error).partition("\n")[0]
         raise Untraceable(

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
+from infotorch.networks.contexts import Condition, Contexts
 from infotorch.networks.crossing import writes
 from infotorch.numerics.process import alone
 
@@ -127,6 +128,14 @@ class _CutTracer(fx.Tracer):
         self._names = {id(tensor): name for name, tensor in _tensors_of(model)}
         self._live: dict[str, fx.Proxy] = {}
         self.reads: dict[tuple[int, str], Read] = {}
+        self.contexts = Contexts(model)
+
+    def create_node(self, kind: str, *args: Any, **kwargs: Any) -> fx.Node:
+        """A node of the graph, unless forward sets contexts around it that matter."""
+        node = super().create_node(kind, *args, **kwargs)
+        if kind.startswith("call_"):
+            self.contexts.check(node)
+        return node
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return not any(cut.startswith(module_qualified_name + ".") for cut in self._cuts)
@@ -187,7 +196,7 @@ def _graph_functions() -> tuple[Callable[..., Any], ...]:
 
 def trace(
     model: nn.Module, cuts: Sequence[str], defaults: dict[str, Any], *, training: bool
-) -> tuple[fx.Graph, list[Read]]:
+) -> tuple[fx.Graph, list[Condition]]:
     """The forward pass of `model` with every layer that holds no cut as one step, and what the graph depends on.
 
     Args:
@@ -197,6 +206,7 @@ def trace(
         training: the mode in which it is traced.
 
     Raises:
+        LeftOut: forward sets contexts that the parts would leave out.
         RuntimeError: forward draws random numbers that do not depend on its input, or sets attributes of the model.
         Exception: whatever forward raises when it is given a symbol for its input.
     """
@@ -206,14 +216,14 @@ def trace(
         module.training = training
     random_state = torch.get_rng_state()
     before = [_held(module) for module in traced]
-    with _watching(tracer):
+    with torch.enable_grad(), _watching(tracer):
         graph = tracer.trace(model, concrete_args=defaults)
     if not torch.equal(torch.get_rng_state(), random_state):
         raise RuntimeError("it draws random numbers that would stay the same in every step; torch.randn_like is fine")
     for module, attributes in zip(traced, before, strict=True):
         _check_unchanged(tracer, module, attributes)
         tracer.note(module, "_modules", module._modules)
-    return graph, list(tracer.reads.values())
+    return graph, [*tracer.reads.values(), *tracer.contexts.conditions]
 
 
 @contextmanager
