@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from infotorch.networks.contexts import Condition, Contexts
+from infotorch.networks.contexts import Condition, Contexts, LeftOut
 from infotorch.networks.crossing import writes
 from infotorch.numerics.process import alone
 
@@ -206,10 +206,12 @@ def trace(
         training: the mode in which it is traced.
 
     Raises:
-        LeftOut: forward sets contexts that the parts would leave out.
+        LeftOut: forward sets contexts that the parts would leave out, or is not all that a call of the model runs.
         RuntimeError: forward draws random numbers that do not depend on its input, or sets attributes of the model.
         Exception: whatever forward raises when it is given a symbol for its input.
     """
+    if replaced := _around_forward(model):
+        raise LeftOut(replaced)
     tracer = _CutTracer(model, cuts)
     traced = [m for name, m in model.named_modules() if not name or not tracer.is_leaf_module(m, name)]
     for module in model.modules():
@@ -223,7 +225,31 @@ def trace(
     for module, attributes in zip(traced, before, strict=True):
         _check_unchanged(tracer, module, attributes)
         tracer.note(module, "_modules", module._modules)
-    return graph, [*tracer.reads.values(), *tracer.contexts.conditions]
+    return graph, [_PlainCall(model), *tracer.reads.values(), *tracer.contexts.conditions]
+
+
+def _around_forward(model: nn.Module) -> str:
+    """What a call of the model runs beside its class's forward, which alone is traced; "" where there is nothing."""
+    if "forward" in vars(model):
+        return (
+            "a forward was set on the model itself, and the parts would follow that of its class; write it into the "
+            "class"
+        )
+    for hooks, name in ((model._forward_pre_hooks, "pre-hook"), (model._forward_hooks, "hook")):
+        if hooks:
+            return (
+                f"a forward {name} stands on the model itself, and the parts would leave it out; register it on a "
+                "layer, or do in forward what it does"
+            )
+    return ""
+
+
+@dataclass(eq=False)
+class _PlainCall:
+    model: nn.Module
+
+    def holds(self) -> bool:
+        return not _around_forward(self.model)
 
 
 @contextmanager
