@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import operator
+import random
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from types import MethodType, ModuleType
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
@@ -216,12 +218,9 @@ def trace(
     traced = [m for name, m in model.named_modules() if not name or not tracer.is_leaf_module(m, name)]
     for module in model.modules():
         module.training = training
-    random_state = torch.get_rng_state()
     before = [_held(module) for module in traced]
-    with torch.enable_grad(), _watching(tracer):
+    with _refusing_draws(), torch.enable_grad(), _watching(tracer):
         graph = tracer.trace(model, concrete_args=defaults)
-    if not torch.equal(torch.get_rng_state(), random_state):
-        raise RuntimeError("it draws random numbers that would stay the same in every step; torch.randn_like is fine")
     for module, attributes in zip(traced, before, strict=True):
         _check_unchanged(tracer, module, attributes)
         tracer.note(module, "_modules", module._modules)
@@ -250,6 +249,48 @@ class _PlainCall:
 
     def holds(self) -> bool:
         return not _around_forward(self.model)
+
+
+@contextmanager
+def _refusing_draws() -> Iterator[None]:
+    """A context whose code may draw from no global generator, and after which all of them are as they were.
+
+    Those of Python and NumPy are put back here, and not in `left_as_it_was`, which layers that a rerun looks at are in
+    at every step: NumPy takes half a millisecond to tell its state and set it.
+
+    Raises:
+        RuntimeError: it draws.
+    """
+    generators = [torch.default_generator, *(torch.cuda.default_generators if torch.cuda.is_initialized() else ())]
+    states = [generator.get_state() for generator in generators]
+    python, numpy = random.getstate(), np.random.get_state(legacy=False)  # noqa: NPY002 what forward draws from
+    moved = ""
+    try:
+        yield
+    finally:
+        for generator, state in zip(generators, states, strict=True):
+            if not torch.equal(generator.get_state(), state):
+                moved = "torch"
+                generator.set_state(state)
+        if not _same_state(np.random.get_state(legacy=False), numpy):  # noqa: NPY002
+            moved = "numpy.random"
+            np.random.set_state(numpy)  # noqa: NPY002
+        if random.getstate() != python:
+            moved = "random"
+            random.setstate(python)
+    if moved == "torch":
+        raise RuntimeError("it draws random numbers that would stay the same in every step; torch.randn_like is fine")
+    if moved:
+        raise RuntimeError(
+            f"it draws random numbers from {moved} that would stay the same in every step; draw in a layer that holds "
+            "no cut, such as one that skips what it holds"
+        )
+
+
+def _same_state(one: Any, other: Any) -> bool:
+    if isinstance(one, dict):
+        return all(_same_state(one[key], other[key]) for key in one)
+    return bool(np.all(one == other))
 
 
 @contextmanager
