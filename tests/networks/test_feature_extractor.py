@@ -23,6 +23,29 @@ def test_a_wrapped_network_is_unwrapped_and_one_without_children_has_its_output(
     assert layers_that_run(nn.Linear(4, 3), torch.ones(2, 4)) == ("output",)
 
 
+class Listed(nn.Module):
+    """A stem, blocks in a list, branches in lists of a dict, and what never runs."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.out = nn.Linear(4, 4), nn.Linear(4, 2)
+        self.spare = nn.ModuleList([nn.Linear(4, 4)])
+        self.branches = nn.ModuleDict({"left": nn.ModuleList([nn.Tanh()]), "right": nn.Linear(4, 4)})
+        self.blocks = nn.ModuleList(nn.Sequential(nn.Linear(4, 4), nn.ReLU()) for _ in range(3))
+
+    def forward(self, x):
+        x = self.stem(x)
+        for block in self.blocks:
+            x = block(x)
+        return self.out(self.branches["right"](x) + self.branches["left"][0](x))
+
+
+def test_the_layers_of_lists_and_dicts_run_and_their_containers_do_not():
+    in_order = ("stem", "blocks.0", "blocks.1", "blocks.2", "branches.right", "branches.left.0", "out")
+    assert layers_that_run(Listed(), torch.ones(2, 4)) == in_order
+    assert layers_that_run(Wrapped(Listed()), torch.ones(2, 4)) == tuple(f"net.{name}" for name in in_order)
+
+
 def test_layers_that_do_not_run_are_no_layers():
     network = nn.Sequential(nn.Linear(4, 3), nn.Tanh())
     network.spare = nn.Linear(4, 4)

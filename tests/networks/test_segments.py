@@ -1,6 +1,8 @@
 import gc
 import linecache
+import random
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -192,6 +194,56 @@ def test_noise_that_tracing_would_draw_once_and_for_all_is_refused():
     with pytest.raises(ValueError, match=r"draws random numbers .* torch\.randn_like"):
         split(model, ("b",))
     assert torch.equal(torch.get_rng_state(), before)
+
+
+class DropsLayers(nn.Module):
+    """LayerDrop: a layer is skipped in half of the steps."""
+
+    def __init__(self, draw, *, always=True):
+        super().__init__()
+        self.a, self.b, self.c = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 4)
+        self.draw, self.always = draw, always
+
+    def forward(self, x):
+        h = self.a(x)
+        if (self.always or self.training) and self.draw() < 0.5:
+            h = self.b(h)
+        return self.c(h)
+
+
+@pytest.mark.parametrize("always", [True, False])
+@pytest.mark.parametrize(
+    ("draw", "name"),
+    [(random.random, "random"), (np.random.random, r"numpy\.random"), (np.random.randn, r"numpy\.random")],
+)
+def test_a_layer_that_tracing_would_drop_once_and_for_all_is_refused(draw, name, always):
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002
+    np.random.randn()  # noqa: NPY002 the next one is kept already, and drawing it moves nothing else
+    state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002
+    with pytest.raises(ValueError, match=f"draws random numbers from {name} that .* draw in a layer that holds no cut"):
+        split(DropsLayers(draw, always=always), ("c",))
+    assert random.getstate() == state
+    assert all(np.array_equal(one, other) for one, other in zip(np.random.get_state(), numpy_state, strict=True))  # noqa: NPY002
+
+
+class Skipping(nn.Module):
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x):
+        return self.layer(x) if random.random() < 0.5 else x
+
+
+def test_a_layer_may_draw_whether_it_skips_what_it_holds():
+    model = nn.Sequential(nn.Linear(4, 4), Skipping(nn.Linear(4, 4)), nn.Linear(4, 2))
+    segments, x = split(model, ("2",)), torch.ones(1, 4)
+    random.seed(0)
+    given = [run(segments, x) for _ in range(20)]
+    random.seed(0)
+    assert all(torch.equal(one, model(x)) for one in given)
+    assert any(not torch.equal(one, given[0]) for one in given)
 
 
 class TupleDefault(nn.Module):

@@ -27,7 +27,8 @@ OUTPUT = "output"
 def layers_that_run(model: nn.Module, x: object) -> tuple[str, ...]:
     """The children of a network in the order in which they first run, and "output" where it goes on after them.
 
-    A network that is wrapped in another one is unwrapped. A network without children has its output alone.
+    A network that is wrapped in another one is unwrapped. A network without children has its output alone. What is not
+    called itself, such as an `nn.ModuleList` or an `nn.ModuleDict`, is left out for the layers that it holds.
 
     Args:
         model: any module; it is left as it was.
@@ -54,9 +55,12 @@ def layers_that_run(model: nn.Module, x: object) -> tuple[str, ...]:
 
 
 def _children(model: nn.Module, prefix: str, called: Sequence[str]) -> list[str]:
+    """The called layers of a module; of what is not called itself, such as an nn.ModuleList, its own stand for it."""
     inner = model.get_submodule(prefix.removesuffix(".")) if prefix else model
-    own = {prefix + name for name, _ in inner.named_children()}
-    return sorted(own & set(called), key=called.index)
+    found: list[str] = []
+    for name in (prefix + name for name, _ in inner.named_children()):
+        found += [name] if name in called else _children(model, name + ".", called)
+    return sorted(found, key=called.index)
 
 
 def check_layers(model: nn.Module, layers: Sequence[str], *, where: str) -> tuple[str, ...]:

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import difflib
 import operator
+import warnings
 from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, fx, nn
 from torch.nn.parameter import is_lazy
 
+from infotorch.networks.contexts import Condition, LeftOut
 from infotorch.networks.crossing import Piece, pieces
 from infotorch.networks.forward_inputs import input_names, named_by, traced_inputs
 from infotorch.networks.rerun import Rerun, is_in_a_list
-from infotorch.networks.tracing import Read, left_as_it_was, trace
+from infotorch.networks.tracing import left_as_it_was, trace
 from infotorch.numerics.checks import check_module
 from infotorch.numerics.kinds import check_names
 
@@ -40,7 +42,7 @@ class _Cutting:
     def renew(self) -> None:
         """Trace the model as it is now; one whose layers stand in a list is run again where no trace can be made."""
         self.pieces: dict[bool, list[Piece]] = {}
-        self._reads: list[Read] = []
+        self._reads: list[Condition] = []
         self.rerun: Rerun | None = None
         try:
             self._trace()
@@ -152,18 +154,52 @@ class Segment(nn.Module):
 def starting_layers(model: nn.Module) -> tuple[str, ...]:
     """Names of the children that start a module when no cuts are given: every child with weights but the first.
 
-    Weights are parameters of two axes or more: a normalisation stays with the layer before it.
+    Weights are parameters of two axes or more: a normalisation stays with the layer before it. Where one child holds
+    all weights, as a network does that is wrapped in another one, its children count. Where no cut can be made at
+    these, there is none, with a warning.
+
+    Raises:
+        ValueError: the layers lie within what torch.compile or the like has made.
 
     Example:
         >>> starting_layers(nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.ReLU(), nn.Linear(3, 1)))
         ('3',)
+        >>> starting_layers(nn.Sequential(nn.Flatten(), nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))))
+        ('1.2',)
     """
-    names = [
+    layer, prefix, names = model, "", _weighted_children(model)
+    while len(names) == 1 and next(layer.parameters(recurse=False), None) is None:
+        layer, prefix = layer.get_submodule(names[0]), f"{prefix}{names[0]}."
+        names = _weighted_children(layer)
+    cuts = tuple(prefix + name for name in names[1:])
+    if cuts and (advice := wrapper_advice(model)):
+        raise ValueError(
+            f"cuts: a {type(model).__name__} shows no layers to cut at; {advice}, or cuts=(), plain back-propagation."
+        )
+    return _if_possible(model, cuts) if prefix and cuts else cuts
+
+
+def _weighted_children(layer: nn.Module) -> list[str]:
+    return [
         name
-        for name, child in model.named_children()
+        for name, child in layer.named_children()
         if any(is_lazy(parameter) or parameter.ndim > 1 for parameter in child.parameters())
     ]
-    return tuple(names[1:])
+
+
+def _if_possible(model: nn.Module, cuts: tuple[str, ...]) -> tuple[str, ...]:
+    """The cuts, or none where they cannot be made: nobody has named them."""
+    try:
+        split(model, cuts)
+    except ValueError as error:
+        reason = str(error).removeprefix("cuts: ").partition(". Cut elsewhere")[0].removesuffix(".")
+        warnings.warn(
+            f"cuts: the model is one module, trained by plain back-propagation, as it cannot be cut at "
+            f"{', '.join(cuts)}: {reason}. Name the layers to cut at; cuts=() says that it is one module.",
+            stacklevel=3,
+        )
+        return ()
+    return cuts
 
 
 def check_cuts(model: nn.Module, cuts: Sequence[str]) -> None:
@@ -207,8 +243,8 @@ def split(model: nn.Module, cuts: Sequence[str]) -> tuple[Segment, ...]:
 
     Raises:
         ValueError: a cut names no layer, runs out of order or twice, a value other than the cut's own crosses it, two
-            segments share a parameter, or the code between the cuts cannot be traced, or draws random numbers that
-            do not depend on its input.
+            segments share a parameter, or the code between the cuts cannot be traced, draws random numbers that do
+            not depend on its input, or runs in a context of forward's own, such as `torch.no_grad`.
 
     Example:
         >>> import torch
@@ -247,12 +283,14 @@ def check_no_shared_parameters(bodies: Iterable[nn.Module]) -> None:
 
 def _trace(
     model: nn.Module, cuts: Sequence[str], names: Sequence[str] | None, *, training: bool
-) -> tuple[fx.Graph, list[Read]]:
+) -> tuple[fx.Graph, list[Condition]]:
     try:
         inputs = traced_inputs(model, names)
         graph, reads = trace(model, cuts, inputs.defaults, training=training)
         inputs.gather(graph)
         return graph, reads
+    except LeftOut as error:
+        raise Untraceable(f"cuts: {error}.") from error
     except Exception as error:
         reason = str(error).partition("\n")[0]
         raise Untraceable(

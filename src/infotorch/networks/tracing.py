@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import operator
+import random
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,9 +17,11 @@ from dataclasses import dataclass
 from types import MethodType, ModuleType
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
+from infotorch.networks.contexts import Condition, Contexts, LeftOut
 from infotorch.networks.crossing import writes
 from infotorch.numerics.process import alone
 
@@ -127,6 +130,14 @@ class _CutTracer(fx.Tracer):
         self._names = {id(tensor): name for name, tensor in _tensors_of(model)}
         self._live: dict[str, fx.Proxy] = {}
         self.reads: dict[tuple[int, str], Read] = {}
+        self.contexts = Contexts(model)
+
+    def create_node(self, kind: str, *args: Any, **kwargs: Any) -> fx.Node:
+        """A node of the graph, unless forward sets contexts around it that matter."""
+        node = super().create_node(kind, *args, **kwargs)
+        if kind.startswith("call_"):
+            self.contexts.check(node)
+        return node
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return not any(cut.startswith(module_qualified_name + ".") for cut in self._cuts)
@@ -187,7 +198,7 @@ def _graph_functions() -> tuple[Callable[..., Any], ...]:
 
 def trace(
     model: nn.Module, cuts: Sequence[str], defaults: dict[str, Any], *, training: bool
-) -> tuple[fx.Graph, list[Read]]:
+) -> tuple[fx.Graph, list[Condition]]:
     """The forward pass of `model` with every layer that holds no cut as one step, and what the graph depends on.
 
     Args:
@@ -197,23 +208,89 @@ def trace(
         training: the mode in which it is traced.
 
     Raises:
+        LeftOut: forward sets contexts that the parts would leave out, or is not all that a call of the model runs.
         RuntimeError: forward draws random numbers that do not depend on its input, or sets attributes of the model.
         Exception: whatever forward raises when it is given a symbol for its input.
     """
+    if replaced := _around_forward(model):
+        raise LeftOut(replaced)
     tracer = _CutTracer(model, cuts)
     traced = [m for name, m in model.named_modules() if not name or not tracer.is_leaf_module(m, name)]
     for module in model.modules():
         module.training = training
-    random_state = torch.get_rng_state()
     before = [_held(module) for module in traced]
-    with _watching(tracer):
+    with _refusing_draws(), torch.enable_grad(), _watching(tracer):
         graph = tracer.trace(model, concrete_args=defaults)
-    if not torch.equal(torch.get_rng_state(), random_state):
-        raise RuntimeError("it draws random numbers that would stay the same in every step; torch.randn_like is fine")
     for module, attributes in zip(traced, before, strict=True):
         _check_unchanged(tracer, module, attributes)
         tracer.note(module, "_modules", module._modules)
-    return graph, list(tracer.reads.values())
+    return graph, [_PlainCall(model), *tracer.reads.values(), *tracer.contexts.conditions]
+
+
+def _around_forward(model: nn.Module) -> str:
+    """What a call of the model runs beside its class's forward, which alone is traced; "" where there is nothing."""
+    if "forward" in vars(model):
+        return (
+            "a forward was set on the model itself, and the parts would follow that of its class; write it into the "
+            "class"
+        )
+    for hooks, name in ((model._forward_pre_hooks, "pre-hook"), (model._forward_hooks, "hook")):
+        if hooks:
+            return (
+                f"a forward {name} stands on the model itself, and the parts would leave it out; register it on a "
+                "layer, or do in forward what it does"
+            )
+    return ""
+
+
+@dataclass(eq=False)
+class _PlainCall:
+    model: nn.Module
+
+    def holds(self) -> bool:
+        return not _around_forward(self.model)
+
+
+@contextmanager
+def _refusing_draws() -> Iterator[None]:
+    """A context whose code may draw from no global generator, and after which all of them are as they were.
+
+    Those of Python and NumPy are put back here, and not in `left_as_it_was`, which layers that a rerun looks at are in
+    at every step: NumPy takes half a millisecond to tell its state and set it.
+
+    Raises:
+        RuntimeError: it draws.
+    """
+    generators = [torch.default_generator, *(torch.cuda.default_generators if torch.cuda.is_initialized() else ())]
+    states = [generator.get_state() for generator in generators]
+    python, numpy = random.getstate(), np.random.get_state(legacy=False)  # noqa: NPY002 what forward draws from
+    moved = ""
+    try:
+        yield
+    finally:
+        for generator, state in zip(generators, states, strict=True):
+            if not torch.equal(generator.get_state(), state):
+                moved = "torch"
+                generator.set_state(state)
+        if not _same_state(np.random.get_state(legacy=False), numpy):  # noqa: NPY002
+            moved = "numpy.random"
+            np.random.set_state(numpy)  # noqa: NPY002
+        if random.getstate() != python:
+            moved = "random"
+            random.setstate(python)
+    if moved == "torch":
+        raise RuntimeError("it draws random numbers that would stay the same in every step; torch.randn_like is fine")
+    if moved:
+        raise RuntimeError(
+            f"it draws random numbers from {moved} that would stay the same in every step; draw in a layer that holds "
+            "no cut, such as one that skips what it holds"
+        )
+
+
+def _same_state(one: Any, other: Any) -> bool:
+    if isinstance(one, dict):
+        return all(_same_state(one[key], other[key]) for key in one)
+    return bool(np.all(one == other))
 
 
 @contextmanager
