@@ -219,7 +219,8 @@ def evaluate_modules(
 
     Returns:
         Module name -> {"loss", its terms (nats where the name says so), and where the objective predicts y
-        "accuracy", a fraction of one, or "mse" of real targets}.
+        "accuracy", a fraction of one, or "mse" of real targets}. Where a term is H(Y) minus a cross-entropy, H(Y) is
+        that of the training labels: "mi_ty_nats" bounds I(Y; T) only where y is distributed as they are.
 
     Example:
         >>> import infotorch
