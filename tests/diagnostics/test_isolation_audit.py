@@ -7,6 +7,7 @@ import types
 import numpy as np
 import pytest
 import torch
+from tests.networks.test_rerun import Classifier, tokens
 from tests.training.test_isolation import CUTS, OPTIONS
 from tests.training.test_isolation import data as shared_data
 from tests.training.test_isolation import network as shared_network
@@ -54,6 +55,15 @@ def sgd(parameters):
 
 def plan_of(objectives="X:views,Y,CE", **settings):
     return Plan.layerwise(network(), ("1", "2"), objectives, optimizer=adam, **settings)
+
+
+def sentences():
+    x = tokens(12, 5)
+    return x, x["input_ids"][:, 0] % 3
+
+
+def transformer_plan(**settings):
+    return Plan.layerwise(Classifier(), ("encoder.layers.1", "encoder.layers.2"), "Y,Y,CE", optimizer=adam, **settings)
 
 
 def verdicts(audit, *, fault="leak"):
@@ -166,6 +176,26 @@ class TestPlans:
         audit = audit_isolation(plan_of("X:views,X:views,X:infonce"), samples()[0], None)
         assert audit.certified
         assert audit.label_free == ("0", "1", "2")
+
+    @pytest.mark.parametrize("order", ORDERS)
+    def test_transformers(self, order):
+        assert audit_isolation(transformer_plan(order=order), *sentences()).certified
+
+    def test_gradients_that_cross_in_a_transformer_are_found(self):
+        audit = audit_isolation(transformer_plan(order="simultaneous", isolated=False), *sentences())
+        assert {"later weights", "later inputs", "gradients"} <= verdicts(audit)["embed"]
+
+    def test_a_loss_that_looks_through_a_later_layer_of_a_transformer_is_found(self):
+        model = Classifier()
+        later = model.encoder.layers[2]
+
+        def through_a_later_one(output, y):
+            return F.cross_entropy(later(output)[:, 0], y)
+
+        plan = Plan.layerwise(
+            model, ("encoder.layers.1", "encoder.layers.2"), [through_a_later_one, "Y", "CE"], optimizer=adam
+        )
+        assert {"later weights", "later inputs"} <= verdicts(audit_isolation(plan, *sentences()))["embed"]
 
     def test_graphs(self):
         plan = Plan.layerwise(shared_network("graphs"), CUTS["graphs"], "X:dgi,X:infograph,CE", optimizer=adam)

@@ -221,7 +221,7 @@ def test_the_model_is_left_as_it_was_where_a_run_fails():
     segments = split(model, cuts)
     with pytest.raises(IndexError):
         segments[0]({"input_ids": torch.tensor([[99]])}, {"input_ids": torch.tensor([[99]])})
-    assert not any("forward" in vars(module) for module in model.modules())
+    assert not any({"forward", "_call_impl"} & vars(module).keys() for module in model.modules())
     assert model.encoder.use_nested_tensor
 
 
@@ -291,6 +291,37 @@ def test_what_passes_a_cut_is_refused(way, words):
     with pytest.raises(ValueError, match=f"cuts: .*{words}"):
         segments[1](hidden.detach(), x)
     assert not any("forward" in vars(module) for module in model.modules())
+
+
+def test_the_hooks_of_a_layer_run_in_its_own_piece():
+    model, x = Handing("none"), torch.ones(2, 4)
+    factor, ran = nn.Parameter(torch.full((4,), 3.0)), []
+    model.layers[1].register_parameter("factor", factor)
+    model.layers[1].register_forward_pre_hook(lambda _, args: (ran.append("before"), args[0] * factor)[1])
+    model.layers[1].register_forward_hook(lambda *_: ran.append("after"))
+    segments = split(model, ["layers.1"])
+    hidden = segments[0](x, x)
+    assert torch.equal(hidden, model.layers[0](model.first(x)))
+    assert ran == []
+    hidden = hidden.detach().requires_grad_()
+    output = segments[1](hidden, x)
+    assert ran == ["before", "after"]
+    assert torch.equal(output, model(x))
+    output.sum().backward()
+    assert factor.grad is not None
+    assert hidden.grad is not None
+
+
+def test_a_cuts_layer_that_forward_calls_without_its_hooks_is_found_too():
+    class Direct(Handing):
+        def forward(self, x):
+            h = self.first(x if len(x.size()) == 2 else x[None])
+            for layer in self.layers:
+                h = layer.forward(h)
+            return h
+
+    model, x = Direct("none"), torch.ones(2, 4)
+    assert torch.equal(run(split(model, ["layers.1", "layers.2"]), x), model(x))
 
 
 def test_cuts_out_of_order_or_never_run_are_refused():

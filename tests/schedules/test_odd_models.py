@@ -150,3 +150,24 @@ def _inference():
 def test_a_range_test_refuses_a_model_that_cannot_be_trained_or_drawn_anew(model, words):
     with pytest.raises(ValueError, match=f"^lr_range_test: {words}"):
         lr_range_test(model, torch.optim.SGD(model.parameters(), lr=0.1), lambda: 0.0)
+
+
+@pytest.mark.filterwarnings("ignore:lr_range_test")
+def test_frozen_weights_are_the_same_in_every_trial_and_need_no_reset():
+    features = nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6, affine=False), nn.TransformerEncoderLayer(6, 2, 8))
+    features.requires_grad_(False)
+    features[1].running_mean.fill_(0.5)
+    model = nn.Sequential(features, nn.Linear(6, 6), nn.Linear(6, 3))
+    model[1].weight.requires_grad_(False)  # its reset draws weight and bias together
+    sgd = torch.optim.SGD([weight for weight in model.parameters() if weight.requires_grad], lr=0.1)
+    seen = []
+
+    def epoch():
+        seen.append([tensor.clone() for tensor in (*model.parameters(), model[0][1].running_mean)])
+        sgd.step()
+        return 1.0 - 0.1 * len(seen)
+
+    wanted = [tensor.clone() for tensor in (*model.parameters(), model[0][1].running_mean)]
+    lr_range_test(model, sgd, epoch, rates=(0.01, 0.1), trials=2, epochs=1)
+    kept = [all(torch.equal(tensors[number], one) for tensors in seen) for number, one in enumerate(wanted)]
+    assert kept == [not tensor.requires_grad for tensor in (*model.parameters(), model[0][1].running_mean)]

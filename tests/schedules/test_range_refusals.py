@@ -71,7 +71,9 @@ def test_a_layer_that_cannot_be_reset_is_named_and_may_be_reset_by_the_caller():
 
     scripted = Scripted(GOOD)
     scripted.network.extra = Scale()
-    with pytest.raises(ValueError, match=r"layer extra has no reset_parameters; give reset, .* or trials=1"):
+    with pytest.raises(
+        ValueError, match=r"layer extra has no reset_parameters; give reset, .* freeze .* or choose trials=1"
+    ):
         scripted.test(trials=2)
     assert scripted.runs == []  # before anything is trained
     scripted.test(trials=1)

@@ -5,9 +5,10 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
-from infotorch import InformationPlane, Plan, TensorBatches, diagnose, fit, train
+from infotorch import InformationPlane, Plan, TensorBatches, diagnose, evaluate_modules, fit, train
 from infotorch.networks.segments import split
 from infotorch.numerics.named_tensors import NamedTensors
+from infotorch.training.evaluate import plan_accuracy, plan_metrics
 
 
 def drawn(*shape, seed=0):
@@ -104,6 +105,46 @@ def test_a_dict_of_one_tensor_is_that_tensor(plan):
         result = fit(model, (given, y), plan=plan, cuts=cuts, epochs=2, batch_size=8, lr=1e-2)
         trained.append((*(p.detach() for p in model.parameters()), torch.tensor(list(result.metrics.values()))))
     assert all(map(torch.equal, *trained))
+
+
+class Wrapper(nn.Module):
+    """Hands on whatever it is given, as adapters around a model do."""
+
+    def __init__(self):
+        super().__init__()
+        self.wrapped = Pooled()
+
+    def forward(self, *args, **kwargs):
+        return self.wrapped(*args, **kwargs)
+
+
+def test_a_model_that_takes_any_name_trains_as_the_model_within():
+    x, y = tokens()
+    plain, wrapped = Pooled(), Wrapper()
+    results = [fit(model, (x, y), plan="CE", cuts=(), epochs=2, batch_size=8) for model in (plain, wrapped)]
+    assert results[0].metrics == results[1].metrics
+    assert torch.equal(plain.embed.weight, wrapped.wrapped.embed.weight)
+
+
+def test_one_that_takes_any_name_is_refused_what_its_own_names_lack():
+    class Named(Wrapper):
+        def forward(self, input_ids, attention_mask, **kwargs):
+            return super().forward(input_ids, attention_mask)
+
+    x, y = tokens()
+    given = {"input_ids": x["input_ids"], "number": torch.arange(40)}
+    with pytest.raises(ValueError, match=r"^fit: x must hold the inputs input_ids, attention_mask, .* number"):
+        fit(Named(), (given, y), plan="CE", cuts=())
+
+
+@pytest.mark.parametrize("given", [dict, lambda x: {name: value.numpy() for name, value in x.items()}])
+def test_modules_are_evaluated_on_the_inputs_that_fit_takes(given):
+    x, y = tokens()
+    result = fit(Pooled(), (x, y), plan="Y,Y,CE", cuts=CUTS, epochs=1, batch_size=8)
+    given = given(x)
+    found = evaluate_modules(result.plan, given, y)
+    assert found["out"]["accuracy"] == pytest.approx(result.evaluate((x, y))["accuracy"])
+    assert plan_accuracy(result.plan, given, y) == plan_metrics(result.plan, given, y)["accuracy"]
 
 
 class Labelled(Dataset):
@@ -242,3 +283,13 @@ def test_what_is_no_set_of_inputs_is_told_in_one_line(data, kind, words):
     with pytest.raises(kind, match=f"^fit: .*{words}") as caught:
         fit(Pooled(), data, plan="CE", cuts=())
     assert "\n" not in str(caught.value)
+
+
+def test_modules_are_evaluated_in_the_precision_of_the_weights_and_unknown_inputs_are_refused():
+    x = drawn(30, 4)
+    y = (x[:, 0] > 0).long()
+    model = nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 2))
+    plan = fit(model, (x, y), plan="Y,CE", epochs=1).plan
+    assert evaluate_modules(plan, x.double().numpy(), y) == evaluate_modules(plan, x, y)
+    with pytest.raises(ValueError, match=r"^evaluate_modules: x must hold what the model's forward takes, .* got mask"):
+        evaluate_modules(plan, {"input": x, "mask": x}, y)

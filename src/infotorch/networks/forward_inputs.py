@@ -35,6 +35,13 @@ def _parameters(model: nn.Module) -> Mapping[str, inspect.Parameter]:
     return inspect.signature(getattr(model, "_orig_mod", model).forward).parameters
 
 
+def _takes_any_name(model: nn.Module) -> bool:
+    """Whether forward takes names that stand in no signature, as a wrapper does that hands all on: `**kwargs`."""
+    if isinstance(model, torch.jit.ScriptModule):
+        return False
+    return any(one.kind is one.VAR_KEYWORD for one in _parameters(model).values())
+
+
 def takes_graph_tensors(model: nn.Module) -> bool:
     """Whether forward takes a graph as several tensors, by the names that torch_geometric gives them."""
     names = [] if isinstance(model, torch.jit.ScriptModule) else list(_parameters(model))
@@ -76,10 +83,10 @@ def named_by(model: nn.Module, x: object) -> tuple[str, ...] | None:
     taken = [one.name for one in arguments]
     if len(taken) == 1 and taken[0] not in given:
         return None  # forward takes the dict itself
-    if unknown := [name for name in given if name not in taken]:
+    if (unknown := [name for name in given if name not in taken]) and not _takes_any_name(model):
         raise ValueError(
-            f"x must hold what the model's forward takes, {', '.join(taken)}, got {', '.join(unknown)} too; leave it "
-            "out of the dict."
+            f"x must hold what the model's forward takes, {', '.join(taken) or 'no names'}, got {', '.join(unknown)} "
+            "too; leave it out of the dict."
         )
     needed = tuple(one.name for one in arguments if one.default is one.empty)
     if not set(needed) <= set(given):

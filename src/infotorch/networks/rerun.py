@@ -156,7 +156,10 @@ class Rerun:
         layers = {name: self.model.get_submodule(name) for name in self.homes}
         holders = [self.model.get_submodule(name) for name in self.holders]
         kept = [(holder, dict(vars(holder))) for holder in holders]
-        own = {name: vars(layer)["forward"] for name, layer in layers.items() if "forward" in vars(layer)}
+        replaced = ("forward", "_call_impl")
+        own = {
+            name: {key: vars(layer)[key] for key in replaced if key in vars(layer)} for name, layer in layers.items()
+        }
         try:
             for holder in holders:
                 vars(holder)["training"] = training
@@ -164,11 +167,14 @@ class Rerun:
                     vars(holder)["use_nested_tensor"] = False
             for name, layer in layers.items():
                 vars(layer)["forward"] = run.instead_of(name, layer.forward)
+                if name in self.cuts:  # a call of the layer with its hooks, which belong to its own piece
+                    vars(layer)["_call_impl"] = run.at_a_cut(name, layer._call_impl)
             yield
         finally:
             for name, layer in layers.items():
-                vars(layer).pop("forward", None)
-                vars(layer).update({"forward": own[name]} if name in own else {})
+                for key in replaced:
+                    vars(layer).pop(key, None)
+                vars(layer).update(own[name])
             for holder, before in kept:
                 for name in ("training", "use_nested_tensor"):
                     if name in before:
@@ -219,22 +225,33 @@ class _Run:
 
     def instead_of(self, name: str, forward: Callable[..., Any]) -> Callable[..., Any]:
         """What the layer of that name does in this run."""
+
+        def inside(*args: Any, **kwargs: Any) -> Any:
+            if not self.started:
+                return self.rerun.stand_in(name, forward, args, kwargs)
+            self.rerun.settle(name, self.number)
+            return forward(*args, **kwargs)
+
+        # Of a cut, too: forward may call this itself, without the layer's hooks.
+        return self.at_a_cut(name, inside, then=forward)
+
+    def at_a_cut(
+        self, name: str, call: Callable[..., Any], then: Callable[..., Any] | None = None
+    ) -> Callable[..., Any]:
+        """A layer's call that starts the piece with its input, by `then` if given, or ends it, at the two cuts."""
         cuts = self.rerun.cuts
         starts = self.number > 0 and name == cuts[self.number - 1]
         ends = self.number < len(cuts) and name == cuts[self.number]
 
-        def forward_in_this_run(*args: Any, **kwargs: Any) -> Any:
+        def call_in_this_run(*args: Any, **kwargs: Any) -> Any:
             if starts and not self.started:
                 self.started = True
-                return forward(*_with_first(args, kwargs, self.module_input), **kwargs)
-            if not self.started:
-                return self.rerun.stand_in(name, forward, args, kwargs)
-            if ends:
+                return (then or call)(*_with_first(args, kwargs, self.module_input), **kwargs)
+            if ends and self.started:
                 raise _Reached(_first(args, kwargs, name))
-            self.rerun.settle(name, self.number)
-            return forward(*args, **kwargs)
+            return call(*args, **kwargs)
 
-        return forward_in_this_run
+        return call_in_this_run
 
 
 @contextmanager

@@ -101,7 +101,8 @@ class InfoPro(SumOfObjectives):
     plan's first module and that of the last but one; those between are interpolated, so that early modules can keep
     more of the image.
 
-    Terms: `reconstruction_error`, a mean over images and values, and `mi_ty_nats`, a lower bound on I(Y; T).
+    Terms: `reconstruction_error`, a mean over images and values, and `mi_ty_nats`, a lower bound on I(Y; T), see
+    `ReadoutInformation` and `SupervisedContrastive`.
 
     Args:
         reconstruction_weight: of the reconstruction error; one number or two.

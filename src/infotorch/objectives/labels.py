@@ -150,13 +150,14 @@ class ReadoutInformation(Objective):
     """Minus the read-out bound on I(Y; T): I(Y; T) >= H(Y) - CE of a read-out, in nats.
 
     The read-out is trained together with the module. H(Y) is the entropy of the training labels, a constant, so that
-    the reported term is information and never exceeds H(Y).
+    the reported term is information and never exceeds H(Y). It is a bound on held-out samples whose labels are
+    distributed as the training ones; of others, whose entropy is smaller, it may exceed all that they hold.
 
     It takes targets of every kind. Of several labels a sample, the read-out has a logit for each, see
     `BernoulliLikelihood`; of real targets it is a Gaussian about a linear prediction, see `GaussianLikelihood`. What is
     minimised there is minus `gain_nats`: how much more likely the read-out makes the targets than one that sees
-    nothing, summed over labels or columns. `mi_ty_nats` is a lower bound on I(Y; T). The unit of y does not matter, and
-    missing targets do not count.
+    nothing, summed over labels or columns. `mi_ty_nats` is a lower bound on I(Y; T); of several labels it counts from
+    the training labels' entropy, too. The unit of y does not matter, and missing targets do not count.
 
     Class weights and label smoothing change what is minimised, which then is no bound; `mi_ty_nats` stays the plain
     one.

@@ -106,7 +106,7 @@ class BernoulliLikelihood(nn.Module):
     sum of lower bounds on I(Y_k; T). That is no bound on I(Y; T) of all labels together, as labels that agree count
     twice. `mi_ty_nats` is one: H(Y) less the sum of the CE_k, over samples whose labels are all known. H(Y) is the
     entropy of the label patterns in the training data, which lies below the law's where patterns are many and samples
-    few: the bound then is a cautious one.
+    few: the bound then is a cautious one. Samples of another law of Y have no bound.
 
     Args:
         labels: the training labels, integers (n, labels), each 0, 1, or -1 where it is missing.

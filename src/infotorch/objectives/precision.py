@@ -22,9 +22,10 @@ from infotorch.objectives.layer_hook import LayerHook
 class PrecisionAndCompression(ReadoutInformation):
     """Minus a bound on I(Y; T), plus beta times a compression term that subclasses define, in nats.
 
-    Precision is H(Y) - CE. With `layer`, of the module's own output, taken as class scores, and compression is of that
-    layer: the two look at different layers of the network. Without, of a linear read-out of the module's output, and
-    compression is of that output: a local objective for a hidden module.
+    Precision is H(Y) - CE, with H(Y) of the training labels, see `ReadoutInformation`. With `layer`, of the module's
+    own output, taken as class scores, and compression is of that layer: the two look at different layers of the
+    network. Without, of a linear read-out of the module's output, and compression is of that output: a local objective
+    for a hidden module.
 
     Args:
         beta: weight of the compression term, a number of 0 or more, or a function of (epoch, step) such as `Ramp`.

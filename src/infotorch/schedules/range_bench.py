@@ -127,7 +127,17 @@ class Bench:
             torch.manual_seed(derive_seed(self.work.seed, "range-test", trial))
             for reset in [self.work.reset] if self.work.reset else resets_of(self.work.model):
                 reset()
+            if self.work.reset is None:
+                self._put_back_frozen()
         self.trial, self.start, self.paused = trial, _Run({}, self._state()), {}
+
+    def _put_back_frozen(self) -> None:
+        """Frozen weights keep their values also in a layer that draws them together with others."""
+        frozen = {id(weight) for weight in self.work.model.parameters() if not weight.requires_grad}
+        with torch.no_grad():
+            for tensor, value in self.before["tensors"]:
+                if id(tensor) in frozen:
+                    tensor.copy_(value)
 
     def _resumed(self, rate: float) -> _Run:
         run = self.paused.pop(rate, None) or self._fresh()
@@ -200,15 +210,19 @@ def _trained(work: Work) -> list[Tensor]:
 
 
 def resets_of(model: nn.Module) -> list[Callable[[], Any]]:
-    """Every layer's own `reset_parameters`, in the order of the layers.
+    """Every layer's own `reset_parameters`, in the order of the layers, but of those whose weights are all frozen.
 
     Raises:
-        ValueError: a layer with weights has none, or one that does not draw them; the message names it.
+        ValueError: a layer with weights to train has none, or one that does not draw them; the message names it.
     """
-    resets, way_out = [], "give reset, which draws new initial weights, or trials=1"
+    resets, way_out = [], "give reset, which draws new initial weights, freeze the layer, or choose trials=1"
+    frozen: set[nn.Module] = set()
     for name, layer in model.named_modules():
+        if layer in frozen or _is_frozen(layer):
+            frozen.update(layer.modules())  # also those without weights, such as a batch norm that only counts
+            continue
         own = getattr(layer, "reset_parameters", None)
-        weights = [weight for weight, _ in layer.named_parameters(recurse=False)]
+        weights = [weight for weight, tensor in layer.named_parameters(recurse=False) if tensor.requires_grad]
         if callable(own):
             for weight in weights:
                 # As pruning and the weight norm of old leave it: "weight" is computed from "weight_orig".
@@ -221,6 +235,11 @@ def resets_of(model: nn.Module) -> list[Callable[[], Any]]:
         elif weights:
             raise ValueError(f"{_WHERE}: layer {name or 'network'} has no reset_parameters; {way_out}.")
     return resets
+
+
+def _is_frozen(layer: nn.Module) -> bool:
+    weights = list(layer.parameters())
+    return bool(weights) and not any(weight.requires_grad for weight in weights)
 
 
 def train_watched(work: Work) -> Report:

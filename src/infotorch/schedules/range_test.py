@@ -56,7 +56,8 @@ class RangeOptions:
         rule: "first-bad" or "paper", see `choose_range`, `significance` and, of crashes, the exhaustive search;
             "halving" looks at what "first-bad" needs.
         stop_dead: end a candidate whose signal has come to 0 (but for rounding), or whose reports no longer change.
-        reset: draws new initial weights from torch's global generator; None: every layer's own `reset_parameters`.
+        reset: draws new initial weights from torch's global generator; None: the own `reset_parameters` of every layer
+            that is not frozen.
         generators: further generators of the data's order, restored afterwards and before every candidate.
         seed: decides the weights of the second trial and later ones; the first has the model's own.
         workers: processes that train candidates at once, each on a copy of everything, with the same result as one: on
@@ -185,8 +186,10 @@ def lr_range_test(
             is not "loss" counts as better when larger. An epoch may be a part of the data: for a cheap test, a tenth.
         signal: measures I(T; Y), one number or one for each layer, see `InformationSignal`; None for none.
         rates: candidates, ascending; None: three a decade from 1e-5 to 1.
-        trials: how often all is done, from other initial weights; in the exhaustive search a crash at a rate begins
-            the next one there (by the rule "first-bad" after two at one rate anew).
+        trials: how often all is done. The first begins with the model's own weights; further ones draw new ones, so
+            that pretrained weights count in the first alone, and keep the frozen ones (`requires_grad_(False)`). In
+            the exhaustive search a crash at a rate begins the next one there (by the rule "first-bad" after two at one
+            rate anew).
         epochs: of each candidate at most; epsilon depends on them, as late epochs bring less.
         options: how: the search, what chooses, the constants, several processes, ...; None for their defaults.
         progress: told (what, epochs done, epochs in all at most) after every epoch.

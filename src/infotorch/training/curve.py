@@ -36,7 +36,8 @@ class CurvePoint:
     Args:
         beta: weight of the compression term.
         mi_xt: the objective's compression term on the validation samples, in nats.
-        mi_ty: its bound on I(Y; T) on the validation samples, in nats.
+        mi_ty: its bound on I(Y; T) on the validation samples, in nats; of a read-out, if their classes have the shares
+            that they have in training.
         accuracy: of what the objective trains to decide, its own read-out or the model, on the validation
             samples, a fraction of one.
         mi_xt_error: standard error over seeds.
@@ -67,7 +68,7 @@ class IBCurve:
 
     Args:
         points: one for each beta.
-        label_entropy: H(Y) of the validation labels, in nats: no mi_ty lies above it.
+        label_entropy: H(Y) of the validation labels, in nats; I(Y; T) never lies above it.
 
     Example:
         >>> point = CurvePoint(0.1, 2.0, 1.9, 0.98, 0.1, 0.05, 0.01, seeds=3, diverged=0)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from infotorch.data.folders import ImageFiles
 from infotorch.data.graph_checks import is_graph
 from infotorch.data.graphs import GraphSamples, NodeSamples, structure_of
 from infotorch.data.loaders import LoaderBatches
@@ -26,6 +25,7 @@ from infotorch.training.inputs import local_batch
 from infotorch.training.local_module import LocalModule
 from infotorch.training.plan import Plan, evaluating
 from infotorch.training.predictions import fits_targets, prediction_metrics
+from infotorch.training.reading import inputs_for
 from infotorch.updates.replay import looking
 
 if TYPE_CHECKING:
@@ -130,7 +130,8 @@ def plan_accuracy(plan: Plan, x: Samples | LoaderBatches, y: Tensor) -> float:
 
     Args:
         plan: its last module's output is class scores.
-        x: inputs, (n, ...), `GraphSamples` or `NodeSamples`; or the batches of a loader, which hold their own classes.
+        x: inputs, (n, ...), several of them as in `fit`, `GraphSamples` or `NodeSamples`; or the batches of a loader,
+            which hold their own classes.
         y: classes, (n,), -1 for unlabelled samples.
 
     Example:
@@ -144,6 +145,7 @@ def plan_accuracy(plan: Plan, x: Samples | LoaderBatches, y: Tensor) -> float:
 
 def plan_right_samples(plan: Plan, x: Samples | LoaderBatches, y: Tensor) -> Tensor:
     """Whether the whole model, in evaluation mode, has each labelled sample right; see `right_samples`."""
+    x = _as_in_fit(plan, x, where="plan_accuracy") if isinstance(x, Mapping | tuple) else x
     with evaluating_repeatably(plan):
         return right_samples(plan_scores(plan), x, y)
 
@@ -153,7 +155,8 @@ def plan_metrics(plan: Plan, x: Samples | LoaderBatches, y: Tensor) -> dict[str,
 
     Args:
         plan: its last module's output is the prediction.
-        x: inputs, (n, ...), `GraphSamples` or `NodeSamples`; or the batches of a loader, which hold their own targets.
+        x: inputs, (n, ...), several of them as in `fit`, `GraphSamples` or `NodeSamples`; or the batches of a loader,
+            which hold their own targets.
         y: targets; missing ones (-1, or NaN among real numbers) do not count.
 
     Returns:
@@ -169,6 +172,7 @@ def plan_metrics(plan: Plan, x: Samples | LoaderBatches, y: Tensor) -> dict[str,
     """
     if kind_of_targets(y) is None or not labelled_samples(y).any():
         return {}
+    x = _as_in_fit(plan, x, where="plan_metrics") if isinstance(x, Mapping | tuple) else x
     with torch.no_grad(), evaluating_repeatably(plan):
         part, of_part = next(_targets_of(x, y))
         fits = fits_targets(_by_target(plan_scores(plan)(part), part, of_part), y)
@@ -202,8 +206,8 @@ def evaluate_modules(
 
     Args:
         plan: a prepared plan, such as that of a `FitResult`.
-        x: inputs, (n, ...), `GraphSamples` or `NodeSamples`, where the weights are and in their precision; or the
-            batches of a loader, which hold their own targets.
+        x: inputs, (n, ...), or several of them, as in `fit`; `GraphSamples` or `NodeSamples`; or the batches of a
+            loader, which hold their own targets.
         y: targets, (n, ...), or None.
         numbers: which modules; None: all that have an objective.
 
@@ -215,7 +219,8 @@ def evaluate_modules(
 
     Returns:
         Module name -> {"loss", its terms (nats where the name says so), and where the objective predicts y
-        "accuracy", a fraction of one, or "mse" of real targets}.
+        "accuracy", a fraction of one, or "mse" of real targets}. Where a term is H(Y) minus a cross-entropy, H(Y) is
+        that of the training labels: "mi_ty_nats" bounds I(Y; T) only where y is distributed as they are.
 
     Example:
         >>> import infotorch
@@ -227,7 +232,7 @@ def evaluate_modules(
         {'1': ['loss', 'mi_ty_nats', 'accuracy'], '2': ['loss', 'cross_entropy_nats', 'accuracy']}
     """
     numbers = _checked_numbers(plan, numbers)
-    x, y = _checked_samples(x, y)
+    x, y = _checked_samples(plan, x, y)
     sums: dict[str, dict[str, list[tuple[float, int]]]] = {plan[number].name: {} for number in numbers}
     with torch.no_grad(), evaluating_repeatably(plan):
         for part, targets, start in _numbered_parts(x, y):
@@ -263,11 +268,19 @@ def _checked_numbers(plan: object, numbers: Sequence[int] | None) -> list[int]:
     return [plan.modules.index(plan[int(number)]) for number in numbers]
 
 
-def _checked_samples(x: Any, y: Any) -> tuple[Samples | LoaderBatches, Tensor | None]:
+def _as_in_fit(plan: Plan, x: Any, *, where: str) -> Samples | LoaderBatches:
+    """Inputs as `fit` reads them; what is read already, as it is."""
+    if isinstance(x, LoaderBatches | GraphSamples | NodeSamples):
+        return x
+    return inputs_for(nn.ModuleList(module.body for module in plan), x, where=where)
+
+
+def _checked_samples(plan: Plan, x: Any, y: Any) -> tuple[Samples | LoaderBatches, Tensor | None]:
     where = "evaluate_modules"
-    if not isinstance(x, LoaderBatches | GraphSamples | NodeSamples | ImageFiles | NamedTensors):
-        x = as_tensor(x, where=where, name="x")
+    x = _as_in_fit(plan, x, where=where)
     y = None if y is None else as_tensor(y, where=where, name="y")
+    if y is not None and isinstance(x, Tensor | NamedTensors):
+        y = y.to(x.device)
     if (isinstance(x, Tensor) and x.ndim == 0) or (y is not None and y.ndim == 0):
         raise ValueError(f"{where}: x and y must have rows of samples, got a single number.")
     if not isinstance(x, LoaderBatches):

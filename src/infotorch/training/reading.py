@@ -93,16 +93,8 @@ def _arrays(
             f"{where}: data must be the pair (x, y), a Dataset or DataLoader of pairs, or torch_geometric graphs, one "
             f"or a list, got {got}."
         )
-    parameter = next(model.parameters())
-    if isinstance(data[0], ImageFiles):
-        x = data[0].to(parameter.device)
-    elif takes_several(network_of(model), data[0]):
-        x = several_inputs(network_of(model), data[0], where=where).to(parameter.device, parameter.dtype)
-    else:
-        x = as_tensor(data[0], where=where, name="x")
-        # Integer inputs are token ids; real ones take the precision of the weights.
-        x = x.to(parameter.device, parameter.dtype if x.is_floating_point() else x.dtype)
-    y = None if data[1] is None else as_tensor(data[1], where=where, name="y").to(parameter.device)
+    x = inputs_for(model, data[0], where=where)
+    y = None if data[1] is None else as_tensor(data[1], where=where, name="y").to(next(model.parameters()).device)
     if (isinstance(x, Tensor) and x.ndim == 0) or (y is not None and y.ndim == 0):
         raise ValueError(f"{where}: x and y must have rows of samples, got a single number.")
     if isinstance(x, Tensor) and x.is_floating_point() and not all_finite([x]):
@@ -112,6 +104,30 @@ def _arrays(
     if y is None:
         return x, None
     return x, _told(y, model, targets, where=where)
+
+
+def inputs_for(model: nn.Module, x: Any, *, where: str) -> Tensor | NamedTensors | ImageFiles:
+    """Inputs, an array or several by name, where the model is and in its precision; as they are without weights.
+
+    Raises:
+        TypeError: no numbers.
+        ValueError: names that forward does not take, or rows that do not pair.
+
+    Example:
+        >>> inputs_for(nn.Linear(2, 2), [[0, 1.0]], where="example").dtype
+        torch.float32
+        >>> inputs_for(nn.Bilinear(2, 2, 1), {"input2": [[1, 0]], "input1": [[0, 1]]}, where="example").keys()
+        ['input1', 'input2']
+    """
+    parameter = next(model.parameters(), None)
+    device, dtype = (None, None) if parameter is None else (parameter.device, parameter.dtype)
+    if isinstance(x, ImageFiles):
+        return x if device is None else x.to(device)
+    if takes_several(network_of(model), x):
+        return several_inputs(network_of(model), x, where=where).to(device, dtype)
+    x = as_tensor(x, where=where, name="x")
+    # Integer inputs are token ids; real ones take the precision of the weights.
+    return x.to(device, dtype if x.is_floating_point() else None)
 
 
 def _told(y: Tensor, model: nn.Module, targets: Targets, *, where: str) -> Tensor:
