@@ -172,6 +172,20 @@ class ReadsInputInTraining(nn.Module):
 
 
 @pytest.mark.parametrize("training", [True, False])
+def test_a_norm_that_two_modules_call_is_refused():
+    """It has no parameter, and counted the samples of both."""
+    norm = nn.BatchNorm1d(4, affine=False)
+    model = nn.Sequential(nn.Linear(4, 4), norm, nn.Linear(4, 4), norm, nn.Linear(4, 2))
+    with pytest.raises(
+        ValueError, match=r"modules 0 and 1 share the norm '[13]': the samples of one would count in the"
+    ):
+        split(model, ["2"])
+    still = nn.BatchNorm1d(4, affine=False, track_running_stats=False)  # of each batch alone
+    first, _ = split(nn.Sequential(nn.Linear(4, 4), still, nn.Linear(4, 4), still), ["2"])
+    x = torch.eye(4)
+    assert torch.equal(first(x, x), still(first.network[0](x)))
+
+
 def test_the_raw_input_may_be_read_in_one_mode_only(training):
     model, x = ReadsInputInTraining(), torch.rand(5, 4, generator=torch.Generator().manual_seed(0))
     segments = split(model, ("b",))

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, fx, nn
+from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.parameter import is_lazy
 
 from infotorch.networks.contexts import Condition, LeftOut
@@ -265,13 +266,21 @@ def split(model: nn.Module, cuts: Sequence[str]) -> tuple[Segment, ...]:
 
 
 def check_no_shared_parameters(bodies: Iterable[nn.Module]) -> None:
-    """Refuse bodies that share a parameter that trains: training one module would silently change the other.
+    """Refuse bodies that share a parameter that trains, or a norm's running statistics: one would change the other.
 
     Raises:
-        ValueError: naming the two modules and the parameter.
+        ValueError: naming the two modules and the parameter or the norm.
     """
     owner: dict[nn.Parameter, int] = {}
+    counting: dict[nn.Module, int] = {}
     for number, body in enumerate(bodies):
+        for name, layer in body.named_modules():
+            counts = isinstance(layer, _NormBase) and layer.running_mean is not None
+            if counts and counting.setdefault(layer, number) != number:
+                raise ValueError(
+                    f"modules {counting[layer]} and {number} share the norm {name.removeprefix('training_graph.')!r}: "
+                    "the samples of one would count in the other. Give each a norm of its own."
+                )
         for name, parameter in body.named_parameters():
             if parameter.requires_grad and owner.setdefault(parameter, number) != number:
                 shared = name.removeprefix("training_graph.")
