@@ -3,7 +3,8 @@
     python benchmarks/free_running.py [--sets mnist cifar10] [--seeds 3] [--out runs/free-running]
 
 Two processes of one thread, staleness of at most 4. CIFAR-10 is `best` of ib-cifar10, five isolated modules, on 20,000
-images for four epochs. Test accuracies are of the last epoch. Writes results/free_running.json; finished runs are not run again.
+images for four epochs. Test accuracies are of the last epoch. Writes results/free_running.json; finished runs are not
+run again.
 """
 
 from __future__ import annotations
