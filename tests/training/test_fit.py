@@ -9,6 +9,7 @@ import infotorch
 from infotorch.networks.noise import GaussianNoise
 from infotorch.objectives.labels import ReadoutInformation
 from infotorch.training.fit import fit
+from infotorch.training.loop import train
 from infotorch.training.plan import Plan
 
 
@@ -21,6 +22,23 @@ def test_a_model_is_trained_in_place_and_predicts(make_mlp, two_blobs):
     assert result.diverged is None
     assert {"0/log_likelihood_nats", "2/mi_ty_nats", "4/cross_entropy_nats"} <= set(result.metrics)
     assert 0.3 < result.metrics["2/mi_ty_nats"] < 0.6932
+
+
+@pytest.mark.parametrize("order", ["sequential", "simultaneous"])
+def test_no_gradients_stay_and_the_plan_trains_on_as_with_them(order, make_mlp, two_blobs):
+    x, y = two_blobs
+    weights = []
+    for keeps in (False, True):
+        model = make_mlp()
+        plan = fit(model, (x, y), plan="Y,Y:mine,CE", order=order, epochs=1).plan
+        held = [weight for module in plan for weight in (*module.parameters(), *module.critic_parameters())]
+        assert all(weight.grad is None for weight in held)
+        if keeps:
+            for weight in held:
+                weight.grad = torch.ones_like(weight)
+        list(train(plan, (x, y), epochs=1, seed=1))
+        weights.append([weight.detach() for weight in model.parameters()])
+    assert all(map(torch.equal, *weights))
 
 
 def test_arrays_and_tensors_give_the_same_model(make_mlp, two_blobs):

@@ -71,7 +71,7 @@ def fit(
     callbacks: Sequence[Callable[[StepInfo], object]] = (),
     progress: bool = True,
 ) -> FitResult:
-    """Train `model` in place, module by module; every layer is left in the mode it was in.
+    """Train `model` in place, module by module; every layer is left in the mode it was in, without gradients.
 
     Args:
         model: any module whose forward takes one tensor, several, a torch_geometric data object, or a graph's tensors
@@ -156,6 +156,8 @@ def fit(
                 callback(info)
             history.add(info)
             tell(", ".join(info.losses), info.next.steps, len(made.stages()) * epochs * len(batches))
+    for weight in (weight for one in made for weight in (*one.parameters(), *one.critic_parameters())):
+        weight.grad = None  # of the last step; the next one would not read it
     scores = {} if y is None else plan_metrics(made, x, y)
     if scores:
         _warn_of_a_readout(made, x, y)

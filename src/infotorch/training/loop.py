@@ -54,6 +54,10 @@ def train(
 ) -> Generator[StepInfo, None, None]:
     """Train `plan` on `batches`, yielding after every step.
 
+    Each step sets the layers' modes anew: what it trains is in training mode, and all else in evaluation mode. The last
+    step's modes and gradients stay: call `model.train()` or `model.eval()` before you use the model. `fit` leaves modes
+    as they were.
+
     Args:
         plan: what to train; its weights change in place.
         batches: mini-batches keyed by epoch, on the device of the weights, such as `TensorBatches`; or samples as in
