@@ -42,7 +42,9 @@ def check_parameters(optimizer: Optimizer, parameters: Sequence[nn.Parameter]) -
     Raises:
         ValueError: it does not.
     """
-    held, own = {id(p) for group in optimizer.param_groups for p in group["params"]}, {id(p) for p in parameters}
+    # Running statistics may stand beside weights, as in the groups of `LookaheadSGD`.
+    held = {id(p) for group in optimizer.param_groups for p in group["params"] if p.requires_grad}
+    own = {id(p) for p in parameters}
     if held - own:
         raise ValueError(
             f"optimizer: {len(held - own)} of its {len(held)} parameters are not of the list that it was to be made "
