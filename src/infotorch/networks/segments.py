@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import operator
+import warnings
 from collections.abc import Iterable, Sequence
 
 import torch
@@ -153,18 +154,56 @@ class Segment(nn.Module):
 def starting_layers(model: nn.Module) -> tuple[str, ...]:
     """Names of the children that start a module when no cuts are given: every child with weights but the first.
 
-    Weights are parameters of two axes or more: a normalisation stays with the layer before it.
+    Weights are parameters of two axes or more: a normalisation stays with the layer before it. Where one child holds
+    all weights, as a network does that is wrapped in another one, its children count. Where no cut can be made at
+    these, there is none, with a warning. An `nn.Sequential` of a single block says that this is one module.
+
+    Raises:
+        ValueError: the layers lie within what torch.compile or the like has made.
 
     Example:
         >>> starting_layers(nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.ReLU(), nn.Linear(3, 1)))
         ('3',)
+        >>> starting_layers(nn.Sequential(nn.Flatten(), nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))))
+        ('1.2',)
     """
-    names = [
+    layer, prefix, names = model, "", _weighted_children(model)
+    while len(names) == 1 and next(layer.parameters(recurse=False), None) is None and not _is_one_block(layer):
+        layer, prefix = layer.get_submodule(names[0]), f"{prefix}{names[0]}."
+        names = _weighted_children(layer)
+    cuts = tuple(prefix + name for name in names[1:])
+    if cuts and (advice := wrapper_advice(model)):
+        raise ValueError(
+            f"cuts: a {type(model).__name__} shows no layers to cut at; {advice}, or cuts=(), plain back-propagation."
+        )
+    return _if_possible(model, cuts) if prefix and cuts else cuts
+
+
+def _weighted_children(layer: nn.Module) -> list[str]:
+    return [
         name
-        for name, child in model.named_children()
+        for name, child in layer.named_children()
         if any(is_lazy(parameter) or parameter.ndim > 1 for parameter in child.parameters())
     ]
-    return tuple(names[1:])
+
+
+def _is_one_block(layer: nn.Module) -> bool:
+    return isinstance(layer, nn.Sequential) and len(layer) == 1
+
+
+def _if_possible(model: nn.Module, cuts: tuple[str, ...]) -> tuple[str, ...]:
+    """The cuts, or none where they cannot be made: nobody has named them."""
+    try:
+        split(model, cuts)
+    except ValueError as error:
+        reason = str(error).removeprefix("cuts: ").partition(". Cut elsewhere")[0].removesuffix(".")
+        warnings.warn(
+            f"cuts: the model is one module, trained by plain back-propagation, as it cannot be cut at "
+            f"{', '.join(cuts)}: {reason}. Name the layers to cut at; cuts=() says that it is one module.",
+            stacklevel=3,
+        )
+        return ()
+    return cuts
 
 
 def check_cuts(model: nn.Module, cuts: Sequence[str]) -> None:
