@@ -66,6 +66,7 @@ class Residual(nn.Module):
         (Wrapped(Listed()), ("net.layers.1", "net.layers.2")),
         (Wrapped(nn.Linear(4, 2)), ()),
         (Scaled(perceptron()), ()),
+        (nn.Sequential(perceptron()), ()),  # one block, as its maker says
     ],
 )
 def test_the_layers_of_a_wrapped_model_start_modules(model, names):

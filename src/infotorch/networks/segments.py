@@ -157,7 +157,7 @@ def starting_layers(model: nn.Module) -> tuple[str, ...]:
 
     Weights are parameters of two axes or more: a normalisation stays with the layer before it. Where one child holds
     all weights, as a network does that is wrapped in another one, its children count. Where no cut can be made at
-    these, there is none, with a warning.
+    these, there is none, with a warning. An `nn.Sequential` of a single block says that this is one module.
 
     Raises:
         ValueError: the layers lie within what torch.compile or the like has made.
@@ -169,7 +169,7 @@ def starting_layers(model: nn.Module) -> tuple[str, ...]:
         ('1.2',)
     """
     layer, prefix, names = model, "", _weighted_children(model)
-    while len(names) == 1 and next(layer.parameters(recurse=False), None) is None:
+    while len(names) == 1 and next(layer.parameters(recurse=False), None) is None and not _is_one_block(layer):
         layer, prefix = layer.get_submodule(names[0]), f"{prefix}{names[0]}."
         names = _weighted_children(layer)
     cuts = tuple(prefix + name for name in names[1:])
@@ -186,6 +186,10 @@ def _weighted_children(layer: nn.Module) -> list[str]:
         for name, child in layer.named_children()
         if any(is_lazy(parameter) or parameter.ndim > 1 for parameter in child.parameters())
     ]
+
+
+def _is_one_block(layer: nn.Module) -> bool:
+    return isinstance(layer, nn.Sequential) and len(layer) == 1
 
 
 def _if_possible(model: nn.Module, cuts: tuple[str, ...]) -> tuple[str, ...]:
