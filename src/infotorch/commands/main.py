@@ -1,12 +1,11 @@
 """The command line: every command under its name, and one plain line for every error.
 
-Exit codes: 0 done, 1 the run diverged or failed, 2 wrong usage (one line on stderr), 130 interrupted.
+Exit codes: 0 done, 1 the run diverged or failed, 2 wrong usage (one line on stderr), 130 interrupted. A reader that
+leaves, such as `head`, changes neither the work nor its code: what is still to be said is dropped.
 """
 
 from __future__ import annotations
 
-import io
-import os
 import sys
 from typing import Annotated, Any
 
@@ -26,6 +25,7 @@ from infotorch.commands.options import HELP, PlainCommand, Quiet
 from infotorch.commands.processes import check_processes, end_with_parent, rank
 from infotorch.commands.report import report
 from infotorch.commands.run import run
+from infotorch.commands.streams import lasting_streams
 from infotorch.commands.sweep import sweep
 from infotorch.commands.table import table
 from infotorch.commands.usage import explain_parser
@@ -106,18 +106,12 @@ def root(
 
 def main() -> None:
     """Run the command line; every error is one plain line."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal without "±" shows a question mark
-    with interrupting() as stopped:
+    with lasting_streams(), interrupting() as stopped:
         try:
             code = app(prog_name="infotorch", standalone_mode=False)
             sys.stdout.flush()
         except KeyboardInterrupt:
             code = _interrupted()
-        except BrokenPipeError:  # the reader, such as `head`, has left; click, too, ends with 1 and without a word
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            code = 1
         except Exception as error:
             code = _interrupted() if stopped() else _explain(error)
     if code == 130:
