@@ -74,9 +74,9 @@ def readers() -> dict[str, Reader]:
         "tudataset": Reader(_tudataset(), lambda folder: load("tudataset/TOY", root=folder)),
         "pictures": Reader(_pictures(), lambda folder: load(f"folder:{folder}", image_size=4)),
         "pictures, their size": Reader(_pictures(), lambda folder: load(f"folder:{folder}")),
-        "measure": Reader(_array(), lambda folder: read_variable(folder / "x.npy")),
-        "measure, npz": Reader(_arrays(), lambda folder: read_variable(folder / "x.npz")),
-        "measure, csv": Reader(_table(), lambda folder: read_variable(folder / "x.csv")),
+        "measure": Reader(_array(), lambda folder: read_variable(folder / "x.npy").values),
+        "measure, npz": Reader(_arrays(), lambda folder: read_variable(folder / "x.npz").values),
+        "measure, csv": Reader(_table(), lambda folder: read_variable(folder / "x.csv").values),
     }
 
 
