@@ -25,7 +25,7 @@ from infotorch.data.cifar import read_cifar10
 from infotorch.data.idnns import read_idnns
 from infotorch.data.idx import read_mnist
 from infotorch.data.sets import Dataset, Graph, GraphSet
-from infotorch.data.tables import read_array
+from infotorch.data.tables import read_variable
 from infotorch.data.temperature import FEATURES, TARGETS, read_temperature
 
 
@@ -74,9 +74,9 @@ def readers() -> dict[str, Reader]:
         "tudataset": Reader(_tudataset(), lambda folder: load("tudataset/TOY", root=folder)),
         "pictures": Reader(_pictures(), lambda folder: load(f"folder:{folder}", image_size=4)),
         "pictures, their size": Reader(_pictures(), lambda folder: load(f"folder:{folder}")),
-        "measure": Reader(_array(), lambda folder: read_array(folder / "x.npy")),
-        "measure, npz": Reader(_arrays(), lambda folder: read_array(folder / "x.npz")),
-        "measure, csv": Reader(_table(), lambda folder: read_array(folder / "x.csv")),
+        "measure": Reader(_array(), lambda folder: read_variable(folder / "x.npy").values),
+        "measure, npz": Reader(_arrays(), lambda folder: read_variable(folder / "x.npz").values),
+        "measure, csv": Reader(_table(), lambda folder: read_variable(folder / "x.csv").values),
     }
 
 

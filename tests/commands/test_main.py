@@ -535,8 +535,10 @@ class TestMeasure:
         np.save("one.npy", np.array(1.0))
         np.save("objects.npy", np.array([{}, None], dtype=object), allow_pickle=True)
         np.savez("many.npz", x=x, labels=np.arange(2000) % 4)
-        lines = [f"{20 + k % 7},{'left' if k % 2 else 'right'},{number!r}" for k, number in enumerate(x.tolist())]
-        (tmp_path / "people.csv").write_text("\n".join(["age,hand,height", *lines]))
+        lines = [
+            f"{20 + k % 7},{'left' if k % 2 else 'right'},{number!r},user{k}" for k, number in enumerate(x.tolist())
+        ]
+        (tmp_path / "people.csv").write_text("\n".join(["age,hand,height,login", *lines]))
         (tmp_path / "text.npy").write_text("1 2 3")
         (tmp_path / "cut.npy").write_bytes((tmp_path / "x.npy").read_bytes()[:-100])
         (tmp_path / "folder.npy").mkdir()
@@ -631,6 +633,14 @@ class TestMeasure:
             ("x.npy y.npy --x a", "x.npy is one array without names; leave out the column 'a'."),
             ("people.csv x.npy --x ages", "people.csv has no column 'ages'; did you mean age?"),
             ("people.csv --x age", "measure: Y is missing: a second file, or --x and --y, which name columns of one."),
+            (
+                "people.csv x.npy --x login",
+                "measure: words of X must occur again, got 2000 different ones in 2000 rows; merge some.",
+            ),
+            (
+                "x.npy people.csv --y hand --no-discrete-y",
+                "measure: discrete_y must be True or left out, as words and booleans have no order, got False.",
+            ),
             ("people.csv people.csv", "people.csv: columns of words and of real numbers are no one variable"),
             ("text.npy x.npy", "text.npy is not a .npy file; save an array with numpy.save."),
             ("folder.npy x.npy", "folder.npy is a folder."),
@@ -656,6 +666,22 @@ class TestMeasure:
         assert both == json.loads(call("measure", "x.npy", "y.npy", "--json")[1])
         packed = call("measure", "many.npz", "many.npz", "--x", "x", "--y", "labels", "--json")[1]
         assert packed == call("measure", "x.npy", "labels.npy", "--json")[1]
+
+    @pytest.mark.parametrize("other", ["height", "hand"])
+    def test_dates_are_numbers_in_every_file_as_in_a_data_frame(self, call, other):
+        pd, _ = pytest.importorskip("pandas"), pytest.importorskip("pyarrow")
+        generator = np.random.default_rng(0)
+        day = generator.integers(0, 900, 200)
+        table = pd.DataFrame({"day": np.datetime64("2026-01-01", "ns") + day * np.timedelta64(1, "D")})
+        table["height"], table["hand"] = day + generator.normal(size=200) * 100, np.where(day > 450, "left", "right")
+        table.to_csv("days.csv", index=False)
+        table.to_parquet("days.parquet")
+        expected = infotorch.mutual_information(table["day"], table[other])
+        for name in ("days.csv", "days.parquet"):
+            found = json.loads(call("measure", name, "--x", "day", "--y", other, "--json")[1])
+            assert found["value_nats"] == pytest.approx(float(expected), rel=1e-6)  # units of time differ, ranks do not
+            assert found["reason"] == expected.reason
+            assert "as told" in found["reason"]
 
     def test_one_standard_input_for_one_variable_or_both(self, call, monkeypatch):
         class Terminal(io.TextIOWrapper):

@@ -16,7 +16,7 @@ from infotorch.data.adult import COLUMNS, read_adult
 from infotorch.data.catalogue import File
 from infotorch.data.fetch import inspect
 from infotorch.data.idx import read_idx
-from infotorch.data.tables import read_array
+from infotorch.data.tables import read_variable
 from infotorch.data.temperature import read_temperature
 from infotorch.data.unpickle import load_pickle
 
@@ -164,10 +164,10 @@ def test_a_wide_header_costs_no_more_than_its_file(tmp_path, made):
 def test_headers_of_numpy_files(tmp_path, made, what, message):
     (tmp_path / "x.npy").write_bytes(made["x.npy", what])
     with pytest.raises(ValueError, match=f"x.npy {message}|x.npy is damaged: {message}"):
-        read_array(tmp_path / "x.npy")
+        read_variable(tmp_path / "x.npy")
 
 
-@pytest.mark.parametrize("read", [load_pickle, read_idx, read_array])
+@pytest.mark.parametrize("read", [load_pickle, read_idx, read_variable])
 def test_a_pipe_is_not_waited_for(tmp_path, read):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(ValueError, match="pipe is damaged: it is no regular file"):

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from infotorch.data.tables import read_array
+from infotorch.data.tables import read_variable
 
 PEOPLE = "age,sex,height\n31,f,1.7\n42,m,1.8\n27,f,1.65\n"
 
 
 def of_text(folder, text, *columns):
     (folder / "t.csv").write_text(text, encoding="utf-8")
-    return read_array(folder / "t.csv", columns)
+    return read_variable(folder / "t.csv", columns)
 
 
 @pytest.mark.parametrize(
@@ -26,12 +26,26 @@ def of_text(folder, text, *columns):
         ("1,2\n3,4.5\n", ["1"], [1, 3], "i"),
         ('"name, first",y\n"a, b",1\nc,2\n', ["name, first"], [0, 1], "i"),
         ("x\n1e-3\n-2\n", [], [0.001, -2], "f"),
+        ("d\n1970-01-02\n1969-12-31\n", [], [86_400, -86_400], "f"),
+        ("d\n1970-01-01T01:00:00+01:00\n1970-01-01 00:00:00.5\n", [], [0, 0.5], "f"),
+        ("d\n1970-13-01\n2020W011\n", [], [0, 1], "i"),
     ],
 )
 def test_what_a_csv_file_holds(tmp_path, text, columns, values, kind):
     found = of_text(tmp_path, text, *columns)
-    assert found.tolist() == values
-    assert found.dtype.kind == kind
+    assert found.values.tolist() == values
+    assert found.values.dtype.kind == kind
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "symbols"),
+    [
+        ("a,b,c\nx,1,2026-01-31\ny,2,2026-02-01\n", names, symbols)
+        for names, symbols in (("a", True), ("b", None), ("c", False), ("ab", True), ("bc", None))
+    ],
+)
+def test_what_a_column_says_of_its_order(tmp_path, text, columns, symbols):
+    assert of_text(tmp_path, text, *columns).symbols is symbols
 
 
 @pytest.mark.parametrize(
@@ -42,6 +56,8 @@ def test_what_a_csv_file_holds(tmp_path, text, columns, values, kind):
         ("a,b\n1,2\n3\n", ["a"], "row 2 must have 2 cells, as the first line, got 1"),
         ("a,b\n1,2\n,4\n", ["a"], "column 'a' must have a number or a word in every row, got '' in row 2"),
         ("a,b\n1,2\nNA,4\n", ["a"], "column 'a' must hold numbers alone or words alone, got 'NA' in row 2"),
+        ("a\n2026-01-31\n2026-02-30\n", [], "must hold dates alone or words alone, got '2026-02-30' in row 2"),
+        ("a,b\nx,2026-01-31\n", [], "columns of words and of real numbers are no one variable"),
         ("a;b\n1,5;x\n2,5;y\n", ["a"], "got '1,5' in row 1"),
         ("a,a\n1,2\n", ["a"], "has 2 columns that are called 'a'"),
         ("a,a\n1,2\n", [], "has columns of the same name"),
@@ -61,13 +77,16 @@ def test_what_a_csv_file_is_refused_for(tmp_path, text, columns, message):
 
 def test_arrays_of_an_archive_stand_side_by_side(tmp_path):
     np.savez_compressed(tmp_path / "a.npz", x=np.eye(3), y=np.arange(3), z=np.arange(4), one=np.array(1.0))
-    assert read_array(tmp_path / "a.npz", ["y", "x"]).tolist() == np.column_stack([np.arange(3), np.eye(3)]).tolist()
+    assert (
+        read_variable(tmp_path / "a.npz", ["y", "x"]).values.tolist()
+        == np.column_stack([np.arange(3), np.eye(3)]).tolist()
+    )
     with pytest.raises(ValueError, match=r"arrays must have as many rows as each other, got \[3, 4\]"):
-        read_array(tmp_path / "a.npz", ["x", "z"])
+        read_variable(tmp_path / "a.npz", ["x", "z"])
     with pytest.raises(ValueError, match=r"'one' must hold rows of samples, got a single number"):
-        read_array(tmp_path / "a.npz", ["one"])
+        read_variable(tmp_path / "a.npz", ["one"])
     np.savez(tmp_path / "b.npz", np.arange(2))
-    assert read_array(tmp_path / "b.npz").tolist() == [0, 1]
+    assert read_variable(tmp_path / "b.npz").values.tolist() == [0, 1]
 
 
 def test_an_archive_of_other_things_is_refused(tmp_path):
@@ -76,18 +95,18 @@ def test_an_archive_of_other_things_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
         archive.writestr("letter.txt", "dear")
     with pytest.raises(ValueError, match=r"'letter\.txt' is not an array"):
-        read_array(tmp_path / "a.npz")
+        read_variable(tmp_path / "a.npz")
     content = (tmp_path / "a.npz").read_bytes()
     (tmp_path / "a.npz").write_bytes(content[:-20])
     with pytest.raises(ValueError, match=r"a.npz is damaged: BadZipFile"):
-        read_array(tmp_path / "a.npz")
+        read_variable(tmp_path / "a.npz")
 
 
 def test_a_binary_file_of_the_wrong_content_is_no_csv(tmp_path):
     for name in ("x.npz", "x.parquet"):
         (tmp_path / name).write_text("1,2")
         with pytest.raises(ValueError, match=rf"{name} is not a \.(npz|parquet) file"):
-            read_array(tmp_path / name)
+            read_variable(tmp_path / name)
 
 
 def test_parquet_without_its_package_says_how_to_install_it(tmp_path, monkeypatch):
@@ -96,7 +115,7 @@ def test_parquet_without_its_package_says_how_to_install_it(tmp_path, monkeypatc
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     (tmp_path / "t.parquet").write_bytes(b"PAR1")
     with pytest.raises(ModuleNotFoundError, match=r"needs pyarrow: pip install 'infotorch\[parquet\]'\.") as refused:
-        read_array(tmp_path / "t.parquet")
+        read_variable(tmp_path / "t.parquet")
     assert "\n" not in str(refused.value)
 
 
@@ -110,14 +129,22 @@ def test_columns_of_a_parquet_file(tmp_path):
         "height": pa.array([1.7, 1.8, 1.65]),
         "missing": pa.array([1, None, 2]),
         "day": pa.array([1, 2, 3], type=pa.date32()),
+        "tall": pa.array([False, True, False]),
+        "list": pa.array([[1], [2], [3]]),
     }
     pq.write_table(pa.table(columns), tmp_path / "t.parquet")
-    assert read_array(tmp_path / "t.parquet", ["age"]).tolist() == [31, 42, 27]
-    assert read_array(tmp_path / "t.parquet", ["sex"]).tolist() == [0, 1, 0]
-    assert read_array(tmp_path / "t.parquet", ["age", "height"]).tolist() == [[31, 1.7], [42, 1.8], [27, 1.65]]
-    for name, message in (("missing", "value in every row, got 1 without"), ("day", "numbers or words, got date32")):
+    assert read_variable(tmp_path / "t.parquet", ["age"]).values.tolist() == [31, 42, 27]
+    assert read_variable(tmp_path / "t.parquet", ["sex"]).values.tolist() == [0, 1, 0]
+    assert read_variable(tmp_path / "t.parquet", ["age", "height"]).values.tolist() == [
+        [31, 1.7],
+        [42, 1.8],
+        [27, 1.65],
+    ]
+    kinds = {name: read_variable(tmp_path / "t.parquet", [name]).symbols for name in ("age", "sex", "day", "tall")}
+    assert kinds == {"age": None, "sex": True, "day": False, "tall": True}
+    for name, message in (("missing", "value in every row, got 1 without"), ("list", "words, got list")):
         with pytest.raises(ValueError, match=message):
-            read_array(tmp_path / "t.parquet", [name])
+            read_variable(tmp_path / "t.parquet", [name])
     (tmp_path / "t.parquet").write_bytes((tmp_path / "t.parquet").read_bytes()[:-10])
     with pytest.raises(ValueError, match=r"t\.parquet is damaged"):
-        read_array(tmp_path / "t.parquet", ["age"])
+        read_variable(tmp_path / "t.parquet", ["age"])

@@ -23,6 +23,7 @@ from infotorch.records.progress import Progress, show_progress
 if TYPE_CHECKING:
     import numpy as np
 
+    from infotorch.data.tables import Variable
     from infotorch.estimators.estimate import Estimate
 
 #: What stands for the standard input in place of a file.
@@ -69,7 +70,7 @@ def measure(
 ) -> None:
     """Mutual information of two variables in files.
 
-    Integers and words are discrete, other numbers continuous.
+    Words are symbols, integers too unless nearly all differ; other numbers, and dates as 2026-01-31, are continuous.
     """
     pick(estimator, list(describe_estimators()), what="estimator")
     with show_progress() as show, warnings.catch_warnings():
@@ -114,7 +115,8 @@ def measure_files(
     """Mutual information of the arrays in two files, or in columns of one, whose rows are paired samples.
 
     Args:
-        x: a .npy, .npz, csv or parquet file, or - for the standard input; integers are discrete, and so are words.
+        x: a .npy, .npz, csv or parquet file, or - for the standard input. Words are symbols and dates are numbers, as
+            in a table that `mutual_information` reads.
         y: the same number of rows; None for other columns of `x`.
         x_columns: names of columns of `x`; all by default.
         y_columns: names of columns of `y`.
@@ -131,9 +133,9 @@ def measure_files(
 
     Raises:
         FileNotFoundError: a file does not exist.
-        ValueError: a file is not one array of numbers, has no such column, the arrays do not fit the estimator, or a
-            type or effort is set where an estimator is named.
-        TypeError: an array does not fit the estimator's kind of data.
+        ValueError: a file is not one array of numbers, has no such column, the arrays do not fit the estimator, no word
+            occurs again, or a type or effort is set where an estimator is named.
+        TypeError: an array does not fit the estimator's kind of data, or words are said to be numbers.
 
     Example:
         >>> import tempfile
@@ -153,9 +155,12 @@ def measure_files(
             f"measure: {' and '.join(forced)} must be left out where an estimator is named, got {estimator!r}."
         )
     first, second = _read(x, y, x_columns, y_columns)
-    if len(first) != len(second):
-        raise ValueError(f"{x} and {y or x} must be paired row by row, got {len(first)} and {len(second)} rows.")
-    found = _measured(named(estimator, where="measure"), first, second, show or (lambda *_: None), forced)
+    rows = len(first.values), len(second.values)
+    if rows[0] != rows[1]:
+        raise ValueError(f"{x} and {y or x} must be paired row by row, got {rows[0]} and {rows[1]} rows.")
+    if estimator == "auto":
+        forced |= _told(discrete_x=(discrete_x, first), discrete_y=(discrete_y, second))
+    found = _measured(named(estimator, where="measure"), first.values, second.values, show or (lambda *_: None), forced)
     return {
         "value_nats": float(found),
         "value_bits": found.bits,
@@ -171,9 +176,28 @@ def measure_files(
     }
 
 
-def _read(x: Path, y: Path | None, x_columns: Sequence[str], y_columns: Sequence[str]) -> list[np.ndarray]:
-    """Both arrays; the standard input is read once, for both."""
-    from infotorch.data.tables import read_array  # here, as every command loads this file
+def _told(**sides: tuple[bool | None, Variable]) -> dict[str, bool]:
+    """Whether each side is symbols, where the caller or the file says so."""
+    import numpy as np
+
+    told = {}
+    for name, (wanted, variable) in sides.items():
+        if variable.symbols and wanted is False:
+            raise TypeError(
+                f"measure: {name} must be True or left out, as words and booleans have no order, got False."
+            )
+        n, side = len(variable.values), name.removeprefix("discrete_").upper()
+        if variable.symbols and len(np.unique(variable.values, axis=0)) == n:
+            raise ValueError(
+                f"measure: words of {side} must occur again, got {n} different ones in {n} rows; merge some."
+            )
+        told[name] = variable.symbols if wanted is None else wanted
+    return {name: symbols for name, symbols in told.items() if symbols is not None}
+
+
+def _read(x: Path, y: Path | None, x_columns: Sequence[str], y_columns: Sequence[str]) -> list[Variable]:
+    """Both variables; the standard input is read once, for both."""
+    from infotorch.data.tables import read_variable  # here, as every command loads this file
 
     if y is None and not (x_columns and y_columns):
         raise ValueError("measure: Y is missing: a second file, or --x and --y, which name columns of one.")
@@ -182,7 +206,7 @@ def _read(x: Path, y: Path | None, x_columns: Sequence[str], y_columns: Sequence
     content = _standard_input() if _STDIN in (x, y) else None
     files = [(x, x_columns), (y or x, y_columns)]
     return [
-        read_array(Path("standard input"), names, content=content) if path == _STDIN else read_array(path, names)
+        read_variable(Path("standard input"), names, content=content) if path == _STDIN else read_variable(path, names)
         for path, names in files
     ]
 

@@ -1,4 +1,4 @@
-"""Arrays that people have in files: .npy, .npz, csv and parquet, with columns by name. Told apart by what they hold."""
+"""Variables in people's files: .npy, .npz, csv and parquet, with columns by name. Told apart by what they hold."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ import math
 import re
 import zipfile
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 
 from infotorch.data.reading import LARGEST, check_file, explained, shown
 from infotorch.numerics.extras import require
+from infotorch.numerics.frames import read_table
 from infotorch.numerics.near_misses import suggest
 
 _NUMPY, _ZIP, _PARQUET = b"\x93NUMPY", b"PK\x03\x04", b"PAR1"
@@ -26,17 +29,29 @@ class _Refused(Exception):
     """What an array is that no estimator takes; never leaves this file."""
 
 
-def read_array(path: Path, columns: Sequence[str] = (), *, content: bytes | None = None) -> np.ndarray:
+@dataclass(frozen=True, eq=False)
+class Variable:
+    """The samples of one variable.
+
+    Args:
+        values: one sample a row, shape (n,) or (n, ...): integers of whole numbers and of symbols.
+        symbols: whether the file says that values have no order: words and a table's booleans. Dates and times do have
+            one, and are real numbers. None where it does not tell, as of numbers.
+    """
+
+    values: np.ndarray
+    symbols: bool | None
+
+
+def read_variable(path: Path, columns: Sequence[str] = (), *, content: bytes | None = None) -> Variable:
     r"""The array in a file, or some of its columns side by side. Pickled objects are refused: loading them runs code.
 
     Args:
-        path: a .npy, .npz, csv or parquet file. A csv file without a line of names has columns "1", "2", ...; whole
-            numbers are integers, and a column of words becomes one integer a word, in alphabetical order.
+        path: a .npy, .npz, parquet or csv file, this one in UTF-8; without a line of names it has columns "1", "2",
+            ...; whole numbers are integers, a column of words becomes one integer a word, in alphabetical order, and
+            dates by ISO 8601, such as 2026-01-31 or 2026-01-31T12:00:00Z, become seconds since 1970.
         columns: names of columns, or of arrays in a .npz file; all columns by default, and the only array.
         content: what the file holds, if it was read already; `path` is then its name in errors.
-
-    Returns:
-        One sample a row: shape (n,) or (n, ...).
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -44,8 +59,9 @@ def read_array(path: Path, columns: Sequence[str] = (), *, content: bytes | None
         ModuleNotFoundError: a parquet file, and pyarrow is not installed.
 
     Example:
-        >>> read_array(Path("-"), ["sex"], content=b"age,sex\n31,f\n42,m\n27,f\n").tolist()
-        [0, 1, 0]
+        >>> found = read_variable(Path("-"), ["sex"], content=b"age,sex\n31,f\n42,m\n27,f\n")
+        >>> found.values.tolist(), found.symbols
+        ([0, 1, 0], True)
     """
     if content is not None:
         return _explaining(io.BytesIO(content), path, len(content), columns)
@@ -56,7 +72,7 @@ def read_array(path: Path, columns: Sequence[str] = (), *, content: bytes | None
         return _explaining(file, path, size, columns)
 
 
-def _explaining(file: BinaryIO, path: Path, size: int, columns: Sequence[str]) -> np.ndarray:
+def _explaining(file: BinaryIO, path: Path, size: int, columns: Sequence[str]) -> Variable:
     start = file.read(len(_NUMPY))
     file.seek(0)
     # A header is a Python expression: numpy passes on whatever Python's parser stumbles over.
@@ -64,7 +80,7 @@ def _explaining(file: BinaryIO, path: Path, size: int, columns: Sequence[str]) -
         if start.startswith(_NUMPY):
             if columns:
                 raise _Refused(f"{path} is one array without names; leave out the column {columns[0]!r}.")
-            return _read_numbers(file, path, size)
+            return Variable(_read_numbers(file, path, size), None)
         if start.startswith(_ZIP):
             return _beside(list(_archived(file, path, columns)), path)
         if start.startswith(_PARQUET):
@@ -101,7 +117,7 @@ def _read_numbers(file: BinaryIO, path: object, size: int) -> np.ndarray:
     return np.load(file, allow_pickle=False)
 
 
-def _archived(file: BinaryIO, path: Path, columns: Sequence[str]) -> Iterator[np.ndarray]:
+def _archived(file: BinaryIO, path: Path, columns: Sequence[str]) -> Iterator[Variable]:
     """The named arrays of a .npz file, or its only one."""
     with zipfile.ZipFile(file) as archive:
         names = [name.removesuffix(".npy") for name in archive.namelist()]
@@ -115,10 +131,10 @@ def _archived(file: BinaryIO, path: Path, columns: Sequence[str]) -> Iterator[np
                 content = packed.read(info.file_size)
             if not content.startswith(_NUMPY):
                 raise _Refused(f"{path}: {name!r} is not an array; save arrays with numpy.savez.")
-            yield _read_numbers(io.BytesIO(content), f"{path}: array {name!r}", len(content))
+            yield Variable(_read_numbers(io.BytesIO(content), f"{path}: array {name!r}", len(content)), None)
 
 
-def _from_parquet(file: BinaryIO, path: Path, columns: Sequence[str]) -> Iterator[np.ndarray | list[str]]:
+def _from_parquet(file: BinaryIO, path: Path, columns: Sequence[str]) -> Iterator[Variable]:
     pa = require("parquet", "pyarrow", f"reading {path}")
     table = require("parquet", "pyarrow.parquet", f"reading {path}").ParquetFile(file)
     unpacked = sum(table.metadata.row_group(place).total_byte_size for place in range(table.num_row_groups))
@@ -134,23 +150,22 @@ def _from_parquet(file: BinaryIO, path: Path, columns: Sequence[str]) -> Iterato
         if column.null_count:
             raise _Refused(f"{path}: column {name!r} must have a value in every row, got {column.null_count} without.")
         if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-            yield column.to_pylist()
-        elif pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
-            yield column.to_numpy()
+            yield _words(column.to_pylist())
+        elif pa.types.is_integer(kind) or pa.types.is_floating(kind):
+            yield Variable(column.to_numpy(), None)
+        elif pa.types.is_boolean(kind):
+            yield Variable(column.to_numpy(), True)
+        elif pa.types.is_temporal(kind) and not pa.types.is_interval(kind):
+            ticks = read_table(column, where=str(path), name=name)[0].values
+            yield Variable(ticks.astype(np.float64), False)
         else:
-            raise _Refused(f"{path}: column {name!r} must hold numbers or words, got {kind}.")
+            raise _Refused(f"{path}: column {name!r} must hold numbers, dates, booleans or words, got {kind}.")
 
 
-def _from_csv(file: BinaryIO, path: Path, size: int, columns: Sequence[str]) -> Iterator[np.ndarray | list[str]]:
+def _from_csv(file: BinaryIO, path: Path, size: int, columns: Sequence[str]) -> Iterator[Variable]:
     if size > LARGEST:
         raise _Refused(f"{path} is too large: it must have at most {LARGEST:,} bytes, got {size:,}.")
-    try:
-        text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="").read()
-    except UnicodeDecodeError:
-        text = "\0"
-    if "\0" in text or not text.strip():
-        what = "is empty" if not text else "is no .npy, .npz, parquet or csv file"
-        raise _Refused(f"{path} {what}.")
+    text = _text(file.read(), path)
     head = text.lstrip().partition("\n")[0]
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count), strict=True)
     rows = ([cell.strip() for cell in line] for line in lines if line)
@@ -166,7 +181,18 @@ def _from_csv(file: BinaryIO, path: Path, size: int, columns: Sequence[str]) -> 
         for column, place in zip(cells, places, strict=True):
             column.append(row[place])
     for name, column in zip(wanted, cells, strict=True):
-        yield _numbers_or_words(column, f"{path}: column {name!r}")
+        yield _of_cells(column, f"{path}: column {name!r}")
+
+
+def _text(content: bytes, path: Path) -> str:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text or not text.strip():
+        what = "is empty" if not text else "is no .npy, .npz, parquet or csv file"
+        raise _Refused(f"{path} {what}.")
+    return text
 
 
 def _again(first: list[str], others: Iterator[list[str]]) -> Iterator[list[str]]:
@@ -174,8 +200,8 @@ def _again(first: list[str], others: Iterator[list[str]]) -> Iterator[list[str]]
     yield from others
 
 
-def _numbers_or_words(cells: list[str], where: str) -> np.ndarray | list[str]:
-    """Integers if every cell is one, or reals if every cell is a number, or words if none is."""
+def _of_cells(cells: list[str], where: str) -> Variable:
+    """Integers if every cell is one, or reals if every cell is a number, or dates or words if none is."""
     if not cells:
         raise _Refused(f"{where} must have rows of samples, got none.")
     found = [_number(cell) for cell in cells]
@@ -183,13 +209,35 @@ def _numbers_or_words(cells: list[str], where: str) -> np.ndarray | list[str]:
     for place in (place for place in wrong if not cells[place] or _DECIMAL_COMMA.fullmatch(cells[place])):
         raise _Refused(f"{where} must have a number or a word in every row, got {cells[place]!r} in row {place + 1}.")
     if len(wrong) == len(cells):
-        return cells
+        return _dates_or_words(cells, where)
     if wrong:
         raise _Refused(
             f"{where} must hold numbers alone or words alone, got {cells[wrong[0]]!r} in row {wrong[0] + 1}."
         )
     whole = all(isinstance(value, int) and abs(value) < 2**63 for value in found)
-    return np.array(found, dtype=np.int64 if whole else np.float64)
+    return Variable(np.array(found, dtype=np.int64 if whole else np.float64), None)
+
+
+def _dates_or_words(cells: list[str], where: str) -> Variable:
+    seconds = [_seconds(cell) for cell in cells]
+    words = [place for place, value in enumerate(seconds) if value is None]
+    if 0 < len(words) < len(cells):
+        place = words[0]
+        raise _Refused(f"{where} must hold dates alone or words alone, got {cells[place]!r} in row {place + 1}.")
+    return _words(cells) if words else Variable(np.array(seconds, dtype=np.float64), False)
+
+
+#: More is a date by ISO 8601, such as 2026W05; such words are codes as often.
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+
+
+def _seconds(cell: str) -> float | None:
+    """A date, or a date and a time, in seconds since 1970, in UTC where no zone is told; or None."""
+    try:
+        moment = datetime.fromisoformat(cell) if _DATE.match(cell) else None
+    except ValueError:
+        return None
+    return moment and (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
@@ -221,19 +269,21 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
 
 
-def _beside(found: list[Any], path: Path) -> np.ndarray:
-    """Columns side by side, words as the places of the sorted ones."""
-    words = [isinstance(column, list) for column in found]
-    if any(words) and any(not isinstance(column, list) and column.dtype.kind == "f" for column in found):
+def _beside(found: list[Variable], path: Path) -> Variable:
+    """Columns side by side. Whole numbers, which may be either, are symbols beside symbols."""
+    kinds = {column.symbols for column in found}
+    if True in kinds and any(column.values.dtype.kind == "f" for column in found):
         raise _Refused(f"{path}: columns of words and of real numbers are no one variable; name columns of one kind.")
-    columns = [_codes(column) if isinstance(column, list) else column for column in found]
+    symbols = True if True in kinds else kinds.pop() if len(kinds) == 1 else None
+    columns = [column.values for column in found]
     if len(columns) == 1:
-        return columns[0]
+        return Variable(columns[0], symbols)
     if len({len(column) for column in columns}) > 1:
         raise _Refused(f"{path}: arrays must have as many rows as each other, got {[len(one) for one in columns]}.")
-    return np.concatenate([column.reshape(len(column), -1) for column in columns], axis=1)
+    return Variable(np.concatenate([column.reshape(len(column), -1) for column in columns], axis=1), symbols)
 
 
-def _codes(words: list[str]) -> np.ndarray:
+def _words(words: list[str]) -> Variable:
+    """The places of the sorted ones."""
     places = {word: place for place, word in enumerate(sorted(set(words)))}
-    return np.array([places[word] for word in words], dtype=np.int64)
+    return Variable(np.array([places[word] for word in words], dtype=np.int64), True)
