@@ -1,5 +1,7 @@
 """Arrays from csv, .npz and parquet files: columns by name, and one line for what cannot be read."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -46,6 +48,16 @@ def test_what_a_csv_file_holds(tmp_path, text, columns, values, kind):
 )
 def test_what_a_column_says_of_its_order(tmp_path, text, columns, symbols):
     assert of_text(tmp_path, text, *columns).symbols is symbols
+
+
+def test_a_csv_file_in_another_encoding_is_told_so(tmp_path):
+    for encoding, where in (("latin-1", "0xf6 in line 2"), ("utf-16", "0xff in line 1")):
+        (tmp_path / "t.CSV").write_bytes("x,city\n1,Köln\n".encode(encoding))
+        message = rf"t\.CSV is not UTF-8 \(byte {where}\); save it as UTF-8\.$"
+        with pytest.raises(ValueError, match=message):
+            read_variable(tmp_path / "t.CSV")
+    with pytest.raises(ValueError, match=r"standard input is no .npy, .npz, parquet or csv file in UTF-8\.$"):
+        read_variable(Path("standard input"), content="Köln".encode("latin-1"))
 
 
 @pytest.mark.parametrize(

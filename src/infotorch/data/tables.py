@@ -23,6 +23,8 @@ from infotorch.numerics.near_misses import suggest
 _NUMPY, _ZIP, _PARQUET = b"\x93NUMPY", b"PK\x03\x04", b"PAR1"
 #: Files that are nothing else when their first bytes are not those of their kind.
 _BINARY = (".npy", ".npz", ".parquet")
+#: Files that are nothing else when they are not UTF-8.
+_TEXTS = (".csv", ".tsv", ".txt")
 
 
 class _Refused(Exception):
@@ -187,10 +189,14 @@ def _from_csv(file: BinaryIO, path: Path, size: int, columns: Sequence[str]) -> 
 def _text(content: bytes, path: Path) -> str:
     try:
         text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = "\0"
+    except UnicodeDecodeError as error:
+        if path.suffix.lower() not in _TEXTS:
+            text = "\0"
+        else:
+            byte, line = error.object[error.start], error.object[: error.start].count(b"\n") + 1
+            raise _Refused(f"{path} is not UTF-8 (byte 0x{byte:02x} in line {line}); save it as UTF-8.") from None
     if "\0" in text or not text.strip():
-        what = "is empty" if not text else "is no .npy, .npz, parquet or csv file"
+        what = "is empty" if not text else "is no .npy, .npz, parquet or csv file in UTF-8"
         raise _Refused(f"{path} {what}.")
     return text
 
