@@ -8,6 +8,7 @@ from infotorch.commands.main import main
 from infotorch.recipes.changes import change
 from infotorch.recipes.registry import find_recipe
 from infotorch.records.run_record import RunRecord
+from infotorch.records.table_file import FORMAT
 from infotorch.runs.diagnose import diagnose_run
 from infotorch.runs.runner import run
 
@@ -118,6 +119,8 @@ def test_two_runs_are_compared_layer_by_layer(trained, call, tmp_path):
 
 def test_wrong_usage_is_one_line(trained, call, tmp_path):
     (tmp_path / "empty").mkdir()
+    table = tmp_path / "table.json"
+    table.write_text(json.dumps({"format": FORMAT}))
     wrong = {
         ("dmo",): "there is no recipe 'dmo'; did you mean demo?",
         ("no/folder",): "diagnose: no/folder is not a folder, and no recipe is called so.",
@@ -126,6 +129,7 @@ def test_wrong_usage_is_one_line(trained, call, tmp_path):
         (trained, "--set", "epochs=1"): "is a run, whose settings are decided",
         (trained, "--layer", "fc9"): "the network has no layer 'fc9'",
         ("demo", "--seed", "x"): "got 'x'.",
+        (table,): "table.json is a table's file, which holds no weights; give a run's folder.",
         ("demo", "--against", trained): "--against compares two runs, got demo; give a run's folder.",
         (trained, "--against", tmp_path / "empty"): "holds no run: there is no recipe.json in it.",
         ("demo", "--set", "epochs"): "epochs",

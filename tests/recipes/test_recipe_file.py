@@ -4,6 +4,7 @@ import pytest
 
 from infotorch.recipes.recipe_file import read_recipe, write_recipe
 from infotorch.recipes.registry import find_recipe
+from infotorch.records.table_file import FORMAT
 
 
 @pytest.mark.parametrize(
@@ -28,6 +29,7 @@ def test_the_seed_of_a_run_is_left_out_and_new_settings_have_their_defaults(tmp_
     [
         ({"epochs": 1}, "recipe.json is damaged: name is missing"),
         ({"name": "../x"}, "recipe.json is damaged: name must be a recipe's, and no path"),
+        ({"format": FORMAT}, "recipe.json is a table's file and no recipe; give the table's name, or"),
         ({"name": "demo"}, "recipe.json is no recipe: title: field required"),
         ({"name": "demo", "epohcs": 1, "title": "", "source": "", "data": {"name": "digits"},
           "network": {"hidden": [8]}},

@@ -100,7 +100,10 @@ def _with_gain(value: object, gain: object = None) -> str:
 
 def _recipe(name: str, variant: str | None, settings: list[str]) -> Recipe:
     from infotorch.recipes.demonstration import trained
+    from infotorch.records.table_file import is_table
 
+    if is_table(Path(name)):
+        raise ValueError(f"diagnose: {name} is a table's file, which holds no weights; give a run's folder.")
     if "/" in name and not name.endswith(".json"):
         raise FileNotFoundError(f"diagnose: {name} is not a folder, and no recipe is called so.")
     recipe = trained(*chosen([name], None if variant is None else [variant], settings, first=True))

@@ -10,6 +10,7 @@ from infotorch.recipes.demonstration import AnyRecipe, Demonstration
 from infotorch.recipes.recipe import Recipe
 from infotorch.records.files import read_json, write_json
 from infotorch.records.run_record import check_recipe
+from infotorch.records.table_file import is_table
 
 
 def read_recipe(path: Path) -> AnyRecipe:
@@ -29,6 +30,8 @@ def read_recipe(path: Path) -> AnyRecipe:
         >>> read_recipe(path) == find_recipe("demo")
         True
     """
+    if is_table(path):
+        raise ValueError(f"{path} is a table's file and no recipe; give the table's name, or a run's recipe.json.")
     content = check_recipe(read_json(path) | {"seed": None}, where=path)
     del content["seed"]
     try:
