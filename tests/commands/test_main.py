@@ -149,6 +149,13 @@ class TestWrongUsage:
         assert "file is a file, and a folder is needed" in call("report", ".", "--out", "file/page.html")[2]
         assert call("report", "folder")[2] == "infotorch: folder holds no run: no recipe.json at or below it.\n"
 
+    @pytest.mark.skipif(not os.path.isdir("/proc"), reason="a file system of Linux, which takes no files")
+    @pytest.mark.parametrize("words", ["run demo --out /proc/x", "demo --out /proc/x/y", "report . --out /proc/x.html"])
+    def test_a_folder_that_takes_no_files_though_it_may_be_written_to(self, call, words):
+        place = words.split()[-1]
+        told = f"infotorch: --out {place}: the folder /proc cannot be written to.\n"
+        assert call(*words.split()) == (2, "", told)
+
     def test_a_folder_of_other_things_is_left_alone(self, call, tmp_path):
         (tmp_path / "letters").mkdir()
         (tmp_path / "letters" / "dear.txt").write_text("dear")

@@ -113,7 +113,7 @@ class TestOptimizers:
         assert torch.allclose(weight.detach()[0], x, rtol=1e-9)
 
     def test_looking_ahead_needs_momentum(self):
-        with pytest.raises(ValueError, match=r"milr-mnist: optimizer: value error, nesterov needs momentum above 0"):
+        with pytest.raises(ValueError, match=r"milr-mnist: optimizer: nesterov needs momentum above 0"):
             change(find_recipe("milr-mnist"), {"optimizer.momentum": 0.0})
 
     def test_without_the_extra_the_message_says_what_to_install(self, monkeypatch):

@@ -333,7 +333,7 @@ class TestBuilding:
             )
         assert {"fc1_sigmoid", "squash"} <= {name for name, _ in network.named_children()}
         assert network.get_parameter("fc2.weight").std().item() == pytest.approx(1, abs=0.05)  # 128 x 64 or more
-        with pytest.raises(ValueError, match="demo: network: value error, head is folded into the last layer"):
+        with pytest.raises(ValueError, match="demo: network: head is folded into the last layer"):
             change(find_recipe("demo", "full-bound"), {"network.head": True, "network.squash": True})
 
     def test_a_table_of_nodes_runs_on_graphs_and_one_of_graphs_on_nodes(self):

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from infotorch.numerics.near_misses import suggest
 from infotorch.recipes.recipe import Recipe
-from infotorch.recipes.settings import SettingValue
+from infotorch.recipes.settings import SettingValue, broken_rule
 
 #: What names a variant rather than deciding a number: not to be set from outside.
 _FIXED = {"name", "variant", "title", "description", "source", "published", "changed", "search.space", "search.during"}
@@ -153,4 +153,4 @@ def _first_complaint(recipe: Recipe, error: ValidationError) -> str:
         allowed = [part.strip("'") or '""' if part.startswith("'") else part.lower() for part in listed]
         word = str(first["input"])
         return f"{recipe.name}: {place}: there is no value {word!r}; {suggest(word, allowed)}"
-    return f"{recipe.name}: {place}: {first['msg'].lower()}, got {first['input']!r}."
+    return f"{recipe.name}: {place}: {broken_rule(first)}"

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from infotorch.recipes.demonstration import AnyRecipe, Demonstration
 from infotorch.recipes.recipe import Recipe
+from infotorch.recipes.settings import broken_rule
 from infotorch.records.files import read_json, write_json
 from infotorch.records.run_record import check_recipe
 from infotorch.records.table_file import is_table
@@ -39,7 +40,7 @@ def read_recipe(path: Path) -> AnyRecipe:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        raise ValueError(f"{path} is no recipe: {place}: {first['msg'].lower()}, got {first['input']!r:.60}.") from None
+        raise ValueError(f"{path} is no recipe: {place}: {broken_rule(first)}") from None
 
 
 def write_recipe(path: Path, recipe: AnyRecipe) -> None:

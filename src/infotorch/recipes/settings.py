@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
@@ -28,3 +28,18 @@ class Settings(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def broken_rule(detail: Mapping[str, Any]) -> str:
+    """What pydantic says of one setting, with the value; of settings that do not go together, the rule alone.
+
+    Args:
+        detail: one of `ValidationError.errors()`.
+
+    Example:
+        >>> broken_rule({"type": "value_error", "msg": "Value error, IB must be last", "input": {"hidden": []}})
+        'IB must be last.'
+    """
+    own = detail["type"] == "value_error"
+    rule = detail["msg"].removeprefix("Value error, ") if own else detail["msg"].lower()
+    return f"{rule}." if isinstance(detail["input"], Mapping) else f"{rule}, got {detail['input']!r:.60}."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,17 +17,31 @@ if TYPE_CHECKING:
     from infotorch.runs.setup import Setups
 
 
-def check_folder(out: Path) -> None:
+def check_folder(out: Path, *, asked: Path | None = None) -> None:
     """Refuse a folder that cannot be made or written to.
+
+    Args:
+        out: the folder.
+        asked: a file in it that the caller named.
 
     Raises:
         ValueError: it, or a folder above it, is a file or is not writable.
     """
+    said = f"--out {asked or out}"
     there = next(path for path in (out, *out.absolute().parents) if path.exists() or path.is_symlink())
     if not there.is_dir():
-        raise ValueError(f"--out {out}: {there} is a file, and a folder is needed there.")
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise ValueError(f"--out {out}: the folder {there} cannot be written to.")
+        raise ValueError(f"{said}: {there} is a file, and a folder is needed there.")
+    if not os.access(there, os.W_OK | os.X_OK) or not _takes_files(there):
+        raise ValueError(f"{said}: the folder {there} cannot be written to.")
+
+
+def _takes_files(folder: Path) -> bool:
+    """Asked by a file without a name: permissions say nothing of /proc, or to root."""
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError:
+        return False
+    return True
 
 
 def check_run(directory: Path, *, resume: bool) -> None:
@@ -84,7 +99,7 @@ def check_file(out: Path) -> None:
     """
     if out.is_dir():
         raise ValueError(f"--out {out} is a folder, and a file is needed.")
-    check_folder(out.parent)
+    check_folder(out.parent, asked=out)
 
 
 def check_names(recipes: Sequence[AnyRecipe]) -> None:
