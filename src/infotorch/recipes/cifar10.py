@@ -4,7 +4,7 @@ The network of 94 % (`airbench94`) and its training, written from the paper: alt
 pixels, label smoothing of 0.2, Nesterov SGD that looks ahead with rates told per 1,024 samples, a triangle of rates,
 and scores of six views. Ours: 10 epochs for 9.9, 18 in the rows that take an hour, the last batch of an epoch kept, and
 statistics of the pixels from 45,000 images. Training computes in bfloat16 and keeps its weights, and its scores, in
-float32; a processor without instructions for bfloat16 may be faster with `--set precision=32-true`.
+float32; a processor without instructions for bfloat16 is faster with `--set precision=32-true`, and a warning says so.
 
 The rows of the table train on all 50,000 training images. Every choice is made on 5,000 of them that are held out:
 `--set tune=true`, or `--set data.train_on_validation=false`. `data.name` takes Fashion-MNIST and MNIST, which is not
