@@ -99,14 +99,13 @@ def root(
     else:
         check_processes(context.invoked_subcommand, _SHARED)
         end_with_parent()
-        context.with_resource(plain_warnings())
         if rank():
             context.with_resource(hushed())
 
 
 def main() -> None:
     """Run the command line; every error is one plain line."""
-    with lasting_streams(), interrupting() as stopped:
+    with lasting_streams(), plain_warnings(), interrupting() as stopped:
         try:
             code = app(prog_name="infotorch", standalone_mode=False)
             sys.stdout.flush()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import gc
 import weakref
+from collections.abc import Sequence
+from functools import partial
 from numbers import Integral
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -18,6 +20,7 @@ from infotorch.data.graph_checks import is_graph
 from infotorch.data.graphs import tensors_of
 from infotorch.data.targets import kind_of_targets
 from infotorch.networks.forward_inputs import called_with, main_output
+from infotorch.networks.later_layers import later_layers
 from infotorch.networks.segments import Segment
 from infotorch.numerics.checks import check_callable, check_module, shown
 from infotorch.numerics.kinds import check_kind
@@ -26,6 +29,7 @@ from infotorch.numerics.seeds import SeedStreams
 from infotorch.numerics.states import check_keys, check_state
 from infotorch.objectives.base import LocalBatch, Loss, Objective
 from infotorch.objectives.checks import check_targets
+from infotorch.objectives.place import Place
 from infotorch.training.checks import check_makes_optimizers
 from infotorch.training.inputs import describe_input
 from infotorch.updates.gradient import GradientUpdate, OptimizerFactory, SchedulerFactory
@@ -296,6 +300,19 @@ class LocalModule:
             self.update.load_state_dict(state["update"])
         if self.critic_update is not None:
             self.critic_update.load_state_dict(state["critic_update"])
+
+
+def place_of(modules: Sequence[LocalModule], number: int, output: Tensor) -> Place:
+    """A module's place; the layers behind it are looked at when they are asked for.
+
+    Args:
+        modules: all of the plan.
+        number: the module's.
+        output: its output for some samples.
+    """
+    bodies = [module.body for module in modules[number + 1 :]]
+    following = partial(later_layers, bodies, output, where=f"module {modules[number].name!r}: auxiliary 'following'")
+    return Place(number, len(modules), following)
 
 
 def _hint(x: Inputs) -> str:

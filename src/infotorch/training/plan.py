@@ -32,8 +32,7 @@ from infotorch.objectives.names import ObjectiveLike, parse_objectives
 from infotorch.training.checks import check_model, check_output, check_staleness, check_weights
 from infotorch.training.graph_caches import refuse_graph_caches, without_graph_caches
 from infotorch.training.inputs import device_of, local_batch
-from infotorch.training.local_module import LocalModule
-from infotorch.training.places import place_of
+from infotorch.training.local_module import LocalModule, place_of
 from infotorch.training.reading import Batches, TrainingData, as_batches
 from infotorch.training.split_module import SplitModule
 from infotorch.updates.gradient import GradientUpdate, Handoff, OptimizerFactory, SchedulerFactory

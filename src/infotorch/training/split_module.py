@@ -13,8 +13,7 @@ from infotorch.numerics.states import check_keys
 from infotorch.objectives.base import Objective
 from infotorch.training.checks import check_makes_optimizers
 from infotorch.training.local_module import LocalModule, refuse_to_make
-from infotorch.updates.checks import check_steps_alone
-from infotorch.updates.gradient import OptimizerFactory, SchedulerFactory, check_schedules
+from infotorch.updates.gradient import OptimizerFactory, SchedulerFactory, check_schedules, check_steps_alone
 from infotorch.updates.proximal import ProximalSplit
 from infotorch.updates.proximal_info import ProximalInfo
 from infotorch.updates.stall import check_split_state

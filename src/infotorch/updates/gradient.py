@@ -1,7 +1,8 @@
-"""The plain update: one backward, one step of any torch optimiser, one step of its schedule."""
+"""The plain update: one backward, one step of any torch optimiser, one step of its schedule; and which of these fit."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, TypeAlias
@@ -13,7 +14,6 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from infotorch.numerics.ranks import Ranks
 from infotorch.numerics.states import check_keys, check_optimizer_state, check_state
-from infotorch.updates.checks import check_parameters, check_steps_alone, check_steps_by_gradients
 
 #: Makes an optimiser of a list of parameters, such as `lambda p: torch.optim.Adam(p, lr=1e-3)`.
 OptimizerFactory: TypeAlias = Callable[[list[nn.Parameter]], Optimizer]
@@ -21,6 +21,64 @@ OptimizerFactory: TypeAlias = Callable[[list[nn.Parameter]], Optimizer]
 SchedulerFactory: TypeAlias = Callable[[Optimizer, int], LRScheduler]
 #: Whether what comes next sees the weights from before a step or from after it.
 Handoff = Literal["before", "after"]
+
+
+_NEEDS = {
+    **dict.fromkeys(
+        ("lbfgs", "sam", "gsam", "wsam", "bsam", "looksam", "friendlysam", "alig"),
+        "a closure that computes the loss again",
+    ),
+    **dict.fromkeys(("adahessian", "sophiah"), "gradients that can be differentiated again (create_graph)"),
+}
+
+
+def check_steps_by_gradients(optimizer: Optimizer, *, where: str, step: str = "a step") -> None:
+    """Refuse an optimiser whose step asks for more than gradients: some fail in it when half the network has moved.
+
+    Raises:
+        ValueError: it does.
+    """
+    # By name where the signature does not tell.
+    kind = next((_NEEDS[c.__name__.lower()] for c in type(optimizer).__mro__ if c.__name__.lower() in _NEEDS), None)
+    closure = inspect.signature(optimizer.step).parameters.get("closure")
+    if kind is None and closure is not None and closure.default is inspect.Parameter.empty:
+        kind = _NEEDS["lbfgs"]
+    if kind is not None:
+        raise ValueError(
+            f"{where} {type(optimizer).__name__} needs {kind}, and {step} has the gradients alone; take one that needs "
+            "no more, such as SGD or Adam."
+        )
+
+
+def _check_parameters(optimizer: Optimizer, parameters: Sequence[nn.Parameter]) -> None:
+    # Running statistics may stand beside weights, as in the groups of `LookaheadSGD`.
+    held = {id(p) for group in optimizer.param_groups for p in group["params"] if p.requires_grad}
+    own = {id(p) for p in parameters}
+    if held - own:
+        raise ValueError(
+            f"optimizer: {len(held - own)} of its {len(held)} parameters are not of the list that it was to be made "
+            "of; make it of that list, as `lambda parameters: torch.optim.Adam(parameters)` does."
+        )
+    if own - held:
+        raise ValueError(
+            f"optimizer: it holds {len(held)} of the {len(own)} parameters that it was to be made of, and the others "
+            "would stay as they are; make it of the whole list, and give requires_grad=False to what is to stay."
+        )
+
+
+def check_steps_alone(scheduler: LRScheduler) -> None:
+    """Refuse a schedule whose step asks for a value, as `ReduceLROnPlateau` does.
+
+    Raises:
+        ValueError: it does.
+    """
+    asked = inspect.signature(scheduler.step).parameters.values()
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    if needed := [one.name for one in asked if one.kind in kinds and one.default is inspect.Parameter.empty]:
+        raise ValueError(
+            f"scheduler: the step of {type(scheduler).__name__} needs {', '.join(needed)}, and a schedule is stepped "
+            "after every update without any; take one that goes by steps, such as OneCycleLR, or step yours yourself."
+        )
 
 
 def check_schedules(schedulers: Sequence[LRScheduler | None], states: Sequence[Any], *, where: str) -> None:
@@ -95,7 +153,7 @@ class GradientUpdate:
         if not isinstance(self.optimizer, Optimizer):
             raise TypeError(f"GradientUpdate: optimizer must make an optimiser, got {type(self.optimizer).__name__}.")
         check_steps_by_gradients(self.optimizer, where="optimizer:")
-        check_parameters(self.optimizer, trainable)
+        _check_parameters(self.optimizer, trainable)
         self.scheduler = None if scheduler is None else scheduler(self.optimizer, num_steps)
         if self.scheduler is not None:
             check_steps_alone(self.scheduler)

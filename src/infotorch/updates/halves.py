@@ -12,8 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from infotorch.numerics.checks import check_positive, shown
-from infotorch.updates.checks import check_steps_by_gradients
-from infotorch.updates.gradient import OptimizerFactory
+from infotorch.updates.gradient import OptimizerFactory, check_steps_by_gradients
 
 
 def step_sizes_of(given: Any, bottlenecks: int) -> tuple[float, ...]:
