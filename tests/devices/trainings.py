@@ -77,7 +77,7 @@ def names_of(field):
 
 CASES = {
     # The stand-in moves a weight by its shape, and a lazy layer's has none yet.
-    **{name: case for name, case in OF_TENSORS.items() if name != "experts"},
+    **{name: case for name, case in OF_TENSORS.items() if not name.startswith("experts")},
     **{name: partial(of_graphs, name) for name in REGISTRY if REGISTRY[name].needs == "graphs"},
     **{f"read-out of {kind} targets": partial(of_targets, kind) for kind in ("real", "multilabel")},
     **{f"{name}, partly labelled": partial(partly_labelled, name) for name in OF_TENSORS if name.startswith("Y:")},

@@ -161,17 +161,6 @@ def test_tied_weights_of_two_layers_are_refused():
         check_no_shared_parameters([first, second])
 
 
-class ReadsInputInTraining(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.a, self.b = nn.Linear(4, 4), nn.Linear(4, 4)
-
-    def forward(self, x):
-        h = self.b(self.a(x))
-        return h + x if self.training else h
-
-
-@pytest.mark.parametrize("training", [True, False])
 def test_a_norm_that_two_modules_call_is_refused():
     """It has no parameter, and counted the samples of both."""
     norm = nn.BatchNorm1d(4, affine=False)
@@ -186,6 +175,17 @@ def test_a_norm_that_two_modules_call_is_refused():
     assert torch.equal(first(x, x), still(first.network[0](x)))
 
 
+class ReadsInputInTraining(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(4, 4), nn.Linear(4, 4)
+
+    def forward(self, x):
+        h = self.b(self.a(x))
+        return h + x if self.training else h
+
+
+@pytest.mark.parametrize("training", [True, False])
 def test_the_raw_input_may_be_read_in_one_mode_only(training):
     model, x = ReadsInputInTraining(), torch.rand(5, 4, generator=torch.Generator().manual_seed(0))
     segments = split(model, ("b",))

@@ -54,7 +54,7 @@ def test_recorded_settings_have_the_names_of_today(path):
     ("table", "runs"),
     [
         ("demo", 24),
-        ("mole-adult", 69),
+        ("mole-adult", 81),
         ("prox-mnist", 84),
         ("milr-temperature", 42),
         pytest.param("prox-binary", 102, marks=pytest.mark.slow),

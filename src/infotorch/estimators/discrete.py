@@ -96,7 +96,7 @@ def examined_for_bias(found: Estimate, a: Tensor, b: Tensor, correction: Correct
 
     Example:
         >>> a = torch.arange(40) % 2
-        >>> examined_for_bias(plug_in_mi(a, a, None, name=""), a, a, None, name="").reliable
+        >>> examined_for_bias(plug_in_mi(a, a, None, name="plug-in"), a, a, None, name="example").reliable
         True
     """
     falls: list[float] = []
@@ -118,9 +118,9 @@ def examined_for_bias(found: Estimate, a: Tensor, b: Tensor, correction: Correct
 def _fall_from_halves(value: float, a: Tensor, b: Tensor, correction: Correction | None) -> float:
     n, total = len(a), 0.0
     splits = _SPLITS if n <= _FEW_SAMPLES else 1
-    generator = torch.Generator().manual_seed(0)  # the same samples say the same
+    generator = torch.Generator("cpu").manual_seed(0)  # the same samples say the same
     for _ in range(splits):
-        order = torch.randperm(n, generator=generator).to(a.device)
+        order = torch.randperm(n, generator=generator, device="cpu").to(a.device)
         for half in (order[: n // 2], order[n // 2 :]):
             first, second = symbols(a[half, None]), symbols(b[half, None])
             total += float(plug_in_mi(first, second, correction, name=""))

@@ -23,9 +23,11 @@ class StageModes:
         trained: those that the stage trains.
 
     Example:
+        >>> import torch
         >>> from infotorch.training.local_module import LocalModule
         >>> drop = nn.Dropout()
-        >>> first, second = (LocalModule(name, nn.Sequential(nn.Linear(2, 2), drop), None) for name in "ab")
+        >>> sgd = torch.optim.SGD
+        >>> first, second = (LocalModule(n, nn.Sequential(nn.Linear(2, 2), drop), None, optimizer=sgd) for n in "ab")
         >>> modes = StageModes([first, second], {second})
         >>> modes.set()
         >>> modes.enter(first)
@@ -66,8 +68,9 @@ def kept_in_evaluation(bodies: Iterable[nn.Module]) -> set[nn.Module]:
         >>> class Fixed(nn.BatchNorm1d):
         ...     def train(self, mode=True):
         ...         return super().train(False)
-        >>> kept_in_evaluation([nn.Sequential(nn.Linear(2, 3), Fixed(3))])
-        {Fixed(3, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True)}
+        >>> network = nn.Sequential(nn.Linear(2, 3), Fixed(3))
+        >>> kept_in_evaluation([network]) == {network[1]}
+        True
     """
     kept: set[nn.Module] = set()
     networks = dict.fromkeys(body.network if isinstance(body, Segment) else body for body in bodies)
