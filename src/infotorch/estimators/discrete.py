@@ -19,6 +19,8 @@ Correction = Literal["miller-madow"]
 
 # Pairs of halves that tell whether a value still falls; beyond so many samples one pair tells it.
 _SPLITS, _FEW_SAMPLES = 4, 100_000
+# Samples whose halves hold two at least; of one sample every value is 0.
+_HALVED = 4
 # In so many standard errors; 2 % of well-sampled pairs of independent symbols fall as far by chance, and all of those
 # whose interval leaves out the truth because of bias do (uniform and Zipf's symbols, 60 seeds).
 _FALLS = 1.5
@@ -102,6 +104,8 @@ def examined_for_bias(found: Estimate, a: Tensor, b: Tensor, correction: Correct
     falls: list[float] = []
 
     def short() -> str:
+        if len(a) < _HALVED:
+            return ""
         fall = _fall_from_halves(float(found), a, b, correction)
         if fall <= _FALLS * math.hypot(found.std_error, _chance(a, b)):
             return ""
