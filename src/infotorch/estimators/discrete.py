@@ -21,8 +21,8 @@ Correction = Literal["miller-madow"]
 _SPLITS, _FEW_SAMPLES = 4, 100_000
 # Samples whose halves hold two at least; of one sample every value is 0.
 _HALVED = 4
-# In so many standard errors: values of independent symbols that are sampled well seldom fall as far by chance, and those
-# whose interval leaves out the truth because of bias do (tests/estimators/test_discrete.py).
+# In so many standard errors: values of independent symbols that are sampled well seldom fall as far by chance, and
+# those whose interval leaves out the truth because of bias do (tests/estimators/test_discrete.py).
 _FALLS = 1.5
 
 
