@@ -7,6 +7,7 @@ from tests.networks.segmented import run
 from torch import nn
 
 from infotorch.networks.segments import split
+from infotorch.numerics.named_tensors import NamedTensors
 from infotorch.updates.proximal import ProximalSplit
 
 X = torch.rand(6, 4, generator=torch.Generator().manual_seed(0))
@@ -272,8 +273,46 @@ class Keywords(Layers):
 def test_keywords_are_allowed_unless_they_are_read():
     model = Keywords(passes_on=False)
     assert torch.equal(run(split(model, ("b",)), X), model(X))
-    with pytest.raises(ValueError, match=r"forward passes on its \*\*options, of which a trace knows nothing"):
+    with pytest.raises(ValueError, match="cannot be traced \\(KeyError: 'scale'\\)"):
         split(Keywords(passes_on=True), ("b",))
+
+
+class HandsAllOn(nn.Module):
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, *args, **kwargs):
+        return self.network(*args, **kwargs)
+
+
+class HandsKeywordsOn(HandsAllOn):
+    def forward(self, x, scale=2.0, **kwargs):
+        return self.network(x, **kwargs) * scale
+
+
+class HandsAnyNumberOn(HandsAllOn):
+    def forward(self, *inputs):
+        return self.network(*inputs)
+
+
+@pytest.mark.parametrize("wrapper", [HandsAllOn, HandsKeywordsOn, HandsAnyNumberOn])
+def test_a_wrapper_that_hands_its_arguments_on_is_cut_within(wrapper):
+    model = wrapper(HandsAllOn(Keywords(passes_on=False)))
+    assert torch.equal(run(split(model, ("network.network.b",)), X), model(X))
+
+
+class Scaled(Layers):
+    def forward(self, x, scale):
+        return self.c(self.b(self.a(x)) * scale)
+
+
+def test_a_wrapper_that_hands_names_on_is_cut_within():
+    model = HandsAllOn(Scaled())
+    inputs = NamedTensors({"x": X, "scale": torch.full((len(X), 1), 3.0)})
+    assert torch.equal(
+        run(split(model, ("network.c",)), inputs), model(**{name: inputs[name] for name in inputs.keys()})
+    )
 
 
 class Skips(Layers):

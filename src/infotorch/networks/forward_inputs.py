@@ -17,6 +17,8 @@ from infotorch.numerics.named_tensors import NamedTensors
 # What torch_geometric's data objects call the tensors of a graph.
 _GRAPH_TENSORS = {"x", "edge_index", "edge_weight", "edge_attr", "pos", "batch"}
 
+_ANY_FURTHER = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
+
 
 def arguments_of(model: nn.Module) -> list[inspect.Parameter]:
     """The arguments of forward that have a name of their own; none of TorchScript, whose forward has no signature.
@@ -27,12 +29,17 @@ def arguments_of(model: nn.Module) -> list[inspect.Parameter]:
     """
     if isinstance(model, torch.jit.ScriptModule):
         return []
-    return [one for one in _parameters(model).values() if one.kind not in {one.VAR_POSITIONAL, one.VAR_KEYWORD}]
+    return [one for one in _parameters(model).values() if one.kind not in _ANY_FURTHER]
 
 
 def _parameters(model: nn.Module) -> Mapping[str, inspect.Parameter]:
-    """What forward takes; of what torch.compile made, whose own forward takes anything, that of the model within."""
-    return inspect.signature(getattr(model, "_orig_mod", model).forward).parameters
+    """What forward takes; of a wrapper that hands all that it is given on to its only child, what that takes."""
+    model = getattr(model, "_orig_mod", model)  # of what torch.compile made
+    found = inspect.signature(model.forward).parameters
+    children = list(model.children())
+    kinds = {one.kind for one in found.values()}
+    hands_on = inspect.Parameter.VAR_KEYWORD in kinds and kinds <= _ANY_FURTHER and len(children) == 1
+    return _parameters(children[0]) if hands_on and not isinstance(children[0], torch.jit.ScriptModule) else found
 
 
 def _takes_any_name(model: nn.Module) -> bool:
@@ -110,17 +117,26 @@ class TracedInputs:
     names: tuple[str, ...] | None
     defaults: dict[str, Any] = field(default_factory=dict)
 
-    def gather(self, graph: fx.Graph) -> None:
-        """Make one input of all that were traced, and drop those that were fixed.
+    @property
+    def is_open(self) -> bool:
+        """Whether forward takes any further arguments, `*args` or `**kwargs`, of which it is given none."""
+        return any(one.kind in _ANY_FURTHER for one in inspect.signature(self.model.forward).parameters.values())
 
-        Raises:
-            TypeError: forward passes on further arguments, of which a trace knows nothing.
-        """
+    def read(self) -> tuple[tuple[str, ...], bool]:
+        """The arguments that a trace gives forward, and whether by their names."""
+        if self.names is not None:
+            return self.names, True
+        names = tuple(_parameters(self.model))
+        if takes_graph_tensors(self.model):
+            return tuple(name for name in names if _is_graph_tensor(self.model, name)), True
+        return names[:1], False
+
+    def gather(self, graph: fx.Graph) -> None:
+        """Make one input of all that were traced, and drop those that were fixed."""
         if self.names is not None:
             _read_from_one_object(graph, self.names, read_input)
         elif takes_graph_tensors(self.model):
-            names = list(_parameters(self.model))
-            _read_from_one_object(graph, [n for n in names if _is_graph_tensor(self.model, n)], getattr)
+            _read_from_one_object(graph, self.read()[0], getattr)
         _drop_defaulted_inputs(graph)
 
 
@@ -242,8 +258,6 @@ def _read_from_one_object(graph: fx.Graph, names: Sequence[str], read: Any) -> N
 def _drop_defaulted_inputs(graph: fx.Graph) -> None:
     """Remove the inputs that tracing fixed to their defaults, with the assertions that it left on them."""
     for extra in [node for node in graph.nodes if node.op == "placeholder"][1:]:
-        if str(extra.target).startswith("*") and extra.users:
-            raise TypeError(f"forward passes on its {extra.target}, of which a trace knows nothing")
         doomed = [extra]
         for node in doomed:
             doomed.extend(user for user in node.users if user not in doomed)

@@ -299,7 +299,7 @@ def _trace(
 ) -> tuple[fx.Graph, list[Condition]]:
     try:
         inputs = traced_inputs(model, names)
-        graph, reads = trace(model, cuts, inputs.defaults, training=training)
+        graph, reads = trace(model, cuts, inputs, training=training)
         inputs.gather(graph)
         return graph, reads
     except LeftOut as error:

@@ -23,6 +23,7 @@ from torch import Tensor, fx, nn
 
 from infotorch.networks.contexts import Condition, Contexts, LeftOut
 from infotorch.networks.crossing import writes
+from infotorch.networks.forward_inputs import TracedInputs
 from infotorch.numerics.process import alone
 
 # Where torch_geometric keeps its functions: pooling over the nodes of a graph, and what else a forward may call.
@@ -119,7 +120,7 @@ class _LiveTensor(fx.Proxy):
 class _CutTracer(fx.Tracer):
     """Looks only into modules that contain a cut; any other module is one opaque call."""
 
-    def __init__(self, model: nn.Module, cuts: Sequence[str]) -> None:
+    def __init__(self, model: nn.Module, cuts: Sequence[str], inputs: TracedInputs) -> None:
         super().__init__(autowrap_functions=_graph_functions())
         # Where forward may find these functions: its file's own names, the package's ("gnn.global_mean_pool"), and the
         # model's attributes (the steps of torch_geometric's Sequential).
@@ -127,10 +128,29 @@ class _CutTracer(fx.Tracer):
         self._autowrap_search += [*holders, *model.modules()]
         self._cuts = cuts
         self._model = model
+        self._inputs = inputs
         self._names = {id(tensor): name for name, tensor in _tensors_of(model)}
         self._live: dict[str, fx.Proxy] = {}
         self.reads: dict[tuple[int, str], Read] = {}
         self.contexts = Contexts(model)
+
+    def create_args_for_root(
+        self,
+        root_fn: Callable[..., Any],
+        is_module: bool,
+        concrete_args: dict[str, Any] | tuple[Any, ...] | None = None,
+    ) -> tuple[Callable[..., Any], list[Any]]:
+        """What to call in place of forward, and its arguments.
+
+        One that takes `*args` or `**kwargs` is called as users call it, with none: fx would make a symbol of each.
+        """
+        if not self._inputs.is_open:
+            return super().create_args_for_root(root_fn, is_module, concrete_args)
+        names, by_name = self._inputs.read()
+        values = [self.create_proxy("placeholder", name, (), {}) for name in names]
+        if not by_name:
+            return root_fn, [self.root, *values]
+        return (lambda model, *given: root_fn(model, **dict(zip(names, given, strict=True)))), [self.root, *values]
 
     def create_node(self, kind: str, *args: Any, **kwargs: Any) -> fx.Node:
         """A node of the graph, unless forward sets contexts around it that matter."""
@@ -197,14 +217,14 @@ def _graph_functions() -> tuple[Callable[..., Any], ...]:
 
 
 def trace(
-    model: nn.Module, cuts: Sequence[str], defaults: dict[str, Any], *, training: bool
+    model: nn.Module, cuts: Sequence[str], inputs: TracedInputs, *, training: bool
 ) -> tuple[fx.Graph, list[Condition]]:
     """The forward pass of `model` with every layer that holds no cut as one step, and what the graph depends on.
 
     Args:
         model: left as it was, but for constants of the graph (`_tensor_constant0`), see `left_as_it_was`.
         cuts: names of layers.
-        defaults: arguments of forward that are fixed.
+        inputs: which arguments of forward are read, and which are fixed.
         training: the mode in which it is traced.
 
     Raises:
@@ -214,13 +234,13 @@ def trace(
     """
     if replaced := _around_forward(model):
         raise LeftOut(replaced)
-    tracer = _CutTracer(model, cuts)
+    tracer = _CutTracer(model, cuts, inputs)
     traced = [m for name, m in model.named_modules() if not name or not tracer.is_leaf_module(m, name)]
     for module in model.modules():
         module.training = training
     before = [_held(module) for module in traced]
     with _refusing_draws(), torch.enable_grad(), _watching(tracer):
-        graph = tracer.trace(model, concrete_args=defaults)
+        graph = tracer.trace(model, concrete_args=inputs.defaults)
     for module, attributes in zip(traced, before, strict=True):
         _check_unchanged(tracer, module, attributes)
         tracer.note(module, "_modules", module._modules)
