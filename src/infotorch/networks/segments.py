@@ -116,6 +116,10 @@ class Segment(nn.Module):
     def training(self, mode: bool) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
         self.__dict__["_mode"] = mode
 
+    def are_all(self, segments: Sequence[nn.Module]) -> bool:
+        """Whether these are all segments of the network, in their order."""
+        return list(segments) == self._cutting.segments
+
     def forward(self, module_input: object, x: object) -> object:
         """The segment's output for the previous segment's output and the raw input, a tensor, a graph or a dict."""
         self._cutting.follow(x)

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from infotorch.data.graph_checks import is_graph
 from infotorch.data.graphs import GraphSamples
 from infotorch.data.targets import Targets
+from infotorch.networks.composition import check_composition
 from infotorch.networks.forward_inputs import FromGraph, takes_graph_tensors
 from infotorch.networks.segments import check_no_shared_parameters, split, starting_layers, wrapper_advice
 from infotorch.numerics.checks import check_choice
@@ -28,6 +29,7 @@ from infotorch.numerics.kinds import check_kind, check_names, check_several
 from infotorch.numerics.named_tensors import NamedTensors
 from infotorch.numerics.seeds import seed_streams
 from infotorch.numerics.threads import OperationCount
+from infotorch.objectives.layer_hook import hooks_paused
 from infotorch.objectives.names import ObjectiveLike, parse_objectives
 from infotorch.training.checks import check_model, check_output, check_staleness, check_weights
 from infotorch.training.graph_caches import refuse_graph_caches, without_graph_caches
@@ -307,26 +309,26 @@ class Plan:
 
         Raises:
             TypeError: batches are not keyed by epoch, or epochs or seed is not an integer.
-            ValueError: nothing is left to train, the model cannot take x, or one of its layers keeps the edges of one
-                graph (cached=True) where there are many.
+            ValueError: nothing is left to train, the model cannot take x or gives other values than its parts, or one
+                of its layers keeps the edges of one graph (cached=True) where there are many.
             OutOfMemoryError: the first batch does not fit the device.
         """
         check_kind(epochs, Integral, where="Plan.prepare", name="epochs", said="an integer")
-        model = nn.ModuleList(module.body for module in self.modules)
-        where = "Plan.prepare"
-        batches = as_batches(batches, model, batch_size=batch_size, seed=seed, where=where, targets=targets)
+        bodies, where = nn.ModuleList(module.body for module in self.modules), "Plan.prepare"
+        batches = as_batches(batches, bodies, batch_size=batch_size, seed=seed, where=where, targets=targets)
         if not self.stages() or not self.stages()[0]:
             raise ValueError("Plan: every module is frozen, nothing is left to train.")
         if isinstance(getattr(batches, "x", None), GraphSamples):
-            refuse_graph_caches(module.body for module in self.modules)
+            refuse_graph_caches(bodies)
         batch = next(iter(batches.epoch(0)))
         streams = seed_streams(seed)
-        bodies = [module.body for module in self.modules]
         check_weights(bodies, where="Plan")
         # A lazy layer draws its weights in its first forward pass.
         lazy = streams.as_global("lazy", device=device_of(batch.x))
         with torch.no_grad(), evaluating(self), lazy, looking(bodies), OperationCount() as count:
             outputs = self.outputs(batch.x)
+        with hooks_paused():
+            check_composition([*bodies], batch.x)
         self.operations = count.total
         self.num_steps = epochs * len(batches)
         for number, (module, output) in enumerate(zip(self.modules, outputs, strict=True)):

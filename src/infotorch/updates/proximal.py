@@ -24,6 +24,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from infotorch.networks.composition import check_composition
 from infotorch.networks.segments import check_no_shared_parameters, split
 from infotorch.numerics.checks import check_choice, check_count, check_positive
 from infotorch.numerics.finite import all_finite
@@ -49,8 +50,6 @@ from infotorch.updates.stall import FLAT, LINEAR, FlatWatch, StallWatch, check_s
 
 #: What the front moves down, see the top of this file.
 ProximalOrder = Literal[1, 2, "hybrid", "whole"]
-#: Rounding of shares that were added, in float32 too.
-_SHARES = 1e-4
 
 
 class ProximalSplit:
@@ -276,7 +275,7 @@ class ProximalSplit:
         Raises:
             ValueError: the shares of the parts do not sum to 1.
         """
-        if abs((total := math.fsum(share for share, _ in self._parts)) - 1) > _SHARES:
+        if abs((total := math.fsum(share for share, _ in self._parts)) - 1) > 1e-4:  # rounding
             raise ValueError(f"ProximalSplit.apply: the shares of a batch must sum to 1, got {total:.6g}.")
         infos = [info for _, info in self._parts]
         if finite := all(info.finite for info in infos):
@@ -311,6 +310,7 @@ class ProximalSplit:
         phi, how = parameters_of(self.backward_optimizer), {"curved": self.order != 1, "ranks": self.ranks}
         seen = Slopes(self.forwards, self.backward, phi, x=x, loss_fn=loss_fn, share=share, **how)
         if not self._checked:
+            check_composition([*self.forwards, self.backward], x)
             check_reached("backward", [self.backward], phi, seen.phi_gradients)
             seen.check_no_other_way(trained(self.forwards))
         return seen
