@@ -20,7 +20,7 @@ def check_composition(parts: Sequence[nn.Module], x: Any) -> None:
     """Refuse parts of a network that together give something else than the network does.
 
     A trace follows forward with symbols in place of values. What Python decides there by a value's type or attributes,
-    as `hasattr(h, "mask")` does, may come out otherwise than in a run. So both run on x: in evaluation mode, without
+    as `isinstance(h, torch.Tensor)` does, may come out otherwise than in a run. So both run on x: in evaluation mode, without
     gradients and from one random state; the network is left as it was.
 
     Args:
@@ -35,7 +35,7 @@ def check_composition(parts: Sequence[nn.Module], x: Any) -> None:
         >>> class Asks(nn.Sequential):
         ...     def forward(self, x):
         ...         h = self[0](x)
-        ...         return self[1](h * 2 if hasattr(h, "mask") else h)
+        ...         return self[1](h * 2 if isinstance(h, Tensor) else h)
         >>> check_composition(split(Asks(nn.Linear(2, 2), nn.Linear(2, 2)), ["1"]), torch.ones(3, 2))
         Traceback (most recent call last):
             ...
@@ -73,9 +73,9 @@ def check_composition(parts: Sequence[nn.Module], x: Any) -> None:
     if not _are_same(main_output(found), main_output(wanted)):
         raise ValueError(
             f"cuts: the parts of the {type(network).__name__} together give other values than it does. A trace does "
-            "not see what forward decides by a value's type or attributes, such as hasattr(h, ...); decide by "
-            "something else, cut elsewhere, or give the parts as modules of your own: ProximalSplit(f, g, ...), or the "
-            "LocalModules of a Plan."
+            "not see what forward decides by a value's type or attributes, such as isinstance(h, torch.Tensor) or "
+            "hasattr(h, ...); decide by something else, cut elsewhere, or give the parts as modules of your own: "
+            "ProximalSplit(f, g, ...), or the LocalModules of a Plan."
         )
 
 

@@ -31,8 +31,6 @@ _GRAPH_MODULES = ("torch_geometric.nn", "torch_geometric.utils")
 _OWN_ATTRIBUTES = {*vars(nn.Module()), *dir(nn.Module)}
 # An attribute longer than this is watched as an object, and one nested deeper likewise.
 _LONGEST, _DEEPEST = 1000, 6
-# Methods of a tensor that give no tensor.
-_NUMBERS = {"size", "dim", "ndimension", "numel", "nelement", "element_size", "stride", "item", "tolist"}
 
 
 class _Same:
@@ -88,17 +86,7 @@ def _token(value: Any, depth: int = 0, seen: set[int] | None = None) -> Any:
     return _Same(value)
 
 
-class _Symbol(fx.Proxy):
-    """A value of the trace: a tensor for `isinstance`, as nearly all are that forward computes, unless it is a size."""
-
-    _is_param = False  # what nn.Parameter asks of a tensor
-
-    @property
-    def __class__(self) -> type:  # pyright: ignore[reportIncompatibleMethodOverride]
-        return _Symbol if self.node.op == "call_method" and self.node.target in _NUMBERS else Tensor
-
-
-class _LiveTensor(_Symbol):
+class _LiveTensor(fx.Proxy):
     """A tensor of the model within a trace. Its form is known, its values are those of the run."""
 
     def __init__(self, node: fx.Node, tracer: fx.Tracer, tensor: Tensor) -> None:
@@ -163,14 +151,6 @@ class _CutTracer(fx.Tracer):
         if not by_name:
             return root_fn, [self.root, *values]
         return (lambda model, *given: root_fn(model, **dict(zip(names, given, strict=True)))), [self.root, *values]
-
-    def proxy(self, node: fx.Node) -> fx.Proxy:
-        """What stands for a value."""
-        return _Symbol(node, self)
-
-    def create_arg(self, a: Any) -> Any:
-        """The node of a symbol, which is no constant although it says that it is a tensor."""
-        return a.node if issubclass(type(a), fx.Proxy) else super().create_arg(a)
 
     def create_node(self, kind: str, *args: Any, **kwargs: Any) -> fx.Node:
         """A node of the graph, unless forward sets contexts around it that matter."""
