@@ -20,8 +20,8 @@ def check_composition(parts: Sequence[nn.Module], x: Any) -> None:
     """Refuse parts of a network that together give something else than the network does.
 
     A trace follows forward with symbols in place of values. What Python decides there by a value's type or attributes,
-    as `isinstance(h, torch.Tensor)` does, may come out otherwise than in a run. So both run on x: in evaluation mode, without
-    gradients and from one random state; the network is left as it was.
+    as `isinstance(h, torch.Tensor)` does, may come out otherwise than in a run. So both run on x: in evaluation mode,
+    without gradients and from one random state; the network is left as it was.
 
     Args:
         parts: all segments of one network, in their order; other parts are nobody's, and are not looked at.
