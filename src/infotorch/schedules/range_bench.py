@@ -97,8 +97,8 @@ class Bench:
         Raises:
             TypeError: a report, or a value of the signal, that is no number.
             ValueError: a layer with weights cannot reset itself, and nobody says how; the first epoch takes no step of
-                the optimizer; or what the signal refuses, other than a model whose numbers are no longer finite: its
-                information is NaN.
+                the optimizer, or one moves its rate by a schedule; or what the signal refuses, other than a model whose
+                numbers are no longer finite: its information is NaN.
         """
         if trial != self.trial:
             self._begin(trial)
@@ -156,7 +156,9 @@ class Bench:
         return _Run({name: list(past) for name, past in self.start.values.items()}, self.start.state)
 
     def _epoch(self, values: dict[str, list[float]]) -> None:
+        rates = _rates(self.work.optimizer)
         report = _as_report(self.work.train_epoch() if self.trains else train_watched(self.work))
+        _check_kept(self.work.optimizer, rates)
         self.trains = True
         for name, value in {**report, "loss": -report["loss"]}.items():
             values.setdefault(name, []).append(value)
@@ -266,6 +268,24 @@ def train_watched(work: Work) -> Report:
         "another object: hand both over by functools.partial, or as attributes of an object whose method train_epoch "
         "is; or choose workers=1."
     )
+
+
+def _rates(optimizer: Optimizer) -> list[float]:
+    return [float(group["lr"]) for group in optimizer.param_groups]
+
+
+def _check_kept(optimizer: Optimizer, rates: list[float]) -> None:
+    """Refuse an epoch that a schedule's rates were trained in; an optimizer may move its rate by itself.
+
+    Raises:
+        ValueError: the rates are others than these, and a schedule of torch's was made for the optimizer.
+    """
+    for before, now in zip(rates, _rates(optimizer), strict=True):
+        if now != before and hasattr(optimizer.step, "_wrapped_by_lr_sched"):
+            raise ValueError(
+                f"{_WHERE}: train_epoch moved the optimizer's rate from {before:.3g} to {now:.3g} by a schedule, so "
+                "that no candidate trains at its own rate; make the schedule after the test, and leave its step out."
+            )
 
 
 def _overflows(model: nn.Module, signal: Signal) -> bool:
