@@ -186,6 +186,7 @@ class Bench:
             "model": ModelState(self.work.model),
             "tensors": [(tensor, tensor.detach().clone()) for tensor in tensors],
             "optimizer": copy.deepcopy(self.work.optimizer.state_dict()),
+            "of other types": _of_other_types(self.work.optimizer),
             "random": random_state(self.work),
         }
 
@@ -198,6 +199,8 @@ class Bench:
             parameter.grad = None
         # An optimiser that had no state yet gets an empty one again.
         self.work.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
+        for parameter, name, value in state["of other types"]:
+            self.work.optimizer.state[parameter][name] = value.clone()
         for group, own in zip(self.work.optimizer.param_groups, self.rates, strict=True):
             if isinstance(own, Tensor):  # others may hold this very tensor, as a compiled step does
                 own.copy_(group["lr"])
@@ -209,6 +212,17 @@ def _trained(work: Work) -> list[Tensor]:
     """The model's parameters, and others that the optimizer moves."""
     moved = (parameter for group in work.optimizer.param_groups for parameter in group["params"])
     return list({id(parameter): parameter for parameter in (*work.model.parameters(), *moved)}.values())
+
+
+def _of_other_types(optimizer: Optimizer) -> list[tuple[Any, str, Tensor]]:
+    """What an optimizer keeps in another type than its weight has: `load_state_dict` casts it to that one."""
+    return [
+        (parameter, name, value.clone())
+        for parameter, kept in optimizer.state.items()
+        if isinstance(parameter, Tensor) and isinstance(kept, dict)  # optimizers may keep more under other keys
+        for name, value in kept.items()
+        if isinstance(value, Tensor) and value.dtype != parameter.dtype
+    ]
 
 
 def resets_of(model: nn.Module) -> list[Callable[[], Any]]:
