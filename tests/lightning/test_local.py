@@ -140,6 +140,24 @@ def test_validation_and_test_are_measured_as_the_library_measures(trainer, loade
     assert set(unprepared) == {"validation_accuracy"}
 
 
+def test_of_several_loaders_each_has_its_own_names(trainer, loader):
+    module, half = made(), DataLoader(TensorDataset(*(values[:40] for values in DATA)), batch_size=16)
+    ran = trainer(max_epochs=2)
+    ran.fit(module, loader, [loader, half])
+    told = {name for name in ran.callback_metrics if "validation" in name}
+    assert {name.rpartition("/")[2] for name in told} == {"0", "1"}
+    for look, kind in ((ran.validate, "validation"), (ran.test, "test")):
+        alone = [look(module, one, verbose=False)[0] for one in (loader, half)]
+        together = {
+            name: value for found in look(module, [loader, half], verbose=False) for name, value in found.items()
+        }
+        assert together == {f"{name}/{n}": value for n, found in enumerate(alone) for name, value in found.items()}
+        assert f"{kind}_accuracy/1" in together
+    first, second = ran.predict(module, [loader, half])
+    assert len(torch.cat(first)) == 96
+    assert torch.equal(torch.cat(second), torch.cat(first)[:40])
+
+
 def test_real_targets_give_errors(trainer):
     x = DATA[0]
     loader = DataLoader(TensorDataset(x, x[:, :2] * 2), batch_size=16)

@@ -40,6 +40,26 @@ def test_it_finds_what_a_plain_loop_finds_and_trains_from_there(trainer, loader)
     assert made.optimizers[0].param_groups[0]["lr"] == known.lr_top
 
 
+class Telling(Net):
+    def __init__(self):
+        super().__init__()
+        self.losses = []
+
+    def training_step(self, batch, batch_idx):
+        loss = super().training_step(batch, batch_idx)
+        self.losses.append(loss.item())
+        return loss
+
+
+@pytest.mark.parametrize("settings", [{"gradient_clip_val": 0.01}, {"accumulate_grad_batches": 4}])
+def test_its_steps_are_those_of_the_trainer(settings, trainer, loader):
+    module = Telling()
+    with pytest.warns(UserWarning, match="lr_min equals lr_max"):
+        trainer(LearningRateRange(rates=[0.1], trials=1, epochs=2), max_epochs=2, **settings).fit(module, loader)
+    assert len(module.losses) == 4 * len(loader)
+    assert module.losses[: 2 * len(loader)] == module.losses[2 * len(loader) :]  # those of the test, and of the run
+
+
 class Dropping(Net):
     dropout, rate = 0.3, 0.1
 

@@ -111,6 +111,20 @@ def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(make, during_validat
     assert same(resumed, whole)
 
 
+@pytest.mark.parametrize("make", [decay, anneal, plane])
+def test_a_run_that_goes_on_from_an_epochs_last_batch_measures_that_epoch(make, trainer, loader, tmp_path):
+    def run(ckpt_path=None):
+        module, callback = Net(), make()
+        keep = ModelCheckpoint(tmp_path, "{step}", save_top_k=-1, every_n_train_steps=6)  # as many as an epoch has
+        trainer(callback, keep, max_epochs=3, enable_checkpointing=True).fit(module, loader, ckpt_path=ckpt_path)
+        return module, callback
+
+    whole, its = run()
+    resumed, gone_on = run(tmp_path / "step=6.ckpt")
+    assert seen(gone_on) == seen(its)
+    assert same(resumed, whole)
+
+
 def test_an_epoch_that_ends_early_takes_the_steps_that_it_lacks(trainer, loader):
     callback = anneal()
     trainer(callback, max_epochs=2, max_steps=9).fit(Net(), loader)

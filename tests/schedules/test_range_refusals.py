@@ -116,6 +116,29 @@ def test_an_optimizer_that_train_epoch_does_not_step_is_refused():
     assert not own._optimizer_step_post_hooks
 
 
+@pytest.mark.parametrize("epochs_to_a_change", [1, 2])
+def test_a_schedule_that_train_epoch_steps_is_refused(epochs_to_a_change):
+    network = nn.Linear(2, 2)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.5)
+    schedule = torch.optim.lr_scheduler.StepLR(optimizer, epochs_to_a_change)
+
+    def train_epoch():
+        optimizer.zero_grad()
+        loss = network(torch.ones(1, 2)).square().sum()
+        loss.backward()
+        optimizer.step()
+        if moves:
+            schedule.step()
+        return loss.item()
+
+    moves = True
+    with pytest.raises(ValueError, match=r"train_epoch moved the optimizer's rate from 0\.\d+ to 0\.\d+ by a schedule"):
+        lr_range_test(network, optimizer, train_epoch, rates=[0.1, 0.2], trials=1, epochs=2)
+    assert optimizer.param_groups[0]["lr"] == 0.5
+    moves = False
+    lr_range_test(network, optimizer, train_epoch, rates=[0.1, 0.2], trials=1, epochs=2)
+
+
 def test_a_network_without_weights_yet_is_refused():
     network = nn.Sequential(nn.Linear(4, 3), nn.LazyLinear(2))
     optimizer = torch.optim.SGD(network[0].parameters(), lr=0.1)

@@ -239,6 +239,26 @@ def test_everything_is_as_before_afterwards_also_after_an_error():
         assert same(snapshot(scripted, loader), before)
 
 
+def test_what_the_optimizer_keeps_in_another_type_than_its_weights_keeps_it():
+    network = nn.Linear(2, 2).bfloat16()
+    optimizer = torch.optim.NAdam(network.parameters(), lr=0.1)
+
+    def train_epoch():
+        optimizer.zero_grad()
+        loss = network(torch.ones(1, 2).bfloat16()).square().sum()
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    train_epoch()
+    before = optimizer.state[network.weight]["mu_product"].clone()  # float32
+    assert before != before.bfloat16()
+    run_whole(network, optimizer, train_epoch, rates=RATES, trials=1, epochs=2)
+    after = optimizer.state[network.weight]["mu_product"]
+    assert after.dtype == torch.float32
+    assert torch.equal(after, before)
+
+
 def test_candidates_see_the_same_random_numbers():
     scripted, drawn = Scripted(GOOD), []
 

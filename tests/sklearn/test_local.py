@@ -8,6 +8,7 @@ import pytest
 import torch
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_iris
+from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -183,3 +184,14 @@ def test_refusals(settings, weights, kind, said):
     x, y = iris()
     with pytest.raises(kind, match=said):
         LocalClassifier(**{**SHORT, **settings}).fit(x, y, sample_weight=weights)
+
+
+@pytest.mark.parametrize("made", [LocalClassifier, LocalRegressor])
+def test_a_training_that_diverges_is_refused_and_a_search_goes_past_it(made):
+    x, y = iris()
+    model = made(**SHORT)
+    with pytest.raises(ValueError, match=rf"{made.__name__}: training must stay finite, and module '\d' diverged"):
+        clone(model).set_params(lr=1e200).fit(x, y)
+    with pytest.warns(FitFailedWarning):
+        found = GridSearchCV(model, {"lr": [0.01, 1e200]}, cv=2).fit(x, y)
+    assert found.best_params_ == {"lr": 0.01}

@@ -144,3 +144,34 @@ def test_what_is_put_back_goes_on_as_if_nothing_had_happened(steps):
         move(model, optimizer, 5)
         found.append([p.detach().clone() for p in model.parameters()])
     assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+
+
+class Offsets(nn.Module):
+    """x plus two weights of its shape, which have one gradient."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Parameter(torch.zeros(5)), nn.Parameter(torch.ones(5))
+
+    def forward(self, x):
+        return x + self.a + self.b
+
+
+def test_weights_of_one_gradient_are_clipped_once():
+    f, g = Offsets(), nn.Linear(5, 1)
+    split = split_of(f, g, order=1, max_norm=0.1)
+    split.step(torch.arange(5.0), lambda output: 100 * output.square().sum())
+    moved = torch.cat([f.a.detach(), f.b.detach() - 1])
+    assert moved.norm().item() == pytest.approx(0.1 * 0.1, rel=1e-4)  # the rate times the norm, but for the 1e-6 in it
+
+
+@pytest.mark.parametrize("max_norm", [None, 1e3])
+@pytest.mark.parametrize("fused", [False, True])
+def test_one_gradient_of_all_entries_moves_each_as_backward_does(fused, max_norm):
+    f, g = halves("mlp")
+    scales = nn.Parameter(torch.zeros(40).double())
+    adam = torch.optim.Adam([*g.parameters(), scales], lr=0.1, fused=fused)
+    x, y = batch()
+    split = split_of(f, g, backward_optimizer=adam, max_norm=max_norm)
+    split.step(x, lambda output: loss_of(y)(output) + scales.sum())
+    torch.testing.assert_close(scales.detach(), torch.full((40,), -0.1).double())

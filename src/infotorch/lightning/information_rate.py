@@ -106,11 +106,16 @@ class InformationRate(Callback):
         self._measured = kept.get("measured", trainer.current_epoch)
         if kept:
             schedule.load_state_dict(kept["schedule"])
+        self._make_up(trainer, pl_module)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Make up for a measurement that a checkpoint does not hold, as it was saved during validation."""
+        self._make_up(trainer, pl_module)
+
+    def _make_up(self, trainer: Trainer, module: LightningModule) -> None:
+        # After a checkpoint of an epoch's last batch, Lightning begins the next epoch without its start's hook.
         if self._measured < trainer.current_epoch:
-            self._measure(trainer, pl_module, ends_epoch=False)
+            self._measure(trainer, module, ends_epoch=False)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Measure, set the rate of the epoch to come, and log both."""

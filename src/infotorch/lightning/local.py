@@ -59,9 +59,9 @@ class LocalLearning(LightningModule):
 
     Logged are, for each module, `<module>/loss` and its terms (means over the epoch) and `<module>/learning_rate`; in
     validation `<module>/validation_loss`, its terms, and of the network's output `validation_accuracy`, or
-    `validation_mse` of real targets, which callbacks can monitor; in `trainer.test` the same with `test_`. `predict`
-    gives the network's output. Checkpoints hold read-outs, optimizers and schedules too: a run goes on from the end of
-    an epoch bit for bit.
+    `validation_mse` of real targets, which callbacks can monitor; in `trainer.test` the same with `test_`. With several
+    loaders each name ends in the loader's number, `validation_accuracy/0`. `predict` gives the network's output.
+    Checkpoints hold read-outs, optimizers and schedules too: a run goes on from the end of an epoch bit for bit.
 
     Args:
         model: the network, any `nn.Module`, a `LightningModule` too, whose own training step is not used; forward and
@@ -109,7 +109,7 @@ class LocalLearning(LightningModule):
         self._handed: _HandedOver | None = None
         self._steps: Iterator[StepInfo] | None = None
         self._epochs = 1  # of a stage
-        self._outputs: list[tuple[Tensor, Tensor]] = []
+        self._outputs: dict[str, list[tuple[Tensor, Tensor]]] = {}  # of each loader, by the end of its names
 
     def forward(self, x: object) -> object:
         """The network's output."""
@@ -207,17 +207,17 @@ class LocalLearning(LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         """Collect outputs anew."""
-        self._outputs = []
+        self._outputs = {}
 
     on_test_epoch_start = on_validation_epoch_start
 
-    def validation_step(self, batch: object, batch_idx: int) -> None:
+    def validation_step(self, batch: object, batch_idx: int, dataloader_idx: int = 0) -> None:
         """The local losses of a batch, where the plan is prepared; the network's output is kept."""
-        self._evaluate(batch, "validation")
+        self._evaluate(batch, "validation", f"/{dataloader_idx}" * (len(self.trainer.num_val_batches) > 1))
 
-    def test_step(self, batch: object, batch_idx: int) -> None:
+    def test_step(self, batch: object, batch_idx: int, dataloader_idx: int = 0) -> None:
         """The same on test data."""
-        self._evaluate(batch, "test")
+        self._evaluate(batch, "test", f"/{dataloader_idx}" * (len(self.trainer.num_test_batches) > 1))
 
     def on_validation_epoch_end(self) -> None:
         """The scores of the network's output."""
@@ -227,23 +227,24 @@ class LocalLearning(LightningModule):
         """The same on test data."""
         self._tell_scores("test")
 
-    def _evaluate(self, batch: Any, kind: str) -> None:
+    def _evaluate(self, batch: Any, kind: str, end: str) -> None:
         x, y = self._read(batch)
         if self.plan.operations is not None:  # prepared: read-outs are built
             for name, numbers in evaluate_modules(self.plan, x, y).items():
-                told = {f"{name}/{kind}_{term}": value for term, value in numbers.items()}
-                self.log_dict(told, on_step=False, on_epoch=True, batch_size=len(x))
+                told = {f"{name}/{kind}_{term}{end}": value for term, value in numbers.items()}
+                self.log_dict(told, on_step=False, on_epoch=True, batch_size=len(x), add_dataloader_idx=False)
         if y is not None:
-            self._outputs.append((self.plan.outputs(x)[-1], y))
+            self._outputs.setdefault(end, []).append((self.plan.outputs(x)[-1], y))
 
     def _tell_scores(self, kind: str) -> None:
-        if self._outputs and any(known_targets(y).any() for _, y in self._outputs):
-            outputs, ys = zip(*self._outputs, strict=True)
-            scores = prediction_metrics(torch.cat(outputs), torch.cat(ys))
-            self.log_dict({f"{kind}_{name}": value for name, value in scores.items()}, batch_size=1)
-        self._outputs = []
+        for end, pairs in self._outputs.items():
+            if any(known_targets(y).any() for _, y in pairs):
+                outputs, ys = zip(*pairs, strict=True)
+                scores = prediction_metrics(torch.cat(outputs), torch.cat(ys))
+                self.log_dict({f"{kind}_{name}{end}": value for name, value in scores.items()}, batch_size=1)
+        self._outputs = {}
 
-    def predict_step(self, batch: object, batch_idx: int) -> object:
+    def predict_step(self, batch: object, batch_idx: int, dataloader_idx: int = 0) -> object:
         """The network's output for the inputs of a batch, with or without targets."""
         if isinstance(batch, tuple | list):
             return self(batch[0])
@@ -251,12 +252,12 @@ class LocalLearning(LightningModule):
 
     def __getstate__(self) -> dict[str, object]:
         # Functions of the user's own make the optimisers; a plan that was pickled evaluates.
-        state = {**super().__getstate__(), "_steps": None, "_handed": None, "_outputs": []}
+        state = {**super().__getstate__(), "_steps": None, "_handed": None, "_outputs": {}}
         return {**state, "plan": self.plan.without_optimizers()}
 
     def __deepcopy__(self, memo: dict[int, object]) -> LocalLearning:
         # Not by the state above: a copy in the same process trains on.
         copied = memo[id(self)] = self.__class__.__new__(self.__class__)
-        state = {**super().__getstate__(), "_steps": None, "_handed": None, "_outputs": []}
+        state = {**super().__getstate__(), "_steps": None, "_handed": None, "_outputs": {}}
         copied.__dict__.update(copy.deepcopy(state, memo))
         return copied

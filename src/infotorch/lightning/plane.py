@@ -87,6 +87,9 @@ class InformationPlane(Callback):
         plane.x, plane.y = placed(plane.x, pl_module), placed(plane.y, pl_module)
         if trainer.global_step:  # another fit begins anew
             plane.points = [PlanePoint(**point) for point in self._kept]
+        if plane.points:
+            # After a checkpoint of an epoch's last batch, Lightning begins the next epoch without its start's hook.
+            self._look(trainer, pl_module, trainer.current_epoch, ends_epoch=False)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """The network before training; and an epoch that a checkpoint does not hold, saved during validation."""

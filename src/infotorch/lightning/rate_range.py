@@ -36,9 +36,10 @@ _WHERE = "LearningRateRange"
 class LearningRateRange(Callback):
     """Finds a range of learning rates before training, by `infotorch.lr_range_test`, and trains from its lr_top.
 
-    It calls the module's own `training_step` on batches of the training loader, without logging; weights, optimizer and
-    random states are then as before, but for the rate. It logs `lr_min`, `lr_top` and `lr_max`. A run that goes on from
-    a checkpoint does not search again. A `MutualInformationDecay` behind it in the trainer's callbacks takes its range.
+    It calls the module's own `training_step` on batches of the training loader, without logging, and takes steps as the
+    trainer does, of `accumulate_grad_batches` batches and with its clipping; weights, optimizer and random states are
+    then as before, but for the rate. It logs `lr_min`, `lr_top` and `lr_max`. A run that goes on from a checkpoint does
+    not search again. A `MutualInformationDecay` behind it in the trainer's callbacks takes its range.
 
     Args:
         data: labelled samples, see `InformationSignal`: the range is then chosen by I(T; Y), and the threshold of
@@ -141,15 +142,21 @@ class LearningRateRange(Callback):
         """An epoch of the candidate; its mean loss."""
         module.train()
         losses: list[Tensor] = []
-        count = trainer.num_training_batches if self.batches is None else self.batches
-        for number, batch in enumerate(islice(loader, int(min(count, len(loader))))):
+        count = int(min(trainer.num_training_batches if self.batches is None else self.batches, len(loader)))
+        together = trainer.accumulate_grad_batches
+        optimizer.zero_grad()
+        for number, batch in enumerate(islice(loader, count)):
             placed = trainer.strategy.batch_to_device(batch, module.device)
             with trainer.precision_plugin.train_step_context():
                 loss = _loss_of(module, placed, number)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
+            (loss / together).backward()
             losses.append(loss.detach())
+            if (number + 1) % together == 0 or number + 1 == count:
+                module.configure_gradient_clipping(
+                    optimizer, trainer.gradient_clip_val, trainer.gradient_clip_algorithm
+                )
+                optimizer.step()
+                optimizer.zero_grad()
         return {"loss": float(torch.stack(losses).mean())}
 
     def state_dict(self) -> dict[str, Any]:

@@ -97,8 +97,8 @@ class Bench:
         Raises:
             TypeError: a report, or a value of the signal, that is no number.
             ValueError: a layer with weights cannot reset itself, and nobody says how; the first epoch takes no step of
-                the optimizer; or what the signal refuses, other than a model whose numbers are no longer finite: its
-                information is NaN.
+                the optimizer, or one moves its rate by a schedule; or what the signal refuses, other than a model whose
+                numbers are no longer finite: its information is NaN.
         """
         if trial != self.trial:
             self._begin(trial)
@@ -156,7 +156,9 @@ class Bench:
         return _Run({name: list(past) for name, past in self.start.values.items()}, self.start.state)
 
     def _epoch(self, values: dict[str, list[float]]) -> None:
+        rates = _rates(self.work.optimizer)
         report = _as_report(self.work.train_epoch() if self.trains else train_watched(self.work))
+        _check_kept(self.work.optimizer, rates)
         self.trains = True
         for name, value in {**report, "loss": -report["loss"]}.items():
             values.setdefault(name, []).append(value)
@@ -184,6 +186,7 @@ class Bench:
             "model": ModelState(self.work.model),
             "tensors": [(tensor, tensor.detach().clone()) for tensor in tensors],
             "optimizer": copy.deepcopy(self.work.optimizer.state_dict()),
+            "of other types": _of_other_types(self.work.optimizer),
             "random": random_state(self.work),
         }
 
@@ -196,6 +199,8 @@ class Bench:
             parameter.grad = None
         # An optimiser that had no state yet gets an empty one again.
         self.work.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
+        for parameter, name, value in state["of other types"]:
+            self.work.optimizer.state[parameter][name] = value.clone()
         for group, own in zip(self.work.optimizer.param_groups, self.rates, strict=True):
             if isinstance(own, Tensor):  # others may hold this very tensor, as a compiled step does
                 own.copy_(group["lr"])
@@ -207,6 +212,17 @@ def _trained(work: Work) -> list[Tensor]:
     """The model's parameters, and others that the optimizer moves."""
     moved = (parameter for group in work.optimizer.param_groups for parameter in group["params"])
     return list({id(parameter): parameter for parameter in (*work.model.parameters(), *moved)}.values())
+
+
+def _of_other_types(optimizer: Optimizer) -> list[tuple[Any, str, Tensor]]:
+    """What an optimizer keeps in another type than its weight has: `load_state_dict` casts it to that one."""
+    return [
+        (parameter, name, value.clone())
+        for parameter, kept in optimizer.state.items()
+        if isinstance(parameter, Tensor) and isinstance(kept, dict)  # optimizers may keep more under other keys
+        for name, value in kept.items()
+        if isinstance(value, Tensor) and value.dtype != parameter.dtype
+    ]
 
 
 def resets_of(model: nn.Module) -> list[Callable[[], Any]]:
@@ -266,6 +282,24 @@ def train_watched(work: Work) -> Report:
         "another object: hand both over by functools.partial, or as attributes of an object whose method train_epoch "
         "is; or choose workers=1."
     )
+
+
+def _rates(optimizer: Optimizer) -> list[float]:
+    return [float(group["lr"]) for group in optimizer.param_groups]
+
+
+def _check_kept(optimizer: Optimizer, rates: list[float]) -> None:
+    """Refuse an epoch that a schedule's rates were trained in; an optimizer may move its rate by itself.
+
+    Raises:
+        ValueError: the rates are others than these, and a schedule of torch's was made for the optimizer.
+    """
+    for before, now in zip(rates, _rates(optimizer), strict=True):
+        if now != before and hasattr(optimizer.step, "_wrapped_by_lr_sched"):
+            raise ValueError(
+                f"{_WHERE}: train_epoch moved the optimizer's rate from {before:.3g} to {now:.3g} by a schedule, so "
+                "that no candidate trains at its own rate; make the schedule after the test, and leave its step out."
+            )
 
 
 def _overflows(model: nn.Module, signal: Signal) -> bool:

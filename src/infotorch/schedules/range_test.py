@@ -204,7 +204,7 @@ def lr_range_test(
         ValueError: rates that do not ascend or are not positive, an attribute that nobody reports, a layer that cannot
             be reset (with several trials and without reset), has no weights yet or cannot be trained, or no rate that
             learns; what the signal refuses, but for a model whose numbers are not finite, which has crashed; an
-            optimizer of another model, or one of which the first epoch takes no step.
+            optimizer of another model, or one of which the first epoch takes no step or a schedule moves the rate.
         RuntimeError: a worker process ended on its own.
 
     Source: Vasudevan 2020, Entropy 22(5):560, Algorithm 2; LR_max by "first-bad" and "halving" are ours.

@@ -96,7 +96,8 @@ class LocalClassifier(ClassifierMixin, LocalEstimator):
             sample_weight: a weight for each sample, 0 or more; None: 1.
 
         Raises:
-            ValueError: what scikit-learn refuses, weights beside a plan, or settings that `infotorch.fit` refuses.
+            ValueError: what scikit-learn refuses, weights beside a plan, settings that `infotorch.fit` refuses, or a
+                training that diverges.
         """
         x, y = checked_samples(self, X, y, floats=True)
         check_classes(y)

@@ -76,7 +76,11 @@ class LocalEstimator(BaseEstimator):
     def _train(
         self, x: np.ndarray, targets: Tensor, loss: Callable[[Tensor, Tensor], Tensor], outputs: int, kind: Any
     ) -> None:
-        """Make the network and train it; targets hold the weights unless there is a plan."""
+        """Make the network and train it; targets hold the weights unless there is a plan.
+
+        Raises:
+            ValueError: the training diverged: what it left is no network that was trained.
+        """
         where = type(self).__name__
         seed = seed_from(self.random_state)
         inputs = torch.from_numpy(np.array(x))
@@ -99,6 +103,11 @@ class LocalEstimator(BaseEstimator):
             device=self.device,
             progress=False,
         )
+        if result.diverged is not None:
+            raise ValueError(
+                f"{where}: training must stay finite, and module {result.diverged!r} diverged; scale the features, as "
+                f"StandardScaler does, or lower lr, got {self.lr}."
+            )
         self.module_ = model.eval()
         self.history_ = result.history
 

@@ -65,7 +65,8 @@ class LocalRegressor(RegressorMixin, LocalEstimator):
             sample_weight: a weight for each sample, 0 or more; None: 1.
 
         Raises:
-            ValueError: what scikit-learn refuses, weights beside a plan, or settings that `infotorch.fit` refuses.
+            ValueError: what scikit-learn refuses, weights beside a plan, settings that `infotorch.fit` refuses, or a
+                training that diverges.
         """
         x, y = checked_samples(self, X, y, floats=True, numbers=True)
         x, y, weights = self._weighted_samples(x, y.astype(np.float64), sample_weight)

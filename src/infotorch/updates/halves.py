@@ -137,9 +137,26 @@ def add_gradients(parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor
         >>> weight.grad
         tensor([1.])
     """
+    held: set[int] = set()
     for parameter, gradient in zip(parameters, gradients, strict=True):
         if gradient is not None:
-            parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
+            own = _own(gradient, parameter, held)
+            parameter.grad = own if parameter.grad is None else parameter.grad + own
+
+
+def _own(gradient: Tensor, parameter: Tensor, held: set[int]) -> Tensor:
+    """The gradient laid out as its weight, in memory that no other has, as `backward` leaves it.
+
+    What autograd hands out may be one tensor for two weights, or one number for many entries: clipping would scale it
+    twice or fail, and fused optimisers would read beyond it.
+    """
+    if gradient.layout != torch.strided:
+        return gradient
+    place = gradient.untyped_storage().data_ptr()
+    if place in held or gradient.stride() != parameter.stride():
+        return torch.empty_like(parameter, dtype=gradient.dtype).copy_(gradient)
+    held.add(place)
+    return gradient
 
 
 def check_reached(
