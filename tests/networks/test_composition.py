@@ -48,7 +48,13 @@ class GivesAPair(Layers):
         return self.c(h), h.sum(1) if hasattr(h, "mask") else h.mean(1)
 
 
-@pytest.mark.parametrize("model", [AsksForAnAttribute, AsksForTheType])
+class AsksInTraining(Layers):
+    def forward(self, x):
+        h = self.a(x)
+        return self.c(self.b(h * 2 if self.training and isinstance(h, torch.Tensor) else h).relu())
+
+
+@pytest.mark.parametrize("model", [AsksForAnAttribute, AsksForTheType, AsksInTraining])
 def test_what_a_trace_gets_wrong_is_not_trained(model):
     with pytest.raises(ValueError, match=OTHERWISE):
         fit(model(), (X, Y), epochs=1)
@@ -91,6 +97,21 @@ def test_parts_of_ones_own_are_not_looked_at():
     check_composition([nn.Linear(4, 8), nn.Linear(8, 2)], X)
     check_composition([first], X)
     check_composition([second, first], X)
+
+
+class Draws(nn.Module):
+    """From a generator of its own, which nobody else can set back."""
+
+    def __init__(self):
+        super().__init__()
+        self.generator = torch.Generator().manual_seed(0)
+
+    def forward(self, x):
+        return x + torch.rand(x.shape, generator=self.generator)
+
+
+def test_a_network_that_does_not_repeat_itself_tells_nothing():
+    check_composition(split(nn.Sequential(nn.Linear(4, 8), Draws(), nn.Linear(8, 2)), ["2"]), X)
 
 
 def test_values_that_are_not_finite_are_compared_as_others_are():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -20,8 +21,9 @@ def check_composition(parts: Sequence[nn.Module], x: Any) -> None:
     """Refuse parts of a network that together give something else than the network does.
 
     A trace follows forward with symbols in place of values. What Python decides there by a value's type or attributes,
-    as `isinstance(h, torch.Tensor)` does, may come out otherwise than in a run. So both run on x: in evaluation mode,
-    without gradients and from one random state; the network is left as it was.
+    as `isinstance(h, torch.Tensor)` does, may come out otherwise than in a run. So both run on x, in training and in
+    evaluation mode, without gradients and from one random state; the network is left as it was. One that does not give
+    the same twice tells nothing of its parts.
 
     Args:
         parts: all segments of one network, in their order; other parts are nobody's, and are not looked at.
@@ -47,36 +49,44 @@ def check_composition(parts: Sequence[nn.Module], x: Any) -> None:
     network = segments[0].network
     if any(is_lazy(parameter) for parameter in network.parameters()):
         return
-    state, modes = ModelState(network), [segment._mode for segment in segments]
+    for training in (True, False):
+        wanted = _result(network, segments, x, training=training, whole=True)
+        found = _result(network, segments, x, training=training, whole=False)
+        if _are_same(found, wanted):
+            continue
+        if _are_same(_result(network, segments, x, training=training, whole=True), wanted):
+            raise ValueError(
+                f"cuts: the parts of the {type(network).__name__} together give other values than it does. A trace "
+                "does not see what forward decides by a value's type or attributes, such as isinstance(h, "
+                "torch.Tensor) or hasattr(h, ...); decide by something else, cut elsewhere, or give the parts as "
+                "modules of your own: ProximalSplit(f, g, ...), or the LocalModules of a Plan."
+            )
+
+
+def _result(network: nn.Module, segments: Sequence[Segment], x: Any, *, training: bool, whole: bool) -> Any:
+    """What the whole network gives, or what its segments give."""
     device = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
+    draws = SeedStreams(0).as_global_everywhere("composition", device=device)
+    with torch.no_grad(), unpacked(), _left_as_it_was(network, segments), draws:
+        network.train(training)
+        if whole:
+            return main_output(result_of(network, x))
+        found = x
+        for segment in segments:
+            segment.training = training
+            found = segment(found, x)
+        return main_output(found)
 
-    def draws() -> Any:
-        return SeedStreams(0).as_global_everywhere("composition", device=device)
 
+@contextmanager
+def _left_as_it_was(network: nn.Module, segments: Sequence[Segment]) -> Iterator[None]:
+    state, modes = ModelState(network), [segment._mode for segment in segments]
     try:
-        with torch.no_grad(), unpacked():
-            network.eval()
-            with draws():
-                wanted = result_of(network, x)
-            state.restore()
-            network.eval()
-            for segment in segments:
-                segment.training = False
-            with draws():
-                found = x
-                for segment in segments:
-                    found = segment(found, x)
+        yield
     finally:
         state.restore()
         for segment, mode in zip(segments, modes, strict=True):
             segment._mode = mode
-    if not _are_same(main_output(found), main_output(wanted)):
-        raise ValueError(
-            f"cuts: the parts of the {type(network).__name__} together give other values than it does. A trace does "
-            "not see what forward decides by a value's type or attributes, such as isinstance(h, torch.Tensor) or "
-            "hasattr(h, ...); decide by something else, cut elsewhere, or give the parts as modules of your own: "
-            "ProximalSplit(f, g, ...), or the LocalModules of a Plan."
-        )
 
 
 def _are_same(found: Any, wanted: Any) -> bool:
