@@ -97,13 +97,14 @@ def table(figures: dict[str, dict[str, Any]]) -> str:
         trials, failures = sum(found["tried"].values()), len(found["failures"])
         lines.append(f"| {name} | {PARTS[name]} | {trials:,} | {failures} | {found['seconds'] / 60:.1f} min |")
     for name, found in figures.items():
-        lines += ["", f"**{name}** (seed {found['seed']}, scale {found['scale']:g}; {found['machine']})", ""]
-        lines += ["| trial | times |", "|---|---|"]
+        about = f"seed {found['seed']}, scale {found['scale']:g}; {found['machine']}"
+        lines += ["", f"<details><summary><b>{name}</b> ({about})</summary>", "", "| trial | times |", "|---|---|"]
         lines += [f"| {what} | {times:,} |" for what, times in found["tried"].items()]
         if found["figures"]:
             lines += ["", "| figure | value |", "|---|---|"]
             lines += [f"| {what} | {value:.4g} |" for what, value in found["figures"].items()]
         lines += ["", *(f"- {failure}" for failure in found["failures"])] if found["failures"] else []
+        lines += ["", "</details>"]
     return "\n".join(lines) + "\n"
 
 

@@ -193,7 +193,8 @@ def _of_error(error: BaseException) -> tuple[str, list[str]]:
         return "a raw error", [f"raw {said}"]
     if "\n" in text or not re.match(r"[\w.,()' -]+: ", text):
         return "an unclear error", [f"unclear {said}"]
-    return f"a {type(error).__name__}", []
+    name = type(error).__name__
+    return f"{'an' if name[0] in 'AEIOU' else 'a'} {name}", []
 
 
 def _frames(held: TracebackType | None) -> Iterator[tuple[str, int]]:

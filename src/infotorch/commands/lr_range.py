@@ -36,7 +36,9 @@ def lr_range(
     device: Device = "auto",
     out: Out = None,
     trials: Annotated[int, typer.Option(min=1, metavar="N", help="Passes, from other weights each.")] = 3,
-    epochs: Annotated[int, typer.Option(min=1, metavar="N", help="Epochs, or parts, of a rate at most.")] = 5,
+    epochs: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Epochs, or parts, that a rate is trained at most.")
+    ] = 5,
     cheap: Annotated[
         bool,
         typer.Option(
@@ -45,11 +47,16 @@ def lr_range(
     ] = True,
     part: Annotated[
         float | None,
-        typer.Option(parser=share, metavar="SHARE", help="Of an epoch, that counts as one; by default 1/16 or 1."),
+        typer.Option(
+            parser=share,
+            metavar="SHARE",
+            help="Share of an epoch that counts as one; by default 1/16, at least 18 steps; 1 with --exhaustive.",
+        ),
     ] = None,
     layers: Annotated[bool, typer.Option("--layers", help="A range for each layer, from its own I(T; Y).")] = False,
     attribute: Annotated[
-        Literal["accuracy", "information", "loss"] | None, typer.Option(help="What chooses the range.")
+        Literal["accuracy", "information", "loss"] | None,
+        typer.Option(help="What chooses the range; by default accuracy, without classes information."),
     ] = None,
     rates: Annotated[
         Any,
@@ -61,11 +68,18 @@ def lr_range(
     ] = "first-bad",
     c1: Annotated[
         float | None,
-        typer.Option("--c1", parser=positive, metavar="X", help="What counts, from best / C1 on; else the recipe's."),
+        typer.Option(
+            "--c1",
+            parser=positive,
+            metavar="X",
+            help="Share of the best that counts, 10 for a tenth; by default the recipe's.",
+        ),
     ] = None,
     c2: Annotated[
         float | None,
-        typer.Option("--c2", parser=positive, metavar="X", help="Factor of the threshold; else the recipe's."),
+        typer.Option(
+            "--c2", parser=positive, metavar="X", help="Factor of the threshold epsilon; by default the recipe's."
+        ),
     ] = None,
     workers: Annotated[int, typer.Option(min=1, metavar="N", help="Processes, for several rates at once.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print range.json and nothing else.")] = False,

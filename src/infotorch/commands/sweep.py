@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from infotorch.commands.options import Device, Out, Quiet, RecipeName, Set, Variant, chosen
+from infotorch.commands.options import Device, Quiet, RecipeName, Set, Variant, chosen
 from infotorch.commands.view import complain, print_columns
 from infotorch.records.progress import say, show_progress, show_status
 
@@ -32,10 +32,14 @@ def sweep(
     variant: Variant = None,
     set_: Set = None,
     trials: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Trials in all, those of other processes too.")
+        int | None,
+        typer.Option(min=1, metavar="N", help="Trials in all, those of other processes too; by default the recipe's."),
     ] = None,
     seeds: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Seeds that a trial's score is the mean of: 1000, 1001, ...")
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="Seeds 1000, 1001, ... that a score is the mean of; by default the recipe's."
+        ),
     ] = None,
     storage: Annotated[
         str | None,
@@ -45,10 +49,13 @@ def sweep(
         bool, typer.Option("--prune/--no-prune", help="End trials that fall behind, by validation samples.")
     ] = True,
     device: Device = "auto",
-    out: Out = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where to write, or to go on; by default runs/sweep-RECIPE-VARIANT."),
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Search settings of a recipe on its validation samples; the same command once more goes on, or helps."""
+    """Search settings of a recipe on its validation samples. The same command once more goes on, or helps."""
     from infotorch.recipes.demonstration import trained
 
     [base] = chosen([recipe], None if variant is None else [variant], set_ or [], first=True)

@@ -36,6 +36,9 @@ class Entry:
 def describe(root: str | os.PathLike[str] | None = None) -> list[Entry]:
     """All listed data sets, and where they are; files are looked for, not verified.
 
+    Args:
+        root: the data folder; None: INFOTORCH_DATA, else the user's cache.
+
     Example:
         >>> next(entry.place for entry in describe() if entry.name == "digits")
         'embedded'
@@ -58,6 +61,10 @@ def _place(source: Source, root: Path) -> str:
 
 def get(name: str, root: str | os.PathLike[str] | None = None) -> tuple[Path, ...]:
     """Paths of a set's files, verified; those that are missing are downloaded first, with progress.
+
+    Args:
+        name: a listed set, see `names`.
+        root: the data folder; None: INFOTORCH_DATA, else the user's cache.
 
     Raises:
         ValueError: an unknown name, or a damaged file.
@@ -82,6 +89,10 @@ def check(name: str, root: str | os.PathLike[str] | None = None) -> tuple[FileSt
     """What is there of a set, file by file; nothing is changed.
 
     A set without listed files (imagenet) has one status for its folder; an embedded one has none.
+
+    Args:
+        name: a listed set, see `names`.
+        root: the data folder; None: INFOTORCH_DATA, else the user's cache.
 
     Raises:
         ValueError: an unknown name.

@@ -19,8 +19,8 @@ _REMEDY: dict[Verdict, str] = {
     ),
     "saturated": (
         "do not read compression from it, and do not train on it; I(X; T + noise), noise in units of T's spread, "
-        f"moves with the weights (pairwise_bounds; InformationBottleneck, {_UNITS}); for I(T; Y) use rows that did not "
-        "train the network"
+        f"moves with the weights (pairwise_bounds; InformationBottleneck, {_UNITS}); for I(T; Y) use samples that did "
+        "not train the network"
     ),
     "piecewise-constant": (
         "fit to be read, with enough rows for each value of T, and not to be trained on; for training take the soft "

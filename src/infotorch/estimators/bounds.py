@@ -224,6 +224,9 @@ class MineGradient(nn.Module):
 def log_mean_exp(values: Tensor) -> Tensor:
     """Log of the mean of exp over all entries, without overflow.
 
+    Args:
+        values: of any shape.
+
     Raises:
         TypeError: not real numbers.
         ValueError: no entry.

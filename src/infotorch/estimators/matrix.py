@@ -169,7 +169,7 @@ def mi_matrix(
     The estimators are those of `infotorch.sklearn.mutual_info_scores`, which read of numbers only their order: `ksg` of
     normal scores for numbers with numbers, `ross` for numbers with symbols, both with 5 neighbours, and `discrete_mi`
     with Miller and Madow's correction for symbols with symbols. Standard errors are by how much parts of the sample
-    disagree. Of two columns that `mutual_information` would weigh more estimates, and take longer.
+    disagree. For two columns `mutual_information` weighs more estimates, and takes longer.
 
     Args:
         frame: of pandas, polars, pyarrow or whatever narwhals reads; or an array (n, d), of objects too, whose columns

@@ -7,7 +7,7 @@ from infotorch.objectives.entry import Guide, Registered
 OF_INPUTS: dict[str, Registered] = {
     "X:reconstruction": Registered(
         "inputs.Reconstruction",
-        "reconstruction bound on I(X; T) by a linear decoder",
+        "reconstruction bound on I(X; T) by a linear decoder; short: X",
         guide=Guide(
             "log-likelihood of X under a linear decoder of T, in nats: I(X; T) minus h(X)",
             "X real",

@@ -7,7 +7,7 @@ from infotorch.objectives.entry import Guide, Registered
 OF_LABELS: dict[str, Registered] = {
     "Y:readout": Registered(
         "labels.ReadoutInformation",
-        "read-out bound H(Y) - CE on I(Y; T)",
+        "read-out bound H(Y) - CE on I(Y; T); short: Y",
         guide=Guide(
             "I(Y; T) by a linear read-out: H(Y) minus its cross-entropy; for real Y, the gain of a Gaussian read-out",
             "any",
@@ -174,7 +174,7 @@ OF_LABELS: dict[str, Registered] = {
     ),
     "Y:squared-error": Registered(
         "squared_error.SquaredError",
-        "squared error of the output and one-hot Y",
+        "squared error of the output and Y, classes as one-hot vectors; short: MSE",
         settings={"target": "y"},
         guide=Guide(
             "minus the squared error between T and the target, classes as one-hot vectors",
