@@ -243,8 +243,7 @@ class ProximalSplit:
 
         Raises:
             TypeError: a share that is no number, a loss_fn that is no function.
-            ValueError: as for `step`; a share outside (0, 1]; handoff "after", which needs the whole gradient of g
-                before it can look at f.
+            ValueError: as for `step`; a share outside (0, 1]; handoff "after", which needs g's whole gradient first.
 
         Example:
             >>> f, g = nn.Sequential(nn.Linear(4, 8), nn.Tanh()), nn.Linear(8, 3)
@@ -307,10 +306,11 @@ class ProximalSplit:
         return {"forward": self.forward_optimizer, "backward": self.backward_optimizer, "watch": self._watch}
 
     def _look(self, x: object, loss_fn: Callable[[Any], Tensor], share: float = 1.0) -> Slopes:
+        if not self._checked:
+            check_composition([*self.forwards, self.backward], x)
         phi, how = parameters_of(self.backward_optimizer), {"curved": self.order != 1, "ranks": self.ranks}
         seen = Slopes(self.forwards, self.backward, phi, x=x, loss_fn=loss_fn, share=share, **how)
         if not self._checked:
-            check_composition([*self.forwards, self.backward], x)
             check_reached("backward", [self.backward], phi, seen.phi_gradients)
             seen.check_no_other_way(trained(self.forwards))
         return seen
