@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from infotorch.numerics.kernels import Tile, gram_blocks, unit_gram, unit_gram_rows, unit_gram_tiles, upper_half
+from infotorch.numerics.spectra import eigenvalues
 from infotorch.numerics.symbols import symbols
 
 # Between these orders log tr A^alpha is taken as log1p(tr A^alpha - tr A): near 1 both are close to 1, and their
@@ -119,7 +120,7 @@ def _spectrum(sample: KernelSample) -> Tensor:
         counts = columns.new_full((1,), n) if sample.codes is None else torch.bincount(sample.codes).to(columns.dtype)
         return counts / n
     blocks = list(sample.blocks())
-    parts = [torch.linalg.eigvalsh(unit_gram(columns[rows]) / n) for rows in blocks if len(rows) > 1]
+    parts = [eigenvalues(unit_gram(columns[rows]) / n) for rows in blocks if len(rows) > 1]
     single = columns.new_full((sum(len(rows) == 1 for rows in blocks),), 1 / n)
     return torch.cat([*parts, single])
 

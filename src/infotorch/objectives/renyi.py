@@ -15,6 +15,7 @@ from infotorch.numerics.checks import check_choice, check_positive, shown
 from infotorch.numerics.finite import all_finite
 from infotorch.numerics.kernels import KERNELS, Bandwidth, Kernel, find_bandwidth, unit_gram
 from infotorch.numerics.on_host import on_host, rows_where
+from infotorch.numerics.spectra import eigenvalues
 from infotorch.objectives.base import LocalBatch, Loss, Objective, Target, full_precision, nothing_to_learn
 from infotorch.objectives.checks import check_labels
 
@@ -129,7 +130,7 @@ class RenyiInformation(Objective):
         scaled = gram / len(gram)
         if self.alpha == 2:
             return -2 * torch.linalg.vector_norm(scaled).log()
-        return entropy_of_spectrum(torch.linalg.eigvalsh(scaled), self.alpha)
+        return entropy_of_spectrum(eigenvalues(scaled), self.alpha)
 
     def _gram(self, name: str, values: Tensor) -> Tensor:
         """The kernel matrix of a variable, (b, b)."""
