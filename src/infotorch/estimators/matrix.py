@@ -285,7 +285,7 @@ class _Variable:
             return _Variable(Column.read(values, column.name, discrete=discrete))
         present = Column.read(values[~absent], column.name, discrete=discrete)
         # Of absent rows the last symbol, or the last place.
-        codes = torch.full((len(values),), int(present.codes.max()) + 1)
+        codes = present.codes.new_full((len(values),), int(present.codes.max()) + 1)
         codes[~absent] = present.codes
         of_all = Column(codes, present.discrete)
         return _Variable(of_all) if present.discrete and missing == "category" else _Variable(of_all, absent)
@@ -293,7 +293,7 @@ class _Variable:
     @property
     def present(self) -> Tensor:
         """The numbers of the rows that have a value."""
-        everywhere = torch.arange(len(self.column.codes))
+        everywhere = torch.arange(len(self.column.codes), device=self.column.codes.device)
         return everywhere if self.absent is None else everywhere[~self.absent]
 
     def take(self, rows: Tensor) -> _Variable:
@@ -337,7 +337,7 @@ def _informations(xs: Sequence[_Variable], y: _Variable) -> Tensor:
         if share == 0:
             return _informations(xs, whether)
         return _informations(xs, whether) + share * _informations([x.take(rows) for x in xs], y.take(rows))
-    found = torch.zeros(len(xs), dtype=torch.float64)
+    found = torch.zeros(len(xs), dtype=torch.float64, device=y.column.codes.device)
     whole = [i for i, x in enumerate(xs) if x.absent is None]
     found[whole] = column_informations([xs[i].column for i in whole], y.column)
     for i, x in enumerate(xs):
