@@ -12,7 +12,7 @@ from torch import Tensor
 
 from infotorch.estimators.absence import Given, by_presence, without_absent
 from infotorch.estimators.class_neighbours import ross
-from infotorch.estimators.discrete import examined_for_bias, plug_in_mi
+from infotorch.estimators.discrete import examined_mi
 from infotorch.estimators.doubts import examined, noting
 from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.normal_scores import TIED
@@ -34,8 +34,6 @@ Kind = Literal["discrete", "continuous", "continuous with ties"]
 
 # A symbol that occurs less often on average says little about its frequency; such integers are treated as numbers.
 _ROWS_PER_INTEGER = 2
-# Share of samples with a pair of symbols of their own, above which frequencies of pairs say little.
-_SPARSE = 0.2
 # Samples beyond which some are drawn, each some 25 seconds of one core (measured): of single columns, of columns that a
 # k-d tree takes, and differences of numbers where all distances are taken, a distance costing as much as 60 of them.
 _MOST_SINGLE, _MOST_BY_TREE, _TREE_COLUMNS = 2_000_000, 1_000_000, 10
@@ -212,13 +210,9 @@ def _one_hot(rows: Tensor) -> bool:
 
 
 def _both_discrete(x: Tensor, y: Tensor) -> Estimate:
-    estimate = plug_in_mi(x, y, "miller-madow", name="discrete_mi miller-madow")
-    estimate = examined_for_bias(estimate, x, y, "miller-madow", name="mutual_information")
-    share = float((multiplicity(torch.stack([x, y], dim=1)) == 1).double().mean())
-    sparse = f"; {share:.0%} of the samples have a pair of their own, too many for frequencies: the value is biased"
-    why = "counts of symbols" + sparse * (share > _SPARSE)
-    reason = "; ".join(part for part in (why, estimate.reason) if part)
-    return dataclasses.replace(estimate, reason=reason, reliable=estimate.reliable and share <= _SPARSE)
+    estimate = examined_mi(x, y, "miller-madow", name="discrete_mi miller-madow", where="mutual_information")
+    reason = "; ".join(part for part in ("counts of symbols", estimate.reason) if part)
+    return dataclasses.replace(estimate, reason=reason)
 
 
 def _thorough(

@@ -88,6 +88,7 @@ def examined(
     resolution: float = 0.0,
     short: Callable[[], str] = str,
     instead_of_short: str = INSTEAD_OF_NEIGHBOURS,
+    off: Callable[[], float] = float,
     name: str = "",
 ) -> Estimate:
     """The estimate with what there is to say against it, after one warning where that is much.
@@ -103,6 +104,7 @@ def examined(
         resolution: the least standard error of variables that vary, where groups of samples all read the same.
         short: finds why neighbours fall short on these samples, "" where they do not.
         instead_of_short: the way out of that.
+        off: how far off `short` found the value, in nats, for the standard error to take in.
         name: of the function, if it is not the first word of `estimate.estimator`.
     """
     if not _examining.get():
@@ -118,8 +120,8 @@ def examined(
         if own < _NO_SPREAD and not any(map(is_constant, variables.values())):
             own = resolution
         if not unlike or again is None:
-            return own
-        return math.hypot(own, float(estimate) - again(*_like_scaled(variables.values())))
+            return math.hypot(own, off())
+        return math.hypot(own, off(), float(estimate) - again(*_like_scaled(variables.values())))
 
     return replace(
         estimate,
