@@ -102,13 +102,23 @@ def examined_mi(
 
 
 def of_pairs(a: Tensor, b: Tensor) -> int:
-    """2n times the bias of `plug_in_mi`: pairs that occur, less symbols of a and of b, and 1."""
+    """2n times the bias of `plug_in_mi`: pairs that occur, less symbols of a and of b, and 1.
+
+    Example:
+        >>> of_pairs(torch.tensor([0, 0, 1, 1]), torch.tensor([0, 1, 0, 1]))
+        1
+    """
     pairs, first, second = (int(torch.unique(rows, dim=0).shape[0]) for rows in (torch.stack([a, b], dim=1), a, b))
     return pairs - first - second + 1
 
 
 def instead_of_bias(correction: Correction | None) -> str:
-    """The way out of too few samples."""
+    """The way out of too few samples.
+
+    Example:
+        >>> instead_of_bias("miller-madow")
+        'merge symbols or take more samples'
+    """
     return "merge symbols or take more samples" + ', and correction="miller-madow"' * (correction is None)
 
 

@@ -113,7 +113,7 @@ def examined(
     unlike = tell_unlike_scales(variables, name=name, instead=instead, together=together)
     lacking = short()
     if lacking and not unlike:
-        _warn(f"{name}: {lacking}; {instead_of_short}.")
+        warn(f"{name}: {lacking}; {instead_of_short}.")
 
     def with_units() -> float:
         own = estimate.std_error
@@ -142,7 +142,7 @@ def tell_unlike_scales(
     if not unlike:
         return ""
     apart = f"scales lie more than a factor of {MOST_APART:g} apart ({unlike})"
-    _warn(f"{name}: {apart}, and the value depends on them: {instead}.")
+    warn(f"{name}: {apart}, and the value depends on them: {instead}.")
     return apart
 
 
@@ -183,8 +183,13 @@ def _like_scaled(variables: Iterable[Tensor]) -> list[Tensor]:
     return [own / torch.where(scale > 0, scale, 1.0) for own, scale in zip(rows, scales, strict=True)]
 
 
-def _warn(message: str) -> None:
-    """A warning at the line outside of infotorch from which the call came."""
+def warn(message: str) -> None:
+    """A warning at the line outside of infotorch from which the call came.
+
+    Example:
+        >>> with noting():
+        ...     warn("said nowhere")
+    """
     if not _warning.get():
         return
     frame, level = sys._getframe(1), 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import SupportsFloat
 
 import torch
 from torch import Tensor
@@ -26,7 +27,7 @@ _SPARSE = 0.2
 def examined_for_bias(
     found: Estimate,
     codes: Sequence[Tensor],
-    measure: Callable[..., Estimate],
+    measure: Callable[..., SupportsFloat],
     *,
     freedom: Callable[[], int],
     instead: str,
@@ -56,30 +57,44 @@ def examined_for_bias(
     falls: list[float] = []
 
     def short() -> str:
-        if any(is_constant(own) for own in codes[:2]):
-            return ""
-        fall = fall_from_halves(found, codes, measure, freedom)
-        falls.extend([fall] * (fall > 0))
-        what = "triples" if len(codes) > 2 else "pairs"
-        falling = (
-            f"the value falls by {fall:.2g} nats from half of the samples to all, too few for so many {what} of symbols"
-        )
-        return "; ".join(told for told in (falling * (fall > 0), sparse(codes)) if told)
+        fall, told = bias_of_counts(found, codes, measure, freedom)
+        falls.append(fall)
+        return told
 
     return examined(found, {}, short=short, instead_of_short=instead, off=lambda: math.hypot(*falls), name=name)
 
 
-def fall_from_halves(
-    found: Estimate, codes: Sequence[Tensor], measure: Callable[..., Estimate], freedom: Callable[[], int]
-) -> float:
-    """By how many nats the value falls from half of the samples to all; 0 where that may be chance.
+def bias_of_counts(
+    found: Estimate, codes: Sequence[Tensor], measure: Callable[..., SupportsFloat], freedom: Callable[[], int]
+) -> tuple[float, str]:
+    """By how many nats the value falls from half of the samples to all, 0 where that may be chance; and what is told.
 
     Args:
         found: the value, with its standard error.
-        codes: numbers of symbols, (n,) each.
+        codes: numbers of symbols, (n,) each; of a constant among the first two nothing is told.
         measure: the value of such codes.
         freedom: see `examined_for_bias`.
+
+    Example:
+        >>> from infotorch.estimators.discrete import plug_in_mi
+        >>> a = torch.arange(40)  # no symbol occurs twice
+        >>> mi = plug_in_mi(a, a % 2, None, name="plug-in")
+        >>> bias_of_counts(mi, [a, a % 2], lambda a, b: plug_in_mi(a, b, None, name=""), lambda: -1)[1][:45]
+        '100% of the samples have a pair of their own,'
     """
+    if any(is_constant(own) for own in codes[:2]):
+        return 0.0, ""
+    fall = _fall_from_halves(found, codes, measure, freedom)
+    what = "triples" if len(codes) > 2 else "pairs"
+    falling = (
+        f"the value falls by {fall:.2g} nats from half of the samples to all, too few for so many {what} of symbols"
+    )
+    return fall, "; ".join(told for told in (falling * (fall > 0), sparse(codes)) if told)
+
+
+def _fall_from_halves(
+    found: Estimate, codes: Sequence[Tensor], measure: Callable[..., SupportsFloat], freedom: Callable[[], int]
+) -> float:
     n, total = len(codes[0]), 0.0
     if n < _HALVED:
         return 0.0
@@ -96,7 +111,12 @@ def fall_from_halves(
 
 
 def sparse(codes: Sequence[Tensor]) -> str:
-    """That the frequencies of what so many samples show once say little; "" of fewer."""
+    """That the frequencies of what so many samples show once say little; "" of fewer.
+
+    Example:
+        >>> sparse([torch.arange(40) % 2])
+        ''
+    """
     share = float((multiplicity(torch.stack(list(codes), dim=1)) == 1).double().mean())
     what = {1: "symbol", 2: "pair"}.get(len(codes), "triple")
     told = f"{share:.0%} of the samples have a {what} of their own, too many for frequencies: the value is biased"
