@@ -256,6 +256,12 @@ def test_types_that_cannot_be_are_refused():
         ValueError, match="discrete_y must be False or None where no sample of y occurs twice, got True"
     ):
         mutual_information(LABELS, NOISE, discrete_y=True)
+    words = [f"word {i}" for i in range(N)]  # which are no numbers, whatever is told
+    for said in (None, True):
+        with pytest.raises(
+            ValueError, match=rf"words of x must occur again, got {N} different ones in {N} rows; merge"
+        ):
+            mutual_information(words, NOISE[:, 0], discrete_x=said)
     with pytest.raises(TypeError, match="mutual_information: discrete_x must be True, False or None, got 'yes'"):
         mutual_information(LABELS, LABELS, discrete_x="yes")  # pyright: ignore[reportArgumentType]
 

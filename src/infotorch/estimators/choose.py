@@ -104,8 +104,8 @@ def mutual_information(
 
     Raises:
         ValueError: samples not paired, fewer than 4 rows, infinite values, missing ones that are an error or stand in
-            several columns of numbers and are to be a category, symbols beside numbers, or `discrete_x=True` of an x in
-            which no sample occurs twice (likewise y).
+            several columns of numbers and are to be a category, symbols beside numbers, or words, or an x of
+            `discrete_x=True`, of which none occurs twice (likewise y).
         TypeError: x or y is made of neither real numbers nor what a table's columns hold, or another argument is of
             another kind; or a selector of scikit-learn calls it for scores, which
             `infotorch.sklearn.mutual_info_scores` gives.
@@ -142,7 +142,7 @@ def _measured(x_given: Given, y_given: Given, effort: Effort, generator: torch.G
     xs, ys = paired_rows(x, y, where="mutual_information")
     check_neighbours(K, len(xs), where="mutual_information")
     xs, ys = xs.detach(), ys.detach()
-    kinds = _kind(xs, discrete_x, "x"), _kind(ys, discrete_y, "y")
+    kinds = _kind(xs, x_given), _kind(ys, y_given)
     told = [
         " as told" * (given is (kind == "discrete"))
         for given, kind in zip((discrete_x, discrete_y), kinds, strict=True)
@@ -179,11 +179,17 @@ def _columns(rows: Tensor) -> str:
     return f"{rows.shape[1]} column" + "s" * (rows.shape[1] != 1)
 
 
-def _kind(rows: Tensor, discrete: bool | None, name: str) -> Kind:
+def _kind(rows: Tensor, given: Given) -> Kind:
+    discrete, name = given.discrete, given.name
     said = f"discrete_{name}"
     check_kind(discrete, (bool, type(None)), where="mutual_information", name=said, said="True, False or None")
     n, count = len(rows), multiplicity(rows)
     distinct = float((1 / count.double()).sum())
+    if given.words and bool((count == 1).all()):
+        raise ValueError(
+            f"mutual_information: words of {name} must occur again, got {n} different ones in {n} rows; merge some, or "
+            "read numbers that are written as text by numpy.asarray(values, float)."
+        )
     if discrete and bool((count == 1).all()):
         raise ValueError(
             f"mutual_information: {said} must be False or None where no sample of {name} occurs twice, got True; "
