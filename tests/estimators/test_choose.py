@@ -306,6 +306,14 @@ def test_a_value_that_half_of_the_samples_do_not_tell_is_doubted_and_its_interva
         assert high - low == pytest.approx(2 * 1.96 * math.hypot(0.1, 4 * max(growth, 0)), rel=1e-3)
 
 
+def test_a_function_that_neighbours_alone_see_is_doubted_beside_gaussianisation():
+    """4.77 nats are next to the ceiling of 300 samples, 4.78; the truth is infinite."""
+    y = torch.randn(300, generator=seeded(1)).sort().values
+    with pytest.warns(UserWarning, match="mutual_information: neighbours may fall short: the value is large for 300"):
+        found = mutual_information(torch.arange(300), y)
+    assert not found.reliable
+
+
 def test_many_columns_flatter_than_a_normal_law_are_doubted():
     """In 50 columns no single direction shows it, and neighbours see nothing: 2 nats of 5 are told."""
     laws = high_information_suite(5.0)
