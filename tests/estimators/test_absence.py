@@ -95,6 +95,13 @@ def test_a_missing_number_tells_by_the_chain_rule():
     assert float(found) == pytest.approx(math.log(2), abs=0.01)
 
 
+def test_one_side_has_values_where_the_other_lacks_them():
+    """Which side is absent says all: log 2, of halves."""
+    first = np.arange(N) < N // 2
+    found = mutual_information(np.where(first, X, np.nan), np.where(first, np.nan, NOISE), missing="category")
+    assert float(found) == pytest.approx(math.log(2), abs=0.01)
+
+
 def test_both_sides_with_gaps_by_hand():
     # Both absent together in half of the rows, independent else: I = H(1/2); standard error below 0.02.
     together = RNG.random(N) < 0.5
@@ -135,6 +142,16 @@ def test_arrays_that_are_refused():
     gaps = np.column_stack([WITH_GAPS["x"], NOISE])
     with pytest.raises(ValueError, match='"category" for 2 of them'):
         mutual_information(gaps, SIGN == "up", missing="category")
+    empty = np.full(N, np.nan)
+    for missing in ("drop", "category"):
+        with pytest.raises(ValueError, match=f"mutual_information: x must have values, got none in {N} rows"):
+            mutual_information(empty, NOISE, missing=missing)
+    low, high = np.where(NOISE > 0, np.nan, NOISE), np.where(NOISE > 0, NOISE, np.nan)
+    with pytest.raises(ValueError, match='missing="drop" must leave rows in which x and y both have a value, got none'):
+        mutual_information(low, high, missing="drop")
+    few = np.where(np.arange(N) < 3, NOISE, np.nan)
+    with pytest.raises(ValueError, match='missing="category" needs 4 rows or more that have a value of x, got 3'):
+        mutual_information(few, NOISE, missing="category")
     with pytest.raises(ValueError, match="x must have rows of samples, got a single number"):
         mutual_information(1.0, NOISE, missing="drop")
     with pytest.raises(ValueError, match="got 2000 and 5 rows"):

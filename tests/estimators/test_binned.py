@@ -115,6 +115,17 @@ def test_integers_stay_symbols_and_constants_tell_nothing_whatever_the_bins():
         assert binned_mi(x, labels, **setting).std_error > 0
 
 
+def test_too_few_samples_for_the_bins_are_told():
+    x, y = torch.randn(2, 500, generator=torch.Generator().manual_seed(0))
+    with pytest.warns(
+        UserWarning, match=r"binned_mi: the value falls by 0\.\d+ nats .*; take fewer bins or more samples"
+    ):
+        estimate = binned_mi(x, y, num_bins=20)
+    assert not estimate.reliable
+    assert float(estimate) < 1.96 * estimate.std_error  # the truth is 0
+    assert binned_mi(torch.arange(500), y, num_bins=20).reliable  # the entropy of the bins
+
+
 def test_caller_and_global_state_are_untouched():
     x, y = normal(50, 2, 0), normal(50, 1, 1)
     before, state = x.clone(), torch.get_rng_state()

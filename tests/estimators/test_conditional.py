@@ -216,6 +216,19 @@ def test_discrete_interval_covers_the_truth():
     assert 0.88 <= np.mean(covered) <= 1  # 0.95 +- 0.02
 
 
+@pytest.mark.parametrize("correction", [None, "miller-madow"])
+def test_too_few_samples_for_the_triples_are_told(correction):
+    """Of independent symbols the value is bias alone, and the interval holds the truth, 0, all the same."""
+    for seed in range(5):
+        a, b, c = torch.randint(5, (3, 500), generator=seeded(seed))
+        with pytest.warns(UserWarning, match=r"conditional_discrete_mi: the value falls by 0\.\d+ nats .* triples of"):
+            estimate = conditional_discrete_mi(a, b, c, correction=correction)
+        assert not estimate.reliable
+        assert float(estimate) < 1.96 * estimate.std_error
+    a, b, c = torch.randint(3, (3, 2000), generator=seeded(1))
+    assert conditional_discrete_mi(a, b, c, correction="miller-madow").reliable
+
+
 def test_mixed_reads_integers_beside_a_density():
     """X a fair coin, Y = X + U(0, 2) for Z = 1 and noise alone for Z = 0: I = 1/2 * 1/2 log 2."""
     x, z = torch.randint(2, (2, 3000), generator=seeded(13))

@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
@@ -56,18 +57,51 @@ MEASURES = {
     "supervised_contrastive": lambda d: infotorch.estimators.supervised_contrastive(d.x @ d.x.T, d.labels),
     "gaussian_log_likelihood": lambda d: infotorch.estimators.gaussian_log_likelihood(d.x, d.y, std=None).mean(),
 }
+# On another device training takes other steps.
+TRAINED = {
+    "neural_mi": lambda d: infotorch.neural_mi(
+        d.x, d.y, bound="mine", hidden=(8,), max_steps=50, generator=seeded(), device="cpu"
+    ),
+    "neural_mi of a constant": lambda d: infotorch.neural_mi(d.x, 0 * d.y),
+    "architecture_aware_mine": lambda d: infotorch.architecture_aware_mine(
+        torch.nn.Identity(), d.x, 1.0, hidden=(8,), max_steps=50, generator=seeded(), device="cpu"
+    ),
+}
 
 
 @pytest.mark.usefixtures("either_way")
-@pytest.mark.parametrize("name", MEASURES)
+@pytest.mark.parametrize("name", [*MEASURES, *TRAINED])
 def test_a_default_device_changes_nothing(name):
-    expected = MEASURES[name](HERE)
+    measure = (MEASURES | TRAINED)[name]
+    expected = measure(HERE)
     # "meta" holds no numbers: what is made there by mistake, and not beside the data, cannot be read.
     with torch.device("meta"):
-        found = MEASURES[name](HERE)
+        found = measure(HERE)
         error = getattr(found, "std_error", None)
     assert float(found) == float(expected)
     assert error == pytest.approx(getattr(expected, "std_error", None), nan_ok=True)
+
+
+def test_a_default_device_changes_no_matrix():
+    columns = torch.cat([X[:, :2], LABELS[:, None]], dim=1)
+    columns[:9, 1] = torch.nan
+    expected = infotorch.mi_matrix(columns, missing="category")
+    with torch.device("meta"):
+        found = infotorch.mi_matrix(columns, missing="category")
+    assert np.array_equal(found.values, expected.values)
+    assert np.array_equal(found.std_errors, expected.std_errors, equal_nan=True)
+
+
+@pytest.mark.parametrize("name", MEASURES)
+def test_a_default_type_changes_nothing(name):
+    expected = MEASURES[name](HERE)
+    before = torch.get_default_dtype()
+    try:
+        torch.set_default_dtype(torch.float64)
+        found = MEASURES[name](HERE)
+    finally:
+        torch.set_default_dtype(before)
+    assert float(found) == float(expected)
 
 
 @pytest.mark.skipif(not DEVICES, reason="no device but the processor")

@@ -108,6 +108,35 @@ def test_enough_samples_are_not_doubted():
     assert discrete_mi(a, a, correction="miller-madow").reliable  # five of each
 
 
+@pytest.mark.parametrize("n", [120, 300, 1000, 10_000])
+@pytest.mark.parametrize("classes", [2, 3, 5, 10])
+def test_classes_of_equal_size_are_not_doubted(n, classes):
+    """Their standard error is 0 to first order, and the second order is chance too."""
+    a = torch.arange(n) % classes
+    for correction in (None, "miller-madow"):
+        assert discrete_mi(a, (a + 1) % classes, correction=correction).reliable
+    assert mutual_information(a, a).reliable
+
+
+def test_what_occurs_once_is_told():
+    """As many nats as y has, whatever x is: halves of the samples tell the same, and no bias shows."""
+    bits = torch.randint(2, (500,), generator=seeded(0))
+    with pytest.warns(UserWarning, match="discrete_mi: 100% of the samples have a pair of their own, too many for"):
+        estimate = discrete_mi(torch.arange(500), bits)
+    assert float(estimate) == pytest.approx(float(discrete_entropy(bits)))
+    assert not estimate.reliable
+    assert discrete_mi(torch.arange(500), torch.zeros(500, dtype=torch.long)).reliable  # 0 of a constant, whatever x is
+
+
+def test_an_entropy_of_symbols_that_occur_once_is_told():
+    symbols = torch.randint(500, (500,), generator=seeded(0))
+    with pytest.warns(UserWarning, match=r"discrete_entropy: 3\d% of the samples have a symbol of their own"):
+        estimate = discrete_entropy(symbols)  # log 500 = 6.2
+    assert float(estimate) < 5.8
+    assert not estimate.reliable
+    assert discrete_entropy(symbols % 50).reliable
+
+
 def test_the_doubt_moves_no_generator():
     a, b = independent((10, 60), 1000, 0)
     before = torch.get_rng_state()

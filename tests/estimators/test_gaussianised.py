@@ -1,6 +1,7 @@
 """What a normal law tells, and neighbours for the rest."""
 
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -109,6 +110,12 @@ def test_columns_that_tell_nothing_new_are_left_out():
     assert independent_columns(more).shape == (600, 2)
     assert float(gaussianised_mi(more, y, margins=False)) == pytest.approx(plain, abs=0.02)
     assert float(gaussianised_mi(torch.ones(600), y)) == 0
+
+
+def test_a_constant_tells_nothing_and_no_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert float(gaussianised_mi(torch.ones(60), torch.randn(60, generator=seeded(0)))) == 0
 
 
 def test_what_has_no_density_and_too_few_samples_are_refused():

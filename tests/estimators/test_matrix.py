@@ -1,6 +1,7 @@
 """Every pair of columns of a table: closed forms, agreement with the estimators of a pair, and missing values."""
 
 import math
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -82,6 +83,26 @@ def test_standard_errors_are_the_scatter_of_fresh_samples():
         values.append(found.values[0, 1])
         errors.append(found.std_errors[0, 1])
     assert 0.6 < np.mean(errors) / np.std(values, ddof=1) < 1.6
+
+
+def test_too_few_rows_for_pairs_of_symbols_are_told():
+    """Of independent columns; the interval then holds 0."""
+    frame = np.random.default_rng(0).integers(0, 18, (300, 3))
+    frame[:, 2] %= 2
+    with pytest.warns(UserWarning, match="mi_matrix: too few rows for so many pairs of symbols of x0 ~ x1: values lie"):
+        matrix = mi_matrix(frame)
+    assert matrix.values[0, 1] > 0.2
+    assert matrix.values[0, 1] < 1.96 * matrix.std_errors[0, 1]
+    assert matrix.std_errors[0, 2] < 0.05
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        mi_matrix(frame % 3)
+
+
+def test_a_warning_names_five_pairs_and_counts_the_others():
+    frame = np.random.default_rng(0).integers(0, 30, (200, 4))
+    with pytest.warns(UserWarning, match="x0 ~ x1, x0 ~ x2, x1 ~ x2, x0 ~ x3, x1 ~ x3 and 1 more: values lie too high"):
+        mi_matrix(frame)
 
 
 def test_rows_are_dropped_pair_by_pair():

@@ -86,6 +86,16 @@ def test_blocks_of_rows_change_nothing(monkeypatch):
     assert tiled.std_error == pytest.approx(whole.std_error, rel=1e-6)
 
 
+def test_a_kernel_that_is_too_wide_is_told():
+    """As the exact functions tell it: 0.00 nats of what varies."""
+    x = 1e-6 * noise(60, 1, dtype=torch.float64)
+    for estimate in (renyi_entropy_randomised(x, generator=seeded()), renyi_mi_randomised(x, x, generator=seeded())):
+        assert "too wide" in estimate.reason
+        assert not estimate.reliable
+    assert renyi_entropy_randomised(1e6 * x, generator=seeded()).reliable
+    assert renyi_entropy_randomised(torch.ones(60), generator=seeded()).reliable
+
+
 def test_constants_symbols_and_a_few_rows():
     dead = torch.full((50, 2), 0.1)
     assert float(renyi_entropy_randomised(dead, generator=seeded())) == pytest.approx(0, abs=1e-3)

@@ -15,6 +15,9 @@ from infotorch.estimators.estimate import Estimate
 from infotorch.numerics.checks import as_tensor
 from infotorch.numerics.frames import Missing, TableColumn, has_columns, read_table
 
+# Rows of which neighbours tell something.
+_FEWEST = 4
+
 
 @dataclass(frozen=True)
 class Given:
@@ -25,6 +28,7 @@ class Given:
         discrete: whether its samples are symbols, as told by the caller or by the type of a table's columns; or None.
         absent: (n,), the rows without a value, where there are any.
         name: "x" or "y".
+        words: whether the values stand for what has no order, so that they are symbols whatever the caller says.
 
     Example:
         >>> import pandas
@@ -36,6 +40,7 @@ class Given:
     discrete: bool | None
     absent: Tensor | None
     name: str
+    words: bool = False
 
     @staticmethod
     def read(values: object, discrete: bool | None, *, missing: Missing, where: str, name: str) -> Given:
@@ -60,6 +65,8 @@ class Given:
         if missing == "category" and bool(gone.any()) and gone.shape[1] > 1:
             _refuse_several(where, name, gone.shape[1])
         absent = gone.any(dim=1).cpu()
+        if bool(absent.all()):
+            raise ValueError(f"{where}: {name} must have values, got none in {len(absent)} rows.")
         return Given(tensor, discrete, absent if bool(absent.any()) else None, name)
 
     def take(self, rows: Tensor) -> Given:
@@ -97,7 +104,7 @@ def _of_table(columns: list[TableColumn], discrete: bool | None, missing: Missin
     if discrete is None and all(column.symbols == columns[0].symbols for column in columns):
         discrete = columns[0].symbols
     beside = torch.from_numpy(values[0] if len(values) == 1 else np.stack(values, axis=1))
-    return Given(beside, discrete, torch.from_numpy(absent) if absent.any() else None, name)
+    return Given(beside, discrete, torch.from_numpy(absent) if absent.any() else None, name, words=bool(symbols))
 
 
 def _refuse_several(where: str, name: str, columns: int) -> None:
@@ -116,6 +123,11 @@ def without_absent(x: Given, y: Given) -> tuple[Given, Given]:
     if not gone:
         return x, y
     rows = (~torch.stack(gone).any(dim=0)).nonzero().flatten()
+    if len(rows) == 0:
+        raise ValueError(
+            'mutual_information: missing="drop" must leave rows in which x and y both have a value, got none; '
+            '"category" reads being absent as a symbol.'
+        )
     return x.take(rows), y.take(rows)
 
 
@@ -123,6 +135,9 @@ def by_presence(x: Given, y: Given, measure: Measure) -> Estimate:
     """I(X; Y) where being absent is part of what a side says, by the chain rule.
 
     I(X; Y) = I(A; Y) + P(present) I(X; Y | present), of which A is whether X is absent; likewise for Y.
+
+    Raises:
+        ValueError: a side has a value in one to three rows, of all or of those that have the other's or lack it.
     """
     if x.absent is None and y.absent is None:
         return measure(x, y)
@@ -148,5 +163,12 @@ def _terms(x: Given, y: Given, measure: Measure) -> list[tuple[float, Estimate]]
     whether = replace(y, values=y.absent.long(), discrete=True, absent=None)
     rows = (~y.absent).nonzero().flatten()
     share = len(rows) / len(y.absent)
+    if share == 0:
+        return _terms(x, whether, measure)
+    if len(rows) < _FEWEST:
+        raise ValueError(
+            f'mutual_information: missing="category" needs {_FEWEST} rows or more that have a value of {y.name}, '
+            f"got {len(rows)}."
+        )
     present = _terms(x.take(rows), y.take(rows), measure)
     return _terms(x, whether, measure) + [(share * weight, estimate) for weight, estimate in present]

@@ -120,7 +120,7 @@ def quantiles_of(inputs: Inputs, n: int, beside: Beside) -> np.ndarray:
         stacked(*(one.columns for one in both)),
         stacked(*(one.rows.clip(-60, 60) for one in both)),
         torch.ones(2, len(inputs.scores), dtype=torch.bool, device="cpu"),
-        torch.full((2,), float(n), device="cpu"),
+        torch.full((2,), float(n), dtype=torch.float32, device="cpu"),
     )
     # A model that another thread traces would take these calls for its own.
     with alone(), torch.inference_mode():

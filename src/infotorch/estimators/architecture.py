@@ -112,8 +112,9 @@ def architecture_aware_mine(
         if is_constant(clean):
             return _estimate(HeldOut(0.0, clean.new_zeros(len(split.test)), math.inf), n, "F(x) is constant")
         channel = _channel(clean, float(noise_std), split, streams.generator("noise", device=device))
-        critic = JointCritic(clean.shape[1], clean.shape[1], hidden=hidden).to(device, torch.float32)
-        mine = MineGradient().to(device)
+        with torch.device("cpu"):  # one initialisation, whatever default device the caller has set
+            critic, mine = JointCritic(clean.shape[1], clean.shape[1], hidden=hidden), MineGradient()
+        critic, mine = critic.to(device, torch.float32), mine.to(device)
         outcome = train_until_no_better(
             critic,
             lambda rows: -mine(*critic.contrast(rows, channel.noisy(rows))),
@@ -188,7 +189,7 @@ def _encoded(encoder: nn.Module, x: Tensor, device: torch.device) -> Tensor:
 def _estimate(found: HeldOut, n: int, how: str) -> Estimate:
     value, error, ceiling = pooled([found])
     return Estimate(
-        torch.tensor(value, dtype=torch.float64),
+        torch.tensor(value, dtype=torch.float64, device="cpu"),
         side="lower",
         n=n,
         estimator="architecture_aware_mine",

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from infotorch.estimators.discrete import plug_in_mi
+from infotorch.estimators.discrete import examined_mi, plug_in_mi
 from infotorch.estimators.doubts import examined
 from infotorch.estimators.estimate import Estimate
 from infotorch.numerics.checks import (
@@ -58,7 +58,9 @@ def binned_mi(
 
     Returns:
         Plug-in value in [0, log n]; at log n every sample has its own bin (`saturated`). 0 when x or y is constant.
-        Standard error by the delta method; NaN where a variable falls into one bin, which `reason` tells.
+        Standard error by the delta method; NaN where a variable falls into one bin, which `reason` tells. A warning,
+        `reason` and `reliable` tell where too few samples are left of bias, as for `discrete_mi`; not where x or y
+        numbers the samples, for then the value is the entropy of the other's bins on these samples.
 
     Raises:
         ValueError: none or several ways to bin, a width or number that is not positive, a width too small for the
@@ -88,12 +90,23 @@ def binned_mi(
     first, second = _bins(x, binning_x, name="x"), _bins(y, binning_y, name="y")
     check_paired(first, second, where="binned_mi")
     setting = "edges" if edges is not None else f"{way}={ways[way]}"
-    estimate = plug_in_mi(first, second.to(first.device), None, name=f"binned_mi {setting}")
+    name = f"binned_mi {setting}"
+    second = second.to(first.device)
+    if _numbers_samples(x, first) or _numbers_samples(y, second):
+        estimate = plug_in_mi(first, second, None, name=name)
+    else:
+        estimate = examined_mi(first, second, None, name=name, instead="take fewer bins or more samples")
     if way in {"num_bins", "num_quantiles"}:
         return estimate
     given = ("x", x, first), ("y", y, second)
     read = {name: (as_rows(values, where="binned_mi", name=name).detach(), codes) for name, values, codes in given}
     return _of_units(estimate, read, setting, shared=not isinstance(edges, tuple))
+
+
+def _numbers_samples(values: ArrayLike, codes: Tensor) -> bool:
+    """Whether these are the samples' own numbers: then the entropy of the other side on these samples is asked for."""
+    whole = is_discrete(as_tensor(values, where="binned_mi", name="x or y"))
+    return whole and int(codes.max()) + 1 == len(codes)
 
 
 def _of_units(estimate: Estimate, read: dict[str, tuple[Tensor, Tensor]], setting: str, *, shared: bool) -> Estimate:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from infotorch.estimators.absence import Given, by_presence, without_absent
 from infotorch.estimators.class_neighbours import ross
-from infotorch.estimators.discrete import examined_for_bias, plug_in_mi
+from infotorch.estimators.discrete import examined_mi
 from infotorch.estimators.doubts import examined, noting
 from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.normal_scores import TIED
@@ -34,8 +34,6 @@ Kind = Literal["discrete", "continuous", "continuous with ties"]
 
 # A symbol that occurs less often on average says little about its frequency; such integers are treated as numbers.
 _ROWS_PER_INTEGER = 2
-# Share of samples with a pair of symbols of their own, above which frequencies of pairs say little.
-_SPARSE = 0.2
 # Samples beyond which some are drawn, each some 25 seconds of one core (measured): of single columns, of columns that a
 # k-d tree takes, and differences of numbers where all distances are taken, a distance costing as much as 60 of them.
 _MOST_SINGLE, _MOST_BY_TREE, _TREE_COLUMNS = 2_000_000, 1_000_000, 10
@@ -106,8 +104,8 @@ def mutual_information(
 
     Raises:
         ValueError: samples not paired, fewer than 4 rows, infinite values, missing ones that are an error or stand in
-            several columns of numbers and are to be a category, symbols beside numbers, or `discrete_x=True` of an x in
-            which no sample occurs twice (likewise y).
+            several columns of numbers and are to be a category, symbols beside numbers, or words, or an x of
+            `discrete_x=True`, of which none occurs twice (likewise y).
         TypeError: x or y is made of neither real numbers nor what a table's columns hold, or another argument is of
             another kind; or a selector of scikit-learn calls it for scores, which
             `infotorch.sklearn.mutual_info_scores` gives.
@@ -144,7 +142,7 @@ def _measured(x_given: Given, y_given: Given, effort: Effort, generator: torch.G
     xs, ys = paired_rows(x, y, where="mutual_information")
     check_neighbours(K, len(xs), where="mutual_information")
     xs, ys = xs.detach(), ys.detach()
-    kinds = _kind(xs, discrete_x, "x"), _kind(ys, discrete_y, "y")
+    kinds = _kind(xs, x_given), _kind(ys, y_given)
     told = [
         " as told" * (given is (kind == "discrete"))
         for given, kind in zip((discrete_x, discrete_y), kinds, strict=True)
@@ -181,11 +179,17 @@ def _columns(rows: Tensor) -> str:
     return f"{rows.shape[1]} column" + "s" * (rows.shape[1] != 1)
 
 
-def _kind(rows: Tensor, discrete: bool | None, name: str) -> Kind:
+def _kind(rows: Tensor, given: Given) -> Kind:
+    discrete, name = given.discrete, given.name
     said = f"discrete_{name}"
     check_kind(discrete, (bool, type(None)), where="mutual_information", name=said, said="True, False or None")
     n, count = len(rows), multiplicity(rows)
     distinct = float((1 / count.double()).sum())
+    if given.words and bool((count == 1).all()):
+        raise ValueError(
+            f"mutual_information: words of {name} must occur again, got {n} different ones in {n} rows; merge some, or "
+            "read numbers that are written as text by numpy.asarray(values, float)."
+        )
     if discrete and bool((count == 1).all()):
         raise ValueError(
             f"mutual_information: {said} must be False or None where no sample of {name} occurs twice, got True; "
@@ -212,13 +216,9 @@ def _one_hot(rows: Tensor) -> bool:
 
 
 def _both_discrete(x: Tensor, y: Tensor) -> Estimate:
-    estimate = plug_in_mi(x, y, "miller-madow", name="discrete_mi miller-madow")
-    estimate = examined_for_bias(estimate, x, y, "miller-madow", name="mutual_information")
-    share = float((multiplicity(torch.stack([x, y], dim=1)) == 1).double().mean())
-    sparse = f"; {share:.0%} of the samples have a pair of their own, too many for frequencies: the value is biased"
-    why = "counts of symbols" + sparse * (share > _SPARSE)
-    reason = "; ".join(part for part in (why, estimate.reason) if part)
-    return dataclasses.replace(estimate, reason=reason, reliable=estimate.reliable and share <= _SPARSE)
+    estimate = examined_mi(x, y, "miller-madow", name="discrete_mi miller-madow", where="mutual_information")
+    reason = "; ".join(part for part in ("counts of symbols", estimate.reason) if part)
+    return dataclasses.replace(estimate, reason=reason)
 
 
 def _thorough(

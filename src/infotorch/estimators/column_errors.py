@@ -35,10 +35,10 @@ def errors_by_groups(values: Callable[[Tensor], Tensor], n: int) -> Tensor:
     used = min(n, _MOST)
     groups = min(_GROUPS, used // _LEAST)
     if groups < 2:
-        return torch.full_like(values(torch.arange(n)), math.nan)
+        return torch.full_like(values(torch.arange(n, device="cpu")), math.nan)
     generator = torch.Generator().manual_seed(derive_seed(0, "groups of samples"))
     variances = []
     for _ in range(_ROUNDS):
-        parts = torch.randperm(n, generator=generator)[:used].tensor_split(groups)
+        parts = torch.randperm(n, generator=generator, device="cpu")[:used].tensor_split(groups)
         variances.append(torch.stack([values(part) for part in parts]).var(dim=0))
     return (torch.stack(variances).mean(dim=0) / groups * (used / n)).sqrt()

@@ -5,6 +5,7 @@ What x and y still tell of each other once z is known: I(X; Y | Z) = I(X; (Y, Z)
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 
@@ -12,12 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from infotorch.estimators.discrete import Correction
+from infotorch.estimators.discrete import Correction, instead_of_bias
 from infotorch.estimators.doubts import ONE_RADIUS, STANDARDISE, examined
 from infotorch.estimators.estimate import Estimate, error_of_mean
 from infotorch.estimators.gaussian import SINGULAR, gaussian_information, standardised
 from infotorch.estimators.shortfall import pair_reads_too_little
 from infotorch.estimators.subsampling import subsampling_error
+from infotorch.estimators.symbol_doubts import examined_for_bias
 from infotorch.numerics.checks import as_rows, as_samples, check_choice, check_neighbours
 from infotorch.numerics.distances import common_unit
 from infotorch.numerics.kinds import check_kind
@@ -158,7 +160,8 @@ def conditional_discrete_mi(
 
     Returns:
         The plug-in value is at least 0 and at most log n. Corrected values may be negative. 0 when a or b is constant.
-        Standard error by the delta method; it is 0 to first order where a and b are independent given c.
+        Standard error by the delta method; it is 0 to first order where a and b are independent given c. A warning,
+        `reason` and `reliable` tell where too few samples are left of bias, as for `discrete_mi`.
 
     Raises:
         ValueError: samples not paired, no rows, or an unknown correction.
@@ -177,9 +180,24 @@ def conditional_discrete_mi(
     if correction is not None:
         check_choice(correction, ("miller-madow",), where=where, name="correction")
     first, second = first.to(given.device), second.to(given.device)
-    groups = [symbols(torch.stack(part, dim=1)) for part in ([first, given], [second, given], [first, second, given])]
-    signed = [(groups[0], 1), (groups[1], 1), (groups[2], -1), (given, -1)]
-    n = len(given)
+    return examined_for_bias(
+        _plug_in(first, second, given, correction),
+        [first, second, given],
+        functools.partial(_plug_in, correction=correction),
+        freedom=lambda: -sum(sign * int(codes.max()) for codes, sign in _signed(first, second, given)),
+        instead=instead_of_bias(correction),
+        name=where,
+    )
+
+
+def _signed(a: Tensor, b: Tensor, c: Tensor) -> list[tuple[Tensor, int]]:
+    """Symbols whose entropies, with these signs, make I(A; B | C)."""
+    groups = [symbols(torch.stack(part, dim=1)) for part in ([a, c], [b, c], [a, b, c])]
+    return [(groups[0], 1), (groups[1], 1), (groups[2], -1), (c, -1)]
+
+
+def _plug_in(a: Tensor, b: Tensor, c: Tensor, correction: Correction | None) -> Estimate:
+    signed, n = _signed(a, b, c), len(c)
     terms = torch.stack([sign * _surprise(codes) for codes, sign in signed]).sum(dim=0)
     missed = sum(sign * int(codes.max()) for codes, sign in signed) / (2 * n)
     shift = 0.0 if correction is None else missed
@@ -187,7 +205,7 @@ def conditional_discrete_mi(
         terms.mean() + shift,
         side="none",
         n=n,
-        estimator=f"{where} {correction or 'plug-in'}",
+        estimator=f"conditional_discrete_mi {correction or 'plug-in'}",
         ceiling=math.log(n) + shift,
         error=lambda: error_of_mean(terms),
     )

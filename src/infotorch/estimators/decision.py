@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from infotorch.estimators.discrete import discrete_entropy, plug_in_mi
+from infotorch.estimators.doubts import unexamined
 from infotorch.estimators.estimate import Estimate, error_of_mean
 from infotorch.estimators.labels import class_labels, log_probabilities
 from infotorch.numerics.checks import as_rows, check_number, shown
@@ -87,7 +88,8 @@ def hard_decision_mi(scores: ArrayLike, labels: ArrayLike | None = None, *, thre
     """
     decisions = _decided(scores, threshold, where="hard_decision_mi")
     if labels is None:
-        found = discrete_entropy(decisions)
+        with unexamined():  # decisions are as few as classes
+            found = discrete_entropy(decisions)
     else:
         classes = class_labels(labels, len(decisions), where="hard_decision_mi")
         found = plug_in_mi(symbols(classes[:, None]), symbols(decisions.cpu()[:, None]), None, name="")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import functools
 import math
 from typing import Literal
 
@@ -11,19 +11,12 @@ from torch import Tensor
 
 from infotorch.estimators.doubts import examined
 from infotorch.estimators.estimate import Estimate, error_of_mean
+from infotorch.estimators.symbol_doubts import examined_for_bias, sparse
 from infotorch.numerics.checks import check_choice, check_paired
 from infotorch.numerics.symbols import as_symbols, symbols
 from infotorch.numerics.typing import ArrayLike
 
 Correction = Literal["miller-madow"]
-
-# Pairs of halves that tell whether a value still falls; beyond so many samples one pair tells it.
-_SPLITS, _FEW_SAMPLES = 4, 100_000
-# Samples whose halves hold two at least; of one sample every value is 0.
-_HALVED = 4
-# In so many standard errors: values of independent symbols that are sampled well seldom fall as far by chance, and
-# those whose interval leaves out the truth because of bias do (tests/estimators/test_discrete.py).
-_FALLS = 1.5
 
 
 def discrete_entropy(a: ArrayLike, *, correction: Correction | None = None) -> Estimate:
@@ -34,7 +27,8 @@ def discrete_entropy(a: ArrayLike, *, correction: Correction | None = None) -> E
         correction: None is the plug-in value, biased low by about (symbols - 1) / (2n); "miller-madow" adds that.
 
     Returns:
-        At least 0; the plug-in is at most log n. Standard error by the delta method.
+        At least 0; the plug-in is at most log n. Standard error by the delta method. A warning, `reason` and `reliable`
+        tell where more than a fifth of the samples have a symbol of their own: others were never seen.
 
     Raises:
         ValueError: no rows, or an unknown correction.
@@ -48,7 +42,9 @@ def discrete_entropy(a: ArrayLike, *, correction: Correction | None = None) -> E
     """
     codes = as_symbols(a, where="discrete_entropy", name="a")
     _check_correction(correction, where="discrete_entropy")
-    return _estimate(-_log_frequency(codes), _missed(correction, codes), f"discrete_entropy {correction or 'plug-in'}")
+    name = f"discrete_entropy {correction or 'plug-in'}"
+    found = _estimate(-_log_frequency(codes), _missed(correction, codes), name)
+    return examined(found, {}, short=lambda: sparse([codes]), instead_of_short=instead_of_bias(correction))
 
 
 def discrete_mi(a: ArrayLike, b: ArrayLike, *, correction: Correction | None = None) -> Estimate:
@@ -63,7 +59,9 @@ def discrete_mi(a: ArrayLike, b: ArrayLike, *, correction: Correction | None = N
     Returns:
         The plug-in value is at least 0 and at most log n, which it reaches when no symbol occurs twice: then it says
         nothing. Corrected values may be negative. 0 when a or b is constant. Standard error by the delta method; it is
-        0 to first order for independent variables.
+        0 to first order for independent variables. A warning, `reason` and `reliable` tell where too few samples are
+        left of bias: the value falls from half of the samples to all, which `std_error` takes in, or more than a fifth
+        of the samples have a pair of their own.
 
     Raises:
         ValueError: samples not paired, no rows, or an unknown correction.
@@ -79,62 +77,49 @@ def discrete_mi(a: ArrayLike, b: ArrayLike, *, correction: Correction | None = N
     check_paired(first, second, where="discrete_mi")
     _check_correction(correction, where="discrete_mi")
     second = second.to(first.device)
-    found = plug_in_mi(first, second, correction, name=f"discrete_mi {correction or 'plug-in'}")
-    return examined_for_bias(found, first, second, correction, name="discrete_mi")
+    return examined_mi(first, second, correction, name=f"discrete_mi {correction or 'plug-in'}")
 
 
-def examined_for_bias(found: Estimate, a: Tensor, b: Tensor, correction: Correction | None, *, name: str) -> Estimate:
-    """The estimate; unreliable, and with a wider error, where halves of the samples tell of a bias.
-
-    The mean over two halves differs from the value of all samples by bias alone, to first order: by about the bias
-    itself, where that falls as 1/n.
-
-    Args:
-        found: the value of a and b.
-        a: numbers of symbols, shape (n,).
-        b: the same.
-        correction: as it was found.
-        name: for the warning.
+def examined_mi(
+    a: Tensor, b: Tensor, correction: Correction | None, *, name: str, where: str = "", instead: str = ""
+) -> Estimate:
+    """`plug_in_mi` of numbers of symbols, and what speaks against it, in a warning of `where`, or `name`'s first word.
 
     Example:
-        >>> a = torch.arange(40) % 2
-        >>> examined_for_bias(plug_in_mi(a, a, None, name="plug-in"), a, a, None, name="example").reliable
-        True
+        >>> bits = torch.arange(40) % 2
+        >>> round(examined_mi(bits, bits, None, name="example").bits, 6)
+        1.0
     """
-    falls: list[float] = []
-
-    def short() -> str:
-        if len(a) < _HALVED:
-            return ""
-        fall = _fall_from_halves(float(found), a, b, correction)
-        if fall <= _FALLS * math.hypot(found.std_error, _chance(a, b)):
-            return ""
-        falls.append(fall)
-        return (
-            f"the value falls by {fall:.2g} nats from half of the samples to all, too few for so many pairs of symbols"
-        )
-
-    instead = "merge symbols or take more samples" + ', and correction="miller-madow"' * (correction is None)
-    told = examined(found, {}, short=short, instead_of_short=instead, name=name)
-    return dataclasses.replace(told, error=lambda: math.hypot(found.std_error, *falls)) if falls else told
+    measure = functools.partial(plug_in_mi, correction=correction, name=name)
+    return examined_for_bias(
+        measure(a, b),
+        [a, b],
+        measure,
+        freedom=lambda: of_pairs(a, b),
+        instead=instead or instead_of_bias(correction),
+        name=where or name.split()[0],
+    )
 
 
-def _fall_from_halves(value: float, a: Tensor, b: Tensor, correction: Correction | None) -> float:
-    n, total = len(a), 0.0
-    splits = _SPLITS if n <= _FEW_SAMPLES else 1
-    generator = torch.Generator("cpu").manual_seed(0)  # the same samples say the same
-    for _ in range(splits):
-        order = torch.randperm(n, generator=generator, device="cpu").to(a.device)
-        for half in (order[: n // 2], order[n // 2 :]):
-            first, second = symbols(a[half, None]), symbols(b[half, None])
-            total += float(plug_in_mi(first, second, correction, name=""))
-    return total / (2 * splits) - value
+def of_pairs(a: Tensor, b: Tensor) -> int:
+    """2n times the bias of `plug_in_mi`: pairs that occur, less symbols of a and of b, and 1.
 
-
-def _chance(a: Tensor, b: Tensor) -> float:
-    """The standard deviation of the value of independent symbols; in small tables the delta method takes it for 0."""
+    Example:
+        >>> of_pairs(torch.tensor([0, 0, 1, 1]), torch.tensor([0, 1, 0, 1]))
+        1
+    """
     pairs, first, second = (int(torch.unique(rows, dim=0).shape[0]) for rows in (torch.stack([a, b], dim=1), a, b))
-    return math.sqrt(max(pairs - first - second + 1, 0) / 2) / len(a)
+    return pairs - first - second + 1
+
+
+def instead_of_bias(correction: Correction | None) -> str:
+    """The way out of too few samples.
+
+    Example:
+        >>> instead_of_bias("miller-madow")
+        'merge symbols or take more samples'
+    """
+    return "merge symbols or take more samples" + ', and correction="miller-madow"' * (correction is None)
 
 
 def plug_in_mi(a: Tensor, b: Tensor, correction: Correction | None, *, name: str) -> Estimate:

@@ -88,6 +88,7 @@ def examined(
     resolution: float = 0.0,
     short: Callable[[], str] = str,
     instead_of_short: str = INSTEAD_OF_NEIGHBOURS,
+    off: Callable[[], float] = float,
     name: str = "",
 ) -> Estimate:
     """The estimate with what there is to say against it, after one warning where that is much.
@@ -103,6 +104,7 @@ def examined(
         resolution: the least standard error of variables that vary, where groups of samples all read the same.
         short: finds why neighbours fall short on these samples, "" where they do not.
         instead_of_short: the way out of that.
+        off: how far off `short` found the value, in nats, for the standard error to take in.
         name: of the function, if it is not the first word of `estimate.estimator`.
     """
     if not _examining.get():
@@ -111,15 +113,15 @@ def examined(
     unlike = tell_unlike_scales(variables, name=name, instead=instead, together=together)
     lacking = short()
     if lacking and not unlike:
-        _warn(f"{name}: {lacking}; {instead_of_short}.")
+        warn(f"{name}: {lacking}; {instead_of_short}.")
 
     def with_units() -> float:
         own = estimate.std_error
         if own < _NO_SPREAD and not any(map(is_constant, variables.values())):
             own = resolution
         if not unlike or again is None:
-            return own
-        return math.hypot(own, float(estimate) - again(*_like_scaled(variables.values())))
+            return math.hypot(own, off())
+        return math.hypot(own, off(), float(estimate) - again(*_like_scaled(variables.values())))
 
     return replace(
         estimate,
@@ -140,7 +142,7 @@ def tell_unlike_scales(
     if not unlike:
         return ""
     apart = f"scales lie more than a factor of {MOST_APART:g} apart ({unlike})"
-    _warn(f"{name}: {apart}, and the value depends on them: {instead}.")
+    warn(f"{name}: {apart}, and the value depends on them: {instead}.")
     return apart
 
 
@@ -181,8 +183,13 @@ def _like_scaled(variables: Iterable[Tensor]) -> list[Tensor]:
     return [own / torch.where(scale > 0, scale, 1.0) for own, scale in zip(rows, scales, strict=True)]
 
 
-def _warn(message: str) -> None:
-    """A warning at the line outside of infotorch from which the call came."""
+def warn(message: str) -> None:
+    """A warning at the line outside of infotorch from which the call came.
+
+    Example:
+        >>> with noting():
+        ...     warn("said nowhere")
+    """
     if not _warning.get():
         return
     frame, level = sys._getframe(1), 2

@@ -297,6 +297,8 @@ def independent_columns(rows: Tensor) -> Tensor:
     """
     rows = in_float64(rows).cpu()
     rows = rows[:, (rows != rows[:1]).any(dim=0)]
+    if rows.shape[1] == 0:  # of no column torch warns that its deviation is unknown
+        return rows
     rows = rows / rows.abs().amax(dim=0)
     rows = (rows - rows.mean(dim=0)) / rows.std(dim=0)
     if rows.shape[1] < 2:

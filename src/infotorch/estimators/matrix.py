@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 import torch
@@ -15,7 +15,10 @@ from scipy.spatial.distance import squareform
 from torch import Tensor
 
 from infotorch.estimators.column_errors import errors_by_groups
-from infotorch.estimators.single_columns import Column, column_informations
+from infotorch.estimators.discrete import of_pairs, plug_in_mi
+from infotorch.estimators.doubts import warn
+from infotorch.estimators.single_columns import Column, column_informations, information_of_symbols
+from infotorch.estimators.symbol_doubts import bias_of_counts
 from infotorch.figures.matrix import matrix_figure
 from infotorch.numerics.checks import as_tensor, check_choice, shown
 from infotorch.numerics.extras import require
@@ -29,10 +32,20 @@ if TYPE_CHECKING:
     from pandas import DataFrame
     from plotly.graph_objects import Figure
 
-#: Value and standard error in nats, number of rows.
-_Pair: TypeAlias = tuple[float, float, int]
+# Pairs of columns that a warning names.
+_MOST_NAMED = 5
 # Fewer rows than this that two columns have in common say nothing.
 _FEWEST = 4
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """Value and standard error in nats, number of rows, and whether these are too few for the symbols."""
+
+    value: float
+    error: float
+    n: int
+    biased: bool = False
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -169,7 +182,13 @@ def mi_matrix(
     The estimators are those of `infotorch.sklearn.mutual_info_scores`, which read of numbers only their order: `ksg` of
     normal scores for numbers with numbers, `ross` for numbers with symbols, both with 5 neighbours, and `discrete_mi`
     with Miller and Madow's correction for symbols with symbols. Standard errors are by how much parts of the sample
+<<<<<<< HEAD
     disagree. For two columns `mutual_information` weighs more estimates, and takes longer.
+=======
+    disagree; where rows are too few for the pairs of symbols of two columns they take in that bias, as far as halves of
+    the rows show it, and a warning names the columns. Of two columns that `mutual_information` would weigh more
+    estimates, and take longer.
+>>>>>>> rev-est
 
     Args:
         frame: of pandas, polars, pyarrow or whatever narwhals reads; or an array (n, d), of objects too, whose columns
@@ -206,14 +225,26 @@ def mi_matrix(
     if missing == "error":
         _refuse_absent(columns, where)
     variables = [_Variable.read(column, told.get(column.name), missing, where) for column in columns]
-    d = len(variables)
+    names = tuple(column.name for column in columns)
+    d, biased = len(variables), list[str]()
     values, errors, rows = np.zeros((d, d)), np.zeros((d, d)), np.zeros((d, d), np.int64)
     with bar_for_long_work(show=progress) as tell:
         for j, y in enumerate(variables):
-            for i, (value, error, n) in enumerate(_beside(variables[:j], y, missing)):
-                values[[i, j], [j, i]], errors[[i, j], [j, i]], rows[[i, j], [j, i]] = value, error, n
+            for i, pair in enumerate(_beside(variables[:j], y, missing)):
+                values[[i, j], [j, i]], errors[[i, j], [j, i]], rows[[i, j], [j, i]] = pair.value, pair.error, pair.n
+                biased += [f"{names[i]} ~ {names[j]}"] * pair.biased
             tell("pairs of columns", (j + 1) * (j + 2) // 2, d * (d + 1) // 2)
-    return MIMatrix(tuple(column.name for column in columns), values, errors, rows)
+    if biased:
+        _tell_bias(biased)
+    return MIMatrix(names, values, errors, rows)
+
+
+def _tell_bias(pairs: Sequence[str]) -> None:
+    more = f" and {len(pairs) - _MOST_NAMED} more" * (len(pairs) > _MOST_NAMED)
+    warn(
+        f"mi_matrix: too few rows for so many pairs of symbols of {', '.join(pairs[:_MOST_NAMED])}{more}: values lie "
+        "too high, and std_errors take that in as far as it shows; merge symbols or take more rows."
+    )
 
 
 def _columns(frame: object, where: str) -> list[TableColumn]:
@@ -285,7 +316,7 @@ class _Variable:
             return _Variable(Column.read(values, column.name, discrete=discrete))
         present = Column.read(values[~absent], column.name, discrete=discrete)
         # Of absent rows the last symbol, or the last place.
-        codes = torch.full((len(values),), int(present.codes.max()) + 1)
+        codes = present.codes.new_full((len(values),), int(present.codes.max()) + 1)
         codes[~absent] = present.codes
         of_all = Column(codes, present.discrete)
         return _Variable(of_all) if present.discrete and missing == "category" else _Variable(of_all, absent)
@@ -293,7 +324,7 @@ class _Variable:
     @property
     def present(self) -> Tensor:
         """The numbers of the rows that have a value."""
-        everywhere = torch.arange(len(self.column.codes))
+        everywhere = torch.arange(len(self.column.codes), device=self.column.codes.device)
         return everywhere if self.absent is None else everywhere[~self.absent]
 
     def take(self, rows: Tensor) -> _Variable:
@@ -313,17 +344,35 @@ def _beside(before: Sequence[_Variable], y: _Variable, missing: Missing) -> Iter
         if i not in pairs:
             pairs[i] = _measure([x.take(x.present)], y.take(x.present))[0]
     yield from (pairs[i] for i in range(len(before)))
-    yield _measure([y], y)[0] if y.column.discrete else (math.inf, math.nan, len(y.column.codes))
+    yield _measured([y], y)[0] if y.column.discrete else _Pair(math.inf, math.nan, len(y.column.codes))
 
 
 def _measure(xs: Sequence[_Variable], y: _Variable) -> list[_Pair]:
-    """Of variables beside y, of all their rows."""
+    """Of variables beside y, of all their rows, and what speaks against it."""
+    return [_examined(pair, x, y) for pair, x in zip(_measured(xs, y), xs, strict=True)]
+
+
+def _measured(xs: Sequence[_Variable], y: _Variable) -> list[_Pair]:
     n = len(y.column.codes)
     if n < _FEWEST or not xs:
-        return [(math.nan, math.nan, n)] * len(xs)
+        return [_Pair(math.nan, math.nan, n)] * len(xs)
     values = _informations(xs, y)
     errors = errors_by_groups(lambda rows: _informations([x.take(rows) for x in xs], y.take(rows)), n)
-    return [(float(value), float(error), n) for value, error in zip(values, errors, strict=True)]
+    return [_Pair(float(value), float(error), n) for value, error in zip(values, errors, strict=True)]
+
+
+def _examined(pair: _Pair, x: _Variable, y: _Variable) -> _Pair:
+    """Of two columns of symbols, with what too few rows add to the error, as `discrete_mi` has it."""
+    if not (x.column.discrete and y.column.discrete and x.absent is None and y.absent is None):
+        return pair
+    a, b = x.column.codes, y.column.codes
+    fall, told = bias_of_counts(
+        plug_in_mi(a, b, "miller-madow", name=""),
+        [a, b],
+        lambda a, b: information_of_symbols(a, Column(b, discrete=True)),
+        lambda: of_pairs(a, b),
+    )
+    return replace(pair, error=math.hypot(pair.error, fall), biased=bool(told))
 
 
 def _informations(xs: Sequence[_Variable], y: _Variable) -> Tensor:
@@ -337,7 +386,7 @@ def _informations(xs: Sequence[_Variable], y: _Variable) -> Tensor:
         if share == 0:
             return _informations(xs, whether)
         return _informations(xs, whether) + share * _informations([x.take(rows) for x in xs], y.take(rows))
-    found = torch.zeros(len(xs), dtype=torch.float64)
+    found = torch.zeros(len(xs), dtype=torch.float64, device=y.column.codes.device)
     whole = [i for i, x in enumerate(xs) if x.absent is None]
     found[whole] = column_informations([xs[i].column for i in whole], y.column)
     for i, x in enumerate(xs):

@@ -200,7 +200,8 @@ def batch_loss(
     """
     if bound == "infonce":
         return lambda x, y: -infonce(critic(x, y))
-    objectives = {"mine": MineGradient().to(device), "nwj": nwj, "jsd": jsd, "smile": jsd}
+    with torch.device(device):
+        objectives = {"mine": MineGradient(), "nwj": nwj, "jsd": jsd, "smile": jsd}
     objective = objectives[bound]
     if isinstance(critic, Critic):
         return lambda x, y: -objective(*critic.contrast(x, y))
@@ -311,7 +312,7 @@ def _name(critic: str | nn.Module) -> str:
 
 
 def _nothing(bound: BoundName, critic: str, n: int) -> Estimate:
-    zero = torch.zeros((), dtype=torch.float64)
+    zero = torch.zeros((), dtype=torch.float64, device="cpu")
     side, estimator = _WAYS[bound].side, f"neural_mi {bound} {critic}"
     return Estimate(zero, side, n, estimator, reason="x or y is constant", error=lambda: 0.0)
 
@@ -320,7 +321,7 @@ def _estimate(bound: BoundName, critic: str, runs: Sequence[tuple[HeldOut, Train
     value, error, ceiling = pooled([held for held, _ in runs])
     read = sum(len(held.influence) for held, _ in runs)
     return Estimate(
-        torch.tensor(value, dtype=torch.float64),
+        torch.tensor(value, dtype=torch.float64, device="cpu"),
         side=_WAYS[bound].side,
         n=n,
         estimator=f"neural_mi {bound} {critic}",

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from infotorch.estimators.estimate import Estimate
 from infotorch.estimators.renyi_spectrum import NEAR_ONE, KernelSample, entropy
-from infotorch.estimators.renyi_terms import Terms, read_variables, total_correlation, with_units
+from infotorch.estimators.renyi_terms import Terms, read_variables, too_wide, total_correlation, with_units
 from infotorch.numerics.checks import check_count
 from infotorch.numerics.kernels import (
     Bandwidth,
@@ -164,12 +164,15 @@ def _estimate(
     chance = torch.stack([sign * part.deviations for sign, part in parts]).sum(dim=0).norm()
     # The truth lies anywhere within the bracket: a uniform law has its width over sqrt 12 as its deviation.
     quadrature = math.hypot(*(part.bracket for _, part in parts)) / math.sqrt(12)
+    reason = too_wide([part.value for _, part in parts], terms)
     return Estimate(
         columns.new_tensor(value),
         side="none",
         n=n,
         estimator=f"{name} probes={num_probes} deflated={num_deflated} steps={num_steps}",
         ceiling=math.log(n),
+        reason=reason,
+        reliable=not reason,
         error=lambda: math.hypot(float(chance), quadrature),
     )
 

@@ -113,11 +113,7 @@ def estimate_of(terms: Terms, alpha: float, name: str, *, ceiling: float) -> Est
     check_matrices(terms, alpha, where=where)
     signed = torch.stack([sign * entropy(sample, alpha) for sign, sample in terms])
     value = signed.sum()
-    alike = [
-        found < _NEXT_TO_NONE and sample.columns.shape[1] > 0 and not is_constant(sample.columns.detach())
-        for found, (_, sample) in zip(signed.detach().abs().tolist(), terms, strict=True)
-    ]
-    reason = "the kernel tells next to no samples apart: in these units it is too wide" * any(alike)
+    reason = too_wide(signed.detach().tolist(), terms)
     n = len(terms[0][1])
 
     def error() -> float:
@@ -127,6 +123,15 @@ def estimate_of(terms: Terms, alpha: float, name: str, *, ceiling: float) -> Est
         return error_of_mean(moved)
 
     return Estimate(value, "none", n, name, ceiling=ceiling, reason=reason, error=error, reliable=not reason)
+
+
+def too_wide(entropies: Sequence[float], terms: Terms) -> str:
+    """Of entropies of these samples, of either sign: that the kernel sees next to nothing of one that varies."""
+    alike = [
+        abs(found) < _NEXT_TO_NONE and sample.columns.shape[1] > 0 and not is_constant(sample.columns.detach())
+        for found, (_, sample) in zip(entropies, terms, strict=True)
+    ]
+    return "the kernel tells next to no samples apart: in these units it is too wide" * any(alike)
 
 
 def with_units(

@@ -320,7 +320,8 @@ def _doubts(found: Estimate, candidates: Sequence[_Candidate], x: Tensor, y: Ten
     if not by_neighbours:
         return ""
     scatter = SCATTER if columns == _TWO_COLUMNS else SCATTER_OF_SEVERAL
-    return neighbours_fall_short(found, x, y, scatter=scatter)
+    # What is believed a little beside neighbours has no ceiling; they do.
+    return neighbours_fall_short(replace(found, ceiling=leading.estimate.ceiling), x, y, scatter=scatter)
 
 
 def _beside_ties(x: Tensor, y: Tensor) -> str:
