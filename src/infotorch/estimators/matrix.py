@@ -182,13 +182,9 @@ def mi_matrix(
     The estimators are those of `infotorch.sklearn.mutual_info_scores`, which read of numbers only their order: `ksg` of
     normal scores for numbers with numbers, `ross` for numbers with symbols, both with 5 neighbours, and `discrete_mi`
     with Miller and Madow's correction for symbols with symbols. Standard errors are by how much parts of the sample
-<<<<<<< HEAD
-    disagree. For two columns `mutual_information` weighs more estimates, and takes longer.
-=======
     disagree; where rows are too few for the pairs of symbols of two columns they take in that bias, as far as halves of
-    the rows show it, and a warning names the columns. Of two columns that `mutual_information` would weigh more
-    estimates, and take longer.
->>>>>>> rev-est
+    the rows show it, and a warning names the columns. For two columns `mutual_information` weighs more estimates, and
+    takes longer.
 
     Args:
         frame: of pandas, polars, pyarrow or whatever narwhals reads; or an array (n, d), of objects too, whose columns
