@@ -12,7 +12,7 @@ from infotorch import Plan
 from infotorch.data.batches import TensorBatches
 from infotorch.numerics.ranks import Ranks
 from infotorch.numerics.seeds import SeedStreams, global_states, set_global_states
-from infotorch.training.division import Division, balanced, check_division, looks_back, unmoved
+from infotorch.training.division import Division, balanced, check_division, front_heavy, looks_back, unmoved
 from infotorch.training.gathering import WeightsBefore
 from infotorch.training.loop import train
 from infotorch.training.messages import Last, Message
@@ -231,7 +231,32 @@ def test_the_costliest_share_is_as_cheap_as_can_be():
 
 
 def highest(costs, counts):
-    return max(sum(costs[sum(counts[:n]) : sum(counts[: n + 1])]) for n in range(len(counts)))
+    return max(shares(costs, counts))
+
+
+def shares(costs, counts):
+    return [sum(costs[sum(counts[:n]) : sum(counts[: n + 1])]) for n in range(len(counts))]
+
+
+def test_at_its_own_pace_no_process_has_more_than_the_first_where_that_can_be():
+    """Beside every division there is: the lowest highest share of those that are so, to a tenth."""
+    generator = torch.Generator().manual_seed(0)
+    unlike = 0
+    for modules, count in itertools.product(range(1, 7), range(1, 5)):
+        if count > modules:
+            continue
+        costs = torch.rand(modules, generator=generator).tolist()
+        found = front_heavy(costs, count)
+        assert (len(found), sum(found), min(found) > 0) == (count, modules, True)
+        every = (counts for counts in itertools.product(range(1, modules + 1), repeat=count) if sum(counts) == modules)
+        allowed = [counts for counts in every if max(shares(costs, counts)) <= 1.1 * shares(costs, counts)[0]]
+        if allowed:
+            assert max(shares(costs, found)) <= 1.1 * min(max(shares(costs, counts)) for counts in allowed)
+            assert max(shares(costs, found)) <= 1.1 * shares(costs, found)[0]
+        else:
+            assert found[0] == modules - count + 1
+        unlike += found != balanced(costs, count)
+    assert unlike > 3
 
 
 def stage_of(objectives, **settings):

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 #: Steps of every module that are timed, of which the fastest counts: the first one allocates.
 _ROUNDS = 3
+#: Costs within this factor are alike: timed once more, the order of the two may be the other.
+_ALIKE = 1.1
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,9 @@ def measured_division(
 ) -> Division:
     """The division of a prepared plan in which the process with the most work has as little as can be.
 
+    At its own pace a process passes over batches that come faster than it trains: of such a plan no process has more
+    work than the first, as far as can be.
+
     All processes time forward pass, loss, backward pass and step of every module on the first batch at once, and go by
     the first one's seconds. Weights, statistics, optimisers and schedules are then what they were.
 
@@ -118,7 +123,7 @@ def measured_division(
     stage = Stage(plan, seed_streams(seed), False, fabric, micro_batches, None, plan.stages()[0], measured=True)
     told = [_costs(stage, next(iter(stage.batches_to_learn_from(batches).epoch(0))))]
     dist.broadcast_object_list(told, 0)
-    return Division(balanced(told[0], ranks.size))
+    return Division((front_heavy if plan.staleness else balanced)(told[0], ranks.size))
 
 
 def looks_back(stage: Stage, batch: Batch, position: Position) -> frozenset[int]:
@@ -154,6 +159,31 @@ def balanced(costs: Sequence[float], count: int) -> tuple[int, ...]:
         return min(found)
 
     return best(0, count)[1]
+
+
+def front_heavy(costs: Sequence[float], count: int) -> tuple[int, ...]:
+    """As `balanced`, of the divisions in which no process has more than the first one, but for what clocks tell apart.
+
+    Where there is none, the first process takes all modules that the others can spare.
+
+    Args:
+        costs: of the modules, in their order.
+        count: of the processes, at most as many.
+
+    Example:
+        >>> costs = [1.0, 1.1, 0.5, 0.4]
+        >>> balanced(costs, 2), front_heavy(costs, 2)
+        ((1, 3), (2, 2))
+    """
+    if count == 1:
+        return (len(costs),)
+    counts: tuple[int, ...] = ()
+    for taken in range(1, len(costs) - count + 2):
+        counts = (taken, *balanced(costs[taken:], count - 1))
+        first, *others = (sum(costs[end - own : end]) for end, own in zip(accumulate(counts), counts, strict=True))
+        if max(others) <= _ALIKE * first:
+            break
+    return counts
 
 
 def _costs(stage: Stage, batch: Batch) -> list[float]:
