@@ -24,7 +24,7 @@ def eigenvalues(matrix: Tensor) -> Tensor:
     """
     try:
         return torch.linalg.eigvalsh(matrix)
-    except torch.linalg.LinAlgError:
+    except torch.linalg.LinAlgError:  # pyright: ignore[reportPrivateImportUsage]
         if matrix.dtype == torch.float64:
             raise
         return torch.linalg.eigvalsh(matrix.double()).to(matrix.dtype)
