@@ -103,8 +103,8 @@ def table(figures: dict[str, dict[str, Any]]) -> str:
         if found["figures"]:
             lines += ["", "| figure | value |", "|---|---|"]
             lines += [f"| {what} | {value:.4g} |" for what, value in found["figures"].items()]
-        lines += ["", *(f"- {failure}" for failure in found["failures"])] if found["failures"] else []
         lines += ["", "</details>"]
+        lines += ["", *(f"- {failure}" for failure in found["failures"])] if found["failures"] else []
     return "\n".join(lines) + "\n"
 
 
