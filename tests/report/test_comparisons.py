@@ -183,7 +183,7 @@ def page(marker: str) -> str:
     ("marker", "said"),
     [
         ("mole-adult best/bp", "`best` -0.20 (-0.34 to -0.07) below bp (1 comparison)"),
-        ("mole-adult kernel/bp", "`kernel` -0.33 (-0.90 to 0.24) below bp on every seed (1 comparison)"),
+        ("mole-adult kernel/bp", "`kernel` -0.33 (-0.90 to 0.24) (n = 3) below bp on every seed"),
         ("prox-mnist nadam-order1/nadam-bp", "`nadam-order1` +0.28 (-0.44 to 1.00) above nadam-bp on every seed"),
         ("remedies-mnist metric=fgsm_0.1_accuracy vib/dropout", "`vib` +0.23 (-4.62 to 5.09) level with dropout"),
         ("mole-cora gmi-mine/best", "`gmi-mine` +0.68 (-0.42 to 1.78) (n = 5) level with best"),
