@@ -218,44 +218,43 @@ def test_every_module_from_the_first_that_trains_to_the_last_is_in_one_part():
     assert division.names(plan) == [["1"], ["2", "3"]]
 
 
-def test_the_costliest_share_is_as_cheap_as_can_be():
+def divided_by(function, most):
+    """Of up to so many modules of random costs: the costs, what the function finds, and every division there is."""
     generator = torch.Generator().manual_seed(0)
-    for modules, count in itertools.product(range(1, 8), range(1, 5)):
+    for modules, count in itertools.product(range(1, most + 1), range(1, 5)):
         if count > modules:
             continue
         costs = torch.rand(modules, generator=generator).tolist()
-        found = balanced(costs, count)
+        found = function(costs, count)
         assert (len(found), sum(found), min(found) > 0) == (count, modules, True)
-        every = (counts for counts in itertools.product(range(1, modules + 1), repeat=count) if sum(counts) == modules)
-        assert highest(costs, found) == min(highest(costs, counts) for counts in every)
-
-
-def highest(costs, counts):
-    return max(shares(costs, counts))
+        every = itertools.product(range(1, modules + 1), repeat=count)
+        yield costs, found, [counts for counts in every if sum(counts) == modules]
 
 
 def shares(costs, counts):
     return [sum(costs[sum(counts[:n]) : sum(counts[: n + 1])]) for n in range(len(counts))]
 
 
+def highest(costs, counts):
+    return max(shares(costs, counts))
+
+
+def test_the_costliest_share_is_as_cheap_as_can_be():
+    for costs, found, every in divided_by(balanced, 7):
+        assert highest(costs, found) == min(highest(costs, counts) for counts in every)
+
+
 def test_at_its_own_pace_no_process_has_more_than_the_first_where_that_can_be():
     """Beside every division there is: the lowest highest share of those that are so, to a tenth."""
-    generator = torch.Generator().manual_seed(0)
     unlike = 0
-    for modules, count in itertools.product(range(1, 7), range(1, 5)):
-        if count > modules:
-            continue
-        costs = torch.rand(modules, generator=generator).tolist()
-        found = front_heavy(costs, count)
-        assert (len(found), sum(found), min(found) > 0) == (count, modules, True)
-        every = (counts for counts in itertools.product(range(1, modules + 1), repeat=count) if sum(counts) == modules)
-        allowed = [counts for counts in every if max(shares(costs, counts)) <= 1.1 * shares(costs, counts)[0]]
+    for costs, found, every in divided_by(front_heavy, 6):
+        allowed = [counts for counts in every if highest(costs, counts) <= 1.1 * shares(costs, counts)[0]]
         if allowed:
-            assert max(shares(costs, found)) <= 1.1 * min(max(shares(costs, counts)) for counts in allowed)
-            assert max(shares(costs, found)) <= 1.1 * shares(costs, found)[0]
+            assert highest(costs, found) <= 1.1 * min(highest(costs, counts) for counts in allowed)
+            assert highest(costs, found) <= 1.1 * shares(costs, found)[0]
         else:
-            assert found[0] == modules - count + 1
-        unlike += found != balanced(costs, count)
+            assert found[0] == len(costs) - len(found) + 1
+        unlike += found != balanced(costs, len(found))
     assert unlike > 3
 
 
