@@ -155,6 +155,13 @@ def test_gaussian_unbiased_is_unbiased_from_very_few_rows():
     assert float(values.mean()) == pytest.approx(GIVEN_Z, abs=3 * float(values.std()) / 1000**0.5)
 
 
+def test_columns_of_z_leave_fewer_degrees_of_freedom_and_more_bias():
+    x, y, z = torch.randn(30, 24, generator=seeded(3), dtype=torch.float64).split([2, 2, 20], dim=1)
+    assert gaussian_mi(x, y).reliable
+    with pytest.warns(UserWarning, match=r"conditional_gaussian_mi: .* 2 and 2 columns lie .* too high"):
+        assert not conditional_gaussian_mi(x, y, z).reliable
+
+
 def test_gaussian_leaves_out_what_z_determines():
     x, y, z = triple(50, 2, 2, 2, seed=9)
     padded = torch.cat([x, z.sum(dim=1, keepdim=True) + 3], dim=1)

@@ -232,3 +232,27 @@ def test_wrong_input_of_the_other_forms_is_refused():
         gaussian_mi_cca(x, y, num_components=0)
     with pytest.raises(TypeError, match=r"gaussian_mi_cca: num_components must be an integer, got 1\.0"):
         gaussian_mi_cca(x, y, num_components=1.0)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize(
+    ("estimator", "instead"),
+    [
+        (gaussian_mi, "take unbiased=True,"),
+        (gaussian_copula_mi, "take unbiased=True,"),
+        (gaussian_mi_cca, "take gaussian_mi with unbiased=True,"),
+    ],
+)
+def test_a_fit_to_few_samples_says_how_far_it_lies_too_high(estimator, instead):
+    x, y = torch.randn(2, 100, 6, generator=seeded(20), dtype=torch.float64)
+    with pytest.warns(UserWarning, match=f"6 and 6 columns lie 0.19 nats too high on average; {instead}"):
+        found = estimator(x, y)
+    assert not found.reliable
+    # 6 * 6 / (2 * 100) to first order: the exact mean of the determinants of Wishart matrices is 0.194.
+    assert abs(float(found)) < 1.96 * found.std_error < 0.6
+    assert estimator(x[:, :2], y[:, :2]).reliable
+
+
+def test_less_its_bias_no_fit_is_doubted():
+    x, y = torch.randn(2, 100, 6, generator=seeded(20), dtype=torch.float64)
+    assert gaussian_mi(x, y, unbiased=True).reliable
+    assert gaussian_mi(x, y, unbiased=True).reason == ""

@@ -114,7 +114,8 @@ def conditional_gaussian_mi(x: ArrayLike, y: ArrayLike, z: ArrayLike, *, unbiase
 
     Returns:
         No bound; at least 0 unless unbiased. Differentiable; computed in float64. Columns that are constant, or of x
-        and y linear in z, carry no information and are left out. Standard error from the influence of each sample.
+        and y linear in z, carry no information and are left out. Standard error from the influence of each sample. A
+        bias of more than 0.1 nats is warned of, makes the estimate unreliable and counts in that error.
 
     Raises:
         ValueError: samples not paired, n <= d_x + d_y + d_z, NaN or infinite values, a column of z that is a linear
@@ -142,8 +143,14 @@ def conditional_gaussian_mi(x: ArrayLike, y: ArrayLike, z: ArrayLike, *, unbiase
     dtype = torch.promote_types(torch.promote_types(xs.dtype, ys.dtype), torch.promote_types(zs.dtype, torch.float32))
     given = standardised(zs)
     basis = _basis(given, where=where)
-    freedom = n - 1 - given.shape[1] if unbiased else None
-    return gaussian_information(_residual(xs, basis), _residual(ys, basis), name=where, dtype=dtype, freedom=freedom)
+    return gaussian_information(
+        _residual(xs, basis),
+        _residual(ys, basis),
+        name=where,
+        dtype=dtype,
+        freedom=n - 1 - given.shape[1],
+        unbiased=bool(unbiased),
+    )
 
 
 def conditional_discrete_mi(
@@ -251,7 +258,7 @@ def _by_neighbours(
         again=lambda a, b, c: float(value(a, b, c, k)),
         resolution=1 / k,
         short=lambda: pair_reads_too_little(found, torch.cat([xs, ys, zs], dim=1)),
-        instead_of_short="take fewer columns or more samples, or conditional_gaussian_mi",
+        instead_of_short="take fewer columns or more samples, or conditional_gaussian_mi with unbiased=True",
     )
 
 

@@ -33,7 +33,7 @@ _PACKAGE = str(Path(__file__).parents[1])
 ONE_RADIUS = "one radius for all columns: the value depends on their units relative to each other"
 STANDARDISE = "standardise the columns"
 FROM_NEIGHBOURS = f"{STANDARDISE}, or use mutual_information"
-INSTEAD_OF_NEIGHBOURS = "take fewer columns or more samples, gaussian_copula_mi or neural_mi"
+INSTEAD_OF_NEIGHBOURS = "take fewer columns or more samples, gaussian_copula_mi with unbiased=True, or neural_mi"
 
 _examining: ContextVar[bool] = ContextVar("examining", default=True)
 _warning: ContextVar[bool] = ContextVar("warning", default=True)

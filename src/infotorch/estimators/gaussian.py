@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from infotorch.estimators.doubts import examined
 from infotorch.estimators.estimate import Estimate
 from infotorch.numerics.checks import as_samples, check_choice, check_count, in_float64, paired_rows
 from infotorch.numerics.typing import ArrayLike
@@ -14,6 +15,8 @@ from infotorch.numerics.typing import ArrayLike
 # Correlation matrices with a smaller eigenvalue have a column that the others determine, up to rounding of float32
 # input.
 SINGULAR = 1e-10
+# Nats on average by which a value may lie too high before it is doubted, as of other estimates that fall short.
+_MOST_BIAS = 0.1
 
 
 def gaussian_mi(x: ArrayLike, y: ArrayLike, *, unbiased: bool = False) -> Estimate:
@@ -30,7 +33,7 @@ def gaussian_mi(x: ArrayLike, y: ArrayLike, *, unbiased: bool = False) -> Estima
     Returns:
         No bound; at least 0 unless unbiased. Differentiable; computed in float64. Constant columns are left out: they
         carry no information. Standard error from the influence of each sample; it is 0 to first order for independent
-        variables.
+        variables. A bias of more than 0.1 nats is warned of, makes the estimate unreliable and counts in that error.
 
     Raises:
         ValueError: samples not paired, n <= d_x + d_y, NaN or infinite values, or a singular covariance, which means
@@ -48,8 +51,7 @@ def gaussian_mi(x: ArrayLike, y: ArrayLike, *, unbiased: bool = False) -> Estima
     xs, ys = _paired_rows(x, y, where="gaussian_mi")
     check_choice(unbiased, (True, False), where="gaussian_mi", name="unbiased")
     dtype = torch.promote_types(torch.promote_types(xs.dtype, ys.dtype), torch.float32)
-    freedom = len(xs) - 1 if unbiased else None
-    return gaussian_information(xs, ys, name="gaussian_mi", dtype=dtype, freedom=freedom)
+    return gaussian_information(xs, ys, name="gaussian_mi", dtype=dtype, freedom=len(xs) - 1, unbiased=bool(unbiased))
 
 
 def gaussian_copula_mi(x: ArrayLike, y: ArrayLike, *, unbiased: bool = False) -> Estimate:
@@ -65,7 +67,7 @@ def gaussian_copula_mi(x: ArrayLike, y: ArrayLike, *, unbiased: bool = False) ->
         unbiased: True subtracts the bias that `gaussian_mi` has on Gaussian data.
 
     Returns:
-        As `gaussian_mi`, but without gradient.
+        As `gaussian_mi`, doubts included, but without gradient.
 
     Raises:
         ValueError: samples not paired, n <= d_x + d_y, NaN or infinite values, or ranks of one column that follow
@@ -82,8 +84,9 @@ def gaussian_copula_mi(x: ArrayLike, y: ArrayLike, *, unbiased: bool = False) ->
     xs, ys = _paired_rows(x, y, where="gaussian_copula_mi")
     check_choice(unbiased, (True, False), where="gaussian_copula_mi", name="unbiased")
     scores = [average_normal_scores(as_samples(rows, where="gaussian_copula_mi", name="x")) for rows in (xs, ys)]
-    freedom = len(xs) - 1 if unbiased else None
-    return gaussian_information(*scores, name="gaussian_copula_mi", dtype=torch.float64, freedom=freedom)
+    return gaussian_information(
+        *scores, name="gaussian_copula_mi", dtype=torch.float64, freedom=len(xs) - 1, unbiased=bool(unbiased)
+    )
 
 
 def canonical_correlations(x: ArrayLike, y: ArrayLike) -> Tensor:
@@ -129,8 +132,8 @@ def gaussian_mi_cca(x: ArrayLike, y: ArrayLike, *, num_components: int | None = 
         num_components: how many of the largest correlations, at most min(d_x, d_y); None is all.
 
     Returns:
-        No bound, at least 0, differentiable; computed in float64. Biased high as `gaussian_mi` is. Standard error from
-        the influence of each sample.
+        No bound, at least 0, differentiable; computed in float64. Biased high as `gaussian_mi` is, and doubted as that
+        is. Standard error from the influence of each sample.
 
     Raises:
         ValueError: as `canonical_correlations`; a correlation of 1, where the information is infinite; or
@@ -156,30 +159,46 @@ def gaussian_mi_cca(x: ArrayLike, y: ArrayLike, *, num_components: int | None = 
     # The least eigenvalue of the joint correlation of the canonical pairs is 1 - rho.
     _check_regular(1 - rho.detach(), where="gaussian_mi_cca")
     dtype = torch.promote_types(torch.promote_types(xs.dtype, ys.dtype), torch.float32)
-    return Estimate(
+    found = Estimate(
         (-0.5 * torch.log1p(-(rho**2))).sum().to(dtype),
         side="none",
         n=len(xs),
         estimator=f"gaussian_mi_cca num_components={most if num_components is None else num_components}",
         error=lambda: _error(_variates(first.detach(), second.detach(), len(rho))),
     )
+    return _doubted(
+        found, first.shape[1], second.shape[1], freedom=len(xs) - 1, instead="gaussian_mi with unbiased=True"
+    )
 
 
-def gaussian_information(x: Tensor, y: Tensor, *, name: str, dtype: torch.dtype, freedom: int | None) -> Estimate:
-    """The log-determinant estimate for checked rows; the exact bias for so many degrees of freedom is subtracted."""
+def gaussian_information(
+    x: Tensor, y: Tensor, *, name: str, dtype: torch.dtype, freedom: int, unbiased: bool = True
+) -> Estimate:
+    """The log-determinant estimate for checked rows; unbiased, less its exact bias for so many degrees of freedom."""
     a, b = standardised(x), standardised(y)
     parts = [a, b, torch.cat([a, b], dim=1)]
     log_det = [_log_det(part, where=name) for part in parts]
     value = 0.5 * (log_det[0] + log_det[1] - log_det[2])
-    if freedom is not None:
+    if unbiased:
         value = value - _bias(a.shape[1], b.shape[1], freedom)
-    return Estimate(
+    found = Estimate(
         value.to(dtype),
         side="none",
         n=len(x),
-        estimator=name if freedom is None else f"{name} unbiased",
+        estimator=f"{name} unbiased" if unbiased else name,
         error=lambda: _error([part.detach() for part in parts]),
     )
+    return found if unbiased else _doubted(found, a.shape[1], b.shape[1], freedom=freedom, instead="unbiased=True")
+
+
+def _doubted(found: Estimate, d_x: int, d_y: int, *, freedom: int, instead: str) -> Estimate:
+    """The estimate with its bias said and counted in its error, where it is large."""
+    bias = _bias(d_x, d_y, freedom)
+    if bias <= _MOST_BIAS:
+        return found
+    told = f"on Gaussian data so few samples of {d_x} and {d_y} columns lie {bias:.2g} nats too high on average"
+    instead = f"take {instead}, fewer columns or more samples"
+    return examined(found, {}, short=lambda: told, instead_of_short=instead, off=lambda: bias)
 
 
 def standardised(rows: Tensor) -> Tensor:
