@@ -632,9 +632,9 @@ class TestMeasure:
         ("words", "message"),
         [
             ("x.npy short.npy", "x.npy and short.npy must be paired row by row, got 2000 and 100 rows."),
-            ("words.npy x.npy", "words.npy must hold real numbers, got dtype <U1."),
+            ("words.npy x.npy", "words.npy and x.npy must be paired row by row, got 2 and 2000 rows."),
             ("one.npy x.npy", "one.npy must hold rows of samples, got a single number."),
-            ("objects.npy x.npy", "objects.npy holds Python objects, and numbers are needed; they are not loaded."),
+            ("objects.npy x.npy", "objects.npy holds Python objects, which are not loaded; save numbers, or words as"),
             ("many.npz x.npy", "many.npz holds 2 arrays; name the one to take: x, labels."),
             ("many.npz x.npy --x lables", "many.npz has no array 'lables'; did you mean labels? Allowed: x, labels."),
             ("x.npy y.npy --x a", "x.npy is one array without names; leave out the column 'a'."),

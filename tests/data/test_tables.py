@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from infotorch.data.tables import read_variable
 
@@ -99,6 +100,44 @@ def test_arrays_of_an_archive_stand_side_by_side(tmp_path):
         read_variable(tmp_path / "a.npz", ["one"])
     np.savez(tmp_path / "b.npz", np.arange(2))
     assert read_variable(tmp_path / "b.npz").values.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("kind", ["U", "S"])
+def test_text_in_an_array_is_read_as_cells_of_a_csv_file(tmp_path, kind):
+    rows = [["f", "2026-01-31", "1.5"], ["m", "1970-01-02", "2"], ["f", "1970-01-01", "-1"]]
+    np.savez(tmp_path / "a.npz", sex=np.array(rows)[:, 0].astype(kind), born=np.array(rows)[:, 1:2].astype(kind))
+    np.save(tmp_path / "height.npy", np.array(rows)[:, 2].astype(kind))
+    sex, born = (read_variable(tmp_path / "a.npz", [name]) for name in ("sex", "born"))
+    assert (sex.values.tolist(), sex.symbols) == ([0, 1, 0], True)
+    assert (born.values.tolist(), born.symbols) == ([1769817600, 86400, 0], False)
+    assert read_variable(tmp_path / "height.npy").values.tolist() == [1.5, 2, -1]
+    np.save(tmp_path / "two.npy", np.array([["a", "u"], ["b", "v"]]).astype(kind))
+    assert read_variable(tmp_path / "two.npy").values.tolist() == [[0, 0], [1, 1]]
+    np.save(tmp_path / "gap.npy", np.array(["a", ""]).astype(kind))
+    with pytest.raises(ValueError, match=r"gap\.npy must have a number or a word in every row, got '' in row 2"):
+        read_variable(tmp_path / "gap.npy")
+
+
+def test_dates_of_an_array_are_numbers(tmp_path):
+    days = np.array(["1970-01-03", "1970-01-01"], dtype="datetime64[D]")
+    np.save(tmp_path / "days.npy", days)
+    found = read_variable(tmp_path / "days.npy")
+    assert (found.values.tolist(), found.symbols) == ([2, 0], False)
+    np.save(tmp_path / "days.npy", np.append(days, np.datetime64("NaT")))
+    with pytest.raises(ValueError, match=r"days\.npy must hold a date or a time in every row, got NaT"):
+        read_variable(tmp_path / "days.npy")
+
+
+def test_arrays_of_other_kinds_are_refused(tmp_path):
+    np.save(tmp_path / "o.npy", np.array(["a", 1], dtype=object), allow_pickle=True)
+    with pytest.raises(ValueError, match=r"o\.npy holds Python objects, which are not loaded; save numbers, or words"):
+        read_variable(tmp_path / "o.npy")
+    np.save(tmp_path / "c.npy", np.array([1j]))
+    with pytest.raises(ValueError, match=r"c\.npy must hold real numbers, words or dates, got dtype complex128"):
+        read_variable(tmp_path / "c.npy")
+    torch.save(torch.ones(2), tmp_path / "t.pt")
+    with pytest.raises(ValueError, match=r"t\.pt is a file of torch\.save; save the tensor with numpy\.save"):
+        read_variable(tmp_path / "t.pt")
 
 
 def test_an_archive_of_other_things_is_refused(tmp_path):

@@ -51,7 +51,8 @@ def read_variable(path: Path, columns: Sequence[str] = (), *, content: bytes | N
     Args:
         path: a .npy, .npz, parquet or csv file, this one in UTF-8; without a line of names it has columns "1", "2",
             ...; whole numbers are integers, a column of words becomes one integer a word, in alphabetical order, and
-            dates by ISO 8601, such as 2026-01-31 or 2026-01-31T12:00:00Z, become seconds since 1970.
+            dates by ISO 8601, such as 2026-01-31 or 2026-01-31T12:00:00Z, become seconds since 1970. The same of text
+            in arrays; numpy's own dates keep their unit.
         columns: names of columns, or of arrays in a .npz file; all columns by default, and the only array.
         content: what the file holds, if it was read already; `path` is then its name in errors.
 
@@ -82,7 +83,7 @@ def _explaining(file: BinaryIO, path: Path, size: int, columns: Sequence[str]) -
         if start.startswith(_NUMPY):
             if columns:
                 raise _Refused(f"{path} is one array without names; leave out the column {columns[0]!r}.")
-            return Variable(_read_numbers(file, path, size), None)
+            return _read_array(file, path, size)
         if start.startswith(_ZIP):
             return _beside(list(_archived(file, path, columns)), path)
         if start.startswith(_PARQUET):
@@ -101,27 +102,40 @@ def _explaining(file: BinaryIO, path: Path, size: int, columns: Sequence[str]) -
 _ADVICE = {".npy": "; save an array with numpy.save", ".npz": "; save arrays with numpy.savez"}
 
 
-def _read_numbers(file: BinaryIO, path: object, size: int) -> np.ndarray:
-    """The array, if its header asks for no more than the bytes that follow it."""
+def _read_array(file: BinaryIO, path: Path | str, size: int) -> Variable:
+    """The array, if its header asks for no more than the bytes that follow it; text is read as cells of a csv file."""
     version = np.lib.format.read_magic(file)
     read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, dtype = read_header(file)
     left = size - file.tell()
     if dtype.hasobject:
-        raise _Refused(f"{path} holds Python objects, and numbers are needed; they are not loaded.")
-    if dtype.kind not in "fiub":
-        raise _Refused(f"{path} must hold real numbers, got dtype {str(dtype)[:60]}.")
+        raise _Refused(
+            f"{path} holds Python objects, which are not loaded; save numbers, or words as fixed-width strings "
+            "(numpy.array(words, dtype=str))."
+        )
+    if dtype.kind not in "fiubUSMm":
+        raise _Refused(f"{path} must hold real numbers, words or dates, got dtype {str(dtype)[:60]}.")
     if not shape:
         raise _Refused(f"{path} must hold rows of samples, got a single number.")
     if min(shape) < 0 or math.prod(shape) * dtype.itemsize > left:
         raise _Refused(f"{path} is damaged: its header asks for shape {shown(shape)}, and {left:,} bytes follow.")
     file.seek(0)
-    return np.load(file, allow_pickle=False)
+    values = np.load(file, allow_pickle=False)
+    if dtype.kind in "US":
+        columns = values.astype(str).reshape(len(values), -1).T
+        return _beside([_of_cells(column.tolist(), str(path)) for column in columns], Path(path))
+    if dtype.kind in "Mm":
+        if bool(np.isnat(values).any()):
+            raise _Refused(f"{path} must hold a date or a time in every row, got NaT.")
+        return Variable(values.astype(np.float64), False)
+    return Variable(values, None)
 
 
 def _archived(file: BinaryIO, path: Path, columns: Sequence[str]) -> Iterator[Variable]:
     """The named arrays of a .npz file, or its only one."""
     with zipfile.ZipFile(file) as archive:
+        if any(name.endswith("/data.pkl") for name in archive.namelist()):
+            raise _Refused(f"{path} is a file of torch.save; save the tensor with numpy.save(path, tensor.numpy()).")
         names = [name.removesuffix(".npy") for name in archive.namelist()]
         if not columns and len(names) != 1:
             raise _Refused(f"{path} holds {len(names)} arrays; name the one to take: {_listed(names)}.")
@@ -133,7 +147,7 @@ def _archived(file: BinaryIO, path: Path, columns: Sequence[str]) -> Iterator[Va
                 content = packed.read(info.file_size)
             if not content.startswith(_NUMPY):
                 raise _Refused(f"{path}: {name!r} is not an array; save arrays with numpy.savez.")
-            yield Variable(_read_numbers(io.BytesIO(content), f"{path}: array {name!r}", len(content)), None)
+            yield _read_array(io.BytesIO(content), f"{path}: array {name!r}", len(content))
 
 
 def _from_parquet(file: BinaryIO, path: Path, columns: Sequence[str]) -> Iterator[Variable]:
