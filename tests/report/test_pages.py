@@ -71,6 +71,8 @@ def test_only_what_stands_between_markers_is_written(results, tmp_path):
         ("<!-- table: dem --><!-- end -->", r"dem\.json does not exist"),
         ("<!-- table: demo epochs=7 --><!-- end -->", r"demo\.json has no run with epochs=7"),
         ("<!-- numbers: demo bq --><!-- end -->", r"demo\.json has no variant bq"),
+        ("<!-- fresh: demo bp/bp --><!-- end -->", r"demo\.json: fresh must name the first fresh seed, as from=3"),
+        ("<!-- fresh: demo bp/bp from=2 --><!-- end -->", r"demo\.json: bp and bp have no seed from 2 on in common"),
         ("<!-- embeddings: demo bp --><!-- end -->", r"demo\.json has no embeddings of bp"),
         ("<!-- table: demo -->", "1 markers begin and 0 end"),
     ],

@@ -5,6 +5,7 @@
     <!-- numbers: mole-mnist best bp -->            the main metric of some variants, within a line of text
     <!-- differences: mole-mnist mine/random -->    paired differences of rows that a claim names, within a line;
                                                     with metric=NAME of another metric than the main one
+    <!-- fresh: prox-binary sgd-order1/sgd-bp from=5 -->  the same before a seed and from it on, as a table
     <!-- rule: words -->                            how the words for differences are chosen; or the verdicts on claims
     <!-- verdicts: mole -->                         the claims of a paper, of claims.json, and a verdict on each
     <!-- falls: why-ib-fails -->                    how far I(X; T) fell, for each assumption that makes it finite
@@ -37,6 +38,7 @@ from infotorch.report.comparisons import (
     format_word,
     reference_of,
 )
+from infotorch.report.confirmations import confirmations_markdown
 from infotorch.report.differences import RULE
 from infotorch.report.numbers import ABSENT, flatten, format_measured, format_metric, format_setting, metric_label
 from infotorch.report.points import draw_points
@@ -48,7 +50,7 @@ from infotorch.report.verdicts import VERDICT_RULE, verdict_lines
 
 _MARKED = re.compile(r"<!-- (\w+): ([\w.-]+)((?: [\w.=/-]+)*) -->(.*?)<!-- end -->", re.DOTALL)
 #: Words of a marker that are no settings of runs.
-_OPTIONS = ("against", "metric")
+_OPTIONS = ("against", "metric", "from")
 # What makes I(X; T) of a plane finite, as its metrics name it and in words.
 _ASSUMED = {
     "bin_width": "bins of 2/30",
@@ -160,7 +162,8 @@ def _reference(path: Path, words: Sequence[str]) -> Reference:
     return lambda variant, _: None if variant == asked else asked
 
 
-def _differences(path: Path, words: Sequence[str], _page: Path) -> str:
+def _pairs(path: Path, words: Sequence[str]) -> tuple[list[tuple[VariantSummary, VariantSummary]], str]:
+    """The rows that words such as best/bp name, and the metric that is asked for, or the main one."""
     pairs = [word.split("/") for word in words if "=" not in word]
     if any(len(pair) != 2 for pair in pairs) or not pairs:
         raise ValueError(f"{path}: differences must name pairs such as best/bp, got {' '.join(words)}.")
@@ -168,9 +171,25 @@ def _differences(path: Path, words: Sequence[str], _page: Path) -> str:
     name = _option(words, "metric") or main_metrics(list(rows.values()))[0]
     if missing := [row.variant for row in rows.values() if name not in row.metrics]:
         raise ValueError(f"{path} has no {name} of {', '.join(missing)}.")
-    made = compare_pairs([(rows[variant], rows[reference], name) for variant, reference in pairs])
+    return [(rows[variant], rows[reference]) for variant, reference in pairs], name
+
+
+def _differences(path: Path, words: Sequence[str], _page: Path) -> str:
+    pairs, name = _pairs(path, words)
+    made = compare_pairs([(row, reference, name) for row, reference in pairs])
     said = [f"`{one.variant}` {format_difference(one)} {format_word(one)}".strip() for one in made]
     return f"{metric_label(name)}, paired: {', '.join(said)} ({counted_pairs(made)})"
+
+
+def _fresh(path: Path, words: Sequence[str], _page: Path) -> str:
+    asked = _option(words, "from")
+    if not asked.isdecimal():
+        raise ValueError(f"{path}: fresh must name the first fresh seed, as from=3, got {' '.join(words)}.")
+    pairs, name = _pairs(path, words)
+    try:
+        return f"\n\n{confirmations_markdown(pairs, name, fresh_from=int(asked))}\n\n"
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
 
 
 def _rule(path: Path, _words: Sequence[str], _page: Path) -> str:
@@ -252,6 +271,7 @@ _KINDS: dict[str, Callable[[Path, Sequence[str], Path], str]] = {
     "table": _table,
     "numbers": _numbers,
     "differences": _differences,
+    "fresh": _fresh,
     "rule": _rule,
     "verdicts": _verdicts,
     "falls": _falls,
