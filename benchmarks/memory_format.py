@@ -1,4 +1,4 @@
-"""A training step of the published networks for images in torch's two memory formats, as ratios.
+"""A training step of networks for images in torch's two memory formats, as ratios.
 
 Steps of both formats take turns in one process, on one thread; a ratio is that of the medians of processor time.
 Run: python benchmarks/memory_format.py
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from infotorch.networks.all_convolutional import all_cnn
+from infotorch.networks.convolutional import convnet
 from infotorch.networks.lenet import lenet5
 from infotorch.networks.residual import resnet
 from infotorch.networks.vgg import vgg16
@@ -30,6 +31,10 @@ FORMATS = {"contiguous": torch.contiguous_format, "channels last": torch.channel
 def networks() -> dict[str, tuple[nn.Module, Tensor]]:
     """Name -> network and a batch of images, small enough for a CPU."""
     return {
+        "three convolutions, 32 to 128": (
+            convnet((1, 28, 28), (32, 64, 128), (), 10, norm="batch"),
+            torch.randn(128, 1, 28, 28),
+        ),
         "LeNet-5-like": (lenet5((1, 28, 28), 10), torch.randn(256, 1, 28, 28)),
         "All-CNN-C": (all_cnn((3, 32, 32), 10), torch.randn(32, 3, 32, 32)),
         "VGG-16": (vgg16((3, 32, 32), 10), torch.randn(32, 3, 32, 32)),
