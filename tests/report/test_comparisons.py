@@ -186,7 +186,7 @@ def page(marker: str) -> str:
         ("mole-adult kernel/bp", "`kernel` -0.33 (-0.90 to 0.24) (n = 3) below bp on every seed"),
         ("prox-mnist nadam-order1/nadam-bp", "`nadam-order1` +0.28 (-0.44 to 1.00) above nadam-bp on every seed"),
         ("remedies-mnist metric=fgsm_0.1_accuracy vib/dropout", "`vib` +0.23 (-4.62 to 5.09) level with dropout"),
-        ("mole-cora gmi-mine/best", "`gmi-mine` +0.68 (-0.42 to 1.78) (n = 5) level with best"),
+        ("mole-cora gmi-mine/best", "`gmi-mine` +0.64 (0.07 to 1.21) ahead of best"),
     ],
 )
 def test_what_committed_tables_say_of_rows_that_a_claim_names(marker, said):
