@@ -116,6 +116,13 @@ class TestLayer:
         other.load_state_dict(quantiser.state_dict())
         assert torch.equal(other.eval().edges(x), quantiser.edges(x))
 
+    @pytest.mark.parametrize("ask", [Quantiser.forward, Quantiser.cells, Quantiser.coordinates, Quantiser.follow])
+    def test_the_borders_of_a_batch_are_looked_for_once(self, ask, monkeypatch):
+        looked, edges = [], Quantiser.edges
+        monkeypatch.setattr(Quantiser, "edges", lambda self, x: looked.append(x) or edges(self, x))
+        ask(Quantiser(4, kind="quantile"), draw(50, 2))
+        assert len(looked) == 1
+
     def test_straight_through_the_layer_before_it_learns_and_beats_the_one_that_stays_as_it_was(self):
         x = draw(200, 4).float()
         y = (x[:, 0] + x[:, 1] > 0).long()

@@ -12,7 +12,6 @@ from infotorch.numerics.kernels import (
     gram_blocks,
     kernel_columns,
     knn_bandwidth,
-    linear_gram,
     median_bandwidth,
     unit_gram,
     unit_gram_rows,
@@ -35,7 +34,6 @@ def test_gaussian_gram_is_that_of_scikit_learn():
     pairwise = pytest.importorskip("sklearn.metrics.pairwise")
     x = noise(40, 6)
     np.testing.assert_allclose(gaussian_gram(x, bandwidth=3.0), pairwise.rbf_kernel(x, gamma=1 / 3.0), atol=1e-13)
-    np.testing.assert_allclose(linear_gram(x), pairwise.linear_kernel(x), atol=1e-13)
 
 
 def test_the_two_conventions_meet_at_s_equal_two_s_squared():

@@ -9,6 +9,7 @@ from infotorch.numerics.seeds import seed_streams
 from infotorch.objectives.base import LocalBatch
 from infotorch.objectives.code_kl import CodeDivergence, gaussian_kl
 from infotorch.objectives.combined import SumOfObjectives
+from infotorch.objectives.layer_hook import hooks_paused
 from infotorch.objectives.squared_error import SquaredError
 from infotorch.training.evaluate import evaluate_modules
 from infotorch.training.loop import train
@@ -71,11 +72,21 @@ class TestObjective:
         objective = CodeDivergence(encoder)
         encoder(draw(6, 4))
         objective(batch_of(torch.zeros(6, 1)))
-        with pytest.raises(ValueError, match="CodeDivergence: the encoder must have run for these rows"):
+        with pytest.raises(ValueError, match="CodeDivergence: the layer must run in the forward pass"):
             objective(batch_of(torch.zeros(6, 1)))
         encoder(draw(6, 4))
-        with pytest.raises(ValueError, match="CodeDivergence: the encoder must have run for these rows"):
+        with pytest.raises(
+            ValueError, match=r"must have run for these rows, right before; it ran for 6, and .* gave 5"
+        ):
             objective(batch_of(torch.zeros(5, 1)))
+
+    def test_a_pass_of_other_samples_beside_the_batchs_own_does_not_count(self):
+        encoder, own = Pair().double(), draw(6, 4)
+        objective = CodeDivergence(encoder)
+        wanted = gaussian_kl(*encoder(own)).mean()
+        with hooks_paused():
+            encoder(own + 1)
+        assert objective(batch_of(torch.zeros(6, 1))).terms["code_kl_nats"].item() == wanted.item()
 
     @pytest.mark.parametrize("weight", [0.0, -1.0, float("inf")])
     def test_a_weight_that_is_none(self, weight):

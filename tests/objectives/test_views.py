@@ -212,6 +212,7 @@ class TestLoss:
         images = 3 * torch.randn(20, 1, 16, 16, generator=seeded())
         added = ViewInformation(noise_std=0.2, **STILL).view(images, seeded(1)) - images
         assert float(added.std()) == pytest.approx(0.6, rel=0.04)
+        assert torch.equal(objective.view(x[:1], seeded(1)), x[:1])  # one row has no spread
 
     @pytest.mark.parametrize("value", [math.nan, math.inf])
     def test_a_diverged_layer_has_a_loss_that_is_not_finite(self, value, batch):

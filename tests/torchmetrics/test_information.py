@@ -225,6 +225,14 @@ class TestValues:
         assert float(grids.compute()) == float(columns.compute())
         assert grids.estimate.n == 120
 
+    def test_batches_behind_the_limit_stay_in_no_memory(self):
+        x, y = labelled(300)
+        metric = MutualInformation("ross", max_samples=120)
+        for one, other in zip(x.split(50), y.split(50), strict=True):
+            metric.update(one.clone(), other.clone())
+        held = sum(part.untyped_storage().nbytes() for part in [*metric.first, *metric.second])
+        assert held == 120 * (2 * 4 + 8)  # two floats and one integer for each sample
+
 
 @pytest.mark.parametrize(
     ("make", "error", "message"),

@@ -102,12 +102,13 @@ class Quantiser(nn.Module):
     def cells(self, x: Tensor) -> Tensor:
         """The number of every entry's cell, 0 to levels - 1, in the shape of x; a border belongs to the cell below."""
         x = self._input(x)
-        return torch.bucketize(x.detach(), self.edges(x)[1:-1])
+        return _cells(x, self.edges(x))
 
     def coordinates(self, x: Tensor) -> Tensor:
         """Where an entry lies, in cells: its cell's number plus the way through that cell; differentiable in x."""
         x = self._input(x)
-        edges, cells = self.edges(x), self.cells(x)
+        edges = self.edges(x)
+        cells = _cells(x, edges)
         low, width = edges[cells], edges.diff()[cells]
         # Entries of a layer that does not vary are all in the middle of one cell.
         return cells + torch.where(width > 0, (x - low) / width.masked_fill(width == 0, 1.0), 0.5)
@@ -121,9 +122,12 @@ class Quantiser(nn.Module):
     def follow(self, x: Tensor) -> None:
         """Let the running mean of the borders count these samples; `forward` does so in training."""
         if self.limits is None:
-            edges = self.edges(x).to(self.running_edges.dtype)
-            self.running_edges.copy_(self.running_edges.lerp(edges, self.momentum) if bool(self.started) else edges)
-            self.started.fill_(True)
+            self._move_towards(self.edges(x))
+
+    def _move_towards(self, edges: Tensor) -> None:
+        edges = edges.to(self.running_edges.dtype)
+        self.running_edges.copy_(self.running_edges.lerp(edges, self.momentum) if bool(self.started) else edges)
+        self.started.fill_(True)
 
     def forward(self, x: Tensor) -> Tensor:
         """The centres of the entries' cells, in the shape of x.
@@ -133,10 +137,14 @@ class Quantiser(nn.Module):
         """
         x = self._input(x)
         edges = self.edges(x)
-        centres = ((edges[1:] + edges[:-1]) / 2)[self.cells(x)]
-        if self.training:
-            self.follow(x)
+        centres = ((edges[1:] + edges[:-1]) / 2)[_cells(x, edges)]
+        if self.training and self.limits is None:
+            self._move_towards(edges)
         return centres + (x - x.detach()) if self.straight_through else centres
+
+
+def _cells(x: Tensor, edges: Tensor) -> Tensor:
+    return torch.bucketize(x.detach(), edges[1:-1])
 
 
 def _checked(limits: tuple[float, float]) -> tuple[float, float]:

@@ -210,17 +210,6 @@ def _product_dtypes(z: Tensor) -> tuple[torch.dtype, ...]:
     return (z.dtype,) if z.dtype == torch.float64 or z.device.type == "mps" else (z.dtype, torch.float64)
 
 
-def linear_gram(x: Tensor) -> Tensor:
-    """The matrix of inner products, shape (n, n).
-
-    Example:
-        >>> linear_gram(torch.tensor([[1.0, 2.0], [0.0, 1.0]]))
-        tensor([[5., 2.],
-                [2., 1.]])
-    """
-    return x @ x.T
-
-
 def knn_bandwidth(x: Tensor, k: int = 10) -> float:
     """Mean Euclidean distance to the k nearest other rows (all other rows, where there are fewer than k).
 

@@ -63,9 +63,8 @@ class InformationBottleneck(ReadoutInformation):
         penalty: upper bounds: "leave_one_out"; and, where X is one of the samples of the batch, "gaussian" (the
             Gaussian with the batch's moments) and "pairwise" (Kolchinsky & Tracey, at most log of the batch size). In a
             layer that is wide for its batch, or under little noise, these two lie below the population's information.
-            Lower
-            bounds: "aamine" (architecture-aware MINE: its critic passes x through the layer), "infonce" (with the known
-            channel, at most log of the batch size).
+            Lower bounds: "aamine" (architecture-aware MINE: its critic passes x through the layer), "infonce" (with the
+            known channel, at most log of the batch size).
         noise: "fixed" or "relative".
         precision: I(Y; L) by "readout", H(Y) - CE of a linear read-out, or by "mine", a MINE on (L, Y). Both bound it
             from below on samples that were not trained on (a MINE's logarithm of a mean brings a bias up of the order

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
 from infotorch.numerics.checks import check_positive
 from infotorch.objectives.base import LocalBatch, Loss, Objective
+from infotorch.objectives.layer_hook import LayerHook
 
 
 def gaussian_kl(mean: Tensor, std: Tensor) -> Tensor:
@@ -44,6 +43,7 @@ class CodeDivergence(Objective):
         weight: factor of the divergence.
 
     Raises:
+        TypeError: encoder is no module.
         ValueError: weight not positive.
 
     Example:
@@ -61,11 +61,7 @@ class CodeDivergence(Objective):
         super().__init__()
         check_positive(weight, where="CodeDivergence", name="weight")
         self.weight = float(weight)
-        self._code: tuple[Tensor, Tensor] | None = None
-        encoder.register_forward_hook(self._keep)
-
-    def _keep(self, encoder: nn.Module, given: Any, code: tuple[Tensor, Tensor]) -> None:
-        self._code = code
+        self.hook = LayerHook(encoder, where="CodeDivergence")
 
     def forward(self, batch: LocalBatch) -> Loss:
         """The weighted divergence over the entries of a sample of the output; the term is that of a sample, in nats.
@@ -73,8 +69,11 @@ class CodeDivergence(Objective):
         Raises:
             ValueError: the encoder has not run for these samples.
         """
-        code, self._code = self._code, None  # kept, it would keep the step's graph
-        if code is None or len(code[0]) != len(batch.output):
-            raise ValueError("CodeDivergence: the encoder must have run for these rows, right before.")
+        code: tuple[Tensor, Tensor] = self.hook.take()[1]
+        if len(code[0]) != len(batch.output):
+            raise ValueError(
+                "CodeDivergence: the encoder must have run for these rows, right before; it ran for "
+                f"{len(code[0])}, and the module gave {len(batch.output)}."
+            )
         divergence = gaussian_kl(*code).mean()
         return Loss(self.weight * divergence / batch.output[0].numel(), {"code_kl_nats": divergence.detach()})

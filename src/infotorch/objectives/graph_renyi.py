@@ -13,6 +13,7 @@ from infotorch.numerics.checks import check_choice, check_count, check_positive
 from infotorch.numerics.finite import all_finite
 from infotorch.numerics.kernels import KERNELS, Bandwidth, Kernel, find_bandwidth
 from infotorch.objectives.base import LocalBatch, Loss, Objective, full_precision, nothing_to_learn
+from infotorch.objectives.renyi import share_of_smaller
 
 _WHERE = "GraphRenyiInformation"
 
@@ -106,9 +107,7 @@ class GraphRenyiInformation(Objective):
         terms = {"renyi_xt_nats": information.detach()}
         if not self.normalised:
             return Loss(-information, terms)
-        smaller = torch.minimum(of_output, of_seen)
-        # Of what does not vary nothing is known: a share of 0, and not rounding over rounding.
-        share = information / smaller if smaller.detach() > 1e3 * torch.finfo(smaller.dtype).eps else information * 0.0
+        share = share_of_smaller(information, of_output, of_seen)
         return Loss(-share, {**terms, "renyi_xt_normalised": share.detach()})
 
 

@@ -88,7 +88,7 @@ class DeepGraphInfomax(Objective):
     def build(self, example: LocalBatch, labels: Tensor | None) -> None:
         """Make the discriminator, and choose the corruption."""
         graph = _graph_of(example, where="DeepGraphInfomax", name="X:dgi")
-        _check_node_level(example.output, graph, where="DeepGraphInfomax")
+        _check_node_level(example.output, graph)
         if self.corruption == "graphs" and graph.num_graphs < 2:
             raise ValueError(
                 f"DeepGraphInfomax: corruption 'graphs' needs mini-batches of two graphs or more, got "
@@ -105,7 +105,7 @@ class DeepGraphInfomax(Objective):
     def forward(self, batch: LocalBatch) -> Loss:
         """Minus the divergence, twice that of Jensen and Shannon; zero where nothing can be told apart."""
         graph = _graph_of(batch, where="DeepGraphInfomax", name="X:dgi")
-        _check_node_level(batch.output, graph, where="DeepGraphInfomax")
+        _check_node_level(batch.output, graph)
         pairs = self._shuffled(batch, graph) if self.shuffles else self._of_other_graphs(batch, graph)
         if pairs is None:
             return nothing_to_learn(batch.output)
@@ -338,9 +338,9 @@ def _graph_of(batch: LocalBatch, *, where: str, name: str) -> GraphStructure:
     return batch.graph
 
 
-def _check_node_level(output: Tensor, graph: GraphStructure, *, where: str) -> None:
+def _check_node_level(output: Tensor, graph: GraphStructure) -> None:
     if len(output) != graph.num_nodes:
         raise ValueError(
-            f"{where}: the output must have a row for each of the {graph.num_nodes} nodes, got {tuple(output.shape)}; "
-            "behind a read-out use X:infograph."
+            f"DeepGraphInfomax: the output must have a row for each of the {graph.num_nodes} nodes, got "
+            f"{tuple(output.shape)}; behind a read-out use X:infograph."
         )

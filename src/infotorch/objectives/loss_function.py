@@ -50,7 +50,7 @@ class LossFunction(Objective):
 
         Raises:
             TypeError: there is no y, or the loss is not one number.
-        ValueError: it compares every output with every y.
+            ValueError: it compares every output with every y.
         """
         if labels is None:
             raise TypeError("LossFunction: a loss of (output, y) needs y, got None.")

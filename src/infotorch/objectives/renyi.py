@@ -121,9 +121,7 @@ class RenyiInformation(Objective):
         terms = {f"{self.term}_nats": information.detach()}
         if not self.normalised:
             return Loss(-information, terms)
-        smaller = torch.minimum(of_t, of_other)
-        # Of what does not vary nothing is known: a share of 0, and not rounding over rounding.
-        share = information / smaller if smaller.detach() > 1e3 * torch.finfo(smaller.dtype).eps else information * 0.0
+        share = share_of_smaller(information, of_t, of_other)
         return Loss(-share, {**terms, f"{self.term}_normalised": share.detach()})
 
     def _entropy(self, gram: Tensor) -> Tensor:
@@ -143,3 +141,9 @@ class RenyiInformation(Objective):
             return (together.codes[:, None] == together.codes).to(together.columns)
         # The kernel is exp(-|z|^2) of these columns: dividing by the root of their number averages the exponents.
         return unit_gram(together.columns / math.sqrt(len(views)) if self.grids == "mean" else together.columns)
+
+
+def share_of_smaller(information: Tensor, one: Tensor, other: Tensor) -> Tensor:
+    """Information over the smaller of two entropies; 0 of what does not vary, and not rounding over rounding."""
+    smaller = torch.minimum(one, other)
+    return information / smaller if smaller.detach() > 1e3 * torch.finfo(smaller.dtype).eps else information * 0.0

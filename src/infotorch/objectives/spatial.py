@@ -128,7 +128,7 @@ class DeepInfoMax(Objective):
             ValueError: the output is no grid, or x is no image.
             TypeError: x is not real-valued.
         """
-        _check_image_and_grid(example, where="DeepInfoMax", instead="X:infonce or X:views")
+        _check_image_and_grid(example)
         like, networks = example.output, {"hidden": self.hidden, "embedding": self.embedding}
         summary, whole = _summary(like).shape[1], example.x[0].numel()
         if "global" in self.weights:
@@ -273,13 +273,13 @@ def _summary(output: Tensor) -> Tensor:
     return at_most_locations(output, 4).flatten(1)
 
 
-def _check_image_and_grid(example: LocalBatch, *, where: str, instead: str) -> None:
+def _check_image_and_grid(example: LocalBatch) -> None:
     if example.output.ndim != 4:
         raise ValueError(
-            f"{where}: the output must be a grid (n, channels, height, width), got {tuple(example.output.shape)}; "
-            f"for vectors use {instead}."
+            f"DeepInfoMax: the output must be a grid (n, channels, height, width), got {tuple(example.output.shape)}; "
+            "for vectors use X:infonce or X:views."
         )
     if example.x.ndim != 4:
-        raise ValueError(f"{where}: x must be images (n, channels, height, width), got {tuple(example.x.shape)}.")
+        raise ValueError(f"DeepInfoMax: x must be images (n, channels, height, width), got {tuple(example.x.shape)}.")
     if not example.x.is_floating_point():
-        raise TypeError(f"{where}: x must be real-valued, got {example.x.dtype}.")
+        raise TypeError(f"DeepInfoMax: x must be real-valued, got {example.x.dtype}.")

@@ -140,7 +140,7 @@ class ViewInformation(Objective):
     With one view, T of the sample itself is set against T' of a view. Given X, the view does not depend on T, so that
     I(T; T') <= I(T; X) and `mi_xt_nats` is a lower bound on I(X; T): of that information it finds the part which views
     share, and ignores the rest. With two views the same holds with a view in the place of the sample; of the samples as
-    they are it says nothing, and the term is left out of `bounds`.
+    they are it says nothing, and the term is left out of `sides`.
 
     Args:
         rotation: images: degrees on either side (see `random_affine`, also for the next three).
@@ -252,7 +252,8 @@ class ViewInformation(Objective):
         else:
             seen = replace_features(x, share=self.corruption, generator=generator)
         if self.noise_std > 0:
-            spread = x.std() if x.ndim == 4 else x.std(dim=0)
+            # One row has no spread, and numbers alone would say NaN.
+            spread = x.std() if x.ndim == 4 else x.std(dim=0, correction=min(1, len(x) - 1))
             drawn = torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
             seen = seen + self.noise_std * spread * drawn
         return seen

@@ -108,9 +108,7 @@ class TableFile:
             runs = [
                 CollectedRun(self.path / label, self, label, run) for label, run in zip(labels, settled, strict=True)
             ]
-            return sorted(runs, key=lambda run: str(run.settled["environment"].get("started", "")))
-        except ValueError:
-            raise  # they name the file
+            return sorted(runs, key=lambda run: _started(run.settled))
         except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(f"{self.path} is damaged: {type(error).__name__}: {error}.") from error
 

@@ -10,7 +10,7 @@ import numpy as np
 from infotorch.records.right_samples import RightSamples
 from infotorch.report.differences import LEVEL, Difference, Word, held_by_holm, mcnemar_p_value, paired_difference
 from infotorch.report.numbers import ABSENT, better, format_metric
-from infotorch.report.summaries import VariantSummary, told_by
+from infotorch.report.summaries import VariantSummary, by_recipe, told_by
 
 MCNEMAR = (
     "McNemar: on how many test samples a row is right on more seeds than its reference, on how many on fewer, and the "
@@ -232,6 +232,16 @@ def beside_untrained(rows: Sequence[VariantSummary]) -> str:
     count = sum(bool(one.difference.word) for one in made)
     where = f"{count} comparison{'s' * (count != 1)} with {' and '.join(references)}, what untrained features give"
     return f"{where}: {said}" if said else ""
+
+
+def counted_by_recipe(rows: Sequence[VariantSummary], against: Reference = reference_of) -> list[tuple[str, str]]:
+    """What `counted_comparisons` and `beside_untrained` say of each recipe, where they say anything, and its name."""
+    return [
+        (group[0].recipe, said)
+        for group in by_recipe(rows)
+        for said in (counted_comparisons(compare_rows(group, against).values()), beside_untrained(group))
+        if said
+    ]
 
 
 def _marked(comparison: Comparison) -> str:

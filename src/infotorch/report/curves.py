@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from infotorch.figures.curves import Curve, Stage
@@ -12,6 +12,9 @@ from infotorch.report.runs import Run, is_number
 # A figure 600 pixels wide cannot show more; the page stays small.
 MAX_POINTS = 300
 _PLACES = frozenset({"stage", "epoch", "step", "module", "seed"})
+
+#: Where a line stands on the horizontal axis, and the line.
+_Placed = tuple[float, Mapping[str, Any]]
 
 
 def positions(run: Run) -> list[float]:
@@ -83,15 +86,17 @@ def curves_by_module(runs: Sequence[Run], quantity: str) -> list[Curve]:
     found = []
     for run in runs:
         keys = [key for key in _keys(run) if split_name(key)[1] == quantity]
-        for module in dict.fromkeys(str(line.get("module", "")) for line in run.lines):
-            of_module = _selector(module)
-            found += [_curve(run, module or run.variant, key, of_module) for key in keys]
+        of_module: dict[str, list[_Placed]] = {}
+        for x, line in _placed(run):
+            of_module.setdefault(str(line.get("module", "")), []).append((x, line))
+        for module, lines in of_module.items():
+            found += [_curve(run, module or run.variant, key, lines) for key in keys]
     return [curve for curve in found if curve.x]
 
 
 def curves_by_variant(runs: Sequence[Run], name: str) -> list[Curve]:
     """One metric of every variant and seed; where modules train together, the last one that reports it at a step."""
-    found = [_curve(run, run.variant, name, lambda line: True) for run in runs]
+    found = [_curve(run, run.variant, name, _placed(run)) for run in runs]
     return [curve for curve in found if curve.x]
 
 
@@ -99,18 +104,14 @@ def _keys(run: Run) -> list[str]:
     return list(dict.fromkeys(key for line in run.lines for key in line if key not in _PLACES))
 
 
-def _selector(module: str) -> Callable[[Mapping[str, Any]], bool]:
-    return lambda line: str(line.get("module", "")) == module
+def _placed(run: Run) -> list[_Placed]:
+    return list(zip(positions(run), run.lines, strict=True))
 
 
-def _curve(run: Run, label: str, key: str, wanted: Callable[[Mapping[str, Any]], bool]) -> Curve:
-    points: dict[float, float | None] = {}
-    places = positions(run)
-    for line, x in zip(run.lines, places, strict=True):
-        if key in line and wanted(line) and (line[key] is None or is_number(line[key])):
-            points[x] = line[key]
+def _curve(run: Run, label: str, key: str, lines: Sequence[_Placed]) -> Curve:
+    points = {x: line[key] for x, line in lines if key in line and (line[key] is None or is_number(line[key]))}
     kept = thin(sorted(points))
-    stopped = not run.completed and kept[-1:] == places[-1:]
+    stopped = not run.completed and kept[-1:] == positions(run)[-1:]
     return Curve(label, split_name(key)[0], run.seed, run.completed, stopped, kept, [points[x] for x in kept])
 
 

@@ -230,8 +230,7 @@ def diagnosis_section(
 
 def _of_row(row: VariantSummary) -> dict[str, Any] | None:
     """The diagnosis of the run with the smallest seed that has one."""
-    having = [run for run in row.runs if "diagnosis.json" in run.record.files()]
-    having.sort(key=lambda run: (not run.completed, run.seed))
+    having = row.with_file("diagnosis.json")
     return read_diagnosis(having[0].record) if having else None
 
 

@@ -19,8 +19,6 @@ LEVEL = 0.95
 FEWEST = 3
 
 Word = Literal["ahead", "above on every seed", "level", "below on every seed", "below", ""]
-#: The words of rows that a text may call "not below".
-NOT_BELOW: frozenset[Word] = frozenset({"ahead", "above on every seed", "level"})
 
 RULE = (
     "The difference is taken seed by seed, row minus reference, with its 95 % t-interval. The interval alone decides "

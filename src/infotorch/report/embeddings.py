@@ -48,8 +48,7 @@ def embeddings_section(rows: Sequence[VariantSummary], specs: list[str], unfolde
 
 def _shown(row: VariantSummary) -> tuple[Run | None, list[int]]:
     """The run of a row with pictures and the smallest seed, completed ones first, and the other seeds with pictures."""
-    having = [run for run in row.runs if "embeddings.json" in run.record.files()]
-    having.sort(key=lambda run: (not run.completed, run.seed))
+    having = row.with_file("embeddings.json")
     return (having[0], sorted(run.seed for run in having[1:])) if having else (None, [])
 
 

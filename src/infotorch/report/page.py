@@ -176,12 +176,13 @@ def _variant(row: VariantSummary, specs: list[str], unfolded: bool, order: Seque
     figures, constant = [], []
     for quantity in quantities(row.runs):
         label = metric_label(quantity, unit=False)
-        value = constant_value(curves_by_module(row.runs, quantity))
+        curves = curves_by_module(row.runs, quantity)
+        value = constant_value(curves)
         if value is not None:
             constant.append(f"{escape(label)} {format_setting(value)} throughout")
         else:
             caption = label[0].upper() + label[1:]
-            note = _splits_note({curve.split for curve in curves_by_module(row.runs, quantity)})
+            note = _splits_note({curve.split for curve in curves})
             figures.append(drawing(module_figure(row.runs, quantity, order), caption, note, specs))
     if not figures:
         return ""

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 from infotorch.report.comparisons import (
     MCNEMAR,
     Comparison,
-    beside_untrained,
     compare_rows,
-    counted_comparisons,
+    counted_by_recipe,
     format_alone,
     format_difference,
     format_word,
@@ -185,12 +184,7 @@ def _difference(comparison: Comparison | None) -> str:
 
 
 def _notes(rows: Sequence[VariantSummary]) -> str:
-    counted = [
-        (group[0].recipe, said)
-        for group in by_recipe(rows)
-        for said in (counted_comparisons(compare_rows(group).values()), beside_untrained(group))
-    ]
-    notes = [f"<b>{escape(recipe)}</b>: {escape(said)}." for recipe, said in counted if said]
+    notes = [f"<b>{escape(recipe)}</b>: {escape(said)}." for recipe, said in counted_by_recipe(rows)]
     notes += [escape(line) for group in by_recipe(rows) for line in about_lines(group)]
     notes += [
         f"<b>{escape(row.recipe)}, {escape(row.variant)}</b>: {escape(note)}" for row in rows for note in row.notes

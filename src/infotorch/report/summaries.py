@@ -8,14 +8,13 @@ from dataclasses import dataclass, field, replace
 
 from infotorch.records.about import About, about_table
 from infotorch.records.run_record import RunRecord
+from infotorch.records.table_file import WORDS
 from infotorch.report.numbers import flatten, format_setting, metric_label
 from infotorch.report.runs import Run, count_statuses, load_runs
 
 #: Behind a variant whose design was changed after a test score had been seen.
 AFTER_TEST = "‡"
 ACTIVATIONS = "peak_saved_activation_bytes"
-# What a recipe says of itself and of its search: it decides nothing in a run.
-_SAID = frozenset({"title", "description", "source", "published", "search", "changed"})
 
 
 @dataclass(frozen=True)
@@ -107,6 +106,11 @@ class VariantSummary:
         """The runs that do not enter the means."""
         return tuple(run for run in self.runs if not run.completed)
 
+    def with_file(self, name: str) -> list[Run]:
+        """The runs that have this file, completed ones first, the smallest seed first of each kind."""
+        having = [run for run in self.runs if name in run.record.files()]
+        return sorted(having, key=lambda run: (not run.completed, run.seed))
+
 
 def summarise(runs: Sequence[RunRecord]) -> list[VariantSummary]:
     """Group runs by recipe, variant and settings, in order of first appearance, and average over seeds.
@@ -167,7 +171,7 @@ def _told_apart(runs: list[Run]) -> list[list[Run]]:
 
 def _deciding(run: Run) -> dict[str, str]:
     """The settings that decide a run, beside its seeds, as text; not its words, nor what a search of them would do."""
-    flat = flatten({name: value for name, value in run.recipe.items() if name not in _SAID})
+    flat = flatten({name: value for name, value in run.recipe.items() if name not in WORDS})
     return {name: format_setting(value) for name, value in flat.items() if name.rsplit(".", 1)[-1] != "seed"}
 
 

@@ -11,9 +11,8 @@ from infotorch.report.comparisons import (
     MCNEMAR,
     Comparison,
     Reference,
-    beside_untrained,
     compare_rows,
-    counted_comparisons,
+    counted_by_recipe,
     format_alone,
     format_difference,
     format_word,
@@ -122,12 +121,7 @@ def _measured(row: VariantSummary, name: str, *, count: bool = True) -> str:
 
 
 def _counted(rows: Sequence[VariantSummary], against: Reference) -> list[str]:
-    found = [
-        (group[0].recipe, said)
-        for group in by_recipe(rows)
-        for said in (counted_comparisons(compare_rows(group, against).values()), beside_untrained(group))
-    ]
-    return [f"{recipe}: {said}." for recipe, said in found if said]
+    return [f"{recipe}: {said}." for recipe, said in counted_by_recipe(rows, against)]
 
 
 def _remarks(rows: Sequence[VariantSummary]) -> list[str]:

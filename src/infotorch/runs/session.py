@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from typing import Any
@@ -150,21 +150,22 @@ class Session:
                 return self._outcome("failed", LOST)
             return self._outcome("failed", f"{type(error).__name__}: {error}")
 
-    def _train(self) -> Outcome:
-        saved_at = time.monotonic()
-        settings = self.recipe.plan
-        steps = train(
+    def _steps(self) -> Generator[StepInfo, None, None]:
+        return train(
             self.plan,
             self.batches,
             epochs=self.recipe.epochs,
             seed=self.seed,
             start=self.position,
             cache=self.recipe.cache,
-            handoff=settings.handoff,
+            handoff=self.recipe.plan.handoff,
             fabric=self.fabric,
             micro_batches=self.recipe.micro_batches,
             division=self.division,
         )
+
+    def _train(self) -> Outcome:
+        saved_at, steps = time.monotonic(), self._steps()
         if self.planes is not None and not self.position.steps:
             self.planes.look(0)
         with stop_requests() as stop, closing(steps):
@@ -248,38 +249,37 @@ class Session:
             return
         numbers = [n for n, module in enumerate(self.plan) if module.name in info.losses]
         lines = {} if self.controller is None else self.controller.lines
-        validation: dict[str, dict[str, float]] = {}
-        again: dict[str, dict[str, float]] = {}
-        tested: dict[str, dict[str, float]] = {}
-        if epoch % self.recipe.validate_every == 0 or info.ends_stage:
-            with using_averaged_weights(self.plan, self.batches):
-                validation = self._look(self.dataset.validation, numbers) if self.recipe.data.holds_out else {}
-                if self.recipe.train_accuracy and not self.is_trial:
-                    again = self._look(self.dataset.train, numbers)
-                if self.recipe.test_scores and not self.is_trial:
-                    tested = self._look(self.dataset.test, numbers)
+        looks = self._looks(numbers) if epoch % self.recipe.validate_every == 0 or info.ends_stage else {}
+        bottleneck = self._bottleneck_information() if "validation" in looks else {}
         if self.watch is not None and info.next.steps < self.total_steps:
             at, epochs = info.next.steps // len(self.batches), self.total_steps // len(self.batches)
-            self.pruned_because = self.watch(at, epochs, validation.get(self.plan[-1].name, {}))
+            self.pruned_because = self.watch(at, epochs, looks.get("validation", {}).get(self.plan[-1].name, {}))
         for number in numbers:
-            module = self.plan[number].name
+            module, objective = self.plan[number].name, self.plan[number].objective
             line = self._place(info, module)
             if module in lines or not lines:  # else every layer has its own
                 line["learning_rate"] = info.learning_rates[module]
             line |= {f"train_{name}": value for name, value in self.sums.of(module).items()}
-            objective = self.plan[number].objective
             assert objective is not None
             line |= {f"{name}_bound": side for name, side in objective.sides.items() if name.startswith("mi_")}
-            line |= {f"train_{name}": value for name, value in again.get(module, {}).items() if name in _SCORES}
-            line |= {f"test_{name}": value for name, value in tested.get(module, {}).items() if name in _SCORES}
-            line |= {f"validation_{name}": value for name, value in validation.get(module, {}).items()}
-            line |= self._bottleneck_information() if validation else {}
-            line |= lines.get(module, {})
-            self.record.append(line)
+            for part in ("train", "test", "validation"):
+                told = looks.get(part, {}).get(module, {})
+                line |= {f"{part}_{k}": value for k, value in told.items() if part == "validation" or k in _SCORES}
+            self.record.append(line | bottleneck | lines.get(module, {}))
         for layer, told in lines.items():
             if layer not in info.losses:
                 self.record.append(self._place(info, layer) | told)
         self.sums = EpochMeans()
+
+    def _looks(self, numbers: list[int]) -> dict[str, dict[str, dict[str, float]]]:
+        """What the samples that the recipe asks for say of these modules: part -> module -> numbers."""
+        parts = {"validation": self.dataset.validation} if self.recipe.data.holds_out else {}
+        if self.recipe.train_accuracy and not self.is_trial:
+            parts["train"] = self.dataset.train
+        if self.recipe.test_scores and not self.is_trial:
+            parts["test"] = self.dataset.test
+        with using_averaged_weights(self.plan, self.batches):
+            return {name: self._look(part, numbers) for name, part in parts.items()}
 
     def _look(self, part: Split, numbers: list[int]) -> dict[str, dict[str, float]]:
         found = evaluate_modules(self.plan, part.x, part.y, numbers)
@@ -314,11 +314,11 @@ class Session:
 
     def _best_on_the_way(self) -> dict[str, float]:
         """The best test score of the output's module at any look, where the recipe has them."""
-        output, found = self.plan[-1].name, {}
+        if self.is_trial or not self.recipe.test_scores:
+            return {}
+        lines, found = [line for line in self.record.metrics() if line["module"] == self.plan[-1].name], {}
         for name, best, kind in (("mae", min, "lowest"), ("accuracy", max, "highest")):
-            lines = self.record.metrics() if self.recipe.test_scores and not self.is_trial else []
-            told = [line.get(f"test_{name}") for line in lines if line["module"] == output]
-            values = [value for value in told if value is not None]
+            values = [told for line in lines if (told := line.get(f"test_{name}")) is not None]
             found |= {f"{kind}_test_{name}": best(values)} if values else {}
         return found
 
@@ -383,8 +383,7 @@ class Session:
         memory = {"peak_saved_activation_bytes": self.peak}
         if (on_device := peak_device_bytes(self.device)) is not None:
             memory["peak_device_bytes"] = on_device
-        beside = auxiliary_parameter_bytes(module.objective for module in self.plan)
-        if beside:
+        if beside := auxiliary_parameter_bytes(module.objective for module in self.plan):
             memory["auxiliary_parameter_bytes"] = beside
         return Outcome(
             status,

@@ -63,11 +63,15 @@ class PairedRows(Metric):
             raise ValueError(
                 f"{where}: {one} and {other} must be paired row by row, got {len(first)} and {len(second)} rows."
             )
-        room = len(first)
         if self.max_samples is not None:
-            room = max(0, self.max_samples - sum(map(len, self.first)))
-        self.first.append(first.detach()[:room])
-        self.second.append(second.detach()[:room])
+            room = self.max_samples - sum(map(len, self.first))
+            if room <= 0:
+                return
+            if room < len(first):
+                # Copies: a slice would keep the whole batch in memory.
+                first, second = first[:room].clone(), second[:room].clone()
+        self.first.append(first.detach())
+        self.second.append(second.detach())
 
     def _rows(self) -> tuple[Tensor, Tensor]:
         """All rows, (n, columns) or (n,) each."""

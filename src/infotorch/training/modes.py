@@ -39,7 +39,8 @@ class StageModes:
         modules = list(modules)
         kept = kept_in_evaluation(module.body for module in modules)
         own = {
-            module: {layer: module in trained and layer not in kept for layer in _layers(module)} for module in modules
+            module: {layer: module in trained and layer not in kept for layer in module.body.modules()}
+            for module in modules
         }
         parts = {part: True for module in trained if module.objective for part in module.objective.modules()}
         wanted: dict[nn.Module, set[bool]] = {}
@@ -82,10 +83,6 @@ def kept_in_evaluation(bodies: Iterable[nn.Module]) -> set[nn.Module]:
         kept |= {part for part, _ in modes if not part.training}
         _give(modes)
     return kept
-
-
-def _layers(module: LocalModule) -> Iterable[nn.Module]:
-    return module.body.modules()
 
 
 def _give(modes: Iterable[tuple[nn.Module, bool]]) -> None:

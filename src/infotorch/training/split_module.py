@@ -91,7 +91,8 @@ class SplitModule(LocalModule):
         make_split: `ProximalSplit` with its options; it is given the halves and their optimisers.
 
     Raises:
-        ValueError: an objective with critics, which have no half to move with.
+        TypeError: forward_optimizer is no function.
+        ValueError: there is no objective. One with critics, which have no half to move with, is refused in `prepare`.
     """
 
     def __init__(

@@ -94,6 +94,7 @@ def optimizers_of(
     """The optimisers of both halves: that of `forwards` holds their weights alone, that of `backward` may hold more.
 
     Raises:
+        TypeError: an optimiser that is none, and makes none.
         ValueError: a half without weights to train, an optimiser that does not hold all of its half's, one that holds
             the other half's, or one whose step asks for more than gradients.
     """

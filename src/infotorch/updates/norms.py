@@ -1,4 +1,4 @@
-"""Norm, curvature and finiteness of several tensors together, in float32 where autocast made them narrower."""
+"""Norm and curvature of several tensors together, in float32 where autocast made them narrower."""
 
 from __future__ import annotations
 
