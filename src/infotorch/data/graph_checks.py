@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor
 
 from infotorch.data.sets import check_edge_index, check_graph_index
+from infotorch.numerics.checks import as_tensor
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
     from typing_extensions import TypeIs
 
+#: Whose targets are read: those of training, of validation or of test nodes.
+Mask = Literal["train_mask", "val_mask", "test_mask"]
 #: What is said of nodes and graphs rather than seen by a network.
 LABELS = frozenset({"y", "train_mask", "val_mask", "test_mask"})
 # What a batch says of its own layout.
@@ -64,6 +67,41 @@ def check_batch(graph: Data, *, where: str) -> None:
         raise ValueError(f"{where}: batch must be int64, one number for each of {len(x)} nodes, got {got}.")
     assert graph.edge_index is not None
     check_graph_index(batch, graph.edge_index, int(batch.max()) + 1, where=where)
+
+
+def known_nodes(graph: Data, y: Tensor, mask: Mask, *, where: str) -> Tensor | None:
+    """Which nodes' targets are read, (nodes,); None where no mask parts the nodes.
+
+    Args:
+        graph: with masks, or without.
+        y: targets, (nodes, ...).
+        mask: which of its masks.
+        where: for messages.
+
+    Raises:
+        TypeError: a mask that holds no numbers.
+        ValueError: a mask of another shape, or a train_mask without the mask that is asked for.
+
+    Example:
+        >>> from torch_geometric.data import Data
+        >>> known_nodes(Data(x=torch.eye(2), train_mask=[1, 0]), torch.tensor([3, 4]), "train_mask", where="example")
+        tensor([ True, False])
+    """
+    given = getattr(graph, mask, None)
+    if given is None:
+        if getattr(graph, "train_mask", None) is None:
+            return None
+        raise ValueError(
+            f"{where}: the graph has a train_mask and no {mask}, which would say whose targets count here; set it, or "
+            "give (graph, y) with y = -1 (NaN of real numbers) at all other nodes."
+        )
+    given = as_tensor(given, where=where, name=mask).to(y.device)
+    if given.shape != y.shape[:1]:
+        raise ValueError(
+            f"{where}: {mask} must say of each node whether its target is known, got shape {tuple(given.shape)} for y "
+            f"of shape {tuple(y.shape)}; choose one of several splits."
+        )
+    return given.bool()
 
 
 def attributes_of(graph: Data) -> dict[str, Tensor]:
