@@ -120,6 +120,22 @@ def test_a_batch_and_targets_of_any_kind_are_its_graphs(kind):
     assert found == fit(Graphs(), made, plan="Y,CE").metrics
 
 
+@pytest.mark.parametrize("y", [None, torch.tensor([0])])
+def test_batches_in_a_list_are_no_graphs(y):
+    """Each was one graph of all their nodes."""
+    both = [pyg.Batch.from_data_list([one_graph(y, nodes=10 + k) for k in range(2)]) for _ in range(3)]
+    with pytest.raises(
+        ValueError, match=r"^GraphSamples, graph 0: must be one graph, got a Batch of 2; give the loader"
+    ):
+        fit(Graphs(), both, plan="X,X")
+
+
+def test_a_batch_of_one_graph_is_a_graph():
+    made = [one_graph(torch.tensor([k]), nodes=10 + k) for k in range(2)]
+    alone = [pyg.Batch.from_data_list([graph]) for graph in made]
+    assert fit(Graphs(), alone, plan="Y,CE").metrics == fit(Graphs(), made, plan="Y,CE").metrics
+
+
 @pytest.mark.parametrize("y", [1.0, torch.tensor(1)])
 def test_one_number_is_no_target_of_a_batch(y):
     both = pyg.Batch.from_data_list([one_graph(None, nodes=10 + k) for k in range(2)])

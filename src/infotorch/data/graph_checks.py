@@ -104,6 +104,23 @@ def known_nodes(graph: Data, y: Tensor, mask: Mask, *, where: str) -> Tensor | N
     return given.bool()
 
 
+def check_single_graphs(graphs: Sequence[Any], *, where: str) -> None:
+    """Refuse what `check_graph` refuses, and a `Batch` of several graphs as one: which is which would be forgotten.
+
+    Raises:
+        TypeError: as there.
+        ValueError: as there, or such a batch.
+    """
+    for number, graph in enumerate(graphs):
+        check_graph(graph, where=f"{where}, graph {number}")
+        batch = graph.batch
+        if isinstance(batch, Tensor) and batch.numel() and int(batch.max()) > 0:
+            raise ValueError(
+                f"{where}, graph {number}: must be one graph, got a Batch of {int(batch.max()) + 1}; give the loader "
+                "that made it, or the graphs of its to_data_list()."
+            )
+
+
 def attributes_of(graph: Data) -> dict[str, Tensor]:
     """The tensors that nodes, edges and graphs have, without labels and the graph itself."""
     left_out = LABELS | _LAYOUT | {"edge_index"}
