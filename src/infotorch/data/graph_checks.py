@@ -42,7 +42,10 @@ def check_graph(graph: Any, *, where: str) -> None:
         got = "none" if x is None else tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
         raise ValueError(f"{where}: node features x must have shape (nodes, features), one node at least, got {got}.")
     if not x.is_floating_point():
-        raise TypeError(f"{where}: node features x must be real-valued, got {x.dtype}.")
+        raise TypeError(
+            f"{where}: node features x must be real-valued, got {x.dtype}; give x.float(), or a column for each kind "
+            "by torch.nn.functional.one_hot."
+        )
     if not isinstance(edge_index, Tensor) or edge_index.dtype != torch.int64:
         got = edge_index.dtype if isinstance(edge_index, Tensor) else type(edge_index).__name__
         raise TypeError(f"{where}: edge_index must be an int64 tensor (2, edges), got {got}.")
