@@ -100,3 +100,10 @@ def test_steps_are_counted():
         pgd(nn.Linear(2, 2), x, y, 0.1, steps=0)
     with pytest.raises(TypeError, match=r"pgd: steps must be an integer, got 2\.0"):
         pgd(nn.Linear(2, 2), x, y, 0.1, steps=2.0)
+
+
+def test_inference_mode_hides_no_gradient():
+    x, y, weight = gaussian(10, 2), torch.arange(10) % 2, torch.ones(2)
+    with torch.inference_mode():
+        found = slope(linear(weight), x.clone(), y)
+    assert torch.equal(found, slope(linear(weight), x, y))

@@ -11,6 +11,7 @@ from infotorch.assessment.calibration import (
     calibration_error,
     mean_of_ties,
     negative_log_likelihood,
+    reliability_bins,
 )
 
 
@@ -154,3 +155,19 @@ def test_brier_refuses_a_class_without_a_column(wrong):
 def test_ties_share_their_mean():
     found = mean_of_ties(torch.tensor([1.0, 2.0, 4.0, 0.0]), torch.tensor([3, 1, 3, 1]))
     assert found.tolist() == [2.5, 1.0, 2.5, 1.0]
+
+
+@pytest.mark.parametrize(
+    "measure", [calibration_error, adaptive_calibration_error, brier_score, negative_log_likelihood, reliability_bins]
+)
+@pytest.mark.parametrize("row", [[math.inf, 0.0], [-math.inf, -math.inf]])
+def test_a_row_without_a_softmax_is_refused(measure, row):
+    """It was NaN in silence."""
+    with pytest.raises(ValueError, match=rf"^{measure.__name__}: scores must be below infinity, and finite for one"):
+        measure(torch.tensor([[1.0, 2.0], row]), torch.tensor([0, 0]))
+
+
+def test_a_class_of_probability_zero_has_a_score():
+    scores, y = torch.tensor([[0.0, -math.inf], [0.0, 0.0]]), torch.tensor([0, 1])
+    assert brier_score(scores, y) == pytest.approx((0 + 0.5) / 2)
+    assert negative_log_likelihood(scores, y) == pytest.approx(math.log(2) / 2)

@@ -212,6 +212,29 @@ def test_the_model_and_the_generators_are_left_as_they_were():
     assert [layer.training for layer in net.modules()] == modes
 
 
+def test_what_works_in_place_changes_nothing_else():
+    def halved(x, severity, generator):
+        return x.mul_(0.5)
+
+    x, net = X.clone(), nn.Sequential(nn.Hardtanh(inplace=True), model())
+    found = calibration_table(net, (x, Y), corruptions={"halved": halved}, severities=(1, 2, 3)).table()
+    assert torch.equal(x, X)
+    wanted = calibration_table(net, (X / 2, Y), corruptions=None).table()[0]["nll_nats"]
+    assert [line["nll_nats"] for line in found[1:]] == [wanted] * 3
+
+
+def test_severities_may_be_real_and_read_once():
+    tables = [calibration_table(model(), (X, Y), severities=given).table() for given in ((1, 5), iter([1.0, 5.0]))]
+    assert tables[0][1:] == tables[1][1:]
+
+
+@pytest.mark.parametrize(("last", "outputs"), [(nn.Identity(), "scores"), (nn.Sigmoid(), "probabilities")])
+def test_one_column_for_two_classes_is_refused(last, outputs):
+    net = nn.Sequential(nn.Linear(4, 1), last)
+    with pytest.raises(ValueError, match=r"must have a column for each of two classes or more, got 1; of one score s"):
+        calibration_table(net, (X, 0 * Y), corruptions=None, outputs=outputs)
+
+
 def test_a_model_in_double_takes_what_it_needs():
     assert calibration_table(model().double(), (X, Y), corruptions=None).table()[0]["nll_nats"] == pytest.approx(
         first()["nll_nats"], abs=1e-5
@@ -230,6 +253,7 @@ def test_a_model_in_double_takes_what_it_needs():
         ((X[:, :, None], Y), {}, ValueError, "common corruptions are of images"),
         ((X, Y), {"corruptions": "rain"}, ValueError, "corruptions must be"),
         ((X, Y), {"severities": (0,)}, ValueError, "each of severities must be"),
+        ((X, Y), {"severities": 3}, TypeError, "severities must be a list of severities, got 3"),
         ((X, Y), {"corruptions": {"a": 3}}, TypeError, r"corruptions\['a'\] must be"),
         ((X, Y), {"corruptions": {"a": lambda x, s, g: x[:2]}}, ValueError, "the corruption 'a' must keep the shape"),
         ((X, Y), {"num_bins": 0}, ValueError, "num_bins must be at least 1"),

@@ -277,7 +277,7 @@ BAD = [
     ({"x": torch.zeros(4)}, ValueError, r"one node at least, got \(4,\)"),
     ({"x": torch.zeros(0, 5)}, ValueError, r"one node at least, got \(0, 5\)"),
     ({"x": np.zeros((4, 5))}, ValueError, "one node at least, got ndarray"),
-    ({"x": torch.zeros(4, 5, dtype=torch.int64)}, TypeError, "x must be real-valued, got torch.int64"),
+    ({"x": torch.zeros(4, 5, dtype=torch.int64)}, TypeError, r"x must be real-valued, got torch.int64; .*one_hot"),
     ({"x": torch.full((4, 5), torch.nan)}, ValueError, "x must be finite, got NaN or infinite"),
     ({"x": torch.full((4, 5), -torch.inf)}, ValueError, "x must be finite"),
     ({"edge_index": None}, TypeError, r"edge_index must be an int64 tensor \(2, edges\), got NoneType"),

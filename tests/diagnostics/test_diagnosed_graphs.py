@@ -188,6 +188,20 @@ def test_what_was_not_tested_is_said():
     assert (found.verdict, found.reason) == ("unknown", "not tested: whether the edges move T, which holds noise.")
 
 
+@pytest.mark.parametrize("x", [X, LEVELS], ids=["real", "discrete"])
+@pytest.mark.parametrize("alone", [True, False])
+def test_what_edges_would_hold_plays_no_part_where_there_are_none(x, alone):
+    """It was an error of torch, of nodes always and of graphs where none has an edge."""
+    verdicts = []
+    for more in ({}, {"edge_attr": torch.zeros(0, 2)}, {"edge_weight": torch.zeros(0)}):
+        graph = Data(x=x, edge_index=NO_EDGES, y=Y, **more)
+        single = [Data(x=r[None], edge_index=NO_EDGES, y=y[None], **more) for r, y in zip(x, Y, strict=True)]
+        verdicts.append([
+            layer.verdict for layer in diagnose(OnNodes(nn.Tanh()), graph if alone else single, properties=False)
+        ])
+    assert verdicts[0] == verdicts[1] == verdicts[2]
+
+
 def test_a_layer_that_mixes_graphs_is_no_function_of_one():
     class Normed(OnNodes):
         def __init__(self):

@@ -133,6 +133,20 @@ class TestGraphConvolution:
         # bfloat16 keeps 8 bits of the linear map: 1 / 256 of values about 1, a few of them added
         torch.testing.assert_close(narrow, layer(x, data.edge_index), atol=0.03, rtol=0.03)
 
+    @pytest.mark.parametrize("share", [0.0, 0.98], ids=["dense", "sparse"])
+    def test_the_way_back_from_autocast_is_that_without_it_to_its_digits(self, share):
+        """It was an error of torch: the product itself had been narrowed, and its gradient with it."""
+        x = torch.rand(20, 50, generator=torch.Generator().manual_seed(0))
+        x, edges = x * (x > share), torch.stack([torch.arange(20), torch.arange(20).roll(1)])
+        first, last = GraphConvolution(50, 8), GraphConvolution(8, 2)
+        found = []
+        for enabled in (True, False):
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
+                loss = last(first(x, edges).relu(), edges).square().mean()
+            found.append(torch.autograd.grad(loss, [*first.parameters(), *last.parameters()]))
+        for narrow, full in zip(*found, strict=True):
+            torch.testing.assert_close(narrow, full, atol=0.03 * float(full.abs().max()), rtol=0.03)
+
 
 class TestReadOut:
     @pytest.mark.parametrize("how", ["mean", "sum", "max"])

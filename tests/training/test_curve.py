@@ -155,3 +155,25 @@ def test_refused(settings, kind, message):
     given = {"make": told, "betas": (1.0,), "seeds": (0,), **settings}
     with pytest.raises(kind, match=message):
         ib_curve(given["make"], (X, Y), given["betas"], validation=(X, Y), seeds=given["seeds"], epochs=1)
+
+
+@pytest.mark.parametrize(
+    ("validation", "kind", "message"),
+    [
+        ((X, Y + 0.9), TypeError, r"validation must be rows x and classes y, .* got y of torch.float32 \(64,\)"),
+        ((X, Y[:, None]), TypeError, r"validation must be rows .* got y of torch.int64 \(64, 1\)"),
+        ((X, Y[:9]), ValueError, "validation: x and y must be paired row by row, got 64 and 9 rows"),
+        ((X, 0 * Y - 1), ValueError, "validation must have samples with a label, got none of 64"),
+        ((X[:0], Y[:0]), ValueError, "validation must have samples with a label, got none of 0"),
+        ((X * math.nan, Y), ValueError, "validation x must be finite"),
+    ],
+)
+def test_validation_samples_are_checked_before_a_model_is_made(validation, kind, message):
+    """Real labels were cut to whole numbers, and NaN gave an accuracy."""
+    with pytest.raises(kind, match=f"^ib_curve: {message}"):
+        ib_curve(lambda beta: pytest.fail("made a model"), (X, Y), (0.5,), validation=validation)
+
+
+def test_a_seed_counts_once():
+    with pytest.raises(ValueError, match=r"ib_curve: seeds must differ, or errors are too small, got \[1, 1\]"):
+        ib_curve(told, (X, Y), (0.5,), validation=(X, Y), seeds=(1, 1), epochs=1)

@@ -1,8 +1,10 @@
 """What users' own graphs hold: classes of any type, outputs and labels of other things."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils.data import DataLoader
 
 from infotorch import Plan, fit, train
 from infotorch.data.graphs import GraphSamples, GraphStructure, NodeSamples
@@ -46,6 +48,100 @@ def test_nodes_outside_the_train_mask_have_no_label_whatever_the_type(dtype):
         fit(Nodes(), one_graph(y.to(kind), train_mask=mask), plan="Y,CE", epochs=3).metrics for kind in (y.dtype, dtype)
     ]
     assert found[0] == found[1]
+
+
+SPLITS = {"train_mask": torch.arange(12) < 4, "val_mask": torch.arange(12) >= 9}
+SPLITS["test_mask"] = ~(SPLITS["train_mask"] | SPLITS["val_mask"])
+
+
+class TestMasksOfOneGraph:
+    """A graph of Planetoid holds three: training reads one, validation another, and `evaluate` the third."""
+
+    def right(self, model, graph):
+        """Which nodes the model has right."""
+        return (model.eval()(graph.x, graph.edge_index).argmax(dim=1) == graph.y).double()
+
+    @pytest.mark.parametrize("given", [lambda graph: graph, lambda graph: DataLoader([graph], batch_size=None)])
+    def test_each_use_reads_its_own(self, given):
+        graph, model = one_graph(torch.arange(12) % 2, **SPLITS), Nodes()
+        result = fit(model, given(graph), plan="Y,CE", epochs=3, lr=1e-2, validation=given(graph))
+        right = self.right(model, graph)
+        shares = [float(right[mask].mean()) for mask in SPLITS.values()]
+        assert len(set(shares)) == 3
+        names = "train_accuracy", "validation_accuracy"
+        found = [*(result.metrics[name] for name in names), result.evaluate(given(graph))["accuracy"]]
+        assert found == pytest.approx(shares)
+
+    def test_a_pair_has_the_targets_that_it_gives(self):
+        graph, model = one_graph(torch.arange(12) % 2, **SPLITS), Nodes()
+        result = fit(model, graph, plan="Y,CE", epochs=3, lr=1e-2)
+        assert result.evaluate((graph, graph.y))["accuracy"] == pytest.approx(float(self.right(model, graph).mean()))
+
+    def test_none_stands_in_for_another(self):
+        graph = one_graph(torch.arange(12) % 2, train_mask=SPLITS["train_mask"])
+        with pytest.raises(ValueError, match=r"^fit: validation: the graph has a train_mask and no val_mask"):
+            fit(Nodes(), graph, plan="Y,CE", validation=graph)
+        result = fit(Nodes(), graph, plan="Y,CE", epochs=1)
+        with pytest.raises(ValueError, match=r"^FitResult.evaluate: the graph has a train_mask and no test_mask"):
+            result.evaluate(graph)
+
+    @pytest.mark.parametrize("kind", [torch.Tensor.tolist, torch.Tensor.numpy])
+    def test_lists_and_arrays_are_masks(self, kind):
+        y, mask = torch.arange(12) % 2, SPLITS["train_mask"]
+        found = [fit(Nodes(), one_graph(y, train_mask=held), plan="Y,CE").metrics for held in (mask, kind(mask))]
+        assert found[0] == found[1]
+
+    def test_names_are_no_mask(self):
+        with pytest.raises(TypeError, match=r"^fit: train_mask must hold real numbers, got dtype <U3"):
+            fit(Nodes(), one_graph(torch.arange(12) % 2, train_mask=["yes"] * 12), plan="Y,CE")
+
+
+@pytest.mark.parametrize("kind", [np.int64, lambda label: np.array([label])])
+def test_numbers_of_numpy_are_targets_of_graphs(kind):
+    found = [
+        fit(Graphs(), [one_graph(make(k), nodes=10 + k) for k in range(2)], plan="Y,CE").metrics for make in (int, kind)
+    ]
+    assert found[0] == found[1]
+
+
+def test_vectors_of_numpy_are_targets_of_graphs():
+    def metrics(kind):
+        made = [one_graph(kind(torch.tensor([k, 1.5])), nodes=10 + k) for k in range(2)]
+        return fit(Graphs(), made, plan="MSE", cuts=()).metrics
+
+    assert metrics(torch.Tensor.numpy) == metrics(torch.Tensor.clone)
+
+
+@pytest.mark.parametrize("kind", [torch.Tensor.numpy, torch.Tensor.tolist, torch.Tensor.clone])
+def test_a_batch_and_targets_of_any_kind_are_its_graphs(kind):
+    made, y = [one_graph(torch.tensor([k]), nodes=10 + k) for k in range(2)], torch.arange(2)
+    both = pyg.Batch.from_data_list(made)
+    found = fit(Graphs(), (both, kind(y)), plan="Y,CE").metrics
+    assert found == fit(Graphs(), made, plan="Y,CE").metrics
+
+
+@pytest.mark.parametrize("y", [None, torch.tensor([0])])
+def test_batches_in_a_list_are_no_graphs(y):
+    """Each was one graph of all their nodes."""
+    both = [pyg.Batch.from_data_list([one_graph(y, nodes=10 + k) for k in range(2)]) for _ in range(3)]
+    with pytest.raises(
+        ValueError, match=r"^GraphSamples, graph 0: must be one graph, got a Batch of 2; give the loader"
+    ):
+        fit(Graphs(), both, plan="X,X")
+
+
+def test_a_batch_of_one_graph_is_a_graph():
+    made = [one_graph(torch.tensor([k]), nodes=10 + k) for k in range(2)]
+    alone = [pyg.Batch.from_data_list([graph]) for graph in made]
+    assert fit(Graphs(), alone, plan="Y,CE").metrics == fit(Graphs(), made, plan="Y,CE").metrics
+
+
+@pytest.mark.parametrize("y", [1.0, torch.tensor(1)])
+def test_one_number_is_no_target_of_a_batch(y):
+    both = pyg.Batch.from_data_list([one_graph(None, nodes=10 + k) for k in range(2)])
+    both.y = y
+    with pytest.raises(ValueError, match=r"^fit: y must have a class for each node of the graph, 21 in all, got \(\)"):
+        fit(Graphs(), both, plan="Y,CE")
 
 
 def test_nodes_classes_in_a_column_are_named():

@@ -220,7 +220,7 @@ def test_graphs_without_targets_learn_where_none_is_needed():
     [
         ({"y": torch.zeros(3).long()}, r"y must have a target for each of 1 graphs or 5 nodes, got shape \(3,\)"),
         ({"x": torch.full((5, 4), torch.nan)}, "node features x must be finite"),
-        ({"y": torch.zeros(5).long(), "train_mask": torch.ones(3).bool()}, "train_mask must say of each of 5 nodes"),
+        ({"y": torch.zeros(5).long(), "train_mask": torch.ones(3).bool()}, "train_mask must say of each node"),
     ],
 )
 def test_what_no_graph_network_can_learn_from_is_told_in_one_line(change, words):

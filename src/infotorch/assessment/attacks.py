@@ -36,7 +36,7 @@ def slope(scores: Scores, x: Tensor, y: Tensor) -> Tensor:
         >>> slope(lambda x: torch.cat([-x, x], 1), torch.zeros(1, 1), torch.tensor([1]))  # 2 (p - 1)
         tensor([[-1.]])
     """
-    with torch.enable_grad():
+    with torch.inference_mode(False), torch.enable_grad():
         leaf = x.detach().clone().requires_grad_()
         # Of a leaf nothing may be changed in place, as a network's first layer may do.
         loss = F.cross_entropy(scores(leaf.clone()), y, reduction="sum")

@@ -26,8 +26,8 @@ def calibration_error(scores: ArrayLike, y: ArrayLike, *, num_bins: int = NUM_BI
 
     Raises:
         TypeError: num_bins is no integer.
-        ValueError: no samples, samples not paired, scores not of shape (n, classes) or NaN, classes without a
-            column, or num_bins below 1.
+        ValueError: no samples, samples not paired, scores not of shape (n, classes), NaN or without a softmax, classes
+            without a column, or num_bins below 1.
 
     Source: Guo, Pleiss, Sun & Weinberger 2017, arXiv:1706.04599, eq. 3, with its 15 bins.
 
@@ -80,8 +80,8 @@ def adaptive_calibration_error(scores: ArrayLike, y: ArrayLike, *, num_bins: int
 
     Raises:
         TypeError: num_bins is no integer.
-        ValueError: no samples, samples not paired, scores not of shape (n, classes) or NaN, classes without a
-            column, or num_bins below 1.
+        ValueError: no samples, samples not paired, scores not of shape (n, classes), NaN or without a softmax, classes
+            without a column, or num_bins below 1.
 
     Source: Nguyen & O'Connor 2015, arXiv:1508.05154 (bins of equal counts). Nixon et al. 2019, arXiv:1904.01685, take
         every class's probability; we take the largest alone, as `calibration_error` does.
@@ -107,8 +107,8 @@ def brier_score(scores: ArrayLike, y: ArrayLike) -> float:
         y: classes, (n,), integers from 0 to classes - 1.
 
     Raises:
-        ValueError: no samples, samples not paired, scores not of shape (n, classes) or NaN, or a class without a
-            column.
+        ValueError: no samples, samples not paired, scores not of shape (n, classes), NaN or without a softmax, or a
+            class without a column.
 
     Source: Brier 1950, Monthly Weather Review 78(1), eq. 2.
 
@@ -140,8 +140,8 @@ def negative_log_likelihood(scores: ArrayLike, y: ArrayLike) -> float:
         y: classes, (n,).
 
     Raises:
-        ValueError: no samples, samples not paired, scores not of shape (n, classes) or NaN, or a class without a
-            column.
+        ValueError: no samples, samples not paired, scores not of shape (n, classes), NaN or without a softmax, or a
+            class without a column.
 
     Example:
         >>> round(negative_log_likelihood(torch.zeros(3, 4), torch.tensor([0, 1, 2])), 4)  # log 4
@@ -163,6 +163,11 @@ def _read(scores: ArrayLike, y: ArrayLike, *, where: str) -> tuple[Tensor, Tenso
     wide = in_float64(given.detach())
     if bool(wide.isnan().any()):
         raise ValueError(f"{where}: scores must be numbers, got NaN.")
+    if bool((wide == torch.inf).any()) or bool((wide == -torch.inf).all(dim=1).any()):
+        raise ValueError(
+            f"{where}: scores must be below infinity, and finite for one class of each sample or more, got rows "
+            "without a softmax; only -inf, for a class of probability 0, has a meaning."
+        )
     classes = classes.detach().to(wide.device).long()
     if not 0 <= int(classes.min()) <= int(classes.max()) < given.shape[1]:
         raise ValueError(

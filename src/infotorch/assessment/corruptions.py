@@ -75,7 +75,7 @@ class ImageCorruption:
         check_kind(generator, torch.Generator, where="ImageCorruption", name="generator", said="a torch.Generator")
         low, high = self.pixel_range
         unit = ((images - low) / (high - low)).clamp(0, 1)
-        changed = _CHANGES[self.name](unit, severity - 1, generator)
+        changed = _CHANGES[self.name](unit, int(severity) - 1, generator)
         return low + (high - low) * changed.clamp(0, 1)
 
 
@@ -126,7 +126,7 @@ def column_noise(rows: Tensor, severity: int, generator: torch.Generator) -> Ten
         [5.0, 5.0]
     """
     spread = rows.std(dim=0, keepdim=True) if len(rows) > 1 else torch.zeros_like(rows)
-    return rows + _SHARES[severity - 1] * spread * _normal(rows, generator)
+    return rows + _SHARES[int(severity) - 1] * spread * _normal(rows, generator)
 
 
 def _normal(x: Tensor, generator: torch.Generator) -> Tensor:

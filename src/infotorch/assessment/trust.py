@@ -30,7 +30,7 @@ from infotorch.figures.reliability import reliability_figure
 from infotorch.networks.forward_inputs import main_output
 from infotorch.numerics.checks import as_tensor, check_choice, check_count, check_paired, shown
 from infotorch.numerics.extras import require
-from infotorch.numerics.kinds import check_function
+from infotorch.numerics.kinds import check_function, check_iterable
 from infotorch.numerics.seeds import SeedStreams, seed_streams
 from infotorch.numerics.typing import ArrayLike
 from infotorch.objectives.layer_hook import hooks_paused
@@ -163,11 +163,11 @@ def calibration_table(
 
     Raises:
         TypeError: model is no module, data is a whole `infotorch.Dataset` (say which split), x is no tensor of numbers,
-            or an option is of another kind.
-        ValueError: no labelled samples, classes without a column, outputs that are not (n, classes), not finite,
-            probabilities where scores are told or the other way round, a classifier of named classes, an unknown
-            corruption or severity, "common" of samples that are neither images nor vectors, a pixel_range without a
-            length, or a corruption that changes the shape.
+            severities are no list, or an option is of another kind.
+        ValueError: no labelled samples, classes without a column, outputs that are not (n, classes) of two or more, not
+            finite, probabilities where scores are told or the other way round, a classifier of named classes, an
+            unknown corruption or severity, "common" of samples that are neither images nor vectors, a pixel_range
+            without a length, or a corruption that changes the shape.
 
     Source: Guo et al. 2017, arXiv:1706.04599; Geifman et al. 2019, arXiv:1805.08206; Hendrycks & Gimpel 2017,
         arXiv:1610.02136; Hendrycks & Dietterich 2019, arXiv:1903.12261.
@@ -185,9 +185,12 @@ def calibration_table(
     model, outputs = _as_module(model, outputs)
     for name, value in (("num_samples", num_samples), ("batch_size", batch_size), ("num_bins", num_bins)):
         check_count(value, where=_WHERE, name=name)
-    streams = seed_streams(seed)
+    check_iterable(severities, where=_WHERE, name="severities", said="a list of severities")
+    streams, severities = seed_streams(seed), tuple(severities)
     x, y = _samples(model, data, num_samples, seed)
     changes = _changes(corruptions, severities, x, pixel_range)
+    if corruptions == "common":
+        severities = tuple(map(int, severities))
     with _as_it_is_used(model, streams, x):
         subject = _Subject(model, outputs, batch_size)
         own = subject.scores(x, "data")
@@ -201,7 +204,8 @@ def calibration_table(
         lines = [first]
         for name, change in changes.items():
             for severity in severities:
-                changed = change(x, severity, streams.generator(f"corruption {name} {severity}"))
+                # A copy: what works in place would change the next severity's samples, and the caller's.
+                changed = change(x.clone(), severity, streams.generator(f"corruption {name} {severity}"))
                 if not isinstance(changed, Tensor) or changed.shape != x.shape:
                     raise ValueError(f"{_WHERE}: the corruption {name!r} must keep the shape {tuple(x.shape)}.")
                 lines.append(_line(name, severity, subject.scores(changed, name), y, num_bins))
@@ -320,11 +324,17 @@ class _Subject:
         if not isinstance(given, Tensor) or given.ndim != 2 or len(given) != len(rows):
             got = tuple(given.shape) if isinstance(given, Tensor) else type(given).__name__
             raise ValueError(f"{_WHERE}: the model must give (n, classes) for {len(rows)} samples, got {got}.")
+        if given.shape[1] < 2:
+            raise ValueError(
+                f"{_WHERE}: the model must have a column for each of two classes or more, got {given.shape[1]}; of one "
+                "score s for class 1 give the columns 0 and s, of one probability p 1 - p and p."
+            )
         return given.cpu().double()
 
     def _placed(self, rows: Tensor) -> Tensor:
         device, dtype = place_of(self.model)
-        return rows.to(device, dtype if rows.is_floating_point() and dtype is not None else rows.dtype)
+        # A copy, as a network's first layer may work in place.
+        return rows.to(device, dtype if rows.is_floating_point() and dtype is not None else rows.dtype, copy=True)
 
     def milliseconds(self, x: Tensor) -> float:
         """For one sample, in a pass of batch_size."""

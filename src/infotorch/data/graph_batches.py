@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from infotorch.data.graph_checks import LABELS, check_batch, check_graph
+from infotorch.data.graph_checks import LABELS, Mask, check_batch, check_graph, known_nodes
 from infotorch.data.targets import Targets, read_targets
 from infotorch.numerics.checks import as_tensor
 
@@ -16,17 +16,18 @@ if TYPE_CHECKING:
     from torch_geometric.data import Data
 
 
-def graph_and_targets(graph: Data, targets: Targets, *, where: str) -> tuple[Data, Tensor]:
+def graph_and_targets(graph: Data, targets: Targets, *, where: str, mask: Mask = "train_mask") -> tuple[Data, Tensor]:
     """A batch without its labels, and the targets of its graphs or nodes.
 
     Of a part of a graph, as `NeighborLoader` gives, the first `batch_size` nodes are the samples: the nodes behind them
-    serve as neighbours, and their targets count as missing. Elsewhere nodes outside a train_mask have none. Without y
-    all targets are missing: of the graphs of a `Batch`, and else of the nodes.
+    serve as neighbours, and their targets count as missing. Elsewhere nodes outside the mask have none. Without y all
+    targets are missing: of the graphs of a `Batch`, and else of the nodes.
 
     Args:
         graph: with targets y, or without.
         targets: what y is, see `read_targets`.
         where: for messages.
+        mask: of the nodes whose targets are read.
 
     Raises:
         TypeError: features or targets of another kind than numbers.
@@ -53,26 +54,18 @@ def graph_and_targets(graph: Data, targets: Targets, *, where: str) -> tuple[Dat
             "several targets of a graph are its row (1, targets)."
         )
     if len(y) == nodes:
-        y = _of_samples(graph, y, where=where)
+        y = _of_samples(graph, y, mask, where=where)
     kept = copy(graph)
     for key in LABELS & set(kept.keys()):
         del kept[key]
     return kept, y
 
 
-def _of_samples(graph: Any, y: Tensor, *, where: str) -> Tensor:
+def _of_samples(graph: Any, y: Tensor, mask: Mask, *, where: str) -> Tensor:
     """The targets of nodes, missing for those that are no samples."""
-    held = graph.keys()
-    if "batch_size" in held:
+    if "batch_size" in graph.keys():
         known = torch.arange(len(y), device=y.device) < int(graph.batch_size)
-    elif "train_mask" in held:
-        known = graph.train_mask.bool()
-        if known.shape != y.shape[:1]:
-            raise ValueError(
-                f"{where}: train_mask must say of each of {len(y)} nodes whether its target is known, got shape "
-                f"{tuple(known.shape)}."
-            )
-    else:
+    elif (known := known_nodes(graph, y, mask, where=where)) is None:
         return y
     missing = torch.full_like(y, torch.nan if y.is_floating_point() else -1)
     return torch.where(known.reshape(-1, *[1] * (y.ndim - 1)), y, missing)

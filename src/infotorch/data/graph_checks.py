@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor
 
 from infotorch.data.sets import check_edge_index, check_graph_index
+from infotorch.numerics.checks import as_tensor
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
     from typing_extensions import TypeIs
 
+#: Whose targets are read: those of training, of validation or of test nodes.
+Mask = Literal["train_mask", "val_mask", "test_mask"]
 #: What is said of nodes and graphs rather than seen by a network.
 LABELS = frozenset({"y", "train_mask", "val_mask", "test_mask"})
 # What a batch says of its own layout.
@@ -39,7 +42,10 @@ def check_graph(graph: Any, *, where: str) -> None:
         got = "none" if x is None else tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
         raise ValueError(f"{where}: node features x must have shape (nodes, features), one node at least, got {got}.")
     if not x.is_floating_point():
-        raise TypeError(f"{where}: node features x must be real-valued, got {x.dtype}.")
+        raise TypeError(
+            f"{where}: node features x must be real-valued, got {x.dtype}; give x.float(), or a column for each kind "
+            "by torch.nn.functional.one_hot."
+        )
     if not isinstance(edge_index, Tensor) or edge_index.dtype != torch.int64:
         got = edge_index.dtype if isinstance(edge_index, Tensor) else type(edge_index).__name__
         raise TypeError(f"{where}: edge_index must be an int64 tensor (2, edges), got {got}.")
@@ -64,6 +70,58 @@ def check_batch(graph: Data, *, where: str) -> None:
         raise ValueError(f"{where}: batch must be int64, one number for each of {len(x)} nodes, got {got}.")
     assert graph.edge_index is not None
     check_graph_index(batch, graph.edge_index, int(batch.max()) + 1, where=where)
+
+
+def known_nodes(graph: Data, y: Tensor, mask: Mask, *, where: str) -> Tensor | None:
+    """Which nodes' targets are read, (nodes,); None where no mask parts the nodes.
+
+    Args:
+        graph: with masks, or without.
+        y: targets, (nodes, ...).
+        mask: which of its masks.
+        where: for messages.
+
+    Raises:
+        TypeError: a mask that holds no numbers.
+        ValueError: a mask of another shape, or a train_mask without the mask that is asked for.
+
+    Example:
+        >>> from torch_geometric.data import Data
+        >>> known_nodes(Data(x=torch.eye(2), train_mask=[1, 0]), torch.tensor([3, 4]), "train_mask", where="example")
+        tensor([ True, False])
+    """
+    given = getattr(graph, mask, None)
+    if given is None:
+        if getattr(graph, "train_mask", None) is None:
+            return None
+        raise ValueError(
+            f"{where}: the graph has a train_mask and no {mask}, which would say whose targets count here; set it, or "
+            "give (graph, y) with y = -1 (NaN of real numbers) at all other nodes."
+        )
+    given = as_tensor(given, where=where, name=mask).to(y.device)
+    if given.shape != y.shape[:1]:
+        raise ValueError(
+            f"{where}: {mask} must say of each node whether its target is known, got shape {tuple(given.shape)} for y "
+            f"of shape {tuple(y.shape)}; choose one of several splits."
+        )
+    return given.bool()
+
+
+def check_single_graphs(graphs: Sequence[Any], *, where: str) -> None:
+    """Refuse what `check_graph` refuses, and a `Batch` of several graphs as one: which is which would be forgotten.
+
+    Raises:
+        TypeError: as there.
+        ValueError: as there, or such a batch.
+    """
+    for number, graph in enumerate(graphs):
+        check_graph(graph, where=f"{where}, graph {number}")
+        batch = graph.batch
+        if isinstance(batch, Tensor) and batch.numel() and int(batch.max()) > 0:
+            raise ValueError(
+                f"{where}, graph {number}: must be one graph, got a Batch of {int(batch.max()) + 1}; give the loader "
+                "that made it, or the graphs of its to_data_list()."
+            )
 
 
 def attributes_of(graph: Data) -> dict[str, Tensor]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence, Sized
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset as TorchDataset
 
-from infotorch.data.graph_checks import is_graph
+from infotorch.data.graph_checks import Mask, is_graph, known_nodes
 from infotorch.data.graphs import GraphSamples, NodeSamples
 from infotorch.data.loaders import place_of
 from infotorch.numerics.checks import as_tensor
@@ -56,21 +57,24 @@ def _are_graphs(x: object) -> bool:
         return is_graph(x[0])
 
 
-def graph_samples(model: nn.Module, data: Any, *, where: str) -> tuple[GraphSamples | NodeSamples, Tensor | None]:
+def graph_samples(
+    model: nn.Module, data: Any, *, where: str, mask: Mask = "train_mask"
+) -> tuple[GraphSamples | NodeSamples, Tensor | None]:
     """The graphs, and the targets of graphs or nodes: those given, or the graphs' own.
 
     Args:
         model: decides device and precision.
         data: what `holds_graphs`.
         where: for messages.
+        mask: of a graph's own targets, which are read.
 
     Raises:
         TypeError: no numbers.
-        ValueError: no target for each graph or node.
+        ValueError: no target for each graph or node, or a mask that does not say which are read.
     """
     device, dtype = place_of(model)
     data = _unbatched(data)
-    x, y = data if _is_pair(data) else (data, _own_targets(data, where=where))
+    x, y = data if _is_pair(data) else (data, _own_targets(data, mask, where=where))
     rows = _rows_of(x)
     y = None if y is None else as_tensor(y, where=where, name="y").to(device)
     if y is not None and (y.ndim == 0 or len(y) != len(rows) or _is_column_of_classes(y)):
@@ -88,7 +92,10 @@ def _is_column_of_classes(y: Tensor) -> bool:
 def _unbatched(data: Any) -> Any:
     """A `Batch` whose targets are of its graphs as a list of them; all else as it is."""
     x, y = data if _is_pair(data) else (data, getattr(data, "y", None))
-    if not is_graph(x) or y is None or not hasattr(x, "to_data_list") or not len(y) == x.num_graphs != x.num_nodes:
+    if not is_graph(x) or y is None or not hasattr(x, "to_data_list"):
+        return data
+    count = len(y) if isinstance(y, Sized) and getattr(y, "ndim", 1) else 0
+    if not count == x.num_graphs != x.num_nodes:
         return data
     graphs = x.to_data_list()
     return (graphs, y) if _is_pair(data) else graphs
@@ -98,28 +105,26 @@ def _rows_of(x: Any) -> GraphSamples | NodeSamples:
     return x if is_graph_samples(x) else NodeSamples(x) if is_graph(x) else GraphSamples(x)
 
 
-def _own_targets(data: Any, *, where: str) -> Tensor | None:
-    """The classes that graphs hold themselves; nodes outside the train_mask are unlabelled."""
+def _own_targets(data: Any, mask: Mask, *, where: str) -> Tensor | None:
+    """The targets that graphs hold themselves; nodes outside the mask are unlabelled."""
     if is_graph_samples(data):
         return None
     if not is_graph(data):
         return _targets_of_graphs(list(data), where=where)
-    y, mask = getattr(data, "y", None), getattr(data, "train_mask", None)
-    if y is None or mask is None or y.ndim == 0:
+    if (y := getattr(data, "y", None)) is None:
+        return None
+    y = as_tensor(y, where=where, name="y")
+    if y.ndim == 0 or (known := known_nodes(data, y, mask, where=where)) is None:
         return y
-    if mask.shape != y.shape[:1]:
-        raise ValueError(
-            f"{where}: train_mask must say of each node whether its class is known, got shape {tuple(mask.shape)} for "
-            f"y of shape {tuple(y.shape)}; choose one of several splits."
-        )
     y = y if y.is_floating_point() else y.long()  # an unsigned type has no -1
     missing = torch.nan if y.is_floating_point() else -1
-    return torch.where(mask.bool().reshape(-1, *[1] * (y.ndim - 1)), y, missing)
+    return torch.where(known.reshape(-1, *[1] * (y.ndim - 1)), y, missing)
 
 
 def _targets_of_graphs(graphs: Sequence[Any], *, where: str) -> Tensor | None:
     """The targets of graphs, (n,) or (n, targets); a graph without one is unlabelled."""
     held = [getattr(graph, "y", None) for graph in graphs]
+    held = [as_tensor(y, where=where, name="y") if isinstance(y, np.generic | np.ndarray) else y for y in held]
     several = _are_several_each(held, graphs)
     rows = {number: _row(y, number, several, where=where) for number, y in enumerate(held) if y is not None}
     if not rows:

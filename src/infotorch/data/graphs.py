@@ -22,6 +22,7 @@ from infotorch.data.graph_checks import (
     check_batch,
     check_graph,
     check_numbers_nothing,
+    check_single_graphs,
 )
 from infotorch.data.sets import GraphSet
 from infotorch.numerics.checks import shown
@@ -241,9 +242,9 @@ class GraphSamples:
 
     Raises:
         TypeError: an element is no data object, features that are not real, or edges that are not int64.
-        ValueError: no graph; features or edges of a wrong shape; node numbers out of range; NaN or infinite features;
-            other attributes, or of another width, than those of the first graph; an attribute that cannot be split by
-            graphs.
+        ValueError: no graph; a `Batch` of several as one; features or edges of a wrong shape; node numbers out of
+            range; NaN or infinite features; other attributes, or of another width, than those of the first graph; an
+            attribute that cannot be split by graphs.
 
     Example:
         >>> from torch_geometric.data import Data
@@ -260,8 +261,7 @@ class GraphSamples:
         graphs = list(graphs)
         if not graphs:
             raise ValueError("GraphSamples: there must be at least one graph.")
-        for number, graph in enumerate(graphs):
-            check_graph(graph, where=f"GraphSamples, graph {number}")
+        check_single_graphs(graphs, where="GraphSamples")
         held = [attributes_of(graph) for graph in graphs]
         check_alike(held)
         sizes = [_num_nodes(graph) for graph in graphs]

@@ -17,7 +17,7 @@ from infotorch.data.batches import Batch, check_position
 from infotorch.data.dict_batches import inputs_and_labels
 from infotorch.data.folders import FolderSplit, ImageFolders
 from infotorch.data.graph_batches import graph_and_targets, placed_graph
-from infotorch.data.graph_checks import is_graph
+from infotorch.data.graph_checks import Mask, is_graph
 from infotorch.data.graph_splits import graphs_as_dataset
 from infotorch.data.labelled import LabelledOfLoader
 from infotorch.data.sets import Dataset, Graph, GraphSet, Split
@@ -119,6 +119,7 @@ class LoaderBatches:
         seed: see above.
         where: for messages.
         targets: what y is, see `read_targets`.
+        mask: of the nodes of graphs whose targets are read.
 
     Attributes:
         y: the targets of all samples, in the order of the first pass.
@@ -145,10 +146,12 @@ class LoaderBatches:
         seed: int = 0,
         where: str = "LoaderBatches",
         targets: Targets = "auto",
+        mask: Mask = "train_mask",
     ) -> None:
         self.loader, self.where, self.streams = loader, where, seed_streams(seed)
         self.model = model
         self.targets: Targets = targets
+        self.mask: Mask = mask
         self.device, self.dtype = place_of(model)
         try:
             most = len(loader)
@@ -221,7 +224,13 @@ class LoaderBatches:
         """One pass; two batches wait, as a lone last sample joins the one before it."""
         waiting: list[tuple[Inputs, Tensor]] = []
         for pair in read_pairs(
-            self.loader, self.streams, epoch, where=self.where, model=self.model, targets=self.targets
+            self.loader,
+            self.streams,
+            epoch,
+            where=self.where,
+            model=self.model,
+            targets=self.targets,
+            mask=self.mask,
         ):
             if len(waiting) == 2:
                 yield self._placed(*waiting.pop(0))
@@ -276,6 +285,7 @@ def read_pairs(
     where: str,
     model: object = None,
     targets: Targets = "auto",
+    mask: Mask = "train_mask",
 ) -> Iterator[tuple[Inputs, Tensor]]:
     """The checked pairs of one pass over a loader; its worker processes end with it, however it ends."""
     iterator = None
@@ -288,7 +298,7 @@ def read_pairs(
                 item = next(iterator, _END)
             if item is _END:
                 return
-            yield _pair(item, model, targets, where=where)
+            yield _pair(item, model, targets, mask, where=where)
     finally:
         stop = getattr(iterator, "_shutdown_workers", None)
         if stop is not None and not loader.persistent_workers:
@@ -308,9 +318,9 @@ def told_in_a_line(where: str) -> Iterator[None]:
         raise kind(f"{where}: the DataLoader cannot give a batch: {reason}") from error
 
 
-def _pair(item: Any, model: object, targets: Targets, *, where: str) -> tuple[Inputs, Tensor]:
+def _pair(item: Any, model: object, targets: Targets, mask: Mask, *, where: str) -> tuple[Inputs, Tensor]:
     if is_graph(item):
-        return graph_and_targets(item, targets, where=where)
+        return graph_and_targets(item, targets, where=where, mask=mask)
     if isinstance(item, Mapping):
         item = inputs_and_labels(item, where=where)
     if not isinstance(item, tuple | list) or len(item) != 2:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
@@ -60,8 +58,14 @@ def other_numbers(x: GraphSamples | GraphNodes) -> dict[str, Tensor]:
     for look in looks(x, _CHUNK):
         for name, value in attributes_of(look.x).items():
             if name != "x" and value.is_floating_point():
-                found.setdefault(name, []).append(value.reshape(len(value) if value.ndim else 1, -1))
-    return {name: torch.cat(values) for name, values in found.items()}
+                found.setdefault(name, []).append(_rows(value))
+    together = {name: torch.cat(values) for name, values in found.items()}
+    return {name: rows for name, rows in together.items() if rows.numel()}
+
+
+def _rows(value: Tensor) -> Tensor:
+    """A value as (rows, columns), of which there may be no row."""
+    return value.reshape(-1, 1) if value.ndim < 2 else value.flatten(1)
 
 
 def _numbers(look: Look) -> tuple[Tensor, Tensor]:
@@ -69,9 +73,9 @@ def _numbers(look: Look) -> tuple[Tensor, Tensor]:
     nodes, edges = [features_of(look.x)], [torch.zeros(look.x.edge_index.shape[1], 1)]
     graph = structure_of(look.x)
     for name, value in attributes_of(look.x).items():
-        rows: Any = value.reshape(len(value), -1) if value.ndim else None
-        if name == "x" or name in _OF_LOADERS or rows is None:
+        if name == "x" or name in _OF_LOADERS or value.ndim == 0:
             continue
+        rows = _rows(value)
         if look.x.is_edge_attr(name):
             edges.append(rows)
         elif len(rows) == graph.num_nodes:

@@ -44,7 +44,7 @@ class GraphConvolution(GCNConv):
         assert isinstance(edges, Tensor)
         assert values is not None
         graph = torch.sparse_coo_tensor(edges.flip(0), values, (nodes, nodes), check_invariants=False)
-        # Autocast has no sparse product: the sum over neighbours stays in the features' own precision.
+        # The sum over neighbours stays in the features' own precision, whatever autocast makes of the linear map.
         return _SparseProduct.apply(graph.coalesce(), self._linear(x).to(x.dtype)) + self.bias
 
     def _linear(self, x: Tensor) -> Tensor:
@@ -75,11 +75,17 @@ class _SparseProduct(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, matrix: Tensor, rows: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx.matrix = matrix
-        return torch.sparse.mm(matrix, rows)
+        return _product(matrix, rows)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        return None, torch.sparse.mm(ctx.matrix.t(), gradient)
+        return None, _product(ctx.matrix.t(), gradient)
+
+
+def _product(matrix: Tensor, rows: Tensor) -> Tensor:
+    # Autocast narrows the rows alone, of which the way back, outside of it, has no product with the matrix.
+    with torch.autocast(rows.device.type, enabled=False):
+        return torch.sparse.mm(matrix, rows)
 
 
 class ReadOut(nn.Module):

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from infotorch.figures.ib_curve import ib_curve_figure
-from infotorch.numerics.checks import as_tensor, shown
+from infotorch.numerics.checks import as_tensor, check_paired, shown
+from infotorch.numerics.finite import all_finite
 from infotorch.numerics.kinds import check_function, check_several
 from infotorch.numerics.seeds import seed_streams
 from infotorch.objectives.base import Objective
@@ -119,9 +120,10 @@ def ib_curve(
         A point for each beta. A run whose loss is not finite is counted and left out; NaN where none is left.
 
     Raises:
-        TypeError: make is no function or does not give a model and an objective, betas or seeds are no sequence, or a
-            seed no integer.
-        ValueError: no betas or no seeds, or an objective without both terms.
+        TypeError: make is no function or does not give a model and an objective, betas or seeds are no sequence, a seed
+            no integer, or validation labels no classes.
+        ValueError: no betas or no seeds, a seed that is there twice, an objective without both terms, or validation
+            samples that do not pair, are not finite or have no label.
 
     Example:
         >>> from infotorch.networks.stochastic import stochastic_mlp
@@ -141,11 +143,9 @@ def ib_curve(
     if len(betas) == 0 or len(seeds) == 0:
         raise ValueError("ib_curve: betas and seeds must have one entry or more, got none.")
     seeds = [_seed(seed) for seed in seeds]
-    check_several(validation, object, where="ib_curve", name="validation", said="two: x and y", at_least=2)
-    x, y = (
-        as_tensor(validation[0], where="ib_curve", name="validation x"),
-        as_tensor(validation[1], where="ib_curve", name="validation y"),
-    )
+    if len(set(seeds)) < len(seeds):
+        raise ValueError(f"ib_curve: seeds must differ, or errors are too small, got {seeds}.")
+    x, y = _held_out(validation)
     shares = y[y >= 0].unique(return_counts=True)[1].double() / int((y >= 0).sum())
     points: list[CurvePoint] = []
     for beta in betas:
@@ -166,6 +166,25 @@ def _check_several(values: object, *, name: str, of: str) -> None:
         raise TypeError(
             f"ib_curve: {name} must be a sequence of {of}, such as {name}=({shown(values)},), got {shown(values)}."
         )
+
+
+def _held_out(validation: tuple[ArrayLike, ArrayLike]) -> tuple[Tensor, Tensor]:
+    """The samples to measure on, checked before anything trains."""
+    where = "ib_curve: validation"
+    check_several(validation, object, where="ib_curve", name="validation", said="two: x and y", at_least=2)
+    x, y = (
+        as_tensor(part, where="ib_curve", name=f"validation {name}")
+        for part, name in zip(validation[:2], "xy", strict=True)
+    )
+    if x.ndim == 0 or y.is_floating_point() or y.ndim != 1:
+        got = f"{y.dtype} {tuple(y.shape)}"
+        raise TypeError(f"{where} must be rows x and classes y, integers of shape (n,), got y of {got}.")
+    check_paired(x, y, where=where)
+    if not bool((y >= 0).any()):
+        raise ValueError(f"{where} must have samples with a label, got none of {len(y)}.")
+    if x.is_floating_point() and not all_finite([x]):
+        raise ValueError(f"{where} x must be finite, got NaN or infinite values.")
+    return x, y
 
 
 def _seed(seed: SupportsIndex) -> int:

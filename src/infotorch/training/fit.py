@@ -103,8 +103,9 @@ def fit(
         batch_size: samples a step; a `DataLoader` has its own.
         lr: rate of Adam; where you give an optimizer, the rate is its own.
         seed: decides batch order, read-outs, noise and dropout. The model's weights are yours, as they come.
-        validation: samples of any of these kinds. What was trained is measured on them after every epoch, for the
-            history; the training is the same, bit for bit, with and without them.
+        validation: samples of any of these kinds; of a graph with masks the nodes of its `val_mask`. What was trained
+            is measured on them after every epoch, for the history; the training is the same, bit for bit, with and
+            without them.
         optimizer: makes an optimiser of a list of parameters, for every module or one for each; None: Adam.
         scheduler: makes a schedule of (optimiser, number of steps), such as `CosineAnnealingLR`; it is stepped after
             every step.

@@ -92,7 +92,7 @@ class FitResult:
         """Scores of the model on other data: "accuracy", a fraction of one, or "mse" and "r2"; see `plan_metrics`.
 
         Args:
-            data: any kind that `fit` takes, with targets.
+            data: any kind that `fit` takes, with targets; of a graph with masks the nodes of its `test_mask`.
             batch_size: samples a pass of a `Dataset` of torch.
 
         Raises:
@@ -102,7 +102,9 @@ class FitResult:
         """
         where = "FitResult.evaluate"
         model = nn.ModuleList(module.body for module in self.plan)
-        x, y = training_samples(model, data, batch_size=batch_size, seed=0, where=where, targets=self.targets)
+        x, y = training_samples(
+            model, data, batch_size=batch_size, seed=0, where=where, targets=self.targets, mask="test_mask"
+        )
         if y is None:
             raise ValueError(f"{where}: data must have targets, got y=None.")
         scores = plan_metrics(self.plan, x, y)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from infotorch.data.dict_batches import inputs_and_labels
 from infotorch.data.folders import ImageFiles
+from infotorch.data.graph_checks import Mask
 from infotorch.data.graph_reading import TrainingGraphs, graph_samples, holds_graphs
 from infotorch.data.loaders import LoaderBatches, SampleSource, as_loader, held_pair, is_read_by_loader
 from infotorch.data.targets import TARGETS, Targets, precision_of_targets, read_targets
@@ -47,7 +48,14 @@ class Batches(Protocol):
 
 
 def training_samples(
-    model: nn.Module, data: Any, *, batch_size: int, seed: int, where: str, targets: Targets = "auto"
+    model: nn.Module,
+    data: Any,
+    *,
+    batch_size: int,
+    seed: int,
+    where: str,
+    targets: Targets = "auto",
+    mask: Mask = "train_mask",
 ) -> tuple[Samples | LoaderBatches, Tensor | None]:
     """Samples and targets where the model is, and in its precision.
 
@@ -59,6 +67,7 @@ def training_samples(
         seed: decides the order of a `Dataset`.
         where: for messages.
         targets: what y is, see `read_targets`.
+        mask: of the nodes of a graph whose targets are read.
 
     Raises:
         TypeError: no pair, or no numbers.
@@ -75,11 +84,11 @@ def training_samples(
     if next(model.parameters(), None) is None:
         raise ValueError(f"{where}: the model has no parameters to train.")
     if holds_graphs(data):
-        x, y = graph_samples(model, data, where=where)
+        x, y = graph_samples(model, data, where=where, mask=mask)
         return x, None if y is None else _told(y, model, targets, where=where)
     if is_read_by_loader(data):
         loader = as_loader(data, batch_size=batch_size, where=where)
-        batches = LoaderBatches(loader, network_of(model), seed=seed, where=where, targets=targets)
+        batches = LoaderBatches(loader, network_of(model), seed=seed, where=where, targets=targets, mask=mask)
         return batches, batches.y
     return _arrays(model, data, targets, where=where)
 

@@ -42,7 +42,9 @@ class HeldOut:
             TypeError: samples that are no numbers, or targets of another kind than those of training.
             ValueError: samples that do not pair, are none or not finite, or a class that training never sees.
         """
-        x, y = training_samples(model, data, batch_size=batch_size, seed=0, where=_WHERE, targets=targets)
+        x, y = training_samples(
+            model, data, batch_size=batch_size, seed=0, where=_WHERE, targets=targets, mask="val_mask"
+        )
         if not isinstance(x, LoaderBatches) and not len(x):
             raise ValueError(f"{_WHERE}: x must have one sample or more, got none.")
         if y is None or learnt is None:
