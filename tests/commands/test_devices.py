@@ -251,5 +251,6 @@ def test_a_lost_process_is_seen_behind_what_a_module_says_of_it():
     told.__cause__ = gone
     assert lost_another(gone)
     assert lost_another(told)
+    assert lost_another(torch.distributed.DistNetworkError("failed to recv, got 0 bytes"))
     assert not lost_another(ValueError("gloo"))
     assert not lost_another(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from torch import distributed as dist
 
-from infotorch.numerics.ranks import several
+from infotorch.numerics.ranks import lost_another, several
 from infotorch.records.lock import LOCK
 from infotorch.records.outcome import Outcome
 
@@ -25,6 +25,27 @@ LOST = "another process of this run has ended; --resume goes on"
 _GOES_ON = ("recipe.json", "environment.json", "metrics.jsonl", "checkpoint/*")
 
 
+@contextmanager
+def together() -> Iterator[None]:
+    """A context before training in which processes wait for each other; that one is gone is told in a line.
+
+    Raises:
+        ConnectionError: it is.
+
+    Example:
+        >>> with together():
+        ...     raise RuntimeError("[gloo/transport/tcp/pair.cc:537] Connection closed by peer")
+        Traceback (most recent call last):
+        ConnectionError: another process of this run has ended; --resume goes on
+    """
+    try:
+        yield
+    except Exception as error:
+        if not lost_another(error):
+            raise
+        raise ConnectionError(LOST) from error
+
+
 def tell_others(directory: Path, outcome: Outcome | None) -> None:
     """Let the others begin, with what they need to go on from; or end, where the run had ended already."""
     files = {
@@ -33,7 +54,8 @@ def tell_others(directory: Path, outcome: Outcome | None) -> None:
         for path in directory.glob(pattern)
         if path.is_file() and path.name != LOCK
     }
-    dist.broadcast_object_list([outcome, {} if outcome else files], 0)
+    with together():
+        dist.broadcast_object_list([outcome, {} if outcome else files], 0)
 
 
 @contextmanager
@@ -57,11 +79,13 @@ def beside_the_first(kept: Path) -> Iterator[tuple[Path, Outcome | None]]:
         kept: the run directory of the first process, which messages name.
 
     Raises:
-        ValueError: the first process has refused, or this one does.
+        ConnectionError: the first process has ended.
+        ValueError: it has refused, or this one does.
     """
     with tempfile.TemporaryDirectory(prefix="infotorch-") as folder:
         told: list = [None, None]
-        dist.broadcast_object_list(told, 0)
+        with together():
+            dist.broadcast_object_list(told, 0)
         outcome, files = told
         if isinstance(outcome, str):
             raise ValueError(outcome)
@@ -79,6 +103,7 @@ def divided(setup: Setup, ranks: Ranks) -> Division | None:
     """Which modules each process of a pipeline trains; None where there is no pipeline.
 
     Raises:
+        ConnectionError: another process has ended.
         ValueError: fewer trained modules than processes.
     """
     if setup.plan.order != "pipelined":
@@ -86,4 +111,5 @@ def divided(setup: Setup, ranks: Ranks) -> Division | None:
     from infotorch.training.division import measured_division
 
     plan, batches, parts = setup.plan, setup.batches, setup.recipe.micro_batches
-    return measured_division(plan, batches, ranks, seed=setup.seed, fabric=setup.fabric, micro_batches=parts)
+    with together():
+        return measured_division(plan, batches, ranks, seed=setup.seed, fabric=setup.fabric, micro_batches=parts)

@@ -31,7 +31,7 @@ from torch import Tensor
 from torch import distributed as dist
 
 from infotorch.data.batches import Batch
-from infotorch.numerics.ranks import Ranks
+from infotorch.numerics.ranks import Ranks, lost_another
 from infotorch.objectives.base import Loss
 from infotorch.training.account import Account, Work, loss_of
 from infotorch.training.cache import CacheKind
@@ -40,7 +40,7 @@ from infotorch.training.gathering import WeightsBefore, gather_modules
 from infotorch.training.inputs import device_of
 from infotorch.training.messages import Inbox, Last, Message, Outbox
 from infotorch.training.position import Position, StepInfo
-from infotorch.training.processes import check_same_batch
+from infotorch.training.processes import check_same_batch, telling_of_the_lost
 from infotorch.training.reading import Batches
 from infotorch.training.stage import Handed, Stage
 
@@ -150,15 +150,16 @@ class Pipeline:
 
     def _told_instead(self, error: BaseException) -> BaseException:
         """What is told of another process, where this one's message to it, or of it, broke before that was read."""
-        if isinstance(error, RuntimeError) and "gloo" in str(error) and self.failed is None:
-            try:
-                while True:
-                    self._take_in(self.messages.get(timeout=_IMPATIENCE))
-            except RuntimeError as told:
-                return told
-            except Empty:
-                pass
-        return error
+        if self.failed is not None or not lost_another(error):
+            return error
+        try:
+            with telling_of_the_lost(where="train"):
+                with suppress(Empty):
+                    while self.open:
+                        self._take_in(self.messages.get(timeout=_IMPATIENCE))
+                raise error
+        except RuntimeError as told:
+            return told
 
     # From here on in the order of a step: what begins it, what it does, where it goes.
 
