@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from torch import distributed as dist
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from infotorch.numerics.ranks import Ranks
     from infotorch.runs.setup import Setup
     from infotorch.training.division import Division
+
+T = TypeVar("T")
 
 #: How a run has ended in a process that another one has left.
 LOST = "another process of this run has ended; --resume goes on"
@@ -67,6 +69,28 @@ def refusing_for_all() -> Iterator[None]:
         if several():
             dist.broadcast_object_list([str(error), {}], 0)
         raise
+
+
+@contextmanager
+def ending(steps: Generator[T, None, None]) -> Iterator[Generator[T, None, None]]:
+    """A context of a loop over `steps`, which end with it, and hear of what fails in the loop.
+
+    A pipeline then tells the other processes at once: one that only left its loop waits for them, and they may be
+    waiting for it.
+
+    Example:
+        >>> with ending(number for number in range(3)) as steps:
+        ...     print(next(steps))
+        0
+        >>> list(steps)
+        []
+    """
+    with closing(steps):
+        try:
+            yield steps
+        except (Exception, KeyboardInterrupt) as error:
+            steps.throw(error)
+            raise
 
 
 @contextmanager
