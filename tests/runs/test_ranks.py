@@ -19,9 +19,14 @@ def listening(heard):
 def test_steps_hear_of_what_fails_in_their_loop(failure):
     """A pipeline tells the others; they waited a minute for each other where a run's folder could not be written."""
     heard = []
-    with pytest.raises(type(failure)), ending(listening(heard)) as steps:
-        for _ in steps:
+
+    def fails():
+        with ending(listening(heard)) as steps:
+            next(steps)
             raise failure
+
+    with pytest.raises(type(failure)):
+        fails()
     assert heard == [failure]
 
 

@@ -78,6 +78,10 @@ def ending(steps: Generator[T, None, None]) -> Iterator[Generator[T, None, None]
     A pipeline then tells the other processes at once: one that only left its loop waits for them, and they may be
     waiting for it.
 
+    Raises:
+        Exception: the loop has failed, or another process, of which this failure came.
+        KeyboardInterrupt: Ctrl-C came in the loop.
+
     Example:
         >>> with ending(number for number in range(3)) as steps:
         ...     print(next(steps))
