@@ -10,7 +10,7 @@ import time
 import pytest
 import torch
 
-from infotorch.commands.processes import _first_failure, check_processes
+from infotorch.commands.processes import _first_failure, _handing_on, check_processes
 from infotorch.numerics.ranks import lost_another
 from infotorch.training.devices import join
 
@@ -239,6 +239,21 @@ def test_a_process_joins_with_a_kind_of_device(monkeypatch):
         join("cuda")
 
 
+def test_the_third_signal_ends_a_process_that_answers_none():
+    """As one does not that waits in a collective for a process which is stuck."""
+    script = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); print(1, flush=True); time.sleep(60)"
+    process = subprocess.Popen([sys.executable, "-S", "-c", script], stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"1\n"
+    hand_on = _handing_on([process])
+    for _ in range(2):
+        hand_on(signal.SIGINT, None)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(0.2)
+    hand_on(signal.SIGINT, None)
+    assert process.wait(30) == -signal.SIGKILL
+    process.stdout.close()
+
+
 def test_a_signal_is_told(capfd):
     script = "import os; os.kill(os.getpid(), 9)"
     assert _first_failure([subprocess.Popen([sys.executable, "-S", "-c", script])]) == 128 + 9
@@ -251,5 +266,6 @@ def test_a_lost_process_is_seen_behind_what_a_module_says_of_it():
     told.__cause__ = gone
     assert lost_another(gone)
     assert lost_another(told)
+    assert lost_another(torch.distributed.DistNetworkError("failed to recv, got 0 bytes"))
     assert not lost_another(ValueError("gloo"))
     assert not lost_another(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))

@@ -228,6 +228,10 @@ def resumed_case():
     return plan, given
 
 
+def another_order_case():
+    return plan_case(optimizer=sgd, order="sequential" if int(os.environ["RANK"]) else "simultaneous")
+
+
 def triangle(optimizer, steps):
     return torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.02, total_steps=steps)
 
@@ -260,6 +264,7 @@ OF_GRAPHS = {
 REFUSED = {
     "other batches": partial(plan_case, optimizer=sgd),
     "another seed": partial(plan_case, optimizer=sgd),
+    "another order": another_order_case,
     "resumed in one": resumed_case,
     "experts with norms": normed_experts_case,
     "dropout again": partial(rerun_case, nn.Dropout(0.5)),

@@ -1,5 +1,6 @@
 """Isolated modules in processes of their own give the numbers of simultaneous order in one process, bit for bit."""
 
+import contextlib
 import itertools
 from queue import SimpleQueue
 
@@ -120,6 +121,7 @@ def test_a_broken_connection_gives_way_to_what_another_process_tells():
     """One that is gone may be noticed in a message to it, before the word of it that is under way has come."""
     pipeline = Pipeline.__new__(Pipeline)
     pipeline.ranks, pipeline.messages, pipeline.open, pipeline.failed = Ranks(2, 3), SimpleQueue(), {1}, None
+    pipeline.ended = {}
     pipeline.messages.put(Message(1, Last((0, "its connection has broken"))))
     own = ValueError("of its own")
     assert pipeline._told_instead(own) is own
@@ -127,12 +129,38 @@ def test_a_broken_connection_gives_way_to_what_another_process_tells():
     assert str(told) == "train: process 0 of 3 has failed: its connection has broken"
 
 
+class Collective:
+    """One that is done when it has been asked for so many times."""
+
+    def __init__(self, times):
+        self.times = times
+
+    def is_completed(self):
+        self.times -= 1
+        return self.times < 0
+
+    def wait(self):
+        """Nothing: it is done."""
+
+
+@pytest.mark.parametrize(("yielded", "leaves"), [(6, True), (7, False)])
+def test_a_collective_is_not_waited_for_where_a_process_has_left_before_its_step(yielded, leaves):
+    """One that has left behind that step has taken part."""
+    pipeline = Pipeline.__new__(Pipeline)
+    pipeline.ranks, pipeline.messages, pipeline.open, pipeline.ended = Ranks(1, 2), SimpleQueue(), {0}, {}
+    pipeline.messages.put(Message(0, Last(None, yielded)))
+    told = pytest.raises(RuntimeError, match="process 0 of 2 has failed: it has left its loop before the others")
+    with told if leaves else contextlib.nullcontext():
+        pipeline._wait(7, Collective(3))
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("leaving", "count"), [(0, 2), (1, 3)])
-def test_a_process_that_leaves_its_loop_ends_the_others(tmp_path, leaving, count):
-    (name,) = names = [f"contrast@leave={leaving}3"]
+@pytest.mark.parametrize(("leaving", "step", "count"), [(0, 3, 2), (1, 3, 3), (0, 7, 2), (1, 7, 3)])
+def test_a_process_that_leaves_its_loop_ends_the_others(tmp_path, leaving, step, count):
+    """Before the last step of an epoch too, behind which the others would wait for its modules."""
+    (name,) = names = [f"contrast@leave={leaving}{step}"]
     found = trained(tmp_path, *names, count=count)
-    assert len(found[leaving][name]["losses"]) == 4
+    assert len(found[leaving][name]["losses"]) == step + 1
     for rank in {*range(count)} - {leaving}:
         told = f"RuntimeError: train: process {leaving} of {count} has failed: it has left its loop before the others"
         assert found[rank][name]["error"].startswith(told)

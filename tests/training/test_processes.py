@@ -41,6 +41,7 @@ def compare(found, names):
 REFUSALS = {
     "other batches": "the processes read different batches; give each the whole training data",
     "another seed": "train: the processes differ in seed; give each the same plan, samples, epochs and seed",
+    "another order": "train: the processes differ in order; give each the same plan, samples, epochs and seed",
     "resumed in one": "train: the processes differ in optimisers and schedules; give each the same plan",
     "experts with norms": "several processes: the rows of each are at the batch norm of another layer",
     "dropout again": "several processes: dropout or noise cannot run again within torch.utils.checkpoint",

@@ -10,11 +10,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
 
 #: Seconds that the others have to end by themselves once one has failed.
 _GRACE = 5.0
+#: The Ctrl-C that ends processes which answered none before.
+_LAST = 3
 #: Environment variable: a folder for what each process says of what went wrong, by its number.
 _SAID = "INFOTORCH_SAID"
 #: Environment variable: the process that started this one, whose end this one must not outlive.
@@ -79,7 +81,8 @@ def check_processes(command: str | None, shared: Sequence[str]) -> None:
 def run_in_processes(count: int, words: Sequence[str] = ()) -> int:
     """This command again, with more words behind it, in so many processes that torch.distributed can join.
 
-    Ctrl-C and SIGTERM go on to each of them once. Where one fails the others have a few seconds to end, and are ended.
+    Ctrl-C and SIGTERM go on to each of them once; the third ends them. Where one fails the others have a few seconds to
+    end, and are ended.
     What went wrong is said once where all of them say the same.
 
     Returns:
@@ -108,11 +111,7 @@ def run_in_processes(count: int, words: Sequence[str] = ()) -> int:
         for n in range(count)
     ]
 
-    def hand_on(number: int, _frame: FrameType | None) -> None:
-        for process in processes:
-            if process.poll() is None:
-                process.send_signal(number)
-
+    hand_on = _handing_on(processes)
     kept = {number: signal.signal(number, hand_on) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         return _first_failure(processes)
@@ -125,6 +124,21 @@ def run_in_processes(count: int, words: Sequence[str] = ()) -> int:
             signal.signal(number, before)
         with said:
             _say_what_others_said(said.name)
+
+
+def _handing_on(processes: Sequence[subprocess.Popen[bytes]]) -> Callable[[int, FrameType | None], None]:
+    """What hands signals on to them: the first asks, the second interrupts, and the third ends those that are left."""
+    asked = 0
+
+    def hand_on(number: int, _frame: FrameType | None) -> None:
+        nonlocal asked
+        asked += 1
+        for process in processes:
+            if process.poll() is None:
+                # One that waits for another in a collective hears of no signal before that is done.
+                process.send_signal(number if asked < _LAST else signal.SIGKILL)
+
+    return hand_on
 
 
 def _first_failure(processes: Sequence[subprocess.Popen[bytes]]) -> int:

@@ -59,7 +59,12 @@ def lost_another(error: BaseException) -> bool:
     while (cause := causes[-1].__cause__) is not None and cause not in causes:
         causes.append(cause)  # a module's forward pass says what it could not take
     words = ("gloo", "NCCL", "Connection closed by peer")
-    return any(isinstance(one, RuntimeError) and any(word in str(one) for word in words) for one in causes)
+    # What the meeting place says where the process that kept it is gone.
+    stores = (dist.DistNetworkError, dist.DistStoreError) if dist.is_available() else ()
+    return any(
+        isinstance(one, stores) or (isinstance(one, RuntimeError) and any(word in str(one) for word in words))
+        for one in causes
+    )
 
 
 @dataclass(frozen=True)

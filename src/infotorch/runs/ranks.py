@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from torch import distributed as dist
 
-from infotorch.numerics.ranks import several
+from infotorch.numerics.ranks import lost_another, several
 from infotorch.records.lock import LOCK
 from infotorch.records.outcome import Outcome
 
@@ -19,10 +19,33 @@ if TYPE_CHECKING:
     from infotorch.runs.setup import Setup
     from infotorch.training.division import Division
 
+T = TypeVar("T")
+
 #: How a run has ended in a process that another one has left.
 LOST = "another process of this run has ended; --resume goes on"
 #: What a run that goes on reads of its directory.
 _GOES_ON = ("recipe.json", "environment.json", "metrics.jsonl", "checkpoint/*")
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """A context before training in which processes wait for each other; that one is gone is told in a line.
+
+    Raises:
+        ConnectionError: it is.
+
+    Example:
+        >>> with together():
+        ...     raise RuntimeError("[gloo/transport/tcp/pair.cc:537] Connection closed by peer")
+        Traceback (most recent call last):
+        ConnectionError: another process of this run has ended; --resume goes on
+    """
+    try:
+        yield
+    except Exception as error:
+        if not lost_another(error):
+            raise
+        raise ConnectionError(LOST) from error
 
 
 def tell_others(directory: Path, outcome: Outcome | None) -> None:
@@ -33,7 +56,8 @@ def tell_others(directory: Path, outcome: Outcome | None) -> None:
         for path in directory.glob(pattern)
         if path.is_file() and path.name != LOCK
     }
-    dist.broadcast_object_list([outcome, {} if outcome else files], 0)
+    with together():
+        dist.broadcast_object_list([outcome, {} if outcome else files], 0)
 
 
 @contextmanager
@@ -48,6 +72,32 @@ def refusing_for_all() -> Iterator[None]:
 
 
 @contextmanager
+def ending(steps: Generator[T, None, None]) -> Iterator[Generator[T, None, None]]:
+    """A context of a loop over `steps`, which end with it, and hear of what fails in the loop.
+
+    A pipeline then tells the other processes at once: one that only left its loop waits for them, and they may be
+    waiting for it.
+
+    Raises:
+        Exception: the loop has failed, or another process, of which this failure came.
+        KeyboardInterrupt: Ctrl-C came in the loop.
+
+    Example:
+        >>> with ending(number for number in range(3)) as steps:
+        ...     print(next(steps))
+        0
+        >>> list(steps)
+        []
+    """
+    with closing(steps):
+        try:
+            yield steps
+        except (Exception, KeyboardInterrupt) as error:
+            steps.throw(error)
+            raise
+
+
+@contextmanager
 def beside_the_first(kept: Path) -> Iterator[tuple[Path, Outcome | None]]:
     """A directory of this process's own, with what the first one goes on from, and its outcome if it had ended.
 
@@ -57,11 +107,13 @@ def beside_the_first(kept: Path) -> Iterator[tuple[Path, Outcome | None]]:
         kept: the run directory of the first process, which messages name.
 
     Raises:
-        ValueError: the first process has refused, or this one does.
+        ConnectionError: the first process has ended.
+        ValueError: it has refused, or this one does.
     """
     with tempfile.TemporaryDirectory(prefix="infotorch-") as folder:
         told: list = [None, None]
-        dist.broadcast_object_list(told, 0)
+        with together():
+            dist.broadcast_object_list(told, 0)
         outcome, files = told
         if isinstance(outcome, str):
             raise ValueError(outcome)
@@ -79,6 +131,7 @@ def divided(setup: Setup, ranks: Ranks) -> Division | None:
     """Which modules each process of a pipeline trains; None where there is no pipeline.
 
     Raises:
+        ConnectionError: another process has ended.
         ValueError: fewer trained modules than processes.
     """
     if setup.plan.order != "pipelined":
@@ -86,4 +139,5 @@ def divided(setup: Setup, ranks: Ranks) -> Division | None:
     from infotorch.training.division import measured_division
 
     plan, batches, parts = setup.plan, setup.batches, setup.recipe.micro_batches
-    return measured_division(plan, batches, ranks, seed=setup.seed, fabric=setup.fabric, micro_batches=parts)
+    with together():
+        return measured_division(plan, batches, ranks, seed=setup.seed, fabric=setup.fabric, micro_batches=parts)

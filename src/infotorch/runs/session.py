@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Generator, Mapping
-from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -25,7 +24,7 @@ from infotorch.runs.assess import assess_run, load_outliers
 from infotorch.runs.early_stopping import EarlyStopping
 from infotorch.runs.isolation import audit_run
 from infotorch.runs.planes import RunPlanes
-from infotorch.runs.ranks import LOST, divided
+from infotorch.runs.ranks import LOST, divided, ending
 from infotorch.runs.saved_state import naming_checkpoint, saved_state
 from infotorch.runs.schedule_control import ScheduleController
 from infotorch.runs.scores import final_scores
@@ -168,7 +167,7 @@ class Session:
         saved_at, steps = time.monotonic(), self._steps()
         if self.planes is not None and not self.position.steps:
             self.planes.look(0)
-        with stop_requests() as stop, closing(steps):
+        with stop_requests() as stop, ending(steps):
             for info in () if self._finished_early() else steps:
                 self.position = info.next
                 self.peak = max(self.peak, info.peak_saved_activation_bytes or 0)

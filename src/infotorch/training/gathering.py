@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import pickle
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +27,9 @@ class _Place:
     on_cpu: bool
 
 
-def gather_modules(plan: Plan, parts: Sequence[range], ranks: Ranks, group: Any, device: torch.device) -> None:
+def gather_modules(
+    plan: Plan, parts: Sequence[range], ranks: Ranks, group: Any, device: torch.device, wait: Callable[[Any], None]
+) -> None:
     """Give every process the weights, objective, optimisers and schedules of every trained module.
 
     Args:
@@ -35,18 +38,21 @@ def gather_modules(plan: Plan, parts: Sequence[range], ranks: Ranks, group: Any,
         ranks: the processes; all of them call this.
         group: of torch.distributed, by gloo.
         device: of the weights.
+        wait: is given a collective that has begun, and returns when it has ended.
     """
     for owner, part in enumerate(parts):
         for module in (plan[number] for number in part):
             if module.update is None:
                 continue
             mine = owner == ranks.rank
-            state = handed_out(module.state_dict() if mine else None, owner, ranks, group, device)
+            state = handed_out(module.state_dict() if mine else None, owner, ranks, group, device, wait)
             if not mine:
                 module.load_state_dict(state)
 
 
-def handed_out(value: Any, source: int, ranks: Ranks, group: Any, device: torch.device) -> Any:
+def handed_out(
+    value: Any, source: int, ranks: Ranks, group: Any, device: torch.device, wait: Callable[[Any], None]
+) -> Any:
     """A structure of tensors and plain values that one process has, in every process.
 
     Args:
@@ -55,27 +61,35 @@ def handed_out(value: Any, source: int, ranks: Ranks, group: Any, device: torch.
         ranks: see `gather_modules`.
         group: see `gather_modules`.
         device: where tensors go that are not on the CPU there.
+        wait: see `gather_modules`.
     """
-    told: list[Any] = [None]
     mine = ranks.rank == source
     tensors = list(tensors_in(value)) if mine else []
+
+    def told(own: Tensor) -> Tensor:
+        wait(dist.broadcast(own, source, group=group, async_op=True))
+        return own
+
+    packed = torch.empty(0, dtype=torch.uint8)
     if mine:
-        told = [tree_map_only(Tensor, lambda tensor: _Place(tensor.shape, tensor.dtype, tensor.is_cpu), value)]
-    dist.broadcast_object_list(told, source, group=group)
+        places = tree_map_only(Tensor, lambda tensor: _Place(tensor.shape, tensor.dtype, tensor.is_cpu), value)
+        packed = torch.frombuffer(bytearray(pickle.dumps(places)), dtype=torch.uint8)
+    length = int(told(torch.tensor([len(packed)])))
+    packed = told(packed if mine else torch.empty(length, dtype=torch.uint8))
     sizes: list[int] = []
 
     def count(place: _Place) -> _Place:
         sizes.append(place.shape.numel() * place.dtype.itemsize)
         return place
 
-    outline = tree_map_only(_Place, count, told[0])
+    outline = tree_map_only(_Place, count, pickle.loads(packed.numpy().tobytes()))
     flat = (
         torch.cat([as_bytes(tensor) for tensor in tensors] or [torch.empty(0, dtype=torch.uint8)])
         if mine
         else torch.empty(sum(sizes), dtype=torch.uint8)
     )
     if len(flat):
-        dist.broadcast(flat, source, group=group)
+        told(flat)
     if mine:
         return value
     pieces = iter(flat.split(sizes))

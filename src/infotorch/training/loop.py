@@ -16,7 +16,6 @@ from torch import nn
 from infotorch.data.loaders import check_start
 from infotorch.data.targets import Targets
 from infotorch.numerics.checks import check_choice, check_count
-from infotorch.numerics.ranks import lost_another
 from infotorch.numerics.seeds import seed_streams
 from infotorch.training.cache import CacheKind
 from infotorch.training.checks import (
@@ -26,7 +25,7 @@ from infotorch.training.checks import (
 )
 from infotorch.training.plan import Batches, Plan
 from infotorch.training.position import Position, StepInfo
-from infotorch.training.processes import begin_alike, check_processes
+from infotorch.training.processes import begin_alike, check_processes, telling_of_the_lost
 from infotorch.training.reading import TrainingData, as_batches
 from infotorch.training.stage import Stage
 from infotorch.updates.gradient import Handoff
@@ -90,7 +89,7 @@ def train(
             schedules have run or were prepared for another number of steps; several processes that
             torch.distributed has joined, and no fabric of them, or that read other batches than each other; a
             division of other processes or modules.
-        RuntimeError: in the midst of the steps, another process has ended or failed.
+        RuntimeError: another process has ended or failed.
 
     Example:
         >>> import torch
@@ -119,15 +118,16 @@ def train(
         check_position(start, stages=len(plan.stages()), epochs=epochs, steps=len(batches), where="train: start")
         check_start(batches, start.step, where="train: start")
     if ranks is not None:
-        begin_alike(
-            plan,
-            where="train",
-            seed=seed_streams(seed).seed,
-            epochs=epochs,
-            batches_an_epoch=len(batches),
-            micro_batches=micro_batches,
-            steps_taken=0 if start is None else start.steps,
-        )
+        with telling_of_the_lost(where="train"):
+            begin_alike(
+                plan,
+                where="train",
+                seed=seed_streams(seed).seed,
+                epochs=epochs,
+                batches_an_epoch=len(batches),
+                micro_batches=micro_batches,
+                steps_taken=0 if start is None else start.steps,
+            )
     if plan.num_steps is None:
         plan.prepare(batches, epochs=epochs, seed=seed)
     if start is None and plan.schedules_have_moved():
@@ -141,21 +141,16 @@ def train(
         from infotorch.training.pipeline import pipelined  # no other run has a use for it
 
         stage = make(None, plan.stages()[0])  # no process shares a batch with others
-        return pipelined(stage, ranks, batches, epochs, start or Position(), cache=cache, division=division)
+        with telling_of_the_lost(where="train"):
+            return pipelined(stage, ranks, batches, epochs, start or Position(), cache=cache, division=division)
     steps = _steps(partial(make, ranks), plan.stages(), batches, epochs, start or Position(), cache)
     return steps if ranks is None else _until_lost(steps)
 
 
 def _until_lost(steps: Generator[StepInfo, None, None]) -> Generator[StepInfo, None, None]:
     """The same steps; a broken connection is told as what it means."""
-    try:
+    with telling_of_the_lost(where="train"):
         yield from steps
-    except Exception as error:
-        if not lost_another(error):
-            raise
-        raise RuntimeError(
-            "train: another process has ended or failed, and its own output says why; this one cannot go on without it."
-        ) from error
 
 
 def _steps(

@@ -43,9 +43,11 @@ class Last:
 
     Args:
         failed: the number of a process that has failed and what it said, or None for a good end.
+        yielded: the last step that the sender has taken part in.
     """
 
     failed: tuple[int, str] | None = None
+    yielded: int = -1
 
 
 @dataclass

@@ -22,6 +22,7 @@ from collections.abc import Generator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -30,7 +31,7 @@ from torch import Tensor
 from torch import distributed as dist
 
 from infotorch.data.batches import Batch
-from infotorch.numerics.ranks import Ranks
+from infotorch.numerics.ranks import Ranks, lost_another
 from infotorch.objectives.base import Loss
 from infotorch.training.account import Account, Work, loss_of
 from infotorch.training.cache import CacheKind
@@ -39,7 +40,7 @@ from infotorch.training.gathering import WeightsBefore, gather_modules
 from infotorch.training.inputs import device_of
 from infotorch.training.messages import Inbox, Last, Message, Outbox
 from infotorch.training.position import Position, StepInfo
-from infotorch.training.processes import check_same_batch
+from infotorch.training.processes import check_same_batch, telling_of_the_lost
 from infotorch.training.reading import Batches
 from infotorch.training.stage import Handed, Stage
 
@@ -48,6 +49,8 @@ from infotorch.training.stage import Handed, Stage
 _AHEAD = 2
 #: Seconds that a process waits for the others to end as well: after a good end, and after a failure.
 _PATIENCE, _IMPATIENCE = 60.0, 5.0
+#: Between two looks for a word of another process, while a collective is under way.
+_LOOK = 0.001
 #: Between two messages a caller may look at the network for hours.
 _NO_TIMEOUT = timedelta(days=100)
 
@@ -102,6 +105,7 @@ class Pipeline:
         self.ahead = self.plan.staleness or _AHEAD * (ranks.size - 1)
         self.messages: SimpleQueue[Message] = SimpleQueue()
         self.open: set[int] = set()
+        self.ended: dict[int, int] = {}  # of those that send no more: the last step that they took part in
         self.group: Any = None
         self.outboxes: dict[int, Outbox] = {}
         self.inboxes: list[Inbox] = []
@@ -146,15 +150,16 @@ class Pipeline:
 
     def _told_instead(self, error: BaseException) -> BaseException:
         """What is told of another process, where this one's message to it, or of it, broke before that was read."""
-        if isinstance(error, RuntimeError) and "gloo" in str(error) and self.failed is None:
-            try:
-                while True:
-                    self._take_in(self.messages.get(timeout=_IMPATIENCE))
-            except RuntimeError as told:
-                return told
-            except Empty:
-                pass
-        return error
+        if self.failed is not None or not lost_another(error):
+            return error
+        try:
+            with telling_of_the_lost(where="train"):
+                with suppress(Empty):
+                    while self.open:
+                        self._take_in(self.messages.get(timeout=_IMPATIENCE))
+                raise error
+        except RuntimeError as told:
+            return told
 
     # From here on in the order of a step: what begins it, what it does, where it goes.
 
@@ -198,9 +203,7 @@ class Pipeline:
         last, rank = self.ranks.size - 1, self.ranks.rank
         before = rank - 1 in self.open or self.is_first or self.heard < self.passed
         if not before or not (self.is_last or last in self.open):
-            gone = last if before else rank - 1
-            self.failed = (gone, "it has left its loop before the others; every process runs through the same steps")
-            raise _told_of(self.failed, self.ranks)
+            raise self._told_of_leaver(last if before else rank - 1)
 
     def _begin(self) -> Work | None:
         """The first process's next batch, unless it is too far ahead or all are to gather before it."""
@@ -305,6 +308,7 @@ class Pipeline:
         if isinstance(content, Exception):
             content = Last((message.source, f"its connection has broken: {content}"))
         if isinstance(content, Last):
+            self.ended[message.source] = content.yielded
             self.failed = content.failed
             if content.failed is not None:
                 raise _told_of(content.failed, self.ranks)
@@ -328,8 +332,9 @@ class Pipeline:
         following = position.following(self.epochs, ends_epoch=ends_epoch)
         diverged = account.diverged or account.spoiled
         if gathers or diverged:
-            gather_modules(self.plan, self.parts, self.ranks, self.group, self.device)
             self.asked = self.plan.gathering_asked = False
+            wait = partial(self._wait, account.number)
+            gather_modules(self.plan, self.parts, self.ranks, self.group, self.device, wait)
         self.yielded = account.number
         self.next = max(self.next, account.number + 1)
         losses = {name: loss_of(plain) for name, plain in account.losses.items()}
@@ -337,6 +342,19 @@ class Pipeline:
         peak = account.peak_bytes
         rates = account.learning_rates
         return StepInfo(position, following, losses, rates, ends_epoch, ends_stage, diverged, peak, gathers)
+
+    def _wait(self, number: int, work: dist.Work) -> None:
+        """Wait for a collective behind a step; one that has left before that step would never take part."""
+        while not work.is_completed():
+            self._receive()
+            if gone := [source for source, yielded in self.ended.items() if yielded < number]:
+                raise self._told_of_leaver(gone[0])
+            time.sleep(_LOOK)
+        work.wait()
+
+    def _told_of_leaver(self, number: int) -> RuntimeError:
+        self.failed = (number, "it has left its loop before the others; every process runs through the same steps")
+        return _told_of(self.failed, self.ranks)
 
     def _leave_at_exit(self) -> None:
         # A thread that is still waiting for messages would bring the process down in its last moments.
@@ -353,7 +371,7 @@ class Pipeline:
         until = time.monotonic() + (_PATIENCE if failure is None else _IMPATIENCE)
         for outbox in self.outboxes.values():
             with suppress(RuntimeError):  # a process that is gone hears nothing
-                outbox.send(Last(self.failed))
+                outbox.send(Last(self.failed, self.yielded))
         try:
             while self.open:
                 message = self.messages.get(timeout=max(0.0, until - time.monotonic()))

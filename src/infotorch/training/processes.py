@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 import torch
 from torch import Tensor
@@ -17,7 +18,7 @@ from infotorch.data.batches import Batch
 from infotorch.data.graphs import tensors_of
 from infotorch.networks.norm_of_all import know_places
 from infotorch.networks.shares import run_apart, whole
-from infotorch.numerics.ranks import Ranks, leave_at_exit
+from infotorch.numerics.ranks import Ranks, leave_at_exit, lost_another
 from infotorch.objectives.base import Loss
 from infotorch.training.checks import check_gradient
 
@@ -76,6 +77,30 @@ def by_itself() -> Iterator[None]:
         _BY_ITSELF.reset(token)
 
 
+@contextmanager
+def telling_of_the_lost(*, where: str) -> Iterator[None]:
+    """A context in which a connection to another process that has broken is told as what it means.
+
+    Raises:
+        RuntimeError: it has.
+
+    Example:
+        >>> with telling_of_the_lost(where="train"):
+        ...     raise RuntimeError("[gloo/transport/tcp/pair.cc:537] Connection closed by peer")
+        Traceback (most recent call last):
+        RuntimeError: train: another process has ended or failed, and its own output says why; this one cannot go on ...
+    """
+    try:
+        yield
+    except Exception as error:
+        if not lost_another(error):
+            raise
+        raise RuntimeError(
+            f"{where}: another process has ended or failed, and its own output says why; this one cannot go on without "
+            "it."
+        ) from error
+
+
 def begin_alike(plan: Plan, *, where: str, **settings: int) -> None:
     """Give every process the weights and buffers of the first one, where all of them are to train alike.
 
@@ -95,7 +120,12 @@ def begin_alike(plan: Plan, *, where: str, **settings: int) -> None:
     # A lazy weight is drawn by the seed.
     held = [tensor for tensor in held if not is_lazy(tensor) and tensor.layout == torch.strided and tensor.numel()]
     updates = [update.state_dict() for m in plan for update in (m.update, m.critic_update) if update is not None]
-    counts = {"steps prepared for": plan.num_steps or 0, "size of network": sum(tensor.nbytes for tensor in held)}
+    counts = {
+        "order": crc32(plan.order.encode()),
+        "staleness": plan.staleness,
+        "steps prepared for": plan.num_steps or 0,
+        "size of network": sum(tensor.nbytes for tensor in held),
+    }
     told = {name.replace("_", " "): float(number % 2**52) for name, number in (settings | counts).items()}
     told["optimisers and schedules"] = _digest(updates)
     differ = _differing(torch.tensor([*told.values()], dtype=torch.float64, device=device))
