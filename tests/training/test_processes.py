@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -200,11 +201,17 @@ def test_a_script_is_told_in_words_that_another_process_has_gone(tmp_path):
 class Joined:
     """What `check_processes` asks of a fabric."""
 
-    def __init__(self, size):
-        self.world_size = size
+    def __init__(self, size, dtype=None):
+        self.world_size, self.dtype = size, dtype
 
     def autocast(self):
-        """Nothing: never called."""
+        return nullcontext() if self.dtype is None else torch.autocast("cpu", dtype=self.dtype)
+
+
+def test_float16_is_refused_as_nothing_scales_its_gradients():
+    check_processes(Joined(1, torch.bfloat16), where="train")
+    with pytest.raises(ValueError, match="train: the fabric's precision must not be float16, .*; take 'bf16-mixed'"):
+        check_processes(Joined(1, torch.float16), where="train")
 
 
 def test_processes_that_are_not_joined_or_not_asked_for_are_refused(monkeypatch):

@@ -38,14 +38,17 @@ def check_processes(fabric: Any = None, *, where: str) -> Ranks | None:
 
     Raises:
         TypeError: fabric is no Fabric.
-        ValueError: the fabric has several processes that are not joined yet, or torch.distributed has joined this
-            process to others and there is no fabric of them: whether they train one model together, nobody said.
+        ValueError: the fabric computes in float16, whose gradients vanish without a scaler; it has several processes
+            that are not joined yet, or torch.distributed has joined this process to others and there is no fabric of
+            them: whether they train one model together, nobody said.
 
     Example:
         >>> check_processes(where="train")
     """
     if fabric is not None and not (hasattr(fabric, "world_size") and callable(getattr(fabric, "autocast", None))):
         raise TypeError(f"{where}: fabric must be a lightning_fabric.Fabric or None, got {type(fabric).__name__}.")
+    if fabric is not None:
+        _check_precision(fabric, where=where)
     joined = dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
     if _BY_ITSELF.get():
         return None
@@ -65,6 +68,16 @@ def check_processes(fabric: Any = None, *, where: str) -> Ranks | None:
         f"them give fabric=Fabric(devices={joined}), launched; else train before init_process_group, or after "
         "destroy_process_group."
     )
+
+
+def _check_precision(fabric: Any, *, where: str) -> None:
+    kind = torch.device(getattr(fabric, "device", "cpu")).type
+    with fabric.autocast():
+        if torch.is_autocast_enabled(kind) and torch.get_autocast_dtype(kind) == torch.float16:
+            raise ValueError(
+                f"{where}: the fabric's precision must not be float16, whose small gradients vanish, as every module's own "
+                "backward pass would need a scaler; take 'bf16-mixed'."
+            )
 
 
 @contextmanager
