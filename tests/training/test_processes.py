@@ -210,7 +210,7 @@ class Joined:
 
 def test_float16_is_refused_as_nothing_scales_its_gradients():
     check_processes(Joined(1, torch.bfloat16), where="train")
-    with pytest.raises(ValueError, match="train: the fabric's precision must not be float16, .*; take 'bf16-mixed'"):
+    with pytest.raises(ValueError, match=r"train: the fabric's precision must not be float16, .* Take 'bf16-mixed'"):
         check_processes(Joined(1, torch.float16), where="train")
 
 
