@@ -75,7 +75,7 @@ def _check_precision(fabric: Any, *, where: str) -> None:
     with fabric.autocast():
         if torch.is_autocast_enabled(kind) and torch.get_autocast_dtype(kind) == torch.float16:
             raise ValueError(
-                f"{where}: the fabric's precision must not be float16, whose small gradients vanish: every module's own "
+                f"{where}: the fabric's precision must not be float16, whose small gradients vanish: each module's own "
                 "backward pass would need a scaler. Take 'bf16-mixed'."
             )
 
