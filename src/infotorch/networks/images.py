@@ -1,8 +1,8 @@
 """What the published networks for images share: the check of an image's shape, and He's initial weights.
 
 `lenet5`, `all_cnn` and `wide_resnet` keep their convolutions' weights in torch's memory format `channels_last`: values
-and shapes are as ever, and a training step on a CPU takes less time; that of `vgg16` would take more, and that of
-`resnet` the same (benchmarks/memory_format.py).
+and shapes are as ever, and a training step on a CPU takes less time; that of `vgg16` and `resnet` would not
+(benchmarks/memory_format.py).
 """
 
 from __future__ import annotations
