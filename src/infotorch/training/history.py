@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from infotorch.training.epoch_means import EpochMeans
+from torch import Tensor
+
+from infotorch.numerics.on_host import numbers_of
 from infotorch.training.position import StepInfo
 
 #: A line of the history: module, epoch, rate, and the numbers of that epoch.
@@ -30,26 +32,35 @@ class History:
         self.metrics: dict[str, float] = {}
         self.diverged: str | None = None
         self._epochs, self._measure = epochs, measure
-        self._means = EpochMeans()
+        self._totals: dict[str, list[Tensor]] = {}
+        self._terms: dict[str, dict[str, list[Tensor]]] = {}
 
     def add(self, info: StepInfo) -> None:
         """Count one step."""
         self.diverged = info.diverged
-        self._means.add(info)
+        for module, loss in info.losses.items():
+            self._totals.setdefault(module, []).append(loss.total)
+            for name, value in loss.terms.items():
+                self._terms.setdefault(module, {}).setdefault(name, []).append(value)
         if info.ends_epoch:
             self._end_epoch(info)
 
     def _end_epoch(self, info: StepInfo) -> None:
         held_out = self._measure(list(info.losses)) if self._measure and info.diverged is None else {}
-        for module in self._means.sums:
-            means = self._means.of(module)
-            self.metrics |= {f"{module}/{name}": value for name, value in means.items() if name != "loss"}
+        for module, totals in self._totals.items():
+            terms = {name: _mean(values) for name, values in self._terms.get(module, {}).items()}
+            self.metrics |= {f"{module}/{name}": value for name, value in terms.items()}
             found = {f"validation_{name}": value for name, value in held_out.get(module, {}).items()}
             self.lines.append({
                 "epoch": info.position.stage * self._epochs + info.position.epoch + 1,
                 "module": module,
                 "learning_rate": info.learning_rates[module],
-                **means,
+                "loss": _mean(totals),
+                **terms,
                 **found,
             })
-        self._means = EpochMeans()
+        self._totals, self._terms = {}, {}
+
+
+def _mean(values: list[Tensor]) -> float:
+    return sum(numbers_of(values)) / len(values)
