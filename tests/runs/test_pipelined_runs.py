@@ -84,7 +84,7 @@ def test_an_error_beside_the_training_ends_the_run(tmp_path):
     assert seconds < 15
     outcome = RunRecord(tmp_path).outcome()
     assert outcome.status == "failed"
-    assert "process 1 of 2 has failed: it has left its loop before the others" in outcome.message
+    assert "process 1 of 2 has failed: ValueError: nobody may go on" in outcome.message
 
 
 def test_what_is_passed_over_stands_in_the_records(tmp_path):
