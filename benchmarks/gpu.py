@@ -123,10 +123,11 @@ def run(piece: Piece, folder: Path, device: str, seconds: float) -> str:
         except subprocess.TimeoutExpired:  # what it had at its last checkpoint is kept
             process.kill()
             process.wait()
-            return "unfinished"
-    if code == 130:
-        return "unfinished"
-    return "finished" if state(piece, folder) == "finished" else "failed"
+            code = 130
+    # The runs, not the exit code, say whether it is finished: one may be asked to stop after its last run's end.
+    if state(piece, folder) == "finished":
+        return "finished"
+    return "unfinished" if code == 130 else "failed"
 
 
 def state(piece: Piece, folder: Path) -> str:

@@ -1,5 +1,8 @@
 """The pieces for a GPU, on a CPU: every command exists; stopped and resumed, refused, told apart by device."""
 
+import signal
+import subprocess
+
 import pytest
 import torch
 
@@ -39,6 +42,26 @@ def test_the_list_says_what_became_of_each(capsys, tmp_path):
     assert " begun " in lines["vgg16"]
     assert "not begun" in lines["cifar10-bp"]
     assert "infotorch table cifar10 --variant bp --seeds 3" in lines["cifar10-bp"]
+
+
+@pytest.mark.parametrize(("after", "expected"), [("finished", "finished"), ("begun", "unfinished")])
+def test_a_piece_that_is_asked_to_stop_after_its_last_run_is_finished(monkeypatch, tmp_path, after, expected):
+    class Stopping:
+        """A table command that ends, at the signal, with the exit code of one that was stopped."""
+
+        stopped = False
+
+        def wait(self, seconds=None):
+            if not self.stopped:
+                raise subprocess.TimeoutExpired("infotorch", seconds)
+            return 130
+
+        def send_signal(self, number):
+            self.stopped = number == signal.SIGTERM
+
+    monkeypatch.setattr(gpu, "_infotorch", lambda *arguments: Stopping())
+    monkeypatch.setattr(gpu, "state", lambda piece, folder: after)
+    assert gpu.run(TINY, tmp_path, "cpu", 0.01) == expected
 
 
 @pytest.mark.slow
