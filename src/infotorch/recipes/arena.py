@@ -1,7 +1,7 @@
 """Local rules side by side: one network, one budget, a rule in every hidden module, with auxiliary heads and without.
 
-Three convolutions and a linear output on 10,000 images of Fashion-MNIST; each convolution, with its batch norm, ReLU
-and pooling, is a module of its own, and all train in every step without a gradient between them. A rule is one
+Three convolutions of stride 2 and a linear output on 10,000 images of Fashion-MNIST; each convolution, with its batch
+norm and ReLU, is a module of its own, and all train in every step without a gradient between them. A rule is one
 objective in all three; the output module minimises cross-entropy of what they give, so that rules without labels are
 told by a linear read-out. A row that ends in `-head` has the same rule behind an auxiliary network, one 3 x 3
 convolution and pooling to 2 x 2, which is thrown away after training. Every row has five trials for its rate, on
@@ -61,7 +61,7 @@ def base() -> Recipe:
         title="Local rules on one network and budget, Fashion-MNIST",
         source="ours",
         data=DataSettings(name="fashion-mnist", limit=10000, validation=5000, scaling="standard"),
-        network=NetworkSettings(hidden=(), channels=(32, 64, 128), kernel=3, norm="batch"),
+        network=NetworkSettings(hidden=(), channels=(32, 64, 128), halving="stride", norm="batch"),
         optimizer=OptimizerSettings(name="adamw", lr=2e-3, weight_decay=1e-2),
         batch_size=128,
         search=SearchSettings(
@@ -86,7 +86,7 @@ def variants() -> list[Recipe]:
         rows[name] = _rule(objective, what)
         if name in WITH_HEADS:
             rows[f"{name}-head"] = _behind_heads(rows[name])
-    # The last grid has three rows.
+    # The last grid has four rows.
     rows["greedy-infomax"] = rows["greedy-infomax"]._replace(changes={"plan.options.X:greedy-infomax.steps": (1, 2)})
     # Forward-Forward measures the length of its input away.
     rows["forward-forward"] = rows["forward-forward"]._replace(
