@@ -127,12 +127,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, help="the file of the result")
     chosen = parser.parse_args(arguments)
     name = device_name(chosen.device)
-    lines = []
-    for network in chosen.only or NETWORKS:
-        for objectives in OBJECTIVES:
-            lines.append(measured(network, objectives, chosen.device, chosen.rounds))
-            print(json.dumps(lines[-1]), flush=True)
     out = chosen.out or (CPU_RESULT if name == "cpu" else RESULTS / name / "compiled.json")
+    out.parent.mkdir(parents=True, exist_ok=True)
     about = {
         "torch": torch.__version__,
         "device": name,
@@ -140,8 +136,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "threads": torch.get_num_threads(),
         "load": round(os.getloadavg()[0], 1),
     }
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps({"about": about, "lines": lines}, indent=1) + "\n", encoding="utf-8")
+    lines = []
+    for network in chosen.only or NETWORKS:
+        for objectives in OBJECTIVES:
+            lines.append(measured(network, objectives, chosen.device, chosen.rounds))
+            print(json.dumps(lines[-1]), flush=True)
+            # After every line: a call on a lent machine may be cut off.
+            out.write_text(json.dumps({"about": about, "lines": lines}, indent=1) + "\n", encoding="utf-8")
     return 0
 
 

@@ -188,6 +188,7 @@ def test_a_process_is_told_of_its_gpu_before_it_starts(module, monkeypatch):
     with range_workers.Workers(work, (0.1, 0.2), 2, lambda *_: None) as workers:
         probes = workers.probe(0, (0.1, 0.2), 1)
     assert [-probe.last("loss") for probe in probes] == [34, 43]
+    assert all(pipe.closed for pipe in workers.pipes)
 
 
 def test_a_network_on_no_gpu_has_no_turns(monkeypatch):

@@ -76,6 +76,8 @@ class Workers:
             process.terminate()
         for process in self.processes:
             process.join()
+        for pipe in self.pipes:
+            pipe.close()
 
     def probe(self, trial: int, rates: Sequence[float], epochs: int, alive: Collection[float] = ()) -> list[Probe]:
         """See `Bench.probe`; several at once.
