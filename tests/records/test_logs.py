@@ -58,6 +58,19 @@ def test_tensorboard_reads_scalars_by_module_and_step_the_end_and_the_settings(t
     assert json.loads(text.removeprefix("```json").removesuffix("```"))["variant"] == "bp"
 
 
+def test_a_damaged_run_takes_nothing_away_that_was_written_of_it(tmp_path):
+    pytest.importorskip("tensorboard")
+    made = record(tmp_path / "runs" / "a")
+    write_logs([tmp_path / "runs"], tmp_path / "tb", to="tensorboard")
+    [file] = (tmp_path / "tb" / "demo" / "bp" / "seed-0").iterdir()
+    before = file.read_bytes()
+    (made.directory / "outcome.json").write_text("{")
+    with pytest.raises(ValueError, match="outcome"):
+        write_logs([tmp_path / "runs"], tmp_path / "tb", to="tensorboard")
+    assert list(file.parent.iterdir()) == [file]
+    assert file.read_bytes() == before
+
+
 def test_a_sweep_is_written_trial_by_trial(tmp_path):
     sweep = tmp_path / "sweep"
     for trial in ("trial-000", "trial-001"):

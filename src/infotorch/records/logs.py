@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from infotorch.numerics.extras import require
 from infotorch.records.files import write_atomic
@@ -103,26 +104,25 @@ def _write_events(record: RunRecord, folder: Path) -> None:
     writers = require("log", "tensorboard.summary.writer.event_file_writer", purpose)
     event, summary = (require("log", f"tensorboard.compat.proto.{name}_pb2", purpose) for name in ("event", "summary"))
     tensor = require("log", "tensorboard.compat.proto.tensor_pb2", purpose)
-    for earlier in folder.glob("events.out.tfevents.*"):
-        earlier.unlink()
-    writer = writers.EventFileWriter(str(folder))
-    started = datetime.fromisoformat(str(record.environment()["started"])).timestamp()  # a run keeps no other time
-
-    def add(told: Any, step: int) -> None:
-        writer.add_event(event.Event(wall_time=started, step=step, summary=told))
-
-    def add_number(tag: str, value: object, step: int) -> None:
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            add(summary.Summary(value=[summary.Summary.Value(tag=tag, simple_value=value)]), step)
-
     lines, outcome = record.metrics(), record.outcome()
     settings = f"```json\n{json.dumps(record.recipe(), indent=2)}\n```".encode()
     value = tensor.TensorProto(dtype="DT_STRING", string_val=[settings], tensor_shape={"dim": [{"size": 1}]})
     shown_as = {"plugin_data": {"plugin_name": "text"}}
-    add(summary.Summary(value=[summary.Summary.Value(tag="settings", metadata=shown_as, tensor=value)]), 0)
+    told = [(summary.Summary.Value(tag="settings", metadata=shown_as, tensor=value), 0)]
+
+    def add_number(tag: str, value: object, step: int) -> None:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            told.append((summary.Summary.Value(tag=tag, simple_value=value), step))
+
     for line in lines:
         for name in (name for name in line if name not in _PLACE):
             add_number(f"{line['module']}/{name}", line[name], line["step"])
     for name, value in ({} if outcome is None else outcome.metrics).items():
         add_number(f"final/{name}", value, lines[-1]["step"] if lines else 0)
-    writer.close()
+    started = datetime.fromisoformat(str(record.environment()["started"])).timestamp()  # a run keeps no other time
+    # The record is read: what cannot be read takes nothing away that was written of it before.
+    for earlier in folder.glob("events.out.tfevents.*"):
+        earlier.unlink()
+    with contextlib.closing(writers.EventFileWriter(str(folder))) as writer:
+        for value, step in told:
+            writer.add_event(event.Event(wall_time=started, step=step, summary=summary.Summary(value=[value])))
