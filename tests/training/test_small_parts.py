@@ -12,7 +12,7 @@ from infotorch.data.batches import TensorBatches
 from infotorch.objectives.base import Loss
 from infotorch.objectives.bottleneck import InformationBottleneck
 from infotorch.records.commit import commit_of
-from infotorch.training import devices
+from infotorch.training import devices, evaluate
 from infotorch.training.cache import OutputCache
 from infotorch.training.devices import environment, launch, peak_device_bytes, resolve_device
 from infotorch.training.epoch_means import EpochMeans
@@ -73,6 +73,21 @@ class TestEvaluation:
         generator = torch.Generator().manual_seed(0)
         x, y = torch.randn(2500, 3, generator=generator), torch.randint(3, (2500,), generator=generator)
         assert accuracy(lambda rows: rows, x, y) == int((x.argmax(1) == y).sum()) / 2500
+
+    def test_what_trains_in_small_batches_is_evaluated_in_few_samples(self, make_mlp, two_blobs, monkeypatch):
+        x, y = two_blobs
+        x, y = x[:99], y[:99]
+        plan = Plan.layerwise(make_mlp(), objectives="Y,Y,CE", optimizer=adam)
+        list(train(plan, TensorBatches(x, y, batch_size=10), epochs=1))
+        assert plan.sample_bytes == 4 * 8  # of the widest layer
+        whole = plan_accuracy(plan, x, y), evaluate_modules(plan, x, y, [2])
+        monkeypatch.setattr(evaluate, "_LARGEST", 14 * plan.sample_bytes + 1)
+        seen = []
+        plan[0].body.register_forward_hook(lambda *args: seen.append(len(args[2])))
+        parts = plan_accuracy(plan, x, y), evaluate_modules(plan, x, y, [2])
+        assert seen == [14, 14, 14, 14, 14, 14, 15] * 2  # a lone last sample is not left alone
+        assert parts[0] == whole[0]
+        assert parts[1]["4"]["loss"] == pytest.approx(whole[1]["4"]["loss"], rel=1e-5)
 
     def test_local_losses_are_row_weighted_means_and_change_nothing(self, make_mlp, two_blobs):
         x, y = two_blobs

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
@@ -41,18 +42,21 @@ def take_threads(threads: int) -> None:
 class OperationCount(TorchDispatchMode):
     """A context that counts the floating-point operations of products of matrices and convolutions inside it.
 
+    `largest` is the size in bytes of the largest tensor that was made; a view of another is none.
+
     `torch.utils.flop_counter` counts the same, by hooks on every module of the process, of which compiled ones warn.
 
     Example:
+        >>> layer, x = torch.nn.Linear(4, 3), torch.ones(2, 4)
         >>> with OperationCount() as count:
-        ...     _ = torch.nn.Linear(4, 3)(torch.ones(2, 4))
-        >>> count.total
-        48
+        ...     _ = layer(x)
+        >>> count.total, count.largest
+        (48, 24)
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.total = 0
+        self.total = self.largest = 0
 
     def __torch_dispatch__(
         self, func: Any, types: object, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
@@ -62,6 +66,9 @@ class OperationCount(TorchDispatchMode):
         formula = flop_registry.get(func.overloadpacket)
         if formula is not None:
             self.total += int(formula(*args, **kwargs, out_val=out))
+        if all(value.alias_info is None for value in func._schema.returns):
+            made = [one for one in (out if isinstance(out, list | tuple) else [out]) if isinstance(one, Tensor)]
+            self.largest = max([self.largest, *(one.numel() * one.element_size() for one in made)])
         return out
 
 

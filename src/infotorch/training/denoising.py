@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from infotorch.objectives.squared_error import psnr_db
-from infotorch.training.evaluate import evaluating_repeatably, parts_of, plan_scores
+from infotorch.training.evaluate import evaluating_repeatably, evaluation_batch, parts_of, plan_scores
 from infotorch.training.plan import Plan
 
 #: The range of pixels in [-1, 1].
@@ -35,7 +35,7 @@ def denoising_psnr_db(plan: Plan, x: Tensor, *, model: Callable[[Tensor], Tensor
     model = model or plan_scores(plan)
     total = 0.0
     with torch.no_grad(), evaluating_repeatably(plan):
-        for part, _ in parts_of(x):
+        for part, _ in parts_of(x, evaluation_batch(plan)):
             total += float(psnr_db(model(part), part, peak=PEAK).sum())
     return total / len(x)
 

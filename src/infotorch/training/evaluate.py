@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 #: Samples a forward pass: large enough to be fast, and the n of every bound that is evaluated on held-out samples.
 EVALUATION_BATCH = 1000
+#: Bytes of the largest tensor of a forward pass. An image of 32 x 32 pixels has room in it for 256 channels a location,
+#: a thousand times; large images and long texts do not, and what trains in small batches is to be evaluated too.
+_LARGEST = 2**30
 
 
 @contextmanager
@@ -49,18 +52,29 @@ def evaluating_repeatably(plan: Plan) -> Iterator[None]:
         yield
 
 
-def _chunks(count: int) -> list[slice]:
-    """Slices of at most 1000 samples; a lone last sample joins the slice before it, as some bounds need two samples."""
-    starts = [start for start in range(0, count, EVALUATION_BATCH) if start == 0 or start < count - 1]
+def evaluation_batch(plan: Plan) -> int:
+    """Samples of a forward pass: 1000, or as many as keep its largest tensor, as `prepare` saw it, within a GiB.
+
+    Example:
+        >>> from torch import nn
+        >>> evaluation_batch(Plan.end_to_end(nn.Linear(2, 2), optimizer=torch.optim.SGD))
+        1000
+    """
+    return min(EVALUATION_BATCH, max(2, _LARGEST // max(1, plan.sample_bytes)))
+
+
+def _chunks(count: int, most: int) -> list[slice]:
+    """Slices of so many samples; a lone last sample joins the slice before it, as some bounds need two samples."""
+    starts = [start for start in range(0, count, most) if start == 0 or start < count - 1]
     return [slice(start, stop) for start, stop in pairwise([*starts, count])]
 
 
-def parts_of(x: Samples) -> Iterator[tuple[Any, slice]]:
-    """Inputs of a forward pass each, and their samples: at most 1000 of tensors or graphs, all nodes of one graph."""
+def parts_of(x: Samples, most: int = EVALUATION_BATCH) -> Iterator[tuple[Any, slice]]:
+    """Inputs of a forward pass each, and their samples: so many of tensors or graphs, all nodes of one graph."""
     if isinstance(x, NodeSamples):
         yield x.graph, slice(0, len(x))
     else:
-        yield from ((x[rows], rows) for rows in _chunks(len(x)))
+        yield from ((x[rows], rows) for rows in _chunks(len(x), most))
 
 
 def accuracy(scores: Callable[[Any], Tensor], x: Samples | LoaderBatches, y: Tensor) -> float:
@@ -79,8 +93,16 @@ def accuracy(scores: Callable[[Any], Tensor], x: Samples | LoaderBatches, y: Ten
     return share_of(right_samples(scores, x, y))
 
 
-def right_samples(scores: Callable[[Any], Tensor], x: Samples | LoaderBatches, y: Tensor) -> Tensor:
+def right_samples(
+    scores: Callable[[Any], Tensor], x: Samples | LoaderBatches, y: Tensor, most: int = EVALUATION_BATCH
+) -> Tensor:
     """Whether the highest score of each labelled sample is its class; arguments as of `accuracy`.
+
+    Args:
+        scores: see `accuracy`.
+        x: see `accuracy`.
+        y: see `accuracy`.
+        most: samples of a forward pass.
 
     Returns:
         (n,) of booleans, of the samples that have a label, in their order.
@@ -91,7 +113,7 @@ def right_samples(scores: Callable[[Any], Tensor], x: Samples | LoaderBatches, y
     """
     found = [torch.zeros(0, dtype=torch.bool, device="cpu")]
     with torch.no_grad():
-        for part, classes in _targets_of(x, y):
+        for part, classes in _targets_of(x, y, most):
             highest = _by_target(scores(part), part, classes).argmax(dim=1)
             found.append((highest == classes)[classes >= 0].cpu())
     return torch.cat(found)
@@ -112,12 +134,12 @@ def _by_target(output: Tensor, part: Any, y: Tensor) -> Tensor:
     return structure_of(part).mean(output) if is_graph(part) and len(output) != len(y) else output
 
 
-def _targets_of(x: Samples | LoaderBatches, y: Tensor) -> Iterator[tuple[Any, Tensor]]:
+def _targets_of(x: Samples | LoaderBatches, y: Tensor, most: int) -> Iterator[tuple[Any, Tensor]]:
     """Inputs of a forward pass each, and their targets; a loader, whose order may change, gives its own."""
     if isinstance(x, LoaderBatches):
         yield from ((batch.x, batch.y) for batch in x.look() if batch.y is not None)
     else:
-        yield from ((part, y[rows]) for part, rows in parts_of(x))
+        yield from ((part, y[rows]) for part, rows in parts_of(x, most))
 
 
 def plan_scores(plan: Plan) -> Callable[[Any], Tensor]:
@@ -147,7 +169,7 @@ def plan_right_samples(plan: Plan, x: Samples | LoaderBatches, y: Tensor) -> Ten
     """Whether the whole model, in evaluation mode, has each labelled sample right; see `right_samples`."""
     x = _as_in_fit(plan, x, where="plan_accuracy") if isinstance(x, Mapping | tuple) else x
     with evaluating_repeatably(plan):
-        return right_samples(plan_scores(plan), x, y)
+        return right_samples(plan_scores(plan), x, y, evaluation_batch(plan))
 
 
 def plan_metrics(plan: Plan, x: Samples | LoaderBatches, y: Tensor) -> dict[str, float]:
@@ -174,7 +196,7 @@ def plan_metrics(plan: Plan, x: Samples | LoaderBatches, y: Tensor) -> dict[str,
         return {}
     x = _as_in_fit(plan, x, where="plan_metrics") if isinstance(x, Mapping | tuple) else x
     with torch.no_grad(), evaluating_repeatably(plan):
-        part, of_part = next(_targets_of(x, y))
+        part, of_part = next(_targets_of(x, y, evaluation_batch(plan)))
         fits = fits_targets(_by_target(plan_scores(plan)(part), part, of_part), y)
     if not fits:
         return {}
@@ -183,7 +205,7 @@ def plan_metrics(plan: Plan, x: Samples | LoaderBatches, y: Tensor) -> dict[str,
     outputs: list[Tensor] = []
     ys: list[Tensor] = []
     with torch.no_grad(), evaluating_repeatably(plan):
-        for part, of_part in _targets_of(x, y):
+        for part, of_part in _targets_of(x, y, evaluation_batch(plan)):
             outputs.append(_by_target(plan_scores(plan)(part), part, of_part))
             ys.append(of_part)
     return prediction_metrics(torch.cat(outputs), torch.cat(ys))
@@ -201,8 +223,9 @@ def evaluate_modules(
 ) -> dict[str, dict[str, float]]:
     """Local loss, its terms and the accuracy of its read-out on held-out samples, for the modules of a plan.
 
-    Bounds that depend on the batch are evaluated on batches of 1000 samples and averaged by samples; accuracy counts
-    labelled samples only. Evaluating changes nothing that training reads.
+    Bounds that depend on the batch are evaluated on batches of 1000 samples, or of fewer where the largest tensor of a
+    forward pass would exceed a GiB, and averaged by samples; accuracy counts labelled samples only. Evaluating changes
+    nothing that training reads.
 
     Args:
         plan: a prepared plan, such as that of a `FitResult`.
@@ -235,7 +258,7 @@ def evaluate_modules(
     x, y = _checked_samples(plan, x, y)
     sums: dict[str, dict[str, list[tuple[float, int]]]] = {plan[number].name: {} for number in numbers}
     with torch.no_grad(), evaluating_repeatably(plan):
-        for part, targets, start in _numbered_parts(x, y):
+        for part, targets, start in _numbered_parts(x, y, evaluation_batch(plan)):
             outputs = plan.outputs(part, stop=max(numbers) + 1)
             for number in numbers:
                 module_input = outputs[number - 1] if number else part
@@ -291,7 +314,9 @@ def _checked_samples(plan: Plan, x: Any, y: Any) -> tuple[Samples | LoaderBatche
     return x, y if y is None or y.is_floating_point() else y.long()
 
 
-def _numbered_parts(x: Samples | LoaderBatches, y: Tensor | None) -> Iterator[tuple[Any, Tensor | None, int]]:
+def _numbered_parts(
+    x: Samples | LoaderBatches, y: Tensor | None, most: int
+) -> Iterator[tuple[Any, Tensor | None, int]]:
     """Inputs of a forward pass each, their targets, and the number of their first sample."""
     if isinstance(x, LoaderBatches):
         start = 0
@@ -299,7 +324,7 @@ def _numbered_parts(x: Samples | LoaderBatches, y: Tensor | None) -> Iterator[tu
             yield batch.x, batch.y, start
             start += 0 if batch.y is None else len(batch.y)
     else:
-        yield from ((part, None if y is None else y[rows], rows.start) for part, rows in parts_of(x))
+        yield from ((part, None if y is None else y[rows], rows.start) for part, rows in parts_of(x, most))
 
 
 def _unseen_class(module: LocalModule, batch: LocalBatch) -> int | None:

@@ -103,7 +103,7 @@ class Plan:
         check_no_shared_parameters([module.body for module in modules])
         self.modules = tuple(modules)
         self.order, self.isolated, self.staleness = order, isolated, staleness
-        self.gathering_asked = False
+        self.gathering_asked, self.sample_bytes = False, 0  # a sample's part of the largest tensor of a forward pass
         self.num_steps: int | None = None
         self.operations: int | None = None  # of one forward pass of a batch
 
@@ -329,7 +329,7 @@ class Plan:
             outputs = self.outputs(batch.x)
         with hooks_paused():
             check_composition([*bodies], batch.x)
-        self.operations = count.total
+        self.operations, self.sample_bytes = count.total, 0 if is_graph(batch.x) else count.largest // len(batch.x)
         self.num_steps = epochs * len(batches)
         for number, (module, output) in enumerate(zip(self.modules, outputs, strict=True)):
             if module.objective is None:

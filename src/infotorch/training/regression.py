@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from infotorch.data.sets import Dataset, Scaling, Split
-from infotorch.training.evaluate import evaluating_repeatably, parts_of, plan_scores
+from infotorch.training.evaluate import evaluating_repeatably, evaluation_batch, parts_of, plan_scores
 from infotorch.training.plan import Plan
 
 
@@ -53,7 +53,7 @@ def plan_error(plan: Plan, split: Split, scaling: Scaling | None) -> float:
     """
     scores = plan_scores(plan)
     with torch.no_grad(), evaluating_repeatably(plan):
-        found = torch.cat([scores(part) for part, _ in parts_of(split.x)])
+        found = torch.cat([scores(part) for part, _ in parts_of(split.x, evaluation_batch(plan))])
     return mean_absolute_error(found.reshape(split.y.shape), split.y, scaling)
 
 
