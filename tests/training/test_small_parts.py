@@ -1,6 +1,9 @@
 """Devices, evaluation and the cache: one behaviour a test."""
 
+import errno
+import gc
 import os
+import tempfile
 import warnings
 from pathlib import Path
 
@@ -152,9 +155,23 @@ class TestCache:
         cache = OutputCache(lambda rows: rows.bfloat16(), x, batch_size=4, kind="disk")
         assert torch.equal(cache[torch.arange(10)], x.bfloat16())
 
-    def test_the_file_goes_with_the_cache(self):
-        cache = OutputCache(lambda rows: rows, torch.ones(4, 2), batch_size=4, kind="disk")
-        folder = cache._directory.name
-        assert os.listdir(folder) == ["rows"]
-        del cache
-        assert not os.path.exists(folder)
+    @pytest.mark.skipif(os.name != "posix", reason="a mapped file cannot lose its name here")
+    def test_the_file_has_no_name_that_a_killed_process_could_leave(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+        x = torch.randn(5, 2, generator=torch.Generator().manual_seed(0))
+        cache = OutputCache(lambda rows: rows, x, batch_size=4, kind="disk")
+        assert not list(tmp_path.iterdir())
+        assert torch.equal(cache[torch.arange(5)], x)
+
+    def test_a_full_disk_is_one_error(self, tmp_path, monkeypatch):
+        def full(*_):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+        monkeypatch.setattr(os, "posix_fallocate", full)
+        with pytest.raises(OSError, match=rf"needs 2 MiB in {tmp_path}; set TMPDIR to a folder with room") as refused:
+            OutputCache(lambda rows: rows, torch.ones(2**19, 1), batch_size=2**19, kind="disk")
+        assert refused.value.errno == errno.ENOSPC
+        del refused
+        gc.collect()
+        assert not list(tmp_path.iterdir())
