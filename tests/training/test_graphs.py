@@ -418,6 +418,12 @@ class TestBadData:
         ("data", "error", "message"),
         [
             (changed(2, x=torch.full((5, 6), torch.nan)), ValueError, "graph 2: node features x must be finite"),
+            (
+                changed(2, edge_attr=torch.tensor([[torch.nan]])),
+                ValueError,
+                "graph 2: edge_attr must be finite, got NaN",
+            ),
+            (changed(2, edge_weight=torch.tensor([torch.inf])), ValueError, "graph 2: edge_weight must be finite"),
             (changed(1, x=torch.ones(4, 6, dtype=torch.int64)), TypeError, "graph 1: .* real-valued, got torch.int64"),
             (changed(1, x=torch.zeros(4, 5)), ValueError, "must have equally many node features|'x' graph 0"),
             (

@@ -33,7 +33,8 @@ def check_graph(graph: Any, *, where: str) -> None:
 
     Raises:
         TypeError: no data object, features that are not real, or edges that are not int64.
-        ValueError: no nodes, no or misshapen features or edges, node numbers out of range, NaN or infinite features.
+        ValueError: no nodes, no or misshapen features or edges, node numbers out of range, NaN or infinite features of
+            nodes or edges.
     """
     if not is_graph(graph):
         raise TypeError(f"{where}: must be a torch_geometric Data object, got {type(graph).__name__}.")
@@ -52,6 +53,10 @@ def check_graph(graph: Any, *, where: str) -> None:
     check_edge_index(edge_index, len(x), where=where)
     if not torch.isfinite(x).all():
         raise ValueError(f"{where}: node features x must be finite, got NaN or infinite values.")
+    for name in ("edge_attr", "edge_weight"):
+        values = getattr(graph, name, None)
+        if isinstance(values, Tensor) and values.is_floating_point() and not torch.isfinite(values).all():
+            raise ValueError(f"{where}: {name} must be finite, got NaN or infinite values.")
 
 
 def check_batch(graph: Data, *, where: str) -> None:
