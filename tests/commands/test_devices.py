@@ -87,8 +87,10 @@ class TestRuns:
 
     @pytest.mark.skipif(sys.platform != "linux", reason="children are read from /proc")
     @pytest.mark.parametrize("number", [0, 1])
-    def test_a_killed_process_ends_all_and_the_run_goes_on_bit_for_bit(self, tmp_path, number):
-        whole, killed = tmp_path / "whole", tmp_path / "killed"
+    def test_a_killed_process_ends_all_and_the_run_goes_on_bit_for_bit(self, tmp_path, monkeypatch, number):
+        whole, killed, scratch = tmp_path / "whole", tmp_path / "killed", tmp_path / "scratch"
+        scratch.mkdir()
+        monkeypatch.setenv("TMPDIR", str(scratch))
         assert ended(*WORDS, "--devices", "2", "--out", str(whole))[0] == 0
         process = command(*WORDS, "--devices", "2", "--out", str(killed), stderr=subprocess.PIPE)
         begun(killed, process)
@@ -105,6 +107,7 @@ class TestRuns:
         assert not any(
             subprocess.run(["kill", "-0", str(one)], stderr=subprocess.DEVNULL).returncode == 0 for one in every
         )
+        assert not list(scratch.glob("infotorch-*"))
         assert ended(*WORDS, "--devices", "2", "--out", str(killed), "--resume")[0] == 0
         assert (killed / "metrics.jsonl").read_bytes() == (whole / "metrics.jsonl").read_bytes()
 

@@ -19,6 +19,8 @@ _GRACE = 5.0
 _LAST = 3
 #: Environment variable: a folder for what each process says of what went wrong, by its number.
 _SAID = "INFOTORCH_SAID"
+#: Environment variable: a folder for what a process keeps for itself (`runs.ranks`), which a killed one cannot remove.
+_SCRATCH = "INFOTORCH_SCRATCH"
 #: Environment variable: the process that started this one, whose end this one must not outlive.
 _PARENT = "INFOTORCH_PARENT"
 
@@ -91,7 +93,10 @@ def run_in_processes(count: int, words: Sequence[str] = ()) -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    said = tempfile.TemporaryDirectory(prefix="infotorch-said-")
+    ours = tempfile.TemporaryDirectory(prefix="infotorch-ranks-")
+    said, scratch = (os.path.join(ours.name, name) for name in ("said", "scratch"))
+    os.mkdir(said)
+    os.mkdir(scratch)
     common = {
         "WORLD_SIZE": str(count),
         "LOCAL_WORLD_SIZE": str(count),
@@ -99,7 +104,8 @@ def run_in_processes(count: int, words: Sequence[str] = ()) -> int:
         "MASTER_PORT": str(port),
         "NODE_RANK": "0",
         _PARENT: str(os.getpid()),
-        _SAID: said.name,
+        _SAID: said,
+        _SCRATCH: scratch,
     }
     threads = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // count)))}
     command = [sys.executable, "-m", "infotorch", *sys.argv[1:], *words]
@@ -122,8 +128,8 @@ def run_in_processes(count: int, words: Sequence[str] = ()) -> int:
             process.wait()
         for number, before in kept.items():
             signal.signal(number, before)
-        with said:
-            _say_what_others_said(said.name)
+        with ours:
+            _say_what_others_said(said)
 
 
 def _handing_on(processes: Sequence[subprocess.Popen[bytes]]) -> Callable[[int, FrameType | None], None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
@@ -110,7 +111,8 @@ def beside_the_first(kept: Path) -> Iterator[tuple[Path, Outcome | None]]:
         ConnectionError: the first process has ended.
         ValueError: it has refused, or this one does.
     """
-    with tempfile.TemporaryDirectory(prefix="infotorch-") as folder:
+    # Where there is a process that started all of them, it removes what a killed one leaves.
+    with tempfile.TemporaryDirectory(prefix="infotorch-", dir=os.environ.get("INFOTORCH_SCRATCH")) as folder:
         told: list = [None, None]
         with together():
             dist.broadcast_object_list(told, 0)
