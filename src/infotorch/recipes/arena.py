@@ -51,7 +51,21 @@ WITHOUT_LABELS = {
 WITH_HEADS = ("readout", "supcon", "supcon-readout", "infonce", "mine", "renyi", "hsic", "kernel", "views")
 _HEAD: dict[str, SettingValue] = {"kind": "convolutions", "channels": 128, "locations": 7}
 
-FOUND: Found = {}
+FOUND: Found = {
+    "bp": {"optimizer.lr": 0.00368},
+    "deep-bp": {"optimizer.lr": 0.00248},
+    "random": {"optimizer.lr": 0.00368},
+    "readout": {"optimizer.lr": 0.00248},
+    "supcon": {"optimizer.lr": 0.00248},
+    "supcon-readout": {"optimizer.lr": 0.00368},
+    "infonce": {"optimizer.lr": 0.00368},
+    "hsic": {"optimizer.lr": 0.00368},
+    "kernel": {"optimizer.lr": 0.002},
+    "predsim": {"optimizer.lr": 0.00248},
+    "associated": {"optimizer.lr": 0.00203},
+    "forward-forward": {"optimizer.lr": 0.002},
+    "reconstruction": {"optimizer.lr": 0.00248},
+}
 
 
 def base() -> Recipe:
