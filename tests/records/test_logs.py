@@ -16,9 +16,10 @@ LINES = [
 ]
 
 
-def record(folder, seed=0, lines=LINES, ended=True):
+def record(folder, seed=0, lines=LINES, ended=True, **settings):
     made = RunRecord(folder)
-    made.begin({"name": "demo", "variant": "bp", "seed": seed}, {"started": "2026-01-01T00:00:00+00:00"})
+    recipe = {"name": "demo", "variant": "bp", "seed": seed, **settings}
+    made.begin(recipe, {"started": "2026-01-01T00:00:00+00:00"})
     for line in lines:
         made.append(line)
     if ended:
@@ -91,6 +92,41 @@ def test_a_sweep_is_written_trial_by_trial(tmp_path):
     (tmp_path / "new" / "sweep.json").write_text("{}")
     with pytest.raises(ValueError, match="new holds no trial: no process has begun one yet"):
         write_logs([tmp_path / "new"], tmp_path / "x.csv", to="csv")
+
+
+def test_runs_of_one_variant_with_other_settings_are_told_apart_by_them(tmp_path):
+    """As a table's file holds them: two collected commands of one recipe."""
+    hidden = {"network": {"hidden": [64, 32], "norm": None}, "title": "words"}
+    for number, epochs in enumerate((5, 10)):
+        for seed in (0, 1):
+            record(tmp_path / f"{number}{seed}", seed, LINES[:1], epochs=epochs, **hidden | {"title": f"{number}"})
+    record(tmp_path / "20", 0, LINES[:1], epochs=10, network={"hidden": [64, 32], "norm": "batch"})
+    out = write_logs([tmp_path], tmp_path / "metrics.csv", to="csv")
+    with out.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0])[:5] == ["recipe", "variant", "seed", "epochs", "network.norm"]
+    told = [(row["variant"], row["seed"], row["epochs"], row["network.norm"], row["step"]) for row in rows]
+    assert told == [
+        *(("bp", seed, epochs, "none", "8") for epochs in ("5", "10") for seed in "01"),
+        ("bp", "0", "10", "batch", "8"),
+    ]
+    pytest.importorskip("tensorboard")
+    out = write_logs([tmp_path], tmp_path / "tb", to="tensorboard")
+    folders = sorted(str(path.parent.relative_to(out)) for path in out.rglob("events.*"))
+    assert folders == [f"demo/bp{n}/seed-{seed}" for n, seed in (("-2", 0), ("-2", 1), ("-3", 0), ("", 0), ("", 1))]
+
+
+def test_trials_in_a_table_have_the_settings_that_were_searched(tmp_path):
+    sweep = tmp_path / "sweep"
+    for number, rate in enumerate((0.1, 0.25)):
+        folder = sweep / "tuning" / f"trial-{number:03d}" / "seed-1000"
+        record(folder, 1000, LINES[:1], ended=False, optimizer={"lr": rate, "momentum": 0.9})
+    (sweep / "sweep.json").write_text("{}")
+    out = write_logs([sweep], tmp_path / "metrics.csv", to="csv")
+    with out.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["trial"], row["optimizer.lr"]) for row in rows] == [("trial-000", "0.1"), ("trial-001", "0.25")]
+    assert "optimizer.momentum" not in rows[0]
 
 
 def test_what_cannot_be_written_is_one_error(tmp_path):
