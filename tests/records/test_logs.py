@@ -2,6 +2,7 @@
 
 import csv
 import json
+import signal
 
 import pytest
 
@@ -70,6 +71,26 @@ def test_a_damaged_run_takes_nothing_away_that_was_written_of_it(tmp_path):
         write_logs([tmp_path / "runs"], tmp_path / "tb", to="tensorboard")
     assert list(file.parent.iterdir()) == [file]
     assert file.read_bytes() == before
+
+
+def test_a_full_disk_is_one_error_and_what_was_written_before_stays(tmp_path, capfd):
+    pytest.importorskip("tensorboard")
+    resource = pytest.importorskip("resource")
+    record(tmp_path / "runs" / "a")
+    write_logs([tmp_path / "runs"], tmp_path / "tb", to="tensorboard")
+    [file] = (tmp_path / "tb" / "demo" / "bp" / "seed-0").iterdir()
+    before, (soft, most) = file.read_bytes(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, most))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            write_logs([tmp_path / "runs"], tmp_path / "tb", to="tensorboard")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, most))
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert list(file.parent.iterdir()) == [file]
+    assert file.read_bytes() == before
+    assert capfd.readouterr().err == ""  # no traceback of a thread beside the error
 
 
 def test_a_sweep_is_written_trial_by_trial(tmp_path):

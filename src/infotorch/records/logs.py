@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 import json
+import os
+import platform
+import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -166,7 +168,7 @@ def _table(runs: Sequence[_Logged], varying: Mapping[tuple[str, str], Sequence[s
 
 def _write_events(record: RunRecord, folder: Path) -> None:
     purpose = "infotorch log --to tensorboard"
-    writers = require("log", "tensorboard.summary.writer.event_file_writer", purpose)
+    writers = require("log", "tensorboard.summary.writer.record_writer", purpose)
     event, summary = (require("log", f"tensorboard.compat.proto.{name}_pb2", purpose) for name in ("event", "summary"))
     tensor = require("log", "tensorboard.compat.proto.tensor_pb2", purpose)
     lines, outcome = record.metrics(), record.outcome()
@@ -185,9 +187,16 @@ def _write_events(record: RunRecord, folder: Path) -> None:
     for name, value in ({} if outcome is None else outcome.metrics).items():
         add_number(f"final/{name}", value, lines[-1]["step"] if lines else 0)
     started = datetime.fromisoformat(str(record.environment()["started"])).timestamp()  # a run keeps no other time
-    # The record is read: what cannot be read takes nothing away that was written of it before.
-    for earlier in folder.glob("events.out.tfevents.*"):
-        earlier.unlink()
-    with contextlib.closing(writers.EventFileWriter(str(folder))) as writer:
-        for value, step in told:
-            writer.add_event(event.Event(wall_time=started, step=step, summary=summary.Summary(value=[value])))
+    # In memory, not by TensorBoard's own writer: where the disk is full its thread ends in a traceback of its own.
+    written = io.BytesIO()
+    records = writers.RecordWriter(written)
+    records.write(event.Event(wall_time=started, file_version="brain.Event:2").SerializeToString())
+    for value, step in told:
+        found = event.Event(wall_time=started, step=step, summary=summary.Summary(value=[value]))
+        records.write(found.SerializeToString())
+    earlier = list(folder.glob("events.out.tfevents.*"))
+    folder.mkdir(parents=True, exist_ok=True)
+    # A name that was never there: a TensorBoard that is open would go on in the middle of another file.
+    write_atomic(folder / f"events.out.tfevents.{time.time_ns()}.{platform.node()}.{os.getpid()}", written.getvalue())
+    for path in earlier:  # only now: what fails takes nothing away that was written before
+        path.unlink()
