@@ -52,7 +52,7 @@ class TestASweep:
             assert trial["mean"] == pytest.approx(sum(trial["scores"].values()) / 2)
             assert set(trial["scores"]) == {"1000", "1001"}
         assert found.best["mean"] == max(trial["mean"] for trial in found.trials)
-        assert found.running == 0
+        assert found.running == {}
         assert not list(directory.rglob("outcome.json"))
         assert not list(directory.rglob("state.pt"))
 

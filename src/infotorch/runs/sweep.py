@@ -26,6 +26,7 @@ from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.recipe_file import write_recipe
 from infotorch.recipes.search import Trial, best_trial, score_settings
 from infotorch.recipes.search_ranges import check_range_of
+from infotorch.recipes.settings import SettingValue
 from infotorch.records.files import read_json, write_atomic, write_json
 from infotorch.records.lock import is_empty
 from infotorch.records.progress import Progress
@@ -61,14 +62,14 @@ class SweepResult:
         recipe: the recipe with its settings, or None.
         importance: setting -> share of the variance of the scores, highest first; empty where `FEWEST` have not
             completed, or all are alike.
-        running: trials that other processes run.
+        running: number -> settings of the trials that other processes run: what they find may be better.
     """
 
     trials: list[SweepTrial]
     best: SweepTrial | None
     recipe: Recipe | None
     importance: dict[str, float]
-    running: int
+    running: dict[int, dict[str, SettingValue]]
 
 
 def check_sweep(recipe: Recipe, directory: Path, storage: str | None = None) -> None:
@@ -167,10 +168,11 @@ def sweep(
         _keep(study, directory)
         if finished is not None and row is not None:
             finished(row)
+    running = {trial.number: dict(trial.params) for trial in study.running()}  # first: none that ends now is left out
     trials, best = _keep(study, directory)
-    return SweepResult(
-        trials, best, None if best is None else _with(recipe, best), _importance(study), len(study.running())
-    )
+    for trial in trials:
+        running.pop(trial["trial"], None)
+    return SweepResult(trials, best, None if best is None else _with(recipe, best), _importance(study), running)
 
 
 def _begun(recipe: Recipe, storage: str | None) -> dict[str, Any]:
