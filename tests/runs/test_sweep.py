@@ -115,6 +115,18 @@ class TestEndings:
         assert {trial["status"] for trial in whole.trials} == {"completed"}
         assert whole.trials[-1]["settings"] == pruned["settings"]
 
+    def test_a_trial_is_compared_at_the_same_epoch_of_the_same_seed_though_epochs_are_searched(self, tmp_path):
+        space = {"epochs": SearchRange(values=(2, 3))}
+        recipe = searching(space, trials=4, seeds=(1000, 1001))
+        found = sweep(recipe, tmp_path / "s", prune=True, **CPU)
+        assert {trial["settings"]["epochs"] for trial in found.trials} == {2, 3}
+        begun = json.loads((tmp_path / "s/sweep.json").read_text())["study"]
+        told = SharedStudy(recipe, begun, str(tmp_path / "s/journal.log")).ended()
+        steps = {tuple(trial.intermediate_values) for trial in told}
+        second = {steps_of[len(steps_of) // 2] for steps_of in steps}
+        assert len(second) == 1  # where the second seed's first epoch stands
+        assert second.isdisjoint(step for steps_of in steps for step in steps_of[: len(steps_of) // 2])
+
     def test_watching_moves_no_number(self, tmp_path):
         recipe = searching(trials=2, epochs=3, variant="mi-only")
         first = sweep(recipe, tmp_path / "watched", **CPU)

@@ -40,6 +40,8 @@ from infotorch.runs.trials import PrunedError, trial_runner
 _BESIDE = {"changed", "title", "description", "source", "search.trials", "tune"}
 #: The share of a run that is never pruned: a slow start says little.
 _SLOW_START = 0.25
+#: Between the epochs of one seed and those of the next, in what trials report: more than any run has.
+_SEED_APART = 1_000_000
 #: Completed trials without which nothing is said of what mattered: a forest needs some to split.
 FEWEST = 4
 
@@ -224,7 +226,7 @@ def _watch(asked: Any, recipe: Recipe, seed: int) -> Watch:
         score = scores.get(metric)
         if score is None or not math.isfinite(score):
             return None
-        asked.report(score, place * epochs + epoch)
+        asked.report(score, place * _SEED_APART + epoch)  # not `epochs`, which may be what is searched
         if epoch < _SLOW_START * epochs or not asked.should_prune():
             return None
         return f"validation {metric} {score:.4g}, its best so far behind the median of the others"
