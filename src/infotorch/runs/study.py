@@ -76,6 +76,10 @@ class SharedStudy:
         # Without a status it was another tool that ended it.
         return "lost" not in trial.user_attrs and (not trial.state.is_finished() or "status" in trial.user_attrs)
 
+    @staticmethod
+    def _draws(trial: Any) -> bool:
+        return "fixed_params" not in trial.system_attrs and trial.user_attrs.get("lost") != "surplus"
+
     def running(self) -> list[Any]:
         """The trials that run now."""
         return [trial for trial in self.trials() if trial.state == self._states.RUNNING]
@@ -101,8 +105,15 @@ class SharedStudy:
             self._set_aside(asked.number, "surplus")
 
     def settings(self, asked: Any) -> dict[str, SettingValue]:
-        """What a trial tries. The sampler's seed is of the trial, so that no two processes draw the same."""
-        seed = derive_seed(SAMPLER_SEED, "sweep", asked.number) % 2**32
+        """What a trial tries. The sampler's seed is of the trial, so that no two processes draw the same.
+
+        It counts the trials that have drawn: what a trial that takes over tries is known, and the next draws as if
+        nothing had been interrupted.
+        """
+        drawn = sum(
+            trial.number < asked.number and self._draws(trial) for trial in self.study.get_trials(deepcopy=False)
+        )
+        seed = derive_seed(SAMPLER_SEED, "sweep", drawn) % 2**32
         self.study.sampler = self._optuna.samplers.TPESampler(seed=seed)
         return {key: suggest(asked, key, where) for key, where in self.recipe.search.space.items()}
 
