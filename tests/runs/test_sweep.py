@@ -166,6 +166,27 @@ class TestEndings:
         assert [trial["scores"] for trial in again.trials] == [trial["scores"] for trial in whole.trials]
         assert [trial["settings"] for trial in again.trials] == [trial["settings"] for trial in whole.trials]
 
+    @pytest.mark.filterwarnings("error:The reported value is ignored")
+    @pytest.mark.parametrize("checkpoint_seconds", [0.0, 1e6])
+    def test_an_interrupted_trial_keeps_the_scores_that_pruning_looks_at(self, tmp_path, checkpoint_seconds):
+        recipe = searching(trials=1, epochs=4, seeds=(1000, 1001))
+
+        def interrupt(what, done, _total):
+            if "seed 1001" in what and done == 7:
+                raise KeyboardInterrupt
+
+        def scores(directory):
+            begun = json.loads((directory / "sweep.json").read_text())["study"]
+            [trial] = SharedStudy(recipe, begun, str(directory / "journal.log")).trials()
+            return trial.intermediate_values
+
+        sweep(recipe, tmp_path / "whole", **CPU)
+        with pytest.raises(KeyboardInterrupt):
+            sweep(recipe, tmp_path / "cut", progress=interrupt, checkpoint_seconds=checkpoint_seconds, **CPU)
+        assert scores(tmp_path / "cut") == scores(tmp_path / "whole")  # its last epoch is no place to prune
+        sweep(recipe, tmp_path / "cut", **CPU)
+        assert scores(tmp_path / "cut") == scores(tmp_path / "whole")
+
 
 class TestRefusals:
     @pytest.mark.parametrize(

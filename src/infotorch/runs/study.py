@@ -104,6 +104,10 @@ class SharedStudy:
                 return asked
             self._set_aside(asked.number, "surplus")
 
+    def reported(self, asked: Any) -> set[int]:
+        """Where scores of a trial are known already: it takes over from another."""
+        return set(self._storage.get_trial(self._trial_id(asked.number)).intermediate_values)
+
     def settings(self, asked: Any) -> dict[str, SettingValue]:
         """What a trial tries. The sampler's seed is of the trial, so that no two processes draw the same.
 
@@ -165,7 +169,14 @@ class SharedStudy:
         kills = trial.user_attrs.get("kills", 0) + (why == "killed")
         # Settings that kill whoever tries them, as memory runs out, are not tried a third time.
         if kills < 2 and "folder" in trial.user_attrs:
-            self.study.enqueue_trial(trial.params, {"folder": trial.user_attrs["folder"], "kills": kills})
+            told = {"folder": trial.user_attrs["folder"], "kills": kills}
+            again = self._optuna.trial.create_trial(
+                state=self._states.WAITING,
+                system_attrs={"fixed_params": trial.params},  # as `enqueue_trial` has it, which forgets the scores
+                user_attrs=told,
+                intermediate_values=trial.intermediate_values,
+            )
+            self.study.add_trial(again)
 
     def _set_aside(self, number: int, why: str) -> bool:
         return self._finish(number, {"lost": why}, None, self._states.FAIL)

@@ -15,7 +15,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -200,7 +200,8 @@ class _Work:
         study, began = self._study, time.monotonic()
         settings = study.settings(asked)
         folder = self._directory / "tuning" / asked.user_attrs.get("folder", f"trial-{asked.number:03d}")
-        watch = (lambda seed: _watch(asked, study.recipe, seed)) if self._prune else None
+        known = study.reported(asked)
+        watch = (lambda seed: _watch(asked, study.recipe, seed, known)) if self._prune else None
         mean, told = None, {"status": "completed", "message": "", "scores": {}}
         with study.working(asked, folder):
             try:
@@ -218,16 +219,18 @@ class _Work:
         return SweepTrial(trial=asked.number, settings=settings, mean=mean, **told)
 
 
-def _watch(asked: Any, recipe: Recipe, seed: int) -> Watch:
-    """What reports a run's validation scores to the study, and prunes it where the study says so."""
+def _watch(asked: Any, recipe: Recipe, seed: int, known: Collection[int]) -> Watch:
+    """What reports a run's validation scores that are not known to the study, and prunes it where the study says so."""
     metric, place = recipe.search.metric.removeprefix("validation_"), recipe.search.seeds.index(seed)
 
     def watch(epoch: int, epochs: int, scores: Mapping[str, float]) -> str | None:
         score = scores.get(metric)
         if score is None or not math.isfinite(score):
             return None
-        asked.report(score, place * _SEED_APART + epoch)  # not `epochs`, which may be what is searched
-        if epoch < _SLOW_START * epochs or not asked.should_prune():
+        step = place * _SEED_APART + epoch  # not `epochs`, which may be what is searched
+        if step not in known:
+            asked.report(score, step)
+        if epoch < _SLOW_START * epochs or step < max(known, default=0) or not asked.should_prune():
             return None
         return f"validation {metric} {score:.4g}, its best so far behind the median of the others"
 
