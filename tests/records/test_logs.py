@@ -6,6 +6,7 @@ import signal
 
 import pytest
 
+from infotorch.records.finding import find_runs
 from infotorch.records.logs import write_logs
 from infotorch.records.outcome import Outcome
 from infotorch.records.run_record import RunRecord
@@ -100,6 +101,11 @@ def test_a_sweep_is_written_trial_by_trial(tmp_path):
     with pytest.raises(ValueError, match=r"holds no run: no recipe.json at or below it, but trials of a search"):
         write_logs([sweep], tmp_path / "x.csv", to="csv")  # of a search within a run
     (sweep / "sweep.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"but trials of a search; `infotorch log \S+sweep` has their curves\.$"):
+        find_runs(tmp_path)  # as `report` does
+    (sweep / "best.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"has their curves, and \S+best\.json runs as a recipe\.$"):
+        find_runs(sweep)
     record(tmp_path / "run")
     out = write_logs([tmp_path / "run", sweep, sweep], tmp_path / "metrics.csv", to="csv")
     with out.open(newline="") as file:
