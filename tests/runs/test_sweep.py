@@ -166,6 +166,22 @@ class TestEndings:
         assert [trial["scores"] for trial in again.trials] == [trial["scores"] for trial in whole.trials]
         assert [trial["settings"] for trial in again.trials] == [trial["settings"] for trial in whole.trials]
 
+    def test_a_trial_that_is_taken_over_runs_no_seed_again_that_has_ended(self, tmp_path):
+        recipe, seen = searching(trials=1, epochs=2, seeds=(1000, 1001, 1002)), []
+
+        def interrupt(what, done, _total):
+            if "seed 1002" in what and done == 3:
+                raise KeyboardInterrupt
+
+        whole = sweep(recipe, tmp_path / "whole", **CPU)
+        for _ in range(2):
+            with pytest.raises(KeyboardInterrupt):
+                sweep(recipe, tmp_path / "cut", progress=interrupt, checkpoint_seconds=1e6, **CPU)
+        again = sweep(recipe, tmp_path / "cut", progress=lambda what, *_: seen.append(what), **CPU)
+        assert set(seen) == {"search trial-000, bp seed 1002: network"}
+        assert [trial["scores"] for trial in again.trials] == [trial["scores"] for trial in whole.trials]
+        assert again.best["mean"] == whole.best["mean"]
+
     @pytest.mark.filterwarnings("error:The reported value is ignored")
     @pytest.mark.parametrize("checkpoint_seconds", [0.0, 1e6])
     def test_an_interrupted_trial_keeps_the_scores_that_pruning_looks_at(self, tmp_path, checkpoint_seconds):

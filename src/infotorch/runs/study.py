@@ -5,6 +5,7 @@ A trial of Optuna is a numbered row of the journal or the database. These attrib
     folder    its folder, which the trial that takes over from a lost one has too
     worker    machine and folder of the process that runs it; it holds the lock of that folder
     heard     when it last said that it lives, in seconds since 1970
+    done      seed -> score of its runs that have ended, which the trial that takes over does not run again
     lost      "killed", "interrupted" or "surplus": it does not count as a trial
     status    how it ended, with message, scores and seconds
 """
@@ -169,7 +170,7 @@ class SharedStudy:
         kills = trial.user_attrs.get("kills", 0) + (why == "killed")
         # Settings that kill whoever tries them, as memory runs out, are not tried a third time.
         if kills < 2 and "folder" in trial.user_attrs:
-            told = {"folder": trial.user_attrs["folder"], "kills": kills}
+            told = {"folder": trial.user_attrs["folder"], "kills": kills, "done": trial.user_attrs.get("done", {})}
             again = self._optuna.trial.create_trial(
                 state=self._states.WAITING,
                 system_attrs={"fixed_params": trial.params},  # as `enqueue_trial` has it, which forgets the scores

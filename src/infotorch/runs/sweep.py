@@ -24,10 +24,10 @@ from infotorch.numerics.extras import require
 from infotorch.recipes.changes import change
 from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.recipe_file import write_recipe
-from infotorch.recipes.search import Trial, best_trial, score_settings
+from infotorch.recipes.search import RunTrial, Trial, best_trial, score_settings
 from infotorch.recipes.search_ranges import check_range_of
 from infotorch.recipes.settings import SettingValue
-from infotorch.records.files import read_json, write_atomic, write_json
+from infotorch.records.files import json_values, read_json, write_atomic, write_json
 from infotorch.records.lock import is_empty
 from infotorch.records.progress import Progress
 from infotorch.runs.resume import flat_settings
@@ -205,7 +205,7 @@ class _Work:
         mean, told = None, {"status": "completed", "message": "", "scores": {}}
         with study.working(asked, folder):
             try:
-                runner = trial_runner(*self._options, watch=watch)
+                runner = _keeping(asked, study.recipe.search.metric, trial_runner(*self._options, watch=watch))
                 told["scores"], mean = score_settings(study.recipe, settings, folder, runner)
                 if mean is None:
                     told |= {"status": "diverged", "message": "its loss was not finite"}
@@ -217,6 +217,20 @@ class _Work:
             if not study.end(asked, mean, **told):
                 return None
         return SweepTrial(trial=asked.number, settings=settings, mean=mean, **told)
+
+
+def _keeping(asked: Any, metric: str, runner: RunTrial) -> RunTrial:
+    """What runs each seed of a trial once, be it that another process takes the trial over."""
+    done: dict[str, float | None] = dict(asked.user_attrs.get("done", {}))
+
+    def run_trial(trial: Recipe, where: Path, seed: int) -> Mapping[str, float]:
+        if str(seed) not in done:
+            done[str(seed)] = json_values(runner(trial, where, seed).get(metric))
+            asked.set_user_attr("done", done)
+        score = done[str(seed)]
+        return {} if score is None else {metric: score}
+
+    return run_trial
 
 
 def _watch(asked: Any, recipe: Recipe, seed: int, known: Collection[int]) -> Watch:
