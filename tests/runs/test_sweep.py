@@ -166,7 +166,7 @@ class TestEndings:
         assert [trial["scores"] for trial in again.trials] == [trial["scores"] for trial in whole.trials]
         assert [trial["settings"] for trial in again.trials] == [trial["settings"] for trial in whole.trials]
 
-    def test_a_trial_that_is_taken_over_runs_no_seed_again_that_has_ended(self, tmp_path):
+    def test_a_trial_that_is_taken_over_keeps_its_number_and_runs_no_seed_again_that_has_ended(self, tmp_path):
         recipe, seen = searching(trials=1, epochs=2, seeds=(1000, 1001, 1002)), []
 
         def interrupt(what, done, _total):
@@ -179,6 +179,7 @@ class TestEndings:
                 sweep(recipe, tmp_path / "cut", progress=interrupt, checkpoint_seconds=1e6, **CPU)
         again = sweep(recipe, tmp_path / "cut", progress=lambda what, *_: seen.append(what), **CPU)
         assert set(seen) == {"search trial-000, bp seed 1002: network"}
+        assert [trial["trial"] for trial in again.trials] == [trial["trial"] for trial in kept(tmp_path / "cut")] == [0]
         assert [trial["scores"] for trial in again.trials] == [trial["scores"] for trial in whole.trials]
         assert again.best["mean"] == whole.best["mean"]
 

@@ -170,7 +170,7 @@ def sweep(
         _keep(study, directory)
         if finished is not None and row is not None:
             finished(row)
-    running = {trial.number: dict(trial.params) for trial in study.running()}  # first: none that ends now is left out
+    running = {_number(trial): dict(trial.params) for trial in study.running()}  # first: none that ends now is left out
     trials, best = _keep(study, directory)
     for trial in trials:
         running.pop(trial["trial"], None)
@@ -216,7 +216,7 @@ class _Work:
             told["seconds"] = round(time.monotonic() - began, 3)
             if not study.end(asked, mean, **told):
                 return None
-        return SweepTrial(trial=asked.number, settings=settings, mean=mean, **told)
+        return SweepTrial(trial=_number(asked), settings=settings, mean=mean, **told)
 
 
 def _keeping(asked: Any, metric: str, runner: RunTrial) -> RunTrial:
@@ -254,7 +254,7 @@ def _watch(asked: Any, recipe: Recipe, seed: int, known: Collection[int]) -> Wat
 def _keep(study: SharedStudy, directory: Path) -> tuple[list[SweepTrial], SweepTrial | None]:
     """Write down what all processes have found so far, and return it: the trials that have ended, and the best."""
     with patient_writer(directory):  # read within, too: another process may have written more in between
-        trials = [_row(trial) for trial in study.ended()]
+        trials = sorted((_row(trial) for trial in study.ended()), key=lambda trial: trial["trial"])
         best = best_trial(study.recipe, trials) if any(trial["mean"] is not None for trial in trials) else None
         lines = "".join(json.dumps(trial, ensure_ascii=False) + "\n" for trial in trials)
         (directory / "tuning").mkdir(exist_ok=True)
@@ -267,7 +267,13 @@ def _keep(study: SharedStudy, directory: Path) -> tuple[list[SweepTrial], SweepT
 def _row(trial: Any) -> SweepTrial:
     known = {key: trial.user_attrs[key] for key in ("scores", "status", "message", "seconds")}
     mean = trial.value if known["status"] == "completed" else None
-    return SweepTrial(trial=trial.number, settings=dict(trial.params), mean=mean, **known)
+    return SweepTrial(trial=_number(trial), settings=dict(trial.params), mean=mean, **known)
+
+
+def _number(trial: Any) -> int:
+    """That of its folder, as its metrics have it: a trial that takes over from another has a new one in the study."""
+    folder = trial.user_attrs.get("folder")
+    return trial.number if folder is None else int(folder.removeprefix("trial-"))
 
 
 def _with(recipe: Recipe, trial: Trial) -> Recipe:
