@@ -10,7 +10,9 @@ import time
 
 import pytest
 
+from infotorch.recipes.recipe_file import read_recipe
 from infotorch.records.run_record import RunRecord
+from infotorch.runs.study import SharedStudy
 
 SMALL = ["demo", "--variant", "bp", "--set", "epochs=1", "--set", "data.limit=100", "--device", "cpu", "--seeds", "1"]
 RATE = ["--set-range", "optimizer.lr=1e-4:1e-1:log"]
@@ -65,6 +67,22 @@ class TestWhatIsSeen:
         _, _, errors = call("sweep", *SMALL, *RATE, "--trials", "2", "--out", "s")
         assert errors.startswith("2 trials of demo bp in s\n")
         assert "search trial-001, bp seed 1000: network: step 1 of 2" in errors
+
+    def test_a_trial_that_another_process_runs_stands_in_the_list_and_the_best_is_so_far(self, call, tmp_path):
+        words = ["sweep", *SMALL, *RATE, "--out", "s", "-q", "--trials"]
+        call(*words, "1")
+        begun = json.loads((tmp_path / "s/sweep.json").read_text())["study"]
+        recipe = read_recipe(tmp_path / "s/best.json")
+        search = recipe.search.model_copy(update={"trials": 2})
+        other = SharedStudy(recipe.model_copy(update={"search": search}), begun, str(tmp_path / "s/journal.log"))
+        asked = other.take()
+        rate = other.settings(asked)["optimizer.lr"]
+        with other.working(asked, tmp_path / "s/tuning/trial-001"):
+            code, out, errors = call(*words, "2")
+            assert (code, errors) == (0, "")
+            table, best = out[1:].split("\n\n")
+            assert [re.split(r"  +", line) for line in table.splitlines()][2] == ["1", f"{rate:.4g}", "running"]
+            assert best == "best so far: trial 0, infotorch run s/best.json\n"
 
     def test_none_that_completes_is_exit_code_1(self, call, tmp_path):
         wild = ["--set", "optimizer.name=sgd", "--set", "optimizer.schedule=constant"]
@@ -165,9 +183,9 @@ def test_a_killed_worker_loses_one_trial_and_a_rerun_completes(tmp_path):
     again = start(*words)
     out, errors = again.communicate(timeout=100)
     assert (again.returncode, errors) == (0, "")
-    assert [trial["trial"] for trial in kept(tmp_path / "s")] == [0, 2, 3]
+    assert [trial["trial"] for trial in kept(tmp_path / "s")] == [0, 1, 3]
     assert [trial["status"] for trial in kept(tmp_path / "s")] == ["completed"] * 3
-    # The third takes over from the killed one, in its folder.
+    # The third takes over from the killed one, in its folder and under its number.
     assert sorted(path.name for path in (tmp_path / "s/tuning").glob("trial-*")) == [
         "trial-000",
         "trial-001",

@@ -2,9 +2,11 @@
 
 import csv
 import json
+import signal
 
 import pytest
 
+from infotorch.records.finding import find_runs
 from infotorch.records.logs import write_logs
 from infotorch.records.outcome import Outcome
 from infotorch.records.run_record import RunRecord
@@ -16,9 +18,10 @@ LINES = [
 ]
 
 
-def record(folder, seed=0, lines=LINES, ended=True):
+def record(folder, seed=0, lines=LINES, ended=True, **settings):
     made = RunRecord(folder)
-    made.begin({"name": "demo", "variant": "bp", "seed": seed}, {"started": "2026-01-01T00:00:00+00:00"})
+    recipe = {"name": "demo", "variant": "bp", "seed": seed, **settings}
+    made.begin(recipe, {"started": "2026-01-01T00:00:00+00:00"})
     for line in lines:
         made.append(line)
     if ended:
@@ -71,6 +74,26 @@ def test_a_damaged_run_takes_nothing_away_that_was_written_of_it(tmp_path):
     assert file.read_bytes() == before
 
 
+def test_a_full_disk_is_one_error_and_what_was_written_before_stays(tmp_path, capfd):
+    pytest.importorskip("tensorboard")
+    resource = pytest.importorskip("resource")
+    record(tmp_path / "runs" / "a")
+    write_logs([tmp_path / "runs"], tmp_path / "tb", to="tensorboard")
+    [file] = (tmp_path / "tb" / "demo" / "bp" / "seed-0").iterdir()
+    before, (soft, most) = file.read_bytes(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, most))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            write_logs([tmp_path / "runs"], tmp_path / "tb", to="tensorboard")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, most))
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert list(file.parent.iterdir()) == [file]
+    assert file.read_bytes() == before
+    assert capfd.readouterr().err == ""  # no traceback of a thread beside the error
+
+
 def test_a_sweep_is_written_trial_by_trial(tmp_path):
     sweep = tmp_path / "sweep"
     for trial in ("trial-000", "trial-001"):
@@ -78,6 +101,11 @@ def test_a_sweep_is_written_trial_by_trial(tmp_path):
     with pytest.raises(ValueError, match=r"holds no run: no recipe.json at or below it, but trials of a search"):
         write_logs([sweep], tmp_path / "x.csv", to="csv")  # of a search within a run
     (sweep / "sweep.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"but trials of a search; `infotorch log \S+sweep` has their curves\.$"):
+        find_runs(tmp_path)  # as `report` does
+    (sweep / "best.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"has their curves, and \S+best\.json runs as a recipe\.$"):
+        find_runs(sweep)
     record(tmp_path / "run")
     out = write_logs([tmp_path / "run", sweep, sweep], tmp_path / "metrics.csv", to="csv")
     with out.open(newline="") as file:
@@ -91,6 +119,41 @@ def test_a_sweep_is_written_trial_by_trial(tmp_path):
     (tmp_path / "new" / "sweep.json").write_text("{}")
     with pytest.raises(ValueError, match="new holds no trial: no process has begun one yet"):
         write_logs([tmp_path / "new"], tmp_path / "x.csv", to="csv")
+
+
+def test_runs_of_one_variant_with_other_settings_are_told_apart_by_them(tmp_path):
+    """As a table's file holds them: two collected commands of one recipe."""
+    hidden = {"network": {"hidden": [64, 32], "norm": None}, "title": "words"}
+    for number, epochs in enumerate((5, 10)):
+        for seed in (0, 1):
+            record(tmp_path / f"{number}{seed}", seed, LINES[:1], epochs=epochs, **hidden | {"title": f"{number}"})
+    record(tmp_path / "20", 0, LINES[:1], epochs=10, network={"hidden": [64, 32], "norm": "batch"})
+    out = write_logs([tmp_path], tmp_path / "metrics.csv", to="csv")
+    with out.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0])[:5] == ["recipe", "variant", "seed", "epochs", "network.norm"]
+    told = [(row["variant"], row["seed"], row["epochs"], row["network.norm"], row["step"]) for row in rows]
+    assert told == [
+        *(("bp", seed, epochs, "none", "8") for epochs in ("5", "10") for seed in "01"),
+        ("bp", "0", "10", "batch", "8"),
+    ]
+    pytest.importorskip("tensorboard")
+    out = write_logs([tmp_path], tmp_path / "tb", to="tensorboard")
+    folders = sorted(str(path.parent.relative_to(out)) for path in out.rglob("events.*"))
+    assert folders == [f"demo/bp{n}/seed-{seed}" for n, seed in (("-2", 0), ("-2", 1), ("-3", 0), ("", 0), ("", 1))]
+
+
+def test_trials_in_a_table_have_the_settings_that_were_searched(tmp_path):
+    sweep = tmp_path / "sweep"
+    for number, rate in enumerate((0.1, 0.25)):
+        folder = sweep / "tuning" / f"trial-{number:03d}" / "seed-1000"
+        record(folder, 1000, LINES[:1], ended=False, optimizer={"lr": rate, "momentum": 0.9})
+    (sweep / "sweep.json").write_text("{}")
+    out = write_logs([sweep], tmp_path / "metrics.csv", to="csv")
+    with out.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["trial"], row["optimizer.lr"]) for row in rows] == [("trial-000", "0.1"), ("trial-001", "0.25")]
+    assert "optimizer.momentum" not in rows[0]
 
 
 def test_what_cannot_be_written_is_one_error(tmp_path):

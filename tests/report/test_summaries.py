@@ -153,6 +153,20 @@ def test_markdown_table_of_one_recipe(make_run):
     assert line == "| bp | 86.57 | 84.00 ± 2.31 (n = 3) | 84.00 ± 2.31 | 94.00 ± 2.31 | 6.00 | 12 s | 3 of 3 |"
 
 
+def test_rows_of_other_data_have_their_own_majority_class(make_run):
+    """A mean over both is what guessing gives on neither."""
+    runs = []
+    for data, share in (("mnist", 0.1135), ("fashion-mnist", 0.1)):
+        for seed in range(2):
+            metrics = {"test_accuracy": 0.9, "majority_class": share}
+            runs.append(make_run(seed=seed, metrics=metrics, data={"name": data}, folder=f"{data}-{seed}"))
+    text = markdown_table(summarise(runs))
+    assert "- demo, bp, data.name mnist: always guessing the most frequent class gives 11.35 %\n" in text
+    assert "- demo, bp, data.name fashion-mnist: always guessing the most frequent class gives 10.00 %\n" in text
+    assert "10.68" not in text
+    assert "- demo: always guessing the most frequent class gives 11.35 %\n" in markdown_table(summarise(runs[:2]))
+
+
 def test_markdown_table_of_several_recipes_names_recipe_and_metric(make_run):
     rows = summarise([make_run("a", metrics={"test_psnr_db": 21.3}), make_run("b", metrics={"test_mae": 0.987})])
     lines = markdown_table(rows).splitlines()

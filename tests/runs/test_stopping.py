@@ -58,10 +58,11 @@ class TestInterrupts:
             SWALLOWED.format(then="pass"),
             SWALLOWED.format(then="raise RecursionError('of numpy')"),
             "exec('os.kill(os.getpid(), signal.SIGTERM)')",
+            "import weakref; weakref.finalize(set(), os.kill, os.getpid(), signal.SIGTERM)",
         ],
     )
     def test_whatever_an_import_makes_of_a_signal_it_is_one_line_and_130(self, swallows):
-        """Seen in turn: the run went on to its end, a traceback with exit code 1, and Python's own end by SIGINT."""
+        """Seen in turn: the run went on, a traceback with exit code 1, Python's end by SIGINT, one beside the line."""
         words = [sys.executable, "-c", SIGNALLED.format(swallows=swallows)]
         ended = subprocess.run(words, capture_output=True, text=True)
         assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "infotorch: interrupted.\n")

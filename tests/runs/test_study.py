@@ -131,6 +131,19 @@ def test_an_interrupted_trial_is_handed_back_as_often_as_need_be(opened, tmp_pat
     assert tried == tried[:1] * 4
 
 
+def test_what_is_tried_after_an_interruption_is_what_would_have_been(opened, tmp_path):
+    whole, cut, found = opened(13), opened(13, str(tmp_path / "cut.log")), []  # beyond ten, draws follow the scores
+    expected = [ended(whole, whole.take(), tmp_path / "whole", value=number % 5) for number in range(13)]
+    while (asked := cut.take()) is not None:
+        if asked.number in {1, 2, 7, 13}:  # the second trial twice
+            cut.settings(asked)
+            with cut.working(asked, tmp_path / "cut"):
+                cut.hand_back(asked)
+        else:
+            found.append(ended(cut, asked, tmp_path / "cut", value=len(found) % 5))
+    assert found == expected
+
+
 def test_a_trial_of_another_machine_is_lost_when_it_is_silent_for_long(opened, tmp_path, monkeypatch):
     study, other = opened(1), opened(1)
     asked = study.take()

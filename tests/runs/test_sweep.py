@@ -52,7 +52,7 @@ class TestASweep:
             assert trial["mean"] == pytest.approx(sum(trial["scores"].values()) / 2)
             assert set(trial["scores"]) == {"1000", "1001"}
         assert found.best["mean"] == max(trial["mean"] for trial in found.trials)
-        assert found.running == 0
+        assert found.running == {}
         assert not list(directory.rglob("outcome.json"))
         assert not list(directory.rglob("state.pt"))
 
@@ -115,6 +115,18 @@ class TestEndings:
         assert {trial["status"] for trial in whole.trials} == {"completed"}
         assert whole.trials[-1]["settings"] == pruned["settings"]
 
+    def test_a_trial_is_compared_at_the_same_epoch_of_the_same_seed_though_epochs_are_searched(self, tmp_path):
+        space = {"epochs": SearchRange(values=(2, 3))}
+        recipe = searching(space, trials=4, seeds=(1000, 1001))
+        found = sweep(recipe, tmp_path / "s", prune=True, **CPU)
+        assert {trial["settings"]["epochs"] for trial in found.trials} == {2, 3}
+        begun = json.loads((tmp_path / "s/sweep.json").read_text())["study"]
+        told = SharedStudy(recipe, begun, str(tmp_path / "s/journal.log")).ended()
+        steps = {tuple(trial.intermediate_values) for trial in told}
+        second = {steps_of[len(steps_of) // 2] for steps_of in steps}
+        assert len(second) == 1  # where the second seed's first epoch stands
+        assert second.isdisjoint(step for steps_of in steps for step in steps_of[: len(steps_of) // 2])
+
     def test_watching_moves_no_number(self, tmp_path):
         recipe = searching(trials=2, epochs=3, variant="mi-only")
         first = sweep(recipe, tmp_path / "watched", **CPU)
@@ -153,6 +165,44 @@ class TestEndings:
         assert seen[0] == ("search trial-001, bp seed 1000: network", 5)  # four steps were kept
         assert [trial["scores"] for trial in again.trials] == [trial["scores"] for trial in whole.trials]
         assert [trial["settings"] for trial in again.trials] == [trial["settings"] for trial in whole.trials]
+
+    def test_a_trial_that_is_taken_over_keeps_its_number_and_runs_no_seed_again_that_has_ended(self, tmp_path):
+        recipe, seen = searching(trials=1, epochs=2, seeds=(1000, 1001, 1002)), []
+
+        def interrupt(what, done, _total):
+            if "seed 1002" in what and done == 3:
+                raise KeyboardInterrupt
+
+        whole = sweep(recipe, tmp_path / "whole", **CPU)
+        for _ in range(2):
+            with pytest.raises(KeyboardInterrupt):
+                sweep(recipe, tmp_path / "cut", progress=interrupt, checkpoint_seconds=1e6, **CPU)
+        again = sweep(recipe, tmp_path / "cut", progress=lambda what, *_: seen.append(what), **CPU)
+        assert set(seen) == {"search trial-000, bp seed 1002: network"}
+        assert [trial["trial"] for trial in again.trials] == [trial["trial"] for trial in kept(tmp_path / "cut")] == [0]
+        assert [trial["scores"] for trial in again.trials] == [trial["scores"] for trial in whole.trials]
+        assert again.best["mean"] == whole.best["mean"]
+
+    @pytest.mark.filterwarnings("error:The reported value is ignored")
+    @pytest.mark.parametrize("checkpoint_seconds", [0.0, 1e6])
+    def test_an_interrupted_trial_keeps_the_scores_that_pruning_looks_at(self, tmp_path, checkpoint_seconds):
+        recipe = searching(trials=1, epochs=4, seeds=(1000, 1001))
+
+        def interrupt(what, done, _total):
+            if "seed 1001" in what and done == 7:
+                raise KeyboardInterrupt
+
+        def scores(directory):
+            begun = json.loads((directory / "sweep.json").read_text())["study"]
+            [trial] = SharedStudy(recipe, begun, str(directory / "journal.log")).trials()
+            return trial.intermediate_values
+
+        sweep(recipe, tmp_path / "whole", **CPU)
+        with pytest.raises(KeyboardInterrupt):
+            sweep(recipe, tmp_path / "cut", progress=interrupt, checkpoint_seconds=checkpoint_seconds, **CPU)
+        assert scores(tmp_path / "cut") == scores(tmp_path / "whole")  # its last epoch is no place to prune
+        sweep(recipe, tmp_path / "cut", **CPU)
+        assert scores(tmp_path / "cut") == scores(tmp_path / "whole")
 
 
 class TestRefusals:

@@ -138,17 +138,22 @@ def _show(recipe: Recipe, found: SweepResult, directory: Path) -> None:
             mean,
             trial["status"],
         ))
+    for number, settings in found.running.items():
+        lines.append((str(number), *(_plain(settings.get(key, "")) for key in keys), "", "running"))
     print()
     print_columns(lines)
     if len(found.importance) > 1:
         print()
         print_columns([("setting", "importance"), *((key, f"{share:.2f}") for key, share in found.importance.items())])
     if found.best is None:
-        complain(f"no trial of {recipe.name} {recipe.variant} has completed; see {directory}.")
+        what = "no trial" if not found.running else "so far no trial"
+        complain(f"{what} of {recipe.name} {recipe.variant} has completed; see {directory}.")
     else:
-        print(f"\nbest: trial {found.best['trial']}, infotorch run {directory / 'best.json'}")
-    if found.running:
-        say(f"{found.running} trials are being run by other processes; the last to end has them all.")
+        what = "best" if not found.running else "best so far"
+        print(f"\n{what}: trial {found.best['trial']}, infotorch run {directory / 'best.json'}")
+    if count := len(found.running):
+        what = "1 trial is" if count == 1 else f"{count} trials are"
+        say(f"{what} being run by other processes; the last to end has them all.")
 
 
 def _plain(value: object) -> str:

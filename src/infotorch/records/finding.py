@@ -44,12 +44,21 @@ def _below(directory: Path) -> list[RunRecord]:
     records = [RunRecord(path) for path in here if "tuning" not in path.relative_to(directory).parts]
     collected = [run for path in sorted(directory.glob("*.json")) if is_table(path) for run in TableFile(path).runs()]
     if not records and not collected:
-        beside = ", but trials of a search" if here else ""
+        beside = f", but trials of a search{_instead(directory)}" if here else ""
         raise ValueError(f"{directory} holds no run: no recipe.json at or below it{beside}.")
     if collected:
         known = set(map(_identity, records))
         return [*records, *(run for run in collected if _identity(run) not in known)]
     return [*records]
+
+
+def _instead(directory: Path) -> str:
+    """What can be done with a sweep at or below a directory, which has no run to read."""
+    sweep = next((path.parent for path in sorted(directory.rglob("sweep.json"))), None)
+    if sweep is None:
+        return ""
+    best = f", and {sweep / 'best.json'} runs as a recipe" if (sweep / "best.json").is_file() else ""
+    return f"; `infotorch log {sweep}` has their curves{best}"
 
 
 def trials_of(sweep: Path) -> list[RunRecord]:

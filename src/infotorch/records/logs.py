@@ -2,27 +2,44 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 import json
-from collections.abc import Sequence
+import os
+import platform
+import time
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from infotorch.numerics.extras import require
 from infotorch.records.files import write_atomic
 from infotorch.records.finding import find_runs, trials_of
 from infotorch.records.run_record import RunRecord
+from infotorch.records.table_file import WORDS
 
 #: What metrics can be written as.
 LogFormat = Literal["csv", "tensorboard"]
 #: What says which line of a run it is, and is no metric.
 _PLACE = ("stage", "module", "epoch", "step")
 _RUN = ("recipe", "variant", "trial", "seed")
-# Recipe, variant, trial of a sweep or "", and seed.
-_Names = tuple[str, str, str, int]
+
+
+class _Logged(NamedTuple):
+    """A run by its names: `trial` is that of a sweep or "", `settings` what decides it beside its seed."""
+
+    recipe: str
+    variant: str
+    trial: str
+    seed: int
+    record: RunRecord
+    settings: Mapping[str, str | int | float]
+
+    @property
+    def named(self) -> str:
+        """The names in words."""
+        return " ".join(filter(None, (self.recipe, self.variant, self.trial, f"seed {self.seed}")))
 
 
 def write_logs(directories: Sequence[Path], out: Path, *, to: LogFormat) -> Path:
@@ -33,8 +50,10 @@ def write_logs(directories: Sequence[Path], out: Path, *, to: LogFormat) -> Path
     Args:
         directories: run directories, directories above them, directories of sweeps, whose trials are written, or
             tables' files.
-        out: of "csv", the file: one line for each module and epoch of each run. Of "tensorboard", a folder with one
-            for each run, recipe/variant/seed-N, for `tensorboard --logdir`; of a trial recipe/variant/trial-003/seed-N.
+        out: of "csv", the file: one line for each module and epoch of each run, with a column for each setting in which
+            the runs of a variant differ. Of "tensorboard", a folder with one for each run, recipe/variant/seed-N, for
+            `tensorboard --logdir`; of a trial recipe/variant/trial-003/seed-N; of runs of a variant with other settings
+            recipe/variant-2/seed-N, and so on.
         to: "csv" or "tensorboard", whose scalars are module/metric by step, and final/metric of a finished run; its
             settings are a text.
 
@@ -42,7 +61,8 @@ def write_logs(directories: Sequence[Path], out: Path, *, to: LogFormat) -> Path
         `out`.
 
     Raises:
-        ValueError: an unknown format, directories that hold no run, a damaged run, or two runs of one name and seed.
+        ValueError: an unknown format, directories that hold no run, a damaged run, or two runs of one name, seed and
+            settings.
         FileNotFoundError: a directory does not exist.
         ModuleNotFoundError: TensorBoard is not installed; the message holds the command that installs it.
 
@@ -63,34 +83,81 @@ def write_logs(directories: Sequence[Path], out: Path, *, to: LogFormat) -> Path
         raise ValueError("write_logs: directories is empty; give at least one run directory.")
     sweeps = dict.fromkeys(place for place in map(Path, directories) if (place / "sweep.json").is_file())
     others = [place for place in map(Path, directories) if place not in sweeps]
-    runs = [(_names(record), record) for record in find_runs(*others)]
-    runs += [(_names(record, record.directory.parent.name), record) for place in sweeps for record in trials_of(place)]
-    seen: dict[_Names, RunRecord] = {}
-    for names, record in runs:
-        if (other := seen.setdefault(names, record)) is not record:
-            said = " ".join(filter(None, (*names[:3], f"seed {names[3]}")))
+    runs = [_logged(record) for record in find_runs(*others)]
+    runs += [_logged(record, record.directory.parent.name) for place in sweeps for record in trials_of(place)]
+    varying = _varying(runs)
+    seen: dict[tuple[object, ...], RunRecord] = {}
+    for run in runs:
+        if (other := seen.setdefault((*run[:4], *_apart(run, varying)), run.record)) is not run.record:
             raise ValueError(
-                f"write_logs: {other.directory} and {record.directory} are both {said}; write one at a time."
+                f"write_logs: {other.directory} and {run.record.directory} are both {run.named}; write one at a time."
             )
     out = Path(out)
     if to == "csv":
         out.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(out, _table(runs).encode())
+        write_atomic(out, _table(runs, varying).encode())
         return out
-    for names, record in runs:
-        _write_events(record, out.joinpath(*names[:3], f"seed-{names[3]}"))
+    for run, variant in zip(runs, _folders(runs, varying), strict=True):
+        _write_events(run.record, out.joinpath(run.recipe, variant, run.trial, f"seed-{run.seed}"))
     return out
 
 
-def _names(record: RunRecord, trial: str = "") -> _Names:
+def _logged(record: RunRecord, trial: str = "") -> _Logged:
     recipe = record.recipe()
-    return str(recipe["name"]), str(recipe.get("variant") or "default"), trial, int(recipe.get("seed") or 0)
+    settings = _flat({name: value for name, value in recipe.items() if name not in WORDS | {"name", "variant"}})
+    names = str(recipe["name"]), str(recipe.get("variant") or "default"), trial, int(recipe.get("seed") or 0)
+    return _Logged(*names, record, {key: value for key, value in settings.items() if key != "seed"})
 
 
-def _table(runs: Sequence[tuple[_Names, RunRecord]]) -> str:
-    lines = [dict(zip(_RUN, names, strict=True)) | line for names, record in runs for line in record.metrics()]
-    columns = dict.fromkeys([*_RUN, *_PLACE, *(key for line in lines for key in line)])
-    if not any(names[2] for names, _ in runs):
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str | int | float]:
+    """Dotted setting -> value; what is no word and no number as `--set` takes it."""
+    flat: dict[str, str | int | float] = {}
+    for name, value in settings.items():
+        if isinstance(value, dict) and value:
+            flat |= _flat(value, f"{prefix}{name}.")
+        elif isinstance(value, str | int | float) and not isinstance(value, bool):
+            flat[prefix + name] = value
+        else:
+            flat[prefix + name] = "none" if value is None else json.dumps(value)
+    return flat
+
+
+def _varying(runs: Sequence[_Logged]) -> dict[tuple[str, str], list[str]]:
+    """Recipe and variant -> settings in which its runs differ, of those that all of them know."""
+    groups: dict[tuple[str, str], list[Mapping[str, object]]] = {}
+    for run in runs:
+        groups.setdefault(run[:2], []).append(run.settings)
+    known = {names: [key for key in group[0] if all(key in one for one in group)] for names, group in groups.items()}
+    return {
+        names: [key for key in known[names] if len({one[key] for one in group}) > 1] for names, group in groups.items()
+    }
+
+
+def _apart(run: _Logged, varying: Mapping[tuple[str, str], Sequence[str]]) -> tuple[object, ...]:
+    """What tells a run from others of its variant; trials have names for this."""
+    return () if run.trial else tuple(run.settings[key] for key in varying[run[:2]])
+
+
+def _folders(runs: Sequence[_Logged], varying: Mapping[tuple[str, str], Sequence[str]]) -> list[str]:
+    """The variant of each run as a folder: "bp", and "bp-2" for its second settings, as in a table's file."""
+    seen: dict[tuple[str, str], dict[tuple[object, ...], str]] = {}
+    folders = []
+    for run in runs:
+        known = seen.setdefault(run[:2], {}) if not run.trial else {}
+        number = len(known) + 1
+        folders.append(known.setdefault(_apart(run, varying), f"{run.variant}-{number}" if number > 1 else run.variant))
+    return folders
+
+
+def _table(runs: Sequence[_Logged], varying: Mapping[tuple[str, str], Sequence[str]]) -> str:
+    differing = list(dict.fromkeys(key for keys in varying.values() for key in keys))
+    lines = [
+        dict(zip(_RUN, run[:4], strict=True)) | {key: run.settings.get(key) for key in differing} | line
+        for run in runs
+        for line in run.record.metrics()
+    ]
+    columns = dict.fromkeys([*_RUN, *differing, *_PLACE, *(key for line in lines for key in line)])
+    if not any(run.trial for run in runs):
         del columns["trial"]
     text = io.StringIO()
     writer = csv.DictWriter(text, list(columns), restval="", extrasaction="ignore", lineterminator="\n")
@@ -101,7 +168,7 @@ def _table(runs: Sequence[tuple[_Names, RunRecord]]) -> str:
 
 def _write_events(record: RunRecord, folder: Path) -> None:
     purpose = "infotorch log --to tensorboard"
-    writers = require("log", "tensorboard.summary.writer.event_file_writer", purpose)
+    writers = require("log", "tensorboard.summary.writer.record_writer", purpose)
     event, summary = (require("log", f"tensorboard.compat.proto.{name}_pb2", purpose) for name in ("event", "summary"))
     tensor = require("log", "tensorboard.compat.proto.tensor_pb2", purpose)
     lines, outcome = record.metrics(), record.outcome()
@@ -120,9 +187,16 @@ def _write_events(record: RunRecord, folder: Path) -> None:
     for name, value in ({} if outcome is None else outcome.metrics).items():
         add_number(f"final/{name}", value, lines[-1]["step"] if lines else 0)
     started = datetime.fromisoformat(str(record.environment()["started"])).timestamp()  # a run keeps no other time
-    # The record is read: what cannot be read takes nothing away that was written of it before.
-    for earlier in folder.glob("events.out.tfevents.*"):
-        earlier.unlink()
-    with contextlib.closing(writers.EventFileWriter(str(folder))) as writer:
-        for value, step in told:
-            writer.add_event(event.Event(wall_time=started, step=step, summary=summary.Summary(value=[value])))
+    # In memory, not by TensorBoard's own writer: where the disk is full its thread ends in a traceback of its own.
+    written = io.BytesIO()
+    records = writers.RecordWriter(written)
+    records.write(event.Event(wall_time=started, file_version="brain.Event:2").SerializeToString())
+    for value, step in told:
+        found = event.Event(wall_time=started, step=step, summary=summary.Summary(value=[value]))
+        records.write(found.SerializeToString())
+    earlier = list(folder.glob("events.out.tfevents.*"))
+    folder.mkdir(parents=True, exist_ok=True)
+    # A name that was never there: a TensorBoard that is open would go on in the middle of another file.
+    write_atomic(folder / f"events.out.tfevents.{time.time_ns()}.{platform.node()}.{os.getpid()}", written.getvalue())
+    for path in earlier:  # only now: what fails takes nothing away that was written before
+        path.unlink()

@@ -147,11 +147,30 @@ _FLOORS = {
 def _guessing(rows: Sequence[VariantSummary]) -> list[str]:
     said = []
     for name, words in _FLOORS.items():
-        known = [row.metrics[name] for row in rows if name in row.metrics]
-        values = [value for measured in known for value in measured.values.values()]
-        if values:
-            said.append(f"{rows[0].recipe}: {words.format(format_metric(name, sum(values) / len(values)))}")
+        groups = _alike(name, rows)
+        for group in groups:
+            values = [value for row in group for value in row.metrics[name].values.values()]
+            which = rows[0].recipe
+            which += f", {'; '.join(row.variant for row in group)}" if len(groups) > 1 else ""
+            said.append(f"{which}: {words.format(format_metric(name, sum(values) / len(values)))}")
     return said
+
+
+def _alike(name: str, rows: Sequence[VariantSummary]) -> list[list[VariantSummary]]:
+    """Rows with a metric, those together that have the same on every seed that they share: their data are the same."""
+    groups: list[tuple[dict[int, str], list[VariantSummary]]] = []
+    for row in rows:
+        values = row.metrics.get(name, Measured(name, {})).values
+        shown = {seed: format_metric(name, value) for seed, value in values.items()}
+        if not shown:
+            continue
+        fitting = [one for one in groups if all(one[0].get(seed, text) == text for seed, text in shown.items())]
+        known, group = fitting[0] if fitting else ({}, [])
+        if not fitting:
+            groups.append((known, group))
+        known.update(shown)
+        group.append(row)
+    return [group for _, group in groups]
 
 
 def markdown_table(rows: Sequence[VariantSummary], against: Reference = reference_of) -> str:

@@ -36,10 +36,19 @@ def interrupting() -> Iterator[Callable[[], bool]]:
         _Asked.before_training = True
         raise KeyboardInterrupt
 
+    told = sys.unraisablehook
+
+    def unraisable(one: sys.UnraisableHookArgs) -> None:
+        # In a callback of an import, or as an object goes: it is asked for again, and no traceback for a person.
+        if not (_Asked.before_training and one.exc_type is KeyboardInterrupt):
+            told(one)
+
     try:
+        sys.unraisablehook = unraisable
         with _handled_by(interrupt):
             yield lambda: _Asked.before_training
     finally:
+        sys.unraisablehook = told
         _Asked.before_training = False
 
 

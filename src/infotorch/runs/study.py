@@ -5,6 +5,7 @@ A trial of Optuna is a numbered row of the journal or the database. These attrib
     folder    its folder, which the trial that takes over from a lost one has too
     worker    machine and folder of the process that runs it; it holds the lock of that folder
     heard     when it last said that it lives, in seconds since 1970
+    done      seed -> score of its runs that have ended, which the trial that takes over does not run again
     lost      "killed", "interrupted" or "surplus": it does not count as a trial
     status    how it ended, with message, scores and seconds
 """
@@ -76,6 +77,10 @@ class SharedStudy:
         # Without a status it was another tool that ended it.
         return "lost" not in trial.user_attrs and (not trial.state.is_finished() or "status" in trial.user_attrs)
 
+    @staticmethod
+    def _draws(trial: Any) -> bool:
+        return "fixed_params" not in trial.system_attrs and trial.user_attrs.get("lost") != "surplus"
+
     def running(self) -> list[Any]:
         """The trials that run now."""
         return [trial for trial in self.trials() if trial.state == self._states.RUNNING]
@@ -100,9 +105,20 @@ class SharedStudy:
                 return asked
             self._set_aside(asked.number, "surplus")
 
+    def reported(self, asked: Any) -> set[int]:
+        """Where scores of a trial are known already: it takes over from another."""
+        return set(self._storage.get_trial(self._trial_id(asked.number)).intermediate_values)
+
     def settings(self, asked: Any) -> dict[str, SettingValue]:
-        """What a trial tries. The sampler's seed is of the trial, so that no two processes draw the same."""
-        seed = derive_seed(SAMPLER_SEED, "sweep", asked.number) % 2**32
+        """What a trial tries. The sampler's seed is of the trial, so that no two processes draw the same.
+
+        It counts the trials that have drawn: what a trial that takes over tries is known, and the next draws as if
+        nothing had been interrupted.
+        """
+        drawn = sum(
+            trial.number < asked.number and self._draws(trial) for trial in self.study.get_trials(deepcopy=False)
+        )
+        seed = derive_seed(SAMPLER_SEED, "sweep", drawn) % 2**32
         self.study.sampler = self._optuna.samplers.TPESampler(seed=seed)
         return {key: suggest(asked, key, where) for key, where in self.recipe.search.space.items()}
 
@@ -154,7 +170,14 @@ class SharedStudy:
         kills = trial.user_attrs.get("kills", 0) + (why == "killed")
         # Settings that kill whoever tries them, as memory runs out, are not tried a third time.
         if kills < 2 and "folder" in trial.user_attrs:
-            self.study.enqueue_trial(trial.params, {"folder": trial.user_attrs["folder"], "kills": kills})
+            told = {"folder": trial.user_attrs["folder"], "kills": kills, "done": trial.user_attrs.get("done", {})}
+            again = self._optuna.trial.create_trial(
+                state=self._states.WAITING,
+                system_attrs={"fixed_params": trial.params},  # as `enqueue_trial` has it, which forgets the scores
+                user_attrs=told,
+                intermediate_values=trial.intermediate_values,
+            )
+            self.study.add_trial(again)
 
     def _set_aside(self, number: int, why: str) -> bool:
         return self._finish(number, {"lost": why}, None, self._states.FAIL)

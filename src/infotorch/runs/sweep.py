@@ -15,7 +15,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,10 @@ from infotorch.numerics.extras import require
 from infotorch.recipes.changes import change
 from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.recipe_file import write_recipe
-from infotorch.recipes.search import Trial, best_trial, score_settings
+from infotorch.recipes.search import RunTrial, Trial, best_trial, score_settings
 from infotorch.recipes.search_ranges import check_range_of
-from infotorch.records.files import read_json, write_atomic, write_json
+from infotorch.recipes.settings import SettingValue
+from infotorch.records.files import json_values, read_json, write_atomic, write_json
 from infotorch.records.lock import is_empty
 from infotorch.records.progress import Progress
 from infotorch.runs.resume import flat_settings
@@ -39,6 +40,8 @@ from infotorch.runs.trials import PrunedError, trial_runner
 _BESIDE = {"changed", "title", "description", "source", "search.trials", "tune"}
 #: The share of a run that is never pruned: a slow start says little.
 _SLOW_START = 0.25
+#: Between the epochs of one seed and those of the next, in what trials report: more than any run has.
+_SEED_APART = 1_000_000
 #: Completed trials without which nothing is said of what mattered: a forest needs some to split.
 FEWEST = 4
 
@@ -61,14 +64,14 @@ class SweepResult:
         recipe: the recipe with its settings, or None.
         importance: setting -> share of the variance of the scores, highest first; empty where `FEWEST` have not
             completed, or all are alike.
-        running: trials that other processes run.
+        running: number -> settings of the trials that other processes run: what they find may be better.
     """
 
     trials: list[SweepTrial]
     best: SweepTrial | None
     recipe: Recipe | None
     importance: dict[str, float]
-    running: int
+    running: dict[int, dict[str, SettingValue]]
 
 
 def check_sweep(recipe: Recipe, directory: Path, storage: str | None = None) -> None:
@@ -167,10 +170,11 @@ def sweep(
         _keep(study, directory)
         if finished is not None and row is not None:
             finished(row)
+    running = {_number(trial): dict(trial.params) for trial in study.running()}  # first: none that ends now is left out
     trials, best = _keep(study, directory)
-    return SweepResult(
-        trials, best, None if best is None else _with(recipe, best), _importance(study), len(study.running())
-    )
+    for trial in trials:
+        running.pop(trial["trial"], None)
+    return SweepResult(trials, best, None if best is None else _with(recipe, best), _importance(study), running)
 
 
 def _begun(recipe: Recipe, storage: str | None) -> dict[str, Any]:
@@ -196,11 +200,12 @@ class _Work:
         study, began = self._study, time.monotonic()
         settings = study.settings(asked)
         folder = self._directory / "tuning" / asked.user_attrs.get("folder", f"trial-{asked.number:03d}")
-        watch = (lambda seed: _watch(asked, study.recipe, seed)) if self._prune else None
+        known = study.reported(asked)
+        watch = (lambda seed: _watch(asked, study.recipe, seed, known)) if self._prune else None
         mean, told = None, {"status": "completed", "message": "", "scores": {}}
         with study.working(asked, folder):
             try:
-                runner = trial_runner(*self._options, watch=watch)
+                runner = _keeping(asked, study.recipe.search.metric, trial_runner(*self._options, watch=watch))
                 told["scores"], mean = score_settings(study.recipe, settings, folder, runner)
                 if mean is None:
                     told |= {"status": "diverged", "message": "its loss was not finite"}
@@ -211,19 +216,35 @@ class _Work:
             told["seconds"] = round(time.monotonic() - began, 3)
             if not study.end(asked, mean, **told):
                 return None
-        return SweepTrial(trial=asked.number, settings=settings, mean=mean, **told)
+        return SweepTrial(trial=_number(asked), settings=settings, mean=mean, **told)
 
 
-def _watch(asked: Any, recipe: Recipe, seed: int) -> Watch:
-    """What reports a run's validation scores to the study, and prunes it where the study says so."""
+def _keeping(asked: Any, metric: str, runner: RunTrial) -> RunTrial:
+    """What runs each seed of a trial once, be it that another process takes the trial over."""
+    done: dict[str, float | None] = dict(asked.user_attrs.get("done", {}))
+
+    def run_trial(trial: Recipe, where: Path, seed: int) -> Mapping[str, float]:
+        if str(seed) not in done:
+            done[str(seed)] = json_values(runner(trial, where, seed).get(metric))
+            asked.set_user_attr("done", done)
+        score = done[str(seed)]
+        return {} if score is None else {metric: score}
+
+    return run_trial
+
+
+def _watch(asked: Any, recipe: Recipe, seed: int, known: Collection[int]) -> Watch:
+    """What reports a run's validation scores that are not known to the study, and prunes it where the study says so."""
     metric, place = recipe.search.metric.removeprefix("validation_"), recipe.search.seeds.index(seed)
 
     def watch(epoch: int, epochs: int, scores: Mapping[str, float]) -> str | None:
         score = scores.get(metric)
         if score is None or not math.isfinite(score):
             return None
-        asked.report(score, place * epochs + epoch)
-        if epoch < _SLOW_START * epochs or not asked.should_prune():
+        step = place * _SEED_APART + epoch  # not `epochs`, which may be what is searched
+        if step not in known:
+            asked.report(score, step)
+        if epoch < _SLOW_START * epochs or step < max(known, default=0) or not asked.should_prune():
             return None
         return f"validation {metric} {score:.4g}, its best so far behind the median of the others"
 
@@ -233,7 +254,7 @@ def _watch(asked: Any, recipe: Recipe, seed: int) -> Watch:
 def _keep(study: SharedStudy, directory: Path) -> tuple[list[SweepTrial], SweepTrial | None]:
     """Write down what all processes have found so far, and return it: the trials that have ended, and the best."""
     with patient_writer(directory):  # read within, too: another process may have written more in between
-        trials = [_row(trial) for trial in study.ended()]
+        trials = sorted((_row(trial) for trial in study.ended()), key=lambda trial: trial["trial"])
         best = best_trial(study.recipe, trials) if any(trial["mean"] is not None for trial in trials) else None
         lines = "".join(json.dumps(trial, ensure_ascii=False) + "\n" for trial in trials)
         (directory / "tuning").mkdir(exist_ok=True)
@@ -246,7 +267,13 @@ def _keep(study: SharedStudy, directory: Path) -> tuple[list[SweepTrial], SweepT
 def _row(trial: Any) -> SweepTrial:
     known = {key: trial.user_attrs[key] for key in ("scores", "status", "message", "seconds")}
     mean = trial.value if known["status"] == "completed" else None
-    return SweepTrial(trial=trial.number, settings=dict(trial.params), mean=mean, **known)
+    return SweepTrial(trial=_number(trial), settings=dict(trial.params), mean=mean, **known)
+
+
+def _number(trial: Any) -> int:
+    """That of its folder, as its metrics have it: a trial that takes over from another has a new one in the study."""
+    folder = trial.user_attrs.get("folder")
+    return trial.number if folder is None else int(folder.removeprefix("trial-"))
 
 
 def _with(recipe: Recipe, trial: Trial) -> Recipe:
