@@ -71,6 +71,20 @@ def test_a_damaged_run_takes_nothing_away_that_was_written_of_it(tmp_path):
     assert file.read_bytes() == before
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_run_of_strangers_writes_and_removes_nothing_outside(tmp_path, whole):
+    pytest.importorskip("tensorboard")
+    theirs = tmp_path / "theirs" / "seed-0" / "events.out.tfevents.1"
+    theirs.parent.mkdir(parents=True)
+    theirs.touch()
+    made = record(tmp_path / "runs" / "a", ended=False)
+    variant = str(tmp_path / "theirs") if whole else "../../theirs"
+    made.begin({"name": "demo", "variant": variant, "seed": 0}, {"started": "2026-01-01T00:00:00+00:00"})
+    with pytest.raises(ValueError, match=r"recipe\.json is damaged: variant must be a variant's, and no path"):
+        write_logs([tmp_path / "runs"], tmp_path / "tb", to="tensorboard")
+    assert list(theirs.parent.iterdir()) == [theirs]
+
+
 def test_a_sweep_is_written_trial_by_trial(tmp_path):
     sweep = tmp_path / "sweep"
     for trial in ("trial-000", "trial-001"):

@@ -54,7 +54,7 @@ def check_recipe(content: dict[str, Any], *, where: Path) -> dict[str, Any]:
     """The content of recipe.json, where it has what every reader of a run relies on.
 
     Raises:
-        ValueError: it has not; or its name, which files are named after, is a path.
+        ValueError: it has not; or its name or its variant, which files are named after, is a path.
 
     Example:
         >>> check_recipe({"name": "../../demo"}, where=Path("recipe.json"))
@@ -63,9 +63,10 @@ def check_recipe(content: dict[str, Any], *, where: Path) -> dict[str, Any]:
         ValueError: recipe.json is damaged: name must be a recipe's, and no path, got '../../demo'.
     """
     check_form(content, _RECIPE, where=where)
-    name = content["name"]
-    if not name or name.startswith(".") or {"/", "\\", "\0"} & set(name):
-        raise ValueError(f"{where} is damaged: name must be a recipe's, and no path, got {name!r:.60}.")
+    for key, of in (("name", "recipe"), ("variant", "variant")):
+        text = content[key] if key == "name" else content.get(key) or "default"
+        if not text or text.startswith(".") or {"/", "\\"} & set(text) or not text.isprintable():
+            raise ValueError(f"{where} is damaged: {key} must be a {of}'s, and no path, got {text!r:.60}.")
     return content
 
 
