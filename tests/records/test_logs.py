@@ -85,6 +85,35 @@ def test_a_run_of_strangers_writes_and_removes_nothing_outside(tmp_path, whole):
     assert list(theirs.parent.iterdir()) == [theirs]
 
 
+@pytest.mark.parametrize(
+    ("line", "started", "message"),
+    [
+        ({"step": 1}, "2026-01-01", r"metrics\.jsonl, line 4, is damaged: module is missing"),
+        ({"module": "fc1"}, "2026-01-01", r"metrics\.jsonl, line 4, is damaged: step is missing"),
+        ({"module": "fc1", "step": "1"}, "2026-01-01", r"line 4, is damaged: step must be a whole number"),
+        (
+            {"module": "fc1", "step": 10**19},
+            "2026-01-01",
+            r"line 4, is damaged: step must be at most 9223372036854775807",
+        ),
+        (
+            LINES[0],
+            "yesterday",
+            r"environment\.json is damaged: started must be a date and time by ISO 8601, got 'yest",
+        ),
+        (LINES[0], None, r"environment\.json is damaged: started must be a date and time by ISO 8601, got None"),
+    ],
+)
+def test_a_damaged_line_or_start_is_one_error_that_names_the_file(tmp_path, line, started, message):
+    pytest.importorskip("tensorboard")
+    made = record(tmp_path / "run")
+    made.append(line)
+    (made.directory / "environment.json").write_text(json.dumps({"started": started}))
+    with pytest.raises(ValueError, match=message):
+        write_logs([tmp_path], tmp_path / "tb", to="tensorboard")
+    assert not (tmp_path / "tb").exists()
+
+
 def test_a_sweep_is_written_trial_by_trial(tmp_path):
     sweep = tmp_path / "sweep"
     for trial in ("trial-000", "trial-001"):

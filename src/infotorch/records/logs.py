@@ -14,12 +14,16 @@ from typing import Literal, get_args
 from infotorch.numerics.extras import require
 from infotorch.records.files import write_atomic
 from infotorch.records.finding import find_runs, trials_of
+from infotorch.records.forms import COUNT, TEXT, check_form
 from infotorch.records.run_record import RunRecord
 
 #: What metrics can be written as.
 LogFormat = Literal["csv", "tensorboard"]
 #: What says which line of a run it is, and is no metric.
 _PLACE = ("stage", "module", "epoch", "step")
+#: What a line of TensorBoard needs beside.
+_SCALARS = {"module": TEXT, "step": COUNT}
+_LARGEST_STEP = 2**63 - 1
 _RUN = ("recipe", "variant", "trial", "seed")
 # Recipe, variant, trial of a sweep or "", and seed.
 _Names = tuple[str, str, str, int]
@@ -114,15 +118,31 @@ def _write_events(record: RunRecord, folder: Path) -> None:
         if isinstance(value, int | float) and not isinstance(value, bool):
             told.append((summary.Summary.Value(tag=tag, simple_value=value), step))
 
-    for line in lines:
+    for number, line in enumerate(lines, start=1):
+        where = Path(f"{record.directory / 'metrics.jsonl'}, line {number},")
+        check_form(line, _SCALARS, where=where)
+        if line["step"] > _LARGEST_STEP:
+            raise ValueError(f"{where} is damaged: step must be at most {_LARGEST_STEP}, got {line['step']}.")
         for name in (name for name in line if name not in _PLACE):
             add_number(f"{line['module']}/{name}", line[name], line["step"])
     for name, value in ({} if outcome is None else outcome.metrics).items():
         add_number(f"final/{name}", value, lines[-1]["step"] if lines else 0)
-    started = datetime.fromisoformat(str(record.environment()["started"])).timestamp()  # a run keeps no other time
+    started = _started(record)
     # The record is read: what cannot be read takes nothing away that was written of it before.
     for earlier in folder.glob("events.out.tfevents.*"):
         earlier.unlink()
     with contextlib.closing(writers.EventFileWriter(str(folder))) as writer:
         for value, step in told:
             writer.add_event(event.Event(wall_time=started, step=step, summary=summary.Summary(value=[value])))
+
+
+def _started(record: RunRecord) -> float:
+    """When the run began: it keeps no other time."""
+    told = record.environment().get("started")
+    try:
+        return datetime.fromisoformat(str(told)).timestamp()
+    except (ValueError, OverflowError) as error:
+        where = record.directory / "environment.json"
+        raise ValueError(
+            f"{where} is damaged: started must be a date and time by ISO 8601, got {told!r:.60}."
+        ) from error
