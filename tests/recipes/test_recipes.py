@@ -302,6 +302,13 @@ class TestSearch:
         with pytest.raises(ValueError, match=damaged):
             search(self.recipe(), tmp_path, run_trial)
 
+    def test_a_link_in_place_of_the_trials_is_refused(self, tmp_path):
+        (tmp_path / "theirs").write_text("years of work")
+        (tmp_path / "trials.jsonl").symlink_to("theirs")
+        with pytest.raises(ValueError, match=r"trials\.jsonl is a link, and what it leads to would be changed"):
+            search(self.recipe(), tmp_path, lambda *_: {})
+        assert (tmp_path / "theirs").read_text() == "years of work"
+
     def test_a_score_that_is_not_finite_is_that_of_a_diverged_run(self, tmp_path):
         def run_trial(recipe, where, seed):
             return {"validation_accuracy": float("inf") if recipe.optimizer.lr > 3e-3 else recipe.optimizer.lr}

@@ -1,6 +1,7 @@
 """What is wrong with a checkpoint is one sentence that names it, and never a run with other numbers."""
 
 import copy
+import hashlib
 import os
 import shutil
 
@@ -139,6 +140,37 @@ def test_a_diagnosis_needs_the_runs_own_weights(unfinished):
 def test_an_untouched_checkpoint_still_goes_on(unfinished, finished):
     assert run(RECIPE, unfinished, device="cpu", resume=True).status == "completed"
     assert (unfinished / "metrics.jsonl").read_bytes() == (finished / "metrics.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize("name", [".outcome.json.partial", "checkpoint/.state.pt.partial"])
+def test_nothing_is_written_through_a_link_of_a_strangers_run(unfinished, tmp_path, name):
+    theirs = tmp_path / "thesis"
+    theirs.write_text("years of work")
+    (unfinished / name).symlink_to(theirs)
+    assert run(RECIPE, unfinished, device="cpu", resume=True).status == "completed"
+    assert theirs.read_text() == "years of work"
+    assert not (unfinished / name).is_symlink()
+
+
+@pytest.mark.parametrize("name", [".lock", "metrics.jsonl"])
+def test_a_link_in_place_of_what_is_changed_is_refused(unfinished, tmp_path, name):
+    theirs = tmp_path / "thesis"
+    theirs.write_text("years of work")
+    state = load_checkpoint(unfinished / "checkpoint")
+    save_checkpoint(
+        unfinished / "checkpoint", state | {"metrics_bytes": 0, "metrics_sha256": hashlib.sha256().hexdigest()}
+    )
+    (unfinished / name).unlink(missing_ok=True)
+    (unfinished / name).symlink_to(theirs)
+    with pytest.raises(ValueError, match=rf"run/{name} is a link, and what it leads to would be changed"):
+        run(RECIPE, unfinished, device="cpu", resume=True)
+    assert theirs.read_text() == "years of work"
+
+
+def test_a_pipe_in_place_of_the_lock_is_refused(unfinished):
+    os.mkfifo(unfinished / ".lock")
+    with pytest.raises(ValueError, match=r"\.lock is damaged: it is no regular file"):
+        run(RECIPE, unfinished, device="cpu", resume=True)
 
 
 def test_the_old_checkpoint_stays_until_the_new_one_reads_as_it_was_written(tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, BinaryIO, TypeAlias
 
 #: What JSON can hold.
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
@@ -37,7 +37,7 @@ def write_together(files: Mapping[Path, bytes]) -> None:
     try:
         for path, content in files.items():
             # Not tempfile: its files are private to the user, and a report is there to be read.
-            with partial_file(path).open("wb") as file:
+            with open_partial(path) as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
@@ -52,6 +52,25 @@ def write_together(files: Mapping[Path, bytes]) -> None:
 def partial_file(path: Path) -> Path:
     """Where the content of `path` lies until it is whole."""
     return path.with_name(f".{path.name}.partial")
+
+
+def open_partial(path: Path) -> BinaryIO:
+    """The file of `partial_file`, new: a link that a stranger's directory has in its place leads anywhere."""
+    partial_file(path).unlink(missing_ok=True)
+    return partial_file(path).open("xb")
+
+
+def check_own(path: Path) -> None:
+    """Refuse a place that a file is going to be changed in, where it holds something else than a regular file.
+
+    Raises:
+        ValueError: it does; a link would have the file changed that it leads to, which may be anyone's.
+    """
+    if path.is_symlink():
+        raise ValueError(
+            f"{path} is a link, and what it leads to would be changed; put a copy in its place, or remove it."
+        )
+    check_regular(path, largest=None)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -30,6 +30,7 @@ from typing import Any
 
 from infotorch.records.embedding import Embedding, parse_embeddings, write_embeddings
 from infotorch.records.files import (
+    check_own,
     json_values,
     parse_json,
     parse_json_lines,
@@ -133,8 +134,9 @@ class RunRecord:
             sha256: of so many bytes, as `metrics_mark` gave it.
 
         Raises:
-            ValueError: the metrics are missing, shorter, or begin otherwise; nothing has been changed.
+            ValueError: the metrics are missing, a link, shorter, or begin otherwise; nothing has been changed.
         """
+        check_own(self._metrics_file)
         written = (self.read(self._metrics_file.name) or b"")[:length]
         if len(written) < length or hashlib.sha256(written).hexdigest() != sha256:
             got = "others" if len(written) == length else len(written)

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 import torch
 
-from infotorch.records.files import check_regular, partial_file
+from infotorch.records.files import check_regular, open_partial, partial_file
 
 _FILE = "state.pt"
 #: What follows torch's own file: this word and 32 bytes of SHA-256 over all before. torch reads the file with it, too.
@@ -51,7 +51,7 @@ def save_checkpoint(directory: Path, state: dict[str, Any]) -> None:
     path = checkpoint_file(directory)
     partial = partial_file(path)
     try:
-        with partial.open("wb") as file:
+        with open_partial(path) as file:
             hashed = _Hashed(file)
             torch.save(state, hashed)  # pyright: ignore[reportArgumentType]  # all that torch asks for
             file.write(_MARK + hashed.sha256.digest())
