@@ -3,7 +3,9 @@
 import copy
 import hashlib
 import os
+import re
 import shutil
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -13,6 +15,7 @@ from infotorch.data.batches import TensorBatches
 from infotorch.recipes.changes import change
 from infotorch.recipes.registry import find_recipe
 from infotorch.records import files
+from infotorch.records.run_record import RunRecord
 from infotorch.runs.diagnose import diagnose_run
 from infotorch.runs.runner import run
 from infotorch.training.checkpoint import load_checkpoint, save_checkpoint
@@ -140,6 +143,41 @@ def test_a_diagnosis_needs_the_runs_own_weights(unfinished):
 def test_an_untouched_checkpoint_still_goes_on(unfinished, finished):
     assert run(RECIPE, unfinished, device="cpu", resume=True).status == "completed"
     assert (unfinished / "metrics.jsonl").read_bytes() == (finished / "metrics.jsonl").read_bytes()
+
+
+@contextmanager
+def files_of_at_most(size):
+    """As a full disk, an error of the system that names no file."""
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [
+        ("state.pt", lambda folder: save_checkpoint(folder, {"weights": torch.zeros(10_000)})),
+        ("report.html", lambda folder: files.write_atomic(folder / "report.html", bytes(100_000))),
+        ("metrics.jsonl", lambda folder: RunRecord(folder).append({"module": "x" * 100_000})),
+    ],
+)
+def test_what_a_disk_has_no_room_for_is_named(tmp_path, name, write):
+    with files_of_at_most(1000), pytest.raises(OSError, match=rf"\[Errno \d+\] .*: '{tmp_path / name}'"):
+        write(tmp_path)
+    assert set(os.listdir(tmp_path)) <= {"metrics.jsonl"}
+
+
+def test_a_checkpoint_that_finds_no_room_ends_the_run_in_its_name_and_the_run_goes_on(tmp_path, finished):
+    with files_of_at_most(20_000):
+        outcome = run(RECIPE, tmp_path / "run", device="cpu")
+    assert outcome.status == "failed"
+    assert re.fullmatch(r"OSError: \[Errno \d+\] .*: '.*state\.pt'", outcome.message)
+    assert run(RECIPE, tmp_path / "run", device="cpu", resume=True).status == "completed"
+    assert (tmp_path / "run" / "metrics.jsonl").read_bytes() == (finished / "metrics.jsonl").read_bytes()
 
 
 @pytest.mark.parametrize("name", [".outcome.json.partial", "checkpoint/.state.pt.partial"])

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from infotorch.records.files import check_own
+from infotorch.records.files import check_own, naming
 
 if sys.platform == "win32":
     import msvcrt
@@ -94,7 +94,7 @@ def _take(directory: Path) -> BinaryIO:
             if _is_a_file(directory):
                 raise
             continue
-        with suppress(FileNotFoundError), ExitStack() as opened:
+        with suppress(FileNotFoundError), naming(path), ExitStack() as opened:
             check_own(path)
             file = opened.enter_context(path.open("a+b", buffering=0))
             if not _lock(file, directory):

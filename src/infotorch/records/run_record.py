@@ -32,6 +32,7 @@ from infotorch.records.embedding import Embedding, parse_embeddings, write_embed
 from infotorch.records.files import (
     check_own,
     json_values,
+    naming,
     parse_json,
     parse_json_lines,
     partial_file,
@@ -116,12 +117,12 @@ class RunRecord:
 
     def append(self, line: Mapping[str, Any]) -> None:
         """Add one line of metrics."""
-        with self._metrics_file.open("a", encoding="utf-8") as file:
+        with naming(self._metrics_file), self._metrics_file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(json_values(line), ensure_ascii=False) + "\n")
 
     def metrics_mark(self) -> tuple[int, str]:
         """Length and SHA-256 of the metrics so far, which are on the disk from here on; a checkpoint remembers both."""
-        with self._metrics_file.open("r+b") as file:
+        with naming(self._metrics_file), self._metrics_file.open("r+b") as file:
             os.fsync(file.fileno())  # or a loss of power leaves them shorter than the checkpoint remembers
             written = file.read()
         return len(written), hashlib.sha256(written).hexdigest()
