@@ -71,6 +71,23 @@ def test_a_damaged_run_takes_nothing_away_that_was_written_of_it(tmp_path):
     assert file.read_bytes() == before
 
 
+def test_a_full_disk_takes_nothing_away_that_was_written_before(tmp_path):
+    pytest.importorskip("tensorboard")
+    resource = pytest.importorskip("resource")
+    record(tmp_path / "runs" / "a")
+    write_logs([tmp_path / "runs"], tmp_path / "tb", to="tensorboard")
+    [file] = (tmp_path / "tb" / "demo" / "bp" / "seed-0").iterdir()
+    before, (soft, hard) = file.read_bytes(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        with pytest.raises(OSError, match=rf"\[Errno \d+\] .*: '{file.parent}/events"):
+            write_logs([tmp_path / "runs"], tmp_path / "tb", to="tensorboard")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(file.parent.iterdir()) == [file]
+    assert file.read_bytes() == before
+
+
 @pytest.mark.parametrize("whole", [True, False])
 def test_a_run_of_strangers_writes_and_removes_nothing_outside(tmp_path, whole):
     pytest.importorskip("tensorboard")

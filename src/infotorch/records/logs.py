@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 import json
+import time
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -105,7 +105,7 @@ def _table(runs: Sequence[tuple[_Names, RunRecord]]) -> str:
 
 def _write_events(record: RunRecord, folder: Path) -> None:
     purpose = "infotorch log --to tensorboard"
-    writers = require("log", "tensorboard.summary.writer.event_file_writer", purpose)
+    records = require("log", "tensorboard.summary.writer.record_writer", purpose)
     event, summary = (require("log", f"tensorboard.compat.proto.{name}_pb2", purpose) for name in ("event", "summary"))
     tensor = require("log", "tensorboard.compat.proto.tensor_pb2", purpose)
     lines, outcome = record.metrics(), record.outcome()
@@ -128,12 +128,20 @@ def _write_events(record: RunRecord, folder: Path) -> None:
     for name, value in ({} if outcome is None else outcome.metrics).items():
         add_number(f"final/{name}", value, lines[-1]["step"] if lines else 0)
     started = _started(record)
-    # The record is read: what cannot be read takes nothing away that was written of it before.
+    events = [event.Event(wall_time=started, file_version="brain.Event:2")]
+    events += [event.Event(wall_time=started, step=at, summary=summary.Summary(value=[value])) for value, at in told]
+    held = io.BytesIO()  # not TensorBoard's own writer: its thread cannot say that a disk is full
+    for one in events:
+        records.RecordWriter(held).write(one.SerializeToString())
+    # A name of its own each time, behind those before: TensorBoard goes on to the file whose name is the last.
+    seconds, rest = divmod(time.time_ns(), 10**9)
+    path = folder / f"events.out.tfevents.{seconds:010d}.{rest:09d}"
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, held.getvalue())
+    # What cannot be read or written takes nothing away that was written before.
     for earlier in folder.glob("events.out.tfevents.*"):
-        earlier.unlink()
-    with contextlib.closing(writers.EventFileWriter(str(folder))) as writer:
-        for value, step in told:
-            writer.add_event(event.Event(wall_time=started, step=step, summary=summary.Summary(value=[value])))
+        if earlier != path:
+            earlier.unlink()
 
 
 def _started(record: RunRecord) -> float:
