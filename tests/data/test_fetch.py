@@ -11,6 +11,7 @@ import pytest
 
 from infotorch.data.catalogue import Download, File, Source
 from infotorch.data.fetch import data_root, ensure, inspect, require_local
+from infotorch.data.loading import load
 
 CONTENT = b"a data set" * 1000
 
@@ -40,6 +41,15 @@ def test_the_root_is_the_argument_then_the_environment_then_the_cache(monkeypatc
 def test_a_root_may_start_with_the_home_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert data_root("~/sets") == tmp_path / "sets"
+
+
+@pytest.mark.parametrize("name", ["", "folder:"])
+def test_a_home_that_nobody_knows_is_one_line(monkeypatch, name):
+    monkeypatch.setenv("INFOTORCH_DATA", "~no-such-user/sets")
+    with pytest.raises(
+        ValueError, match=r"data: ~no-such-user is no folder, as no home of this user is known; give the"
+    ):
+        load(f"{name}~no-such-user/x") if name else data_root()
 
 
 def test_a_missing_file_is_downloaded_once(publisher, tmp_path):

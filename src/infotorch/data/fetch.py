@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 from infotorch.data.catalogue import Download, File, Source
+from infotorch.data.reading import from_home
 
 _BROKEN_ARCHIVE = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, KeyError)
 _NO_CONNECTION = {"ConnectionError", "ConnectTimeout", "ReadTimeout", "ProxyError", "SSLError"}
@@ -53,6 +54,7 @@ def data_root(root: str | os.PathLike[str] | None = None) -> Path:
 
     Raises:
         TypeError: root is no path.
+        ValueError: it begins with the home folder of a user that is not known.
 
     Example:
         >>> data_root("sets").name
@@ -62,7 +64,7 @@ def data_root(root: str | os.PathLike[str] | None = None) -> Path:
         raise TypeError(f"data: root must be a path, got {type(root).__name__}.")
     chosen = root if root is not None else os.environ.get("INFOTORCH_DATA")
     if chosen:
-        return Path(chosen).expanduser()
+        return from_home(Path(chosen))
     import pooch
 
     return Path(pooch.os_cache("infotorch")) / "data"
