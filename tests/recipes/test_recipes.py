@@ -140,6 +140,8 @@ class TestChanging:
             ("lr=3", r"did you mean optimizer\.lr\?"),
             ("variant=ce", "has no setting 'variant'"),
             ("data=3", "has no setting 'data'"),
+            ("epochs=" + "9" * 5000, "a setting must be a value or a list of values, got '999"),
+            ("network.hidden=" + "[" * 5000, r"a setting must be a value or a list of values, got '\[\["),
             ("epochs=0", r"epochs: input should be greater than or equal to 1, got 0\."),
             ("epochs=many", "epochs: input should be a valid integer, .* got 'many'"),
             (
