@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import re
 import tarfile
+import time
 import zipfile
 from pathlib import Path
 
@@ -95,6 +97,20 @@ def test_a_connection_that_breaks_off_leaves_nothing(publisher, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"could not be downloaded: .*/rows\.txt: the connection broke off"):
         ensure(source, tmp_path, progress=False)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_killed_downloads_left_goes_and_what_is_under_way_stays(publisher, tmp_path):
+    publisher.content["/rows.txt"] = CONTENT
+    long_ago = time.time() - 2 * 24 * 60 * 60
+    for name in ("killed", "under-way"):
+        partial = tmp_path / f".download-{name}" / "x.part"
+        partial.parent.mkdir()
+        partial.write_bytes(CONTENT)
+        if name == "killed":
+            os.utime(partial, (long_ago, long_ago))
+        os.utime(partial.parent, (long_ago, long_ago))
+    ensure(source_of(Download(f"{publisher.url}/rows.txt")), tmp_path, progress=False)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".download-under-way", "toy"]
 
 
 def test_files_that_came_before_the_broken_one_stay(publisher, tmp_path):

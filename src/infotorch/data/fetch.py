@@ -11,9 +11,11 @@ import os
 import shutil
 import tarfile
 import tempfile
+import time
 import zipfile
 import zlib
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -23,6 +25,7 @@ from infotorch.data.reading import from_home
 
 _BROKEN_ARCHIVE = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, KeyError)
 _NO_CONNECTION = {"ConnectionError", "ConnectTimeout", "ReadTimeout", "ProxyError", "SSLError"}
+_WORKPLACE, _ABANDONED_SECONDS = ".download-", 24 * 60 * 60
 _TIMEOUT_SECONDS = (10, 60)  # to connect, and between two pieces
 
 
@@ -193,10 +196,19 @@ def _workplace(source: Source, file: File, root: Path) -> tempfile.TemporaryDire
     """A hidden folder beside the data, so that a finished file is moved and not copied."""
     try:
         root.mkdir(parents=True, exist_ok=True)
-        return tempfile.TemporaryDirectory(dir=root, prefix=".download-")
+        _remove_abandoned(root)
+        return tempfile.TemporaryDirectory(dir=root, prefix=_WORKPLACE)
     except OSError as error:
         reason = f"the folder {root} cannot be written to ({error.strerror})"
         raise FileNotFoundError(_absent(source, file, root, [reason])) from error
+
+
+def _remove_abandoned(root: Path) -> None:
+    """Remove the workplaces of processes that were killed: in them nothing has changed for a day."""
+    for folder in root.glob(f"{_WORKPLACE}*"):
+        with suppress(OSError):  # another process is faster, or the folder is another user's
+            if time.time() - max(path.lstat().st_mtime for path in (folder, *folder.iterdir())) > _ABANDONED_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _obtain(source: Source, file: File, root: Path, workplace: Path, *, progress: bool) -> Path:
