@@ -716,6 +716,13 @@ class TestOtherWays:
         assert (code, out) == (2, "")
         assert errors.startswith("infotorch: demo has no variant ''; ")
 
+    def test_no_name_in_a_file_commands_the_terminal(self, call, tmp_path):
+        (tmp_path / "theirs.csv").write_text("a\x1b[2J\x9b1mé,b\n1,2\n")
+        code, out, errors = call("measure", "theirs.csv", "--x", "c", "--y", "b")
+        assert (code, out) == (2, "")
+        assert r"a\x1b[2J\x9b1mé, b" in errors
+        assert errors.rstrip("\n").isprintable()
+
     def test_ctrl_c_anywhere_is_one_line_and_130(self, call, monkeypatch):
         def interrupted(*_, **__):
             raise KeyboardInterrupt

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import re
 import tarfile
+import time
 import zipfile
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 
 from infotorch.data.catalogue import Download, File, Source
 from infotorch.data.fetch import data_root, ensure, inspect, require_local
+from infotorch.data.loading import load
 
 CONTENT = b"a data set" * 1000
 
@@ -40,6 +43,15 @@ def test_the_root_is_the_argument_then_the_environment_then_the_cache(monkeypatc
 def test_a_root_may_start_with_the_home_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert data_root("~/sets") == tmp_path / "sets"
+
+
+@pytest.mark.parametrize("name", ["", "folder:"])
+def test_a_home_that_nobody_knows_is_one_line(monkeypatch, name):
+    monkeypatch.setenv("INFOTORCH_DATA", "~no-such-user/sets")
+    with pytest.raises(
+        ValueError, match=r"data: ~no-such-user is no folder, as no home of this user is known; give the"
+    ):
+        load(f"{name}~no-such-user/x") if name else data_root()
 
 
 def test_a_missing_file_is_downloaded_once(publisher, tmp_path):
@@ -85,6 +97,20 @@ def test_a_connection_that_breaks_off_leaves_nothing(publisher, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"could not be downloaded: .*/rows\.txt: the connection broke off"):
         ensure(source, tmp_path, progress=False)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_killed_downloads_left_goes_and_what_is_under_way_stays(publisher, tmp_path):
+    publisher.content["/rows.txt"] = CONTENT
+    long_ago = time.time() - 2 * 24 * 60 * 60
+    for name in ("killed", "under-way"):
+        partial = tmp_path / f".download-{name}" / "x.part"
+        partial.parent.mkdir()
+        partial.write_bytes(CONTENT)
+        if name == "killed":
+            os.utime(partial, (long_ago, long_ago))
+        os.utime(partial.parent, (long_ago, long_ago))
+    ensure(source_of(Download(f"{publisher.url}/rows.txt")), tmp_path, progress=False)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".download-under-way", "toy"]
 
 
 def test_files_that_came_before_the_broken_one_stay(publisher, tmp_path):

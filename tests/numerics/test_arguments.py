@@ -232,6 +232,21 @@ def test_unsigned_integers_of_any_width_are_whole_numbers():
         infotorch.ksg(torch.full((6,), 2**63, dtype=torch.uint64), ROWS)
 
 
+def test_whole_numbers_that_float64_does_not_tell_apart_are_refused():
+    x, generator = torch.arange(300), torch.Generator().manual_seed(0)
+    y = x + 30 * torch.randn(300, generator=generator, dtype=torch.float64)
+    for measure in (infotorch.ksg, infotorch.mutual_information):
+        with pytest.raises(
+            ValueError, match=r": x has whole numbers beyond 2\*\*53 .* subtract the smallest from each col"
+        ):
+            measure(x + 2**60, y)
+    # A date in nanoseconds is rounded to 256 of them; within minutes all dates are apart.
+    since = torch.randint(10**12, (300,), generator=generator)
+    y = since + 1e11 * torch.randn(300, generator=generator, dtype=torch.float64)
+    dates = since + 1_700_000_000_000_000_000
+    assert float(infotorch.ksg(dates, y)) == pytest.approx(float(infotorch.ksg(since, y)), abs=1e-3)
+
+
 def test_arrays_that_run_backwards_are_read_down_to_a_single_entry():
     assert Split(ROWS, Y).select(np.array([3, 2])[::-1]).y.tolist() == [0, 1]
     assert Split(ROWS, Y).select(np.array([5])[::-1]).y.tolist() == [1]

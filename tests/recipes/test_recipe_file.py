@@ -29,6 +29,9 @@ def test_the_seed_of_a_run_is_left_out_and_new_settings_have_their_defaults(tmp_
     [
         ({"epochs": 1}, "recipe.json is damaged: name is missing"),
         ({"name": "../x"}, "recipe.json is damaged: name must be a recipe's, and no path"),
+        ({"name": "demo", "variant": "/etc"}, "recipe.json is damaged: variant must be a variant's, and no path"),
+        ({"name": "demo", "variant": "x/../y"}, "recipe.json is damaged: variant must be a variant's, and no path"),
+        ({"name": "demo\x1b[2J"}, "recipe.json is damaged: name must be a recipe's, and no path"),
         ({"format": FORMAT}, "recipe.json is a table's file and no recipe; give the table's name, or"),
         ({"name": "demo"}, "recipe.json is no recipe: title: field required"),
         ({"name": "demo", "epohcs": 1, "title": "", "source": "", "data": {"name": "digits"},

@@ -140,6 +140,8 @@ class TestChanging:
             ("lr=3", r"did you mean optimizer\.lr\?"),
             ("variant=ce", "has no setting 'variant'"),
             ("data=3", "has no setting 'data'"),
+            ("epochs=" + "9" * 5000, "a setting must be a value or a list of values, got '999"),
+            ("network.hidden=" + "[" * 5000, r"a setting must be a value or a list of values, got '\[\["),
             ("epochs=0", r"epochs: input should be greater than or equal to 1, got 0\."),
             ("epochs=many", "epochs: input should be a valid integer, .* got 'many'"),
             (
@@ -301,6 +303,13 @@ class TestSearch:
         damaged = rf"trials\.jsonl, line 2, is damaged: {told}.*; cut the file off before it, and the trials from"
         with pytest.raises(ValueError, match=damaged):
             search(self.recipe(), tmp_path, run_trial)
+
+    def test_a_link_in_place_of_the_trials_is_refused(self, tmp_path):
+        (tmp_path / "theirs").write_text("years of work")
+        (tmp_path / "trials.jsonl").symlink_to("theirs")
+        with pytest.raises(ValueError, match=r"trials\.jsonl is a link, and what it leads to would be changed"):
+            search(self.recipe(), tmp_path, lambda *_: {})
+        assert (tmp_path / "theirs").read_text() == "years of work"
 
     def test_a_score_that_is_not_finite_is_that_of_a_diverged_run(self, tmp_path):
         def run_trial(recipe, where, seed):

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import signal
 
 import pytest
 
@@ -74,24 +73,64 @@ def test_a_damaged_run_takes_nothing_away_that_was_written_of_it(tmp_path):
     assert file.read_bytes() == before
 
 
-def test_a_full_disk_is_one_error_and_what_was_written_before_stays(tmp_path, capfd):
+def test_a_full_disk_takes_nothing_away_that_was_written_before(tmp_path):
     pytest.importorskip("tensorboard")
     resource = pytest.importorskip("resource")
     record(tmp_path / "runs" / "a")
     write_logs([tmp_path / "runs"], tmp_path / "tb", to="tensorboard")
     [file] = (tmp_path / "tb" / "demo" / "bp" / "seed-0").iterdir()
-    before, (soft, most) = file.read_bytes(), resource.getrlimit(resource.RLIMIT_FSIZE)
-    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100, most))
+    before, (soft, hard) = file.read_bytes(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
     try:
-        with pytest.raises(OSError, match="File too large"):
+        with pytest.raises(OSError, match=rf"\[Errno \d+\] .*: '{file.parent}/events"):
             write_logs([tmp_path / "runs"], tmp_path / "tb", to="tensorboard")
     finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, most))
-        signal.signal(signal.SIGXFSZ, ignored)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert list(file.parent.iterdir()) == [file]
     assert file.read_bytes() == before
-    assert capfd.readouterr().err == ""  # no traceback of a thread beside the error
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_run_of_strangers_writes_and_removes_nothing_outside(tmp_path, whole):
+    pytest.importorskip("tensorboard")
+    theirs = tmp_path / "theirs" / "seed-0" / "events.out.tfevents.1"
+    theirs.parent.mkdir(parents=True)
+    theirs.touch()
+    made = record(tmp_path / "runs" / "a", ended=False)
+    variant = str(tmp_path / "theirs") if whole else "../../theirs"
+    made.begin({"name": "demo", "variant": variant, "seed": 0}, {"started": "2026-01-01T00:00:00+00:00"})
+    with pytest.raises(ValueError, match=r"recipe\.json is damaged: variant must be a variant's, and no path"):
+        write_logs([tmp_path / "runs"], tmp_path / "tb", to="tensorboard")
+    assert list(theirs.parent.iterdir()) == [theirs]
+
+
+@pytest.mark.parametrize(
+    ("line", "started", "message"),
+    [
+        ({"step": 1}, "2026-01-01", r"metrics\.jsonl, line 4, is damaged: module is missing"),
+        ({"module": "fc1"}, "2026-01-01", r"metrics\.jsonl, line 4, is damaged: step is missing"),
+        ({"module": "fc1", "step": "1"}, "2026-01-01", r"line 4, is damaged: step must be a whole number"),
+        (
+            {"module": "fc1", "step": 10**19},
+            "2026-01-01",
+            r"line 4, is damaged: step must be at most 9223372036854775807",
+        ),
+        (
+            LINES[0],
+            "yesterday",
+            r"environment\.json is damaged: started must be a date and time by ISO 8601, got 'yest",
+        ),
+        (LINES[0], None, r"environment\.json is damaged: started must be a date and time by ISO 8601, got None"),
+    ],
+)
+def test_a_damaged_line_or_start_is_one_error_that_names_the_file(tmp_path, line, started, message):
+    pytest.importorskip("tensorboard")
+    made = record(tmp_path / "run")
+    made.append(line)
+    (made.directory / "environment.json").write_text(json.dumps({"started": started}))
+    with pytest.raises(ValueError, match=message):
+        write_logs([tmp_path], tmp_path / "tb", to="tensorboard")
+    assert not (tmp_path / "tb").exists()
 
 
 def test_a_sweep_is_written_trial_by_trial(tmp_path):

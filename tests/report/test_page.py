@@ -4,6 +4,7 @@ import base64
 import gzip
 import html
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -12,6 +13,8 @@ from pathlib import Path
 import pytest
 from plotly.offline import get_plotlyjs
 
+from infotorch.records.outcome import Outcome
+from infotorch.records.run_record import RunRecord
 from infotorch.report import write_report
 
 BROWSER = next(
@@ -220,3 +223,16 @@ def test_a_browser_prints_the_page(report, tmp_path):
     content = (tmp_path / "report.pdf").read_bytes()
     assert content.startswith(b"%PDF")
     assert 3 <= len(re.findall(rb"/Type\s*/Page\b", content)) <= 12
+
+
+def test_a_folder_whose_name_is_no_utf_8_has_a_page(tmp_path):
+    folder = tmp_path / os.fsdecode(b"run\xff")
+    try:
+        folder.mkdir()
+    except OSError:
+        pytest.skip("the file system takes no such name")
+    record = RunRecord(folder)
+    record.begin({"name": "demo", "variant": "bp", "seed": 0}, {"started": "2026-01-01"})
+    record.finish(Outcome("completed", "", "demo", "bp", 0, {"test_accuracy": 0.75}))
+    page = write_report([folder], folder / "report.html")
+    assert r"run\udcff" in page.read_text(encoding="utf-8")

@@ -1,8 +1,11 @@
 """What is wrong with a checkpoint is one sentence that names it, and never a run with other numbers."""
 
 import copy
+import hashlib
 import os
+import re
 import shutil
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -12,6 +15,7 @@ from infotorch.data.batches import TensorBatches
 from infotorch.recipes.changes import change
 from infotorch.recipes.registry import find_recipe
 from infotorch.records import files
+from infotorch.records.run_record import RunRecord
 from infotorch.runs.diagnose import diagnose_run
 from infotorch.runs.runner import run
 from infotorch.training.checkpoint import load_checkpoint, save_checkpoint
@@ -139,6 +143,72 @@ def test_a_diagnosis_needs_the_runs_own_weights(unfinished):
 def test_an_untouched_checkpoint_still_goes_on(unfinished, finished):
     assert run(RECIPE, unfinished, device="cpu", resume=True).status == "completed"
     assert (unfinished / "metrics.jsonl").read_bytes() == (finished / "metrics.jsonl").read_bytes()
+
+
+@contextmanager
+def files_of_at_most(size):
+    """As a full disk, an error of the system that names no file."""
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [
+        ("state.pt", lambda folder: save_checkpoint(folder, {"weights": torch.zeros(10_000)})),
+        ("report.html", lambda folder: files.write_atomic(folder / "report.html", bytes(100_000))),
+        ("metrics.jsonl", lambda folder: RunRecord(folder).append({"module": "x" * 100_000})),
+    ],
+)
+def test_what_a_disk_has_no_room_for_is_named(tmp_path, name, write):
+    with files_of_at_most(1000), pytest.raises(OSError, match=rf"\[Errno \d+\] .*: '{tmp_path / name}'"):
+        write(tmp_path)
+    assert set(os.listdir(tmp_path)) <= {"metrics.jsonl"}
+
+
+def test_a_checkpoint_that_finds_no_room_ends_the_run_in_its_name_and_the_run_goes_on(tmp_path, finished):
+    with files_of_at_most(20_000):
+        outcome = run(RECIPE, tmp_path / "run", device="cpu")
+    assert outcome.status == "failed"
+    assert re.fullmatch(r"OSError: \[Errno \d+\] .*: '.*state\.pt'", outcome.message)
+    assert run(RECIPE, tmp_path / "run", device="cpu", resume=True).status == "completed"
+    assert (tmp_path / "run" / "metrics.jsonl").read_bytes() == (finished / "metrics.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize("name", [".outcome.json.partial", "checkpoint/.state.pt.partial"])
+def test_nothing_is_written_through_a_link_of_a_strangers_run(unfinished, tmp_path, name):
+    theirs = tmp_path / "thesis"
+    theirs.write_text("years of work")
+    (unfinished / name).symlink_to(theirs)
+    assert run(RECIPE, unfinished, device="cpu", resume=True).status == "completed"
+    assert theirs.read_text() == "years of work"
+    assert not (unfinished / name).is_symlink()
+
+
+@pytest.mark.parametrize("name", [".lock", "metrics.jsonl"])
+def test_a_link_in_place_of_what_is_changed_is_refused(unfinished, tmp_path, name):
+    theirs = tmp_path / "thesis"
+    theirs.write_text("years of work")
+    state = load_checkpoint(unfinished / "checkpoint")
+    save_checkpoint(
+        unfinished / "checkpoint", state | {"metrics_bytes": 0, "metrics_sha256": hashlib.sha256().hexdigest()}
+    )
+    (unfinished / name).unlink(missing_ok=True)
+    (unfinished / name).symlink_to(theirs)
+    with pytest.raises(ValueError, match=rf"run/{name} is a link, and what it leads to would be changed"):
+        run(RECIPE, unfinished, device="cpu", resume=True)
+    assert theirs.read_text() == "years of work"
+
+
+def test_a_pipe_in_place_of_the_lock_is_refused(unfinished):
+    os.mkfifo(unfinished / ".lock")
+    with pytest.raises(ValueError, match=r"\.lock is damaged: it is no regular file"):
+        run(RECIPE, unfinished, device="cpu", resume=True)
 
 
 def test_the_old_checkpoint_stays_until_the_new_one_reads_as_it_was_written(tmp_path, monkeypatch):

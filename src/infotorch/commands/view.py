@@ -22,7 +22,9 @@ _FILE_WIDTH = 160
 
 def complain(message: str) -> None:
     """One line on stderr: what went wrong, and of several processes in which."""
-    line, where = " ".join(message.split()), f"process {rank()}: " if rank() else ""
+    # A name in a stranger's file may hold what commands a terminal.
+    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(message.split()))
+    where = f"process {rank()}: " if rank() else ""
     if not left_to_parent(line):
         print(f"infotorch: {where}{line}", file=sys.stderr, flush=True)
 

@@ -11,17 +11,21 @@ import os
 import shutil
 import tarfile
 import tempfile
+import time
 import zipfile
 import zlib
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from infotorch.data.catalogue import Download, File, Source
+from infotorch.data.reading import from_home
 
 _BROKEN_ARCHIVE = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, KeyError)
 _NO_CONNECTION = {"ConnectionError", "ConnectTimeout", "ReadTimeout", "ProxyError", "SSLError"}
+_WORKPLACE, _ABANDONED_SECONDS = ".download-", 24 * 60 * 60
 _TIMEOUT_SECONDS = (10, 60)  # to connect, and between two pieces
 
 
@@ -53,6 +57,7 @@ def data_root(root: str | os.PathLike[str] | None = None) -> Path:
 
     Raises:
         TypeError: root is no path.
+        ValueError: it begins with the home folder of a user that is not known.
 
     Example:
         >>> data_root("sets").name
@@ -62,7 +67,7 @@ def data_root(root: str | os.PathLike[str] | None = None) -> Path:
         raise TypeError(f"data: root must be a path, got {type(root).__name__}.")
     chosen = root if root is not None else os.environ.get("INFOTORCH_DATA")
     if chosen:
-        return Path(chosen).expanduser()
+        return from_home(Path(chosen))
     import pooch
 
     return Path(pooch.os_cache("infotorch")) / "data"
@@ -191,10 +196,19 @@ def _workplace(source: Source, file: File, root: Path) -> tempfile.TemporaryDire
     """A hidden folder beside the data, so that a finished file is moved and not copied."""
     try:
         root.mkdir(parents=True, exist_ok=True)
-        return tempfile.TemporaryDirectory(dir=root, prefix=".download-")
+        _remove_abandoned(root)
+        return tempfile.TemporaryDirectory(dir=root, prefix=_WORKPLACE)
     except OSError as error:
         reason = f"the folder {root} cannot be written to ({error.strerror})"
         raise FileNotFoundError(_absent(source, file, root, [reason])) from error
+
+
+def _remove_abandoned(root: Path) -> None:
+    """Remove the workplaces of processes that were killed: in them nothing has changed for a day."""
+    for folder in root.glob(f"{_WORKPLACE}*"):
+        with suppress(OSError):  # another process is faster, or the folder is another user's
+            if time.time() - max(path.lstat().st_mtime for path in (folder, *folder.iterdir())) > _ABANDONED_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _obtain(source: Source, file: File, root: Path, workplace: Path, *, progress: bool) -> Path:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from infotorch.data.assembly import Options, Raw, assemble, limited_samples
-from infotorch.data.reading import MEMORY_LIMIT, check_file, explained
+from infotorch.data.reading import MEMORY_LIMIT, check_file, explained, from_home
 from infotorch.data.sets import Dataset, Split
 from infotorch.data.splits import holdout, num_samples_of
 from infotorch.numerics.checks import shown
@@ -208,7 +208,7 @@ def image_folders(
     """
     check_kind(name, (str, NoneType), where="image_folders", name="name", said="text or None")
     check_path(folder, where="image_folders", name="folder")
-    folder = Path(folder).expanduser()
+    folder = from_home(Path(folder))
     if not folder.is_dir():
         raise FileNotFoundError(f"{name or folder}: {folder} is not a folder.")
     train, held, test, classes, note = _parts(folder, seed)

@@ -21,6 +21,7 @@ from infotorch.data.folders import ImageFolders, load_folder, load_imagenet
 from infotorch.data.idnns import read_idnns
 from infotorch.data.idx import read_mnist
 from infotorch.data.planetoid import load_planetoid, read_planetoid, with_options
+from infotorch.data.reading import from_home
 from infotorch.data.sets import Dataset, Graph, GraphSet
 from infotorch.data.temperature import read_temperature
 from infotorch.data.tudataset import load_tudataset, read_tudataset
@@ -138,7 +139,7 @@ def load(
     """
     options = Options(seed_streams(seed).seed, validation, limit, scaling, image_size, _classes(classes))
     if isinstance(name, str) and name.startswith(_FOLDER):
-        return load_folder(Path(name.removeprefix(_FOLDER)).expanduser(), options, name=name)
+        return load_folder(from_home(Path(name.removeprefix(_FOLDER))), options, name=name)
     if isinstance(name, str):
         name = catalogue.KNOWN.get(name.strip().lower().replace("_", "-"), name)
     if isinstance(name, str) and "/" in name:

@@ -51,6 +51,24 @@ def read_text(path: Path) -> str:
         raise ValueError(f"{path} is not a text file: {error}.") from error
 
 
+def from_home(path: Path) -> Path:
+    """The path, with the home folder in place of "~".
+
+    Raises:
+        ValueError: this machine knows no such user, or no home folder of theirs.
+
+    Example:
+        >>> from_home(Path("data")).name
+        'data'
+    """
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise ValueError(
+            f"data: {path.parts[0]} is no folder, as no home of this user is known; give the whole path."
+        ) from None
+
+
 def check_memory(size: int, what: str) -> None:
     """Refuse to fill more memory than samples may take.
 

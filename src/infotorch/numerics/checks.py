@@ -15,6 +15,8 @@ from infotorch.numerics.finite import all_finite
 _UNSIGNED = frozenset({torch.uint16, torch.uint32, torch.uint64})  # which torch holds and does not compute with
 #: Types of whole numbers that torch computes with.
 WHOLE = frozenset({torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64})
+#: Up to here float64 holds every whole number.
+_EXACT = 2.0**53
 
 
 def as_tensor(values: object, *, where: str, name: str) -> Tensor:
@@ -114,9 +116,20 @@ def as_samples(values: object, *, where: str, name: str) -> Tensor:
 
     Raises:
         TypeError: not real numbers.
-        ValueError: no rows, no columns, or NaN or infinite values.
+        ValueError: no rows, no columns, NaN or infinite values, or whole numbers that are no longer apart in float64.
     """
-    return in_float64(as_rows(values, where=where, name=name).detach())
+    rows = as_rows(values, where=where, name=name).detach()
+    found = in_float64(rows)
+    if rows.dtype == torch.int64 and found.abs().max() >= _EXACT and _fewer_values(found, rows.to(found.device)):
+        raise ValueError(
+            f"{where}: {name} has whole numbers beyond 2**53 that float64 does not tell apart; subtract the smallest "
+            "from each column."
+        )
+    return found
+
+
+def _fewer_values(found: Tensor, rows: Tensor) -> bool:
+    return any(len(a.unique()) < len(b.unique()) for a, b in zip(found.T, rows.T, strict=True))
 
 
 def in_float64(values: Tensor) -> Tensor:

@@ -133,6 +133,8 @@ def _parse(text: str) -> SettingValue:
         return json.loads(text)
     except json.JSONDecodeError:
         return [_parse(part.strip()) for part in text.split(",")] if "," in text else text
+    except (RecursionError, ValueError):
+        raise ValueError(f"a setting must be a value or a list of values, got {text!r:.60}.") from None
 
 
 def _leaves(settings: BaseModel, prefix: str = "") -> Iterator[tuple[str, object]]:

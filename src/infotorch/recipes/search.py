@@ -21,7 +21,7 @@ from infotorch.recipes.changes import change
 from infotorch.recipes.recipe import Recipe
 from infotorch.recipes.search_settings import SearchRange
 from infotorch.recipes.settings import PlainValue, Scalar, SettingValue
-from infotorch.records.files import json_values, parse_json_lines, read_regular
+from infotorch.records.files import check_own, json_values, naming, parse_json_lines, read_regular
 from infotorch.training.assignment import assignments
 
 #: Runs a recipe with a seed in a directory and returns its final metrics; empty when it diverged.
@@ -171,7 +171,7 @@ class _Log:
         directory = self.path.parent / f"trial-{number:03d}"
         scores, mean = score_settings(self._recipe, settings, directory, self._run_trial)
         self.trials.append({"trial": number, "settings": dict(settings), "scores": scores, "mean": mean})
-        with self.path.open("a", encoding="utf-8") as file:
+        with naming(self.path), self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(self.trials[-1]) + "\n")
             file.flush()
             os.fsync(file.fileno())
@@ -191,6 +191,7 @@ def _exceeds(value: object, own: object) -> bool:
 
 def _read(log: Path) -> list[Trial]:
     """The trials that have been run; a line that a crash cut short goes from the file, and its trial is run again."""
+    check_own(log)
     text = read_regular(log) or b""
     if text and not text.endswith(b"\n"):
         os.truncate(log, text.rfind(b"\n") + 1)

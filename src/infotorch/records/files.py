@@ -9,9 +9,10 @@ import json
 import math
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, BinaryIO, TypeAlias
 
 #: What JSON can hold.
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
@@ -37,7 +38,7 @@ def write_together(files: Mapping[Path, bytes]) -> None:
     try:
         for path, content in files.items():
             # Not tempfile: its files are private to the user, and a report is there to be read.
-            with partial_file(path).open("wb") as file:
+            with naming(path), open_partial(path) as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
@@ -52,6 +53,47 @@ def write_together(files: Mapping[Path, bytes]) -> None:
 def partial_file(path: Path) -> Path:
     """Where the content of `path` lies until it is whole."""
     return path.with_name(f".{path.name}.partial")
+
+
+def open_partial(path: Path) -> BinaryIO:
+    """The file of `partial_file`, new: a link that a stranger's directory has in its place leads anywhere."""
+    partial_file(path).unlink(missing_ok=True)
+    return partial_file(path).open("xb")
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """A context in which an error of the operating system names the file: that of a full disk names none.
+
+    Raises:
+        OSError: the error, with the file's name.
+
+    Example:
+        >>> with naming(Path("run/outcome.json")):
+        ...     raise OSError(28, "No space left on device")
+        Traceback (most recent call last):
+            ...
+        OSError: [Errno 28] No space left on device: 'run/outcome.json'
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(path)
+        raise
+
+
+def check_own(path: Path) -> None:
+    """Refuse a place that a file is going to be changed in, where it holds something else than a regular file.
+
+    Raises:
+        ValueError: it does; a link would have the file changed that it leads to, which may be anyone's.
+    """
+    if path.is_symlink():
+        raise ValueError(
+            f"{path} is a link, and what it leads to would be changed; put a copy in its place, or remove it."
+        )
+    check_regular(path, largest=None)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

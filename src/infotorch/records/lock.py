@@ -11,6 +11,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from infotorch.records.files import check_own, naming
+
 if sys.platform == "win32":
     import msvcrt
 
@@ -39,6 +41,7 @@ def sole_writer(directory: Path) -> Iterator[None]:
     Raises:
         FileExistsError: the directory is a file.
         BlockingIOError: another process, or another thread of this one, is writing there.
+        ValueError: in place of the lock is a link, or no file.
 
     Example:
         >>> import tempfile
@@ -91,7 +94,8 @@ def _take(directory: Path) -> BinaryIO:
             if _is_a_file(directory):
                 raise
             continue
-        with suppress(FileNotFoundError), ExitStack() as opened:
+        with suppress(FileNotFoundError), naming(path), ExitStack() as opened:
+            check_own(path)
             file = opened.enter_context(path.open("a+b", buffering=0))
             if not _lock(file, directory):
                 raise BlockingIOError(_refusal(directory, file))

@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import platform
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -16,6 +14,7 @@ from typing import Any, Literal, NamedTuple, get_args
 from infotorch.numerics.extras import require
 from infotorch.records.files import write_atomic
 from infotorch.records.finding import find_runs, trials_of
+from infotorch.records.forms import COUNT, TEXT, check_form
 from infotorch.records.run_record import RunRecord
 from infotorch.records.table_file import WORDS
 
@@ -23,6 +22,9 @@ from infotorch.records.table_file import WORDS
 LogFormat = Literal["csv", "tensorboard"]
 #: What says which line of a run it is, and is no metric.
 _PLACE = ("stage", "module", "epoch", "step")
+#: What a line of TensorBoard needs beside.
+_SCALARS = {"module": TEXT, "step": COUNT}
+_LARGEST_STEP = 2**63 - 1
 _RUN = ("recipe", "variant", "trial", "seed")
 
 
@@ -168,7 +170,7 @@ def _table(runs: Sequence[_Logged], varying: Mapping[tuple[str, str], Sequence[s
 
 def _write_events(record: RunRecord, folder: Path) -> None:
     purpose = "infotorch log --to tensorboard"
-    writers = require("log", "tensorboard.summary.writer.record_writer", purpose)
+    records = require("log", "tensorboard.summary.writer.record_writer", purpose)
     event, summary = (require("log", f"tensorboard.compat.proto.{name}_pb2", purpose) for name in ("event", "summary"))
     tensor = require("log", "tensorboard.compat.proto.tensor_pb2", purpose)
     lines, outcome = record.metrics(), record.outcome()
@@ -181,22 +183,39 @@ def _write_events(record: RunRecord, folder: Path) -> None:
         if isinstance(value, int | float) and not isinstance(value, bool):
             told.append((summary.Summary.Value(tag=tag, simple_value=value), step))
 
-    for line in lines:
+    for number, line in enumerate(lines, start=1):
+        where = Path(f"{record.directory / 'metrics.jsonl'}, line {number},")
+        check_form(line, _SCALARS, where=where)
+        if line["step"] > _LARGEST_STEP:
+            raise ValueError(f"{where} is damaged: step must be at most {_LARGEST_STEP}, got {line['step']}.")
         for name in (name for name in line if name not in _PLACE):
             add_number(f"{line['module']}/{name}", line[name], line["step"])
     for name, value in ({} if outcome is None else outcome.metrics).items():
         add_number(f"final/{name}", value, lines[-1]["step"] if lines else 0)
-    started = datetime.fromisoformat(str(record.environment()["started"])).timestamp()  # a run keeps no other time
-    # In memory, not by TensorBoard's own writer: where the disk is full its thread ends in a traceback of its own.
-    written = io.BytesIO()
-    records = writers.RecordWriter(written)
-    records.write(event.Event(wall_time=started, file_version="brain.Event:2").SerializeToString())
-    for value, step in told:
-        found = event.Event(wall_time=started, step=step, summary=summary.Summary(value=[value]))
-        records.write(found.SerializeToString())
-    earlier = list(folder.glob("events.out.tfevents.*"))
+    started = _started(record)
+    events = [event.Event(wall_time=started, file_version="brain.Event:2")]
+    events += [event.Event(wall_time=started, step=at, summary=summary.Summary(value=[value])) for value, at in told]
+    held = io.BytesIO()  # not TensorBoard's own writer: its thread cannot say that a disk is full
+    for one in events:
+        records.RecordWriter(held).write(one.SerializeToString())
+    # A name of its own each time, behind those before: TensorBoard goes on to the file whose name is the last.
+    seconds, rest = divmod(time.time_ns(), 10**9)
+    path = folder / f"events.out.tfevents.{seconds:010d}.{rest:09d}"
     folder.mkdir(parents=True, exist_ok=True)
-    # A name that was never there: a TensorBoard that is open would go on in the middle of another file.
-    write_atomic(folder / f"events.out.tfevents.{time.time_ns()}.{platform.node()}.{os.getpid()}", written.getvalue())
-    for path in earlier:  # only now: what fails takes nothing away that was written before
-        path.unlink()
+    write_atomic(path, held.getvalue())
+    # What cannot be read or written takes nothing away that was written before.
+    for earlier in folder.glob("events.out.tfevents.*"):
+        if earlier != path:
+            earlier.unlink()
+
+
+def _started(record: RunRecord) -> float:
+    """When the run began: it keeps no other time."""
+    told = record.environment().get("started")
+    try:
+        return datetime.fromisoformat(str(told)).timestamp()
+    except (ValueError, OverflowError) as error:
+        where = record.directory / "environment.json"
+        raise ValueError(
+            f"{where} is damaged: started must be a date and time by ISO 8601, got {told!r:.60}."
+        ) from error

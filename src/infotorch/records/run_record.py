@@ -30,7 +30,9 @@ from typing import Any
 
 from infotorch.records.embedding import Embedding, parse_embeddings, write_embeddings
 from infotorch.records.files import (
+    check_own,
     json_values,
+    naming,
     parse_json,
     parse_json_lines,
     partial_file,
@@ -54,7 +56,7 @@ def check_recipe(content: dict[str, Any], *, where: Path) -> dict[str, Any]:
     """The content of recipe.json, where it has what every reader of a run relies on.
 
     Raises:
-        ValueError: it has not; or its name, which files are named after, is a path.
+        ValueError: it has not; or its name or its variant, which files are named after, is a path.
 
     Example:
         >>> check_recipe({"name": "../../demo"}, where=Path("recipe.json"))
@@ -63,9 +65,10 @@ def check_recipe(content: dict[str, Any], *, where: Path) -> dict[str, Any]:
         ValueError: recipe.json is damaged: name must be a recipe's, and no path, got '../../demo'.
     """
     check_form(content, _RECIPE, where=where)
-    name = content["name"]
-    if not name or name.startswith(".") or {"/", "\\", "\0"} & set(name):
-        raise ValueError(f"{where} is damaged: name must be a recipe's, and no path, got {name!r:.60}.")
+    for key, of in (("name", "recipe"), ("variant", "variant")):
+        text = content[key] if key == "name" else content.get(key) or "default"
+        if not text or text.startswith(".") or {"/", "\\"} & set(text) or not text.isprintable():
+            raise ValueError(f"{where} is damaged: {key} must be a {of}'s, and no path, got {text!r:.60}.")
     return content
 
 
@@ -114,12 +117,12 @@ class RunRecord:
 
     def append(self, line: Mapping[str, Any]) -> None:
         """Add one line of metrics."""
-        with self._metrics_file.open("a", encoding="utf-8") as file:
+        with naming(self._metrics_file), self._metrics_file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(json_values(line), ensure_ascii=False) + "\n")
 
     def metrics_mark(self) -> tuple[int, str]:
         """Length and SHA-256 of the metrics so far, which are on the disk from here on; a checkpoint remembers both."""
-        with self._metrics_file.open("r+b") as file:
+        with naming(self._metrics_file), self._metrics_file.open("r+b") as file:
             os.fsync(file.fileno())  # or a loss of power leaves them shorter than the checkpoint remembers
             written = file.read()
         return len(written), hashlib.sha256(written).hexdigest()
@@ -132,8 +135,9 @@ class RunRecord:
             sha256: of so many bytes, as `metrics_mark` gave it.
 
         Raises:
-            ValueError: the metrics are missing, shorter, or begin otherwise; nothing has been changed.
+            ValueError: the metrics are missing, a link, shorter, or begin otherwise; nothing has been changed.
         """
+        check_own(self._metrics_file)
         written = (self.read(self._metrics_file.name) or b"")[:length]
         if len(written) < length or hashlib.sha256(written).hexdigest() != sha256:
             got = "others" if len(written) == length else len(written)

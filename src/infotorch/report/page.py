@@ -79,7 +79,8 @@ def write_report(
     content = page(runs, title=title, made=made or datetime.now(UTC))
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(out, content.encode())
+    # A folder's name need not be UTF-8; Python then has halves of surrogate pairs in it, which no page can hold.
+    write_atomic(out, content.encode(errors="backslashreplace"))
     return out
 
 

@@ -16,6 +16,7 @@ from infotorch.networks.segments import split
 from infotorch.numerics.ranks import lost_another
 from infotorch.recipes.demonstration import AnyRecipe
 from infotorch.recipes.optimizers import INFORMED
+from infotorch.records.files import write_atomic
 from infotorch.records.outcome import Outcome
 from infotorch.records.png import png
 from infotorch.records.progress import Progress
@@ -144,7 +145,7 @@ class Session:
             return self._outcome("interrupted", "interrupted within a step; --resume goes on from the last checkpoint")
         except Exception as error:  # whatever went wrong in training is how the run ended, and is written down
             self.failure = error
-            (self.record.directory / "traceback.txt").write_text(traceback.format_exc(), encoding="utf-8")
+            write_atomic(self.record.directory / "traceback.txt", traceback.format_exc().encode())
             if self.ranks is not None and lost_another(error):
                 return self._outcome("failed", LOST)
             return self._outcome("failed", f"{type(error).__name__}: {error}")

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 import torch
 
-from infotorch.records.files import check_regular, partial_file
+from infotorch.records.files import check_regular, naming, open_partial, partial_file
 
 _FILE = "state.pt"
 #: What follows torch's own file: this word and 32 bytes of SHA-256 over all before. torch reads the file with it, too.
@@ -51,9 +51,12 @@ def save_checkpoint(directory: Path, state: dict[str, Any]) -> None:
     path = checkpoint_file(directory)
     partial = partial_file(path)
     try:
-        with partial.open("wb") as file:
+        with naming(path), open_partial(path) as file:
             hashed = _Hashed(file)
-            torch.save(state, hashed)  # pyright: ignore[reportArgumentType]  # all that torch asks for
+            try:
+                torch.save(state, hashed)  # pyright: ignore[reportArgumentType]  # all that torch asks for
+            except RuntimeError as error:  # of a full disk torch says that its file has ended at another place
+                raise hashed.failure or error from None
             file.write(_MARK + hashed.sha256.digest())
             file.flush()
             os.fsync(file.fileno())
@@ -105,11 +108,16 @@ class _Hashed:
 
     def __init__(self, file: BinaryIO) -> None:
         self.file, self.sha256 = file, hashlib.sha256()
+        self.failure: OSError | None = None
 
     def write(self, content: bytes) -> int:
         """Write and hash."""
         self.sha256.update(content)
-        return self.file.write(content)
+        try:
+            return self.file.write(content)
+        except OSError as error:
+            self.failure = error
+            raise
 
     def flush(self) -> None:
         """Asked for by torch."""
