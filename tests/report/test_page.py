@@ -82,7 +82,13 @@ def test_text_of_a_run_stays_text(make_run, tmp_path):
     nasty = "</script><script>alert(1)</script><img src=x onerror=alert(1)>"
     lines = [{"step": t, "module": nasty, "train_loss": 1.0 / t, f"train_{nasty}": float(t)} for t in (1, 2)]
     record = make_run(
-        variant=nasty, title=nasty, description=nasty, status="failed", message=nasty, lines=lines, folder="nasty"
+        variant=nasty.replace("/", "|"),
+        title=nasty,
+        description=nasty,
+        status="failed",
+        message=nasty,
+        lines=lines,
+        folder="nasty",
     )
     text = own_text(write_report([record.directory], tmp_path / "report.html", title=nasty))
     assert "<script>alert" not in text
