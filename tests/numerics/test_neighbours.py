@@ -77,6 +77,12 @@ def test_matrix_products_survive_outliers_and_copies():
     assert (distances.diagonal() == 0).all()
 
 
+@pytest.mark.parametrize("n", [1, 2, 7, 200])
+def test_the_centre_of_distances_is_torchs_median(n):
+    points = torch.randn(n, 17, dtype=torch.float64, generator=torch.Generator().manual_seed(n)).round(decimals=1)
+    assert torch.equal(blocks._median(points), points.median(dim=0).values)
+
+
 def test_row_blocks_cover_every_row_once(monkeypatch):
     monkeypatch.setattr(blocks, "_FEWEST_ROWS", 5)
     monkeypatch.setattr(blocks, "_CPU_ENTRIES", 400)

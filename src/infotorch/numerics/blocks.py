@@ -108,7 +108,7 @@ def _euclidean_by_product(points: Tensor) -> DistanceBlock:
     visibly.
     """
     # The median is a centre that no outlier moves, and small norms are what keeps the error small.
-    points = points - points.median(dim=0).values
+    points = points - _median(points)
     norms = (points * points).sum(dim=1)
     # At the centre itself the product is exact, and any fine grid does.
     ulp = torch.finfo(points.dtype).eps * norms
@@ -124,6 +124,15 @@ def _euclidean_by_product(points: Tensor) -> DistanceBlock:
             room.add_(norms[rows, None]).clamp_min_(0).div_(step).round_().mul_(step).sqrt_()
 
     return block
+
+
+def _median(points: Tensor) -> Tensor:
+    """Of each column the lower of its two middle values."""
+    if points.device.type != "cpu":
+        return points.median(dim=0).values
+    # NumPy selects in the processor's vectors, in a quarter to a half of torch's time.
+    middle = (len(points) - 1) // 2
+    return torch.from_numpy(np.partition(points.numpy(), middle, axis=0)[middle])
 
 
 def nearest_in_block(blocks: Tensor, start: int, k: int, among: slice | None = None) -> tuple[Tensor, Tensor]:
