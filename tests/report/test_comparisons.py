@@ -10,7 +10,7 @@ from scipy import stats
 
 from infotorch.records.finding import find_runs
 from infotorch.records.right_samples import RightSamples
-from infotorch.report import markdown_table, summarise
+from infotorch.report import markdown_table, summarise, write_report
 from infotorch.report.comparisons import (
     MCNEMAR,
     beside_untrained,
@@ -23,6 +23,7 @@ from infotorch.report.comparisons import (
 )
 from infotorch.report.differences import RULE
 from infotorch.report.pages import page_text
+from infotorch.report.settings_apart import settings_apart
 
 RESULTS = Path(__file__).parents[2] / "results"
 
@@ -218,3 +219,18 @@ def test_summaries_of_a_directory_and_of_its_file_compare_alike(table, tmp_path)
     assert [format_word(one) for one in compare_rows(rows).values()] == [
         format_word(one) for one in compare_rows(again).values()
     ]
+
+
+def test_a_row_is_told_that_is_compared_with_one_of_other_settings(make_run, tmp_path):
+    epochs = {"bp": 10, "best": 1, "mine": 1, "renyi": 10}
+    for name, count in epochs.items():
+        changed = [f"epochs={count}", "optimizer.lr=0.1"] if name != "renyi" else ["optimizer.lr=0.1"]
+        own = {"epochs": count, "optimizer": {"lr": 0.1}, "plan": {"beta": float(count)}, "changed": changed}
+        for seed in range(2):
+            make_run("demo", name, seed, metrics={"test_accuracy": 0.9 + 0.01 * seed}, **own)
+    rows = summarise(find_runs(tmp_path / "runs"))
+    said = "demo, compared with a row of other settings (--set): best, mine: epochs 1 where bp has 10."
+    assert settings_apart(rows) == [said]
+    assert f"- {said}" in markdown_table(rows).splitlines()
+    assert said in write_report([tmp_path / "runs"], tmp_path / "page.html").read_text(encoding="utf-8")
+    assert settings_apart(rows, lambda variant, _: "mine" if variant == "best" else None) == []

@@ -31,6 +31,7 @@ from infotorch.report.numbers import (
 )
 from infotorch.report.published import about_lines, published_cell
 from infotorch.report.runs import Run, count_statuses
+from infotorch.report.settings_apart import settings_apart
 from infotorch.report.summaries import ACTIVATIONS, Measured, VariantSummary, by_recipe, told_by, twin_of
 
 if TYPE_CHECKING:
@@ -185,6 +186,7 @@ def _difference(comparison: Comparison | None) -> str:
 
 def _notes(rows: Sequence[VariantSummary]) -> str:
     notes = [f"<b>{escape(recipe)}</b>: {escape(said)}." for recipe, said in counted_by_recipe(rows)]
+    notes += map(escape, settings_apart(rows))
     notes += [escape(line) for group in by_recipe(rows) for line in about_lines(group)]
     notes += [
         f"<b>{escape(row.recipe)}, {escape(row.variant)}</b>: {escape(note)}" for row in rows for note in row.notes

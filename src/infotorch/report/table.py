@@ -30,6 +30,7 @@ from infotorch.report.numbers import (
     metric_label,
 )
 from infotorch.report.published import about_lines, our_best, our_deviation, published_cell, published_train
+from infotorch.report.settings_apart import settings_apart
 from infotorch.report.summaries import (
     ACTIVATIONS,
     Measured,
@@ -124,8 +125,9 @@ def _counted(rows: Sequence[VariantSummary], against: Reference) -> list[str]:
     return [f"{recipe}: {said}." for recipe, said in counted_by_recipe(rows, against)]
 
 
-def _remarks(rows: Sequence[VariantSummary]) -> list[str]:
-    remarks = [line for group in by_recipe(rows) for line in (*_guessing(group), *about_lines(group))]
+def _remarks(rows: Sequence[VariantSummary], against: Reference) -> list[str]:
+    remarks = settings_apart(rows, against)
+    remarks += [line for group in by_recipe(rows) for line in (*_guessing(group), *about_lines(group))]
     for row in rows:
         title = f"{row.recipe} {row.variant}"
         remarks += [
@@ -200,7 +202,7 @@ def markdown_table(rows: Sequence[VariantSummary], against: Reference = referenc
     table = "".join(f"| {' | '.join(_markdown(cell) for cell in line)} |\n" for line in lines)
     counted = _counted(rows, against)
     counted += [RULE] * bool(counted) + [MCNEMAR] * any(header == _MCNEMAR for header, _ in columns)
-    remarks = "".join(f"- {_markdown(remark)}\n" for remark in [*counted, *_remarks(rows)])
+    remarks = "".join(f"- {_markdown(remark)}\n" for remark in [*counted, *_remarks(rows, against)])
     more = demonstration_markdown(rows) + assessment_markdown(rows)
     return (f"{table}\n{remarks}" if remarks else table) + more
 
@@ -250,7 +252,7 @@ def terminal_table(rows: Sequence[VariantSummary], *, title: str | None = None) 
         if compared:
             cells.insert(3, _difference(compared.get((row.recipe, row.variant, name)), interval=False))
         table.add_row(*map(Text, cells), style="yellow" if row.incomplete else None)
-    table.caption = Text("\n".join([*_counted(rows, reference_of), *_remarks(rows)]))
+    table.caption = Text("\n".join([*_counted(rows, reference_of), *_remarks(rows, reference_of)]))
     table.caption_justify = "left"
     return table
 
