@@ -149,6 +149,7 @@ class TestChanging:
                 "plan.penalty: there is no value 'mine'; did you mean aamine or infonce",
             ),
             ("optimizer.lr=-1", "optimizer.lr: input should be greater than 0, got -1"),
+            ("optimizer.lr=inf", "optimizer.lr: input should be a finite number, got 'inf'"),
             (
                 "network.hidden=[]",
                 r"network: hidden must name a layer's width, where there is no convolution and no message passing\.$",

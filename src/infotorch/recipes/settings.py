@@ -18,7 +18,7 @@ SettingValue: TypeAlias = "Scalar | Sequence[SettingValue] | Mapping[str, Settin
 
 
 class Settings(BaseModel):
-    """Frozen settings that refuse unknown keys.
+    """Frozen settings that refuse unknown keys and numbers that are not finite.
 
     Example:
         >>> class Bins(Settings):
@@ -27,7 +27,7 @@ class Settings(BaseModel):
         Bins(num_bins=10)
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 def broken_rule(detail: Mapping[str, Any]) -> str:
