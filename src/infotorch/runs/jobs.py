@@ -6,9 +6,9 @@ import io
 import os
 import secrets
 import sys
-import tarfile
 import tempfile
 import threading
+import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -290,12 +290,13 @@ def _outcome(job: Job, where: Path, device: str, *, resume: bool, progress: Prog
 
 def _packed(folder: Path) -> bytes:
     held = io.BytesIO()
-    with tarfile.open(fileobj=held, mode="w:gz") as archive:
-        archive.add(folder, arcname=".")
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(folder.rglob("*")):
+            archive.write(path, path.relative_to(folder))
     return held.getvalue()
 
 
 def _unpack(files: bytes, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(fileobj=io.BytesIO(files)) as archive:
-        archive.extractall(folder, filter="data")
+    with zipfile.ZipFile(io.BytesIO(files)) as archive:
+        archive.extractall(folder)  # nothing leaves the folder, whatever an archive names
